@@ -1,0 +1,189 @@
+/** The default models, each from its npm package to ONNX bytes. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { GraphBuilder } from './graph.mjs';
+import { Converter, permute } from './operators.mjs';
+import { readFlex, readTflite } from './tflite.mjs';
+
+const packages = path.join(path.dirname(fileURLToPath(import.meta.url)), '../../node_modules');
+const read = (...parts) => readFileSync(path.join(packages, ...parts));
+
+/** A file out of MediaPipe's packed assets, whose places its loader script lists. */
+function packedAsset(name) {
+  const loader = read('@mediapipe/face_mesh/face_mesh_solution_packed_assets_loader.js').toString();
+  const listing = JSON.parse(loader.match(/loadPackage\((\{"files".*?\})\);/s)[1]);
+  const { start, end } = listing.files.find((file) => file.filename.endsWith(name));
+  return read('@mediapipe/face_mesh/face_mesh_solution_packed_assets.data').subarray(start, end);
+}
+
+function begin(file) {
+  const model = readTflite(file);
+  const graph = new GraphBuilder();
+  const converter = new Converter(model, graph);
+  converter.run(graph.input('image', model.tensors[model.inputs[0]].shape));
+  return { model, graph, converter };
+}
+
+/** The tensor of that name, in the graph's own order. */
+const named = (model, name) => model.tensors.findIndex((tensor) => tensor.name === name);
+
+export function faceDetector() {
+  const { model, graph, converter } = begin(read('@mediapipe/face_detection/face_detection_full_range.tflite'));
+  const [boxes, scores] = model.outputs;
+  graph.output(converter.value(boxes), 'boxes', [1, 2304, 16]);
+  graph.output(converter.value(scores), 'scores', [1, 2304, 1]);
+  return graph.bytes('face-detector');
+}
+
+export function personSegmenter() {
+  const { model, graph, converter } = begin(read('@mediapipe/selfie_segmentation/selfie_segmentation.tflite'));
+  graph.output(converter.value(model.outputs[0]), 'mask', [1, 256, 256, 1]);
+  return graph.bytes('person-segmenter');
+}
+
+/**
+ * The attention mesh with its refinement inside the graph, as MediaPipe's tensors_to_face_landmarks_with_attention does
+ * it: lips and eyes replace x and y of the mesh points they refine, irises follow at the end with their eye's mean
+ * depth. Which points they refine stands in the model itself: the points each crop was taken about.
+ */
+export function faceMesh() {
+  const { model, graph, converter } = begin(packedAsset('face_landmark_with_attention.tflite'));
+  const value = (name) => converter.value(named(model, name));
+  const flat = (name, shape) => graph.node('Reshape', [value(name), graph.ints(shape)]);
+  const subsets = model.operators
+    .filter(({ op }) => op === 'Landmarks2TransformMatrix')
+    .map(({ custom }) => [...readFlex(custom).subset_idxs]);
+  const mesh = flat('output_mesh_identity', [468, 3]);
+  const column = (from, a, b) => graph.node('Slice', [from, graph.ints([a]), graph.ints([b]), graph.ints([1])]);
+  // Later replacements win, as in MediaPipe: lips, left eye, right eye.
+  const parts = ['output_lips', 'output_left_eye', 'output_right_eye'].map((name, k) =>
+    flat(name, [subsets[k].length, 2]),
+  );
+  const all = graph.node('Concat', [column(mesh, 0, 2), ...parts], { axis: 0 });
+  const place = Array.from({ length: 468 }, (_, i) => i);
+  let next = 468;
+  for (const subset of subsets) for (const point of subset) place[point] = next++;
+  const refined = graph.node('Gather', [all, graph.ints(place)], { axis: 0 });
+  const irises = ['output_left_iris', 'output_right_iris'].map((name) => flat(name, [5, 2]));
+  const depth = column(mesh, 2, 3);
+  // The first sixteen points of an eye's subset are its contour.
+  const irisDepths = [subsets[1], subsets[2]].map((subset) => {
+    const contour = graph.node('Gather', [depth, graph.ints(subset.slice(0, 16))], { axis: 0 });
+    const mean = graph.node('ReduceMean', [contour], { axes: [0], keepdims: 1 });
+    return graph.node('Expand', [mean, graph.ints([5, 1])]);
+  });
+  const xy = graph.node('Concat', [refined, ...irises], { axis: 0 });
+  const z = graph.node('Concat', [depth, ...irisDepths], { axis: 0 });
+  const points = graph.node('Concat', [xy, z], { axis: 1 });
+  graph.output(graph.node('Reshape', [points, graph.ints([1, 478, 3])]), 'landmarks', [1, 478, 3]);
+  graph.output(flat('conv_faceflag', [1, 1]), 'presence', [1, 1]);
+  return graph.bytes('face-mesh');
+}
+
+/** dlib's face recognition ResNet as face-api ships it: uint8 weights, residual blocks, 128 numbers. */
+export function faceEmbedder() {
+  const [{ weights }] = JSON.parse(read('@vladmandic/face-api/model/face_recognition_model-weights_manifest.json'));
+  const data = read('@vladmandic/face-api/model/face_recognition_model.bin');
+  const graph = new GraphBuilder();
+  const entries = new Map();
+  let at = 0;
+  for (const { name, shape, quantization } of weights) {
+    const count = shape.reduce((a, b) => a * b, 1);
+    const bytes = data.subarray(at, at + count * (quantization ? 1 : 4));
+    at += bytes.length;
+    entries.set(name, { shape, quantization, bytes });
+  }
+  const load = (name, order, shape) => {
+    const { shape: from, quantization, bytes } = entries.get(name);
+    const size = quantization ? 1 : 4;
+    const moved = order ? permute(bytes, from, order, size) : Uint8Array.from(bytes);
+    const to = shape ?? (order ? order.map((axis) => from[axis]) : from);
+    return quantization
+      ? graph.quantized(moved, to, quantization.scale, quantization.min)
+      : graph.floats(new Float32Array(moved.buffer), to);
+  };
+  const layer = (x, name, stride, pad, relu) => {
+    const kernel = entries.get(`${name}/conv/filters`).shape[0];
+    const inputs = [x, load(`${name}/conv/filters`, [3, 2, 0, 1]), load(`${name}/conv/bias`)];
+    const conv = graph.node('Conv', inputs, {
+      kernel_shape: [kernel, kernel],
+      strides: [stride, stride],
+      pads: new Array(4).fill(pad),
+    });
+    const scale = (part) =>
+      load(`${name}/scale/${part}`, null, [1, entries.get(`${name}/scale/${part}`).shape[0], 1, 1]);
+    const out = graph.node('Add', [graph.node('Mul', [conv, scale('weights')]), scale('biases')]);
+    return relu ? graph.node('Relu', [out]) : out;
+  };
+  const residual = (x, name) => {
+    const out = layer(layer(x, `${name}/conv1`, 1, 1, true), `${name}/conv2`, 1, 1, false);
+    return graph.node('Relu', [graph.node('Add', [out, x])]);
+  };
+  // Halves the size; where the shortcut is wider or has fewer channels, the lesser side is filled up with zeros.
+  const down = (x, name, lessSpace, moreChannels) => {
+    let out = layer(layer(x, `${name}/conv1`, 2, 0, true), `${name}/conv2`, 1, 1, false);
+    let short = graph.node('AveragePool', [x], { kernel_shape: [2, 2], strides: [2, 2] });
+    if (lessSpace) out = graph.node('Pad', [out, graph.ints([0, 0, 0, 0, 0, 0, 1, 1])]);
+    if (moreChannels) short = graph.node('Pad', [short, graph.ints([0, 0, 0, 0, 0, moreChannels, 0, 0])]);
+    return graph.node('Relu', [graph.node('Add', [out, short])]);
+  };
+  const image = graph.node('Transpose', [graph.input('image', [1, 150, 150, 3])], { perm: [0, 3, 1, 2] });
+  const centred = graph.node('Sub', [image, graph.floats([122.782, 117.001, 104.298], [1, 3, 1, 1])]);
+  let x = graph.node('Mul', [centred, graph.floats([1 / 255])]);
+  x = graph.node('MaxPool', [layer(x, 'conv32_down', 2, 0, true)], { kernel_shape: [3, 3], strides: [2, 2] });
+  for (const name of ['conv32_1', 'conv32_2', 'conv32_3']) x = residual(x, name);
+  x = down(x, 'conv64_down', false, 32);
+  for (const name of ['conv64_1', 'conv64_2', 'conv64_3']) x = residual(x, name);
+  x = down(x, 'conv128_down', false, 64);
+  for (const name of ['conv128_1', 'conv128_2']) x = residual(x, name);
+  x = down(x, 'conv256_down', true, 128);
+  for (const name of ['conv256_1', 'conv256_2']) x = residual(x, name);
+  x = down(x, 'conv256_down_out', true, 0);
+  const mean = graph.node('ReduceMean', [x], { axes: [2, 3], keepdims: 0 });
+  graph.output(graph.node('MatMul', [mean, load('fc')]), 'embedding', [1, 128]);
+  return graph.bytes('face-embedder');
+}
+
+/** The canonical face model: protobuf `GeometryPipelineMetadata` with a mesh of vertices (x y z u v) and triangles. */
+export function faceGeometry() {
+  const file = packedAsset('geometry_pipeline_metadata_landmarks.binarypb');
+  const mesh = fields(file).find(([number]) => number === 1)[1];
+  const values = { vertices: [], triangles: [] };
+  for (const [number, value] of fields(mesh)) {
+    if (number === 3) values.vertices.push(new DataView(value.buffer, value.byteOffset, 4).getFloat32(0, true));
+    if (number === 4) values.triangles.push(value);
+  }
+  const round = (v) => Number(v.toFixed(6));
+  const vertices = values.vertices.filter((_, i) => i % 5 < 3).map(round);
+  const uvs = values.vertices.filter((_, i) => i % 5 >= 3).map(round);
+  return Buffer.from(`${JSON.stringify({ vertices, uvs, triangles: values.triangles })}\n`);
+}
+
+/** The fields of a protobuf message: number and bytes (or number for plain values). */
+function fields(bytes) {
+  const found = [];
+  let at = 0;
+  const varint = () => {
+    let [value, shift] = [0, 0];
+    for (;;) {
+      const byte = bytes[at++];
+      value += (byte & 127) * 2 ** shift;
+      shift += 7;
+      if (byte < 128) return value;
+    }
+  };
+  const take = (length) => {
+    at += length;
+    return bytes.subarray(at - length, at);
+  };
+  while (at < bytes.length) {
+    const key = varint();
+    const [number, wire] = [Math.floor(key / 8), key % 8];
+    if (wire === 0) found.push([number, varint()]);
+    else if (wire === 5) found.push([number, take(4)]);
+    else if (wire === 2) found.push([number, take(varint())]);
+    else throw new Error(`unexpected protobuf wire type ${wire}`);
+  }
+  return found;
+}

@@ -1,0 +1,250 @@
+/**
+ * Every setting, typed, with its default. Read in this order, later ones win: defaults, config.yaml, environment
+ * (`FACEOFF_SERVER_PORT=9000`), command line (`--set server.port=9000`). What is not a setting is refused at start.
+ */
+
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { load } from 'js-yaml';
+import { z } from 'zod';
+import { FaceOffError } from './errors.ts';
+import { FACE_CHOICES, FALLBACKS } from './pipeline/types.ts';
+
+const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+const whole = (min: number, max: number, standard: number) => z.int().min(min).max(max).default(standard);
+const number = (min: number, max: number, standard: number) => z.number().min(min).max(max).default(standard);
+const choice = <const T extends readonly [string, ...string[]]>(options: T, standard: T[number]) =>
+  z.enum(options).default(standard as never);
+const section = <T extends z.ZodRawShape>(shape: T) => z.strictObject(shape).prefault({} as never);
+
+const Schema = z.strictObject({
+  server: section({ host: z.string().min(1).default('127.0.0.1'), port: whole(0, 65535, 8080) }),
+  limits: section({
+    sessions: whole(1, 1000, 4),
+    uploadBytes: whole(1024, 2 ** 30, 20 * 2 ** 20),
+    picturePixels: whole(10_000, 1e9, 50e6),
+    frameWidth: whole(64, 7680, 1920),
+    frameHeight: whole(64, 4320, 1088),
+    faces: whole(1, 10_000, 64),
+  }),
+  webrtc: section({
+    iceServers: z
+      .array(
+        z.strictObject({
+          urls: z.array(z.string().regex(/^(stun|turn)s?:/, 'must begin with stun: or turn:')).min(1),
+          username: z.string().optional(),
+          credential: z.string().optional(),
+        }),
+      )
+      .default([]),
+    portMin: whole(0, 65535, 0),
+    portMax: whole(0, 65535, 0),
+    startKbps: whole(100, 100_000, 4000),
+    minKbps: whole(30, 100_000, 1000),
+    maxKbps: whole(100, 100_000, 8000),
+    connectTimeoutMs: whole(100, 600_000, 15_000),
+    lostTimeoutMs: whole(100, 600_000, 10_000),
+    idleTimeoutMs: whole(100, 3_600_000, 30_000),
+  }),
+  pipeline: section({
+    lanes: z.union([z.literal('auto'), z.int().min(1).max(64)]).default('auto'),
+    budgetMs: number(5, 1000, 33),
+    fallback: choice(FALLBACKS, 'passthrough'),
+  }),
+  detection: section({
+    score: number(0.1, 0.99, 0.5),
+    intervalMs: whole(0, 60_000, 1000),
+    faces: whole(1, 16, 4),
+    minSize: whole(16, 1000, 32),
+  }),
+  tracking: section({
+    minCutoffHz: number(0.01, 1000, 2.5),
+    beta: number(0, 1000, 6),
+    lostAfterFrames: whole(1, 300, 3),
+  }),
+  swap: section({
+    engine: choice(['mesh', 'none'], 'mesh'),
+    face: z
+      .string()
+      .regex(/^[a-z0-9-]{1,64}$/)
+      .default('astronaut'),
+    choice: choice(FACE_CHOICES, 'all'),
+    strength: number(0, 1, 1),
+    shape: number(0, 1, 0.8),
+    colour: number(0, 1, 1),
+  }),
+  restoration: section({ sharpness: number(0, 1, 1) }),
+  inference: section({ provider: choice(['cpu'], 'cpu'), threads: whole(1, 64, 1) }),
+  models: section({
+    dir: z.string().min(1).default('./models'),
+    cacheDir: z.string().min(1).default('./cache'),
+    warmupRuns: whole(0, 100, 3),
+  }),
+  memory: section({ rssLimitMb: whole(128, 1_000_000, 4096) }),
+  logging: section({
+    level: choice(LEVELS, 'info'),
+    fileLevel: choice(LEVELS, 'debug'),
+    dir: z.string().min(1).default('./logs'),
+    fileSizeMb: number(0.001, 10_000, 10),
+    files: whole(1, 1000, 5),
+    pretty: choice(['auto', 'always', 'never'], 'auto'),
+  }),
+  metrics: section({ enabled: z.boolean().default(true) }),
+});
+
+export type Config = z.infer<typeof Schema>;
+
+export const defaultConfig = (): Config => Schema.parse({});
+
+export interface ConfigSources {
+  /** config.yaml; a missing file means defaults. Paths in the settings are taken from its folder. */
+  file: string;
+  env?: Record<string, string | undefined>;
+  /** `section.key=value` each, from the command line. */
+  set?: readonly string[];
+}
+
+type Tree = { [key: string]: unknown };
+
+/** @throws FaceOffError `bad_config`: one line for each thing wrong, with the key's path and what is allowed. */
+export function loadConfig({ file, env = {}, set = [] }: ConfigSources): Config {
+  const tree = readFile(file);
+  for (const [name, value] of Object.entries(env)) {
+    if (value !== undefined && name.startsWith(PREFIX))
+      put(tree, keyOfVariable(name), parseValue(value), `the variable ${name}`);
+  }
+  for (const assignment of set) {
+    const at = assignment.indexOf('=');
+    if (at < 1) throw bad([`--set ${assignment}: write it as section.key=value, for instance --set server.port=9000`]);
+    put(tree, assignment.slice(0, at), parseValue(assignment.slice(at + 1)), `--set ${assignment}`);
+  }
+  const result = Schema.safeParse(tree);
+  if (!result.success) throw bad(result.error.issues.flatMap((issue) => sentences(issue, tree)));
+  return withPaths(checked(result.data), path.dirname(path.resolve(file)));
+}
+
+function readFile(file: string): Tree {
+  if (!existsSync(file)) return {};
+  let content: unknown;
+  try {
+    content = load(readFileSync(file, 'utf8'), { filename: file }) ?? {};
+  } catch (cause) {
+    throw bad([`${file} is not valid YAML: ${cause instanceof Error ? cause.message : String(cause)}`]);
+  }
+  if (!isTree(content))
+    throw bad([`${file} must hold sections with settings, like "server:" with "port: 8080" under it`]);
+  return content;
+}
+
+const PREFIX = 'FACEOFF_';
+
+/** `FACEOFF_SERVER_PORT` → `server.port`, by the names of the settings themselves. */
+function keyOfVariable(name: string): string {
+  const known = settingPaths().find((key) => variableOfKey(key) === name);
+  if (known !== undefined) return known;
+  const near = nearest(name, settingPaths().map(variableOfKey));
+  throw bad([`the variable ${name} is not a setting${near ? `; did you mean ${near}?` : ''}`]);
+}
+
+export const variableOfKey = (key: string): string =>
+  PREFIX +
+  key
+    .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
+    .replaceAll('.', '_')
+    .toUpperCase();
+
+/** Every setting as `section.key`. */
+export function settingPaths(): string[] {
+  return Object.entries(defaultConfig()).flatMap(([name, keys]) => Object.keys(keys).map((key) => `${name}.${key}`));
+}
+
+/** Values of variables and of --set are YAML, so numbers, booleans and lists come out as such. */
+function parseValue(text: string): unknown {
+  try {
+    return load(text) ?? text;
+  } catch {
+    return text;
+  }
+}
+
+function put(tree: Tree, key: string, value: unknown, where: string): void {
+  const [name, setting, ...rest] = key.split('.');
+  if (name === undefined || setting === undefined || rest.length > 0 || !settingPaths().includes(key)) {
+    const near = nearest(key, settingPaths());
+    throw bad([`${where}: there is no setting ${key}${near ? `; did you mean ${near}?` : ''}`]);
+  }
+  const keys = tree[name] ?? {};
+  if (!isTree(keys)) throw bad([`${name} must hold settings`]);
+  keys[setting] = value;
+  tree[name] = keys;
+}
+
+const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function sentences(issue: z.core.$ZodIssue, tree: Tree): string[] {
+  const at = issue.path.join('.');
+  if (issue.code === 'unrecognized_keys') {
+    const defaults = defaultConfig() as unknown as Tree;
+    const group = at === '' ? defaults : ((defaults[at] as Tree | undefined) ?? {});
+    return issue.keys.map((key) => {
+      const near = nearest(key, Object.keys(group));
+      const name = at === '' ? key : `${at}.${key}`;
+      return `${name}: there is no such setting${near ? `; did you mean ${near}?` : ''} Allowed here: ${Object.keys(group).join(', ')}`;
+    });
+  }
+  const value = issue.path.reduce<unknown>(
+    (node, key) => (isTree(node) || Array.isArray(node) ? (node as Tree)[String(key)] : undefined),
+    tree,
+  );
+  return [`${at}: ${issue.message} (it is ${JSON.stringify(value)})`];
+}
+
+function checked(config: Config): Config {
+  const { portMin, portMax, minKbps, startKbps, maxKbps } = config.webrtc;
+  const wrong: string[] = [];
+  if (portMin > portMax) wrong.push(`webrtc.portMin: must not be above webrtc.portMax (${portMin} > ${portMax})`);
+  if (minKbps > startKbps || startKbps > maxKbps) {
+    wrong.push(`webrtc.startKbps: must lie between minKbps and maxKbps (${minKbps}, ${startKbps}, ${maxKbps})`);
+  }
+  if (wrong.length > 0) throw bad(wrong);
+  return config;
+}
+
+function withPaths(config: Config, folder: string): Config {
+  const { models, logging } = config;
+  const at = (name: string): string => path.resolve(folder, name);
+  return {
+    ...config,
+    models: { ...models, dir: at(models.dir), cacheDir: at(models.cacheDir) },
+    logging: { ...logging, dir: at(logging.dir) },
+  };
+}
+
+function bad(lines: string[]): FaceOffError {
+  return new FaceOffError(
+    'bad_config',
+    `The configuration cannot be used:\n${lines.map((line) => `  ${line}`).join('\n')}`,
+  );
+}
+
+/** The known name that was probably meant, or null. */
+function nearest(name: string, known: readonly string[]): string | null {
+  const scored = known.map((other) => [other, distance(name.toLowerCase(), other.toLowerCase())] as const);
+  const [best, d] = scored.reduce((a, b) => (b[1] < a[1] ? b : a), ['', Infinity]);
+  return d <= Math.max(2, name.length / 4) ? best : null;
+}
+
+/** Levenshtein's edit distance. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const change = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(change, row[j]! + 1, next[j - 1]! + 1));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}

@@ -1,0 +1,77 @@
+/**
+ * What crosses the wire between the pages and the server: the JSON of `/ws` and of `/api/*`.
+ * Both sides import this file, so neither can drift.
+ */
+
+import type { FaceChoice, Fallback, SeenFace, SwapSettings } from './pipeline/types.ts';
+
+export type { FaceChoice, Fallback, SeenFace, SwapSettings };
+
+/** A source face as `/api/faces` lists it. `thumbnail` is a path on this server. */
+export interface FaceInfo {
+  id: string;
+  name: string;
+  /** Shipped faces cannot be deleted. */
+  builtIn: boolean;
+  thumbnail: string;
+  addedAt: string;
+  photos: number;
+}
+
+/** A refusal, on REST as the body and on /ws as `error`. `details` of `several_faces` is PickableFace[]. */
+export interface ErrorBody {
+  code: string;
+  message: string;
+  details?: unknown;
+}
+
+/** One face of an uploaded picture that shows several, in pixels of the upright picture. */
+export interface PickableFace {
+  index: number;
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
+export type ClientMessage =
+  /** First message, and again to renegotiate the same session (`ice restart`, camera changed). Answered by `answer` or `error`. */
+  | { type: 'offer'; sdp: string; settings?: Partial<SwapSettings> }
+  | { type: 'candidate'; candidate: { candidate: string; sdpMid: string | null; sdpMLineIndex: number | null } | null }
+  | { type: 'settings'; settings: Partial<SwapSettings> }
+  | { type: 'close' };
+
+export type ServerMessage =
+  /** On connecting: what the server offers. */
+  | {
+      type: 'hello';
+      version: string;
+      iceServers: { urls: string[]; username?: string; credential?: string }[];
+      defaults: SwapSettings;
+    }
+  | { type: 'answer'; session: string; sdp: string }
+  | { type: 'candidate'; candidate: { candidate: string; sdpMid: string | null; sdpMLineIndex: number | null } | null }
+  | { type: 'settings'; settings: SwapSettings }
+  | { type: 'stats'; stats: SessionStats }
+  | { type: 'faces'; faces: FaceInfo[] }
+  | { type: 'error'; error: ErrorBody };
+
+/** Sent once a second to the session's own page, and listed by `/api/sessions`. */
+export interface SessionStats {
+  session: string;
+  width: number;
+  height: number;
+  fpsIn: number;
+  fpsOut: number;
+  /** Arrival from the decoder to hand-over to the encoder, over the last seconds, in milliseconds. */
+  frameMs: { p50: number; p95: number };
+  waitMs: { p50: number; p95: number };
+  stagesMs: Record<string, number>;
+  swapped: number;
+  passed: number;
+  dropped: number;
+  failed: number;
+  plan: string;
+  level: number;
+  faces: SeenFace[];
+}

@@ -1,0 +1,47 @@
+/**
+ * What a swap engine is to the pipeline. `mesh` is the embedded default; others plug in behind the same two steps:
+ * a source face is enrolled once, from pictures, into plain data that can be moved to any lane; a swapper then puts it
+ * on one tracked face, frame after frame.
+ */
+
+import type { Plan } from '../degrade.ts';
+import type { Square } from '../geometry.ts';
+import type { Frame } from '../types.ts';
+
+/** A picture of a person with the landmarks of the face to take. */
+export interface Portrait {
+  picture: Frame;
+  /** 478 points, x, y, z in pixels of the picture. */
+  points: Float32Array;
+}
+
+/** The looks of a live face in one frame. */
+export interface LiveFace {
+  /** 478 points, x, y, z in pixels of the frame, steadied. */
+  points: Float32Array;
+  /** The square the landmark model saw, and what it saw: RGB 0..1, [192, 192, 3], in kernel memory. */
+  square: Square;
+  crop: Float32Array;
+}
+
+/** How a person wants the swap to look; see SwapSettings and the `swap` section of config.yaml. */
+export interface Looks {
+  strength: number;
+  shape: number;
+  colour: number;
+  sharpness: number;
+}
+
+/** A source face on one tracked face; keeps what it learns from frame to frame. */
+export interface Swapper {
+  /** Swaps the face in place, in the part of the frame that is loaded in the kernels, and stores it in the frame. */
+  swap(frame: Frame, face: LiveFace, looks: Looks, plan: Plan): void;
+  /** Idempotent; gives its textures back. */
+  close(): void;
+}
+
+/** @typeParam Enrolled structured-cloneable data. */
+export interface Engine<Enrolled> {
+  enrol(portraits: Portrait[]): Enrolled;
+  swapper(enrolled: Enrolled): Swapper;
+}

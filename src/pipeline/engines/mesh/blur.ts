@@ -1,0 +1,31 @@
+/** Gaussian softening of a square I420 picture. */
+
+import type { Planes } from './atlas.ts';
+
+/** @param sigma in luma pixels; chroma is softened by half as many of its own. */
+export function blurred({ y, u, v }: Planes, size: number, sigma: number): Planes {
+  return { y: blur(y, size, sigma), u: blur(u, size / 2, sigma / 2), v: blur(v, size / 2, sigma / 2) };
+}
+
+function blur(plane: Uint8Array, size: number, sigma: number): Uint8Array {
+  const radius = Math.max(1, Math.ceil(2.5 * sigma));
+  const weights = Array.from({ length: 2 * radius + 1 }, (_, k) =>
+    Math.exp(-((k - radius) ** 2) / (2 * sigma * sigma)),
+  );
+  const total = weights.reduce((a, b) => a + b, 0);
+  const along = (from: ArrayLike<number>, step: number, across: number): Float32Array => {
+    const out = new Float32Array(size * size);
+    for (let line = 0; line < size; line++) {
+      for (let i = 0; i < size; i++) {
+        let sum = 0;
+        for (let k = -radius; k <= radius; k++) {
+          const at = Math.min(size - 1, Math.max(0, i + k));
+          sum += weights[k + radius]! * from[line * across + at * step]!;
+        }
+        out[line * across + i * step] = sum / total;
+      }
+    }
+    return out;
+  };
+  return Uint8Array.from(along(along(plane, 1, size), size, 1), Math.round);
+}

@@ -1,0 +1,92 @@
+/**
+ * The live face's light on the source's skin. At every mesh point the local mean colour of the frame is compared with
+ * that of the source; the difference is smoothed over the mesh (a screened Poisson equation) so that light is taken
+ * over and the source's own features stay. Solved by Gauss–Seidel sweeps that start from the last frame's answer:
+ * cheap, and steady over time.
+ */
+
+import { BROW_LEFT, BROW_RIGHT, LIPS_OUTER, POINTS, type Topology } from '../../topology.ts';
+
+/** How far a difference spreads: the weight of a neighbour against a point's own sample. */
+const SPREAD = 4;
+const FIRST_SWEEPS = 120;
+const SWEEPS = 8;
+/** Differences further from the face's usual one than this many times its spread are no light but something in front. */
+const OUTLIER = 2.5;
+
+/** How much a point tells about light: nothing at eyes, brows and lips, where faces differ by nature. */
+export function skinWeights(topology: Topology): Float32Array {
+  const hairy = new Set([...BROW_LEFT, ...BROW_RIGHT, ...LIPS_OUTER]);
+  return Float32Array.from({ length: POINTS }, (_, i) => {
+    if (hairy.has(i) || topology.fromMouth[i]! <= 2 || topology.fromEyes[i]! <= 1) return 0;
+    return 1;
+  });
+}
+
+export class Light {
+  readonly #topology: Topology;
+  readonly #skin: Float32Array;
+  readonly #difference = new Float32Array(POINTS * 3);
+  readonly #weight = new Float32Array(POINTS);
+  /** Y, U, V to add at each point, in steps of 1/255. */
+  readonly offset = new Float32Array(POINTS * 3);
+  #fresh = true;
+
+  constructor(topology: Topology, skin: Float32Array) {
+    this.#topology = topology;
+    this.#skin = skin;
+  }
+
+  /** @param live, source Y, U, V means at each point; @param seen how squarely each live point is seen, 0..1. */
+  follow(live: Float32Array, source: Float32Array, seen: Float32Array): void {
+    const difference = this.#difference;
+    for (let i = 0; i < difference.length; i++) difference[i] = live[i]! - source[i]!;
+    this.#weigh(seen);
+    for (let sweep = this.#fresh ? FIRST_SWEEPS : SWEEPS; sweep > 0; sweep--) this.#sweep();
+    this.#fresh = false;
+  }
+
+  #weigh(seen: Float32Array): void {
+    const weight = this.#weight;
+    const luma: number[] = [];
+    for (let i = 0; i < POINTS; i++) {
+      weight[i] = this.#skin[i]! * Math.max(0.02, Math.min(1, seen[i]!));
+      if (this.#skin[i]! > 0 && seen[i]! > 0.3) luma.push(this.#difference[3 * i]!);
+    }
+    if (luma.length < 20) return;
+    luma.sort((a, b) => a - b);
+    const middle = luma[luma.length >> 1]!;
+    const width = Math.max(
+      12,
+      (luma[Math.floor(luma.length * 0.75)]! - luma[Math.floor(luma.length * 0.25)]!) * OUTLIER,
+    );
+    for (let i = 0; i < POINTS; i++) {
+      const far = (this.#difference[3 * i]! - middle) / width;
+      weight[i]! /= 1 + far ** 4;
+    }
+  }
+
+  #sweep(): void {
+    const { first, neighbours } = this.#topology;
+    const offset = this.offset;
+    for (let i = 0; i < POINTS; i++) {
+      const w = this.#weight[i]!;
+      let [y, u, v] = [
+        w * this.#difference[3 * i]!,
+        w * this.#difference[3 * i + 1]!,
+        w * this.#difference[3 * i + 2]!,
+      ];
+      const end = first[i + 1]!;
+      for (let n = first[i]!; n < end; n++) {
+        const at = 3 * neighbours[n]!;
+        y += SPREAD * offset[at]!;
+        u += SPREAD * offset[at + 1]!;
+        v += SPREAD * offset[at + 2]!;
+      }
+      const share = 1 / (w + SPREAD * (end - first[i]!));
+      offset[3 * i] = y * share;
+      offset[3 * i + 1] = u * share;
+      offset[3 * i + 2] = v * share;
+    }
+  }
+}

@@ -1,0 +1,39 @@
+/** How squarely each part of a face looks at the camera. */
+
+import { POINTS, type Topology } from '../../topology.ts';
+
+/**
+ * For each of 468 points the cosine between its normal and the way to the camera: 1 looks straight at it, 0 is edge-on,
+ * below 0 is turned away.
+ * @param points x, y, z in pixels, y downwards, z away from the camera.
+ */
+export function facing(points: Float32Array, topology: Topology, out = new Float32Array(POINTS)): Float32Array {
+  normals.fill(0);
+  for (const triangles of [topology.skin, topology.holes]) {
+    for (let t = 0; t < triangles.length; t += 3) {
+      const i = 3 * triangles[t]!;
+      const j = 3 * triangles[t + 1]!;
+      const k = 3 * triangles[t + 2]!;
+      const [ux, uy, uz] = [points[j]! - points[i]!, points[j + 1]! - points[i + 1]!, points[j + 2]! - points[i + 2]!];
+      const [vx, vy, vz] = [points[k]! - points[i]!, points[k + 1]! - points[i + 1]!, points[k + 2]! - points[i + 2]!];
+      const nx = uy * vz - uz * vy;
+      const ny = uz * vx - ux * vz;
+      const nz = ux * vy - uy * vx;
+      for (const at of [i, j, k]) {
+        normals[at]! += nx;
+        normals[at + 1]! += ny;
+        normals[at + 2]! += nz;
+      }
+    }
+  }
+  for (let i = 0; i < POINTS; i++) {
+    const nz = normals[3 * i + 2]!;
+    const length = Math.hypot(normals[3 * i]!, normals[3 * i + 1]!, nz) || 1;
+    out[i] = (FRONT * nz) / length;
+  }
+  return out;
+}
+
+/** The canonical triangles wind so that, with y downwards and z away, normals of a frontal face have this sign of z. */
+const FRONT = -1;
+const normals = new Float32Array(POINTS * 3);

@@ -1,0 +1,242 @@
+/**
+ * The typed face of the pixel kernels (assembly/index.ts). One instance a lane. Its memory is fixed at the start and
+ * holds the part of the frame that is worked on and every model's input, so a model reads what a kernel wrote without
+ * a copy between them.
+ */
+
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { FaceOffError } from '../../errors.ts';
+import { root } from '../../root.ts';
+import { cropToFrame, type Rect, type Square } from '../geometry.ts';
+import type { Frame } from '../types.ts';
+
+type Numbers = (...numbers: number[]) => void;
+interface Exports extends Record<string, unknown> {
+  halve: Numbers;
+  cropToTensor: Numbers;
+  meansAt: Numbers;
+  warp: Numbers;
+}
+
+/** Floats of one vertex of a warp: x, y, s, t, alpha, spare, then gain and offset of Y, U and V. */
+export const VERTEX_FLOATS = 12;
+
+/** A square I420 texture in kernel memory: `size`² luma, two (size/2)² chroma planes. */
+export interface Texture {
+  size: number;
+  y: Uint8Array;
+  u: Uint8Array;
+  v: Uint8Array;
+}
+
+interface Plane {
+  at: number;
+  stride: number;
+  width: number;
+  height: number;
+}
+
+/** Bytes for tensors, vertices and textures beside the frame: the models' inputs take under 2 MiB, textures the rest. */
+const WORKING_BYTES = 24 * 2 ** 20;
+const PAGE = 65536;
+/** The luma pyramid: full size, then halves, down to an eighth. */
+const LEVELS = 4;
+
+export class Kernels {
+  readonly memory: WebAssembly.Memory;
+  readonly maxPixels: number;
+  readonly #bytes: Uint8Array;
+  readonly #run: Exports;
+  #top: number;
+  readonly #spare: Texture[] = [];
+
+  /** What of the frame is in memory now; null before the first load. */
+  #rect: Rect | null = null;
+  readonly #luma: Plane[];
+  readonly #u: Plane = { at: 0, stride: 0, width: 0, height: 0 };
+  readonly #v: Plane = { at: 0, stride: 0, width: 0, height: 0 };
+  /** How many levels of the pyramid are filled for the region in memory. */
+  #halved = 0;
+
+  private constructor(memory: WebAssembly.Memory, run: Exports, maxPixels: number) {
+    this.memory = memory;
+    this.maxPixels = maxPixels;
+    this.#bytes = new Uint8Array(memory.buffer);
+    this.#run = run;
+    // The first KiB stays clear of the compiler's own statics.
+    this.#top = 1024;
+    // Rows are padded to 16 bytes so that a SIMD load at a row's end stays inside the plane.
+    const padded = Math.ceil(maxPixels * 1.1) + 64 * 1024;
+    this.#luma = Array.from({ length: LEVELS }, (_, k) => ({
+      at: this.#take(padded >> (2 * k)),
+      stride: 0,
+      width: 0,
+      height: 0,
+    }));
+    this.#u.at = this.#take(padded / 2);
+    this.#v.at = this.#take(padded / 2);
+  }
+
+  /** @param maxPixels largest frame, in luma pixels; memory is about 2.5 bytes for each. */
+  static async load(maxPixels: number): Promise<Kernels> {
+    const planes = Math.ceil((maxPixels * 1.1 + 64 * 1024) * 2.5);
+    const pages = Math.ceil((planes + WORKING_BYTES) / PAGE);
+    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    const code = await readFile(path.join(root, 'dist/kernels.wasm'));
+    const { instance } = await WebAssembly.instantiate(code, { env: { memory } });
+    return new Kernels(memory, instance.exports as unknown as Exports, maxPixels);
+  }
+
+  #take(bytes: number): number {
+    const at = this.#top;
+    this.#top = Math.ceil((at + bytes + 64) / 64) * 64;
+    if (this.#top > this.#bytes.length)
+      throw new FaceOffError('kernel_memory', 'The kernels have no memory left for another buffer.');
+    return at;
+  }
+
+  /** A float buffer inside kernel memory, for good. */
+  floats(count: number): Float32Array<ArrayBuffer> {
+    return new Float32Array(this.memory.buffer, this.#take(count * 4), count);
+  }
+
+  /** Triangle indices inside kernel memory, for good. */
+  indices(values: ArrayLike<number>): Uint16Array<ArrayBuffer> {
+    const view = new Uint16Array(this.memory.buffer, this.#take(values.length * 2), values.length);
+    view.set(values);
+    return view;
+  }
+
+  /** A texture inside kernel memory, its contents undefined; give it back with `release`. */
+  texture(size: number): Texture {
+    const spare = this.#spare.findIndex((texture) => texture.size === size);
+    if (spare >= 0) return this.#spare.splice(spare, 1)[0]!;
+    const plane = (n: number): Uint8Array => new Uint8Array(this.memory.buffer, this.#take(n * n + 64), n * n);
+    return { size, y: plane(size), u: plane(size / 2), v: plane(size / 2) };
+  }
+
+  release(texture: Texture): void {
+    this.#spare.push(texture);
+  }
+
+  /**
+   * Brings a part of the frame into memory; crop and warp then work on it.
+   * @param rect even corners, inside the frame (geometry.evenRect).
+   */
+  load(frame: Frame, rect: Rect): void {
+    this.#rect = rect;
+    this.#halved = 1;
+    shape(this.#luma[0]!, rect.width, rect.height);
+    shape(this.#u, (rect.width + 1) >> 1, (rect.height + 1) >> 1);
+    shape(this.#v, (rect.width + 1) >> 1, (rect.height + 1) >> 1);
+    for (const { plane, offset, stride, x, y } of this.#sides(frame, rect)) {
+      for (let row = 0; row < plane.height; row++) {
+        const from = offset + (y + row) * stride + x;
+        this.#bytes.set(frame.data.subarray(from, from + plane.width), plane.at + row * plane.stride);
+      }
+    }
+  }
+
+  /** Writes the part `rect` of what is in memory back into the frame. */
+  store(frame: Frame, rect: Rect): void {
+    const held = this.#held();
+    for (const { plane, offset, stride, x, y, shift } of this.#sides(frame, rect)) {
+      const width = (rect.width + shift) >> shift;
+      const height = (rect.height + shift) >> shift;
+      const inner = plane.at + (y - (held.y >> shift)) * plane.stride + (x - (held.x >> shift));
+      for (let row = 0; row < height; row++) {
+        const from = inner + row * plane.stride;
+        frame.data.set(this.#bytes.subarray(from, from + width), offset + (y + row) * stride + x);
+      }
+    }
+  }
+
+  /**
+   * Samples a rotated square of the loaded frame into an n×n×3 tensor of RGB, `scale`·(0..1) + `bias`.
+   * Strong shrinking reads from a smaller luma plane, so that no pixel is skipped.
+   */
+  crop(square: Square, n: number, out: Float32Array, scale: number, bias: number): void {
+    const held = this.#held();
+    const step = square.side / n;
+    const level = Math.min(LEVELS - 1, Math.max(0, Math.floor(Math.log2(step / 1.2)) + (step > 1.2 ? 1 : 0)));
+    while (this.#halved <= level) this.#halve();
+    const luma = this.#luma[level]!;
+    const to = cropToFrame(square, n);
+    this.#run.cropToTensor(
+      ...[luma.at, luma.stride, luma.width, luma.height, level],
+      ...[this.#u.at, this.#v.at, this.#u.stride, this.#u.width, this.#u.height],
+      ...[to.tx - held.x, to.ty - held.y, to.a, to.b, n, out.byteOffset, scale, bias],
+    );
+  }
+
+  /** Mean colour of an n×n×3 tensor about each point, over squares of 2·radius + 1, into [count, 3]. */
+  meansAt(
+    tensor: Float32Array,
+    n: number,
+    points: Float32Array,
+    stride: number,
+    radius: number,
+    out: Float32Array,
+  ): void {
+    const count = Math.floor(points.length / stride);
+    this.#run.meansAt(tensor.byteOffset, n, points.byteOffset, stride * 4, count, radius, out.byteOffset);
+  }
+
+  /**
+   * Draws a textured mesh into the loaded frame: out = in + alpha·(texture·gain + offset − in), plane by plane.
+   * Vertices (VERTEX_FLOATS each) are in pixels of the loaded region and of the texture's luma.
+   */
+  warp(vertices: Float32Array, triangles: Uint16Array, count: number, texture: Texture): void {
+    const planes = [
+      { plane: this.#luma[0]!, texels: texture.y, shrink: 1 },
+      { plane: this.#u, texels: texture.u, shrink: 0.5 },
+      { plane: this.#v, texels: texture.v, shrink: 0.5 },
+    ];
+    for (const [k, { plane, texels, shrink }] of planes.entries()) {
+      this.#run.warp(
+        ...[vertices.byteOffset, triangles.byteOffset, count, shrink, 24 + 8 * k],
+        ...[texels.byteOffset, texture.size * shrink, plane.at, plane.stride, plane.width, plane.height],
+      );
+    }
+    this.#halved = 1;
+  }
+
+  /** The part of the frame in memory. */
+  get rect(): Rect {
+    return this.#held();
+  }
+
+  #held(): Rect {
+    if (this.#rect === null)
+      throw new FaceOffError('kernel_order', 'A kernel ran before any part of a frame was loaded.');
+    return this.#rect;
+  }
+
+  #halve(): void {
+    const from = this.#luma[this.#halved - 1]!;
+    const to = this.#luma[this.#halved]!;
+    shape(to, from.width >> 1, from.height >> 1);
+    if (to.width > 0 && to.height > 0) this.#run.halve(from.at, from.stride, to.at, to.stride, to.width, to.height);
+    this.#halved++;
+  }
+
+  /** The three planes of a frame beside those of the region: where `rect` begins in each. */
+  #sides(frame: Frame, rect: Rect) {
+    const { width, height } = frame;
+    const cw = (width + 1) >> 1;
+    const ch = (height + 1) >> 1;
+    const [x, y] = [rect.x >> 1, rect.y >> 1];
+    return [
+      { plane: this.#luma[0]!, offset: 0, stride: width, x: rect.x, y: rect.y, shift: 0 },
+      { plane: this.#u, offset: width * height, stride: cw, x, y, shift: 1 },
+      { plane: this.#v, offset: width * height + cw * ch, stride: cw, x, y, shift: 1 },
+    ];
+  }
+}
+
+function shape(plane: Plane, width: number, height: number): void {
+  plane.width = width;
+  plane.height = height;
+  plane.stride = (width + 15) & ~15;
+}

@@ -1,0 +1,11 @@
+/** The little of WebAssembly that the kernels use; Node's types leave it to the DOM library, which a server has no use for. */
+declare namespace WebAssembly {
+  class Memory {
+    constructor(descriptor: { initial: number; maximum: number });
+    readonly buffer: ArrayBuffer;
+  }
+  function instantiate(
+    code: Uint8Array,
+    imports: Record<string, Record<string, unknown>>,
+  ): Promise<{ instance: { exports: unknown } }>;
+}

@@ -1,0 +1,66 @@
+/**
+ * The way of one frame: locate, landmark, swap. A frame costs what its faces cost: only the pixels that a model or a
+ * face needs are read, and only those of swapped faces are written; the rest goes out as it came, bit for bit.
+ */
+
+import type { Budget } from './budget.ts';
+import type { Plan } from './degrade.ts';
+import type { Detector } from './detect.ts';
+import type { Looks, Swapper } from './engines/engine.ts';
+import type { Kernels } from './kernels/kernels.ts';
+import type { Landmarker } from './landmarks.ts';
+import type { Track, Tracker } from './track.ts';
+import type { Frame, FrameResult, SeenFace } from './types.ts';
+
+/** What a lane lends to every stream it serves. */
+export interface Tools {
+  kernels: Kernels;
+  detector: Detector;
+  landmarker: Landmarker;
+}
+
+/** What belongs to one stream. */
+export interface Stream {
+  tracker: Tracker;
+  looks: Looks;
+  /** The faces to swap of those followed, most wanted first. */
+  chosen(tracks: readonly Track[]): readonly Track[];
+  /** The source for a face; null leaves it as it is. */
+  swapperFor(track: Track): Swapper | null;
+  forget(track: Track): void;
+}
+
+export interface Outcome {
+  result: FrameResult;
+  faces: SeenFace[];
+}
+
+/** Swaps the faces of `frame` in place. */
+export async function swapFrame(
+  frame: Frame,
+  stream: Stream,
+  tools: Tools,
+  plan: Plan,
+  budget: Budget,
+): Promise<Outcome> {
+  const { tracker, looks } = stream;
+  const { kernels, detector, landmarker } = tools;
+  if (!plan.swap) return { result: 'passed', faces: [] };
+
+  if (tracker.due(frame.receivedAtMs, plan.seekPatience)) {
+    await budget.stage('detect', () => tracker.seek(frame, detector, frame.receivedAtMs));
+  }
+  const swapped = new Set<Track>();
+  for (const track of stream.chosen(tracker.tracks).slice(0, plan.faces)) {
+    const swapper = stream.swapperFor(track);
+    const found = await budget.stage('landmark', () => tracker.follow(track, frame, kernels, landmarker));
+    if (!found || swapper === null) continue;
+    const live = { points: track.points, square: track.square, crop: landmarker.crop };
+    await budget.stage('swap', () => swapper.swap(frame, live, looks, plan));
+    swapped.add(track);
+  }
+  for (const lost of tracker.tidy()) stream.forget(lost);
+
+  const faces = tracker.tracks.map((track) => ({ track: track.id, ...track.box, swapped: swapped.has(track) }));
+  return { result: swapped.size > 0 ? 'swapped' : 'passed', faces };
+}

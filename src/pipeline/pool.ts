@@ -1,0 +1,310 @@
+/**
+ * The lanes. A session is pinned to the lane with the fewest sessions and stays there; a lane that dies is replaced
+ * and its sessions carry on with the same settings. Source faces are enrolled on a thread of their own, so that adding
+ * or changing a face never holds up a frame.
+ */
+
+import os from 'node:os';
+import type { Logger } from 'pino';
+import type { Config } from '../config.ts';
+import { FaceOffError } from '../errors.ts';
+import type { MeshFace } from './engines/mesh.ts';
+import type { FoundFace, LaneOptions, ModelLoad } from './protocol.ts';
+import { LaneThread } from './thread.ts';
+import type { Frame, SwappedFrame, Swapping, SwapSession, SwapSettings } from './types.ts';
+
+/** Makes a source face ready; called at most once at a time, when somebody first wants it. */
+export type Enrol = () => Promise<MeshFace>;
+
+/** A lane's place: the thread in it may be replaced. */
+interface Seat {
+  thread: LaneThread;
+  sessions: Set<PoolSession>;
+  /** Ids of the faces this thread has been given. */
+  faces: Set<string>;
+}
+
+/** Lanes that die one after another mean something is wrong for good: wait longer each time, up to this. */
+const LONGEST_PAUSE_MS = 10_000;
+/** The enrolment thread is let go when nobody needed it for this long. */
+const IDLE_MS = 60_000;
+
+export class Pool implements Swapping {
+  readonly #options: LaneOptions;
+  readonly #defaults: SwapSettings;
+  readonly #log: Logger;
+  readonly #seats: Seat[] = [];
+  readonly #enrol = new Map<string, Enrol>();
+  readonly #ready = new Map<string, Promise<MeshFace>>();
+  readonly #sessions = new Set<PoolSession>();
+  #studio: Promise<LaneThread> | null = null;
+  #studioTimer: NodeJS.Timeout | undefined;
+  #closed = false;
+  #deaths = 0;
+
+  private constructor(options: LaneOptions, defaults: SwapSettings, log: Logger) {
+    this.#options = options;
+    this.#defaults = defaults;
+    this.#log = log;
+  }
+
+  /** Resolves when every lane has its models loaded and warm. */
+  static async start(config: Config, log: Logger, onModelLoad?: (load: ModelLoad) => void): Promise<Pool> {
+    const pool = new Pool(laneOptions(config), defaultSettings(config), log);
+    const { lanes } = config.pipeline;
+    // The main thread with WebRTC's own threads wants a core; the rest is for lanes.
+    const count = lanes === 'auto' ? Math.min(8, Math.max(1, os.availableParallelism() - 1)) : lanes;
+    try {
+      for (let i = 0; i < count; i++) pool.#seats.push(await pool.#seat());
+    } catch (error) {
+      await pool.close();
+      throw error;
+    }
+    for (const load of pool.#seats.flatMap((seat) => seat.thread.loads)) onModelLoad?.(load);
+    return pool;
+  }
+
+  get openSessions(): number {
+    return this.#sessions.size;
+  }
+
+  get lanes(): number {
+    return this.#seats.length;
+  }
+
+  get defaults(): SwapSettings {
+    return this.#defaults;
+  }
+
+  /** Makes a source face known; it is enrolled when first wanted. */
+  offer(id: string, enrol: Enrol): void {
+    this.#enrol.set(id, enrol);
+    this.#ready.delete(id);
+    for (const seat of this.#seats) {
+      if (seat.faces.delete(id)) void this.#give(seat, id);
+    }
+  }
+
+  /** Enrols a face and gives it to every lane, so that the first session to want it need not wait. */
+  async preload(id: string): Promise<void> {
+    await this.#face(id);
+    await Promise.all(this.#seats.map((seat) => this.#give(seat, id)));
+  }
+
+  /** Forgets a source face. Sessions that wear it go on without a face. */
+  withdraw(id: string): void {
+    this.#enrol.delete(id);
+    this.#ready.delete(id);
+    for (const session of this.#sessions) if (session.settings.face === id) session.set({ face: null });
+    for (const seat of this.#seats)
+      if (seat.faces.delete(id)) void seat.thread.ask('drop', { id }).catch(() => undefined);
+  }
+
+  open(id: string, settings: Partial<SwapSettings>): SwapSession {
+    const seat = this.#seats.reduce((least, next) => (next.sessions.size < least.sessions.size ? next : least));
+    const wanted = this.checked({ ...this.#defaults, ...settings });
+    const session = new PoolSession(this, seat, id, wanted);
+    this.#sessions.add(session);
+    return session;
+  }
+
+  /** @throws FaceOffError `unknown_face` (404). */
+  checked(settings: SwapSettings): SwapSettings {
+    for (const face of wantedFaces(settings)) {
+      if (!this.#enrol.has(face)) {
+        throw new FaceOffError(
+          'unknown_face',
+          `There is no face with the id "${face}". GET /api/faces lists those there are.`,
+          { status: 404 },
+        );
+      }
+    }
+    return settings;
+  }
+
+  /** Sends a seat's lane what a session wants shown, once it is enrolled. */
+  supply(seat: Seat, settings: SwapSettings): void {
+    for (const face of wantedFaces(settings)) void this.#give(seat, face);
+  }
+
+  left(session: PoolSession): void {
+    this.#sessions.delete(session);
+  }
+
+  analyse(picture: Frame): Promise<FoundFace[]> {
+    return this.#inStudio((thread) => thread.ask('analyse', { picture }));
+  }
+
+  enrol(portraits: { picture: Frame; points: Float32Array }[]): Promise<MeshFace> {
+    return this.#inStudio((thread) => thread.ask('enrol', { portraits }));
+  }
+
+  /** Idempotent. Lets frames in hand finish, then ends every thread. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#studioTimer);
+    for (const session of [...this.#sessions]) session.close();
+    const studio = await this.#studio?.catch(() => null);
+    await Promise.all([...this.#seats.map((seat) => seat.thread.end()), studio?.end()]);
+  }
+
+  async #seat(): Promise<Seat> {
+    const seat: Seat = { thread: null as unknown as LaneThread, sessions: new Set(), faces: new Set() };
+    seat.thread = await LaneThread.start(this.#options, (cause) => void this.#replace(seat, cause));
+    return seat;
+  }
+
+  async #replace(seat: Seat, cause: FaceOffError): Promise<void> {
+    if (this.#closed) return;
+    this.#log.warn({ sessions: seat.sessions.size, cause: cause.message }, 'lane lost, replacing it');
+    for (let pauseMs = 100; !this.#closed; pauseMs = Math.min(LONGEST_PAUSE_MS, 2 * pauseMs)) {
+      try {
+        const thread = await LaneThread.start(this.#options, (next) => void this.#replace(seat, next));
+        seat.thread = thread;
+        seat.faces.clear();
+        for (const session of seat.sessions) session.reopen();
+        this.#deaths++;
+        this.#log.info({ deaths: this.#deaths }, 'lane replaced');
+        if (this.#closed) await thread.end();
+        return;
+      } catch (error) {
+        this.#log.error({ error: String(error), pauseMs }, 'lane cannot be replaced, trying again');
+        await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      }
+    }
+  }
+
+  async #give(seat: Seat, id: string): Promise<void> {
+    if (seat.faces.has(id)) return;
+    seat.faces.add(id);
+    const { thread } = seat;
+    try {
+      const face = await this.#face(id);
+      if (this.#enrol.has(id)) await thread.ask('take', { id, face });
+    } catch (error) {
+      seat.faces.delete(id);
+      this.#log.warn(
+        { face: id, error: error instanceof Error ? error.message : String(error) },
+        'face cannot be used',
+      );
+    }
+  }
+
+  #face(id: string): Promise<MeshFace> {
+    let ready = this.#ready.get(id);
+    if (ready === undefined) {
+      ready = this.#enrol.get(id)!();
+      this.#ready.set(id, ready);
+      ready.catch(() => this.#ready.delete(id));
+    }
+    return ready;
+  }
+
+  async #inStudio<T>(work: (thread: LaneThread) => Promise<T>): Promise<T> {
+    clearTimeout(this.#studioTimer);
+    this.#studio ??= LaneThread.start(this.#options, () => {
+      this.#studio = null;
+    });
+    this.#studio.catch(() => {
+      this.#studio = null;
+    });
+    const studio = this.#studio;
+    try {
+      return await work(await studio);
+    } finally {
+      clearTimeout(this.#studioTimer);
+      this.#studioTimer = setTimeout(() => {
+        if (this.#studio !== studio || this.#closed) return;
+        this.#studio = null;
+        void studio.then((thread) => thread.end());
+      }, IDLE_MS).unref();
+    }
+  }
+}
+
+class PoolSession implements SwapSession {
+  readonly id: string;
+  readonly #pool: Pool;
+  readonly #seat: Seat;
+  #settings: SwapSettings;
+  #closed = false;
+
+  constructor(pool: Pool, seat: Seat, id: string, settings: SwapSettings) {
+    this.id = id;
+    this.#pool = pool;
+    this.#seat = seat;
+    this.#settings = settings;
+    seat.sessions.add(this);
+    this.reopen();
+  }
+
+  get settings(): SwapSettings {
+    return this.#settings;
+  }
+
+  /** Makes the session known to the seat's present thread. */
+  reopen(): void {
+    this.#tell('open', { session: this.id, settings: this.#settings });
+    this.#pool.supply(this.#seat, this.#settings);
+  }
+
+  swap(frame: Frame): Promise<SwappedFrame> {
+    return this.#seat.thread.ask('swap', { session: this.id, frame }, [frame.data.buffer]);
+  }
+
+  set(settings: Partial<SwapSettings>): void {
+    this.#settings = this.#pool.checked({ ...this.#settings, ...settings });
+    this.#pool.supply(this.#seat, this.#settings);
+    this.#tell('set', { session: this.id, settings: this.#settings });
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#seat.sessions.delete(this);
+    this.#pool.left(this);
+    this.#tell('close', { session: this.id });
+  }
+
+  /** A lane that just died needs no telling: its successor is told everything by `reopen`. */
+  #tell<K extends 'open' | 'set' | 'close'>(call: K, ask: Parameters<typeof this.ask<K>>[1]): void {
+    void this.ask(call, ask).catch(() => undefined);
+  }
+
+  ask<K extends 'open' | 'set' | 'close'>(call: K, ask: import('./protocol.ts').Calls[K]['ask']): Promise<unknown> {
+    return this.#seat.thread.ask(call, ask);
+  }
+}
+
+function wantedFaces({ face, choice, map }: SwapSettings): Set<string> {
+  const mapped = choice === 'mapped' ? Object.values(map) : [];
+  return new Set([face, ...mapped].filter((id) => id !== null));
+}
+
+export function defaultSettings({ swap, pipeline }: Config): SwapSettings {
+  const { face, choice, strength, shape } = swap;
+  return { face: swap.engine === 'none' ? null : face, choice, map: {}, strength, shape, fallback: pipeline.fallback };
+}
+
+function laneOptions({
+  limits,
+  pipeline,
+  detection,
+  tracking,
+  swap,
+  restoration,
+  inference,
+  models,
+}: Config): LaneOptions {
+  return {
+    modelsDir: models.dir,
+    cacheDir: models.cacheDir,
+    threads: inference.threads,
+    warmupRuns: models.warmupRuns,
+    maxPixels: limits.frameWidth * limits.frameHeight,
+    budgetMs: pipeline.budgetMs,
+    ...{ score: detection.score, intervalMs: detection.intervalMs, faces: detection.faces, minSize: detection.minSize },
+    ...{ lostAfterFrames: tracking.lostAfterFrames, minCutoffHz: tracking.minCutoffHz, beta: tracking.beta },
+    ...{ colour: swap.colour, sharpness: restoration.sharpness },
+  };
+}

@@ -1,0 +1,71 @@
+/**
+ * Everything that crosses between the main thread and a lane, in one map: what is asked and what is answered.
+ * Frames are moved, not copied; the rest is small or rare.
+ */
+
+import type { WireError } from '../errors.ts';
+import type { Portrait } from './engines/engine.ts';
+import type { MeshFace } from './engines/mesh.ts';
+import type { Rect } from './geometry.ts';
+import type { Frame, SwappedFrame, SwapSettings } from './types.ts';
+
+/** A face found in a picture, with what is needed to judge and to take it. */
+export interface FoundFace {
+  box: Rect;
+  /** 478 points, x, y, z in pixels of the picture. */
+  points: Float32Array;
+  /** How far the head is turned to the side and up or down, in degrees; 0 looks into the camera. */
+  yawDegrees: number;
+  pitchDegrees: number;
+}
+
+export interface Calls {
+  open: { ask: { session: string; settings: SwapSettings }; answer: undefined };
+  set: { ask: { session: string; settings: SwapSettings }; answer: undefined };
+  close: { ask: { session: string }; answer: undefined };
+  swap: { ask: { session: string; frame: Frame }; answer: SwappedFrame };
+  /** Gives the lane a source face to use under this id, in place of an earlier one. */
+  take: { ask: { id: string; face: MeshFace }; answer: undefined };
+  drop: { ask: { id: string }; answer: undefined };
+  /** Finds every face of a still picture. */
+  analyse: { ask: { picture: Frame }; answer: FoundFace[] };
+  enrol: { ask: { portraits: Portrait[] }; answer: MeshFace };
+  /** Ends the lane co-operatively; terminating a thread inside a model's run would abort the process. */
+  end: { ask: undefined; answer: undefined };
+}
+
+export type CallName = keyof Calls;
+
+export type Ask = { [K in CallName]: { id: number; call: K; ask: Calls[K]['ask'] } }[CallName];
+
+export type Answer = { id: number; answer: unknown } | { id: number; error: WireError };
+
+/** How long a model took to load, told once a model while the lane starts. */
+export interface ModelLoad {
+  model: string;
+  provider: string;
+  cached: boolean;
+  loadMs: number;
+}
+
+/** First word of a lane: its models are loaded and warm, or why not. */
+export type Started = { ready: true; loads: ModelLoad[] } | { ready: false; error: WireError };
+
+/** The part of the configuration a lane needs. */
+export interface LaneOptions {
+  modelsDir: string;
+  cacheDir: string | null;
+  threads: number;
+  warmupRuns: number;
+  maxPixels: number;
+  budgetMs: number;
+  score: number;
+  intervalMs: number;
+  faces: number;
+  minSize: number;
+  lostAfterFrames: number;
+  minCutoffHz: number;
+  beta: number;
+  colour: number;
+  sharpness: number;
+}

@@ -1,0 +1,86 @@
+/** One stream's part of a lane: its tracker, what the person has chosen, and a swapper for each followed face. */
+
+import type { Looks, Swapper } from './engines/engine.ts';
+import type { Stream } from './pipeline.ts';
+import type { Track, Tracker } from './track.ts';
+import type { SwapSettings } from './types.ts';
+
+/** Makes a swapper for a source face, or null while the lane does not have that face. */
+export type SwapperMaker = (face: string) => Swapper | null;
+
+interface Fitted {
+  face: string;
+  swapper: Swapper;
+}
+
+export class LaneStream implements Stream {
+  readonly tracker: Tracker;
+  readonly #make: SwapperMaker;
+  readonly #base: Pick<Looks, 'colour' | 'sharpness'>;
+  #settings: SwapSettings;
+  readonly #fitted = new Map<number, Fitted>();
+
+  constructor(tracker: Tracker, settings: SwapSettings, base: Pick<Looks, 'colour' | 'sharpness'>, make: SwapperMaker) {
+    this.tracker = tracker;
+    this.#settings = settings;
+    this.#base = base;
+    this.#make = make;
+  }
+
+  get settings(): SwapSettings {
+    return this.#settings;
+  }
+
+  set settings(settings: SwapSettings) {
+    this.#settings = settings;
+  }
+
+  get looks(): Looks {
+    return { ...this.#base, strength: this.#settings.strength, shape: this.#settings.shape };
+  }
+
+  /** Whether this stream wants any face swapped at all. */
+  get wanting(): boolean {
+    const { face, choice, map } = this.#settings;
+    return choice === 'mapped' ? Object.values(map).some((id) => id !== null) || face !== null : face !== null;
+  }
+
+  chosen(tracks: readonly Track[]): readonly Track[] {
+    const bySize = [...tracks].sort((p, q) => area(q) - area(p));
+    return this.#settings.choice === 'largest' ? bySize.slice(0, 1) : bySize;
+  }
+
+  swapperFor(track: Track): Swapper | null {
+    const { face, choice, map } = this.#settings;
+    const wanted = choice === 'mapped' ? (map[track.id] ?? null) : face;
+    const fitted = this.#fitted.get(track.id);
+    if (fitted?.face === wanted) return fitted.swapper;
+    const swapper = wanted === null ? null : this.#make(wanted);
+    // A face that is still on its way leaves the old one on.
+    if (wanted !== null && swapper === null) return fitted?.swapper ?? null;
+    this.forget(track);
+    if (wanted !== null && swapper !== null) this.#fitted.set(track.id, { face: wanted, swapper });
+    return swapper;
+  }
+
+  forget(track: Track): void {
+    this.#fitted.get(track.id)?.swapper.close();
+    this.#fitted.delete(track.id);
+  }
+
+  /** Drops every swapper made from this source face, so that the next frame makes it anew. */
+  refit(face: string): void {
+    for (const [track, fitted] of this.#fitted) {
+      if (fitted.face !== face) continue;
+      fitted.swapper.close();
+      this.#fitted.delete(track);
+    }
+  }
+
+  close(): void {
+    for (const { swapper } of this.#fitted.values()) swapper.close();
+    this.#fitted.clear();
+  }
+}
+
+const area = ({ box }: Track): number => box.width * box.height;

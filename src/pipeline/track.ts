@@ -1,0 +1,161 @@
+/**
+ * Follows faces from frame to frame: a face once found is looked for where its own points were last, and the detector
+ * runs only to acquire a face or, now and then, to look for new ones.
+ */
+
+import type { Detection, Detector } from './detect.ts';
+import { boundsOf, overlap, type Rect, type Square } from './geometry.ts';
+import type { Kernels } from './kernels/kernels.ts';
+import { type Landmarker, squareOf } from './landmarks.ts';
+import { FaceFilter, type Smoothing } from './smooth.ts';
+import { POINTS } from './topology.ts';
+import type { Frame } from './types.ts';
+
+export interface TrackingOptions {
+  /** Least certainty of a new face, 0..1. */
+  score: number;
+  /** Smallest face to take, in pixels. */
+  minSize: number;
+  /** Most faces followed at once. */
+  faces: number;
+  /** Time between looks for new faces, in milliseconds. */
+  intervalMs: number;
+  /** Frames a face may be unseen before it is forgotten. */
+  lostAfterFrames: number;
+  smoothing: Smoothing;
+}
+
+/** One followed face. */
+export interface Track {
+  /** Stays with the person as long as the face is followed. */
+  id: number;
+  /** 478 points, x, y, z in pixels of the frame, steadied; those of the frame in hand. */
+  points: Float32Array;
+  /** The square they were found in. */
+  square: Square;
+  box: Rect;
+  /** Whether it was found in the frame in hand. */
+  seen: boolean;
+}
+
+interface Followed extends Track {
+  filter: FaceFilter;
+  /** Where to look next. */
+  next: Square;
+  missed: number;
+}
+
+/** Presence under which the landmark model no longer looks at a face. */
+const PRESENT = 0.5;
+const SAME_FACE = 0.3;
+/** Extra pixels loaded around the square the model looks at. */
+const MARGIN = 2;
+
+export class Tracker {
+  readonly #options: TrackingOptions;
+  readonly #tracks: Followed[] = [];
+  #nextId = 1;
+  #soughtAtMs = -Infinity;
+
+  constructor(options: TrackingOptions) {
+    this.#options = options;
+  }
+
+  get tracks(): readonly Track[] {
+    return this.#tracks;
+  }
+
+  /** Whether it is time for the detector: nobody is followed, somebody was just lost, or the interval is over. */
+  due(nowMs: number, patience: number): boolean {
+    if (this.#tracks.length === 0 || this.#tracks.some((t) => t.missed > 0)) return true;
+    return this.#tracks.length < this.#options.faces && nowMs - this.#soughtAtMs >= this.#options.intervalMs * patience;
+  }
+
+  /** Looks over the whole frame for faces that are not followed yet. */
+  async seek(frame: Frame, detector: Detector, nowMs: number): Promise<void> {
+    this.#soughtAtMs = nowMs;
+    const { score, minSize, faces } = this.#options;
+    for (const found of await detector.find(frame, score, minSize)) {
+      const known = this.#tracks.find((t) => overlap(t.box, found.box) > SAME_FACE || near(t, found));
+      if (known !== undefined) {
+        if (!known.seen) Object.assign(known, { next: found.square, box: found.box });
+      } else if (this.#tracks.length < faces) {
+        this.adopt(found);
+      }
+    }
+  }
+
+  /** Follows a face from now on. */
+  adopt(found: Detection): Track {
+    const filter = new FaceFilter(this.#options.smoothing);
+    const { box, square } = found;
+    const id = this.#nextId++;
+    const points = new Float32Array();
+    const track: Followed = { id, points, square, box, seen: false, filter, next: square, missed: 0 };
+    this.#tracks.push(track);
+    return track;
+  }
+
+  /** Finds one followed face in the frame; its part of the frame stays loaded in the kernels. */
+  async follow(track: Track, frame: Frame, kernels: Kernels, landmarker: Landmarker): Promise<boolean> {
+    const face = track as Followed;
+    const fresh = face.points.length === 0;
+    face.seen = false;
+    const look = async () => {
+      const rect = boundsOf(face.next, MARGIN, frame.width, frame.height);
+      if (rect === null) return null;
+      kernels.load(frame, rect);
+      face.square = face.next;
+      const found = await landmarker.find(face.next);
+      return found.presence >= PRESENT ? found.points : null;
+    };
+    let points = await look();
+    if (points !== null && fresh) {
+      // The detector's square is rough: a second look at the face's own square gives the points their full precision.
+      face.next = squareOf(points);
+      points = await look();
+    }
+    if (points === null) {
+      face.missed++;
+      return false;
+    }
+    face.next = squareOf(points);
+    if (face.missed > 0) face.filter = new FaceFilter(this.#options.smoothing);
+    face.filter.next(points, frame.receivedAtMs);
+    face.points = points;
+    face.box = boxOf(points);
+    face.missed = 0;
+    face.seen = true;
+    return true;
+  }
+
+  /** Forgets faces unseen for too long, and one of two that came to look at the same face. */
+  tidy(): Track[] {
+    const gone = this.#tracks.filter(
+      (t, i) =>
+        t.missed >= this.#options.lostAfterFrames ||
+        this.#tracks.slice(0, i).some((older) => older.seen && t.seen && overlap(older.box, t.box) > 0.5),
+    );
+    for (const track of gone) this.#tracks.splice(this.#tracks.indexOf(track), 1);
+    return gone;
+  }
+}
+
+/** A detection whose centre lies on a followed face is that face, whatever the boxes' sizes. */
+function near({ box }: Track, found: Detection): boolean {
+  const reach = 0.4 * Math.max(box.width, found.box.width);
+  const dx = box.x + box.width / 2 - (found.box.x + found.box.width / 2);
+  const dy = box.y + box.height / 2 - (found.box.y + found.box.height / 2);
+  return Math.hypot(dx, dy) < reach;
+}
+
+function boxOf(points: Float32Array): Rect {
+  let [x0, y0, x1, y1] = [Infinity, Infinity, -Infinity, -Infinity];
+  for (let i = 0; i < POINTS * 3; i += 3) {
+    x0 = Math.min(x0, points[i]!);
+    x1 = Math.max(x1, points[i]!);
+    y0 = Math.min(y0, points[i + 1]!);
+    y1 = Math.max(y1, points[i + 1]!);
+  }
+  return { x: x0, y: y0, width: x1 - x0, height: y1 - y0 };
+}

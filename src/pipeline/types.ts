@@ -1,0 +1,89 @@
+/** The nouns of the pipeline. Times are milliseconds of `performance.now()`, which main and workers share. */
+
+/**
+ * One picture in planar I420 (BT.601, limited range), planes one behind the other without padding:
+ * Y is width·height bytes, U and V each ceil(width/2)·ceil(height/2). `data` owns its whole ArrayBuffer, so that a
+ * frame can be moved between threads; whoever passes a frame on must not touch it again.
+ */
+export interface Frame {
+  width: number;
+  height: number;
+  data: Uint8Array<ArrayBuffer>;
+  /** When it came out of the decoder. */
+  receivedAtMs: number;
+}
+
+/** What became of a frame: swapped (at least one face), passed (as it came, or by the fallback), failed (a stage threw). */
+export type FrameResult = 'swapped' | 'passed' | 'failed';
+
+export const FALLBACKS = ['passthrough', 'blur', 'freeze'] as const;
+/** What is shown when a swap was wanted and cannot be made. */
+export type Fallback = (typeof FALLBACKS)[number];
+
+export const FACE_CHOICES = ['largest', 'all', 'mapped'] as const;
+/** Which faces of a frame are swapped. */
+export type FaceChoice = (typeof FACE_CHOICES)[number];
+
+/** What a person can change while a session is live. */
+export interface SwapSettings {
+  /** Id of the source face; null shows the camera as it is. */
+  face: string | null;
+  choice: FaceChoice;
+  /** Which source face goes on which person, by track id; used when `choice` is `mapped`. */
+  map: Record<number, string | null>;
+  /** How much of the source is shown, 0..1. */
+  strength: number;
+  /** How far the live face takes the shape of the source's, 0..1. */
+  shape: number;
+  fallback: Fallback;
+}
+
+/** A face as the outside may see it: a box in pixels of the frame, an id that stays with the person. */
+export interface SeenFace {
+  track: number;
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+  swapped: boolean;
+}
+
+/** A frame that comes back from a lane, with what was done to it. */
+export interface SwappedFrame {
+  frame: Frame;
+  result: FrameResult;
+  faces: SeenFace[];
+  /** Time spent per stage, in milliseconds. */
+  stagesMs: Record<string, number>;
+  /** Waiting between the decoder and the lane, in milliseconds. */
+  waitMs: number;
+  /** Name of the plan in force, `full` down to `passthrough`, and its place on the ladder, 0 = full quality. */
+  plan: string;
+  level: number;
+}
+
+/** One live stream's place in the pipeline. */
+export interface SwapSession {
+  readonly id: string;
+  /**
+   * Swaps the faces of one frame in place. The frame is moved: its buffer is empty here until it comes back in the
+   * answer. One frame at a time: call again only when the last one is back.
+   * @throws FaceOffError `lane_lost` when the worker died with the frame (the session goes on, on a new worker),
+   *   `frame_too_large` above the largest frame the pipeline takes.
+   */
+  swap(frame: Frame): Promise<SwappedFrame>;
+  /** Takes effect from the next frame on. Throws FaceOffError `unknown_face` (404) and changes nothing. */
+  set(settings: Partial<SwapSettings>): void;
+  readonly settings: SwapSettings;
+  /** Idempotent; forgets everything the lane holds for this session. */
+  close(): void;
+}
+
+/** What the server sees of the pipeline; `Pool` is the real one. */
+export interface Swapping {
+  /** Throws FaceOffError `unknown_face` (404). */
+  open(session: string, settings: Partial<SwapSettings>): SwapSession;
+  /** Sessions the lanes hold state for, for the leak tests and /api/status. */
+  readonly openSessions: number;
+  close(): Promise<void>;
+}

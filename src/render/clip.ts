@@ -1,0 +1,243 @@
+/** Clips as streams of I420 frames: y4m read and written here, everything else through ffmpeg. */
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createReadStream, createWriteStream } from 'node:fs';
+import path from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import { FaceOffError } from '../errors.ts';
+
+/** Frames of one size, one after another, each in a buffer of its own. */
+export interface Clip extends AsyncIterable<Uint8Array<ArrayBuffer>> {
+  width: number;
+  height: number;
+  fps: number;
+  /** The rate as y4m and ffmpeg write it. */
+  rate: { numerator: number; denominator: number };
+  /** How many there are, where that is known before the end. */
+  frames: number | null;
+}
+
+export interface ClipSink {
+  write(frame: Uint8Array): Promise<void>;
+  /** Resolves when everything is on disk. */
+  end(): Promise<void>;
+  abort(): Promise<void>;
+}
+
+const isY4m = (file: string): boolean => path.extname(file).toLowerCase() === '.y4m';
+
+/** @throws FaceOffError `bad_clip`, `no_ffmpeg`. */
+export async function openClip(file: string): Promise<Clip> {
+  if (isY4m(file)) return readY4m(createReadStream(file, { highWaterMark: 1 << 20 }), file, async () => undefined);
+  // ffmpeg makes it upright, I420 and limited range, whatever it was.
+  const child = runFfmpeg(
+    [
+      '-v',
+      'error',
+      '-i',
+      file,
+      '-fps_mode',
+      'passthrough',
+      '-pix_fmt',
+      'yuv420p',
+      '-strict',
+      '-1',
+      '-f',
+      'yuv4mpegpipe',
+      '-',
+    ],
+    'read',
+  );
+  return readY4m(child.stdout!, file, child.finished);
+}
+
+export async function openSink(
+  file: string,
+  clip: Clip,
+  options: { lossless: boolean; audioFrom: string },
+): Promise<ClipSink> {
+  const { width, height, rate } = clip;
+  const header = `YUV4MPEG2 W${width} H${height} F${rate.numerator}:${rate.denominator} Ip A1:1 C420jpeg\n`;
+  if (isY4m(file)) {
+    const out = createWriteStream(file);
+    return sinkInto(
+      out,
+      header,
+      async () => undefined,
+      () => out.destroy(),
+    );
+  }
+  const coding = options.lossless ? losslessFor(file) : ['-crf', '18', '-preset', 'veryfast'];
+  const sound = isY4m(options.audioFrom)
+    ? []
+    : ['-i', options.audioFrom, '-map', '0:v', '-map', '1:a?', '-c:a', 'copy'];
+  const child = runFfmpeg(
+    [
+      '-v',
+      'error',
+      '-y',
+      '-f',
+      'yuv4mpegpipe',
+      '-i',
+      '-',
+      ...sound,
+      '-fps_mode',
+      'passthrough',
+      ...coding,
+      '-pix_fmt',
+      'yuv420p',
+      file,
+    ],
+    'write',
+  );
+  return sinkInto(child.stdin!, header, child.finished, () => child.kill());
+}
+
+function losslessFor(file: string): string[] {
+  return ['.mkv', '.avi', '.nut'].includes(path.extname(file).toLowerCase())
+    ? ['-c:v', 'ffv1']
+    : ['-c:v', 'libx264', '-qp', '0', '-preset', 'ultrafast'];
+}
+
+function runFfmpeg(args: string[], way: 'read' | 'write') {
+  const child = spawn('ffmpeg', args, {
+    stdio: [way === 'write' ? 'pipe' : 'ignore', way === 'read' ? 'pipe' : 'ignore', 'pipe'],
+  });
+  let said = '';
+  child.stderr!.on('data', (text: Buffer) => {
+    said = (said + text.toString()).slice(-2000);
+  });
+  const exit = new Promise<void>((resolve, reject) => {
+    child.once('error', (cause: NodeJS.ErrnoException) => {
+      const missing =
+        'This format needs ffmpeg, which is not on the PATH. Install it, or use y4m, png, jpeg or webp files.';
+      reject(cause.code === 'ENOENT' ? new FaceOffError('no_ffmpeg', missing, { cause }) : cause);
+    });
+    child.once('close', (code) =>
+      code === 0 ? resolve() : reject(new FaceOffError('bad_clip', `ffmpeg stopped: ${said.trim() || `code ${code}`}`)),
+    );
+  });
+  exit.catch(() => undefined);
+  return { stdin: child.stdin, stdout: child.stdout, finished: () => exit, kill: () => child.kill() };
+}
+
+/** A frame header holds at most this much. */
+const LONGEST_LINE = 1024;
+
+async function readY4m(stream: Readable, file: string, finished: () => Promise<void>): Promise<Clip> {
+  const reader = new ByteReader(stream);
+  const header = await reader.line(LONGEST_LINE);
+  if (header === null || !header.startsWith('YUV4MPEG2 ')) {
+    await finished();
+    throw new FaceOffError('bad_clip', `${file} is not a clip: it does not begin as a y4m file does.`);
+  }
+  const field = (letter: string): string | undefined =>
+    header
+      .split(' ')
+      .slice(1)
+      .find((f) => f[0] === letter)
+      ?.slice(1);
+  const [width, height] = [Number(field('W')), Number(field('H'))];
+  const [numerator, denominator] = (field('F') ?? '30:1').split(':').map(Number) as [number, number];
+  const colours = field('C') ?? '420jpeg';
+  if (!colours.startsWith('420') || /p\d\d/.test(colours) || !(width > 0 && height > 0 && width * height <= 1e8)) {
+    throw new FaceOffError(
+      'bad_clip',
+      `${file} has a picture format that cannot be read (${header.slice(0, 100)}). It must be 8-bit 4:2:0; ffmpeg -pix_fmt yuv420p makes it so.`,
+    );
+  }
+  const bytes = width * height + 2 * Math.ceil(width / 2) * Math.ceil(height / 2);
+  async function* frames(): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+    for (let n = 0; ; n++) {
+      const line = await reader.line(LONGEST_LINE);
+      if (line === null) break;
+      const data = line.startsWith('FRAME') ? await reader.take(bytes) : null;
+      if (data === null) throw new FaceOffError('bad_clip', `${file} ends in the middle of frame ${n}.`);
+      yield data;
+    }
+    await finished();
+  }
+  const fps = numerator > 0 && denominator > 0 ? numerator / denominator : 30;
+  return {
+    width,
+    height,
+    fps,
+    rate: { numerator: numerator || 30, denominator: denominator || 1 },
+    frames: null,
+    [Symbol.asyncIterator]: frames,
+  };
+}
+
+/** Lines and blocks out of a byte stream. */
+class ByteReader {
+  readonly #chunks: AsyncIterator<Uint8Array>;
+  #rest: Uint8Array = new Uint8Array();
+
+  constructor(stream: Readable) {
+    this.#chunks = stream[Symbol.asyncIterator]();
+  }
+
+  async #more(): Promise<boolean> {
+    const { done, value } = await this.#chunks.next();
+    if (done) return false;
+    this.#rest = this.#rest.length === 0 ? value : Buffer.concat([this.#rest, value]);
+    return true;
+  }
+
+  /** Up to a newline, without it; null at the end. */
+  async line(longest: number): Promise<string | null> {
+    let end = this.#rest.indexOf(10);
+    while (end < 0 && this.#rest.length < longest && (await this.#more())) end = this.#rest.indexOf(10);
+    if (end < 0) return null;
+    const text = Buffer.from(this.#rest.subarray(0, end)).toString('latin1');
+    this.#rest = this.#rest.subarray(end + 1);
+    return text;
+  }
+
+  /** Exactly so many bytes, in a buffer of their own; null when the stream ends before. */
+  async take(count: number): Promise<Uint8Array<ArrayBuffer> | null> {
+    const out = new Uint8Array(count);
+    let filled = 0;
+    while (filled < count) {
+      if (this.#rest.length === 0 && !(await this.#more())) return null;
+      const part = this.#rest.subarray(0, count - filled);
+      out.set(part, filled);
+      filled += part.length;
+      this.#rest = this.#rest.subarray(part.length);
+    }
+    return out;
+  }
+}
+
+function sinkInto(stream: Writable, header: string, finished: () => Promise<void>, kill: () => void): ClipSink {
+  let failed: unknown = null;
+  stream.on('error', (error) => {
+    failed ??= error;
+  });
+  const put = async (data: string | Uint8Array): Promise<void> => {
+    if (failed !== null) await finished();
+    if (failed !== null) throw failed;
+    if (!stream.write(data)) await Promise.race([once(stream, 'drain'), once(stream, 'close')]);
+  };
+  const begun = put(header);
+  begun.catch(() => undefined);
+  return {
+    async write(frame) {
+      await begun;
+      await put('FRAME\n');
+      await put(frame);
+    },
+    async end() {
+      await begun;
+      stream.end();
+      await finished();
+      if (!stream.closed) await once(stream, 'close');
+      if (failed !== null) throw failed;
+    },
+    async abort() {
+      kill();
+      await finished().catch(() => undefined);
+    },
+  };
+}
