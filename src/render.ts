@@ -43,7 +43,11 @@ export function renderCommand(defaultConfig: string): Command {
     )
     .argument('<in>', 'the file to swap faces in')
     .argument('<out>', 'the file to write; its ending decides the format')
-    .requiredOption('--source <picture>', 'picture of the face to put on; give it several times for several photos of one person', collect)
+    .requiredOption(
+      '--source <picture>',
+      'picture of the face to put on; give it several times for several photos of one person',
+      collect,
+    )
     .option('--pick <n>', 'which face, where the source picture shows several (0 is the largest)', integer)
     .option('--lossless', 'write a clip without loss (for measuring)', false)
     .option('--quiet', 'no progress bar', false)

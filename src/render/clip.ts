@@ -1,7 +1,6 @@
 /** Clips as streams of I420 frames: y4m read and written here, everything else through ffmpeg. */
 
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { createReadStream, createWriteStream } from 'node:fs';
 import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
@@ -212,13 +211,14 @@ class ByteReader {
 
 function sinkInto(stream: Writable, header: string, finished: () => Promise<void>, kill: () => void): ClipSink {
   let failed: unknown = null;
+  const closed = new Promise<void>((resolve) => stream.once('close', () => resolve()));
   stream.on('error', (error) => {
     failed ??= error;
   });
   const put = async (data: string | Uint8Array): Promise<void> => {
     if (failed !== null) await finished();
     if (failed !== null) throw failed;
-    if (!stream.write(data)) await Promise.race([once(stream, 'drain'), once(stream, 'close')]);
+    if (!stream.write(data)) await Promise.race([new Promise((resolve) => stream.once('drain', resolve)), closed]);
   };
   const begun = put(header);
   begun.catch(() => undefined);
@@ -232,7 +232,7 @@ function sinkInto(stream: Writable, header: string, finished: () => Promise<void
       await begun;
       stream.end();
       await finished();
-      if (!stream.closed) await once(stream, 'close');
+      await closed;
       if (failed !== null) throw failed;
     },
     async abort() {

@@ -12,6 +12,7 @@ import type { Frame } from '../types.ts';
 import type { Engine, LiveFace, Looks, Portrait, Swapper } from './engine.ts';
 import { ATLAS, atlasPoints, type Planes, paintAtlas } from './mesh/atlas.ts';
 import { blurred } from './mesh/blur.ts';
+import { cleanForehead } from './mesh/clean.ts';
 import { Light, skinWeights } from './mesh/colour.ts';
 import { facing } from './mesh/facing.ts';
 import { freedom, reshape } from './mesh/shape.ts';
@@ -79,6 +80,7 @@ export class MeshEngine implements Engine<MeshFace> {
 
   enrol(portraits: Portrait[]): MeshFace {
     const atlas = paintAtlas(portraits, this.topology);
+    cleanForehead(atlas, this.#atlasPoints, this.topology);
     const levels = [atlas];
     for (let k = 1; k < LEVELS; k++) levels.push(blurred(atlas, ATLAS, 0.5 * Math.sqrt(2 ** k - 1)));
     return { levels, colours: this.#atlasColours(atlas), shape: portraits[0]!.points.slice(0, POINTS * 3) };
