@@ -1,22 +1,27 @@
 #!/usr/bin/env node
-/** Composition root: reads the command line and builds what it asks for. */
+/** Composition root: reads the command line and starts what it asks for. */
 
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command } from 'commander';
 import { FaceOffError } from './errors.ts';
 import { renderCommand } from './render.ts';
 import { root } from './root.ts';
+import { serveCommand } from './serve.ts';
 
-const CONFIG = path.join(root, 'config.yaml');
+const config = path.join(root, 'config.yaml');
+const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { version: string };
 
 const program = new Command('faceoff')
   .description('Real-time webcam face swap over WebRTC')
-  .addCommand(renderCommand(CONFIG));
+  .version(version)
+  .addCommand(serveCommand(config, version), { isDefault: true })
+  .addCommand(renderCommand(config));
 
 try {
   await program.parseAsync();
 } catch (error) {
   // What a person can mend is said in a sentence; anything else is a defect and shows its stack.
   console.error(error instanceof FaceOffError ? error.message : error);
-  process.exitCode = 1;
+  process.exit(1);
 }

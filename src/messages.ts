@@ -54,6 +54,8 @@ export type ServerMessage =
   | { type: 'settings'; settings: SwapSettings }
   | { type: 'stats'; stats: SessionStats }
   | { type: 'faces'; faces: FaceInfo[] }
+  /** The session ended on the server's side; `why` is for people. A new offer opens another. */
+  | { type: 'closed'; why: string }
   | { type: 'error'; error: ErrorBody };
 
 /** Sent once a second to the session's own page, and listed by `/api/sessions`. */

@@ -13,13 +13,14 @@ import { Kernels } from './kernels/kernels.ts';
 import { Landmarker } from './landmarks.ts';
 import { readCatalogue } from './models/catalogue.ts';
 import { type ModelSession, openSession } from './models/session.ts';
-import { swapFrame, type Tools } from './pipeline.ts';
+import { type Outcome, swapFrame, type Tools } from './pipeline.ts';
 import { poseOf } from './pose.ts';
 import type { FoundFace, LaneOptions, ModelLoad } from './protocol.ts';
 import { LaneStream } from './stream.ts';
 import { readTopology, type Topology } from './topology.ts';
 import { Tracker } from './track.ts';
 import type { Frame, SwappedFrame, SwapSettings } from './types.ts';
+import { veil } from './veil.ts';
 
 /** Looks at a still picture: the second and third refine where the first saw the face. */
 const STILL_LOOKS = 3;
@@ -34,7 +35,18 @@ export class Lane {
   readonly #streams = new Map<string, LaneStream>();
   readonly loads: ModelLoad[];
 
-  private constructor(options: LaneOptions, kernels: Kernels, topology: Topology, opened: OpenedModel[]) {
+  readonly #onFault: (error: unknown) => void;
+
+  private constructor(
+    ...[options, kernels, topology, opened, onFault]: [
+      LaneOptions,
+      Kernels,
+      Topology,
+      OpenedModel[],
+      (error: unknown) => void,
+    ]
+  ) {
+    this.#onFault = onFault;
     const session = (role: string): ModelSession => opened.find((model) => model.role === role)!.session;
     this.#options = options;
     this.#sessions = opened.map((model) => model.session);
@@ -48,14 +60,18 @@ export class Lane {
     this.loads = opened.map((model) => model.load);
   }
 
-  /** Loads and warms everything a frame needs. Throws FaceOffError when a model is missing or not the released one. */
-  static async start(options: LaneOptions): Promise<Lane> {
+  /**
+   * Loads and warms everything a frame needs.
+   * @param onFault told of every error that cost a frame its swap.
+   * @throws FaceOffError when a model is missing or not the released one.
+   */
+  static async start(options: LaneOptions, onFault: (error: unknown) => void): Promise<Lane> {
     const kernels = await Kernels.load(options.maxPixels);
     const catalogue = readCatalogue(options.modelsDir);
     const topology = readTopology(catalogue.read(catalogue.forRole('face-geometry')));
     const opened: OpenedModel[] = [];
     for (const role of ['face-detector', 'face-mesh']) opened.push(await openModel(catalogue, role, kernels, options));
-    return new Lane(options, kernels, topology, opened);
+    return new Lane(options, kernels, topology, opened, onFault);
   }
 
   open(session: string, settings: SwapSettings): void {
@@ -91,9 +107,25 @@ export class Lane {
     const stream = this.#stream(session);
     const budget = new Budget(frame.receivedAtMs, this.#options.budgetMs);
     const waitMs = Math.max(0, performance.now() - frame.receivedAtMs);
-    const plan: Plan = stream.wanting ? LADDER[0]! : LADDER[LADDER.length - 1]!;
-    const { result, faces } = await swapFrame(frame, stream, this.#tools, plan, budget);
-    return { frame, result, faces, stagesMs: budget.stagesMs, waitMs, plan: LADDER[0]!.name, level: 0 };
+    const { wanting } = stream;
+    const { fallback } = stream.settings;
+    const plan = wanting ? LADDER[0]! : LADDER[LADDER.length - 1]!;
+    const { result, faces } = await this.#tryToSwap(frame, stream, plan, budget);
+    const missed = wanting && result !== 'swapped';
+    if (missed && fallback === 'blur') await budget.stage('veil', () => veil(frame));
+    const hold = missed && fallback === 'freeze';
+    return { frame, result, hold, faces, stagesMs: budget.stagesMs, waitMs, plan: LADDER[0]!.name, level: 0 };
+  }
+
+  /** A stage that throws costs the swap of one frame, never the frame. */
+  async #tryToSwap(frame: Frame, stream: LaneStream, plan: Plan, budget: Budget): Promise<Outcome> {
+    if (frame.width * frame.height > this.#options.maxPixels) return { result: 'passed', faces: [] };
+    try {
+      return await swapFrame(frame, stream, this.#tools, plan, budget);
+    } catch (error) {
+      this.#onFault(error);
+      return { result: 'failed', faces: [] };
+    }
   }
 
   /** Every face of a still picture, largest first. */

@@ -10,7 +10,7 @@ import type { Config } from '../config.ts';
 import { FaceOffError } from '../errors.ts';
 import type { MeshFace } from './engines/mesh.ts';
 import type { FoundFace, LaneOptions, ModelLoad } from './protocol.ts';
-import { LaneThread } from './thread.ts';
+import { type LaneListener, LaneThread } from './thread.ts';
 import type { Frame, SwappedFrame, Swapping, SwapSession, SwapSettings } from './types.ts';
 
 /** Makes a source face ready; called at most once at a time, when somebody first wants it. */
@@ -41,6 +41,8 @@ export class Pool implements Swapping {
   #studioTimer: NodeJS.Timeout | undefined;
   #closed = false;
   #deaths = 0;
+  #faults = 0;
+  #faultLoggedAtMs = -Infinity;
 
   private constructor(options: LaneOptions, defaults: SwapSettings, log: Logger) {
     this.#options = options;
@@ -150,8 +152,20 @@ export class Pool implements Swapping {
 
   async #seat(): Promise<Seat> {
     const seat: Seat = { thread: null as unknown as LaneThread, sessions: new Set(), faces: new Set() };
-    seat.thread = await LaneThread.start(this.#options, (cause) => void this.#replace(seat, cause));
+    seat.thread = await LaneThread.start(this.#options, this.#listener(seat));
     return seat;
+  }
+
+  #listener(seat: Seat): LaneListener {
+    return { onDeath: (cause) => void this.#replace(seat, cause), onFault: (error) => this.#onFault(error) };
+  }
+
+  /** At most one line a second, whatever fails how often. */
+  #onFault(error: FaceOffError): void {
+    this.#faults++;
+    if (performance.now() - this.#faultLoggedAtMs < 1000) return;
+    this.#faultLoggedAtMs = performance.now();
+    this.#log.warn({ code: error.code, error: error.message, faults: this.#faults }, 'frame not swapped');
   }
 
   async #replace(seat: Seat, cause: FaceOffError): Promise<void> {
@@ -159,7 +173,7 @@ export class Pool implements Swapping {
     this.#log.warn({ sessions: seat.sessions.size, cause: cause.message }, 'lane lost, replacing it');
     for (let pauseMs = 100; !this.#closed; pauseMs = Math.min(LONGEST_PAUSE_MS, 2 * pauseMs)) {
       try {
-        const thread = await LaneThread.start(this.#options, (next) => void this.#replace(seat, next));
+        const thread = await LaneThread.start(this.#options, this.#listener(seat));
         seat.thread = thread;
         seat.faces.clear();
         for (const session of seat.sessions) session.reopen();
@@ -202,8 +216,11 @@ export class Pool implements Swapping {
 
   async #inStudio<T>(work: (thread: LaneThread) => Promise<T>): Promise<T> {
     clearTimeout(this.#studioTimer);
-    this.#studio ??= LaneThread.start(this.#options, () => {
-      this.#studio = null;
+    this.#studio ??= LaneThread.start(this.#options, {
+      onDeath: () => {
+        this.#studio = null;
+      },
+      onFault: (error) => this.#onFault(error),
     });
     this.#studio.catch(() => {
       this.#studio = null;

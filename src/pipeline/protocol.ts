@@ -40,6 +40,11 @@ export type Ask = { [K in CallName]: { id: number; call: K; ask: Calls[K]['ask']
 
 export type Answer = { id: number; answer: unknown } | { id: number; error: WireError };
 
+/** An error that cost a frame its swap; the frame itself went on. */
+export interface Fault {
+  fault: WireError;
+}
+
 /** How long a model took to load, told once a model while the lane starts. */
 export interface ModelLoad {
   model: string;

@@ -4,11 +4,18 @@ import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { FaceOffError, fromWire } from '../errors.ts';
 import { root } from '../root.ts';
-import type { Answer, CallName, Calls, LaneOptions, ModelLoad, Started } from './protocol.ts';
+import type { Answer, CallName, Calls, Fault, LaneOptions, ModelLoad, Started } from './protocol.ts';
 
 interface Waiting {
   resolve(answer: unknown): void;
   reject(error: Error): void;
+}
+
+export interface LaneListener {
+  /** Called once if the thread dies without having been asked to end. */
+  onDeath(cause: FaceOffError): void;
+  /** An error cost a frame its swap. */
+  onFault(error: FaceOffError): void;
 }
 
 export class LaneThread {
@@ -18,10 +25,12 @@ export class LaneThread {
   #over: FaceOffError | null = null;
   readonly loads: readonly ModelLoad[];
 
-  private constructor(worker: Worker, loads: readonly ModelLoad[], onDeath: (cause: FaceOffError) => void) {
+  private constructor(worker: Worker, loads: readonly ModelLoad[], { onDeath, onFault }: LaneListener) {
     this.#worker = worker;
     this.loads = loads;
-    worker.on('message', (message: Answer) => this.#hear(message));
+    worker.on('message', (message: Answer | Fault) =>
+      'fault' in message ? onFault(fromWire(message.fault)) : this.#hear(message),
+    );
     worker.on('error', (cause) => this.#fail(lost(cause)));
     worker.on('exit', (code) => {
       const ended = this.#over !== null && this.#over.code === 'lane_ended';
@@ -32,10 +41,9 @@ export class LaneThread {
 
   /**
    * Resolves when the lane's models are loaded and warm.
-   * @param onDeath called once if the thread dies without having been asked to end.
    * @throws FaceOffError what the lane met while starting, for instance a model that is not the released one.
    */
-  static async start(options: LaneOptions, onDeath: (cause: FaceOffError) => void): Promise<LaneThread> {
+  static async start(options: LaneOptions, listener: LaneListener): Promise<LaneThread> {
     const worker = new Worker(path.join(root, 'dist/pipeline/worker.js'), { workerData: options });
     const started = await new Promise<Started>((resolve, reject) => {
       const early = (code: number) => reject(lost(new Error(`the thread ended with code ${code} while starting`)));
@@ -47,7 +55,7 @@ export class LaneThread {
       });
     });
     if (!started.ready) throw fromWire(started.error);
-    return new LaneThread(worker, started.loads, onDeath);
+    return new LaneThread(worker, started.loads, listener);
   }
 
   /** @param move buffers that are handed over, not copied. */

@@ -52,6 +52,8 @@ export interface SeenFace {
 export interface SwappedFrame {
   frame: Frame;
   result: FrameResult;
+  /** A swap was wanted, could not be made, and the fallback is to keep the last picture: do not show this frame. */
+  hold: boolean;
   faces: SeenFace[];
   /** Time spent per stage, in milliseconds. */
   stagesMs: Record<string, number>;

@@ -3,11 +3,11 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { toWire } from '../errors.ts';
 import { Lane } from './lane.ts';
-import type { Answer, Ask, LaneOptions, Started } from './protocol.ts';
+import type { Answer, Ask, Fault, LaneOptions, Started } from './protocol.ts';
 
 const port = parentPort!;
 
-function say(message: Answer | Started, move: ArrayBuffer[] = []): void {
+function say(message: Answer | Started | Fault, move: ArrayBuffer[] = []): void {
   port.postMessage(message, move);
 }
 
@@ -56,7 +56,7 @@ async function serve(lane: Lane, message: Ask): Promise<void> {
 }
 
 try {
-  const lane = await Lane.start(workerData as LaneOptions);
+  const lane = await Lane.start(workerData as LaneOptions, (error) => say({ fault: toWire(error) }));
   // All streams share the kernels' memory, so questions wait for each other.
   let last: Promise<void> = Promise.resolve();
   port.on('message', (message: Ask) => {

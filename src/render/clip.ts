@@ -13,6 +13,8 @@ export interface Clip extends AsyncIterable<Uint8Array<ArrayBuffer>> {
   fps: number;
   /** The rate as y4m and ffmpeg write it. */
   rate: { numerator: number; denominator: number };
+  /** Luma from 0 to 255 instead of 16 to 235. */
+  fullRange: boolean;
   /** How many there are, where that is known before the end. */
   frames: number | null;
 }
@@ -26,26 +28,15 @@ export interface ClipSink {
 
 const isY4m = (file: string): boolean => path.extname(file).toLowerCase() === '.y4m';
 
+/** 4:2:0 in the range it already has: a conversion would change every pixel. */
+const KEEP_RANGE = ['-vf', 'format=pix_fmts=yuv420p|yuvj420p'];
+
 /** @throws FaceOffError `bad_clip`, `no_ffmpeg`. */
 export async function openClip(file: string): Promise<Clip> {
   if (isY4m(file)) return readY4m(createReadStream(file, { highWaterMark: 1 << 20 }), file, async () => undefined);
-  // ffmpeg makes it upright, I420 and limited range, whatever it was.
+  // ffmpeg makes it upright and I420, whatever it was.
   const child = runFfmpeg(
-    [
-      '-v',
-      'error',
-      '-i',
-      file,
-      '-fps_mode',
-      'passthrough',
-      '-pix_fmt',
-      'yuv420p',
-      '-strict',
-      '-1',
-      '-f',
-      'yuv4mpegpipe',
-      '-',
-    ],
+    ['-v', 'error', '-i', file, '-fps_mode', 'passthrough', ...KEEP_RANGE, '-strict', '-1', '-f', 'yuv4mpegpipe', '-'],
     'read',
   );
   return readY4m(child.stdout!, file, child.finished);
@@ -56,8 +47,9 @@ export async function openSink(
   clip: Clip,
   options: { lossless: boolean; audioFrom: string },
 ): Promise<ClipSink> {
-  const { width, height, rate } = clip;
-  const header = `YUV4MPEG2 W${width} H${height} F${rate.numerator}:${rate.denominator} Ip A1:1 C420jpeg\n`;
+  const { width, height, rate, fullRange } = clip;
+  const range = fullRange ? ' XCOLORRANGE=FULL' : '';
+  const header = `YUV4MPEG2 W${width} H${height} F${rate.numerator}:${rate.denominator} Ip A1:1 C420jpeg${range}\n`;
   if (isY4m(file)) {
     const out = createWriteStream(file);
     return sinkInto(
@@ -84,8 +76,7 @@ export async function openSink(
       '-fps_mode',
       'passthrough',
       ...coding,
-      '-pix_fmt',
-      'yuv420p',
+      ...KEEP_RANGE,
       file,
     ],
     'write',
@@ -163,6 +154,7 @@ async function readY4m(stream: Readable, file: string, finished: () => Promise<v
     height,
     fps,
     rate: { numerator: numerator || 30, denominator: denominator || 1 },
+    fullRange: header.includes('XCOLORRANGE=FULL'),
     frames: null,
     [Symbol.asyncIterator]: frames,
   };

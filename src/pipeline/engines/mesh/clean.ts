@@ -99,8 +99,8 @@ function feathered(mask: Uint8Array): Float32Array {
 }
 
 /** Carries kept pixels into the rest by successive relaxation, starting from what skin should be there. */
-function filled(plane: Uint8Array, keep: Uint8Array, fit: Fit): Float32Array {
-  const out = Float32Array.from(plane, (value, p) => (keep[p] ? value : fit(p)));
+function filled(plane: Uint8Array, keep: Uint8Array, expected: Fit): Float32Array {
+  const out = Float32Array.from(plane, (value, p) => (keep[p] ? value : expected(p)));
   for (let pass = 0; pass < 200; pass++) {
     for (let p = SIZE; p < out.length - SIZE; p++) {
       if (!keep[p]) out[p]! += 1.6 * ((out[p - 1]! + out[p + 1]! + out[p - SIZE]! + out[p + SIZE]!) / 4 - out[p]!);

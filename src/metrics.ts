@@ -1,0 +1,87 @@
+/** What Prometheus reads at /metrics. Names are part of the product: they stay. */
+
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { ModelLoad } from './pipeline/protocol.ts';
+import type { SwappedFrame } from './pipeline/types.ts';
+
+/** Seconds, finest where a live frame lives: 1 to 100 ms. */
+const BUCKETS = [
+  0.001, 0.002, 0.003, 0.004, 0.006, 0.008, 0.01, 0.013, 0.016, 0.02, 0.025, 0.033, 0.04, 0.05, 0.066, 0.1, 0.25, 1,
+];
+
+export type FrameFate = 'swapped' | 'passed' | 'dropped' | 'failed';
+
+export class Metrics {
+  readonly registry = new Registry();
+  readonly #frame: Histogram;
+  readonly #stage: Histogram<'stage'>;
+  readonly #wait: Histogram;
+  readonly #frames: Counter<'result'>;
+  readonly #level: Gauge;
+  readonly #sessions: Gauge;
+  readonly #load: Gauge<'model' | 'provider' | 'cache'>;
+
+  constructor() {
+    const registers = [this.registry];
+    collectDefaultMetrics({ register: this.registry });
+    this.#frame = new Histogram({
+      name: 'faceoff_frame_seconds',
+      help: 'From the decoder to the encoder',
+      buckets: BUCKETS,
+      registers,
+    });
+    this.#stage = new Histogram({
+      name: 'faceoff_stage_seconds',
+      help: 'Time in a stage of a frame',
+      labelNames: ['stage'],
+      buckets: BUCKETS,
+      registers,
+    });
+    this.#wait = new Histogram({
+      name: 'faceoff_wait_seconds',
+      help: 'From the decoder to the lane that swaps',
+      buckets: BUCKETS,
+      registers,
+    });
+    this.#frames = new Counter({
+      name: 'faceoff_frames_total',
+      help: 'Frames by what became of them',
+      labelNames: ['result'],
+      registers,
+    });
+    this.#level = new Gauge({
+      name: 'faceoff_degradation_level',
+      help: 'Worst level of any session, 0 is full quality',
+      registers,
+    });
+    this.#sessions = new Gauge({ name: 'faceoff_sessions', help: 'Sessions open now', registers });
+    this.#load = new Gauge({
+      name: 'faceoff_model_load_seconds',
+      help: 'Time to load and warm a model',
+      labelNames: ['model', 'provider', 'cache'],
+      registers,
+    });
+    for (const result of ['swapped', 'passed', 'dropped', 'failed']) this.#frames.inc({ result }, 0);
+  }
+
+  /** @param frameMs from the decoder to the hand-over to the encoder. */
+  frame({ stagesMs, waitMs, result }: SwappedFrame, frameMs: number): void {
+    this.#frame.observe(frameMs / 1000);
+    this.#wait.observe(waitMs / 1000);
+    for (const [stage, ms] of Object.entries(stagesMs)) this.#stage.observe({ stage }, ms / 1000);
+    this.count(result);
+  }
+
+  count(result: FrameFate): void {
+    this.#frames.inc({ result });
+  }
+
+  sessions(open: number, worstLevel: number): void {
+    this.#sessions.set(open);
+    this.#level.set(worstLevel);
+  }
+
+  modelLoad({ model, provider, cached, loadMs }: ModelLoad): void {
+    this.#load.set({ model, provider, cache: cached ? 'hit' : 'miss' }, loadMs / 1000);
+  }
+}

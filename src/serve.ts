@@ -1,0 +1,83 @@
+/** `faceoff serve`: starts everything, says where it is, and stops in order. */
+
+import { Command } from 'commander';
+import { loadConfig } from './config.ts';
+import { FaceOffError } from './errors.ts';
+import { openLog } from './log.ts';
+import { Metrics } from './metrics.ts';
+import { FaceLibrary } from './pipeline/library.ts';
+import { defaultSettings, Pool } from './pipeline/pool.ts';
+import { buildServer } from './server/app.ts';
+
+interface Options {
+  config: string;
+  set: string[];
+  host?: string;
+  port?: string;
+}
+
+const collect = (value: string, all: string[]): string[] => [...all, value];
+
+export function serveCommand(defaultConfig: string, version: string): Command {
+  return new Command('serve')
+    .description('start the server and its studio page')
+    .option('--config <file>', 'configuration file', defaultConfig)
+    .option('--host <address>', 'address to listen on (server.host)')
+    .option('--port <number>', 'port to listen on (server.port)')
+    .option('--set <section.key=value>', 'one setting; may be given several times', collect, [])
+    .action((options: Options) => serve(options, version));
+}
+
+async function serve(options: Options, version: string): Promise<void> {
+  const { host, port } = options;
+  const set = [
+    ...options.set,
+    ...(host === undefined ? [] : [`server.host=${host}`]),
+    ...(port === undefined ? [] : [`server.port=${port}`]),
+  ];
+  const config = loadConfig({ file: options.config, env: process.env, set });
+  const log = await openLog(config);
+  const { logger } = log;
+  const beganMs = performance.now();
+  const metrics = new Metrics();
+  const pool = await Pool.start(config, logger, (load) => {
+    metrics.modelLoad(load);
+    logger.debug(load, 'model loaded');
+  });
+  const faces = await FaceLibrary.open(config, pool, logger);
+  const { face } = defaultSettings(config);
+  if (face !== null) await pool.preload(face);
+  const server = await buildServer({ config, pool, faces, metrics, log: logger, version, defaults: pool.defaults });
+  const stop = async (): Promise<void> => {
+    await server.close();
+    await pool.close();
+    await log.close();
+  };
+  try {
+    await server.app.listen({ host: config.server.host, port: config.server.port });
+  } catch (cause) {
+    await stop();
+    throw cannotListen(cause, config.server);
+  }
+  const { port: actual } = server.app.server.address() as { port: number };
+  const readyMs = Math.round(performance.now() - beganMs);
+  logger.info(
+    { lanes: pool.lanes, readyMs },
+    `FaceOff ${version} is ready at http://${shown(config.server.host)}:${actual}`,
+  );
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      logger.info('stopping');
+      // WebRTC's threads outlive their peers, so the process is ended once everything of ours is closed.
+      void stop().finally(() => process.exit(0));
+    });
+  }
+}
+
+const shown = (host: string): string => (host.includes(':') ? `[${host}]` : host);
+
+function cannotListen(cause: unknown, { host, port }: { host: string; port: number }): FaceOffError {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  const why = code === 'EADDRINUSE' ? `port ${port} is taken by another program; choose another with --port` : message;
+  return new FaceOffError('cannot_listen', `The server cannot listen on ${host}:${port}: ${why}.`, { cause });
+}

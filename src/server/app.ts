@@ -1,0 +1,123 @@
+/** Everything that is reached over HTTP, put together. */
+
+import path from 'node:path';
+import fastifyStatic from '@fastify/static';
+import websocket from '@fastify/websocket';
+import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import type { Config } from '../config.ts';
+import { FaceOffError } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Faces } from '../pipeline/library.ts';
+import type { Swapping, SwapSettings } from '../pipeline/types.ts';
+import { root } from '../root.ts';
+import { faceRoutes } from './faces.ts';
+import { openPeers } from './peer.ts';
+import { errorBody, sendError } from './reply.ts';
+import { Sessions } from './sessions.ts';
+import { Signalling } from './signalling.ts';
+import { whipRoutes } from './whip.ts';
+
+export interface ServerParts {
+  config: Config;
+  pool: Swapping;
+  faces: Faces;
+  metrics: Metrics;
+  log: Logger;
+  version: string;
+  defaults: SwapSettings;
+}
+
+export interface Server {
+  app: FastifyInstance;
+  sessions: Sessions;
+  /** Idempotent; ends sessions and sockets, then the listener. */
+  close(): Promise<void>;
+}
+
+const HEADERS = {
+  'content-security-policy':
+    "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self' ws: wss:; frame-ancestors 'self'; base-uri 'none'; form-action 'self'",
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+};
+
+/** Everything is loaded and warm when this is called, so the server is ready as soon as it listens. */
+export async function buildServer(parts: ServerParts): Promise<Server> {
+  const { config, pool, faces, metrics, log, version, defaults } = parts;
+  const app = fastify({ logger: false, bodyLimit: 1 << 20, forceCloseConnections: true });
+  const sessions = new Sessions(config, pool, metrics, log);
+  const signalling = new Signalling({ version, defaults, sessions, config, log, faces: () => faces.list() });
+  const startedAtMs = performance.now();
+  let ready = true;
+
+  app.setErrorHandler((error, _request, reply) => {
+    if (errorBody(error).status === 500)
+      log.error({ error: error instanceof Error ? error.stack : String(error) }, 'request failed');
+    return sendError(reply, error);
+  });
+  app.setNotFoundHandler((request, reply) =>
+    sendError(
+      reply,
+      new FaceOffError('not_found', `There is nothing at ${request.method} ${request.url.split('?')[0]}.`, {
+        status: 404,
+      }),
+    ),
+  );
+  app.addHook('onRequest', async (request, reply) => {
+    void reply.headers(HEADERS);
+    if (isForeign(request))
+      throw new FaceOffError('foreign_origin', 'A page of another site may not use this server.', { status: 403 });
+  });
+
+  await app.register(websocket, { options: { maxPayload: 512 * 1024 } });
+  await app.register(fastifyStatic, { root: path.join(root, 'dist/client'), cacheControl: false });
+  app.get('/ws', { websocket: true }, (socket) => signalling.accept(socket));
+  whipRoutes(app, sessions, config);
+  await faceRoutes(app, faces, config, () => signalling.facesChanged());
+
+  app.get('/healthz', async () => ({ ok: true }));
+  app.get('/readyz', async (_request, reply) => reply.code(ready ? 200 : 503).send({ ready }));
+  if (config.metrics.enabled) {
+    app.get('/metrics', async (_request, reply) =>
+      reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
+    );
+  }
+  app.get('/api/sessions', async () =>
+    sessions.all().map((session) => ({ ...session.stats, settings: session.settings })),
+  );
+  app.get('/api/status', async () => ({
+    version,
+    uptimeMs: Math.round(performance.now() - startedAtMs),
+    sessions: sessions.size,
+    peers: openPeers(),
+    laneSessions: pool.openSessions,
+    rssBytes: process.memoryUsage.rss(),
+  }));
+
+  return {
+    app,
+    sessions,
+    async close() {
+      if (!ready) return;
+      ready = false;
+      sessions.close();
+      signalling.close();
+      await app.close();
+    },
+  };
+}
+
+/**
+ * Whether a page of another site asks for something that changes or reads what is ours. Browsers say the page's origin
+ * with WebSockets and with everything but plain reads; programs without an origin are not pages.
+ */
+function isForeign(request: FastifyRequest): boolean {
+  const { origin, host } = request.headers;
+  if (origin === undefined) return false;
+  try {
+    return new URL(origin).host !== host;
+  } catch {
+    return true;
+  }
+}

@@ -1,0 +1,60 @@
+/** What an SDP says, and bandwidth hints put into it. Pure functions on text (RFC 8866). */
+
+export interface Bitrates {
+  startKbps: number;
+  minKbps: number;
+  maxKbps: number;
+}
+
+export interface VideoOffer {
+  /** Direction of each video section, in order. */
+  directions: ('sendrecv' | 'sendonly' | 'recvonly' | 'inactive')[];
+  /** Codecs of the first video section, upper case. */
+  codecs: string[];
+}
+
+/** Codecs that the WebRTC library here can decode. */
+export const DECODABLE = ['VP8', 'VP9', 'AV1'];
+
+/** The media sections, each with its lines; the first entry is the session part. */
+const sectionsOf = (sdp: string): string[] => sdp.split(/^(?=m=)/m);
+
+/** Whether the text can be an SDP at all: a version, an origin and at least one media section. */
+export const looksLikeSdp = (sdp: string): boolean => /^v=0\r?\n/.test(sdp) && /^o=/m.test(sdp) && /^m=/m.test(sdp);
+
+export function readVideo(sdp: string): VideoOffer {
+  const videos = sectionsOf(sdp).filter((section) => section.startsWith('m=video'));
+  const directions = videos.map(
+    (section) =>
+      (section.match(/^a=(sendrecv|sendonly|recvonly|inactive)\r?$/m)?.[1] ??
+        'sendrecv') as VideoOffer['directions'][number],
+  );
+  const codecs = [...(videos[0] ?? '').matchAll(/^a=rtpmap:\d+ ([^/\r\n]+)\//gm)].map((match) =>
+    match[1]!.toUpperCase(),
+  );
+  return { directions, codecs };
+}
+
+/**
+ * Adds Chromium's bit rate hints to every video codec, so that the picture need not climb for half a minute. Codecs
+ * that have an fmtp line get it longer, others (VP8) get one.
+ */
+export function withBitrates(sdp: string, { startKbps, minKbps, maxKbps }: Bitrates): string {
+  const hints = `x-google-start-bitrate=${startKbps};x-google-min-bitrate=${minKbps};x-google-max-bitrate=${maxKbps}`;
+  return sectionsOf(sdp)
+    .map((section) => {
+      if (!section.startsWith('m=video')) return section;
+      const pictures = [...section.matchAll(/^a=rtpmap:(\d+) (VP8|VP9|AV1|H264)\/90000\r?$/gim)].map(
+        (match) => match[1]!,
+      );
+      return pictures.reduce((text, payload) => {
+        const fmtp = new RegExp(`^(a=fmtp:${payload} [^\\r\\n]*)`, 'm');
+        if (fmtp.test(text)) return text.replace(fmtp, `$1;${hints}`);
+        return text.replace(
+          new RegExp(`^(a=rtpmap:${payload} [^\\r\\n]*)(\\r?\\n)`, 'm'),
+          `$1$2a=fmtp:${payload} ${hints}$2`,
+        );
+      }, section);
+    })
+    .join('');
+}

@@ -1,0 +1,146 @@
+/**
+ * One live stream: pictures come from its peer, are swapped in its lane one at a time, and go back. Ends itself when it
+ * never connects, loses its connection or gets no more pictures.
+ */
+
+import type { Config } from '../config.ts';
+import { FaceOffError } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { SessionStats } from '../messages.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Frame, SwapSession, SwapSettings } from '../pipeline/types.ts';
+import { Latest } from './latest.ts';
+import { type IceCandidate, Peer, type PeerState } from './peer.ts';
+import { RollingStats } from './stats.ts';
+
+export interface SessionParts {
+  id: string;
+  swap: SwapSession;
+  webrtc: Config['webrtc'];
+  metrics: Metrics;
+  log: Logger;
+  onCandidate?: (candidate: IceCandidate | null) => void;
+  onClose: (session: Session, why: string) => void;
+}
+
+export class Session {
+  readonly id: string;
+  readonly #parts: SessionParts;
+  readonly #peer: Peer;
+  readonly #stats = new RollingStats();
+  readonly #latest: Latest<Frame>;
+  #deadline: NodeJS.Timeout | undefined;
+  #idle: NodeJS.Timeout | undefined;
+  #lastFrameAtMs = performance.now();
+  #warned = false;
+  #closed = false;
+  #connected = false;
+
+  constructor(parts: SessionParts) {
+    this.id = parts.id;
+    this.#parts = parts;
+    this.#latest = new Latest(
+      (frame) => this.#work(frame),
+      () => this.#drop(),
+    );
+    this.#peer = new Peer(parts.webrtc, {
+      onFrame: (frame) => this.#receive(frame),
+      onState: (state) => this.#turn(state),
+      onCandidate: (candidate) => parts.onCandidate?.(candidate),
+    });
+    const { connectTimeoutMs, idleTimeoutMs } = parts.webrtc;
+    this.#deadline = setTimeout(() => this.close('not connected in time'), connectTimeoutMs);
+    this.#idle = setInterval(() => this.#checkIdle(), Math.max(50, idleTimeoutMs / 4));
+  }
+
+  get settings(): SwapSettings {
+    return this.#parts.swap.settings;
+  }
+
+  get level(): number {
+    return this.#stats.level;
+  }
+
+  get stats(): SessionStats {
+    return this.#stats.read(this.id);
+  }
+
+  /** The first offer opens, a later one renegotiates. */
+  answer(offer: string, gather: boolean): Promise<string> {
+    return this.#peer.answer(offer, gather);
+  }
+
+  addCandidate(candidate: IceCandidate): Promise<void> {
+    return this.#peer.addCandidate(candidate);
+  }
+
+  /** @throws FaceOffError `unknown_face` (404). */
+  set(settings: Partial<SwapSettings>): void {
+    this.#parts.swap.set(settings);
+  }
+
+  /** Idempotent; the peer, the lane's state and the timers are gone when it returns. */
+  close(why: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#deadline);
+    clearInterval(this.#idle);
+    this.#latest.clear();
+    this.#peer.close();
+    this.#parts.swap.close();
+    this.#parts.onClose(this, why);
+  }
+
+  #receive(frame: Frame): void {
+    if (this.#closed) return;
+    this.#lastFrameAtMs = frame.receivedAtMs;
+    this.#stats.arrived(frame.width, frame.height);
+    this.#latest.put(frame);
+  }
+
+  #drop(): void {
+    this.#stats.count('dropped');
+    this.#parts.metrics.count('dropped');
+  }
+
+  async #work(frame: Frame): Promise<void> {
+    const { swap, metrics, log } = this.#parts;
+    try {
+      const done = await swap.swap(frame);
+      if (this.#closed) return;
+      if (!done.hold) this.#peer.send(done.frame);
+      const frameMs = performance.now() - frame.receivedAtMs;
+      this.#stats.done(done, frameMs);
+      metrics.frame(done, frameMs);
+    } catch (error) {
+      if (this.#closed) return;
+      this.#stats.count('failed');
+      metrics.count('failed');
+      // The frame went down with its lane; the next one finds a new lane. One line is enough.
+      const code = error instanceof FaceOffError ? error.code : 'internal';
+      if (!this.#warned) log.warn({ session: this.id, code }, 'frame lost');
+      this.#warned = true;
+    }
+  }
+
+  #turn(state: PeerState): void {
+    if (this.#closed) return;
+    clearTimeout(this.#deadline);
+    if (state === 'failed' || state === 'closed') {
+      this.close(`connection ${state}`);
+    } else if (state === 'disconnected') {
+      this.#deadline = setTimeout(() => this.close('connection lost'), this.#parts.webrtc.lostTimeoutMs);
+    } else if (state === 'connected') {
+      if (!this.#connected) this.#parts.log.info({ session: this.id }, 'session connected');
+      this.#connected = true;
+      this.#lastFrameAtMs = performance.now();
+    } else {
+      this.#deadline = setTimeout(() => this.close('not connected in time'), this.#parts.webrtc.connectTimeoutMs);
+    }
+  }
+
+  #checkIdle(): void {
+    const { idleTimeoutMs } = this.#parts.webrtc;
+    if (performance.now() - this.#lastFrameAtMs > idleTimeoutMs) this.close('no picture for too long');
+  }
+}

@@ -1,0 +1,98 @@
+/** The sessions there are, and whether there may be one more. */
+
+import { randomUUID } from 'node:crypto';
+import type { Config } from '../config.ts';
+import { FaceOffError } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Swapping, SwapSettings } from '../pipeline/types.ts';
+import type { IceCandidate } from './peer.ts';
+import { Session } from './session.ts';
+
+/** What someone who is turned away should wait, in seconds. */
+export const RETRY_AFTER_S = 5;
+
+export interface SessionHooks {
+  onCandidate?: (candidate: IceCandidate | null) => void;
+  onClose?: (why: string) => void;
+}
+
+export class Sessions {
+  readonly #config: Config;
+  readonly #pool: Swapping;
+  readonly #metrics: Metrics;
+  readonly #log: Logger;
+  readonly #open = new Map<string, Session>();
+
+  constructor(config: Config, pool: Swapping, metrics: Metrics, log: Logger) {
+    this.#config = config;
+    this.#pool = pool;
+    this.#metrics = metrics;
+    this.#log = log;
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  all(): Session[] {
+    return [...this.#open.values()];
+  }
+
+  get(id: string): Session | undefined {
+    return this.#open.get(id);
+  }
+
+  /** @throws FaceOffError `server_full` (503, details: retryAfterMs), `unknown_face` (404). */
+  open(settings: Partial<SwapSettings>, hooks: SessionHooks = {}): Session {
+    this.#checkRoom();
+    const id = randomUUID();
+    const session = new Session({
+      id,
+      swap: this.#pool.open(id, settings),
+      webrtc: this.#config.webrtc,
+      metrics: this.#metrics,
+      log: this.#log,
+      onCandidate: hooks.onCandidate ?? (() => undefined),
+      onClose: (closed, why) => {
+        this.#open.delete(closed.id);
+        this.#log.info({ session: id, why, open: this.#open.size }, 'session closed');
+        this.measure();
+        hooks.onClose?.(why);
+      },
+    });
+    this.#open.set(id, session);
+    this.#log.info({ session: id, open: this.#open.size }, 'session opened');
+    this.measure();
+    return session;
+  }
+
+  /** Brings the gauges up to date. */
+  measure(): void {
+    this.#metrics.sessions(this.#open.size, Math.max(0, ...this.all().map((session) => session.level)));
+  }
+
+  close(): void {
+    for (const session of this.all()) session.close('server stopping');
+  }
+
+  #checkRoom(): void {
+    const { sessions } = this.#config.limits;
+    const { rssLimitMb } = this.#config.memory;
+    const options = { status: 503, details: { retryAfterMs: 1000 * RETRY_AFTER_S } };
+    if (this.#open.size >= sessions) {
+      throw new FaceOffError(
+        'server_full',
+        `All ${sessions} places are taken. Try again in a moment, or raise limits.sessions.`,
+        options,
+      );
+    }
+    if (process.memoryUsage.rss() > rssLimitMb * 2 ** 20) {
+      throw new FaceOffError(
+        'server_full',
+        `The server uses more than ${rssLimitMb} MB of memory. Try again in a moment, or raise memory.rssLimitMb.`,
+        options,
+      );
+    }
+  }
+}

@@ -1,0 +1,182 @@
+/** `/ws`: signalling and live control of the studio. A socket has at most one session, which ends with it. */
+
+import type { WebSocket } from 'ws';
+import { z } from 'zod';
+import type { Config } from '../config.ts';
+import type { Logger } from '../log.ts';
+import type { FaceInfo, ServerMessage } from '../messages.ts';
+import type { SwapSettings } from '../pipeline/types.ts';
+import { errorBody } from './reply.ts';
+import type { Session } from './session.ts';
+import type { Sessions } from './sessions.ts';
+import { SettingsPatch, settingsOf } from './settings.ts';
+
+const Candidate = z.object({
+  candidate: z.string().max(2000),
+  sdpMid: z.string().max(64).nullable(),
+  sdpMLineIndex: z.number().int().min(0).max(64).nullable(),
+});
+
+const Message = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('offer'), sdp: z.string().max(256 * 1024), settings: SettingsPatch.optional() }),
+  z.strictObject({ type: z.literal('candidate'), candidate: Candidate.nullable() }),
+  z.strictObject({ type: z.literal('settings'), settings: SettingsPatch }),
+  z.strictObject({ type: z.literal('close') }),
+]);
+
+const STATS_MS = 1000;
+/** A socket that sends nothing but garbage is closed after so many messages. */
+const MOST_GARBAGE = 20;
+
+export interface Studio {
+  version: string;
+  defaults: SwapSettings;
+  sessions: Sessions;
+  config: Config;
+  log: Logger;
+  faces(): FaceInfo[];
+}
+
+/** The studio's sockets; a change of the faces is told to all of them. */
+export class Signalling {
+  readonly #studio: Studio;
+  readonly #sockets = new Set<StudioSocket>();
+
+  constructor(studio: Studio) {
+    this.#studio = studio;
+  }
+
+  accept(socket: WebSocket): void {
+    const client = new StudioSocket(socket, this.#studio, () => this.#sockets.delete(client));
+    this.#sockets.add(client);
+  }
+
+  facesChanged(): void {
+    for (const client of this.#sockets) client.say({ type: 'faces', faces: this.#studio.faces() });
+  }
+
+  close(): void {
+    for (const client of this.#sockets) client.close();
+  }
+}
+
+class StudioSocket {
+  readonly #socket: WebSocket;
+  readonly #studio: Studio;
+  #session: Session | null = null;
+  #garbage = 0;
+  readonly #ticker: NodeJS.Timeout;
+  /** Messages are answered one after another. */
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(socket: WebSocket, studio: Studio, onClose: () => void) {
+    this.#socket = socket;
+    this.#studio = studio;
+    socket.on('message', (data: Buffer) => {
+      this.#last = this.#last.then(() => this.#hear(data));
+    });
+    socket.on('error', () => socket.terminate());
+    socket.on('close', () => {
+      clearInterval(this.#ticker);
+      onClose();
+      this.#session?.close('page closed');
+    });
+    this.#ticker = setInterval(() => this.#tick(), STATS_MS);
+    const { version, defaults, config } = studio;
+    const iceServers = config.webrtc.iceServers.map(({ urls, username, credential }) => ({
+      urls,
+      ...(username !== undefined && { username }),
+      ...(credential !== undefined && { credential }),
+    }));
+    this.say({ type: 'hello', version, iceServers, defaults });
+    this.say({ type: 'faces', faces: studio.faces() });
+  }
+
+  say(message: ServerMessage): void {
+    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(JSON.stringify(message));
+  }
+
+  close(): void {
+    this.#socket.close(1001, 'server stopping');
+  }
+
+  #tick(): void {
+    // A page that went away without a word: the answer to this ping does not come and the socket breaks.
+    this.#socket.ping();
+    if (this.#session === null) return;
+    this.say({ type: 'stats', stats: this.#session.stats });
+    this.#studio.sessions.measure();
+  }
+
+  async #hear(data: Buffer): Promise<void> {
+    try {
+      await this.#obey(this.#read(data));
+    } catch (error) {
+      const { body, status } = errorBody(error);
+      if (status === 500)
+        this.#studio.log.error({ error: error instanceof Error ? error.stack : String(error) }, 'signalling failed');
+      this.say({ type: 'error', error: body });
+    }
+  }
+
+  #read(data: Buffer): z.infer<typeof Message> {
+    const parsed = Message.safeParse(parse(data));
+    if (parsed.success) return parsed.data;
+    if (++this.#garbage >= MOST_GARBAGE) this.#socket.close(1008, 'too many messages that make no sense');
+    throw Object.assign(new Error(`The message makes no sense: ${z.prettifyError(parsed.error).slice(0, 300)}`), {
+      statusCode: 400,
+      code: 'bad_message',
+    });
+  }
+
+  async #obey(message: z.infer<typeof Message>): Promise<void> {
+    switch (message.type) {
+      case 'offer': {
+        const session = this.#session ?? this.#open(settingsOf(message.settings ?? {}));
+        try {
+          const sdp = await session.answer(message.sdp, false);
+          this.say({ type: 'answer', session: session.id, sdp });
+          this.say({ type: 'settings', settings: session.settings });
+        } catch (error) {
+          session.close('offer refused');
+          throw error;
+        }
+        break;
+      }
+      case 'candidate': {
+        if (message.candidate !== null) await this.#session?.addCandidate(message.candidate);
+        break;
+      }
+      case 'settings': {
+        if (this.#session === null) break;
+        this.#session.set(settingsOf(message.settings));
+        this.say({ type: 'settings', settings: this.#session.settings });
+        break;
+      }
+      case 'close': {
+        this.#session?.close('stopped by the page');
+        break;
+      }
+    }
+  }
+
+  #open(settings: Partial<SwapSettings>): Session {
+    const session = this.#studio.sessions.open(settings, {
+      onCandidate: (candidate) => this.say({ type: 'candidate', candidate }),
+      onClose: (why) => {
+        this.#session = null;
+        this.say({ type: 'closed', why });
+      },
+    });
+    this.#session = session;
+    return session;
+  }
+}
+
+function parse(data: Buffer): unknown {
+  try {
+    return JSON.parse(data.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,86 @@
+/** Figures of the last seconds of one session. */
+
+import type { SessionStats } from '../messages.ts';
+import type { SwappedFrame } from '../pipeline/types.ts';
+
+const WINDOW_MS = 3000;
+
+interface Done {
+  atMs: number;
+  frameMs: number;
+  waitMs: number;
+}
+
+type Fate = 'swapped' | 'passed' | 'dropped' | 'failed';
+
+export class RollingStats {
+  readonly #now: () => number;
+  #arrivals: number[] = [];
+  #done: Done[] = [];
+  #last: SwappedFrame | null = null;
+  #size = { width: 0, height: 0 };
+  readonly #counts: Record<Fate, number> = { swapped: 0, passed: 0, dropped: 0, failed: 0 };
+
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
+
+  arrived(width: number, height: number): void {
+    this.#size = { width, height };
+    this.#arrivals.push(this.#now());
+    if (this.#arrivals.length > 1000) this.#trim();
+  }
+
+  done(frame: SwappedFrame, frameMs: number): void {
+    this.#last = frame;
+    this.#counts[frame.result]++;
+    this.#done.push({ atMs: this.#now(), frameMs, waitMs: frame.waitMs });
+    if (this.#done.length > 1000) this.#trim();
+  }
+
+  count(fate: Fate): void {
+    this.#counts[fate]++;
+  }
+
+  get level(): number {
+    return this.#last?.level ?? 0;
+  }
+
+  read(session: string): SessionStats {
+    this.#trim();
+    return {
+      session,
+      ...this.#size,
+      fpsIn: rate(this.#arrivals),
+      fpsOut: rate(this.#done.map(({ atMs }) => atMs)),
+      frameMs: spread(this.#done.map(({ frameMs }) => frameMs)),
+      waitMs: spread(this.#done.map(({ waitMs }) => waitMs)),
+      stagesMs: Object.fromEntries(Object.entries(this.#last?.stagesMs ?? {}).map(([name, ms]) => [name, rounded(ms)])),
+      ...this.#counts,
+      plan: this.#last?.plan ?? 'full',
+      level: this.level,
+      faces: this.#last?.faces ?? [],
+    };
+  }
+
+  #trim(): void {
+    const since = this.#now() - WINDOW_MS;
+    this.#arrivals = this.#arrivals.filter((atMs) => atMs >= since);
+    this.#done = this.#done.filter(({ atMs }) => atMs >= since);
+  }
+}
+
+const rounded = (value: number): number => Math.round(value * 100) / 100;
+
+/** Events a second, between the first and the last of the window. */
+function rate(times: readonly number[]): number {
+  const seconds = (times.at(-1)! - times[0]!) / 1000;
+  return times.length < 2 || seconds <= 0 ? 0 : Math.round((10 * (times.length - 1)) / seconds) / 10;
+}
+
+function spread(values: number[]): { p50: number; p95: number } {
+  values.sort((a, b) => a - b);
+  const at = (share: number): number =>
+    rounded(values[Math.min(values.length - 1, Math.floor(share * values.length))] ?? 0);
+  return { p50: at(0.5), p95: at(0.95) };
+}

@@ -1,0 +1,59 @@
+/** The part of @roamhq/wrtc that is used: the W3C interfaces, and its own sources and sinks of raw pictures. */
+declare module '@roamhq/wrtc' {
+  export interface IceCandidate {
+    candidate: string;
+    sdpMid: string | null;
+    sdpMLineIndex: number | null;
+  }
+  export interface MediaTrack {
+    readonly kind: 'audio' | 'video';
+    stop(): void;
+  }
+  export interface Transceiver {
+    direction: 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive';
+    readonly mid: string | null;
+    readonly sender: { replaceTrack(track: MediaTrack | null): Promise<void> };
+    readonly receiver: { readonly track: MediaTrack };
+  }
+  export class RTCPeerConnection {
+    constructor(configuration?: {
+      iceServers?: { urls: string[]; username?: string; credential?: string }[];
+      portRange?: { min: number; max: number };
+      bundlePolicy?: 'max-bundle';
+    });
+    readonly connectionState: 'new' | 'connecting' | 'connected' | 'disconnected' | 'failed' | 'closed';
+    readonly iceGatheringState: 'new' | 'gathering' | 'complete';
+    readonly localDescription: { sdp: string } | null;
+    onconnectionstatechange: (() => void) | null;
+    onicegatheringstatechange: (() => void) | null;
+    onicecandidate: ((event: { candidate: IceCandidate | null }) => void) | null;
+    addTransceiver(kind: MediaTrack | 'video', init?: { direction: Transceiver['direction'] }): Transceiver;
+    addTrack(track: MediaTrack): unknown;
+    getTransceivers(): Transceiver[];
+    setRemoteDescription(description: { type: 'offer' | 'answer'; sdp: string }): Promise<void>;
+    setLocalDescription(description: { type: 'offer' | 'answer'; sdp: string }): Promise<void>;
+    createAnswer(): Promise<{ type: 'answer'; sdp: string }>;
+    createOffer(options?: { iceRestart?: boolean }): Promise<{ type: 'offer'; sdp: string }>;
+    addIceCandidate(candidate: IceCandidate): Promise<void>;
+    close(): void;
+  }
+  export interface VideoFrame {
+    width: number;
+    height: number;
+    rotation: number;
+    data: Uint8Array<ArrayBuffer>;
+  }
+  class RTCVideoSource {
+    constructor(init?: { isScreencast?: boolean; needsDenoising?: boolean });
+    createTrack(): MediaTrack;
+    onFrame(frame: { width: number; height: number; data: Uint8Array }): void;
+  }
+  class RTCVideoSink {
+    constructor(track: MediaTrack);
+    onframe: ((event: { frame: VideoFrame }) => void) | null;
+    stop(): void;
+  }
+  export const nonstandard: { RTCVideoSource: typeof RTCVideoSource; RTCVideoSink: typeof RTCVideoSink };
+  const wrtc: { RTCPeerConnection: typeof RTCPeerConnection; nonstandard: typeof nonstandard };
+  export default wrtc;
+}
