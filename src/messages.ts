@@ -18,11 +18,18 @@ export interface FaceInfo {
   photos: number;
 }
 
-/** A refusal, on REST as the body and on /ws as `error`. `details` of `several_faces` is PickableFace[]. */
+/** A refusal, on REST as the body and on /ws as `error`. `details` of `several_faces` is SeveralFaces. */
 export interface ErrorBody {
   code: string;
   message: string;
   details?: unknown;
+}
+
+/** An uploaded picture that shows several faces: its size, upright, and where they are. */
+export interface SeveralFaces {
+  width: number;
+  height: number;
+  faces: PickableFace[];
 }
 
 /** One face of an uploaded picture that shows several, in pixels of the upright picture. */

@@ -72,7 +72,7 @@ async function render(input: string, output: string, options: Options): Promise<
       options.source.map(async (file) => {
         const picture = await decodePicture(await readPicture(file), limits);
         const faces = await pool.analyse({ ...picture, data: picture.data.slice() });
-        return { picture, points: chooseFace(faces, options.pick).points };
+        return { picture, points: chooseFace(picture, faces, options.pick).points };
       }),
     );
     pool.offer(ID, () => pool.enrol(portraits));

@@ -32,7 +32,7 @@ export interface Faces {
   list(): FaceInfo[];
   /**
    * @throws FaceOffError `bad_picture` (415), `picture_too_large` (413), `no_face`, `face_too_small`, `face_turned` (422),
-   *   `several_faces` (409, details PickableFace[]), `unknown_face` (404), `too_many_faces` (507).
+   *   `several_faces` (409, details SeveralFaces), `unknown_face` (404), `too_many_faces` (507).
    */
   add(upload: Upload): Promise<FaceInfo>;
   /** @throws FaceOffError `unknown_face` (404), `built_in_face` (403). */
@@ -127,7 +127,7 @@ export class FaceLibrary implements Faces {
         );
       }
       const picture = await decodePicture(upload.data, this.#limits);
-      const chosen = chooseFace(await this.#pool.analyse(copyOf(picture)), upload.pick);
+      const chosen = chooseFace(picture, await this.#pool.analyse(copyOf(picture)), upload.pick);
       const photo = await cut(picture, chosen);
       const entry = await this.#write(known, upload.name.trim() || 'Face', photo);
       this.#know(entry);

@@ -121,9 +121,9 @@ export function frameToRgb({ width, height, data }: Frame): Uint8Array<ArrayBuff
 /**
  * The one face of a picture to take.
  * @param pick which of several, by index.
- * @throws FaceOffError `no_face` (422), `several_faces` (409, details: boxes), `face_too_small`, `face_turned` (422).
+ * @throws FaceOffError `no_face` (422), `several_faces` (409, details: SeveralFaces), `face_too_small`, `face_turned` (422).
  */
-export function chooseFace(faces: FoundFace[], pick?: number): FoundFace {
+export function chooseFace(picture: { width: number; height: number }, faces: FoundFace[], pick?: number): FoundFace {
   if (faces.length === 0) {
     throw new FaceOffError(
       'no_face',
@@ -132,7 +132,11 @@ export function chooseFace(faces: FoundFace[], pick?: number): FoundFace {
     );
   }
   if (faces.length > 1 && pick === undefined) {
-    const details = faces.map(({ box }, index) => ({ index, ...box }));
+    const details = {
+      width: picture.width,
+      height: picture.height,
+      faces: faces.map(({ box }, index) => ({ index, ...box })),
+    };
     throw new FaceOffError('several_faces', `There are ${faces.length} faces in this picture. Pick the one to use.`, {
       status: 409,
       details,

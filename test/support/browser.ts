@@ -1,0 +1,32 @@
+/** A real Chromium: one on the PATH, else the one that an npm devDependency carries, bare machines included. */
+
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import type { Browser } from 'playwright-core';
+import { chromium } from 'playwright-core';
+
+const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+const FLAGS = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+
+function onPath(): string | null {
+  for (const name of NAMES) {
+    const { status, stdout } = spawnSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' });
+    if (status === 0) return stdout.trim();
+  }
+  return null;
+}
+
+/** @param camera a y4m or mjpeg file that plays as the camera; without one Chromium's own test picture does. */
+export async function launchBrowser(camera?: string, flags: string[] = []): Promise<Browser> {
+  const args = [...FLAGS, ...flags, '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream'];
+  if (camera !== undefined) args.push(`--use-file-for-fake-video-capture=${camera}`);
+  const found = process.env.FACEOFF_TEST_CHROMIUM ?? onPath();
+  if (found !== null) return chromium.launch({ executablePath: found, args });
+  const { default: carried, inflate } = await import('@sparticuz/chromium');
+  const executablePath = await carried.executablePath();
+  // A bare Debian lacks a few libraries that the package carries for its own purposes.
+  const packed = path.join(path.dirname(new URL(import.meta.resolve('@sparticuz/chromium')).pathname), '../../bin/al2023.tar.br');
+  const folder = await inflate(packed);
+  const own = carried.args.filter((flag) => flag !== '--single-process' && !flag.startsWith('--headless'));
+  return chromium.launch({ executablePath, args: [...own, ...args], env: { ...process.env, LD_LIBRARY_PATH: path.join(folder, 'lib') } });
+}
