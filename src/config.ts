@@ -59,8 +59,8 @@ const Schema = z.strictObject({
     minSize: whole(16, 1000, 32),
   }),
   tracking: section({
-    minCutoffHz: number(0.01, 1000, 2.5),
-    beta: number(0, 1000, 6),
+    minCutoffHz: number(0.01, 1000, 2),
+    beta: number(0, 1000, 8),
     lostAfterFrames: whole(1, 300, 3),
   }),
   swap: section({

@@ -1,209 +1,314 @@
 /**
- * The way to the server: a WebSocket for signalling and settings, a peer connection for the pictures. Comes back by
- * itself when either breaks, until it is stopped.
+ * The stream to the server and back: signalling and settings over a WebSocket, pictures over a peer connection. Comes
+ * back by itself when either breaks, until it is stopped.
  */
 
-import type { ClientMessage, ErrorBody, FaceInfo, ServerMessage, SessionStats, SwapSettings } from '../messages.ts';
-import { backoffMs } from './states.ts';
+import type { ErrorBody, FaceInfo, ServerMessage, SessionStats, SwapSettings } from '../messages.ts';
+import { backoffMs } from './backoff.ts';
+import type { StatsEntry } from './network.ts';
+import { type DownReason, Socket } from './socket.ts';
+import { isActive, nextState, type Reason, refusal, retryAfterMs, type Situation, type State } from './state.ts';
 
-export interface ConnectionListener {
-  onVideo(stream: MediaStream): void;
-  onLive(): void;
-  /** The stream broke; another attempt follows. `error` where the server said why. */
-  onLost(error: ErrorBody | null): void;
-  /** The server refused and trying again would not help. */
-  onRefused(error: ErrorBody): void;
-  onSettings(settings: SwapSettings): void;
-  onStats(stats: SessionStats): void;
+export interface ConnectionConf {
+  onSituation(situation: Situation): void;
+  /** Swapped pictures come here; resolves when the first one shows. */
+  onVideo(stream: MediaStream): Promise<void>;
+  /** The server can be reached, and says what it would do by itself. */
+  onHello(defaults: SwapSettings): void;
+  /** The server cannot be reached while no stream is wanted. */
+  onAway(reason: DownReason): void;
   onFaces(faces: FaceInfo[]): void;
+  onStats(stats: SessionStats): void;
+  onSettings(settings: SwapSettings): void;
+  /** The server refused something that is not the stream itself. */
   onError(error: ErrorBody): void;
+  /** Settings a new session begins with. */
+  settings(): Partial<SwapSettings>;
+  /** A change of settings went out. */
+  onSent(): void;
 }
 
-/** Refusals that pass by themselves. */
-const PASSING = new Set(['server_full', 'session_closed', 'lane_lost']);
+/** One peer connection, from its offer to its end. */
+interface Attempt {
+  peer: RTCPeerConnection;
+  sender: RTCRtpSender;
+  /** The server answered the offer, or refused it. */
+  settled: boolean;
+  /** The server's candidates that came before its answer. */
+  early: RTCIceCandidateInit[];
+}
+
+/** From the offer to the first picture; the server gives up a little earlier. */
+const PICTURE_WITHIN_MS = 20_000;
+/** A broken path often heals by itself. */
+const HEALS_WITHIN_MS = 3000;
+/** While a slider moves, settings go out no more often. */
+const SETTINGS_EVERY_MS = 50;
 
 export class Connection {
-  readonly #listener: ConnectionListener;
-  #socket: WebSocket | null = null;
-  #iceServers: RTCIceServer[] = [];
-  #peer: RTCPeerConnection | null = null;
-  #sender: RTCRtpSender | null = null;
+  readonly #conf: ConnectionConf;
+  readonly #socket: Socket;
+  #state: State = 'idle';
+  #attempt: Attempt | null = null;
   #track: MediaStreamTrack | null = null;
-  #settings: Partial<SwapSettings> = {};
-  #wanted = false;
-  #attempt = 0;
+  #iceServers: RTCIceServer[] = [];
+  #tries = 0;
   #retry: ReturnType<typeof setTimeout> | undefined;
-  #watch: ReturnType<typeof setTimeout> | undefined;
+  #deadline: ReturnType<typeof setTimeout> | undefined;
+  #patch: Partial<SwapSettings> | null = null;
 
-  constructor(listener: ConnectionListener) {
-    this.#listener = listener;
-    this.#connect();
+  constructor(conf: ConnectionConf) {
+    this.#conf = conf;
+    this.#socket = new Socket({
+      onMessage: (message) => void this.#hear(message),
+      onDown: (reason) => this.#down(reason),
+    });
   }
 
-  /** Sends this camera track to be swapped. */
-  start(track: MediaStreamTrack, settings: Partial<SwapSettings>): void {
+  get state(): State {
+    return this.#state;
+  }
+
+  /** Sends this camera to be swapped. */
+  start(track: MediaStreamTrack): void {
+    this.#drop();
     this.#track = track;
-    this.#settings = settings;
-    this.#wanted = true;
-    this.#attempt = 0;
-    if (this.#socket?.readyState === WebSocket.OPEN) void this.#offer();
+    this.#tries = 0;
+    this.#become(nextState(this.#state, 'start'), 'connecting');
+    this.retry();
   }
 
-  /** Another camera or resolution, without an interruption. */
+  /** Another camera or resolution, mostly without an interruption. */
   async replace(track: MediaStreamTrack): Promise<void> {
     this.#track = track;
-    await this.#sender?.replaceTrack(track);
-  }
-
-  stop(): void {
-    this.#wanted = false;
-    clearTimeout(this.#retry);
-    this.#dropPeer();
-    this.#say({ type: 'close' });
-  }
-
-  set(settings: Partial<SwapSettings>): void {
-    this.#settings = { ...this.#settings, ...settings };
-    if (this.#peer !== null) this.#say({ type: 'settings', settings });
-  }
-
-  /** Round trip to the server in milliseconds, where the browser knows it. */
-  async roundTripMs(): Promise<number | null> {
-    const report = await this.#peer?.getStats();
-    for (const entry of report?.values() ?? []) {
-      if (entry.type === 'candidate-pair' && entry.nominated && entry.currentRoundTripTime !== undefined)
-        return 1000 * entry.currentRoundTripTime;
+    try {
+      await this.#attempt?.sender.replaceTrack(track);
+    } catch {
+      // Pictures the agreed codec cannot carry: agree anew.
+      this.#lost('connecting');
     }
-    return null;
   }
 
-  #connect(): void {
-    const address = new URL('/ws', location.href);
-    address.protocol = location.protocol === 'https:' ? 'wss:' : 'ws:';
-    const socket = new WebSocket(address);
-    this.#socket = socket;
-    socket.onmessage = ({ data }) => void this.#hear(JSON.parse(String(data)) as ServerMessage);
-    socket.onclose = () => {
-      if (this.#wanted) this.#lost(null);
-      setTimeout(() => this.#connect(), backoffMs(this.#attempt++));
-    };
+  /** Idempotent, and not told to the listener: whoever stops knows why. */
+  stop(): void {
+    this.#track = null;
+    this.#drop();
+    this.#state = nextState(this.#state, 'stop');
   }
 
-  #say(message: ClientMessage): void {
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+  /** Does not wait for the next attempt. */
+  retry(): void {
+    if (this.#socket.isOpen) void this.#open();
+    else this.#socket.retry();
+  }
+
+  /** Changes of one moment go out together. */
+  set(patch: Partial<SwapSettings>): void {
+    if (this.#attempt === null) return;
+    if (this.#patch === null) setTimeout(() => this.#flush(), SETTINGS_EVERY_MS);
+    this.#patch = { ...this.#patch, ...patch };
+  }
+
+  async network(): Promise<Iterable<StatsEntry>> {
+    const report = await this.#attempt?.peer.getStats().catch(() => undefined);
+    return (report?.values() ?? []) as Iterable<StatsEntry>;
+  }
+
+  #flush(): void {
+    const settings = this.#patch;
+    this.#patch = null;
+    if (settings === null || this.#attempt === null || !this.#socket.isOpen) return;
+    this.#conf.onSent();
+    this.#socket.send({ type: 'settings', settings });
   }
 
   async #hear(message: ServerMessage): Promise<void> {
     switch (message.type) {
       case 'hello': {
         this.#iceServers = message.iceServers;
-        this.#attempt = 0;
-        if (this.#wanted) void this.#offer();
-        else this.#listener.onSettings({ ...message.defaults, ...this.#settings });
+        this.#conf.onHello(message.defaults);
+        await this.#open();
         break;
       }
       case 'answer': {
-        await this.#peer?.setRemoteDescription({ type: 'answer', sdp: message.sdp }).catch(() => this.#lost(null));
+        await this.#answered(message.sdp);
         break;
       }
       case 'candidate': {
-        if (message.candidate !== null) await this.#peer?.addIceCandidate(message.candidate).catch(() => undefined);
+        if (message.candidate !== null) this.#candidate(message.candidate);
         break;
       }
       case 'settings': {
-        this.#listener.onSettings(message.settings);
+        this.#conf.onSettings(message.settings);
         break;
       }
       case 'stats': {
-        this.#listener.onStats(message.stats);
+        if (this.#state === 'live') this.#conf.onStats(message.stats);
         break;
       }
       case 'faces': {
-        this.#listener.onFaces(message.faces);
+        this.#conf.onFaces(message.faces);
         break;
       }
       case 'closed': {
-        if (this.#wanted && this.#peer !== null) this.#lost(null);
+        this.#closed();
         break;
       }
       case 'error': {
-        this.#failed(message.error);
+        this.#refused(message.error);
         break;
       }
     }
   }
 
-  #failed(error: ErrorBody): void {
-    const opening = this.#peer !== null && this.#peer.remoteDescription === null;
-    if (!opening) {
-      this.#listener.onError(error);
-    } else if (PASSING.has(error.code)) {
-      this.#lost(error);
-    } else {
-      this.stop();
-      this.#listener.onRefused(error);
-    }
-  }
-
-  async #offer(): Promise<void> {
-    this.#dropPeer();
+  async #open(): Promise<void> {
+    if (!isActive(this.#state) || this.#track === null || this.#attempt !== null || !this.#socket.isOpen) return;
+    clearTimeout(this.#retry);
     const peer = new RTCPeerConnection({ iceServers: this.#iceServers });
-    this.#peer = peer;
-    const { sender } = peer.addTransceiver(this.#track!, {
+    const transceiver = peer.addTransceiver(this.#track, {
       direction: 'sendrecv',
-      streams: [new MediaStream([this.#track!])],
+      streams: [new MediaStream([this.#track])],
     });
-    this.#sender = sender;
-    keepResolution(sender);
-    peer.ontrack = ({ streams, track }) => this.#listener.onVideo(streams[0] ?? new MediaStream([track]));
-    peer.onicecandidate = ({ candidate }) => {
-      const shown = candidate && {
-        candidate: candidate.candidate,
-        sdpMid: candidate.sdpMid,
-        sdpMLineIndex: candidate.sdpMLineIndex,
-      };
-      if (shown !== null) this.#say({ type: 'candidate', candidate: shown });
+    preferVp8(transceiver);
+    keepResolution(transceiver.sender);
+    const attempt: Attempt = { peer, sender: transceiver.sender, settled: false, early: [] };
+    this.#attempt = attempt;
+    this.#become(this.#state, 'connecting');
+    this.#deadline = setTimeout(() => this.#lost('lost'), PICTURE_WITHIN_MS);
+    peer.ontrack = ({ track }) => {
+      void this.#conf.onVideo(new MediaStream([track])).then(() => {
+        if (attempt !== this.#attempt) return;
+        clearTimeout(this.#deadline);
+        this.#tries = 0;
+        this.#become(nextState(this.#state, 'picture'), 'live');
+      });
     };
-    peer.onconnectionstatechange = () => this.#turn(peer);
+    peer.onicecandidate = ({ candidate }) => {
+      if (candidate === null || candidate.candidate === '' || attempt !== this.#attempt) return;
+      const { sdpMid, sdpMLineIndex } = candidate;
+      this.#socket.send({
+        type: 'candidate',
+        candidate: { candidate: candidate.candidate, sdpMid, sdpMLineIndex },
+      });
+    };
+    peer.onconnectionstatechange = () => this.#turn(attempt);
     try {
       await peer.setLocalDescription(await peer.createOffer());
-      if (peer === this.#peer) this.#say({ type: 'offer', sdp: peer.localDescription!.sdp, settings: this.#settings });
+    } catch (error) {
+      if (attempt !== this.#attempt) return;
+      attempt.settled = true;
+      this.#lost('lost', String(error));
+      return;
+    }
+    if (attempt !== this.#attempt) return;
+    this.#conf.onSent();
+    this.#socket.send({ type: 'offer', sdp: peer.localDescription!.sdp, settings: this.#conf.settings() });
+  }
+
+  async #answered(sdp: string): Promise<void> {
+    const attempt = this.#attempt;
+    if (attempt === null || attempt.settled) return;
+    attempt.settled = true;
+    try {
+      await attempt.peer.setRemoteDescription({ type: 'answer', sdp });
     } catch {
-      if (peer === this.#peer) this.#lost(null);
+      if (attempt === this.#attempt) this.#lost('lost');
+      return;
+    }
+    for (const candidate of attempt.early.splice(0)) this.#candidate(candidate);
+  }
+
+  #candidate(candidate: RTCIceCandidateInit): void {
+    const attempt = this.#attempt;
+    if (attempt === null) return;
+    if (attempt.peer.remoteDescription === null) attempt.early.push(candidate);
+    // One that does not fit is no loss: others do, or the deadline passes.
+    else attempt.peer.addIceCandidate(candidate).catch(() => undefined);
+  }
+
+  #turn(attempt: Attempt): void {
+    if (attempt !== this.#attempt) return;
+    const { connectionState } = attempt.peer;
+    if (connectionState === 'failed') {
+      this.#lost('lost');
+    } else if (connectionState === 'disconnected') {
+      clearTimeout(this.#deadline);
+      this.#deadline = setTimeout(() => this.#lost('lost'), HEALS_WITHIN_MS);
+    } else if (connectionState === 'connected') {
+      if (this.#state === 'live') clearTimeout(this.#deadline);
+      else this.#become(this.#state, 'waiting');
     }
   }
 
-  #turn(peer: RTCPeerConnection): void {
-    if (peer !== this.#peer) return;
-    clearTimeout(this.#watch);
-    if (peer.connectionState === 'connected') {
-      this.#attempt = 0;
-      this.#listener.onLive();
-    } else if (peer.connectionState === 'failed') {
-      this.#lost(null);
-    } else if (peer.connectionState === 'disconnected') {
-      // Often comes back within moments.
-      this.#watch = setTimeout(() => this.#lost(null), 3000);
-    }
+  /** The server ended a session: this one, or before the answer to the offer the one before. */
+  #closed(): void {
+    if (this.#attempt === null) return;
+    if (this.#attempt.settled) this.#lost('lost');
+    else this.#attempt.early = [];
   }
 
-  /** Tells, lets go of the peer, and tries again after a while if the server can be reached. */
-  #lost(error: ErrorBody | null): void {
-    this.#dropPeer();
-    this.#say({ type: 'close' });
-    this.#listener.onLost(error);
+  #refused(error: ErrorBody): void {
+    const attempt = this.#attempt;
+    if (attempt === null || attempt.settled) {
+      this.#conf.onError(error);
+      return;
+    }
+    attempt.settled = true;
+    const { event, reason, message } = refusal(error);
+    if (event === 'lost') {
+      this.#lost(reason, message, retryAfterMs(error.details));
+      return;
+    }
+    this.#drop();
+    this.#become(nextState(this.#state, 'refused'), reason, message);
+  }
+
+  #down(reason: DownReason): void {
+    if (!isActive(this.#state)) {
+      this.#conf.onAway(reason);
+      return;
+    }
+    if (this.#attempt !== null) this.#attempt.settled = true;
+    this.#lost(reason);
+  }
+
+  /** Tells, lets go of the peer, and tries again after a while; at once when a lost server says hello. */
+  #lost(reason: Reason, message?: string, waitMs: number | null = null): void {
+    if (!isActive(this.#state)) return;
+    this.#drop();
+    this.#become(nextState(this.#state, 'lost'), reason, message);
+    this.#retry = setTimeout(() => void this.#open(), waitMs ?? backoffMs(this.#tries++));
+  }
+
+  #drop(): void {
     clearTimeout(this.#retry);
-    const wait = (error?.details as { retryAfterMs?: number } | undefined)?.retryAfterMs ?? backoffMs(this.#attempt++);
-    this.#retry = setTimeout(() => {
-      if (this.#wanted && this.#peer === null && this.#socket?.readyState === WebSocket.OPEN) void this.#offer();
-    }, wait);
+    clearTimeout(this.#deadline);
+    const attempt = this.#attempt;
+    this.#attempt = null;
+    this.#patch = null;
+    if (attempt === null) return;
+    attempt.peer.onconnectionstatechange = null;
+    attempt.peer.close();
+    // An answer still to come could not be told from the next one's.
+    if (attempt.settled) this.#socket.send({ type: 'close' });
+    else this.#socket.renew();
   }
 
-  #dropPeer(): void {
-    clearTimeout(this.#watch);
-    this.#peer?.close();
-    this.#peer = null;
-    this.#sender = null;
+  #become(state: State, reason: Reason, message?: string): void {
+    this.#state = state;
+    this.#conf.onSituation(message === undefined ? { state, reason } : { state, reason, message });
+  }
+}
+
+/** The codec that costs least to encode on the server; browsers that cannot choose just go on. */
+function preferVp8(transceiver: RTCRtpTransceiver): void {
+  const codecs = RTCRtpReceiver.getCapabilities?.('video')?.codecs ?? [];
+  const isVp8 = ({ mimeType }: { mimeType: string }): boolean => mimeType.toLowerCase() === 'video/vp8';
+  const sorted = [...codecs.filter(isVp8), ...codecs.filter((codec) => !isVp8(codec))];
+  try {
+    if (codecs.some(isVp8)) transceiver.setCodecPreferences?.(sorted);
+  } catch {
+    // The server takes what the browser prefers.
   }
 }
 

@@ -1,49 +1,52 @@
-/** The live numbers and the line of frame times. */
+/** The live numbers: what goes in and out, and how long a picture takes. */
 
 import type { SessionStats } from '../messages.ts';
 import { element, make } from './dom.ts';
-import { showMs } from './states.ts';
-
-/** Points of the line, one a second. */
-const HISTORY = 60;
+import { showMs, showRate, showSize } from './format.ts';
+import type { Network } from './network.ts';
+import { Sparkline } from './sparkline.ts';
 
 export class Numbers {
-  readonly #spark = element('spark', HTMLCanvasElement);
+  readonly #spark = new Sparkline(element('spark', HTMLCanvasElement));
   readonly #stages = element('stages', HTMLUListElement);
-  #history: number[] = [];
 
-  show(stats: SessionStats, roundTripMs: number | null): void {
-    const put = (id: string, text: string): void => {
-      document.getElementById(id)!.textContent = text;
-    };
-    put('fps-in', stats.fpsIn.toFixed(0));
-    put('fps-out', stats.fpsOut.toFixed(0));
-    put('frame-p50', showMs(stats.frameMs.p50));
-    put('frame-p95', showMs(stats.frameMs.p95));
-    // The way there and back and the codecs are paid with or without a swap; this is what the swap adds.
-    put('latency', showMs(stats.frameMs.p50));
-    put('rtt', showMs(roundTripMs));
-    put('size', `${stats.width} × ${stats.height}`);
-    put('level', stats.plan);
-    const stages = Object.entries({ wait: stats.waitMs.p50, ...stats.stagesMs });
-    this.#stages.replaceChildren(
-      ...stages.map(([name, ms]) => make('li', { textContent: `${name} ${showMs(ms)} ms` })),
-    );
-    this.#history = [...this.#history, stats.frameMs.p95].slice(-HISTORY);
-    this.#draw();
+  show(stats: SessionStats, { roundTripMs, bufferMs }: Network): void {
+    const { frameMs, waitMs } = stats;
+    put('fps-in', showRate(stats.fpsIn));
+    put('fps-out', showRate(stats.fpsOut));
+    put('frame-p50', showMs(frameMs.p50));
+    put('frame-p95', showMs(frameMs.p95));
+    // Coding, network and buffers are paid with or without a swap; this is what the swap adds.
+    put('latency', showMs(frameMs.p50));
+    put('round-trip', showMs(roundTripMs));
+    put('buffer', showMs(bufferMs));
+    put('size', showSize(stats.width, stats.height));
+    put('plan', stats.plan);
+    element('plan', HTMLElement).dataset.level = String(stats.level);
+    this.#spark.add(frameMs.p95);
+    this.#list({ wait: waitMs.p50, ...stats.stagesMs });
   }
 
-  #draw(): void {
-    const context = this.#spark.getContext('2d');
-    if (context === null) return;
-    const { width, height } = this.#spark;
-    const top = Math.max(33, ...this.#history);
-    context.clearRect(0, 0, width, height);
-    context.strokeStyle = getComputedStyle(this.#spark).color;
-    context.lineWidth = 2;
-    context.beginPath();
-    for (const [i, ms] of this.#history.entries())
-      context.lineTo((i * width) / (HISTORY - 1), height - 2 - ((height - 4) * ms) / top);
-    context.stroke();
+  clear(): void {
+    for (const id of ['fps-in', 'fps-out', 'frame-p50', 'frame-p95', 'latency', 'round-trip', 'buffer', 'size', 'plan'])
+      put(id, '–');
+    delete element('plan', HTMLElement).dataset.level;
+    this.#spark.clear();
+    this.#list({});
   }
+
+  #list(stages: Record<string, number>): void {
+    const most = Math.max(1, ...Object.values(stages));
+    const rows = Object.entries(stages).map(([name, ms]) => {
+      const row = make('li', {}, {}, make('span', { textContent: name }), make('span', { textContent: showMs(ms) }));
+      row.style.setProperty('--share', `${(100 * ms) / most}%`);
+      return row;
+    });
+    this.#stages.replaceChildren(...rows);
+  }
+}
+
+function put(id: string, text: string): void {
+  const place = element(id, HTMLElement);
+  if (place.textContent !== text) place.textContent = text;
 }

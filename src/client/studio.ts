@@ -1,188 +1,272 @@
-/** The studio page: puts camera, connection, picture, gallery, controls and numbers together. */
+/** The studio page: puts camera, connection, picture, faces, controls and numbers together. */
 
-import type { FaceChoice, Fallback, SwapSettings } from '../messages.ts';
-import { listCameras, openCamera } from './camera.ts';
+import type { FaceInfo, SessionStats, SwapSettings } from '../messages.ts';
+import { Camera, cameras, listCameras, mayUseCameras } from './camera.ts';
 import { Connection } from './connection.ts';
+import { Controls } from './controls.ts';
 import { element } from './dom.ts';
 import { Gallery } from './gallery.ts';
+import { keep, kept, keptJson } from './keep.ts';
+import { NetworkReader } from './network.ts';
 import { Numbers } from './numbers.ts';
-import {
-  cameraNotice,
-  IDLE,
-  type Notice,
-  RECONNECTING,
-  STATE_TEXT,
-  type StreamState,
-  serverNotice,
-  showPercent,
-  WAITING,
-} from './states.ts';
+import { People } from './people.ts';
+import { Agreement, adopt, keepable, restored } from './settings.ts';
+import { type Action, cameraProblem, isActive, noticeOf, remarkOf, type Situation, stateText } from './state.ts';
+import { toast } from './toast.ts';
+import { Upload } from './upload.ts';
 import { View } from './view.ts';
 
 const startButton = element('start', HTMLButtonElement);
 const stopButton = element('stop', HTMLButtonElement);
-const camera = element('camera', HTMLSelectElement);
-const resolution = element('resolution', HTMLSelectElement);
-const choice = element('choice', HTMLSelectElement);
-const fallback = element('fallback', HTMLSelectElement);
-const mapHint = element('map-hint', HTMLParagraphElement);
-const noticeAction = element('notice-action', HTMLButtonElement);
+const noticeButton = element('notice-action', HTMLButtonElement);
+const cameraSelect = element('camera', HTMLSelectElement);
+const resolutionSelect = element('resolution', HTMLSelectElement);
 
 const view = new View();
 const numbers = new Numbers();
-const gallery = new Gallery({ onChoose: chooseFace });
-let settings: Partial<SwapSettings> = {};
+const network = new NetworkReader();
+const camera = new Camera(() => void cameraGone());
+const people = new People(pickPerson);
+const controls = new Controls(change);
+const gallery = new Gallery({ onChoose: chooseFace, onAddPhoto: (face) => upload.choose(face), onError: toast });
+const upload = new Upload({ faces: () => gallery.faces, onAdded: added, onError: toast });
+
+let situation: Situation = { state: 'idle', reason: 'welcome' };
+/** There once the server said what it does by itself. */
+let agreement: Agreement | null = null;
 /** The person whose face is being chosen, where each has their own. */
 let picked: number | null = null;
 
 const connection = new Connection({
-  onVideo(stream) {
-    view.after.srcObject = stream;
-    void view.after.play().catch(() => undefined);
+  onSituation: show,
+  onVideo: (stream) => view.showSwapped(stream),
+  onHello(defaults) {
+    agreement ??= new Agreement(restored(keptJson('settings'), defaults));
+    showSettings();
+    if (isAway(situation)) show({ state: situation.state, reason: situation.state === 'idle' ? 'welcome' : 'stopped' });
   },
-  onLive() {
-    show('starting', WAITING);
-    whenPicture(view.after, () => show('live', null));
+  onAway(reason) {
+    const quiet = situation.state === 'idle' || situation.state === 'stopped';
+    if (quiet && reason !== 'lost') show({ state: situation.state, reason });
   },
-  onLost(error) {
-    show('reconnecting', error === null ? RECONNECTING : serverNotice(error));
+  onFaces: showFaces,
+  onStats: (stats) => void showStats(stats),
+  onSettings(settings) {
+    agreement?.answered(settings);
+    showSettings();
   },
-  onRefused(error) {
-    stop();
-    show('failed', serverNotice(error));
+  onError({ message }) {
+    agreement?.refused();
+    showSettings();
+    toast(message);
   },
-  onSettings: showSettings,
-  async onStats(stats) {
-    numbers.show(stats, await connection.roundTripMs());
-    view.showFaces(stats.faces, picked, settings.choice === 'mapped' ? pickPerson : null);
+  settings() {
+    picked = null;
+    return agreement?.begin() ?? {};
   },
-  onFaces: (faces) => gallery.show(faces),
-  onError: ({ message }) => say(message),
+  onSent: () => agreement?.sent(),
 });
 
-function show(state: StreamState, notice: Notice | null): void {
+function isAway({ state, reason }: Situation): boolean {
+  return (state === 'idle' || state === 'stopped') && (reason === 'unready' || reason === 'unreachable');
+}
+
+function show(next: Situation): void {
+  const focused = document.activeElement;
+  situation = next;
+  const { state, reason } = next;
   document.body.dataset.state = state;
-  say(notice === null || state === 'stopped' ? STATE_TEXT[state] : notice.title);
-  startButton.hidden = state !== 'stopped' && state !== 'failed';
-  stopButton.hidden = !startButton.hidden;
-  if (notice === null) return;
-  element('notice-title', HTMLParagraphElement).textContent = notice.title;
-  element('notice-text', HTMLParagraphElement).textContent = notice.text;
-  noticeAction.hidden = notice.action === undefined;
-  noticeAction.textContent = notice.action ?? '';
-}
-
-function say(text: string): void {
-  element('state', HTMLParagraphElement).textContent = text;
-}
-
-/** Calls back once the video really shows a picture; browsers without frame callbacks tell by `playing`. */
-function whenPicture(video: HTMLVideoElement, then: () => void): void {
-  if ('requestVideoFrameCallback' in video) video.requestVideoFrameCallback(then);
-  else (video as HTMLVideoElement).addEventListener('playing', then, { once: true });
-}
-
-const cameraStream = (): MediaStream | null =>
-  view.before.srcObject instanceof MediaStream ? view.before.srcObject : null;
-
-/** A track of the chosen camera, shown as "before"; null when there is none, and the page says why. */
-async function openChosenCamera(): Promise<MediaStreamTrack | null> {
-  if (navigator.mediaDevices?.getUserMedia === undefined) {
-    show('failed', cameraNotice(null));
-    return null;
+  document.body.dataset.reason = reason;
+  element('state', HTMLElement).textContent = stateText(next);
+  const notice = noticeOf(next);
+  element('notice', HTMLDivElement).hidden = notice === null;
+  if (notice !== null) {
+    element('notice-title', HTMLElement).textContent = notice.title;
+    element('notice-text', HTMLElement).textContent = notice.text;
+    noticeButton.hidden = notice.action === undefined;
+    noticeButton.textContent = notice.action?.label ?? '';
+    noticeButton.dataset.does = notice.action?.does ?? '';
   }
-  cameraStream()
-    ?.getTracks()
-    .forEach((track) => {
-      track.stop();
-    });
-  try {
-    const stream = await openCamera({ deviceId: camera.value, resolution: resolution.value });
-    const [track] = stream.getVideoTracks();
-    if (track === undefined) throw new DOMException('no video', 'NotFoundError');
-    view.before.srcObject = stream;
-    track.onended = () => {
-      stop();
-      show('failed', cameraNotice(new DOMException('gone', 'NotFoundError')));
-    };
-    await listCameras(camera, camera.value);
-    return track;
-  } catch (error) {
-    stop();
-    show('failed', cameraNotice(error instanceof Error ? error : { name: String(error) }));
-    return null;
-  }
+  startButton.hidden = isActive(state);
+  stopButton.hidden = !isActive(state);
+  if (state !== 'live') quiet();
+  // The button that was pressed may just have gone; the keyboard goes on at its successor.
+  if (focused?.closest('[hidden]')) (startButton.hidden ? stopButton : startButton).focus();
+}
+
+/** Nothing that belongs to a running picture stays when it does not run. */
+function quiet(): void {
+  numbers.clear();
+  people.clear();
+  element('remark', HTMLElement).hidden = true;
 }
 
 async function start(): Promise<void> {
-  show('starting', WAITING);
-  const track = await openChosenCamera();
-  if (track !== null) connection.start(track, settings);
+  if (!mayUseCameras()) {
+    show({ state: 'failed', reason: 'insecure' });
+    return;
+  }
+  connection.stop();
+  show({ state: 'starting', reason: 'asking' });
+  try {
+    const track = await camera.open(wish());
+    if (track === null) return;
+    await showCamera();
+    if (camera.stream?.getVideoTracks()[0] === track) connection.start(track);
+  } catch (error) {
+    cameraFailed(error);
+  }
 }
 
 function stop(): void {
+  camera.close();
   connection.stop();
-  cameraStream()
-    ?.getTracks()
-    .forEach((track) => {
-      track.stop();
-    });
-  view.before.srcObject = null;
-  view.after.srcObject = null;
-  show('stopped', IDLE);
+  view.clear();
+  show({ state: 'stopped', reason: 'stopped' });
 }
 
-/** A camera or resolution chosen while live takes effect at once, without a new connection. */
+const wish = (): { deviceId: string; resolution: string } => ({
+  deviceId: cameraSelect.value,
+  resolution: resolutionSelect.value,
+});
+
+async function showCamera(): Promise<void> {
+  view.showCamera(camera.stream);
+  await listCameras(cameraSelect, camera.deviceId);
+}
+
+function cameraFailed(error: unknown): void {
+  stop();
+  show({ state: 'failed', ...cameraProblem(error instanceof Error ? error : { name: String(error) }) });
+}
+
+/** A camera or resolution chosen while the stream runs takes effect at once, on the same connection. */
 async function changeCamera(): Promise<void> {
-  localStorage.setItem('camera', camera.value);
-  localStorage.setItem('resolution', resolution.value);
-  if (stopButton.hidden) return;
-  const track = await openChosenCamera();
-  if (track !== null) await connection.replace(track);
+  keep('camera', cameraSelect.value);
+  keep('resolution', resolutionSelect.value);
+  if (!isActive(situation.state)) return;
+  if (camera.stream === null) {
+    await start();
+    return;
+  }
+  try {
+    const { track, error } = await camera.change(wish());
+    if (track === null) return;
+    await showCamera();
+    await connection.replace(track);
+    if (error !== undefined) toast('That camera could not be opened. The one before is still on.');
+  } catch (error) {
+    cameraFailed(error);
+  }
+}
+
+/** Unplugged: goes on with another camera, or waits for one. */
+async function cameraGone(): Promise<void> {
+  const gone = camera.deviceId;
+  camera.close();
+  for (const { deviceId, label } of await cameras()) {
+    if (deviceId === gone) continue;
+    const track = await camera.open({ ...wish(), deviceId }).catch(() => null);
+    if (track === null) continue;
+    await showCamera();
+    await connection.replace(track);
+    toast(`The camera is gone. Going on with ${label || 'another one'}.`);
+    return;
+  }
+  stop();
+  show({ state: 'failed', reason: 'unplugged' });
+}
+
+async function devicesChanged(): Promise<void> {
+  await listCameras(cameraSelect, camera.deviceId || (kept('camera') ?? ''));
+  const waits = situation.reason === 'unplugged' || situation.reason === 'no_camera';
+  if (waits && (await cameras()).length > 0) await start();
 }
 
 function change(patch: Partial<SwapSettings>): void {
-  showSettings({ ...settings, ...patch });
+  if (agreement === null) return;
+  const settings = agreement.change(patch);
   connection.set(patch);
+  keep('settings', JSON.stringify(keepable(settings)));
+  showSettings();
 }
 
 function chooseFace(face: string | null): void {
-  if (settings.choice === 'mapped' && picked !== null) change({ map: { ...settings.map, [picked]: face } });
+  if (agreement?.shown.choice !== 'mapped') change({ face });
+  else if (picked !== null) change({ map: { ...agreement.shown.map, [picked]: face } });
+  else if (isActive(situation.state)) toast('First click the person in the picture who is to wear it.');
   else change({ face });
 }
 
 function pickPerson(track: number): void {
   picked = track;
-  gallery.select(settings.map?.[track] ?? null);
-  say('Now choose the face this person should wear.');
+  showSettings();
 }
 
-function showSettings(next: Partial<SwapSettings>): void {
-  settings = next;
-  if (next.choice !== 'mapped') picked = null;
-  gallery.select(picked === null ? (next.face ?? null) : (next.map?.[picked] ?? null));
-  choice.value = next.choice ?? 'all';
-  fallback.value = next.fallback ?? 'passthrough';
-  mapHint.hidden = next.choice !== 'mapped';
-  for (const key of ['strength', 'shape'] as const) {
-    const share = next[key] ?? 1;
-    element(key, HTMLInputElement).value = String(Math.round(share * 100));
-    document.getElementById(`${key}-value`)!.textContent = showPercent(share);
+function showSettings(): void {
+  if (agreement === null) return;
+  const settings = agreement.shown;
+  const { choice, map, face } = settings;
+  if (choice !== 'mapped') {
+    picked = null;
+    people.clear();
   }
+  controls.show(settings);
+  gallery.select(picked === null ? face : (map[picked] ?? null));
+  document.body.dataset.choice = choice;
+  element('after-tag', HTMLElement).textContent = choice !== 'mapped' && face === null ? 'As it is' : 'Swapped';
+  element('people-hint', HTMLElement).textContent =
+    picked === null
+      ? 'While the picture runs, click a person in it, then the face they should wear. New people get the face chosen here.'
+      : `Person ${picked} is chosen: now choose their face above.`;
 }
 
-startButton.onclick = () => void start();
-noticeAction.onclick = () => void start();
-stopButton.onclick = stop;
-camera.onchange = () => void changeCamera();
-resolution.onchange = () => void changeCamera();
-choice.onchange = () => change({ choice: choice.value as FaceChoice });
-fallback.onchange = () => change({ fallback: fallback.value as Fallback });
-for (const key of ['strength', 'shape'] as const) {
-  const slider = element(key, HTMLInputElement);
-  slider.oninput = () => change({ [key]: Number(slider.value) / 100 });
+/** A face that is not there any more cannot be worn. */
+function showFaces(faces: FaceInfo[]): void {
+  gallery.show(faces);
+  if (agreement === null) return;
+  const worn = agreement.shown.face;
+  if (worn !== null && !faces.some(({ id }) => id === worn)) change({ face: null });
+  else showSettings();
 }
-navigator.mediaDevices?.addEventListener?.('devicechange', () => void listCameras(camera, camera.value));
 
-resolution.value = localStorage.getItem('resolution') ?? '640x480';
-void listCameras(camera, localStorage.getItem('camera') ?? '');
+function added(face: FaceInfo): void {
+  toast(face.photos > 1 ? `${face.name} now has ${face.photos} photos.` : `${face.name} was added.`);
+  chooseFace(face.id);
+}
+
+async function showStats(stats: SessionStats): Promise<void> {
+  numbers.show(stats, network.read(await connection.network()));
+  if (agreement === null || situation.state !== 'live') return;
+  const remark = remarkOf(stats, agreement.shown);
+  element('remark', HTMLElement).hidden = remark === null;
+  element('remark', HTMLElement).textContent = remark;
+  if (agreement.shown.choice === 'mapped') showPeople(stats);
+}
+
+function showPeople({ faces, width, height }: SessionStats): void {
+  const tracks = faces.map(({ track }) => track);
+  const { map, face } = agreement!.shown;
+  const adopted = adopt(map, tracks, face);
+  if (adopted !== null) change({ map: adopted });
+  if (picked !== null && !tracks.includes(picked)) pickPerson(tracks[0] ?? picked);
+  const wears = (track: number): string => gallery.nameOf(agreement!.shown.map[track] ?? null);
+  people.show({ faces, picture: { width, height }, mirrored: view.mirrored, picked, wears });
+}
+
+const actions: Record<Action, () => void> = {
+  start: () => void start(),
+  retry: () => connection.retry(),
+  reload: () => location.reload(),
+};
+
+startButton.addEventListener('click', () => void start());
+stopButton.addEventListener('click', stop);
+noticeButton.addEventListener('click', () => actions[noticeButton.dataset.does as Action]());
+cameraSelect.addEventListener('change', () => void changeCamera());
+resolutionSelect.addEventListener('change', () => void changeCamera());
+navigator.mediaDevices?.addEventListener?.('devicechange', () => void devicesChanged());
+
+resolutionSelect.value = kept('resolution') ?? '640x480';
+void listCameras(cameraSelect, kept('camera') ?? '');
+show(mayUseCameras() ? situation : { state: 'failed', reason: 'insecure' });

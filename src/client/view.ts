@@ -1,95 +1,90 @@
-/** The picture: camera and swapped video over each other, the divider between them, and the boxes of faces. */
+/** The picture: camera and swapped video over each other, and how they are shown. */
 
-import type { SeenFace } from '../messages.ts';
-import { element, make } from './dom.ts';
+import { Divider } from './divider.ts';
+import { element, isPressed, press } from './dom.ts';
+import { keep, kept } from './keep.ts';
 
 export class View {
   readonly before = element('before', HTMLVideoElement);
   readonly after = element('after', HTMLVideoElement);
+  readonly #stage = element('stage', HTMLDivElement);
   readonly #view = element('view', HTMLDivElement);
-  readonly #divider = element('divider', HTMLDivElement);
-  readonly #boxes = element('boxes', HTMLDivElement);
-  #cut = 50;
 
   constructor() {
-    this.#divider.onpointerdown = (event) => {
-      this.#divider.setPointerCapture(event.pointerId);
-      this.#divider.onpointermove = (move) => this.#place(move.clientX);
-    };
-    this.#divider.onpointerup = () => {
-      this.#divider.onpointermove = null;
-    };
-    this.#divider.onkeydown = (event) => {
-      const to = { ArrowLeft: this.#cut - 2, ArrowRight: this.#cut + 2, Home: 0, End: 100 }[event.key];
-      if (to === undefined) return;
-      event.preventDefault();
-      this.#move(to);
-    };
-    this.#toggle('compare', (on) => {
-      this.#view.dataset.mode = on ? 'compare' : 'after';
+    new Divider(this.#view);
+    this.#modes();
+    this.#mirror();
+    this.#fullscreen();
+    for (const video of [this.before, this.after]) video.addEventListener('resize', () => this.#fit());
+  }
+
+  get mirrored(): boolean {
+    return this.#view.classList.contains('mirrored');
+  }
+
+  showCamera(stream: MediaStream | null): void {
+    this.before.srcObject = stream;
+    if (stream !== null) void this.before.play().catch(() => undefined);
+  }
+
+  /** Resolves when the first picture of this stream is there to be seen; never, if another stream comes first. */
+  showSwapped(stream: MediaStream): Promise<void> {
+    this.after.srcObject = stream;
+    void this.after.play().catch(() => undefined);
+    return new Promise((resolve) => {
+      const check = (): void => {
+        if (this.after.srcObject === stream) resolve();
+        this.after.removeEventListener('loadeddata', check);
+      };
+      this.after.addEventListener('loadeddata', check);
     });
-    this.#toggle('mirror', (on) => this.#view.classList.toggle('mirrored', on));
-    element('fullscreen', HTMLButtonElement).onclick = () =>
-      void (document.fullscreenElement ? document.exitFullscreen() : this.#view.requestFullscreen?.());
-    for (const video of [this.before, this.after]) video.onresize = () => this.#fit(video);
-    this.#move(50);
   }
 
-  /** @param onPick told when a person is clicked; null hides the boxes. */
-  showFaces(faces: SeenFace[], picked: number | null, onPick: ((track: number) => void) | null): void {
-    const { videoWidth, videoHeight } = this.after;
-    if (onPick === null || videoWidth === 0) {
-      this.#boxes.replaceChildren();
-      return;
-    }
-    const mirrored = this.#view.classList.contains('mirrored');
-    this.#boxes.replaceChildren(
-      ...faces.map((face) => {
-        const button = make('button', {
-          type: 'button',
-          ariaLabel: `Person ${face.track}`,
-          ariaPressed: String(face.track === picked),
-        });
-        const x = mirrored ? videoWidth - face.x - face.width : face.x;
-        const percent = (part: number, whole: number): string => `${(100 * part) / whole}%`;
-        Object.assign(button.style, {
-          left: percent(x, videoWidth),
-          top: percent(face.y, videoHeight),
-          width: percent(face.width, videoWidth),
-          height: percent(face.height, videoHeight),
-        });
-        button.onclick = () => onPick(face.track);
-        return button;
-      }),
-    );
+  clear(): void {
+    this.before.srcObject = null;
+    this.after.srcObject = null;
   }
 
-  #toggle(id: string, apply: (on: boolean) => void): void {
-    const button = element(id, HTMLButtonElement);
-    const kept = localStorage.getItem(id);
-    const set = (on: boolean): void => {
-      button.ariaPressed = String(on);
-      localStorage.setItem(id, String(on));
-      apply(on);
+  #modes(): void {
+    const buttons = { compare: element('compare', HTMLButtonElement), swapped: element('swapped', HTMLButtonElement) };
+    const show = (mode: string): void => {
+      this.#view.dataset.mode = mode;
+      for (const [name, button] of Object.entries(buttons)) press(button, name === mode);
     };
-    set(kept === null ? button.ariaPressed === 'true' : kept === 'true');
-    button.onclick = () => set(button.ariaPressed !== 'true');
+    for (const [mode, button] of Object.entries(buttons)) {
+      button.addEventListener('click', () => {
+        show(mode);
+        keep('mode', mode);
+      });
+    }
+    show(kept('mode') === 'swapped' ? 'swapped' : 'compare');
   }
 
-  #fit({ videoWidth, videoHeight }: HTMLVideoElement): void {
-    if (videoWidth === 0) return;
-    this.#view.style.setProperty('--aspect', `${videoWidth} / ${videoHeight}`);
-    this.#view.style.setProperty('--ratio', String(videoWidth / videoHeight));
+  #mirror(): void {
+    const button = element('mirror', HTMLButtonElement);
+    const show = (on: boolean): void => {
+      press(button, on);
+      this.#view.classList.toggle('mirrored', on);
+    };
+    button.addEventListener('click', () => {
+      show(!isPressed(button));
+      keep('mirror', String(isPressed(button)));
+    });
+    show(kept('mirror') !== 'false');
   }
 
-  #place(clientX: number): void {
-    const { left, width } = this.#view.getBoundingClientRect();
-    this.#move((100 * (clientX - left)) / width);
+  #fullscreen(): void {
+    const button = element('fullscreen', HTMLButtonElement);
+    button.hidden = !document.fullscreenEnabled;
+    button.addEventListener('click', () => {
+      const change = document.fullscreenElement ? document.exitFullscreen() : this.#stage.requestFullscreen();
+      void change.catch(() => undefined);
+    });
   }
 
-  #move(cut: number): void {
-    this.#cut = Math.min(100, Math.max(0, cut));
-    this.#view.style.setProperty('--cut', `${this.#cut}%`);
-    this.#divider.ariaValueNow = String(Math.round(this.#cut));
+  /** The frame takes the shape of the picture, of the camera's until a swapped one is there. */
+  #fit(): void {
+    const { videoWidth, videoHeight } = this.after.videoWidth > 0 ? this.after : this.before;
+    if (videoWidth > 0) this.#stage.style.setProperty('--ratio', String(videoWidth / videoHeight));
   }
 }

@@ -6,7 +6,14 @@ import type { Browser } from 'playwright-core';
 import { chromium } from 'playwright-core';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
-const FLAGS = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
 
 function onPath(): string | null {
   for (const name of NAMES) {
@@ -25,8 +32,15 @@ export async function launchBrowser(camera?: string, flags: string[] = []): Prom
   const { default: carried, inflate } = await import('@sparticuz/chromium');
   const executablePath = await carried.executablePath();
   // A bare Debian lacks a few libraries that the package carries for its own purposes.
-  const packed = path.join(path.dirname(new URL(import.meta.resolve('@sparticuz/chromium')).pathname), '../../bin/al2023.tar.br');
+  const packed = path.join(
+    path.dirname(new URL(import.meta.resolve('@sparticuz/chromium')).pathname),
+    '../../bin/al2023.tar.br',
+  );
   const folder = await inflate(packed);
   const own = carried.args.filter((flag) => flag !== '--single-process' && !flag.startsWith('--headless'));
-  return chromium.launch({ executablePath, args: [...own, ...args], env: { ...process.env, LD_LIBRARY_PATH: path.join(folder, 'lib') } });
+  return chromium.launch({
+    executablePath,
+    args: [...own, ...args],
+    env: { ...process.env, LD_LIBRARY_PATH: path.join(folder, 'lib') },
+  });
 }

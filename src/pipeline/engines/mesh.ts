@@ -12,7 +12,7 @@ import type { Frame } from '../types.ts';
 import type { Engine, LiveFace, Looks, Portrait, Swapper } from './engine.ts';
 import { ATLAS, atlasPoints, type Planes, paintAtlas } from './mesh/atlas.ts';
 import { blurred } from './mesh/blur.ts';
-import { cleanForehead } from './mesh/clean.ts';
+import { cleanSkin } from './mesh/clean.ts';
 import { Light, skinWeights } from './mesh/colour.ts';
 import { facing } from './mesh/facing.ts';
 import { freedom, reshape } from './mesh/shape.ts';
@@ -28,19 +28,19 @@ export interface MeshFace {
 }
 
 /** Softness levels of the atlas, half an octave apart. */
-const LEVELS = 6;
+const LEVELS = 9;
 /** Half side of the square a colour sample is taken from: in pixels of the 192 crop, and of the atlas. */
 const SAMPLE_RADIUS = 3;
 const ATLAS_SAMPLE_RADIUS = 12;
 /** How far towards the face's middle the rim's colour samples are drawn, so that they are of skin. */
 const SAMPLE_INSET = [0.1, 0.04];
 /** Opacity by rings from the rim inwards. */
-const RIM_FADE = [0, 0.7];
+const RIM_FADE = [0, 0.55, 1];
 /** Opacity at the edge of an eye and of the mouth's inside. */
-const LID_ALPHA = 0.6;
-const LIP_ALPHA = 0.35;
+const LID_ALPHA = 1;
+const LIP_ALPHA = 0.5;
 /** Cosines between which a part that turns away fades out. */
-const TURNED_FROM = 0.0;
+const TURNED_FROM = 0;
 const TURNED_TO = 0.25;
 
 export class MeshEngine implements Engine<MeshFace> {
@@ -80,7 +80,7 @@ export class MeshEngine implements Engine<MeshFace> {
 
   enrol(portraits: Portrait[]): MeshFace {
     const atlas = paintAtlas(portraits, this.topology);
-    cleanForehead(atlas, this.#atlasPoints, this.topology);
+    cleanSkin(atlas, this.#atlasPoints, this.topology);
     const levels = [atlas];
     for (let k = 1; k < LEVELS; k++) levels.push(blurred(atlas, ATLAS, 0.5 * Math.sqrt(2 ** k - 1)));
     return { levels, colours: this.#atlasColours(atlas), shape: portraits[0]!.points.slice(0, POINTS * 3) };
@@ -166,7 +166,8 @@ class MeshSwapper implements Swapper {
   #place(looks: Looks): [number, number, number, number] {
     const { kernels, vertices, cover } = this.#engine;
     const { x: left, y: top } = kernels.rect;
-    const offset = this.#light.offset;
+    const { offset } = this.#light;
+    const gain = 1 + looks.colour * (this.#light.contrast - 1);
     const shaped = this.#shaped;
     let [x0, y0, x1, y1] = [Infinity, Infinity, -Infinity, -Infinity];
     for (let i = 0; i < POINTS; i++) {
@@ -182,8 +183,8 @@ class MeshSwapper implements Swapper {
       const turned = Math.min(1, Math.max(0, (this.#seen[i]! - TURNED_FROM) / (TURNED_TO - TURNED_FROM)));
       vertices[at + 4] = looks.strength * cover[i]! * turned;
       for (let k = 0; k < 3; k++) {
-        vertices[at + 6 + 2 * k] = 1;
-        vertices[at + 7 + 2 * k] = looks.colour * offset[3 * i + k]!;
+        vertices[at + 6 + 2 * k] = gain;
+        vertices[at + 7 + 2 * k] = looks.colour * offset[3 * i + k]! + (1 - gain) * this.#face.colours[3 * i + k]!;
       }
     }
     return [x0, y0, x1, y1];

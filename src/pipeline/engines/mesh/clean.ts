@@ -1,7 +1,6 @@
 /**
- * Takes hair and hard shadow off the source's forehead: they belong to the photo, not to the face. What skin looks like
- * at each place is fitted from the cheeks, nose and chin; what strays from it above the eyes is filled from the skin
- * around it.
+ * Takes hair, hard shadow and collar off the source's forehead and rim: they belong to the photo, not to the face. What
+ * skin looks like is fitted from the cheeks, nose and chin; what strays from it there is filled from the skin around.
  */
 
 import { BROW_LEFT, BROW_RIGHT, type Topology } from '../../topology.ts';
@@ -16,7 +15,7 @@ const CHROMA_STRAY = 11;
 const GROW = 5;
 
 /** Cleans `planes` in place. @param at texture coordinates of the points in pixels of the atlas. */
-export function cleanForehead(planes: Planes, at: Float32Array, topology: Topology): void {
+export function cleanSkin(planes: Planes, at: Float32Array, topology: Topology): void {
   const half = at.map((value) => value / 2);
   const skin = pixelsOf(
     topology,
@@ -27,17 +26,18 @@ export function cleanForehead(planes: Planes, at: Float32Array, topology: Topolo
   const covered = pixelsOf(topology, half, () => true);
   const luma = shrink(planes.y);
   const eyes = half[2 * EYES_MIDDLE + 1]!;
-  const forehead = covered.map((c, p) => (c && !brows[p] && Math.floor(p / SIZE) < eyes ? 1 : 0));
-  const core = skin.map((s, p) => (s && !forehead[p] ? 1 : 0));
+  const rim = pixelsOf(topology, half, (i) => topology.ring[i]! <= 2);
+  const outskirts = covered.map((c, p) => (c && !brows[p] && (rim[p] || Math.floor(p / SIZE) < eyes) ? 1 : 0));
+  const core = skin.map((s, p) => (s && !outskirts[p] ? 1 : 0));
   const fits = [luma, planes.u, planes.v].map((plane) => fitPlane(plane, core));
-  let stray = Uint8Array.from(forehead, (f, p) => {
-    if (!f) return 0;
+  const strays = (p: number, share: number): boolean => {
     const [dy, du, dv] = [luma, planes.u, planes.v].map((plane, k) => plane[p]! - fits[k]!(p));
-    return Math.abs(dy!) > LUMA_STRAY || Math.hypot(du!, dv!) > CHROMA_STRAY ? 1 : 0;
-  });
-  for (let pass = 0; pass < GROW; pass++) stray = grown(stray, forehead);
+    return Math.abs(dy!) > share * LUMA_STRAY || Math.hypot(du!, dv!) > share * CHROMA_STRAY;
+  };
+  let stray = Uint8Array.from(outskirts, (f, p) => (f && strays(p, 1) ? 1 : 0));
+  for (let pass = 0; pass < GROW; pass++) stray = grown(stray, outskirts);
   if (!stray.includes(1)) return;
-  const keep = covered.map((c, p) => (c && !stray[p] && !brows[p] ? 1 : 0));
+  const keep = covered.map((c, p) => (c && !stray[p] && !(brows[p] && strays(p, 0.7)) ? 1 : 0));
   const soft = feathered(stray);
   for (const [k, plane] of [planes.u, planes.v].entries()) mix(plane, SIZE, filled(plane, keep, fits[k + 1]!), soft, 1);
   mix(planes.y, ATLAS, filled(luma, keep, fits[0]!), soft, 2);

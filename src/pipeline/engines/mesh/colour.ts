@@ -8,8 +8,14 @@
 import { BROW_LEFT, BROW_RIGHT, LIPS_OUTER, POINTS, type Topology } from '../../topology.ts';
 
 /** How far a difference spreads: the weight of a neighbour against a point's own sample. */
-const SPREAD = 4;
-const FIRST_SWEEPS = 120;
+const SPREAD = 20;
+/** Bounds of the contrast taken over, and how fast it follows a frame. */
+const CONTRAST_LEAST = 0.5;
+const CONTRAST_MOST = 1.05;
+/** Of the contrast found so much is taken: less measured nearer to the source on every clip, as photos are lit harder. */
+const CONTRAST_SHARE = 0.85;
+const CONTRAST_FOLLOW = 0.05;
+const FIRST_SWEEPS = 300;
 const SWEEPS = 8;
 /** Differences further from the face's usual one than this many times its spread are no light but something in front. */
 const OUTLIER = 2.5;
@@ -30,6 +36,8 @@ export class Light {
   readonly #weight = new Float32Array(POINTS);
   /** Y, U, V to add at each point, in steps of 1/255. */
   readonly offset = new Float32Array(POINTS * 3);
+  /** How strong the live face's own lights and darks are against the source's: a dim or hazy camera softens both. */
+  contrast = 1;
   #fresh = true;
 
   constructor(topology: Topology, skin: Float32Array) {
@@ -42,6 +50,7 @@ export class Light {
     const difference = this.#difference;
     for (let i = 0; i < difference.length; i++) difference[i] = live[i]! - source[i]!;
     this.#weigh(seen);
+    this.#compare(live, source, seen);
     for (let sweep = this.#fresh ? FIRST_SWEEPS : SWEEPS; sweep > 0; sweep--) this.#sweep();
     this.#fresh = false;
   }
@@ -64,6 +73,12 @@ export class Light {
       const far = (this.#difference[3 * i]! - middle) / width;
       weight[i]! /= 1 + far ** 4;
     }
+  }
+
+  #compare(live: Float32Array, source: Float32Array, seen: Float32Array): void {
+    const ratio = spreadOf(live, seen, this.#topology) / (spreadOf(source, seen, this.#topology) || 1);
+    const wanted = Math.min(CONTRAST_MOST, Math.max(CONTRAST_LEAST, CONTRAST_SHARE * ratio));
+    this.contrast += (wanted - this.contrast) * (this.#fresh ? 1 : CONTRAST_FOLLOW);
   }
 
   #sweep(): void {
@@ -89,4 +104,17 @@ export class Light {
       offset[3 * i + 2] = v * share;
     }
   }
+}
+
+/** Standard deviation of luma over the points well inside the face that are seen well. */
+function spreadOf(colours: Float32Array, seen: Float32Array, { ring }: Topology): number {
+  let [n, sum, squares] = [0, 0, 0];
+  for (let i = 0; i < POINTS; i++) {
+    if (seen[i]! < 0.5 || ring[i]! < 3) continue;
+    const y = colours[3 * i]!;
+    n++;
+    sum += y;
+    squares += y * y;
+  }
+  return n === 0 ? 0 : Math.sqrt(Math.max(0, squares / n - (sum / n) ** 2));
 }

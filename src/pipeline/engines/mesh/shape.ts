@@ -5,20 +5,24 @@
  */
 
 import { fitSimilarity3 } from '../../pose.ts';
-import { POINTS, type Topology } from '../../topology.ts';
+import { BROW_LEFT, BROW_RIGHT, POINTS, type Topology } from '../../topology.ts';
 
 const smoothstep = (from: number, to: number, x: number): number => {
   const t = Math.min(1, Math.max(0, (x - from) / (to - from)));
   return t * t * (3 - 2 * t);
 };
 
-/** How freely each point may move, 0..1: held at the rim, the lids and the lips. */
+const BROWS = new Set([...BROW_LEFT, ...BROW_RIGHT]);
+/** Brows are shape and expression both. */
+const BROW_FREEDOM = 0.3;
+
+/** How freely each point may move, 0..1: held at the rim, the lids and the lips, and partly at the brows. */
 export function freedom(topology: Topology): Float32Array {
   return Float32Array.from({ length: POINTS }, (_, i) => {
     const rim = smoothstep(0, 3, topology.ring[i]!);
     const eyes = smoothstep(0, 3, topology.fromEyes[i]!);
     const mouth = smoothstep(1, 4, topology.fromMouth[i]!);
-    return rim * eyes * mouth;
+    return rim * eyes * mouth * (BROWS.has(i) ? BROW_FREEDOM : 1);
   });
 }
 

@@ -1,0 +1,39 @@
+/** The swap's controls: strength, shape, which faces, and what is shown when a swap cannot be made. */
+
+import type { FaceChoice, Fallback, SwapSettings } from '../messages.ts';
+import { element } from './dom.ts';
+import { showPercent } from './format.ts';
+
+const SHARES = ['strength', 'shape'] as const;
+
+export class Controls {
+  readonly #form = element('controls', HTMLFormElement);
+  readonly #fallback = element('fallback', HTMLSelectElement);
+
+  constructor(onChange: (patch: Partial<SwapSettings>) => void) {
+    this.#form.addEventListener('submit', (event) => event.preventDefault());
+    for (const key of SHARES) {
+      const slider = element(key, HTMLInputElement);
+      slider.addEventListener('input', () => onChange({ [key]: slider.valueAsNumber / 100 }));
+    }
+    for (const radio of this.#choices())
+      radio.addEventListener('change', () => onChange({ choice: radio.value as FaceChoice }));
+    this.#fallback.addEventListener('change', () => onChange({ fallback: this.#fallback.value as Fallback }));
+  }
+
+  show(settings: SwapSettings): void {
+    for (const key of SHARES) {
+      const slider = element(key, HTMLInputElement);
+      slider.value = String(Math.round(settings[key] * 100));
+      slider.style.setProperty('--share', `${slider.value}%`);
+      slider.setAttribute('aria-valuetext', showPercent(settings[key]));
+      element(`${key}-value`, HTMLOutputElement).textContent = showPercent(settings[key]);
+    }
+    for (const radio of this.#choices()) radio.checked = radio.value === settings.choice;
+    this.#fallback.value = settings.fallback;
+  }
+
+  #choices(): NodeListOf<HTMLInputElement> {
+    return this.#form.querySelectorAll<HTMLInputElement>('input[name="choice"]');
+  }
+}

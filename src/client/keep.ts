@@ -1,0 +1,25 @@
+/** Notes this page keeps for the next visit; where the browser keeps nothing, it goes without. */
+
+export function kept(name: string): string | null {
+  try {
+    return localStorage.getItem(`faceoff.${name}`);
+  } catch {
+    return null;
+  }
+}
+
+export function keep(name: string, value: string): void {
+  try {
+    localStorage.setItem(`faceoff.${name}`, value);
+  } catch {
+    // Storage may be full or forbidden.
+  }
+}
+
+export function keptJson(name: string): unknown {
+  try {
+    return JSON.parse(kept(name) ?? 'null');
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,15 @@
+/** Short messages that go away by themselves. */
+
+import { element } from './dom.ts';
+
+const SHOWN_MS = 7000;
+let timer: ReturnType<typeof setTimeout> | undefined;
+
+export function toast(text: string): void {
+  const place = element('toast', HTMLParagraphElement);
+  place.textContent = text;
+  clearTimeout(timer);
+  timer = setTimeout(() => {
+    place.textContent = '';
+  }, SHOWN_MS);
+}
