@@ -15,8 +15,11 @@ export class Converter {
   /** ONNX names of tensors; pictures (four dimensions) in ONNX's order. */
   #values = new Map();
   #constants = new Map();
+  #pixelCentre;
 
-  constructor(model, graph) {
+  /** @param pixelCentre where a pixel's centre lies in its square: a half, but none in ports of the operator's first version. */
+  constructor(model, graph, pixelCentre = 0.5) {
+    this.#pixelCentre = pixelCentre;
     this.#model = model;
     this.#graph = graph;
   }
@@ -164,10 +167,20 @@ export class Converter {
     return this.#graph.node('HardSwish', [this.#values.get(data)]);
   }
 
+  /**
+   * slope · x + (1 − slope) · relu(x), the factors as convolutions of one weight a channel. ONNX Runtime's own PRelu knows
+   * pictures in the plain order only: it is slow, and every convolution beside it would reorder its picture. Measured on
+   * the face mesh: 1.2 ms instead of 4.3.
+   */
   PRELU({ inputs: [data, slope] }) {
+    const g = this.#graph;
     const channels = this.#shape(slope).at(-1);
     const order = this.#shape(slope).map((_, i) => i);
-    return this.#graph.node('PRelu', [this.#values.get(data), this.#weights(slope, [channels, 1, 1], order)]);
+    const below = this.#weights(slope, [channels, 1, 1, 1], order);
+    const rest = g.node('Sub', [g.floats([1]), below]);
+    const scale = (value, by) => g.node('Conv', [value, by], { kernel_shape: [1, 1], group: channels });
+    const x = this.#values.get(data);
+    return g.node('Add', [scale(x, below), scale(g.node('Relu', [x]), rest)]);
   }
 
   PAD({ inputs: [data, amounts] }) {
@@ -252,8 +265,8 @@ export class Converter {
     const [, height, width] = this.#shape(data);
     const [, outHeight, outWidth] = this.#shape(output);
     const centres = Array.from({ length: outHeight * outWidth }, (_, i) => [
-      (i % outWidth) + 0.5,
-      Math.floor(i / outWidth) + 0.5,
+      (i % outWidth) + this.#pixelCentre,
+      Math.floor(i / outWidth) + this.#pixelCentre,
       0,
       1,
     ]);
@@ -261,7 +274,9 @@ export class Converter {
     const rows = g.node('Transpose', [this.#reshape(this.#values.get(matrix), [4, 4])], { perm: [1, 0] });
     const places = g.node('Slice', [g.node('MatMul', [columns, rows]), g.ints([0]), g.ints([2]), g.ints([1])]);
     // GridSample counts −1..1 from edge to edge of the picture.
-    const scaled = g.node('Mul', [places, g.floats([2 / width, 2 / height])]);
+    const shift = 0.5 - this.#pixelCentre;
+    const centred = shift === 0 ? places : g.node('Add', [places, g.floats([shift])]);
+    const scaled = g.node('Mul', [centred, g.floats([2 / width, 2 / height])]);
     const grid = this.#reshape(g.node('Sub', [scaled, g.floats([1])]), [1, outHeight, outWidth, 2]);
     return g.node('GridSample', [this.#values.get(data), grid], {
       mode: 'bilinear',

@@ -26,6 +26,11 @@ export class Camera {
     return this.#stream;
   }
 
+  /** What the camera that is open was asked for. */
+  get resolution(): string {
+    return this.#wish?.resolution ?? '';
+  }
+
   /** The camera that is open, as the list names it. */
   get deviceId(): string {
     return this.#stream?.getVideoTracks()[0]?.getSettings().deviceId ?? '';

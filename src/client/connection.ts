@@ -201,8 +201,9 @@ export class Connection {
       return;
     }
     if (attempt !== this.#attempt) return;
+    const settings = this.#conf.settings();
     this.#conf.onSent();
-    this.#socket.send({ type: 'offer', sdp: peer.localDescription!.sdp, settings: this.#conf.settings() });
+    this.#socket.send({ type: 'offer', sdp: peer.localDescription!.sdp, settings });
   }
 
   async #answered(sdp: string): Promise<void> {

@@ -27,6 +27,9 @@ export function nameFromFile(file: string): string {
   return name.slice(0, 80);
 }
 
+/** Whether a host name of the address bar is the machine in front of the person. */
+export const isThisMachine = (host: string): boolean => /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/.test(host);
+
 export interface Box {
   x: number;
   y: number;

@@ -5,6 +5,7 @@ import { Camera, cameras, listCameras, mayUseCameras } from './camera.ts';
 import { Connection } from './connection.ts';
 import { Controls } from './controls.ts';
 import { element } from './dom.ts';
+import { isThisMachine } from './format.ts';
 import { Gallery } from './gallery.ts';
 import { keep, kept, keptJson } from './keep.ts';
 import { NetworkReader } from './network.ts';
@@ -34,6 +35,8 @@ const upload = new Upload({ faces: () => gallery.faces, onAdded: added, onError:
 let situation: Situation = { state: 'idle', reason: 'welcome' };
 /** There once the server said what it does by itself. */
 let agreement: Agreement | null = null;
+/** Who was last seen in the picture, while it runs. */
+let seen: SessionStats | null = null;
 /** The person whose face is being chosen, where each has their own. */
 let picked: number | null = null;
 
@@ -96,6 +99,7 @@ function show(next: Situation): void {
 
 /** Nothing that belongs to a running picture stays when it does not run. */
 function quiet(): void {
+  seen = null;
   numbers.clear();
   people.clear();
   element('remark', HTMLElement).hidden = true;
@@ -142,8 +146,7 @@ function cameraFailed(error: unknown): void {
 
 /** A camera or resolution chosen while the stream runs takes effect at once, on the same connection. */
 async function changeCamera(): Promise<void> {
-  keep('camera', cameraSelect.value);
-  keep('resolution', resolutionSelect.value);
+  keepCamera();
   if (!isActive(situation.state)) return;
   if (camera.stream === null) {
     await start();
@@ -154,10 +157,18 @@ async function changeCamera(): Promise<void> {
     if (track === null) return;
     await showCamera();
     await connection.replace(track);
-    if (error !== undefined) toast('That camera could not be opened. The one before is still on.');
+    if (error === undefined) return;
+    resolutionSelect.value = camera.resolution;
+    keepCamera();
+    toast('The camera could not be opened like that. It goes on as before.');
   } catch (error) {
     cameraFailed(error);
   }
+}
+
+function keepCamera(): void {
+  keep('camera', cameraSelect.value);
+  keep('resolution', resolutionSelect.value);
 }
 
 /** Unplugged: goes on with another camera, or waits for one. */
@@ -207,10 +218,7 @@ function showSettings(): void {
   if (agreement === null) return;
   const settings = agreement.shown;
   const { choice, map, face } = settings;
-  if (choice !== 'mapped') {
-    picked = null;
-    people.clear();
-  }
+  if (choice !== 'mapped') picked = null;
   controls.show(settings);
   gallery.select(picked === null ? face : (map[picked] ?? null));
   document.body.dataset.choice = choice;
@@ -219,6 +227,17 @@ function showSettings(): void {
     picked === null
       ? 'While the picture runs, click a person in it, then the face they should wear. New people get the face chosen here.'
       : `Person ${picked} is chosen: now choose their face above.`;
+  showPeople();
+}
+
+/** Boxes over the people in the picture, where each has a face of their own. */
+function showPeople(): void {
+  if (seen === null || agreement === null) return;
+  const { choice, map } = agreement.shown;
+  const { faces, width, height } = seen;
+  const wears = (track: number): string => gallery.nameOf(map[track] ?? null);
+  if (choice !== 'mapped') people.clear();
+  else people.show({ faces, picture: { width, height }, mirrored: view.mirrored, picked, wears });
 }
 
 /** A face that is not there any more cannot be worn. */
@@ -241,17 +260,17 @@ async function showStats(stats: SessionStats): Promise<void> {
   const remark = remarkOf(stats, agreement.shown);
   element('remark', HTMLElement).hidden = remark === null;
   element('remark', HTMLElement).textContent = remark;
-  if (agreement.shown.choice === 'mapped') showPeople(stats);
+  seen = stats;
+  if (agreement.shown.choice === 'mapped') meetPeople(stats.faces.map(({ track }) => track));
+  showPeople();
 }
 
-function showPeople({ faces, width, height }: SessionStats): void {
-  const tracks = faces.map(({ track }) => track);
+/** New people get a face; the one who was chosen may have become another to the tracker. */
+function meetPeople(tracks: number[]): void {
   const { map, face } = agreement!.shown;
   const adopted = adopt(map, tracks, face);
   if (adopted !== null) change({ map: adopted });
-  if (picked !== null && !tracks.includes(picked)) pickPerson(tracks[0] ?? picked);
-  const wears = (track: number): string => gallery.nameOf(agreement!.shown.map[track] ?? null);
-  people.show({ faces, picture: { width, height }, mirrored: view.mirrored, picked, wears });
+  if (picked !== null && !tracks.includes(picked) && tracks[0] !== undefined) pickPerson(tracks[0]);
 }
 
 const actions: Record<Action, () => void> = {
@@ -267,6 +286,8 @@ cameraSelect.addEventListener('change', () => void changeCamera());
 resolutionSelect.addEventListener('change', () => void changeCamera());
 navigator.mediaDevices?.addEventListener?.('devicechange', () => void devicesChanged());
 
+if (!isThisMachine(location.hostname))
+  element('privacy', HTMLElement).textContent = `Your pictures go to ${location.hostname} and no further.`;
 resolutionSelect.value = kept('resolution') ?? '640x480';
 void listCameras(cameraSelect, kept('camera') ?? '');
 show(mayUseCameras() ? situation : { state: 'failed', reason: 'insecure' });

@@ -121,6 +121,7 @@ export class Upload {
     this.#person.closest('label')!.hidden = this.#person.options.length === 1;
     this.#name.closest('label')!.hidden = !fresh;
     this.#name.required = fresh;
+    element('upload-title', HTMLElement).textContent = fresh ? 'Add a face' : 'Add a photo';
     this.#save.textContent = fresh ? 'Add face' : 'Add photo';
   }
 
@@ -172,8 +173,9 @@ export class Upload {
   #choice(face: PickableFace, picture: { width: number; height: number }): HTMLButtonElement {
     const button = make(
       'button',
-      { type: 'button', textContent: String(face.index + 1) },
+      { type: 'button' },
       { 'aria-label': `Face ${face.index + 1}`, 'aria-pressed': 'false' },
+      make('span', { textContent: String(face.index + 1) }),
     );
     place(button, placeOf(face, picture));
     button.addEventListener('click', () => {

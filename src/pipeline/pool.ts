@@ -303,7 +303,7 @@ export function defaultSettings({ swap, pipeline }: Config): SwapSettings {
   return { face: swap.engine === 'none' ? null : face, choice, map: {}, strength, shape, fallback: pipeline.fallback };
 }
 
-function laneOptions({
+export function laneOptions({
   limits,
   pipeline,
   detection,

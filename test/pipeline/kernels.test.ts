@@ -1,0 +1,189 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { cropToFrame } from '../../src/pipeline/geometry.ts';
+import { Kernels, VERTEX_FLOATS } from '../../src/pipeline/kernels/kernels.ts';
+import type { Frame } from '../../src/pipeline/types.ts';
+
+/** A repeatable random number, 0..1 (mulberry32). */
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+/** Smooth waves with a little noise, so that a sample in the wrong place shows. */
+function picture(width: number, height: number, random: () => number): Frame {
+  const [cw, ch] = [(width + 1) >> 1, (height + 1) >> 1];
+  const data = new Uint8Array(width * height + 2 * cw * ch);
+  const [fx, fy] = [0.02 + 0.1 * random(), 0.02 + 0.1 * random()];
+  for (let i = 0; i < width * height; i++)
+    data[i] = 120 + 70 * Math.sin(fx * (i % width)) * Math.cos(fy * Math.floor(i / width)) + 4 * random();
+  for (let i = 0; i < 2 * cw * ch; i++)
+    data[width * height + i] = 128 + 40 * Math.sin(0.03 * (i % cw) + 0.02 * Math.floor((i % (cw * ch)) / cw));
+  return { width, height, data, receivedAtMs: 0 };
+}
+
+const SIZES = [
+  [64, 64],
+  [33, 47],
+  [101, 57],
+  [640, 361],
+  [17, 200],
+] as const;
+let kernels: Kernels;
+beforeAll(async () => {
+  kernels = await Kernels.load(1920 * 1088);
+});
+
+describe.each(SIZES)('at %i x %i', (width, height) => {
+  test('what is loaded is stored again unchanged, and nothing beside it', () => {
+    const random = seeded(width * height);
+    const frame = picture(width, height, random);
+    const before = frame.data.slice();
+    const rect = {
+      x: 2 * Math.floor((random() * width) / 8),
+      y: 2 * Math.floor((random() * height) / 8),
+      width: 0,
+      height: 0,
+    };
+    rect.width = width - rect.x;
+    rect.height = height - rect.y;
+    kernels.load(frame, rect);
+    frame.data.fill(7);
+    kernels.store(frame, rect);
+    kernels.load(frame, { x: 0, y: 0, width, height });
+    const [cw, cx, cy] = [(width + 1) >> 1, rect.x >> 1, rect.y >> 1];
+    const luma = width * height;
+    for (let i = 0; i < frame.data.length; i++) {
+      const plane = i < luma ? i : (i - luma) % (cw * ((height + 1) >> 1));
+      const [w, x, y] = i < luma ? [width, rect.x, rect.y] : [cw, cx, cy];
+      const inside = plane % w >= x && Math.floor(plane / w) >= y;
+      if (frame.data[i] !== (inside ? before[i] : 7)) expect.fail(`byte ${i}`);
+    }
+  });
+
+  test('a crop is what a plain bilinear sampler gives', () => {
+    const random = seeded(width + height);
+    const frame = picture(width, height, random);
+    const n = 48;
+    const out = kernels.floats(n * n * 3);
+    for (let round = 0; round < 5; round++) {
+      // Below 1.2 pixels a sample nothing is shrunk first, so the sampler can be compared as it is.
+      const square = {
+        x: random() * width,
+        y: random() * height,
+        side: n * (0.4 + 0.7 * random()),
+        angle: 6 * random(),
+      };
+      kernels.load(frame, { x: 0, y: 0, width, height });
+      kernels.crop(square, n, out, 2, -1);
+      const expected = plainCrop(frame, square, n).map((value) => 2 * value - 1);
+      let worst = 0;
+      for (let i = 0; i < out.length; i++) worst = Math.max(worst, Math.abs(out[i]! - expected[i]!));
+      // Sixteen-bit steps and chroma's nearest pixel at a tie leave a little.
+      expect(worst).toBeLessThan(0.06);
+    }
+  });
+});
+
+test('a crop that shrinks keeps the mean of what it shrinks', () => {
+  const frame = picture(1280, 720, seeded(1));
+  const n = 64;
+  const out = kernels.floats(n * n * 3);
+  kernels.load(frame, { x: 0, y: 0, width: 1280, height: 720 });
+  kernels.crop({ x: 640, y: 360, side: 700, angle: 0 }, n, out, 1, 0);
+  const mean = (values: ArrayLike<number>): number => Array.from(values).reduce((a, b) => a + b, 0) / values.length;
+  expect(mean(out)).toBeCloseTo(mean(plainCrop(frame, { x: 640, y: 360, side: 700, angle: 0 }, 350)), 1.5);
+});
+
+function plainCrop(
+  { width, height, data }: Frame,
+  square: { x: number; y: number; side: number; angle: number },
+  n: number,
+): number[] {
+  const { a, b, tx, ty } = cropToFrame(square, n);
+  const [cw, ch] = [(width + 1) >> 1, (height + 1) >> 1];
+  const clamp = (v: number, hi: number): number => Math.min(hi, Math.max(0, v));
+  const at = (x: number, y: number): number => data[clamp(y, height - 1) * width + clamp(x, width - 1)]!;
+  const out: number[] = [];
+  for (let j = 0; j < n; j++) {
+    for (let i = 0; i < n; i++) {
+      const [u, v] = [i + 0.5, j + 0.5];
+      const [x, y] = [a * u - b * v + tx, b * u + a * v + ty];
+      const [fx, fy] = [clamp(x - 0.5, width - 1), clamp(y - 0.5, height - 1)];
+      const [x0, y0] = [Math.floor(fx), Math.floor(fy)];
+      const top = at(x0, y0) + (at(x0 + 1, y0) - at(x0, y0)) * (fx - x0);
+      const low = at(x0, y0 + 1) + (at(x0 + 1, y0 + 1) - at(x0, y0 + 1)) * (fx - x0);
+      const luma = (255 / 219) * (top + (low - top) * (fy - y0) - 16);
+      const cell = clamp(Math.floor(y / 2), ch - 1) * cw + clamp(Math.floor(x / 2), cw - 1);
+      const [cb, cr] = [data[width * height + cell]! - 128, data[width * height + cw * ch + cell]! - 128];
+      for (const value of [luma + 1.596027 * cr, luma - 0.391762 * cb - 0.812968 * cr, luma + 2.017232 * cb])
+        out.push(clamp(value / 255, 1));
+    }
+  }
+  return out;
+}
+
+describe('a warp', () => {
+  const [width, height] = [97, 81];
+  const random = seeded(9);
+  const corners = [
+    [3.2, 3.1],
+    [90.3, 8.4],
+    [80.7, 75.2],
+    [10.1, 70.6],
+    [45.4, 40.3],
+  ] as const;
+  const triangles = [0, 1, 4, 1, 2, 4, 2, 3, 4, 3, 0, 4];
+
+  function draw(
+    alpha: number,
+    gain: number,
+    offset: number,
+  ): { before: Uint8Array; after: Uint8Array; inside: boolean[] } {
+    const frame = picture(width, height, random);
+    const before = frame.data.slice();
+    const texture = kernels.texture(128);
+    for (const plane of [texture.y, texture.u, texture.v]) plane.fill(100);
+    const vertices = kernels.floats(corners.length * VERTEX_FLOATS);
+    for (const [i, [x, y]] of corners.entries()) {
+      vertices.set([x, y, x, y, alpha, 0, gain, offset, gain, offset, gain, offset], i * VERTEX_FLOATS);
+    }
+    kernels.load(frame, { x: 0, y: 0, width, height });
+    kernels.warp(vertices, kernels.indices(triangles), triangles.length / 3, texture);
+    kernels.store(frame, { x: 0, y: 0, width, height });
+    kernels.release(texture);
+    const outline = corners.slice(0, 4);
+    const inside = Array.from({ length: width * height }, (_, p) => {
+      const [x, y] = [(p % width) + 0.5, Math.floor(p / width) + 0.5];
+      return outline.every(([ax, ay], k) => {
+        const [bx, by] = outline[(k + 1) % 4]!;
+        return (bx - ax) * (y - ay) - (by - ay) * (x - ax) >= 0;
+      });
+    });
+    return { before, after: frame.data, inside };
+  }
+
+  test('blends every pixel inside exactly once and leaves the others alone', () => {
+    const { before, after, inside } = draw(0.5, 1.2, 10);
+    for (let p = 0; p < width * height; p++) {
+      const expected = inside[p] ? Math.floor(before[p]! + 0.5 * (100 * 1.2 + 10 - before[p]!) + 0.5) : before[p]!;
+      // A pixel blended twice or not at all is off by far more than a rounding.
+      if (Math.abs(after[p]! - expected) > 1)
+        expect.fail(`pixel ${p % width}, ${Math.floor(p / width)}: ${after[p]} instead of ${expected}`);
+    }
+  });
+
+  test('with no opacity changes nothing', () => {
+    const { before, after } = draw(0, 1, 50);
+    expect(after).toEqual(before);
+  });
+
+  test('keeps bytes within bounds', () => {
+    expect(Math.max(...draw(1, 3, 200).after)).toBe(255);
+    expect(Math.min(...draw(1, 1, -400).after)).toBe(0);
+  });
+});

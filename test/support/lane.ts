@@ -1,0 +1,46 @@
+/** A lane in the test's own thread, and pictures to feed it. */
+
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import sharp from 'sharp';
+import { defaultConfig } from '../../src/config.ts';
+import { Lane } from '../../src/pipeline/lane.ts';
+import { laneOptions } from '../../src/pipeline/pool.ts';
+import { decodePicture, rgbToFrame } from '../../src/pipeline/portrait.ts';
+import type { Frame } from '../../src/pipeline/types.ts';
+import { root } from '../../src/root.ts';
+
+export const modelsDir = path.join(root, 'models');
+export const astronaut = path.join(modelsDir, 'portraits/astronaut.webp');
+/** A group photo of an npm devDependency. */
+export const group = path.join(root, 'node_modules/@vladmandic/face-api/demo/sample1.jpg');
+
+export async function startLane(onFault: (error: unknown) => void = () => undefined): Promise<Lane> {
+  const config = defaultConfig();
+  return Lane.start(
+    { ...laneOptions({ ...config, models: { ...config.models, dir: modelsDir } }), warmupRuns: 0 },
+    onFault,
+  );
+}
+
+export async function readFrame(file: string): Promise<Frame> {
+  return decodePicture(await readFile(file), { bytes: 1e8, pixels: 1e8 });
+}
+
+/** A part of a picture at another size, as a camera might show it. */
+export async function cutFrame(
+  file: string,
+  part: { left: number; top: number; width: number; height: number },
+  width: number,
+  height: number,
+): Promise<Frame> {
+  const { data, info } = await sharp(file)
+    .extract(part)
+    .resize(width, height, { fit: 'fill' })
+    .removeAlpha()
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  return rgbToFrame(data, info.width, info.height, 3);
+}
+
+export const copyFrame = (frame: Frame): Frame => ({ ...frame, data: frame.data.slice() });

@@ -1,0 +1,42 @@
+/** Tells who is in a picture, with the models of the project but outside of its pipeline. */
+
+import { Detector } from '../../src/pipeline/detect.ts';
+import { Embedder } from '../../src/pipeline/embed.ts';
+import { boundsOf } from '../../src/pipeline/geometry.ts';
+import { Kernels } from '../../src/pipeline/kernels/kernels.ts';
+import { Landmarker, squareOf } from '../../src/pipeline/landmarks.ts';
+import { readCatalogue } from '../../src/pipeline/models/catalogue.ts';
+import { openSession } from '../../src/pipeline/models/session.ts';
+import type { Frame } from '../../src/pipeline/types.ts';
+import { modelsDir } from './lane.ts';
+
+export interface Who {
+  /** Embeddings of the faces, largest first. */
+  embeddings(frame: Frame): Promise<Float32Array[]>;
+}
+
+export async function openWho(): Promise<Who> {
+  const kernels = await Kernels.load(1920 * 1088);
+  const catalogue = readCatalogue(modelsDir);
+  const open = (role: string) => {
+    const entry = catalogue.forRole(role);
+    const bind = { image: kernels.floats(entry.inputs[0]!.shape.reduce((a, b) => a * b, 1)) };
+    return openSession(entry, catalogue.read(entry), { threads: 1, bind });
+  };
+  const detector = new Detector(await open('face-detector'), kernels);
+  const landmarker = new Landmarker(await open('face-mesh'), kernels);
+  const embedder = new Embedder(await open('face-embedder'), kernels);
+  return {
+    async embeddings(frame) {
+      const found = [];
+      for (const { square } of await detector.find(frame, 0.5, 0)) {
+        const rect = boundsOf(square, 40, frame.width, frame.height)!;
+        kernels.load(frame, rect);
+        const first = await landmarker.find(square);
+        const { points } = await landmarker.find(squareOf(first.points));
+        found.push(await embedder.embed(points));
+      }
+      return found;
+    },
+  };
+}
