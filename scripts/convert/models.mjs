@@ -17,10 +17,10 @@ function packedAsset(name) {
   return read('@mediapipe/face_mesh/face_mesh_solution_packed_assets.data').subarray(start, end);
 }
 
-function begin(file, pixelCentre) {
+function begin(file) {
   const model = readTflite(file);
   const graph = new GraphBuilder();
-  const converter = new Converter(model, graph, pixelCentre);
+  const converter = new Converter(model, graph);
   converter.run(graph.input('image', model.tensors[model.inputs[0]].shape));
   return { model, graph, converter };
 }
@@ -47,8 +47,8 @@ export function personSegmenter() {
  * it: lips and eyes replace x and y of the mesh points they refine, irises follow at the end with their eye's mean
  * depth. Which points they refine stands in the model itself: the points each crop was taken about.
  */
-export function faceMesh(pixelCentre) {
-  const { model, graph, converter } = begin(packedAsset('face_landmark_with_attention.tflite'), pixelCentre);
+export function faceMesh() {
+  const { model, graph, converter } = begin(packedAsset('face_landmark_with_attention.tflite'));
   const value = (name) => converter.value(named(model, name));
   const flat = (name, shape) => graph.node('Reshape', [value(name), graph.ints(shape)]);
   const subsets = model.operators

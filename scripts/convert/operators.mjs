@@ -15,11 +15,8 @@ export class Converter {
   /** ONNX names of tensors; pictures (four dimensions) in ONNX's order. */
   #values = new Map();
   #constants = new Map();
-  #pixelCentre;
 
-  /** @param pixelCentre where a pixel's centre lies in its square: a half, but none in ports of the operator's first version. */
-  constructor(model, graph, pixelCentre = 0.5) {
-    this.#pixelCentre = pixelCentre;
+  constructor(model, graph) {
     this.#model = model;
     this.#graph = graph;
   }
@@ -265,8 +262,8 @@ export class Converter {
     const [, height, width] = this.#shape(data);
     const [, outHeight, outWidth] = this.#shape(output);
     const centres = Array.from({ length: outHeight * outWidth }, (_, i) => [
-      (i % outWidth) + this.#pixelCentre,
-      Math.floor(i / outWidth) + this.#pixelCentre,
+      (i % outWidth) + 0.5,
+      Math.floor(i / outWidth) + 0.5,
       0,
       1,
     ]);
@@ -274,9 +271,7 @@ export class Converter {
     const rows = g.node('Transpose', [this.#reshape(this.#values.get(matrix), [4, 4])], { perm: [1, 0] });
     const places = g.node('Slice', [g.node('MatMul', [columns, rows]), g.ints([0]), g.ints([2]), g.ints([1])]);
     // GridSample counts −1..1 from edge to edge of the picture.
-    const shift = 0.5 - this.#pixelCentre;
-    const centred = shift === 0 ? places : g.node('Add', [places, g.floats([shift])]);
-    const scaled = g.node('Mul', [centred, g.floats([2 / width, 2 / height])]);
+    const scaled = g.node('Mul', [places, g.floats([2 / width, 2 / height])]);
     const grid = this.#reshape(g.node('Sub', [scaled, g.floats([1])]), [1, outHeight, outWidth, 2]);
     return g.node('GridSample', [this.#values.get(data), grid], {
       mode: 'bilinear',

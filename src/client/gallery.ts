@@ -79,18 +79,19 @@ export class Gallery {
   }
 
   async #remove({ id, name }: FaceInfo): Promise<void> {
-    if (!(await this.#sure(name))) return;
+    if (!(await this.#sure(name, id === this.#selected))) return;
     try {
       const answer = await fetch(`/api/faces/${encodeURIComponent(id)}`, { method: 'DELETE' });
+      // The list without it, and what that means for those who wear it, comes to all pages over the socket.
       if (!answer.ok) this.#conf.onError(((await answer.json()) as ErrorBody).message);
-      else if (this.#selected === id) this.#conf.onChoose(null);
     } catch {
       this.#conf.onError('The face was not deleted: the server does not answer.');
     }
   }
 
-  #sure(name: string): Promise<boolean> {
+  #sure(name: string, isWorn: boolean): Promise<boolean> {
     element('confirm-title', HTMLElement).textContent = `Delete ${name}?`;
+    element('confirm-worn', HTMLElement).hidden = !isWorn;
     this.#confirm.returnValue = '';
     this.#confirm.showModal();
     return new Promise((resolve) => {

@@ -70,6 +70,15 @@ export function adopt(map: Map, people: readonly number[], face: string | null):
   return Object.fromEntries([...known, ...fresh.map((person) => [person, face] as const)]);
 }
 
+/** What must change when only these faces are left; null when nothing does. */
+export function withoutGone({ face, map }: SwapSettings, left: readonly string[]): Partial<SwapSettings> | null {
+  const isGone = (id: string | null): boolean => id !== null && !left.includes(id);
+  const gone = Object.values(map).some(isGone);
+  if (!isGone(face) && !gone) return null;
+  const kept = Object.entries(map).map(([person, id]) => [person, isGone(id) ? null : id] as const);
+  return { ...(isGone(face) && { face: null }), ...(gone && { map: Object.fromEntries(kept) }) };
+}
+
 /** What is kept on this machine for the next visit. People are not: their numbers hold for one session. */
 export function keepable({ face, choice, strength, shape, fallback }: SwapSettings): Omit<SwapSettings, 'map'> {
   return { face, choice, strength, shape, fallback };

@@ -11,7 +11,7 @@ import { keep, kept, keptJson } from './keep.ts';
 import { NetworkReader } from './network.ts';
 import { Numbers } from './numbers.ts';
 import { People } from './people.ts';
-import { Agreement, adopt, keepable, restored } from './settings.ts';
+import { Agreement, adopt, keepable, restored, withoutGone } from './settings.ts';
 import { type Action, cameraProblem, isActive, noticeOf, remarkOf, type Situation, stateText } from './state.ts';
 import { toast } from './toast.ts';
 import { Upload } from './upload.ts';
@@ -28,7 +28,7 @@ const numbers = new Numbers();
 const network = new NetworkReader();
 const camera = new Camera(() => void cameraGone());
 const people = new People(pickPerson);
-const controls = new Controls(change);
+const controls = new Controls(control);
 const gallery = new Gallery({ onChoose: chooseFace, onAddPhoto: (face) => upload.choose(face), onError: toast });
 const upload = new Upload({ faces: () => gallery.faces, onAdded: added, onError: toast });
 
@@ -202,6 +202,13 @@ function change(patch: Partial<SwapSettings>): void {
   showSettings();
 }
 
+/** When each person is to have their own face, all begin with the common one. */
+function control(patch: Partial<SwapSettings>): void {
+  const people = seen?.faces.map(({ track }) => track) ?? [];
+  const map = patch.choice === 'mapped' && agreement !== null ? adopt({}, people, agreement.shown.face) : null;
+  change(map === null ? patch : { ...patch, map });
+}
+
 function chooseFace(face: string | null): void {
   if (agreement?.shown.choice !== 'mapped') change({ face });
   else if (picked !== null) change({ map: { ...agreement.shown.map, [picked]: face } });
@@ -209,7 +216,7 @@ function chooseFace(face: string | null): void {
   else change({ face });
 }
 
-function pickPerson(track: number): void {
+function pickPerson(track: number | null): void {
   picked = track;
   showSettings();
 }
@@ -244,9 +251,14 @@ function showPeople(): void {
 function showFaces(faces: FaceInfo[]): void {
   gallery.show(faces);
   if (agreement === null) return;
-  const worn = agreement.shown.face;
-  if (worn !== null && !faces.some(({ id }) => id === worn)) change({ face: null });
-  else showSettings();
+  const patch = withoutGone(
+    agreement.shown,
+    faces.map(({ id }) => id),
+  );
+  showSettings();
+  if (patch === null) return;
+  change(patch);
+  toast('The chosen face is gone: people show as they are. Choose another one.');
 }
 
 function added(face: FaceInfo): void {
@@ -265,12 +277,12 @@ async function showStats(stats: SessionStats): Promise<void> {
   showPeople();
 }
 
-/** New people get a face; the one who was chosen may have become another to the tracker. */
+/** New people get a face. One who was chosen and lost again is a new one to the tracker. */
 function meetPeople(tracks: number[]): void {
   const { map, face } = agreement!.shown;
   const adopted = adopt(map, tracks, face);
   if (adopted !== null) change({ map: adopted });
-  if (picked !== null && !tracks.includes(picked) && tracks[0] !== undefined) pickPerson(tracks[0]);
+  if (picked !== null && !tracks.includes(picked)) pickPerson(tracks.length === 1 ? tracks[0]! : null);
 }
 
 const actions: Record<Action, () => void> = {

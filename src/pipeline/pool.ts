@@ -133,6 +133,11 @@ export class Pool implements Swapping {
     this.#sessions.delete(session);
   }
 
+  /** Ends a lane's thread from outside, as a crash would; for tests of what happens then. */
+  async killLaneForTest(): Promise<void> {
+    await this.#seats[0]!.thread.kill();
+  }
+
   analyse(picture: Frame): Promise<FoundFace[]> {
     return this.#inStudio((thread) => thread.ask('analyse', { picture }));
   }

@@ -32,6 +32,8 @@ export interface Calls {
   enrol: { ask: { portraits: Portrait[] }; answer: MeshFace };
   /** Ends the lane co-operatively; terminating a thread inside a model's run would abort the process. */
   end: { ask: undefined; answer: undefined };
+  /** Dies as a defect would make it die, between two frames: for tests of what happens then. */
+  crash: { ask: undefined; answer: undefined };
 }
 
 export type CallName = keyof Calls;

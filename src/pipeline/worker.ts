@@ -37,6 +37,9 @@ async function answer(lane: Lane, { call, ask }: Ask): Promise<unknown> {
     case 'enrol': {
       return lane.enrol(ask.portraits);
     }
+    case 'crash': {
+      return process.exit(1);
+    }
     case 'end': {
       return await lane.end();
     }

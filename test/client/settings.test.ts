@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Agreement, adopt, keepable, restored } from '../../src/client/settings.ts';
+import { Agreement, adopt, keepable, restored, withoutGone } from '../../src/client/settings.ts';
 import type { SwapSettings } from '../../src/messages.ts';
 
 const defaults: SwapSettings = { face: 'a', choice: 'all', map: {}, strength: 1, shape: 0.7, fallback: 'passthrough' };
@@ -36,6 +36,12 @@ test('a new session forgets people, whose numbers begin anew, and nothing else',
 test('new people get the common face, those who are known keep theirs', () => {
   expect(adopt({ 1: null }, [1, 2], 'a')).toEqual({ 1: null, 2: 'a' });
   expect(adopt({ 1: null }, [1], 'a')).toBeNull();
+});
+
+test('a face that was deleted is taken off whoever wears it', () => {
+  expect(withoutGone({ ...defaults, map: { 1: 'b', 2: 'a' } }, ['a'])).toEqual({ map: { 1: null, 2: 'a' } });
+  expect(withoutGone(defaults, [])).toEqual({ face: null });
+  expect(withoutGone({ ...defaults, face: null, map: { 1: null } }, [])).toBeNull();
 });
 
 test('the map of people does not grow without end', () => {

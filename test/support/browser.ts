@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import type { Browser } from 'playwright-core';
 import { chromium } from 'playwright-core';
+import { root } from '../../src/root.ts';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 const FLAGS = [
@@ -29,18 +30,18 @@ export async function launchBrowser(camera?: string, flags: string[] = []): Prom
   if (camera !== undefined) args.push(`--use-file-for-fake-video-capture=${camera}`);
   const found = process.env.FACEOFF_TEST_CHROMIUM ?? onPath();
   if (found !== null) return chromium.launch({ executablePath: found, args });
-  const { default: carried, inflate } = await import('@sparticuz/chromium');
+  const { default: carried } = await import('@sparticuz/chromium');
   const executablePath = await carried.executablePath();
-  // A bare Debian lacks a few libraries that the package carries for its own purposes.
-  const packed = path.join(
-    path.dirname(new URL(import.meta.resolve('@sparticuz/chromium')).pathname),
-    '../../bin/al2023.tar.br',
-  );
-  const folder = await inflate(packed);
+  // A bare Debian lacks a few libraries that the package carries for another system; they serve here as well.
+  const folder = path.join(root, 'node_modules/@sparticuz/chromium');
+  const { inflate } = (await import(path.join(folder, 'build/esm/lambdafs.js'))) as {
+    inflate(file: string): Promise<string>;
+  };
+  const libraries = path.join(await inflate(path.join(folder, 'bin/al2023.tar.br')), 'lib');
   const own = carried.args.filter((flag) => flag !== '--single-process' && !flag.startsWith('--headless'));
   return chromium.launch({
     executablePath,
     args: [...own, ...args],
-    env: { ...process.env, LD_LIBRARY_PATH: path.join(folder, 'lib') },
+    env: { ...process.env, LD_LIBRARY_PATH: libraries },
   });
 }

@@ -1,0 +1,71 @@
+/** A WebRTC client in this process: sends pictures, counts what comes back. */
+
+import wrtc, { type RTCPeerConnection } from '@roamhq/wrtc';
+
+export class Publisher {
+  readonly connection: RTCPeerConnection = new wrtc.RTCPeerConnection({});
+  readonly #source = new wrtc.nonstandard.RTCVideoSource();
+  readonly #track = this.#source.createTrack();
+  #sinks: { stop(): void }[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  readonly received: { width: number; height: number }[] = [];
+  location = '';
+
+  /** @param layout one section both ways, or two: one sends, one receives. */
+  constructor(layout: 'sendrecv' | 'separate' = 'sendrecv') {
+    const connection = this.connection as RTCPeerConnection & { ontrack: ((event: { track: never }) => void) | null };
+    connection.ontrack = ({ track }) => {
+      const sink = new wrtc.nonstandard.RTCVideoSink(track);
+      sink.onframe = ({ frame: { width, height } }) => this.received.push({ width, height });
+      this.#sinks.push(sink);
+    };
+    this.connection.addTransceiver(this.#track, { direction: layout === 'sendrecv' ? 'sendrecv' : 'sendonly' });
+    if (layout === 'separate') this.connection.addTransceiver('video', { direction: 'recvonly' });
+  }
+
+  /** Sends grey pictures of this size, 20 a second. */
+  send(width: number, height: number): void {
+    clearInterval(this.#timer);
+    const data = new Uint8Array(width * height + 2 * Math.ceil(width / 2) * Math.ceil(height / 2)).fill(120);
+    let n = 0;
+    this.#timer = setInterval(() => {
+      data.fill(60 + (n++ % 100), 0, width * 8);
+      this.#source.onFrame({ width, height, data });
+    }, 50);
+  }
+
+  silence(): void {
+    clearInterval(this.#timer);
+  }
+
+  async offer(): Promise<string> {
+    await this.connection.setLocalDescription(await this.connection.createOffer());
+    if (this.connection.iceGatheringState !== 'complete') {
+      await new Promise<void>((resolve) => {
+        this.connection.onicegatheringstatechange = () => this.connection.iceGatheringState === 'complete' && resolve();
+      });
+    }
+    return this.connection.localDescription!.sdp;
+  }
+
+  /** Publishes by WHIP. @returns the HTTP answer, already applied when it is 201. */
+  async whip(url: string, query = ''): Promise<Response> {
+    const answer = await fetch(`${url}/whip${query}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/sdp' },
+      body: await this.offer(),
+    });
+    if (answer.status === 201) {
+      this.location = url + answer.headers.get('location')!;
+      await this.connection.setRemoteDescription({ type: 'answer', sdp: await answer.clone().text() });
+    }
+    return answer;
+  }
+
+  close(): void {
+    this.silence();
+    for (const sink of this.#sinks) sink.stop();
+    this.#track.stop();
+    this.connection.close();
+  }
+}

@@ -1,0 +1,94 @@
+/** A whole server on a free port, in this process or as the program people start. */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { pino } from 'pino';
+import { type Config, defaultConfig } from '../../src/config.ts';
+import { Metrics } from '../../src/metrics.ts';
+import { FaceLibrary } from '../../src/pipeline/library.ts';
+import { Pool } from '../../src/pipeline/pool.ts';
+import { root } from '../../src/root.ts';
+import { buildServer, type Server } from '../../src/server/app.ts';
+import { modelsDir } from './lane.ts';
+
+export interface TestServer extends Server {
+  url: string;
+  pool: Pool;
+  metrics: Metrics;
+  config: Config;
+  stop(): Promise<void>;
+}
+
+type Patch = { [K in keyof Config]?: Partial<Config[K]> };
+
+export async function startServer(patch: Patch = {}): Promise<TestServer> {
+  const cacheDir = mkdtempSync(path.join(os.tmpdir(), 'faceoff-cache-'));
+  const defaults = defaultConfig();
+  const config = Object.fromEntries(
+    Object.entries(defaults).map(([name, keys]) => [name, { ...keys, ...patch[name as keyof Config] }]),
+  ) as Config;
+  config.models = { ...config.models, dir: modelsDir, cacheDir, warmupRuns: 1, ...patch.models };
+  config.pipeline = { ...config.pipeline, lanes: 1, ...patch.pipeline };
+  const log = pino({ level: 'silent' });
+  const metrics = new Metrics();
+  const pool = await Pool.start(config, log);
+  const faces = await FaceLibrary.open(config, pool, log);
+  const server = await buildServer({ config, pool, faces, metrics, log, version: 'test', defaults: pool.defaults });
+  const url = await server.app.listen({ host: '127.0.0.1', port: 0 });
+  return {
+    ...server,
+    ...{ url, pool, metrics, config },
+    async stop() {
+      await server.close();
+      await pool.close();
+      rmSync(cacheDir, { recursive: true, force: true });
+    },
+  };
+}
+
+export interface Program {
+  url: string;
+  child: ChildProcess;
+  stop(): Promise<void>;
+}
+
+/** `faceoff serve` as a process of its own; resolves when it says that it is ready. */
+export async function startProgram(args: string[] = []): Promise<Program> {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-program-'));
+  const set = [`models.cacheDir=${folder}/cache`, `logging.dir=${folder}/logs`].flatMap((one) => ['--set', one]);
+  const child = spawn('node', [path.join(root, 'dist/main.js'), 'serve', '--port', '0', ...set, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let said = '';
+  const url = await new Promise<string>((resolve, reject) => {
+    const hear = (data: Buffer): void => {
+      said += data.toString();
+      const found = said.match(/is ready at (http:\S+?)"/);
+      if (found) resolve(found[1]!);
+    };
+    child.stdout!.on('data', hear);
+    child.stderr!.on('data', hear);
+    child.once('exit', (code) => reject(new Error(`the server ended with ${code}: ${said}`)));
+  });
+  return {
+    url,
+    child,
+    async stop() {
+      const gone = new Promise((resolve) => child.once('exit', resolve));
+      child.kill('SIGTERM');
+      await gone;
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Waits until `check` holds. @throws with `what` when it does not within the time. */
+export async function until(check: () => boolean | Promise<boolean>, what: string, timeoutMs = 10_000): Promise<void> {
+  const endMs = performance.now() + timeoutMs;
+  while (!(await check())) {
+    if (performance.now() > endMs) throw new Error(`waited ${timeoutMs} ms in vain for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
