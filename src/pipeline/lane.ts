@@ -107,9 +107,9 @@ export class Lane {
     const stream = this.#stream(session);
     const budget = new Budget(frame.receivedAtMs, this.#options.budgetMs);
     const waitMs = Math.max(0, performance.now() - frame.receivedAtMs);
-    const { wanting } = stream;
+    const { wanting, looking } = stream;
     const { fallback } = stream.settings;
-    const plan = wanting ? LADDER[0]! : LADDER[LADDER.length - 1]!;
+    const plan = looking ? LADDER[0]! : LADDER[LADDER.length - 1]!;
     const { result, faces } = await this.#tryToSwap(frame, stream, plan, budget);
     const missed = wanting && result !== 'swapped';
     if (missed && fallback === 'blur') await budget.stage('veil', () => veil(frame));

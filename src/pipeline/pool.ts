@@ -97,7 +97,7 @@ export class Pool implements Swapping {
   withdraw(id: string): void {
     this.#enrol.delete(id);
     this.#ready.delete(id);
-    for (const session of this.#sessions) if (session.settings.face === id) session.set({ face: null });
+    for (const session of this.#sessions) session.takeOff(id);
     for (const seat of this.#seats)
       if (seat.faces.delete(id)) void seat.thread.ask('drop', { id }).catch(() => undefined);
   }
@@ -278,6 +278,14 @@ class PoolSession implements SwapSession {
     this.#settings = this.#pool.checked({ ...this.#settings, ...settings });
     this.#pool.supply(this.#seat, this.#settings);
     this.#tell('set', { session: this.id, settings: this.#settings });
+  }
+
+  /** Goes on without a face that is no more, wherever it was chosen. */
+  takeOff(id: string): void {
+    const { face, map } = this.#settings;
+    if (!wantedFaces(this.#settings).has(id) && !Object.values(map).includes(id)) return;
+    const left = Object.entries(map).filter(([, chosen]) => chosen !== id);
+    this.set({ face: face === id ? null : face, map: Object.fromEntries(left) });
   }
 
   close(): void {

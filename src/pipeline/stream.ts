@@ -42,7 +42,12 @@ export class LaneStream implements Stream {
   /** Whether this stream wants any face swapped at all. */
   get wanting(): boolean {
     const { face, choice, map } = this.#settings;
-    return choice === 'mapped' ? Object.values(map).some((id) => id !== null) || face !== null : face !== null;
+    return face !== null || (choice === 'mapped' && Object.values(map).some((id) => id !== null));
+  }
+
+  /** Whether faces are to be found, if only so that somebody can choose among them. */
+  get looking(): boolean {
+    return this.wanting || this.#settings.choice === 'mapped';
   }
 
   chosen(tracks: readonly Track[]): readonly Track[] {
@@ -52,7 +57,9 @@ export class LaneStream implements Stream {
 
   swapperFor(track: Track): Swapper | null {
     const { face, choice, map } = this.#settings;
-    const wanted = choice === 'mapped' ? (map[track.id] ?? null) : face;
+    // Somebody nobody chose a face for wears the common one: a person who was lost for a moment is never bare.
+    const own = choice === 'mapped' ? map[track.id] : undefined;
+    const wanted = own === undefined ? face : own;
     const fitted = this.#fitted.get(track.id);
     if (fitted?.face === wanted) return fitted.swapper;
     const swapper = wanted === null ? null : this.#make(wanted);

@@ -1,5 +1,6 @@
 /** Everything that is reached over HTTP, put together. */
 
+import type { Socket } from 'node:net';
 import path from 'node:path';
 import fastifyStatic from '@fastify/static';
 import websocket from '@fastify/websocket';
@@ -35,6 +36,9 @@ export interface Server {
   close(): Promise<void>;
 }
 
+/** How long sockets may take to say good-bye when the server stops. */
+const PATIENCE_MS = 500;
+
 const HEADERS = {
   'content-security-policy':
     "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self' ws: wss:; frame-ancestors 'self'; base-uri 'none'; form-action 'self'",
@@ -50,6 +54,12 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   const signalling = new Signalling({ version, defaults, sessions, config, log, faces: () => faces.list() });
   const startedAtMs = performance.now();
   let ready = true;
+  // Sockets that became WebSockets, or were refused to, are nobody's any more; the listener would wait for them for ever.
+  const sockets = new Set<Socket>();
+  app.server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
 
   app.setErrorHandler((error, _request, reply) => {
     if (errorBody(error).status === 500)
@@ -103,7 +113,12 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
       ready = false;
       sessions.close();
       signalling.close();
-      await app.close();
+      const closed = app.close();
+      const patience = setTimeout(() => {
+        for (const socket of sockets) socket.destroy();
+      }, PATIENCE_MS);
+      await closed;
+      clearTimeout(patience);
     },
   };
 }

@@ -83,7 +83,7 @@ export class Sessions {
     if (this.#open.size >= sessions) {
       throw new FaceOffError(
         'server_full',
-        `All ${sessions} places are taken. Try again in a moment, or raise limits.sessions.`,
+        `${sessions === 1 ? 'The only place is' : `All ${sessions} places are`} taken. Try again in a moment, or raise limits.sessions.`,
         options,
       );
     }

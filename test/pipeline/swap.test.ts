@@ -79,13 +79,18 @@ test('several faces in one frame are all swapped, or only the largest', async ()
 });
 
 test('a face keeps its number from frame to frame, and takes its own source where each has one', async () => {
-  lane.open('mapped', { ...settings, choice: 'mapped', map: {} });
+  lane.open('mapped', { ...settings, face: null, choice: 'mapped', map: {} });
   const first = await lane.swap('mapped', copyFrame(people));
+  expect(first.faces).toHaveLength(3);
   expect(first.result).toBe('passed');
   const wanted = first.faces[1]!.track;
-  lane.set('mapped', { ...settings, choice: 'mapped', map: { [wanted]: 'source' } });
+  lane.set('mapped', { ...settings, face: null, choice: 'mapped', map: { [wanted]: 'source' } });
   const next = await lane.swap('mapped', { ...copyFrame(people), receivedAtMs: 33 });
   expect(next.faces.filter((face) => face.swapped).map((face) => face.track)).toEqual([wanted]);
+  // Those nobody chose a face for wear the common one.
+  lane.set('mapped', { ...settings, face: 'source', choice: 'mapped', map: { [wanted]: null } });
+  const last = await lane.swap('mapped', { ...copyFrame(people), receivedAtMs: 66 });
+  expect(last.faces.filter((face) => !face.swapped).map((face) => face.track)).toEqual([wanted]);
   lane.close('mapped');
 });
 

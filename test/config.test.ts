@@ -1,0 +1,92 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { defaultConfig, loadConfig, settingPaths, variableOfKey } from '../src/config.ts';
+import { root } from '../src/root.ts';
+
+const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-config-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const missing = path.join(folder, 'missing.yaml');
+const shipped = path.join(root, 'config.yaml');
+
+function written(text: string): string {
+  const file = path.join(folder, 'config.yaml');
+  writeFileSync(file, text);
+  return file;
+}
+
+test('the shipped config.yaml equals the defaults', () => {
+  expect(loadConfig({ file: shipped })).toEqual(loadConfig({ file: path.join(root, 'missing.yaml') }));
+});
+
+test('the shipped config.yaml names every setting, with a line of meaning', () => {
+  const lines = readFileSync(shipped, 'utf8').split('\n');
+  let section = '';
+  const documented = new Set<string>();
+  for (const line of lines) {
+    section = line.match(/^(\w+):$/)?.[1] ?? section;
+    const key = line.match(/^ {2}(\w+): \S.* # .{10,}$/)?.[1];
+    if (key !== undefined) documented.add(`${section}.${key}`);
+  }
+  expect([...documented].sort()).toEqual(settingPaths().sort());
+});
+
+test('a missing file means defaults', () => {
+  expect(loadConfig({ file: missing }).server).toEqual(defaultConfig().server);
+});
+
+test('file, environment and command line win in that order', () => {
+  const file = written('server:\n  port: 1001\n  host: 0.0.0.0\nswap:\n  shape: 0.1\n');
+  expect(loadConfig({ file }).server.port).toBe(1001);
+  const env = { FACEOFF_SERVER_PORT: '1002', FACEOFF_SWAP_SHAPE: '0.2', HOME: 'ignored' };
+  expect(loadConfig({ file, env }).server.port).toBe(1002);
+  const config = loadConfig({ file, env, set: ['server.port=1003'] });
+  expect(config.server).toEqual({ host: '0.0.0.0', port: 1003 });
+  expect(config.swap.shape).toBe(0.2);
+});
+
+test('relative paths start at the file', () => {
+  expect(loadConfig({ file: written('models:\n  dir: ./mine\n') }).models.dir).toBe(path.join(folder, 'mine'));
+});
+
+test('a variable is named as its setting', () => {
+  expect(variableOfKey('webrtc.connectTimeoutMs')).toBe('FACEOFF_WEBRTC_CONNECT_TIMEOUT_MS');
+});
+
+describe('refused, naming the key and what is allowed', () => {
+  test.each([
+    ['an unknown section', 'sever:\n  port: 1\n', /sever: there is no such setting; did you mean server\?/],
+    [
+      'an unknown key',
+      'server:\n  prot: 1\n',
+      /server\.prot: there is no such setting; did you mean port\? Allowed here: host, port/,
+    ],
+    ['a wrong type', 'server:\n  port: many\n', /server\.port: .*expected number.*"many"/],
+    ['out of range', 'server:\n  port: 70000\n', /server\.port: .*65535/],
+    ['a choice that is none', 'swap:\n  engine: magic\n', /swap\.engine: .*"mesh"\|"none"/],
+    ['a section that is none', 'server: 8080\n', /server: .*expected object/],
+    ['text for a list', 'webrtc:\n  iceServers: stun\n', /webrtc\.iceServers: .*expected array/],
+    ['bit rates out of order', 'webrtc:\n  minKbps: 9000\n', /webrtc\.startKbps: must lie between/],
+    ['broken YAML', 'server:\n port: [\n', /not valid YAML/],
+    ['no settings at all', '- 1\n- 2\n', /must hold sections/],
+  ])('%s', (_what, text, message) => {
+    expect(() => loadConfig({ file: written(text) })).toThrow(message);
+  });
+
+  test('all problems at once', () => {
+    expect(() => loadConfig({ file: written('server:\n  port: x\nswap:\n  shape: 9\n') })).toThrow(
+      /server\.port.*swap\.shape/s,
+    );
+  });
+
+  test('variables and assignments that are no settings', () => {
+    expect(() => loadConfig({ file: missing, env: { FACEOFF_SERVER_PROT: '1' } })).toThrow(
+      /FACEOFF_SERVER_PROT is not a setting; did you mean FACEOFF_SERVER_PORT\?/,
+    );
+    expect(() => loadConfig({ file: missing, set: ['server.prot=1'] })).toThrow(
+      /server\.prot; did you mean server\.port\?/,
+    );
+    expect(() => loadConfig({ file: missing, set: ['nonsense'] })).toThrow(/section\.key=value/);
+  });
+});
