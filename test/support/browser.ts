@@ -32,16 +32,17 @@ export async function launchBrowser(camera?: string, flags: string[] = []): Prom
   if (found !== null) return chromium.launch({ executablePath: found, args });
   const { default: carried } = await import('@sparticuz/chromium');
   const executablePath = await carried.executablePath();
-  // A bare Debian lacks a few libraries that the package carries for another system; they serve here as well.
+  // A bare Debian lacks libraries and every font, without which Chromium dies at the first text; the package carries both.
   const folder = path.join(root, 'node_modules/@sparticuz/chromium');
   const { inflate } = (await import(path.join(folder, 'build/esm/lambdafs.js'))) as {
     inflate(file: string): Promise<string>;
   };
   const libraries = path.join(await inflate(path.join(folder, 'bin/al2023.tar.br')), 'lib');
+  const fonts = await inflate(path.join(folder, 'bin/fonts.tar.br'));
   const own = carried.args.filter((flag) => flag !== '--single-process' && !flag.startsWith('--headless'));
   return chromium.launch({
     executablePath,
     args: [...own, ...args],
-    env: { ...process.env, LD_LIBRARY_PATH: libraries },
+    env: { ...process.env, LD_LIBRARY_PATH: libraries, FONTCONFIG_PATH: fonts },
   });
 }
