@@ -9,8 +9,8 @@ import { ATLAS, forEachPixel, type Planes } from './atlas.ts';
 /** Work is done on the chroma grid: half the atlas. */
 const SIZE = ATLAS / 2;
 /** Strays by so many steps of luma or chroma are no skin; the luma of a photo's light varies more than its chroma. */
-const LUMA_STRAY = 30;
-const CHROMA_STRAY = 11;
+const LUMA_STRAY = 40;
+const CHROMA_STRAY = 14;
 /** The mask grows by so many pixels, as the edge of hair is soft. */
 const GROW = 5;
 

@@ -7,8 +7,12 @@
 
 import { BROW_LEFT, BROW_RIGHT, LIPS_OUTER, POINTS, type Topology } from '../../topology.ts';
 
-/** How far a difference spreads: the weight of a neighbour against a point's own sample. */
-const SPREAD = 20;
+/**
+ * How far a difference spreads: the weight of a neighbour against a point's own sample. Luma spreads far, as its local
+ * differences are the source's features; chroma stays near, as a face of another tint than its neck looks pasted on.
+ */
+const LUMA_SPREAD = 45;
+const CHROMA_SPREAD = 6;
 /** Bounds of the contrast taken over, and how fast it follows a frame. */
 const CONTRAST_LEAST = 0.5;
 const CONTRAST_MOST = 1.05;
@@ -94,12 +98,13 @@ export class Light {
       const end = first[i + 1]!;
       for (let n = first[i]!; n < end; n++) {
         const at = 3 * neighbours[n]!;
-        y += SPREAD * offset[at]!;
-        u += SPREAD * offset[at + 1]!;
-        v += SPREAD * offset[at + 2]!;
+        y += LUMA_SPREAD * offset[at]!;
+        u += CHROMA_SPREAD * offset[at + 1]!;
+        v += CHROMA_SPREAD * offset[at + 2]!;
       }
-      const share = 1 / (w + SPREAD * (end - first[i]!));
-      offset[3 * i] = y * share;
+      const links = end - first[i]!;
+      const share = 1 / (w + CHROMA_SPREAD * links);
+      offset[3 * i] = y / (w + LUMA_SPREAD * links);
       offset[3 * i + 1] = u * share;
       offset[3 * i + 2] = v * share;
     }
