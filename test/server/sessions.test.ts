@@ -1,4 +1,7 @@
+import { spawn } from 'node:child_process';
+import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { root } from '../../src/root.ts';
 import { openPeers } from '../../src/server/peer.ts';
 import { Publisher } from '../support/publisher.ts';
 import { startServer, type TestServer, until } from '../support/server.ts';
@@ -99,6 +102,36 @@ describe('a session ends and leaves nothing behind', () => {
     await nothingLeft();
   });
 });
+
+test.each(['SIGSTOP', 'SIGKILL'] as const)(
+  'a session whose network is gone without a word ends within its time-outs (%s)',
+  async (signal) => {
+    // Pictures may stay away for as long as they like here, so that it is the lost connection that ends the session.
+    const patient = await startServer({ webrtc: { lostTimeoutMs: 500, idleTimeoutMs: 600_000 } });
+    const program = spawn('node', [path.join(root, 'test/support/frozen-publisher.mjs'), patient.url], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    try {
+      await new Promise((resolve) => program.stdout.once('data', resolve));
+      expect(patient.sessions.size).toBe(1);
+      program.kill(signal);
+      await until(
+        () => patient.sessions.size === 0 && patient.pool.openSessions === 0,
+        'the lost session to end',
+        40_000,
+      );
+      const next = publisher();
+      next.send(320, 240);
+      await next.whip(patient.url);
+      await until(() => next.received.length > 0, 'the next session to work');
+      next.close();
+    } finally {
+      program.kill('SIGKILL');
+      await patient.stop();
+    }
+  },
+  60_000,
+);
 
 test('one more than the limit is told to come back later, and may once there is room', async () => {
   const cameras = [publisher(), publisher(), publisher()];
