@@ -65,7 +65,7 @@ async function render(input: string, output: string, options: Options): Promise<
   if (!existsSync(input)) throw new FaceOffError('no_input', `${input} does not exist.`);
   if (path.resolve(input) === path.resolve(output))
     throw new FaceOffError('same_file', 'The output must be another file than the input.');
-  const pool = await Pool.start(config, pino({ level: 'silent' }));
+  const pool = await Pool.start(config, pino({ level: 'silent' }), { deadline: false });
   try {
     const limits = { bytes: config.limits.uploadBytes, pixels: config.limits.picturePixels };
     const portraits = await Promise.all(

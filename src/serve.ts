@@ -40,9 +40,11 @@ async function serve(options: Options, version: string): Promise<void> {
   const { logger } = log;
   const beganMs = performance.now();
   const metrics = new Metrics();
-  const pool = await Pool.start(config, logger, (load) => {
-    metrics.modelLoad(load);
-    logger.debug(load, 'model loaded');
+  const pool = await Pool.start(config, logger, {
+    onModelLoad: (load) => {
+      metrics.modelLoad(load);
+      logger.debug(load, 'model loaded');
+    },
   });
   const faces = await FaceLibrary.open(config, pool, logger);
   const { face } = defaultSettings(config);

@@ -1,24 +1,97 @@
 /**
  * The ladder of plans, from full quality down to passthrough, and the controller that moves along it. A plan is data:
  * stages read its fields and never ask for a level's number.
+ *
+ * This is the trend; a single frame that comes too late is the emergency, and is dropped by the newest-wins hand-off.
  */
 
 export interface Plan {
   name: string;
-  /** False lets every frame go out as it came. */
+  /** False lets every frame go out as it came, or as the fallback says. */
   swap: boolean;
-  /** Of every so many frames one is swapped and the others are left out. */
+  /** One of so many frames is swapped and the others are left out: fewer pictures, each of them right. */
   every: number;
   /** Most faces swapped in one frame. */
   faces: number;
-  /** How much longer than configured to wait between looks for new faces. */
+  /** How many times longer than configured to wait between looks for new faces. */
   seekPatience: number;
 }
 
 export const LADDER: readonly Plan[] = [
-  { name: 'full', swap: true, every: 1, faces: Infinity, seekPatience: 1 },
+  { name: 'full', swap: true, every: 1, faces: Number.POSITIVE_INFINITY, seekPatience: 1 },
   { name: 'lean', swap: true, every: 1, faces: 1, seekPatience: 4 },
   { name: 'half', swap: true, every: 2, faces: 1, seekPatience: 4 },
   { name: 'third', swap: true, every: 3, faces: 1, seekPatience: 8 },
-  { name: 'passthrough', swap: false, every: 1, faces: 0, seekPatience: Infinity },
+  { name: 'passthrough', swap: false, every: 1, faces: 0, seekPatience: 1 },
 ];
+
+/** What a stream that wants no face runs on. */
+export const IDLE: Plan = LADDER[LADDER.length - 1]!;
+
+/** Smoothed age over budget above which a step down is due, and below which a step up may be tried. */
+const TOO_MUCH = 1;
+const EASY = 0.5;
+/** Time constant of the smoothing. */
+const SMOOTH_MS = 300;
+/** A step down shows its effect before the next. */
+const DOWN_PAUSE_MS = 500;
+/** A step up waits so long; twice as long each time the last one did not hold, up to the longest. */
+const UP_WAIT_MS = 1500;
+const UP_WAIT_LONGEST_MS = 12_000;
+/** A step up that is followed by a step down sooner than this did not hold. */
+const HELD_MS = 4000;
+
+/** Moves along the ladder: fast down, slow up, without going back and forth. */
+export class Degrader {
+  readonly #budgetMs: number;
+  #level = 0;
+  #load = 0;
+  #lastMs: number | null = null;
+  #changedAtMs = Number.NEGATIVE_INFINITY;
+  #easySinceMs: number | null = null;
+  #upWaitMs = UP_WAIT_MS;
+  #steppedUpAtMs = Number.NEGATIVE_INFINITY;
+
+  /** @param budgetMs how old a frame may be when it is done; Infinity where there is no deadline. */
+  constructor(budgetMs: number) {
+    this.#budgetMs = budgetMs;
+  }
+
+  get level(): number {
+    return this.#level;
+  }
+
+  get plan(): Plan {
+    return LADDER[this.#level]!;
+  }
+
+  /** @param ageMs from a frame's arrival to its end; @param nowMs when that was. */
+  observe(ageMs: number, nowMs: number): void {
+    const passedMs = this.#lastMs === null ? 0 : nowMs - this.#lastMs;
+    this.#lastMs = nowMs;
+    // One frame alone counts for at most twice its budget: a hiccup is no trend.
+    const load = Math.min(2, ageMs / this.#budgetMs);
+    this.#load += (load - this.#load) * (1 - Math.exp(-passedMs / SMOOTH_MS));
+    if (this.#load > TOO_MUCH) this.#down(nowMs);
+    else if (this.#load < EASY) this.#up(nowMs);
+    else this.#easySinceMs = null;
+  }
+
+  #down(nowMs: number): void {
+    this.#easySinceMs = null;
+    if (this.#level === LADDER.length - 1 || nowMs - this.#changedAtMs < DOWN_PAUSE_MS) return;
+    if (nowMs - this.#steppedUpAtMs < HELD_MS) this.#upWaitMs = Math.min(UP_WAIT_LONGEST_MS, 2 * this.#upWaitMs);
+    this.#level++;
+    this.#changedAtMs = nowMs;
+  }
+
+  #up(nowMs: number): void {
+    this.#easySinceMs ??= nowMs;
+    if (this.#level === 0 && nowMs - this.#steppedUpAtMs > UP_WAIT_LONGEST_MS) this.#upWaitMs = UP_WAIT_MS;
+    if (this.#level === 0 || nowMs - Math.max(this.#easySinceMs, this.#changedAtMs) < this.#upWaitMs) return;
+    this.#level--;
+    this.#changedAtMs = nowMs;
+    this.#steppedUpAtMs = nowMs;
+    this.#easySinceMs = nowMs;
+  }
+}

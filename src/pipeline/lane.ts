@@ -5,7 +5,7 @@
 
 import { FaceOffError } from '../errors.ts';
 import { Budget } from './budget.ts';
-import { LADDER, type Plan } from './degrade.ts';
+import { Degrader, IDLE, type Plan } from './degrade.ts';
 import { Detector } from './detect.ts';
 import type { Portrait } from './engines/engine.ts';
 import { MeshEngine, type MeshFace } from './engines/mesh.ts';
@@ -82,7 +82,8 @@ export class Lane {
       const face = this.#faces.get(id);
       return face === undefined ? null : this.#engine.swapper(face);
     };
-    this.#streams.set(session, new LaneStream(tracker, settings, { colour, sharpness }, make));
+    const degrader = new Degrader(this.#options.budgetMs);
+    this.#streams.set(session, new LaneStream({ tracker, degrader, base: { colour, sharpness } }, settings, make));
   }
 
   set(session: string, settings: SwapSettings): void {
@@ -107,14 +108,15 @@ export class Lane {
     const stream = this.#stream(session);
     const budget = new Budget(frame.receivedAtMs, this.#options.budgetMs);
     const waitMs = Math.max(0, performance.now() - frame.receivedAtMs);
-    const { wanting, looking } = stream;
-    const { fallback } = stream.settings;
-    const plan = looking ? LADDER[0]! : LADDER[LADDER.length - 1]!;
-    const { result, faces } = await this.#tryToSwap(frame, stream, plan, budget);
+    const { wanting, looking, degrader } = stream;
+    const { plan, level } = degrader;
+    const state = { frame, stagesMs: budget.stagesMs, waitMs, plan: plan.name, level };
+    if (looking && stream.frames++ % plan.every !== 0) return { ...state, result: 'dropped', hold: true, faces: [] };
+    const { result, faces } = await this.#tryToSwap(frame, stream, looking ? plan : IDLE, budget);
     const missed = wanting && result !== 'swapped';
-    if (missed && fallback === 'blur') await budget.stage('veil', () => veil(frame));
-    const hold = missed && fallback === 'freeze';
-    return { frame, result, hold, faces, stagesMs: budget.stagesMs, waitMs, plan: LADDER[0]!.name, level: 0 };
+    if (missed && stream.settings.fallback === 'blur') await budget.stage('veil', () => veil(frame));
+    if (looking) degrader.observe(waitMs + budget.spentMs, performance.now());
+    return { ...state, result, hold: missed && stream.settings.fallback === 'freeze', faces };
   }
 
   /** A stage that throws costs the swap of one frame, never the frame. */

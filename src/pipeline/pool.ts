@@ -16,6 +16,12 @@ import type { Frame, SwappedFrame, Swapping, SwapSession, SwapSettings } from '.
 /** Makes a source face ready; called at most once at a time, when somebody first wants it. */
 export type Enrol = () => Promise<MeshFace>;
 
+export interface PoolOptions {
+  onModelLoad?: (load: ModelLoad) => void;
+  /** False where every frame is to be swapped at full quality, however long it takes. */
+  deadline?: boolean;
+}
+
 /** A lane's place: the thread in it may be replaced. */
 interface Seat {
   thread: LaneThread;
@@ -51,8 +57,9 @@ export class Pool implements Swapping {
   }
 
   /** Resolves when every lane has its models loaded and warm. */
-  static async start(config: Config, log: Logger, onModelLoad?: (load: ModelLoad) => void): Promise<Pool> {
-    const pool = new Pool(laneOptions(config), defaultSettings(config), log);
+  static async start(config: Config, log: Logger, { onModelLoad, deadline = true }: PoolOptions = {}): Promise<Pool> {
+    const budgetMs = deadline ? config.pipeline.budgetMs : Number.POSITIVE_INFINITY;
+    const pool = new Pool({ ...laneOptions(config), budgetMs }, defaultSettings(config), log);
     const { lanes } = config.pipeline;
     // The main thread with WebRTC's own threads wants a core; the rest is for lanes.
     const count = lanes === 'auto' ? Math.min(8, Math.max(1, os.availableParallelism() - 1)) : lanes;

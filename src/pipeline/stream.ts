@@ -1,5 +1,6 @@
 /** One stream's part of a lane: its tracker, what the person has chosen, and a swapper for each followed face. */
 
+import type { Degrader } from './degrade.ts';
 import type { Looks, Swapper } from './engines/engine.ts';
 import type { Stream } from './pipeline.ts';
 import type { Track, Tracker } from './track.ts';
@@ -8,6 +9,13 @@ import type { SwapSettings } from './types.ts';
 /** Makes a swapper for a source face, or null while the lane does not have that face. */
 export type SwapperMaker = (face: string) => Swapper | null;
 
+export interface StreamParts {
+  tracker: Tracker;
+  degrader: Degrader;
+  /** Looks that the configuration fixes. */
+  base: Pick<Looks, 'colour' | 'sharpness'>;
+}
+
 interface Fitted {
   face: string;
   swapper: Swapper;
@@ -15,15 +23,19 @@ interface Fitted {
 
 export class LaneStream implements Stream {
   readonly tracker: Tracker;
+  readonly degrader: Degrader;
+  /** Frames seen, by which some are left out on the lower plans. */
+  frames = 0;
   readonly #make: SwapperMaker;
   readonly #base: Pick<Looks, 'colour' | 'sharpness'>;
   #settings: SwapSettings;
   readonly #fitted = new Map<number, Fitted>();
 
-  constructor(tracker: Tracker, settings: SwapSettings, base: Pick<Looks, 'colour' | 'sharpness'>, make: SwapperMaker) {
-    this.tracker = tracker;
+  constructor(parts: StreamParts, settings: SwapSettings, make: SwapperMaker) {
+    this.tracker = parts.tracker;
+    this.degrader = parts.degrader;
+    this.#base = parts.base;
     this.#settings = settings;
-    this.#base = base;
     this.#make = make;
   }
 

@@ -13,8 +13,11 @@ export interface Frame {
   receivedAtMs: number;
 }
 
-/** What became of a frame: swapped (at least one face), passed (as it came, or by the fallback), failed (a stage threw). */
-export type FrameResult = 'swapped' | 'passed' | 'failed';
+/**
+ * What became of a frame: swapped (at least one face), passed (as it came, or by the fallback), failed (a stage threw),
+ * dropped (left out, for want of time).
+ */
+export type FrameResult = 'swapped' | 'passed' | 'failed' | 'dropped';
 
 export const FALLBACKS = ['passthrough', 'blur', 'freeze'] as const;
 /** What is shown when a swap was wanted and cannot be made. */
@@ -52,7 +55,7 @@ export interface SeenFace {
 export interface SwappedFrame {
   frame: Frame;
   result: FrameResult;
-  /** A swap was wanted, could not be made, and the fallback is to keep the last picture: do not show this frame. */
+  /** The last picture is to stay: the frame was left out, or no swap could be made and the fallback says so. */
   hold: boolean;
   faces: SeenFace[];
   /** Time spent per stage, in milliseconds. */

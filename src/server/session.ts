@@ -33,6 +33,7 @@ export class Session {
   #idle: NodeJS.Timeout | undefined;
   #lastFrameAtMs = performance.now();
   #warned = false;
+  #plan = 'full';
   #closed = false;
   #connected = false;
 
@@ -109,6 +110,11 @@ export class Session {
       const done = await swap.swap(frame);
       if (this.#closed) return;
       if (!done.hold) this.#peer.send(done.frame);
+      this.#tellPlan(done.plan);
+      if (done.result === 'dropped') {
+        this.#drop();
+        return;
+      }
       const frameMs = performance.now() - frame.receivedAtMs;
       this.#stats.done(done, frameMs);
       metrics.frame(done, frameMs);
@@ -121,6 +127,13 @@ export class Session {
       if (!this.#warned) log.warn({ session: this.id, code }, 'frame lost');
       this.#warned = true;
     }
+  }
+
+  /** One line a change of quality. */
+  #tellPlan(plan: string): void {
+    if (plan === this.#plan) return;
+    this.#parts.log.info({ session: this.id, from: this.#plan, to: plan }, 'quality changed');
+    this.#plan = plan;
   }
 
   #turn(state: PeerState): void {

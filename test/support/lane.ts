@@ -18,7 +18,11 @@ export const group = path.join(root, 'node_modules/@vladmandic/face-api/demo/sam
 export async function startLane(onFault: (error: unknown) => void = () => undefined): Promise<Lane> {
   const config = defaultConfig();
   return Lane.start(
-    { ...laneOptions({ ...config, models: { ...config.models, dir: modelsDir } }), warmupRuns: 0 },
+    {
+      ...laneOptions({ ...config, models: { ...config.models, dir: modelsDir } }),
+      warmupRuns: 0,
+      budgetMs: Number.POSITIVE_INFINITY,
+    },
     onFault,
   );
 }

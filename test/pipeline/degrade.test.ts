@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest';
+import { Degrader, LADDER } from '../../src/pipeline/degrade.ts';
+
+const BUDGET = 33;
+const FRAME = 33;
+
+/** Plays a curve of frame ages, one a frame; a lower plan makes each frame as much cheaper as it leaves frames out. */
+function play(degrader: Degrader, ageMs: (atMs: number, cost: number) => number, fromMs: number, toMs: number) {
+  const levels: number[] = [];
+  for (let atMs = fromMs; atMs < toMs; atMs += FRAME) {
+    const { swap, every } = degrader.plan;
+    const cost = swap ? 1 / every : 0.05;
+    degrader.observe(ageMs(atMs, cost), atMs);
+    levels.push(degrader.level);
+  }
+  return { levels, changes: levels.filter((level, i) => i > 0 && level !== levels[i - 1]).length };
+}
+
+test('an easy stream stays at full quality', () => {
+  expect(play(new Degrader(BUDGET), () => 8, 0, 60_000).changes).toBe(0);
+});
+
+test('a hiccup of one frame changes nothing', () => {
+  const degrader = new Degrader(BUDGET);
+  expect(play(degrader, (atMs) => (atMs % 3000 < FRAME ? 400 : 10), 0, 60_000).changes).toBe(0);
+});
+
+test('overload is answered within a second, as far down as it takes', () => {
+  const degrader = new Degrader(BUDGET);
+  play(degrader, () => 8, 0, 3000);
+  const { levels } = play(degrader, (_atMs, cost) => 60 * cost, 3000, 10_000);
+  expect(levels[Math.round(1000 / FRAME)]).toBeGreaterThan(0);
+  // Half of the frames cost half of the time, which is within the budget.
+  expect(LADDER[levels.at(-1)!]!.every).toBeGreaterThan(1);
+  expect(LADDER[levels.at(-1)!]!.swap).toBe(true);
+});
+
+test('hopeless overload ends at passthrough, and full quality is back within ten seconds of its end', () => {
+  const degrader = new Degrader(BUDGET);
+  const { levels } = play(degrader, (_atMs, cost) => (cost < 0.1 ? 20 : 500), 0, 20_000);
+  expect(levels.at(-1)).toBe(LADDER.length - 1);
+  play(degrader, () => 8, 20_000, 30_000);
+  expect(degrader.level).toBe(0);
+});
+
+test('a load that only the second plan can carry does not make it go back and forth', () => {
+  const degrader = new Degrader(BUDGET);
+  // At full rate too old, at half the rate comfortable: the curve that tempts a controller to oscillate.
+  const { changes } = play(degrader, (_atMs, cost) => (cost > 0.6 ? 45 : 12), 0, 120_000);
+  expect(changes).toBeLessThan(40);
+  const late = play(degrader, (_atMs, cost) => (cost > 0.6 ? 45 : 12), 120_000, 180_000);
+  expect(late.changes).toBeLessThan(20);
+});
