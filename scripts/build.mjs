@@ -45,14 +45,15 @@ async function buildPages() {
 }
 
 async function buildServer() {
-  const entryPoints = ['src/main.ts', 'src/pipeline/worker.ts']
-    .map((file) => at(file))
-    .filter((file) => existsSync(file));
+  const entryPoints = {
+    main: 'src/main.ts',
+    'pipeline/worker': 'src/pipeline/worker.ts',
+    'bench/bench': 'bench/bench.ts',
+  };
   await build({
     ...{
       ...common,
       entryPoints,
-      outbase: at('src'),
       outdir: at('dist'),
       splitting: true,
       chunkNames: 'chunks/[name]-[hash]',
