@@ -56,7 +56,7 @@ export async function swapFrame(
     const found = await budget.stage('landmark', () => tracker.follow(track, frame, kernels, landmarker));
     if (!found || swapper === null) continue;
     const live = { points: track.points, square: track.square, crop: landmarker.crop };
-    await budget.stage('swap', () => swapper.swap(frame, live, looks, plan));
+    await budget.stage('swap', () => swapper.swap(frame, live, looks));
     swapped.add(track);
   }
   for (const lost of tracker.tidy()) stream.forget(lost);

@@ -335,7 +335,6 @@ export function laneOptions({
 }: Config): LaneOptions {
   return {
     modelsDir: models.dir,
-    cacheDir: models.cacheDir,
     threads: inference.threads,
     warmupRuns: models.warmupRuns,
     maxPixels: limits.frameWidth * limits.frameHeight,

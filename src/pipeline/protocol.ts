@@ -61,7 +61,6 @@ export type Started = { ready: true; loads: ModelLoad[] } | { ready: false; erro
 /** The part of the configuration a lane needs. */
 export interface LaneOptions {
   modelsDir: string;
-  cacheDir: string | null;
   threads: number;
   warmupRuns: number;
   maxPixels: number;

@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import WebSocket from 'ws';
+import type { ServerMessage } from '../../src/messages.ts';
 import { root } from '../../src/root.ts';
 import { openPeers } from '../../src/server/peer.ts';
 import { Publisher } from '../support/publisher.ts';
@@ -66,6 +68,31 @@ describe('a stream by WHIP', () => {
       }, `${width} x ${height} to come back`);
     }
   });
+});
+
+test('a second offer on the same socket renegotiates the same session', async () => {
+  const socket = new WebSocket(`${server.url.replace('http', 'ws')}/ws`);
+  const answers: { session: string; sdp: string }[] = [];
+  socket.on('message', (data) => {
+    const message = JSON.parse(String(data)) as ServerMessage;
+    if (message.type === 'answer') answers.push(message);
+    if (message.type === 'candidate' && message.candidate)
+      void camera.connection.addIceCandidate(message.candidate).catch(() => undefined);
+  });
+  await new Promise((resolve) => socket.once('open', resolve));
+  const camera = publisher();
+  camera.send(320, 240);
+  for (const round of [1, 2]) {
+    socket.send(JSON.stringify({ type: 'offer', sdp: await camera.offer() }));
+    await until(() => answers.length === round, 'an answer');
+    await camera.connection.setRemoteDescription({ type: 'answer', sdp: answers[round - 1]!.sdp });
+    const before = camera.received.length;
+    await until(() => camera.received.length > before + 5, 'pictures');
+  }
+  expect(answers[1]!.session).toBe(answers[0]!.session);
+  expect(server.sessions.size).toBe(1);
+  socket.close();
+  await nothingLeft();
 });
 
 describe('a session ends and leaves nothing behind', () => {

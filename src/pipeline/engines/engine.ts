@@ -4,7 +4,6 @@
  * on one tracked face, frame after frame.
  */
 
-import type { Plan } from '../degrade.ts';
 import type { Square } from '../geometry.ts';
 import type { Frame } from '../types.ts';
 
@@ -35,7 +34,7 @@ export interface Looks {
 /** A source face on one tracked face; keeps what it learns from frame to frame. */
 export interface Swapper {
   /** Swaps the face in place, in the part of the frame that is loaded in the kernels, and stores it in the frame. */
-  swap(frame: Frame, face: LiveFace, looks: Looks, plan: Plan): void;
+  swap(frame: Frame, face: LiveFace, looks: Looks): void;
   /** Idempotent; gives its textures back. */
   close(): void;
 }

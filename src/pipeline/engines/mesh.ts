@@ -3,7 +3,6 @@
  * of its own, no GPU and a few milliseconds a face. Eyes and the mouth's inside stay the live person's.
  */
 
-import type { Plan } from '../degrade.ts';
 import { cropToFrame, evenRect, inverse } from '../geometry.ts';
 import { type Kernels, type Texture, VERTEX_FLOATS } from '../kernels/kernels.ts';
 import { CROP } from '../landmarks.ts';
@@ -143,12 +142,12 @@ class MeshSwapper implements Swapper {
     this.#texture = engine.kernels.texture(ATLAS);
   }
 
-  swap(frame: Frame, live: LiveFace, looks: Looks, _plan: Plan): void {
+  swap(frame: Frame, live: LiveFace, looks: Looks): void {
     const { kernels, topology, triangles, vertices } = this.#engine;
     const seen = facing(live.points, topology, this.#seen);
     this.#light.follow(this.#engine.liveColours(live), this.#face.colours, seen);
     reshape(live.points, this.#face.shape, this.#engine.free, looks.shape, this.#shaped);
-    this.#pickLevel(live);
+    this.#pickLevel(live, looks.sharpness);
     const bounds = this.#place(looks);
     const rect = evenRect(...bounds, frame.width, frame.height);
     if (rect === null) return;
@@ -191,9 +190,9 @@ class MeshSwapper implements Swapper {
   }
 
   /** The softness that suits the face's size in the frame, changed only when clearly off so that it does not flip. */
-  #pickLevel({ square }: LiveFace): void {
+  #pickLevel({ square }: LiveFace, sharpness: number): void {
     const shrink = (ATLAS * 1.25) / square.side;
-    const wanted = Math.min(LEVELS - 1, Math.max(0, 2 * Math.log2(shrink)));
+    const wanted = sharpness * Math.min(LEVELS - 1, Math.max(0, 2 * Math.log2(shrink)));
     if (this.#level >= 0 && Math.abs(wanted - this.#level) < 0.75) return;
     this.#level = Math.round(wanted);
     const { y, u, v } = this.#face.levels[this.#level]!;
