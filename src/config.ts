@@ -19,7 +19,11 @@ const choice = <const T extends readonly [string, ...string[]]>(options: T, stan
 const section = <T extends z.ZodRawShape>(shape: T) => z.strictObject(shape).prefault({} as never);
 
 const Schema = z.strictObject({
-  server: section({ host: z.string().min(1).default('127.0.0.1'), port: whole(0, 65535, 8080) }),
+  server: section({
+    host: z.string().min(1).default('127.0.0.1'),
+    port: whole(0, 65535, 8080),
+    names: z.array(z.string().min(1)).default([]),
+  }),
   limits: section({
     sessions: whole(1, 1000, 4),
     uploadBytes: whole(1024, 2 ** 30, 20 * 2 ** 20),
@@ -90,7 +94,13 @@ const Schema = z.strictObject({
     files: whole(1, 1000, 5),
     pretty: choice(['auto', 'always', 'never'], 'auto'),
   }),
-  metrics: section({ enabled: z.boolean().default(true) }),
+  metrics: section({
+    enabled: z.boolean().default(true),
+    stageBucketsMs: z
+      .array(z.number().positive())
+      .min(1)
+      .default([1, 2, 3, 4, 6, 8, 10, 13, 16, 20, 25, 33, 40, 50, 66, 100, 250, 1000]),
+  }),
 });
 
 export type Config = z.infer<typeof Schema>;
@@ -110,18 +120,26 @@ type Tree = { [key: string]: unknown };
 /** @throws FaceOffError `bad_config`: one line for each thing wrong, with the key's path and what is allowed. */
 export function loadConfig({ file, env = {}, set = [] }: ConfigSources): Config {
   const tree = readFile(file);
+  const wrong: string[] = [];
+  const variables = new Map(settingPaths().map((key) => [variableOfKey(key), key]));
   for (const [name, value] of Object.entries(env)) {
-    if (value !== undefined && name.startsWith(PREFIX))
-      put(tree, keyOfVariable(name), parseValue(value), `the variable ${name}`);
+    if (value === undefined || !name.startsWith(PREFIX)) continue;
+    const key = variables.get(name);
+    if (key === undefined) wrong.push(`the variable ${name} is not a setting${meant(name, [...variables.keys()])}`);
+    else put(tree, key, value);
   }
   for (const assignment of set) {
     const at = assignment.indexOf('=');
-    if (at < 1) throw bad([`--set ${assignment}: write it as section.key=value, for instance --set server.port=9000`]);
-    put(tree, assignment.slice(0, at), parseValue(assignment.slice(at + 1)), `--set ${assignment}`);
+    const key = assignment.slice(0, at);
+    if (at < 1) wrong.push(`--set ${assignment}: write it as section.key=value, for instance --set server.port=9000`);
+    else if (!settingPaths().includes(key))
+      wrong.push(`--set ${assignment}: there is no setting ${key}${meant(key, settingPaths())}`);
+    else put(tree, key, assignment.slice(at + 1));
   }
   const result = Schema.safeParse(tree);
-  if (!result.success) throw bad(result.error.issues.flatMap((issue) => sentences(issue, tree)));
-  return withPaths(checked(result.data), path.dirname(path.resolve(file)));
+  wrong.push(...(result.success ? disagreements(result.data) : result.error.issues.flatMap((i) => sentences(i, tree))));
+  if (!result.success || wrong.length > 0) throw bad(wrong);
+  return withPaths(result.data, path.dirname(path.resolve(file)));
 }
 
 function readFile(file: string): Tree {
@@ -134,19 +152,13 @@ function readFile(file: string): Tree {
   }
   if (!isTree(content))
     throw bad([`${file} must hold sections with settings, like "server:" with "port: 8080" under it`]);
-  return content;
+  // A section whose settings are all commented out is empty, not wrong.
+  return Object.fromEntries(Object.entries(content).map(([name, keys]) => [name, keys ?? {}]));
 }
 
 const PREFIX = 'FACEOFF_';
 
-/** `FACEOFF_SERVER_PORT` → `server.port`, by the names of the settings themselves. */
-function keyOfVariable(name: string): string {
-  const known = settingPaths().find((key) => variableOfKey(key) === name);
-  if (known !== undefined) return known;
-  const near = nearest(name, settingPaths().map(variableOfKey));
-  throw bad([`the variable ${name} is not a setting${near ? `; did you mean ${near}?` : ''}`]);
-}
-
+/** `server.port` → `FACEOFF_SERVER_PORT`. */
 export const variableOfKey = (key: string): string =>
   PREFIX +
   key
@@ -159,8 +171,12 @@ export function settingPaths(): string[] {
   return Object.entries(defaultConfig()).flatMap(([name, keys]) => Object.keys(keys).map((key) => `${name}.${key}`));
 }
 
-/** Values of variables and of --set are YAML, so numbers, booleans and lists come out as such. */
-function parseValue(text: string): unknown {
+/**
+ * What a variable or --set gives to a setting. It is YAML, so numbers, booleans and lists come out as such, but a
+ * setting that takes the text as it stands gets it: a face may be called 123.
+ */
+function parseValue(section: string, setting: string, text: string): unknown {
+  if (Schema.safeParse({ [section]: { [setting]: text } }).success) return text;
   try {
     return load(text) ?? text;
   } catch {
@@ -168,16 +184,12 @@ function parseValue(text: string): unknown {
   }
 }
 
-function put(tree: Tree, key: string, value: unknown, where: string): void {
-  const [name, setting, ...rest] = key.split('.');
-  if (name === undefined || setting === undefined || rest.length > 0 || !settingPaths().includes(key)) {
-    const near = nearest(key, settingPaths());
-    throw bad([`${where}: there is no setting ${key}${near ? `; did you mean ${near}?` : ''}`]);
-  }
-  const keys = tree[name] ?? {};
-  if (!isTree(keys)) throw bad([`${name} must hold settings`]);
-  keys[setting] = value;
-  tree[name] = keys;
+/** @param key one that there is. */
+function put(tree: Tree, key: string, text: string): void {
+  const [section, setting] = key.split('.') as [string, string];
+  const keys = tree[section] ?? {};
+  // A section that holds something else is refused by the schema.
+  if (isTree(keys)) tree[section] = { ...keys, [setting]: parseValue(section, setting, text) };
 }
 
 const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -188,9 +200,9 @@ function sentences(issue: z.core.$ZodIssue, tree: Tree): string[] {
     const defaults = defaultConfig() as unknown as Tree;
     const group = at === '' ? defaults : ((defaults[at] as Tree | undefined) ?? {});
     return issue.keys.map((key) => {
-      const near = nearest(key, Object.keys(group));
       const name = at === '' ? key : `${at}.${key}`;
-      return `${name}: there is no such setting${near ? `; did you mean ${near}?` : ''} Allowed here: ${Object.keys(group).join(', ')}`;
+      const names = Object.keys(group);
+      return `${name}: there is no such setting${meant(key, names)} Allowed here: ${names.join(', ')}`;
     });
   }
   const value = issue.path.reduce<unknown>(
@@ -200,15 +212,18 @@ function sentences(issue: z.core.$ZodIssue, tree: Tree): string[] {
   return [`${at}: ${issue.message} (it is ${JSON.stringify(value)})`];
 }
 
-function checked(config: Config): Config {
-  const { portMin, portMax, minKbps, startKbps, maxKbps } = config.webrtc;
+/** Settings that are each allowed but not together. */
+function disagreements({ webrtc, metrics }: Config): string[] {
+  const { portMin, portMax, minKbps, startKbps, maxKbps } = webrtc;
+  const { stageBucketsMs } = metrics;
   const wrong: string[] = [];
   if (portMin > portMax) wrong.push(`webrtc.portMin: must not be above webrtc.portMax (${portMin} > ${portMax})`);
   if (minKbps > startKbps || startKbps > maxKbps) {
     wrong.push(`webrtc.startKbps: must lie between minKbps and maxKbps (${minKbps}, ${startKbps}, ${maxKbps})`);
   }
-  if (wrong.length > 0) throw bad(wrong);
-  return config;
+  if (stageBucketsMs.some((ms, i) => i > 0 && ms <= stageBucketsMs[i - 1]!))
+    wrong.push('metrics.stageBucketsMs: must rise from one to the next');
+  return wrong;
 }
 
 function withPaths(config: Config, folder: string): Config {
@@ -226,6 +241,12 @@ function bad(lines: string[]): FaceOffError {
     'bad_config',
     `The configuration cannot be used:\n${lines.map((line) => `  ${line}`).join('\n')}`,
   );
+}
+
+/** `; did you mean …?` when a known name is near. */
+function meant(name: string, known: readonly string[]): string {
+  const near = nearest(name, known);
+  return near === null ? '' : `; did you mean ${near}?`;
 }
 
 /** The known name that was probably meant, or null. */

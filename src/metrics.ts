@@ -1,15 +1,11 @@
 /** What Prometheus reads at /metrics. Names are part of the product: they stay. */
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { type Config, defaultConfig } from './config.ts';
 import type { ModelLoad } from './pipeline/protocol.ts';
-import type { SwappedFrame } from './pipeline/types.ts';
+import type { FrameResult, SwappedFrame } from './pipeline/types.ts';
 
-/** Seconds, finest where a live frame lives: 1 to 100 ms. */
-const BUCKETS = [
-  0.001, 0.002, 0.003, 0.004, 0.006, 0.008, 0.01, 0.013, 0.016, 0.02, 0.025, 0.033, 0.04, 0.05, 0.066, 0.1, 0.25, 1,
-];
-
-export type FrameFate = 'swapped' | 'passed' | 'dropped' | 'failed';
+const RESULTS: readonly FrameResult[] = ['swapped', 'passed', 'dropped', 'failed'];
 
 export class Metrics {
   readonly registry = new Registry();
@@ -21,26 +17,28 @@ export class Metrics {
   readonly #sessions: Gauge;
   readonly #load: Gauge<'model' | 'provider' | 'cache'>;
 
-  constructor() {
+  /** The buckets should be finest where a live frame lives: 1 to 100 ms. */
+  constructor({ stageBucketsMs }: Config['metrics'] = defaultConfig().metrics) {
+    const buckets = stageBucketsMs.map((ms) => ms / 1000);
     const registers = [this.registry];
     collectDefaultMetrics({ register: this.registry });
     this.#frame = new Histogram({
       name: 'faceoff_frame_seconds',
       help: 'From the decoder to the encoder',
-      buckets: BUCKETS,
+      buckets,
       registers,
     });
     this.#stage = new Histogram({
       name: 'faceoff_stage_seconds',
       help: 'Time in a stage of a frame',
       labelNames: ['stage'],
-      buckets: BUCKETS,
+      buckets,
       registers,
     });
     this.#wait = new Histogram({
       name: 'faceoff_wait_seconds',
       help: 'From the decoder to the lane that swaps',
-      buckets: BUCKETS,
+      buckets,
       registers,
     });
     this.#frames = new Counter({
@@ -61,7 +59,7 @@ export class Metrics {
       labelNames: ['model', 'provider', 'cache'],
       registers,
     });
-    for (const result of ['swapped', 'passed', 'dropped', 'failed']) this.#frames.inc({ result }, 0);
+    for (const result of RESULTS) this.#frames.inc({ result }, 0);
   }
 
   /** @param frameMs from the decoder to the hand-over to the encoder. */
@@ -72,7 +70,7 @@ export class Metrics {
     this.count(result);
   }
 
-  count(result: FrameFate): void {
+  count(result: FrameResult): void {
     this.#frames.inc({ result });
   }
 

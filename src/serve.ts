@@ -7,6 +7,7 @@ import { openLog } from './log.ts';
 import { Metrics } from './metrics.ts';
 import { FaceLibrary } from './pipeline/library.ts';
 import { defaultSettings, Pool } from './pipeline/pool.ts';
+import type { ModelLoad } from './pipeline/protocol.ts';
 import { buildServer } from './server/app.ts';
 
 interface Options {
@@ -39,9 +40,12 @@ async function serve(options: Options, version: string): Promise<void> {
   const log = await openLog(config);
   const { logger } = log;
   const beganMs = performance.now();
-  const metrics = new Metrics();
+  const metrics = new Metrics(config.metrics);
+  // Every lane loads the same models.
+  const models = new Map<string, ModelLoad>();
   const pool = await Pool.start(config, logger, {
     onModelLoad: (load) => {
+      models.set(load.model, load);
       metrics.modelLoad(load);
       logger.debug(load, 'model loaded');
     },
@@ -49,7 +53,16 @@ async function serve(options: Options, version: string): Promise<void> {
   const faces = await FaceLibrary.open(config, pool, logger);
   const { face } = defaultSettings(config);
   if (face !== null) await pool.preload(face);
-  const server = await buildServer({ config, pool, faces, metrics, log: logger, version, defaults: pool.defaults });
+  const server = await buildServer({
+    config,
+    pool,
+    faces,
+    metrics,
+    models: [...models.values()],
+    log: logger,
+    version,
+    defaults: pool.defaults,
+  });
   const stop = async (): Promise<void> => {
     await server.close();
     await pool.close();

@@ -42,8 +42,30 @@ test('file, environment and command line win in that order', () => {
   const env = { FACEOFF_SERVER_PORT: '1002', FACEOFF_SWAP_SHAPE: '0.2', HOME: 'ignored' };
   expect(loadConfig({ file, env }).server.port).toBe(1002);
   const config = loadConfig({ file, env, set: ['server.port=1003'] });
-  expect(config.server).toEqual({ host: '0.0.0.0', port: 1003 });
+  expect(config.server).toEqual({ host: '0.0.0.0', port: 1003, names: [] });
   expect(config.swap.shape).toBe(0.2);
+});
+
+test('a section whose settings are all commented out keeps its defaults', () => {
+  expect(loadConfig({ file: written('server:\n  # port: 1\nswap:\n  shape: 0.1\n') }).server).toEqual(
+    defaultConfig().server,
+  );
+});
+
+test('a variable is text where text is wanted, and a number or list where that is', () => {
+  const env = {
+    FACEOFF_SWAP_FACE: '123',
+    FACEOFF_PIPELINE_LANES: '2',
+    FACEOFF_METRICS_ENABLED: 'false',
+    FACEOFF_SERVER_HOST: '::1',
+    FACEOFF_WEBRTC_ICE_SERVERS: '[{ urls: ["stun:a.example"] }]',
+  };
+  const config = loadConfig({ file: missing, env });
+  expect(config.swap.face).toBe('123');
+  expect(config.pipeline.lanes).toBe(2);
+  expect(config.metrics.enabled).toBe(false);
+  expect(config.server.host).toBe('::1');
+  expect(config.webrtc.iceServers).toEqual([{ urls: ['stun:a.example'] }]);
 });
 
 test('relative paths start at the file', () => {
@@ -68,7 +90,10 @@ describe('refused, naming the key and what is allowed', () => {
     ['a section that is none', 'server: 8080\n', /server: .*expected object/],
     ['text for a list', 'webrtc:\n  iceServers: stun\n', /webrtc\.iceServers: .*expected array/],
     ['bit rates out of order', 'webrtc:\n  minKbps: 9000\n', /webrtc\.startKbps: must lie between/],
-    ['broken YAML', 'server:\n port: [\n', /not valid YAML/],
+    ['buckets out of order', 'metrics:\n  stageBucketsMs: [1, 3, 2]\n', /metrics\.stageBucketsMs: must rise/],
+    ['ports out of order', 'webrtc:\n  portMin: 50000\n', /webrtc\.portMin: must not be above/],
+    ['broken YAML, with its line', 'server:\n  port: 1\n  host: [\n', /not valid YAML.*\([34]:\d+\)/s],
+    ['a key given twice', 'server:\n  port: 1\n  port: 2\n', /not valid YAML: duplicated mapping key.*\(3:/],
     ['no settings at all', '- 1\n- 2\n', /must hold sections/],
   ])('%s', (_what, text, message) => {
     expect(() => loadConfig({ file: written(text) })).toThrow(message);
@@ -78,6 +103,13 @@ describe('refused, naming the key and what is allowed', () => {
     expect(() => loadConfig({ file: written('server:\n  port: x\nswap:\n  shape: 9\n') })).toThrow(
       /server\.port.*swap\.shape/s,
     );
+    expect(() =>
+      loadConfig({
+        file: written('swap:\n  shape: 9\n'),
+        env: { FACEOFF_A: '1', FACEOFF_B: '2', FACEOFF_SERVER_PORT: 'x' },
+        set: ['no.such=1'],
+      }),
+    ).toThrow(/FACEOFF_A.*FACEOFF_B.*no\.such.*server\.port.*swap\.shape/s);
   });
 
   test('variables and assignments that are no settings', () => {

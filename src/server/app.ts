@@ -4,15 +4,17 @@ import type { Socket } from 'node:net';
 import path from 'node:path';
 import fastifyStatic from '@fastify/static';
 import websocket from '@fastify/websocket';
-import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import fastify, { type FastifyInstance } from 'fastify';
 import type { Config } from '../config.ts';
 import { FaceOffError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Faces } from '../pipeline/library.ts';
+import type { ModelLoad } from '../pipeline/protocol.ts';
 import type { Swapping, SwapSettings } from '../pipeline/types.ts';
 import { root } from '../root.ts';
 import { faceRoutes } from './faces.ts';
+import { checkOrigin } from './origin.ts';
 import { openPeers } from './peer.ts';
 import { errorBody, sendError } from './reply.ts';
 import { Sessions } from './sessions.ts';
@@ -24,6 +26,8 @@ export interface ServerParts {
   pool: Swapping;
   faces: Faces;
   metrics: Metrics;
+  /** The models in use, for /api/status. */
+  models: readonly ModelLoad[];
   log: Logger;
   version: string;
   defaults: SwapSettings;
@@ -48,7 +52,7 @@ const HEADERS = {
 
 /** Everything is loaded and warm when this is called, so the server is ready as soon as it listens. */
 export async function buildServer(parts: ServerParts): Promise<Server> {
-  const { config, pool, faces, metrics, log, version, defaults } = parts;
+  const { config, pool, faces, metrics, models, log, version, defaults } = parts;
   const app = fastify({ logger: false, bodyLimit: 1 << 20, forceCloseConnections: true });
   const sessions = new Sessions(config, pool, metrics, log);
   const signalling = new Signalling({ version, defaults, sessions, config, log, faces: () => faces.list() });
@@ -76,33 +80,35 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   );
   app.addHook('onRequest', async (request, reply) => {
     void reply.headers(HEADERS);
-    if (isForeign(request))
-      throw new FaceOffError('foreign_origin', 'A page of another site may not use this server.', { status: 403 });
+    checkOrigin(request.headers, config.server);
   });
 
   await app.register(websocket, { options: { maxPayload: 512 * 1024 } });
   await app.register(fastifyStatic, { root: path.join(root, 'dist/client'), cacheControl: false });
   app.get('/ws', { websocket: true }, (socket) => signalling.accept(socket));
-  whipRoutes(app, sessions, config);
+  await app.register(async (whip) => whipRoutes(whip, sessions, config));
   await faceRoutes(app, faces, config, () => signalling.facesChanged());
 
   app.get('/healthz', async () => ({ ok: true }));
   app.get('/readyz', async (_request, reply) => reply.code(ready ? 200 : 503).send({ ready }));
   if (config.metrics.enabled) {
-    app.get('/metrics', async (_request, reply) =>
-      reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
-    );
+    app.get('/metrics', async (_request, reply) => {
+      sessions.measure();
+      return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics());
+    });
   }
   app.get('/api/sessions', async () =>
     sessions.all().map((session) => ({ ...session.stats, settings: session.settings })),
   );
   app.get('/api/status', async () => ({
     version,
+    node: process.version,
     uptimeMs: Math.round(performance.now() - startedAtMs),
     sessions: sessions.size,
     peers: openPeers(),
     laneSessions: pool.openSessions,
     rssBytes: process.memoryUsage.rss(),
+    models,
   }));
 
   return {
@@ -121,18 +127,4 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
       clearTimeout(patience);
     },
   };
-}
-
-/**
- * Whether a page of another site asks for something that changes or reads what is ours. Browsers say the page's origin
- * with WebSockets and with everything but plain reads; programs without an origin are not pages.
- */
-function isForeign(request: FastifyRequest): boolean {
-  const { origin, host } = request.headers;
-  if (origin === undefined) return false;
-  try {
-    return new URL(origin).host !== host;
-  } catch {
-    return true;
-  }
 }

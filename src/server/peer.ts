@@ -6,7 +6,7 @@ import wrtc, { type IceCandidate, type RTCPeerConnection } from '@roamhq/wrtc';
 import type { Config } from '../config.ts';
 import { FaceOffError } from '../errors.ts';
 import type { Frame } from '../pipeline/types.ts';
-import { DECODABLE, looksLikeSdp, readVideo, withBitrates } from './sdp.ts';
+import { DECODABLE, iceUfrag, looksLikeSdp, readVideo, withBitrates } from './sdp.ts';
 import { upright } from './upright.ts';
 
 export type { IceCandidate };
@@ -32,6 +32,7 @@ export class Peer {
   readonly #outgoing = this.#source.createTrack();
   #incoming: { track: unknown; sink: InstanceType<typeof wrtc.nonstandard.RTCVideoSink> } | null = null;
   #closed = false;
+  #remoteUfrag: string | null = null;
 
   constructor(config: Config['webrtc'], listener: PeerListener) {
     this.#config = config;
@@ -59,6 +60,10 @@ export class Peer {
     open++;
   }
 
+  get remoteUfrag(): string | null {
+    return this.#remoteUfrag;
+  }
+
   /**
    * Answers an offer, the first or a later one. The swapped video goes back on the first section that wants to receive.
    * @param gather wait until the answer holds every candidate, for those who cannot trickle.
@@ -82,6 +87,7 @@ export class Peer {
     }
     try {
       await this.#connection.setRemoteDescription({ type: 'offer', sdp: withBitrates(offer, this.#config) });
+      this.#remoteUfrag = iceUfrag(offer);
       await this.#wire(directions);
       await this.#connection.setLocalDescription(await this.#connection.createAnswer());
     } catch (cause) {
@@ -94,9 +100,14 @@ export class Peer {
   }
 
   /** @throws FaceOffError `bad_candidate` (400). */
-  async addCandidate(candidate: IceCandidate): Promise<void> {
+  async addCandidate({ candidate, sdpMid, sdpMLineIndex }: IceCandidate): Promise<void> {
     try {
-      await this.#connection.addIceCandidate(candidate);
+      // The library wants what is not known left out; null is refused.
+      await this.#connection.addIceCandidate({
+        candidate,
+        ...(sdpMid !== null && { sdpMid }),
+        ...(sdpMLineIndex !== null && { sdpMLineIndex }),
+      });
     } catch (cause) {
       throw new FaceOffError('bad_candidate', 'The ICE candidate could not be used.', { status: 400, cause });
     }

@@ -22,6 +22,9 @@ const sectionsOf = (sdp: string): string[] => sdp.split(/^(?=m=)/m);
 /** Whether the text can be an SDP at all: a version, an origin and at least one media section. */
 export const looksLikeSdp = (sdp: string): boolean => /^v=0\r?\n/.test(sdp) && /^o=/m.test(sdp) && /^m=/m.test(sdp);
 
+/** The first ICE user name of an SDP or a fragment of one. */
+export const iceUfrag = (sdp: string): string | null => sdp.match(/^a=ice-ufrag:(\S+)/m)?.[1] ?? null;
+
 export function readVideo(sdp: string): VideoOffer {
   const videos = sectionsOf(sdp).filter((section) => section.startsWith('m=video'));
   const directions = videos.map(

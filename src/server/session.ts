@@ -17,6 +17,8 @@ export interface SessionParts {
   id: string;
   swap: SwapSession;
   webrtc: Config['webrtc'];
+  /** Larger frames are not swapped. */
+  largestPixels: number;
   metrics: Metrics;
   log: Logger;
   onCandidate?: (candidate: IceCandidate | null) => void;
@@ -32,7 +34,8 @@ export class Session {
   #deadline: NodeJS.Timeout | undefined;
   #idle: NodeJS.Timeout | undefined;
   #lastFrameAtMs = performance.now();
-  #warned = false;
+  #lossTold = false;
+  #sizeTold = false;
   #plan = 'full';
   #closed = false;
   #connected = false;
@@ -66,6 +69,11 @@ export class Session {
     return this.#stats.read(this.id);
   }
 
+  /** The other side's ICE user name, by which an ICE restart is told from a further candidate. */
+  get remoteUfrag(): string | null {
+    return this.#peer.remoteUfrag;
+  }
+
   /** The first offer opens, a later one renegotiates. */
   answer(offer: string, gather: boolean): Promise<string> {
     return this.#peer.answer(offer, gather);
@@ -96,7 +104,16 @@ export class Session {
     if (this.#closed) return;
     this.#lastFrameAtMs = frame.receivedAtMs;
     this.#stats.arrived(frame.width, frame.height);
+    this.#tellSize(frame);
     this.#latest.put(frame);
+  }
+
+  /** One line a session. */
+  #tellSize({ width, height }: Frame): void {
+    if (this.#sizeTold || width * height <= this.#parts.largestPixels) return;
+    this.#sizeTold = true;
+    const size = { session: this.id, width, height };
+    this.#parts.log.warn(size, 'frames too large to swap go out as they came; raise limits.frameWidth and frameHeight');
   }
 
   #drop(): void {
@@ -124,8 +141,8 @@ export class Session {
       metrics.count('failed');
       // The frame went down with its lane; the next one finds a new lane. One line is enough.
       const code = error instanceof FaceOffError ? error.code : 'internal';
-      if (!this.#warned) log.warn({ session: this.id, code }, 'frame lost');
-      this.#warned = true;
+      if (!this.#lossTold) log.warn({ session: this.id, code }, 'frame lost');
+      this.#lossTold = true;
     }
   }
 

@@ -51,6 +51,7 @@ export class Sessions {
       id,
       swap: this.#pool.open(id, settings),
       webrtc: this.#config.webrtc,
+      largestPixels: this.#config.limits.frameWidth * this.#config.limits.frameHeight,
       metrics: this.#metrics,
       log: this.#log,
       onCandidate: hooks.onCandidate ?? (() => undefined),

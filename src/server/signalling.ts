@@ -27,6 +27,10 @@ const Message = z.discriminatedUnion('type', [
 const STATS_MS = 1000;
 /** A socket that sends nothing but garbage is closed after so many messages. */
 const MOST_GARBAGE = 20;
+/** A socket that sends faster than it can be answered is closed at so many unanswered messages. */
+const MOST_WAITING = 200;
+/** A socket whose other end says nothing to so many pings, one a second, is dead. */
+const MOST_SILENT = 15;
 
 export interface Studio {
   version: string;
@@ -65,6 +69,9 @@ class StudioSocket {
   readonly #studio: Studio;
   #session: Session | null = null;
   #garbage = 0;
+  #waiting = 0;
+  #silent = 0;
+  #gone = false;
   readonly #ticker: NodeJS.Timeout;
   /** Messages are answered one after another. */
   #last: Promise<void> = Promise.resolve();
@@ -73,10 +80,16 @@ class StudioSocket {
     this.#socket = socket;
     this.#studio = studio;
     socket.on('message', (data: Buffer) => {
-      this.#last = this.#last.then(() => this.#hear(data));
+      this.#silent = 0;
+      if (++this.#waiting > MOST_WAITING) socket.close(1008, 'too many messages at once');
+      else this.#last = this.#last.then(() => this.#hear(data));
+    });
+    socket.on('pong', () => {
+      this.#silent = 0;
     });
     socket.on('error', () => socket.terminate());
     socket.on('close', () => {
+      this.#gone = true;
       clearInterval(this.#ticker);
       onClose();
       this.#session?.close('page closed');
@@ -101,14 +114,16 @@ class StudioSocket {
   }
 
   #tick(): void {
-    // A page that went away without a word: the answer to this ping does not come and the socket breaks.
-    this.#socket.ping();
-    if (this.#session === null) return;
-    this.say({ type: 'stats', stats: this.#session.stats });
-    this.#studio.sessions.measure();
+    // A page that went away without a word does not answer pings either.
+    if (++this.#silent > MOST_SILENT) this.#socket.terminate();
+    else this.#socket.ping();
+    if (this.#session !== null) this.say({ type: 'stats', stats: this.#session.stats });
   }
 
   async #hear(data: Buffer): Promise<void> {
+    this.#waiting--;
+    // What was said before the page went away must not open a session for nobody.
+    if (this.#gone) return;
     try {
       await this.#obey(this.#read(data));
     } catch (error) {
@@ -132,15 +147,7 @@ class StudioSocket {
   async #obey(message: z.infer<typeof Message>): Promise<void> {
     switch (message.type) {
       case 'offer': {
-        const session = this.#session ?? this.#open(settingsOf(message.settings ?? {}));
-        try {
-          const sdp = await session.answer(message.sdp, false);
-          this.say({ type: 'answer', session: session.id, sdp });
-          this.say({ type: 'settings', settings: session.settings });
-        } catch (error) {
-          session.close('offer refused');
-          throw error;
-        }
+        await this.#answer(message.sdp, settingsOf(message.settings ?? {}));
         break;
       }
       case 'candidate': {
@@ -157,6 +164,21 @@ class StudioSocket {
         this.#session?.close('stopped by the page');
         break;
       }
+    }
+  }
+
+  /** Opens the session, or renegotiates it; a later offer that cannot be used leaves a live session as it is. */
+  async #answer(offer: string, settings: Partial<SwapSettings>): Promise<void> {
+    const live = this.#session;
+    live?.set(settings);
+    const session = live ?? this.#open(settings);
+    try {
+      const sdp = await session.answer(offer, false);
+      this.say({ type: 'answer', session: session.id, sdp });
+      this.say({ type: 'settings', settings: session.settings });
+    } catch (error) {
+      if (live === null) session.close('offer refused');
+      throw error;
     }
   }
 

@@ -1,7 +1,7 @@
 /** Figures of the last seconds of one session. */
 
 import type { SessionStats } from '../messages.ts';
-import type { SwappedFrame } from '../pipeline/types.ts';
+import type { FrameResult, SwappedFrame } from '../pipeline/types.ts';
 
 const WINDOW_MS = 3000;
 
@@ -11,15 +11,13 @@ interface Done {
   waitMs: number;
 }
 
-type Fate = 'swapped' | 'passed' | 'dropped' | 'failed';
-
 export class RollingStats {
   readonly #now: () => number;
   #arrivals: number[] = [];
   #done: Done[] = [];
   #last: SwappedFrame | null = null;
   #size = { width: 0, height: 0 };
-  readonly #counts: Record<Fate, number> = { swapped: 0, passed: 0, dropped: 0, failed: 0 };
+  readonly #counts: Record<FrameResult, number> = { swapped: 0, passed: 0, dropped: 0, failed: 0 };
 
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
@@ -38,8 +36,8 @@ export class RollingStats {
     if (this.#done.length > 1000) this.#trim();
   }
 
-  count(fate: Fate): void {
-    this.#counts[fate]++;
+  count(result: FrameResult): void {
+    this.#counts[result]++;
   }
 
   get level(): number {

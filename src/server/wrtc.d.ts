@@ -34,7 +34,7 @@ declare module '@roamhq/wrtc' {
     setLocalDescription(description: { type: 'offer' | 'answer'; sdp: string }): Promise<void>;
     createAnswer(): Promise<{ type: 'answer'; sdp: string }>;
     createOffer(options?: { iceRestart?: boolean }): Promise<{ type: 'offer'; sdp: string }>;
-    addIceCandidate(candidate: IceCandidate): Promise<void>;
+    addIceCandidate(candidate: Partial<IceCandidate>): Promise<void>;
     close(): void;
   }
   export interface VideoFrame {

@@ -9,6 +9,8 @@ export class Publisher {
   #sinks: { stop(): void }[] = [];
   #timer: NodeJS.Timeout | undefined;
   readonly received: { width: number; height: number }[] = [];
+  /** The last picture that came back, I420. */
+  picture: Uint8Array = new Uint8Array();
   location = '';
 
   /** @param layout one section both ways, or two: one sends, one receives. */
@@ -16,17 +18,22 @@ export class Publisher {
     const connection = this.connection as RTCPeerConnection & { ontrack: ((event: { track: never }) => void) | null };
     connection.ontrack = ({ track }) => {
       const sink = new wrtc.nonstandard.RTCVideoSink(track);
-      sink.onframe = ({ frame: { width, height } }) => this.received.push({ width, height });
+      sink.onframe = ({ frame: { width, height, data } }) => {
+        this.received.push({ width, height });
+        this.picture = data;
+      };
       this.#sinks.push(sink);
     };
     this.connection.addTransceiver(this.#track, { direction: layout === 'sendrecv' ? 'sendrecv' : 'sendonly' });
     if (layout === 'separate') this.connection.addTransceiver('video', { direction: 'recvonly' });
   }
 
-  /** Sends grey pictures of this size, 20 a second. */
+  /** Sends bluish pictures of this size, 20 a second. */
   send(width: number, height: number): void {
     clearInterval(this.#timer);
-    const data = new Uint8Array(width * height + 2 * Math.ceil(width / 2) * Math.ceil(height / 2)).fill(120);
+    const chroma = Math.ceil(width / 2) * Math.ceil(height / 2);
+    const data = new Uint8Array(width * height + 2 * chroma).fill(120);
+    data.fill(170, width * height, width * height + chroma).fill(90, width * height + chroma);
     let n = 0;
     this.#timer = setInterval(() => {
       data.fill(60 + (n++ % 100), 0, width * 8);

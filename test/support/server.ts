@@ -9,6 +9,7 @@ import { type Config, defaultConfig } from '../../src/config.ts';
 import { Metrics } from '../../src/metrics.ts';
 import { FaceLibrary } from '../../src/pipeline/library.ts';
 import { Pool } from '../../src/pipeline/pool.ts';
+import type { ModelLoad } from '../../src/pipeline/protocol.ts';
 import { root } from '../../src/root.ts';
 import { buildServer, type Server } from '../../src/server/app.ts';
 import { modelsDir } from './lane.ts';
@@ -21,21 +22,35 @@ export interface TestServer extends Server {
   stop(): Promise<void>;
 }
 
-type Patch = { [K in keyof Config]?: Partial<Config[K]> };
+export type Patch = { [K in keyof Config]?: Partial<Config[K]> };
+
+/** The default settings, some of them others. */
+export function patchedConfig(patch: Patch): Config {
+  return Object.fromEntries(
+    Object.entries(defaultConfig()).map(([name, keys]) => [name, { ...keys, ...patch[name as keyof Config] }]),
+  ) as Config;
+}
 
 export async function startServer(patch: Patch = {}): Promise<TestServer> {
   const cacheDir = mkdtempSync(path.join(os.tmpdir(), 'faceoff-cache-'));
-  const defaults = defaultConfig();
-  const config = Object.fromEntries(
-    Object.entries(defaults).map(([name, keys]) => [name, { ...keys, ...patch[name as keyof Config] }]),
-  ) as Config;
+  const config = patchedConfig(patch);
   config.models = { ...config.models, dir: modelsDir, cacheDir, warmupRuns: 1, ...patch.models };
   config.pipeline = { ...config.pipeline, lanes: 1, ...patch.pipeline };
   const log = pino({ level: 'silent' });
   const metrics = new Metrics();
-  const pool = await Pool.start(config, log);
+  const models: ModelLoad[] = [];
+  const pool = await Pool.start(config, log, { onModelLoad: (load) => models.push(load) });
   const faces = await FaceLibrary.open(config, pool, log);
-  const server = await buildServer({ config, pool, faces, metrics, log, version: 'test', defaults: pool.defaults });
+  const server = await buildServer({
+    config,
+    pool,
+    faces,
+    metrics,
+    models,
+    log,
+    version: 'test',
+    defaults: pool.defaults,
+  });
   const url = await server.app.listen({ host: '127.0.0.1', port: 0 });
   return {
     ...server,
@@ -58,7 +73,10 @@ export interface Program {
 export async function startProgram(args: string[] = []): Promise<Program> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-program-'));
   const set = [`models.cacheDir=${folder}/cache`, `logging.dir=${folder}/logs`].flatMap((one) => ['--set', one]);
+  // The tests' own variable is no setting of the program.
+  const { FACEOFF_TEST_CHROMIUM: _, ...env } = process.env;
   const child = spawn('node', [path.join(root, 'dist/main.js'), 'serve', '--port', '0', ...set, ...args], {
+    env,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let said = '';

@@ -1,0 +1,134 @@
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import WebSocket from 'ws';
+import type { ClientMessage, ServerMessage } from '../../src/messages.ts';
+import { openPeers } from '../../src/server/peer.ts';
+import { type EchoServer, startEcho } from '../support/echo.ts';
+import { Publisher } from '../support/publisher.ts';
+import { until } from '../support/server.ts';
+
+let server: EchoServer;
+let pages: StudioPage[] = [];
+
+beforeAll(async () => {
+  server = await startEcho({ limits: { sessions: 1 } });
+});
+afterEach(async () => {
+  for (const page of pages) page.leave();
+  pages = [];
+  await until(() => openPeers() + server.pool.openSessions + server.sessions.size === 0, 'every session to be gone');
+});
+afterAll(() => server.close());
+
+/** A page: a socket and a camera. */
+class StudioPage {
+  readonly socket = new WebSocket(`${server.url.replace('http', 'ws')}/ws`);
+  readonly heard: ServerMessage[] = [];
+  readonly camera = new Publisher();
+
+  constructor() {
+    pages.push(this);
+    this.socket.on('message', (data) => {
+      const message = JSON.parse(String(data)) as ServerMessage;
+      this.heard.push(message);
+      if (message.type === 'answer')
+        void this.camera.connection.setRemoteDescription({ type: 'answer', sdp: message.sdp }).then(() => this.meet());
+    });
+  }
+
+  say(message: ClientMessage): void {
+    this.socket.send(JSON.stringify(message));
+  }
+
+  all<K extends ServerMessage['type']>(type: K): Extract<ServerMessage, { type: K }>[] {
+    return this.heard.filter((message) => message.type === type) as Extract<ServerMessage, { type: K }>[];
+  }
+
+  /** Takes the server's candidates, which may have come before the answer. */
+  meet(): void {
+    for (const { candidate } of this.all('candidate'))
+      if (candidate !== null) void this.camera.connection.addIceCandidate(candidate).catch(() => undefined);
+  }
+
+  async live(): Promise<this> {
+    await until(() => this.all('hello').length === 1, 'the greeting');
+    this.camera.send(320, 240);
+    this.say({ type: 'offer', sdp: await this.camera.offer() });
+    await until(() => {
+      this.meet();
+      return this.camera.received.length > 2;
+    }, 'pictures');
+    return this;
+  }
+
+  leave(): void {
+    this.socket.terminate();
+    this.camera.close();
+  }
+}
+
+test('a page is greeted, answered, told its settings and its figures', async () => {
+  const page = await new StudioPage().live();
+  expect(page.all('hello')[0]).toMatchObject({ version: 'test', iceServers: [], defaults: { choice: 'all' } });
+  page.say({ type: 'settings', settings: { strength: 0.25 } });
+  await until(() => page.all('settings').at(-1)?.settings.strength === 0.25, 'the settings');
+  await until(() => page.all('stats').length > 0, 'figures');
+  expect(page.all('stats')[0]!.stats).toMatchObject({ session: page.all('answer')[0]!.session, width: 320 });
+  page.say({ type: 'close' });
+  await until(() => page.all('closed').length === 1, 'the good-bye');
+  expect(server.sessions.size).toBe(0);
+});
+
+test('a later offer that makes no sense is refused, and the stream goes on', async () => {
+  const page = await new StudioPage().live();
+  page.say({ type: 'offer', sdp: 'nonsense' });
+  await until(() => page.all('error').length === 1, 'the refusal');
+  expect(page.all('error')[0]!.error.code).toBe('bad_sdp');
+  const before = page.camera.received.length;
+  await until(() => page.camera.received.length > before + 5, 'pictures');
+  expect(page.all('closed')).toHaveLength(0);
+});
+
+test('settings that come with a later offer take effect', async () => {
+  const page = await new StudioPage().live();
+  page.say({ type: 'offer', sdp: await page.camera.offer(), settings: { shape: 0.125 } });
+  await until(() => page.all('answer').length === 2, 'the answer');
+  expect(page.all('answer')[1]!.session).toBe(page.all('answer')[0]!.session);
+  await until(() => page.all('settings').at(-1)?.settings.shape === 0.125, 'the settings');
+});
+
+test('offers of a page that is gone open nothing', async () => {
+  const opened = (): number => server.lines.filter((line) => line.msg === 'session opened').length;
+  const page = new StudioPage();
+  await until(() => page.all('hello').length === 1, 'the greeting');
+  const before = opened();
+  const sdp = await page.camera.offer();
+  for (let i = 0; i < 3; i++) page.say({ type: 'offer', sdp });
+  page.socket.terminate();
+  // The offers may be read before or after the end, so at most the first one opens a session; it goes with its page.
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(opened() - before).toBeLessThanOrEqual(1);
+  expect(server.sessions.size).toBe(0);
+  expect(openPeers()).toBe(0);
+});
+
+test('one page too many is told to come back, and gets in when there is room', async () => {
+  const first = await new StudioPage().live();
+  const second = new StudioPage();
+  await until(() => second.all('hello').length === 1, 'the greeting');
+  second.say({ type: 'offer', sdp: await second.camera.offer() });
+  await until(() => second.all('error').length === 1, 'the refusal');
+  expect(second.all('error')[0]!.error).toMatchObject({ code: 'server_full', details: { retryAfterMs: 5000 } });
+  first.leave();
+  await until(() => server.sessions.size === 0, 'room');
+  second.say({ type: 'offer', sdp: await second.camera.offer() });
+  await until(() => second.all('answer').length === 1, 'the answer');
+});
+
+test('a page that floods the server is put out', async () => {
+  const page = new StudioPage();
+  await until(() => page.all('hello').length === 1, 'the greeting');
+  const sdp = await page.camera.offer();
+  for (let i = 0; i < 1000; i++) page.say({ type: 'offer', sdp });
+  await until(() => page.socket.readyState === WebSocket.CLOSED, 'the socket to be closed');
+  expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
+});

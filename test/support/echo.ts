@@ -1,0 +1,81 @@
+/** A server whose pipeline only hands pictures back: for tests of everything around it, without a model. */
+
+import { pino } from 'pino';
+import { FaceOffError } from '../../src/errors.ts';
+import type { FaceInfo } from '../../src/messages.ts';
+import { Metrics } from '../../src/metrics.ts';
+import type { Faces } from '../../src/pipeline/library.ts';
+import { defaultSettings } from '../../src/pipeline/pool.ts';
+import type { Frame, SwappedFrame, Swapping, SwapSession, SwapSettings } from '../../src/pipeline/types.ts';
+import { buildServer, type Server } from '../../src/server/app.ts';
+import { type Patch, patchedConfig } from './server.ts';
+
+export class Echo implements Swapping {
+  readonly #defaults: SwapSettings;
+  readonly #open = new Set<string>();
+  /** Set to lose every frame as a lane that dies does. */
+  lost = false;
+  level = 0;
+
+  constructor(defaults: SwapSettings) {
+    this.#defaults = defaults;
+  }
+
+  get openSessions(): number {
+    return this.#open.size;
+  }
+
+  open(id: string, settings: Partial<SwapSettings>): SwapSession {
+    if (settings.face === 'nobody') throw new FaceOffError('unknown_face', 'There is no such face.', { status: 404 });
+    this.#open.add(id);
+    let now = { ...this.#defaults, ...settings };
+    return {
+      id,
+      swap: (frame) => this.#swap(frame),
+      set: (patch) => {
+        now = { ...now, ...patch };
+      },
+      get settings() {
+        return now;
+      },
+      close: () => void this.#open.delete(id),
+    };
+  }
+
+  async close(): Promise<void> {}
+
+  async #swap(frame: Frame): Promise<SwappedFrame> {
+    if (this.lost) throw new FaceOffError('lane_lost', 'A worker thread was lost.');
+    const { level } = this;
+    return { frame, result: 'passed', hold: false, faces: [], stagesMs: {}, waitMs: 0, plan: `level ${level}`, level };
+  }
+}
+
+const noFaces: Faces = {
+  list: (): FaceInfo[] => [],
+  add: () => Promise.reject(new FaceOffError('no_face', 'There is no face in the picture.', { status: 422 })),
+  remove: () => Promise.reject(new FaceOffError('unknown_face', 'There is no such face.', { status: 404 })),
+  thumbnail: () => Promise.reject(new FaceOffError('unknown_face', 'There is no such face.', { status: 404 })),
+};
+
+export interface EchoServer extends Server {
+  url: string;
+  pool: Echo;
+  metrics: Metrics;
+  /** What was logged, one object a line. */
+  lines: { level: number; msg: string; [key: string]: unknown }[];
+}
+
+export async function startEcho(patch: Patch = {}): Promise<EchoServer> {
+  const config = patchedConfig(patch);
+  const defaults = defaultSettings(config);
+  const lines: EchoServer['lines'] = [];
+  const log = pino({ level: 'debug', base: null }, { write: (line: string) => void lines.push(JSON.parse(line)) });
+  const pool = new Echo(defaults);
+  const metrics = new Metrics(config.metrics);
+  const server = await buildServer({
+    ...{ config, pool, faces: noFaces, metrics, models: [], log, version: 'test', defaults },
+  });
+  const url = await server.app.listen({ host: '127.0.0.1', port: 0 });
+  return { ...server, url, pool, metrics, lines };
+}
