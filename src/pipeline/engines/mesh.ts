@@ -1,11 +1,11 @@
 /**
  * The mesh engine: the source's skin, drawn triangle by triangle over the live face's own landmarks. Needs no network
- * of its own, no GPU and a few milliseconds a face. Eyes and the mouth's inside stay the live person's.
+ * of its own, no GPU and a few milliseconds a face. Eyes and the mouth's inside stay the live person's, and so does
+ * whatever comes between the face and the camera.
  */
 
-import { cropToFrame, evenRect, inverse } from '../geometry.ts';
+import { evenRect } from '../geometry.ts';
 import { type Kernels, type Texture, VERTEX_FLOATS } from '../kernels/kernels.ts';
-import { CROP } from '../landmarks.ts';
 import { POINTS, type Topology } from '../topology.ts';
 import type { Frame } from '../types.ts';
 import type { Engine, LiveFace, Looks, Portrait, Swapper } from './engine.ts';
@@ -13,7 +13,10 @@ import { ATLAS, atlasPoints, type Planes, paintAtlas } from './mesh/atlas.ts';
 import { blurred } from './mesh/blur.ts';
 import { cleanSkin } from './mesh/clean.ts';
 import { Light, skinWeights } from './mesh/colour.ts';
+import { bestViews, coverByPlace, coverByView, translucent } from './mesh/cover.ts';
 import { facing } from './mesh/facing.ts';
+import { FaceMap, Front, MAP } from './mesh/front.ts';
+import { Sampler } from './mesh/sample.ts';
 import { freedom, reshape } from './mesh/shape.ts';
 
 /** A source face ready to be drawn. Plain data, so it can be sent to any lane. */
@@ -24,149 +27,146 @@ export interface MeshFace {
   colours: Float32Array;
   /** x, y, z of the 468 points in pixels of the best photo. */
   shape: Float32Array;
+  /** How squarely the best photo saw each of the 468 points, 0..1. */
+  views: Float32Array;
 }
 
 /** Softness levels of the atlas, half an octave apart. */
 const LEVELS = 9;
-/** Half side of the square a colour sample is taken from: in pixels of the 192 crop, and of the atlas. */
-const SAMPLE_RADIUS = 3;
-const ATLAS_SAMPLE_RADIUS = 12;
-/** How far towards the face's middle the rim's colour samples are drawn, so that they are of skin. */
-const SAMPLE_INSET = [0.1, 0.04];
-/** Opacity by rings from the rim inwards. */
-const RIM_FADE = [0, 0.55, 1];
-/** Opacity at the edge of an eye and of the mouth's inside. */
-const LID_ALPHA = 1;
-const LIP_ALPHA = 0.5;
-/** Cosines between which a part that turns away fades out. */
-const TURNED_FROM = 0;
-const TURNED_TO = 0.25;
 
 export class MeshEngine implements Engine<MeshFace> {
-  readonly kernels: Kernels;
-  readonly topology: Topology;
-  readonly triangles: Uint16Array;
-  readonly vertices: Float32Array;
-  readonly free: Float32Array;
-  readonly skin: Float32Array;
-  /** Opacity by place on the face alone. */
-  readonly cover: Float32Array;
-  readonly inset: Float32Array;
+  readonly #kernels: Kernels;
+  readonly #topology: Topology;
   readonly #atlasPoints: Float32Array;
-  readonly #samplePoints: Float32Array;
-  readonly #sampled: Float32Array;
+  readonly #shared: Shared;
 
   constructor(kernels: Kernels, topology: Topology) {
-    this.kernels = kernels;
-    this.topology = topology;
-    this.triangles = kernels.indices(topology.skin);
-    this.vertices = kernels.floats(POINTS * VERTEX_FLOATS);
-    this.#samplePoints = kernels.floats(POINTS * 2);
-    this.#sampled = kernels.floats(POINTS * 3);
-    this.free = freedom(topology);
-    this.skin = skinWeights(topology);
-    this.cover = Float32Array.from({ length: POINTS }, (_, i) => {
-      const rim = RIM_FADE[topology.ring[i]!] ?? 1;
-      const lid = topology.fromEyes[i] === 0 ? LID_ALPHA : 1;
-      const lip = topology.fromMouth[i] === 0 ? LIP_ALPHA : 1;
-      return rim * lid * lip;
-    });
-    this.inset = Float32Array.from(topology.ring, (ring) => SAMPLE_INSET[ring] ?? 0);
+    this.#kernels = kernels;
+    this.#topology = topology;
     this.#atlasPoints = atlasPoints(topology);
-    for (let i = 0; i < POINTS; i++)
-      this.vertices.set(this.#atlasPoints.subarray(2 * i, 2 * i + 2), i * VERTEX_FLOATS + 2);
+    this.#shared = sharedBy(kernels, topology, this.#atlasPoints);
   }
 
   enrol(portraits: Portrait[]): MeshFace {
-    const atlas = paintAtlas(portraits, this.topology);
-    cleanSkin(atlas, this.#atlasPoints, this.topology);
+    const topology = this.#topology;
+    const atlas = paintAtlas(portraits, topology);
+    cleanSkin(atlas, this.#atlasPoints, topology);
     const levels = [atlas];
     for (let k = 1; k < LEVELS; k++) levels.push(blurred(atlas, ATLAS, 0.5 * Math.sqrt(2 ** k - 1)));
-    return { levels, colours: this.#atlasColours(atlas), shape: portraits[0]!.points.slice(0, POINTS * 3) };
+    return {
+      levels,
+      colours: this.#shared.sampler.atlas(atlas, this.#atlasPoints),
+      shape: portraits[0]!.points.slice(0, POINTS * 3),
+      views: bestViews(portraits, topology),
+    };
   }
 
   swapper(face: MeshFace): Swapper {
-    return new MeshSwapper(this, face);
-  }
-
-  /** Y, U, V of the live face about each point, into a buffer that the next call overwrites. */
-  liveColours(face: LiveFace): Float32Array {
-    const back = inverse(cropToFrame(face.square, CROP));
-    const at = this.#samplePoints;
-    for (let i = 0; i < POINTS; i++) {
-      const x = face.points[3 * i]!;
-      const y = face.points[3 * i + 1]!;
-      at[2 * i] = back.a * x - back.b * y + back.tx;
-      at[2 * i + 1] = back.b * x + back.a * y + back.ty;
-    }
-    insetPoints(at, this.inset);
-    this.kernels.meansAt(face.crop, CROP, at, 2, SAMPLE_RADIUS, this.#sampled);
-    const colours = this.#sampled;
-    for (let i = 0; i < colours.length; i += 3) {
-      const [r, g, b] = [colours[i]!, colours[i + 1]!, colours[i + 2]!];
-      colours[i] = 16 + 65.481 * r + 128.553 * g + 24.966 * b;
-      colours[i + 1] = 128 - 37.797 * r - 74.203 * g + 112 * b;
-      colours[i + 2] = 128 + 112 * r - 93.786 * g - 18.214 * b;
-    }
-    return colours;
-  }
-
-  #atlasColours(atlas: Planes): Float32Array {
-    const at = this.#atlasPoints.slice();
-    insetPoints(at, this.inset);
-    const colours = new Float32Array(POINTS * 3);
-    for (let i = 0; i < POINTS; i++) {
-      const [x, y] = [at[2 * i]!, at[2 * i + 1]!];
-      colours[3 * i] = boxMean(atlas.y, ATLAS, x, y, ATLAS_SAMPLE_RADIUS);
-      colours[3 * i + 1] = boxMean(atlas.u, ATLAS / 2, x / 2, y / 2, ATLAS_SAMPLE_RADIUS / 2);
-      colours[3 * i + 2] = boxMean(atlas.v, ATLAS / 2, x / 2, y / 2, ATLAS_SAMPLE_RADIUS / 2);
-    }
-    return colours;
+    return new MeshSwapper(this.#kernels, this.#topology, this.#shared, face);
   }
 }
 
+/** What every swapper of a lane uses: the fixed things of the mesh, and buffers that hold one face at a time. */
+interface Shared {
+  sampler: Sampler;
+  map: FaceMap;
+  skinWeights: Float32Array;
+  freedom: ReturnType<typeof freedom>;
+  cover: Float32Array;
+  /** The source's skin: triangles, and vertices with their places in the atlas. */
+  skin: Uint16Array;
+  vertices: Float32Array;
+  /** What is laid under it where it is translucent: the live eyes and mouth, moved along. */
+  under: Uint16Array;
+  underVertices: Float32Array;
+  /** What is given back to something in front, and the mask of it. */
+  back: Uint16Array;
+  mask: Uint8Array;
+}
+
+function sharedBy(kernels: Kernels, topology: Topology, atlas: Float32Array): Shared {
+  const vertices = kernels.floats(POINTS * VERTEX_FLOATS);
+  const underVertices = kernels.floats(POINTS * VERTEX_FLOATS);
+  for (let i = 0; i < POINTS; i++) {
+    vertices.set(atlas.subarray(2 * i, 2 * i + 2), i * VERTEX_FLOATS + 2);
+    underVertices.set([1, 0, 1, 0, 1, 0, 1, 0], i * VERTEX_FLOATS + 4);
+  }
+  return {
+    sampler: new Sampler(kernels, topology),
+    map: new FaceMap(kernels, topology),
+    skinWeights: skinWeights(topology),
+    freedom: freedom(topology),
+    cover: coverByPlace(topology),
+    skin: kernels.indices(topology.skin),
+    vertices,
+    under: kernels.indices(translucent(topology)),
+    underVertices,
+    back: kernels.indices([...topology.skin, ...topology.holes]),
+    mask: kernels.bytes(MAP * MAP),
+  };
+}
+
 class MeshSwapper implements Swapper {
-  readonly #engine: MeshEngine;
+  readonly #kernels: Kernels;
+  readonly #topology: Topology;
+  readonly #shared: Shared;
   readonly #face: MeshFace;
   readonly #light: Light;
+  readonly #front: Front;
   readonly #seen = new Float32Array(POINTS);
   readonly #shaped = new Float32Array(POINTS * 2);
   readonly #texture: Texture;
   #level = -1;
   #closed = false;
 
-  constructor(engine: MeshEngine, face: MeshFace) {
-    this.#engine = engine;
+  constructor(...[kernels, topology, shared, face]: [Kernels, Topology, Shared, MeshFace]) {
+    this.#kernels = kernels;
+    this.#topology = topology;
+    this.#shared = shared;
     this.#face = face;
-    this.#light = new Light(engine.topology, engine.skin);
-    this.#texture = engine.kernels.texture(ATLAS);
+    this.#light = new Light(topology, shared.skinWeights);
+    this.#front = new Front(shared.map);
+    this.#texture = kernels.texture(ATLAS);
   }
 
   swap(frame: Frame, live: LiveFace, looks: Looks): void {
-    const { kernels, topology, triangles, vertices } = this.#engine;
-    const seen = facing(live.points, topology, this.#seen);
-    this.#light.follow(this.#engine.liveColours(live), this.#face.colours, seen);
-    reshape(live.points, this.#face.shape, this.#engine.free, looks.shape, this.#shaped);
+    this.#look(live);
+    reshape(live.points, this.#face.shape, this.#shared.freedom, looks.shape, this.#shaped);
     this.#pickLevel(live, looks.sharpness);
-    const bounds = this.#place(looks);
+    const bounds = this.#place(live, looks);
     const rect = evenRect(...bounds, frame.width, frame.height);
     if (rect === null) return;
-    kernels.warp(vertices, triangles, triangles.length / 3, this.#texture);
-    kernels.store(frame, rect);
+    this.#draw();
+    this.#kernels.store(frame, rect);
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#engine.kernels.release(this.#texture);
+    this.#kernels.release(this.#texture);
+  }
+
+  /** Takes in the live face: which way its parts look, what is in front of it, and its light. */
+  #look(live: LiveFace): void {
+    const { sampler, map } = this.#shared;
+    const seen = facing(live.points, this.#topology, this.#seen);
+    sampler.place(live);
+    this.#front.look(map.sample(live.crop, sampler.points), seen);
+    this.#light.follow(sampler.live(live.crop), this.#face.colours, this.#lit());
+  }
+
+  /** How much each point tells about the light: as squarely as it is seen, unless something is in front. */
+  #lit(): Float32Array {
+    return this.#front.any ? this.#seen.map((seen, i) => seen * (1 - this.#front.at(i))) : this.#seen;
   }
 
   /** Fills the vertices; returns the box they lie in: x0, y0, x1, y1 in the frame. */
-  #place(looks: Looks): [number, number, number, number] {
-    const { kernels, vertices, cover } = this.#engine;
-    const { x: left, y: top } = kernels.rect;
+  #place(live: LiveFace, looks: Looks): [number, number, number, number] {
+    const { vertices, underVertices, cover } = this.#shared;
+    const { x: left, y: top } = this.#kernels.rect;
     const { offset } = this.#light;
     const gain = 1 + looks.colour * (this.#light.contrast - 1);
+    const { colours, views } = this.#face;
     const shaped = this.#shaped;
     let [x0, y0, x1, y1] = [Infinity, Infinity, -Infinity, -Infinity];
     for (let i = 0; i < POINTS; i++) {
@@ -177,16 +177,28 @@ class MeshSwapper implements Swapper {
       x1 = Math.max(x1, x);
       y0 = Math.min(y0, y);
       y1 = Math.max(y1, y);
-      vertices[at] = x - left;
-      vertices[at + 1] = y - top;
-      const turned = Math.min(1, Math.max(0, (this.#seen[i]! - TURNED_FROM) / (TURNED_TO - TURNED_FROM)));
-      vertices[at + 4] = looks.strength * cover[i]! * turned;
+      vertices[at] = underVertices[at] = x - left;
+      vertices[at + 1] = underVertices[at + 1] = y - top;
+      underVertices[at + 2] = live.points[3 * i]! - left;
+      underVertices[at + 3] = live.points[3 * i + 1]! - top;
+      vertices[at + 4] = looks.strength * cover[i]! * coverByView(this.#seen[i]!, views[i]!);
       for (let k = 0; k < 3; k++) {
         vertices[at + 6 + 2 * k] = gain;
-        vertices[at + 7 + 2 * k] = looks.colour * offset[3 * i + k]! + (1 - gain) * this.#face.colours[3 * i + k]!;
+        vertices[at + 7 + 2 * k] = looks.colour * offset[3 * i + k]! + (1 - gain) * colours[3 * i + k]!;
       }
     }
     return [x0, y0, x1, y1];
+  }
+
+  #draw(): void {
+    const { skin, vertices, under, underVertices, back, mask } = this.#shared;
+    const kernels = this.#kernels;
+    kernels.keep();
+    kernels.warpKept(underVertices, under, under.length / 3);
+    kernels.warp(vertices, skin, skin.length / 3, this.#texture);
+    if (!this.#front.any) return;
+    mask.set(this.#front.mask);
+    kernels.restore(vertices, back, back.length / 3, mask, MAP, ATLAS);
   }
 
   /** The softness that suits the face's size in the frame, changed only when clearly off so that it does not flip. */
@@ -200,30 +212,4 @@ class MeshSwapper implements Swapper {
     this.#texture.u.set(u);
     this.#texture.v.set(v);
   }
-}
-
-/** Draws points (x, y of 468) towards their common middle, each by its share. */
-function insetPoints(points: Float32Array, inset: Float32Array): void {
-  let x = 0;
-  let y = 0;
-  for (let i = 0; i < POINTS; i++) {
-    x += points[2 * i]! / POINTS;
-    y += points[2 * i + 1]! / POINTS;
-  }
-  for (let i = 0; i < POINTS; i++) {
-    points[2 * i]! += (x - points[2 * i]!) * inset[i]!;
-    points[2 * i + 1]! += (y - points[2 * i + 1]!) * inset[i]!;
-  }
-}
-
-function boxMean(plane: Uint8Array, size: number, x: number, y: number, radius: number): number {
-  let sum = 0;
-  let count = 0;
-  for (let j = Math.max(0, Math.floor(y) - radius); j <= Math.min(size - 1, Math.floor(y) + radius); j++) {
-    for (let i = Math.max(0, Math.floor(x) - radius); i <= Math.min(size - 1, Math.floor(x) + radius); i++) {
-      sum += plane[j * size + i]!;
-      count++;
-    }
-  }
-  return sum / count;
 }

@@ -16,11 +16,19 @@ interface Exports extends Record<string, unknown> {
   halve: Numbers;
   cropToTensor: Numbers;
   meansAt: Numbers;
+  coloursAt: Numbers;
   warp: Numbers;
+  restore: Numbers;
 }
 
 /** Floats of one vertex of a warp: x, y, s, t, alpha, spare, then gain and offset of Y, U and V. */
 export const VERTEX_FLOATS = 12;
+
+/** A place on a mesh: three corners and their weights, which sum to 1. */
+export interface Place {
+  corners: readonly [number, number, number];
+  weights: readonly [number, number, number];
+}
 
 /** A square I420 texture in kernel memory: `size`² luma, two (size/2)² chroma planes. */
 export interface Texture {
@@ -40,6 +48,7 @@ interface Plane {
 /** Bytes for tensors, vertices and textures beside the frame: the models' inputs take under 2 MiB, textures the rest. */
 const WORKING_BYTES = 24 * 2 ** 20;
 const PAGE = 65536;
+const PLACE_BYTES = 20;
 /** The luma pyramid: full size, then halves, down to an eighth. */
 const LEVELS = 4;
 
@@ -56,6 +65,8 @@ export class Kernels {
   readonly #luma: Plane[];
   readonly #u: Plane = { at: 0, stride: 0, width: 0, height: 0 };
   readonly #v: Plane = { at: 0, stride: 0, width: 0, height: 0 };
+  /** What the region looked like when `keep` was called: planes of the same shape as the region's. */
+  readonly #kept: number[];
   /** How many levels of the pyramid are filled for the region in memory. */
   #halved = 0;
 
@@ -76,11 +87,12 @@ export class Kernels {
     }));
     this.#u.at = this.#take(padded / 2);
     this.#v.at = this.#take(padded / 2);
+    this.#kept = [padded, padded / 2, padded / 2].map((bytes) => this.#take(bytes));
   }
 
-  /** @param maxPixels largest frame, in luma pixels; memory is about 2.5 bytes for each. */
+  /** @param maxPixels largest frame, in luma pixels; memory is about 4.5 bytes for each. */
   static async load(maxPixels: number): Promise<Kernels> {
-    const planes = Math.ceil((maxPixels * 1.1 + 64 * 1024) * 2.5);
+    const planes = Math.ceil((maxPixels * 1.1 + 64 * 1024) * 4.5);
     const pages = Math.ceil((planes + WORKING_BYTES) / PAGE);
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     const code = await readFile(path.join(root, 'dist/kernels.wasm'));
@@ -99,6 +111,11 @@ export class Kernels {
   /** A float buffer inside kernel memory, for good. */
   floats(count: number): Float32Array<ArrayBuffer> {
     return new Float32Array(this.memory.buffer, this.#take(count * 4), count);
+  }
+
+  /** A byte buffer inside kernel memory, for good. */
+  bytes(count: number): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.memory.buffer, this.#take(count), count);
   }
 
   /** Triangle indices inside kernel memory, for good. */
@@ -183,23 +200,85 @@ export class Kernels {
     this.#run.meansAt(tensor.byteOffset, n, points.byteOffset, stride * 4, count, radius, out.byteOffset);
   }
 
+  /** Places on a mesh inside kernel memory, for good; for `coloursAt`. */
+  places(places: readonly Place[]): Uint8Array<ArrayBuffer> {
+    const out = this.bytes(places.length * PLACE_BYTES);
+    const view = new DataView(out.buffer, out.byteOffset);
+    for (const [k, { corners, weights }] of places.entries()) {
+      for (const [c, corner] of corners.entries()) view.setUint16(k * PLACE_BYTES + 2 * c, corner, true);
+      for (const [c, weight] of weights.entries()) view.setFloat32(k * PLACE_BYTES + 8 + 4 * c, weight, true);
+    }
+    return out;
+  }
+
+  /**
+   * Colour of an n×n×3 tensor of RGB 0..1 at places on a mesh, as Y, U, V (0..255) into [count, 3].
+   * @param points x, y of the mesh's points in pixels of the tensor; @param places from `places`.
+   */
+  coloursAt(tensor: Float32Array, n: number, points: Float32Array, places: Uint8Array, out: Float32Array): void {
+    const count = places.length / PLACE_BYTES;
+    this.#run.coloursAt(tensor.byteOffset, n, points.byteOffset, places.byteOffset, count, out.byteOffset);
+  }
+
+  /** Remembers the region as it is now, for `warpKept` and `restore`. */
+  keep(): void {
+    for (const [k, { at, stride, height }] of this.#planes().entries())
+      this.#bytes.copyWithin(this.#kept[k]!, at, at + stride * height);
+  }
+
   /**
    * Draws a textured mesh into the loaded frame: out = in + alpha·(texture·gain + offset − in), plane by plane.
    * Vertices (VERTEX_FLOATS each) are in pixels of the loaded region and of the texture's luma.
    */
-  warp(vertices: Float32Array, triangles: Uint16Array, count: number, texture: Texture): void {
-    const planes = [
-      { plane: this.#luma[0]!, texels: texture.y, shrink: 1 },
-      { plane: this.#u, texels: texture.u, shrink: 0.5 },
-      { plane: this.#v, texels: texture.v, shrink: 0.5 },
-    ];
-    for (const [k, { plane, texels, shrink }] of planes.entries()) {
+  warp(vertices: Float32Array, triangles: Uint16Array, count: number, { size, y, u, v }: Texture): void {
+    const half = size / 2;
+    this.#warp(vertices, triangles, count, [
+      [y.byteOffset, size, size, size],
+      [u.byteOffset, half, half, half],
+      [v.byteOffset, half, half, half],
+    ]);
+  }
+
+  /** The same with the kept region as the texture: moves parts of the picture. */
+  warpKept(vertices: Float32Array, triangles: Uint16Array, count: number): void {
+    const textures = this.#planes().map(({ stride, width, height }, k) => [this.#kept[k]!, stride, width, height]);
+    this.#warp(vertices, triangles, count, textures);
+  }
+
+  #warp(vertices: Float32Array, triangles: Uint16Array, count: number, textures: number[][]): void {
+    for (const [k, { at, stride, width, height }] of this.#planes().entries()) {
       this.#run.warp(
-        ...[vertices.byteOffset, triangles.byteOffset, count, shrink, 24 + 8 * k],
-        ...[texels.byteOffset, texture.size * shrink, plane.at, plane.stride, plane.width, plane.height],
+        ...[vertices.byteOffset, triangles.byteOffset, count, k === 0 ? 1 : 0.5, 24 + 8 * k],
+        ...[...textures[k]!, at, stride, width, height],
       );
     }
     this.#halved = 1;
+  }
+
+  /**
+   * Gives the pixels of a mesh back what was kept, by a mask in texture space.
+   * @param mask size² bytes, 255 = all; @param size its side; @param textureSize side of the texture it lies over.
+   */
+  restore(
+    ...[vertices, triangles, count, mask, size, textureSize]: [
+      Float32Array,
+      Uint16Array,
+      number,
+      Uint8Array,
+      number,
+      number,
+    ]
+  ): void {
+    for (const [k, { at, stride, width, height }] of this.#planes().entries()) {
+      this.#run.restore(
+        ...[vertices.byteOffset, triangles.byteOffset, count, k === 0 ? 1 : 0.5],
+        ...[mask.byteOffset, size, size / textureSize, this.#kept[k]!, at, stride, width, height],
+      );
+    }
+  }
+
+  #planes(): [Plane, Plane, Plane] {
+    return [this.#luma[0]!, this.#u, this.#v];
   }
 
   /** The part of the frame in memory. */

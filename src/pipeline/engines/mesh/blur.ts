@@ -4,10 +4,13 @@ import type { Planes } from './atlas.ts';
 
 /** @param sigma in luma pixels; chroma is softened by half as many of its own. */
 export function blurred({ y, u, v }: Planes, size: number, sigma: number): Planes {
-  return { y: blur(y, size, sigma), u: blur(u, size / 2, sigma / 2), v: blur(v, size / 2, sigma / 2) };
+  const whole = (plane: Uint8Array, side: number, spread: number): Uint8Array =>
+    Uint8Array.from(blurPlane(plane, side, spread), Math.round);
+  return { y: whole(y, size, sigma), u: whole(u, size / 2, sigma / 2), v: whole(v, size / 2, sigma / 2) };
 }
 
-function blur(plane: Uint8Array, size: number, sigma: number): Uint8Array {
+/** One square plane, `size` pixels a side, edges replicated. */
+export function blurPlane(plane: ArrayLike<number>, size: number, sigma: number): Float32Array {
   const radius = Math.max(1, Math.ceil(2.5 * sigma));
   const weights = Array.from({ length: 2 * radius + 1 }, (_, k) =>
     Math.exp(-((k - radius) ** 2) / (2 * sigma * sigma)),
@@ -27,5 +30,5 @@ function blur(plane: Uint8Array, size: number, sigma: number): Uint8Array {
     }
     return out;
   };
-  return Uint8Array.from(along(along(plane, 1, size), size, 1), Math.round);
+  return along(along(plane, 1, size), size, 1);
 }

@@ -11,8 +11,8 @@ import { BROW_LEFT, BROW_RIGHT, LIPS_OUTER, POINTS, type Topology } from '../../
  * How far a difference spreads: the weight of a neighbour against a point's own sample. Luma spreads far, as its local
  * differences are the source's features; chroma stays near, as a face of another tint than its neck looks pasted on.
  */
-const LUMA_SPREAD = 45;
-const CHROMA_SPREAD = 6;
+const LUMA_SPREAD = 150;
+const CHROMA_SPREAD = 3;
 /** Bounds of the contrast taken over, and how fast it follows a frame. */
 const CONTRAST_LEAST = 0.5;
 const CONTRAST_MOST = 1.05;
@@ -24,12 +24,15 @@ const SWEEPS = 8;
 /** Differences further from the face's usual one than this many times its spread are no light but something in front. */
 const OUTLIER = 2.5;
 
-/** How much a point tells about light: nothing at eyes, brows and lips, where faces differ by nature. */
-export function skinWeights(topology: Topology): Float32Array {
+/** At the rim the drawn skin meets the live skin, so there the light is taken over as it is. */
+const RIM_WEIGHT = 10;
+
+/** How much a point tells about light: much at the rim, nothing at eyes, brows and lips, where faces differ by nature. */
+export function skinWeights({ ring, fromEyes, fromMouth }: Topology): Float32Array {
   const hairy = new Set([...BROW_LEFT, ...BROW_RIGHT, ...LIPS_OUTER]);
   return Float32Array.from({ length: POINTS }, (_, i) => {
-    if (hairy.has(i) || topology.fromMouth[i]! <= 2 || topology.fromEyes[i]! <= 1) return 0;
-    return 1;
+    if (hairy.has(i) || fromMouth[i]! <= 2 || fromEyes[i]! <= 1) return 0;
+    return ring[i]! <= 1 ? RIM_WEIGHT : 1;
   });
 }
 

@@ -1,47 +1,93 @@
 /**
  * The source's face shape on the live face. The source's points in three dimensions are laid over the live ones by a
- * least-squares similarity; every point then moves some way towards where the source's would be. What shows expression
- * (lids, lips) and the rim is held, and the movement fades out towards what is held.
+ * least-squares similarity; every point then moves some way towards where the source's would be. Eyes and mouth, which
+ * show expression, move only as a whole, so that they are placed as the source's and open as the live person's; the rim
+ * is held, and the movement fades out towards it.
  */
 
 import { fitSimilarity3 } from '../../pose.ts';
-import { BROW_LEFT, BROW_RIGHT, POINTS, type Topology } from '../../topology.ts';
+import { BROW_LEFT, BROW_RIGHT, EYE_LEFT, EYE_RIGHT, LIPS_OUTER, POINTS, type Topology } from '../../topology.ts';
 
 const smoothstep = (from: number, to: number, x: number): number => {
   const t = Math.min(1, Math.max(0, (x - from) / (to - from)));
   return t * t * (3 - 2 * t);
 };
 
-const BROWS = new Set([...BROW_LEFT, ...BROW_RIGHT]);
-/** Brows are shape and expression both. */
+/** How far brows take the source's shape, as they are shape and expression both. */
 const BROW_FREEDOM = 0.3;
+/** How far eyes and mouth go to the source's places. */
+const EYES_SHARE = 0.3;
+const MOUTH_SHARE = 0.3;
 
-/** How freely each point may move, 0..1: held at the rim, the lids and the lips, and partly at the brows. */
-export function freedom(topology: Topology): Float32Array {
-  return Float32Array.from({ length: POINTS }, (_, i) => {
-    const rim = smoothstep(0, 3, topology.ring[i]!);
-    const eyes = smoothstep(0, 3, topology.fromEyes[i]!);
-    const mouth = smoothstep(1, 4, topology.fromMouth[i]!);
-    return rim * eyes * mouth * (BROWS.has(i) ? BROW_FREEDOM : 1);
-  });
+/** A part that moves as a whole. */
+interface Part {
+  points: readonly number[];
+  /** How much of the part's movement each of 468 points takes. */
+  weight: Float32Array;
+}
+
+export interface Freedom {
+  /** How much of its own movement each of 468 points takes, 0..1. */
+  free: Float32Array;
+  parts: Part[];
+}
+
+export function freedom({ ring, fromEyes, fromMouth, vertices }: Topology): Freedom {
+  const brows = new Set([...BROW_LEFT, ...BROW_RIGHT]);
+  const each = (value: (i: number) => number): Float32Array =>
+    Float32Array.from({ length: POINTS }, (_, i) => value(i));
+  const rim = each((i) => smoothstep(0, 3, ring[i]!));
+  const eyes = each((i) => 1 - smoothstep(0, 3, fromEyes[i]!));
+  const mouth = each((i) => 1 - smoothstep(1, 4, fromMouth[i]!));
+  const free = each((i) => rim[i]! * (1 - eyes[i]!) * (1 - mouth[i]!) * (brows.has(i) ? BROW_FREEDOM : 1));
+  // The model's right eye lies at negative x.
+  const eye = (side: number): Float32Array =>
+    each((i) => (side * vertices[3 * i]! > 0 ? EYES_SHARE * rim[i]! * eyes[i]! : 0));
+  return {
+    free,
+    parts: [
+      { points: EYE_RIGHT, weight: eye(-1) },
+      { points: EYE_LEFT, weight: eye(1) },
+      { points: LIPS_OUTER, weight: each((i) => MOUTH_SHARE * rim[i]! * mouth[i]!) },
+    ],
+  };
 }
 
 /**
- * Moves the points of `live` (x, y of 468 at 3 floats) towards the source's shape into `out` (x, y at `stride` floats).
+ * Moves the points of `live` (x, y of 468 at 3 floats) towards the source's shape into `out` (x, y at 2 floats).
  * @param source x, y, z of 468, any place and size.
  * @param amount 0..1
  */
 export function reshape(
-  ...[live, source, free, amount, out]: [Float32Array, Float32Array, Float32Array, number, Float32Array]
+  ...[live, source, { free, parts }, amount, out]: [Float32Array, Float32Array, Freedom, number, Float32Array]
 ): void {
   const fit = fitSimilarity3(source, live);
+  const m = fit.matrix;
   for (let i = 0, o = 0; i < POINTS * 3; i += 3, o += 2) {
-    const w = amount * free[i / 3]!;
     const [x, y, z] = [source[i]! - fit.from[0], source[i + 1]! - fit.from[1], source[i + 2]! - fit.from[2]];
-    const m = fit.matrix;
-    const sx = m[0]! * x + m[1]! * y + m[2]! * z + fit.to[0];
-    const sy = m[3]! * x + m[4]! * y + m[5]! * z + fit.to[1];
-    out[o] = live[i]! + w * (sx - live[i]!);
-    out[o + 1] = live[i + 1]! + w * (sy - live[i + 1]!);
+    move[o] = m[0]! * x + m[1]! * y + m[2]! * z + fit.to[0] - live[i]!;
+    move[o + 1] = m[3]! * x + m[4]! * y + m[5]! * z + fit.to[1] - live[i + 1]!;
   }
+  const whole = parts.map(({ points }) => meanMove(points));
+  for (let i = 0; i < POINTS; i++) {
+    let [x, y] = [free[i]! * move[2 * i]!, free[i]! * move[2 * i + 1]!];
+    for (let k = 0; k < parts.length; k++) {
+      const w = parts[k]!.weight[i]!;
+      x += w * whole[k]![0];
+      y += w * whole[k]![1];
+    }
+    out[2 * i] = live[3 * i]! + amount * x;
+    out[2 * i + 1] = live[3 * i + 1]! + amount * y;
+  }
+}
+
+const move = new Float32Array(POINTS * 2);
+
+function meanMove(points: readonly number[]): [number, number] {
+  let [x, y] = [0, 0];
+  for (const i of points) {
+    x += move[2 * i]! / points.length;
+    y += move[2 * i + 1]! / points.length;
+  }
+  return [x, y];
 }

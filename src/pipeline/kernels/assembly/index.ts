@@ -102,6 +102,33 @@ export function meansAt(tensor: usize, n: i32, points: usize, pointStride: i32, 
   }
 }
 
+/** Bytes of one place on a mesh: three corner indices, padding, three weights. */
+const PLACE: usize = 20;
+
+/**
+ * Colours of an RGB tensor [n, n, 3] (0..1) at places on a mesh, bilinear, as Y, U, V (BT.601, limited range) into
+ * [count, 3]. Corners are indices into `points`: x, y in tensor pixels.
+ */
+export function coloursAt(tensor: usize, n: i32, points: usize, places: usize, count: i32, out: usize): void {
+  const limit: f32 = <f32>(n - 1) - 0.01;
+  for (let k = 0; k < count; k++, places += PLACE, out += 12) {
+    const a = points + (<usize>load<u16>(places) << 3), b = points + (<usize>load<u16>(places, 2) << 3), c = points + (<usize>load<u16>(places, 4) << 3);
+    const p = load<f32>(places, 8), q = load<f32>(places, 12), r = load<f32>(places, 16);
+    const x = min(max(load<f32>(a) * p + load<f32>(b) * q + load<f32>(c) * r - 0.5, <f32>0), limit);
+    const y = min(max(load<f32>(a, 4) * p + load<f32>(b, 4) * q + load<f32>(c, 4) * r - 0.5, <f32>0), limit);
+    const xi = <i32>x, yi = <i32>y;
+    const fx = f32x4.splat(x - <f32>xi), fy = f32x4.splat(y - <f32>yi);
+    const at = tensor + <usize>((yi * n + xi) * 12), below = at + <usize>(n * 12);
+    const upper = f32x4.add(v128.load(at), f32x4.mul(f32x4.sub(v128.load(at, 12), v128.load(at)), fx));
+    const lower = f32x4.add(v128.load(below), f32x4.mul(f32x4.sub(v128.load(below, 12), v128.load(below)), fx));
+    const rgb = f32x4.add(upper, f32x4.mul(f32x4.sub(lower, upper), fy));
+    const red = f32x4.extract_lane(rgb, 0), green = f32x4.extract_lane(rgb, 1), blue = f32x4.extract_lane(rgb, 2);
+    store<f32>(out, 16.0 + 65.481 * red + 128.553 * green + 24.966 * blue);
+    store<f32>(out, 128.0 - 37.797 * red - 74.203 * green + 112.0 * blue, 4);
+    store<f32>(out, 128.0 + 112.0 * red - 93.786 * green - 18.214 * blue, 8);
+  }
+}
+
 /** Bytes of one vertex: x, y, s, t, alpha, spare, then gain and offset of Y, U, V. */
 const VERTEX: usize = 48;
 const S: usize = 8, T: usize = 12, ALPHA: usize = 16;
@@ -115,9 +142,9 @@ const S: usize = 8, T: usize = 12, ALPHA: usize = 16;
  */
 export function warp(
   vertices: usize, triangles: usize, count: i32, shrink: f32, attribute: usize,
-  texture: usize, textureSize: i32, dst: usize, stride: i32, width: i32, height: i32,
+  texture: usize, textureStride: i32, textureWidth: i32, textureHeight: i32, dst: usize, stride: i32, width: i32, height: i32,
 ): void {
-  const limit = f32x4.splat(<f32>(textureSize - 2));
+  const limitS = f32x4.splat(<f32>(textureWidth - 2)), limitT = f32x4.splat(<f32>(textureHeight - 2));
   const ramp = f32x4(0, 1, 2, 3);
   const byte = i32x4.splat(0xff);
   const half = f32x4.splat(0.5);
@@ -171,16 +198,16 @@ export function warp(
       const sStep = f32x4.splat(4 * sx), tStep = f32x4.splat(4 * tx), aStep = f32x4.splat(4 * alx), gStep = f32x4.splat(4 * gx), oStep = f32x4.splat(4 * ofx);
       let at = dst + <usize>(row * stride + from);
       for (let x = from; x < to; x += 4) {
-        const sc = f32x4.min(f32x4.max(s, f32x4.splat(0)), limit), tc = f32x4.min(f32x4.max(t, f32x4.splat(0)), limit);
+        const sc = f32x4.min(f32x4.max(s, f32x4.splat(0)), limitS), tc = f32x4.min(f32x4.max(t, f32x4.splat(0)), limitT);
         const si = i32x4.trunc_sat_f32x4_s(sc), ti = i32x4.trunc_sat_f32x4_s(tc);
         const fs = f32x4.sub(sc, f32x4.convert_i32x4_s(si)), ft = f32x4.sub(tc, f32x4.convert_i32x4_s(ti));
-        const address = i32x4.add(i32x4.mul(ti, i32x4.splat(textureSize)), si);
+        const address = i32x4.add(i32x4.mul(ti, i32x4.splat(textureStride)), si);
         const p0 = texture + <usize>i32x4.extract_lane(address, 0), p1 = texture + <usize>i32x4.extract_lane(address, 1);
         const p2 = texture + <usize>i32x4.extract_lane(address, 2), p3 = texture + <usize>i32x4.extract_lane(address, 3);
         const upper = i32x4(load<u16>(p0), load<u16>(p1), load<u16>(p2), load<u16>(p3));
         const lower = i32x4(
-          load<u16>(p0 + <usize>textureSize), load<u16>(p1 + <usize>textureSize),
-          load<u16>(p2 + <usize>textureSize), load<u16>(p3 + <usize>textureSize),
+          load<u16>(p0 + <usize>textureStride), load<u16>(p1 + <usize>textureStride),
+          load<u16>(p2 + <usize>textureStride), load<u16>(p3 + <usize>textureStride),
         );
         const ul = f32x4.convert_i32x4_s(v128.and(upper, byte)), ur = f32x4.convert_i32x4_s(i32x4.shr_u(upper, 8));
         const ll = f32x4.convert_i32x4_s(v128.and(lower, byte)), lr = f32x4.convert_i32x4_s(i32x4.shr_u(lower, 8));
@@ -204,6 +231,64 @@ export function warp(
         }
         at += 4;
         s = f32x4.add(s, sStep); t = f32x4.add(t, tStep); al = f32x4.add(al, aStep); g = f32x4.add(g, gStep); o = f32x4.add(o, oStep);
+      }
+    }
+  }
+}
+
+/**
+ * Gives pixels of a mesh back what was there before: out = out + mask * (kept - out), rounded. Spans as in `warp`.
+ * The mask is maskSize² bytes over the texture's area, 255 = all given back, sampled bilinearly.
+ * @param shrink of the plane; @param maskScale from texture pixels (luma) to mask pixels.
+ */
+export function restore(
+  vertices: usize, triangles: usize, count: i32, shrink: f32,
+  mask: usize, maskSize: i32, maskScale: f32,
+  kept: usize, dst: usize, stride: i32, width: i32, height: i32,
+): void {
+  const limit: f32 = <f32>(maskSize - 2);
+  for (let k = 0; k < count; k++, triangles += 6) {
+    let a = vertices + <usize>load<u16>(triangles) * VERTEX;
+    let b = vertices + <usize>load<u16>(triangles, 2) * VERTEX;
+    let c = vertices + <usize>load<u16>(triangles, 4) * VERTEX;
+    let swap: usize;
+    if (load<f32>(b, 4) < load<f32>(a, 4)) { swap = a; a = b; b = swap; }
+    if (load<f32>(c, 4) < load<f32>(b, 4)) { swap = b; b = c; c = swap; }
+    if (load<f32>(b, 4) < load<f32>(a, 4)) { swap = a; a = b; b = swap; }
+    const ax = load<f32>(a) * shrink, ay = load<f32>(a, 4) * shrink;
+    const bx = load<f32>(b) * shrink, by = load<f32>(b, 4) * shrink;
+    const cx = load<f32>(c) * shrink, cy = load<f32>(c, 4) * shrink;
+    const area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay);
+    if (abs(area) < 1e-6) continue;
+    const inv: f32 = 1.0 / area;
+    const e1y = (cy - ay) * inv, e2y = (by - ay) * inv, e1x = (cx - ax) * inv, e2x = (bx - ax) * inv;
+    const s0 = load<f32>(a, S) * maskScale, s1 = load<f32>(b, S) * maskScale - s0, s2 = load<f32>(c, S) * maskScale - s0;
+    const t0 = load<f32>(a, T) * maskScale, t1 = load<f32>(b, T) * maskScale - t0, t2 = load<f32>(c, T) * maskScale - t0;
+    const sx = s1 * e1y - s2 * e2y, sy = s2 * e2x - s1 * e1x;
+    const tx = t1 * e1y - t2 * e2y, ty = t2 * e2x - t1 * e1x;
+    const slopeLong = (cx - ax) / (cy - ay);
+    const slopeUpper = by > ay ? (bx - ax) / (by - ay) : <f32>0;
+    const slopeLower = cy > by ? (cx - bx) / (cy - by) : <f32>0;
+    const first = max(0, <i32>ceil(ay - 0.5)), last = min(height, <i32>ceil(cy - 0.5));
+    for (let row = first; row < last; row++) {
+      const yc = <f32>row + 0.5;
+      let left = ax + (yc - ay) * slopeLong;
+      let right = yc < by ? ax + (yc - ay) * slopeUpper : bx + (yc - by) * slopeLower;
+      if (right < left) { const m = left; left = right; right = m; }
+      const from = max(0, <i32>ceil(left - 0.5)), to = min(width, <i32>ceil(right - 0.5));
+      const dx = <f32>from + 0.5 - ax, dy = yc - ay;
+      let s = s0 + dx * sx + dy * sy - 0.5, t = t0 + dx * tx + dy * ty - 0.5;
+      let at = <usize>(row * stride + from);
+      for (let x = from; x < to; x++, at++, s += sx, t += tx) {
+        const sc = min(max(s, <f32>0), limit), tc = min(max(t, <f32>0), limit);
+        const si = <i32>sc, ti = <i32>tc;
+        const fs = sc - <f32>si, ft = tc - <f32>ti;
+        const p = mask + <usize>(ti * maskSize + si);
+        const upper: f32 = <f32>load<u8>(p) + (<f32>load<u8>(p, 1) - <f32>load<u8>(p)) * fs;
+        const lower: f32 = <f32>load<u8>(p + <usize>maskSize) + (<f32>load<u8>(p + <usize>maskSize, 1) - <f32>load<u8>(p + <usize>maskSize)) * fs;
+        const m: f32 = (upper + (lower - upper) * ft) * (1.0 / 255.0);
+        const have: f32 = <f32>load<u8>(dst + at), was: f32 = <f32>load<u8>(kept + at);
+        store<u8>(dst + at, <u8>(have + m * (was - have) + 0.5));
       }
     }
   }

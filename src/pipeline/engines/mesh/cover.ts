@@ -1,0 +1,57 @@
+/** How opaque the source is drawn, part by part. */
+
+import { POINTS, type Topology } from '../../topology.ts';
+import type { Portrait } from '../engine.ts';
+import { facing } from './facing.ts';
+
+/** A little of the live skin everywhere keeps its grain and movement: expression, flicker and seam all measured better. */
+const MOST = 0.9;
+/** Opacity by rings from the rim inwards. */
+const RIM_FADE = [0, 0.55, 1];
+/** Opacity at the edge of an eye and of the mouth's inside. */
+const LID = 0.5;
+const LIP = 0.5;
+/** What the photos saw this many times less squarely than the camera does fades, from, to, down to the least. */
+const WORSE = [0.3, 0.8] as const;
+const WORSE_LEAST = 0.3;
+/** A mirrored half is not quite what a photo of it would be. */
+const MIRRORED = 0.8;
+/** Cosines between which a part that turns away fades out. */
+const TURNED = [0, 0.25] as const;
+
+const ramp = ([from, to]: readonly [number, number], x: number): number =>
+  Math.min(1, Math.max(0, (x - from) / (to - from)));
+
+/** Opacity by place on the face alone, of 468 points. */
+export function coverByPlace({ ring, fromEyes, fromMouth }: Topology): Float32Array {
+  return Float32Array.from({ length: POINTS }, (_, i) => {
+    const rim = RIM_FADE[ring[i]!] ?? 1;
+    return MOST * rim * (fromEyes[i] === 0 ? LID : 1) * (fromMouth[i] === 0 ? LIP : 1);
+  });
+}
+
+/** How squarely the best photo of each of 468 points saw it, 0..1. */
+export function bestViews(portraits: Portrait[], topology: Topology): Float32Array {
+  const best = new Float32Array(POINTS);
+  for (const { points } of portraits) {
+    const seen = facing(points, topology);
+    for (let i = 0; i < POINTS; i++) best[i] = Math.max(best[i]!, seen[i]!, MIRRORED * seen[topology.mirror[i]!]!);
+  }
+  return best;
+}
+
+/** Share of a point's opacity that is left. @param live, photo cosines to the camera, live and in the best photo. */
+export function coverByView(live: number, photo: number): number {
+  const worse = WORSE_LEAST + (1 - WORSE_LEAST) * ramp(WORSE, photo / Math.max(0.05, live));
+  return worse * ramp(TURNED, live);
+}
+
+/** Eyes, the mouth's inside, and the skin beside them that lets something through: triangles of three points. */
+export function translucent({ skin, holes, fromEyes, fromMouth }: Topology): number[] {
+  const triangles = [...holes];
+  for (let t = 0; t < skin.length; t += 3) {
+    const corners = [...skin.subarray(t, t + 3)];
+    if (corners.some((i) => fromEyes[i] === 0 || fromMouth[i] === 0)) triangles.push(...corners);
+  }
+  return triangles;
+}

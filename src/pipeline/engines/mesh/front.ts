@@ -1,0 +1,303 @@
+/**
+ * What stands in front of the face: a hand, a cup, a microphone, hair. The mesh gives every frame a small map of the live
+ * face, whatever way the head is turned. A running model of that map (mean and usual deviation, texel by texel) knows what
+ * the face looks like; what suddenly looks otherwise, once the room's light is evened out, is not the face and stays.
+ */
+
+import type { Kernels, Place } from '../../kernels/kernels.ts';
+import { CROP } from '../../landmarks.ts';
+import { POINTS, type Topology } from '../../topology.ts';
+import { ATLAS, atlasPoints, forEachPixel } from './atlas.ts';
+
+/** Side of the map in texels. */
+export const MAP = 64;
+const TEXELS = MAP * MAP;
+const NONE = 0xffff;
+/** Frames before the model is believed. */
+const FIRST = 4;
+/** How fast the model follows what it takes for the face, and what it does not: something that stays becomes part of it. */
+const FOLLOW = 0.06;
+const FOLLOW_FRONT = 0.002;
+/** What differs by more than this many usual deviations and so many steps of luma or chroma is in front. */
+const DEVIATIONS = 2.5;
+const LUMA_LEAST = 12;
+const CHROMA_LEAST = 5;
+/** At edges the slightest slip of the mesh changes the luma by part of the step between texels. */
+const SLIP = 0.7;
+/** Lids, brows and lips move in ways the mesh does not tell. */
+const LIVELY = 1.4;
+/** What is seen at another angle than usual is lit otherwise: so much more, per step of the cosine. */
+const TURN = 1.5;
+/** How much of the mask stays from frame to frame: gone within three. */
+const LINGER = 0.4;
+/** Parts turned further away than this cosine say nothing. */
+const SEEN_LEAST = 0.2;
+/** When more of the map than this is in front for so many frames, it is the model that is wrong. */
+const TOO_MUCH = 0.7;
+const TOO_LONG = 20;
+
+/** The map's texels on the mesh, shared by every face. */
+export class FaceMap {
+  readonly #kernels: Kernels;
+  readonly #places: Uint8Array;
+  readonly #sampled: Float32Array;
+  /** Map index of each texel that shows skin, and a corner of its triangle. */
+  readonly texels: Uint16Array;
+  readonly corner: Uint16Array;
+  /** Its triangle among the skin's. */
+  readonly triangle: Uint16Array;
+  /** How much more than elsewhere a texel may change by itself. */
+  readonly tolerance: Float32Array;
+  /** For each texel of the list, where in the list the four beside it are; NONE where there is none. */
+  readonly beside: Uint16Array;
+  /** Texel under each of 468 points. */
+  readonly under: Uint16Array;
+  /** Texels of the whole face, holes included. */
+  readonly inside: Uint8Array;
+
+  constructor(kernels: Kernels, topology: Topology) {
+    this.#kernels = kernels;
+    const at = atlasPoints(topology).map((value) => (value * MAP) / ATLAS);
+    const places: Place[] = [];
+    const [texels, triangle]: [number[], number[]] = [[], []];
+    const taken = new Set<number>();
+    this.inside = new Uint8Array(TEXELS);
+    for (const mesh of [topology.skin, topology.holes]) {
+      for (let t = 0; t < mesh.length; t += 3) {
+        forEachPixel(mesh.subarray(t, t + 3), at, MAP, (texel, i, j, k, p, q, r) => {
+          this.inside[texel] = 1;
+          if (mesh === topology.holes || taken.has(texel)) return;
+          taken.add(texel);
+          texels.push(texel);
+          triangle.push(t / 3);
+          places.push({ corners: [i, j, k], weights: [p, q, r] });
+        });
+      }
+    }
+    const { fromEyes, fromMouth } = topology;
+    this.#places = kernels.places(places);
+    this.#sampled = kernels.floats(places.length * 3);
+    this.texels = Uint16Array.from(texels);
+    this.triangle = Uint16Array.from(triangle);
+    const index = new Uint16Array(TEXELS).fill(NONE);
+    for (const [k, texel] of texels.entries()) index[texel] = k;
+    this.beside = Uint16Array.from(
+      texels.flatMap((t) => [t - 1, t + 1, t - MAP, t + MAP].map((n) => index[n] ?? NONE)),
+    );
+    this.corner = Uint16Array.from(places, ({ corners }) => corners[0]);
+    this.tolerance = Float32Array.from(this.corner, (i) => (fromEyes[i]! <= 2 || fromMouth[i]! <= 2 ? LIVELY : 1));
+    this.under = Uint16Array.from({ length: POINTS }, (_, i) => {
+      const place = (value: number): number => Math.min(MAP - 1, Math.max(0, Math.floor(value)));
+      return place(at[2 * i + 1]!) * MAP + place(at[2 * i]!);
+    });
+  }
+
+  /** Y, U, V of each texel of a face, into a buffer that the next call overwrites. @param points x, y in the crop. */
+  sample(crop: Float32Array, points: Float32Array): Float32Array {
+    this.#kernels.coloursAt(crop, CROP, points, this.#places, this.#sampled);
+    return this.#sampled;
+  }
+}
+
+/** The model of one live face, and what is in front of it now. */
+export class Front {
+  readonly #map: FaceMap;
+  readonly #mean: Float32Array;
+  /** Usual deviation of luma and of chroma. */
+  readonly #usual: Float32Array;
+  /** How squarely each texel used to be seen, and how often it was. */
+  readonly #view: Float32Array;
+  readonly #looks: Uint16Array;
+  readonly #raw = new Float32Array(TEXELS);
+  readonly #known = new Uint8Array(TEXELS);
+  readonly #soft = new Float32Array(TEXELS);
+  /** 0 the face, 255 something in front, MAP² texels. */
+  readonly mask = new Uint8Array(TEXELS);
+  /** Whether anything is. */
+  any = false;
+  #frames = 0;
+  #wrong = 0;
+
+  constructor(map: FaceMap) {
+    this.#map = map;
+    this.#mean = new Float32Array(map.texels.length * 3);
+    this.#usual = new Float32Array(map.texels.length * 2);
+    this.#view = new Float32Array(map.texels.length);
+    this.#looks = new Uint16Array(map.texels.length);
+  }
+
+  /** @param colours Y, U, V of each texel; @param seen how squarely each of 468 points is seen. */
+  look(colours: Float32Array, seen: Float32Array): void {
+    if (this.#frames >= FIRST) this.#compare(colours, seen);
+    this.#learn(colours, seen);
+    this.#frames++;
+  }
+
+  /** Share of something in front at a mesh point, 0..1. */
+  at(point: number): number {
+    return this.mask[this.#map.under[point]!]! / 255;
+  }
+
+  #compare(colours: Float32Array, seen: Float32Array): void {
+    const { texels, corner, tolerance } = this.#map;
+    const light = this.#light(colours, seen);
+    const mean = this.#mean;
+    const known = this.#known.fill(0);
+    const raw = this.#raw.fill(0);
+    let [count, front] = [0, 0];
+    for (let k = 0; k < texels.length; k++) {
+      if (seen[corner[k]!]! < SEEN_LEAST || this.#looks[k]! < FIRST) continue;
+      const texel = texels[k]!;
+      const dy = Math.abs(colours[3 * k]! - mean[3 * k]! - light(texel));
+      const dc = Math.hypot(colours[3 * k + 1]! - mean[3 * k + 1]!, colours[3 * k + 2]! - mean[3 * k + 2]!);
+      const tolerated = tolerance[k]! * (1 + TURN * Math.abs(seen[corner[k]!]! - this.#view[k]!));
+      const limitY = tolerated * (LUMA_LEAST + DEVIATIONS * this.#usual[2 * k]! + SLIP * this.#edge(k));
+      const limitC = tolerated * (CHROMA_LEAST + DEVIATIONS * this.#usual[2 * k + 1]!);
+      const error = Math.max(dy / limitY, dc / limitC);
+      known[texel] = 1;
+      raw[texel] = Math.min(1, Math.max(0, 2 * (error - 0.75)));
+      count++;
+      if (error > 1) front++;
+    }
+    this.#wrong = front > TOO_MUCH * count ? this.#wrong + 1 : 0;
+    if (this.#wrong > TOO_LONG) this.#forget();
+    else this.#spread();
+  }
+
+  /** The room's light against the model's: a plane over the map, fitted to what is the face. */
+  #light(colours: Float32Array, seen: Float32Array): (texel: number) => number {
+    const { texels, corner } = this.#map;
+    let fit = [0, 0, 0];
+    const at = (texel: number): number =>
+      fit[0]! + fit[1]! * ((texel % MAP) / MAP - 0.5) + fit[2]! * (Math.floor(texel / MAP) / MAP - 0.5);
+    for (let pass = 0; pass < 3; pass++) {
+      const m = new Float64Array(9);
+      for (let k = 0; k < texels.length; k += 2) {
+        if (seen[corner[k]!]! < SEEN_LEAST) continue;
+        const texel = texels[k]!;
+        const d = colours[3 * k]! - this.#mean[3 * k]!;
+        // First everything counts, but nothing too much; then what is far from the plane counts little.
+        const off = (d - at(texel)) / (pass === 0 ? 40 : 15);
+        const w = (1 - 0.9 * (this.mask[texel]! / 255)) / (1 + off * off);
+        const [x, y] = [(texel % MAP) / MAP - 0.5, Math.floor(texel / MAP) / MAP - 0.5];
+        m[0]! += w;
+        m[1]! += w * x;
+        m[2]! += w * y;
+        m[3]! += w * x * x;
+        m[4]! += w * x * y;
+        m[5]! += w * y * y;
+        m[6]! += w * d;
+        m[7]! += w * d * x;
+        m[8]! += w * d * y;
+      }
+      fit = solve(m);
+    }
+    return at;
+  }
+
+  /** The greatest luma step from a texel of the model to those before and after it. */
+  #edge(k: number): number {
+    const y = this.#mean[3 * k]!;
+    const { beside } = this.#map;
+    let edge = 0;
+    for (let n = 0; n < 4; n++) {
+      const other = beside[4 * k + n]!;
+      if (other !== NONE) edge = Math.max(edge, Math.abs(this.#mean[3 * other]! - y));
+    }
+    return edge;
+  }
+
+  /** From single texels to a mask: alone they are noise; together they are something, with a margin. */
+  #spread(): void {
+    const { inside } = this.#map;
+    const soft = boxed(this.#raw, this.#known, this.#soft);
+    const raw = this.#raw;
+    for (let t = 0; t < TEXELS; t++) raw[t] = soft[t]! > 0.4 ? 1 : 0;
+    // Twice grown, and rounded off at the edge.
+    grow(raw, soft);
+    grow(soft, raw);
+    boxed(raw, inside, soft);
+    let any = false;
+    for (let t = 0; t < TEXELS; t++) {
+      const now = raw[t]! > 0 ? Math.min(1, 1.5 * soft[t]!) * 255 : 0;
+      const value = Math.max(now, this.mask[t]! * LINGER);
+      this.mask[t] = value < 8 ? 0 : value;
+      any ||= value >= 8;
+    }
+    this.any = any;
+  }
+
+  #learn(colours: Float32Array, seen: Float32Array): void {
+    const { texels, corner } = this.#map;
+    const mean = this.#mean;
+    const usual = this.#usual;
+    for (let k = 0; k < texels.length; k++) {
+      if (seen[corner[k]!]! < SEEN_LEAST) continue;
+      const front = this.mask[texels[k]!]! > 0;
+      const looks = this.#looks[k]!;
+      if (looks < 0xffff) this.#looks[k] = looks + 1;
+      const share = Math.max(1 / (looks + 1), front ? FOLLOW_FRONT : FOLLOW);
+      this.#view[k]! += share * (seen[corner[k]!]! - this.#view[k]!);
+      const [dy, du, dv] = [0, 1, 2].map((c) => colours[3 * k + c]! - mean[3 * k + c]!) as [number, number, number];
+      mean[3 * k]! += share * dy;
+      mean[3 * k + 1]! += share * du;
+      mean[3 * k + 2]! += share * dv;
+      if (front || looks === 0) continue;
+      usual[2 * k]! += share * (Math.abs(dy) - usual[2 * k]!);
+      usual[2 * k + 1]! += share * (Math.hypot(du, dv) - usual[2 * k + 1]!);
+    }
+  }
+
+  #forget(): void {
+    this.#looks.fill(0);
+    this.#frames = 0;
+    this.#wrong = 0;
+    this.mask.fill(0);
+    this.any = false;
+  }
+}
+
+/** Mean over 3×3 of the texels that count. */
+function boxed(from: Float32Array, counts: Uint8Array, out: Float32Array): Float32Array {
+  for (let y = 1; y < MAP - 1; y++) {
+    for (let x = 1; x < MAP - 1; x++) {
+      const t = y * MAP + x;
+      let [sum, n] = [0, 0];
+      for (let r = t - MAP; r <= t + MAP; r += MAP) {
+        for (let s = r - 1; s <= r + 1; s++) {
+          if (!counts[s]) continue;
+          sum += from[s]!;
+          n++;
+        }
+      }
+      out[t] = n === 0 ? 0 : sum / n;
+    }
+  }
+  return out;
+}
+
+function grow(from: Float32Array, out: Float32Array): void {
+  for (let t = MAP; t < TEXELS - MAP; t++)
+    out[t] = Math.max(from[t]!, from[t - 1]!, from[t + 1]!, from[t - MAP]!, from[t + MAP]!);
+}
+
+/** Least squares of d over 1, x, y from its moments: 1, x, y, xx, xy, yy, d, dx, dy. */
+function solve(m: Float64Array): [number, number, number] {
+  const [n, x, y, xx, xy, yy, d, dx, dy] = m as unknown as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  const det = n * (xx * yy - xy * xy) - x * (x * yy - xy * y) + y * (x * xy - xx * y);
+  if (Math.abs(det) < 1e-6) return [0, 0, 0];
+  const a = d * (xx * yy - xy * xy) - x * (dx * yy - xy * dy) + y * (dx * xy - xx * dy);
+  const b = n * (dx * yy - xy * dy) - d * (x * yy - xy * y) + y * (x * dy - dx * y);
+  const c = n * (xx * dy - dx * xy) - x * (x * dy - dx * y) + d * (x * xy - xx * y);
+  return [a / det, b / det, c / det];
+}
