@@ -68,7 +68,7 @@ describe.each(SIZES)('at %i x %i', (width, height) => {
   test('a crop is what a plain bilinear sampler gives', () => {
     const random = seeded(width + height);
     const frame = picture(width, height, random);
-    const n = 48;
+    const n = 47 + (width % 4);
     const out = kernels.floats(n * n * 3);
     for (let round = 0; round < 5; round++) {
       // Below 1.2 pixels a sample nothing is shrunk first, so the sampler can be compared as it is.
@@ -150,10 +150,10 @@ describe('a warp', () => {
     for (const plane of [texture.y, texture.u, texture.v]) plane.fill(100);
     const vertices = kernels.floats(corners.length * VERTEX_FLOATS);
     for (const [i, [x, y]] of corners.entries()) {
-      vertices.set([x, y, x, y, alpha, 0, gain, offset, gain, offset, gain, offset], i * VERTEX_FLOATS);
+      vertices.set([x, y, x, y, alpha, offset, offset, offset], i * VERTEX_FLOATS);
     }
     kernels.load(frame, { x: 0, y: 0, width, height });
-    kernels.warp(vertices, kernels.indices(triangles), triangles.length / 3, texture);
+    kernels.warp(vertices, kernels.indices(triangles), gain, texture);
     kernels.store(frame, { x: 0, y: 0, width, height });
     kernels.release(texture);
     const outline = corners.slice(0, 4);
@@ -177,6 +177,69 @@ describe('a warp', () => {
     }
   });
 
+  test('takes every texel from where its corners say, in each plane', () => {
+    const frame = picture(width, height, random);
+    const texture = kernels.texture(128);
+    for (const [plane, size] of [
+      [texture.y, 128],
+      [texture.u, 64],
+      [texture.v, 64],
+    ] as const)
+      for (let i = 0; i < plane.length; i++) plane[i] = (255 * (i % size)) / size;
+    const vertices = kernels.floats(corners.length * VERTEX_FLOATS);
+    for (const [i, [x, y]] of corners.entries()) vertices.set([x, y, 1.3 * x, y, 1, 0, 0, 0], i * VERTEX_FLOATS);
+    kernels.load(frame, { x: 0, y: 0, width, height });
+    kernels.warp(vertices, kernels.indices(triangles), 1, texture);
+    kernels.store(frame, { x: 0, y: 0, width, height });
+    kernels.release(texture);
+    for (let y = 20; y < 60; y++) {
+      for (let x = 20; x < 70; x++) {
+        const expected = (255 * (1.3 * (x + 0.5) - 0.5)) / 128;
+        expect(Math.abs(frame.data[y * width + x]! - expected)).toBeLessThan(1.6);
+        const half = (255 * (1.3 * ((x >> 1) + 0.5) - 0.5)) / 64;
+        const chroma = width * height + (y >> 1) * ((width + 1) >> 1) + (x >> 1);
+        expect(Math.abs(frame.data[chroma]! - half)).toBeLessThan(2.6);
+        expect(frame.data[chroma + ((width + 1) >> 1) * ((height + 1) >> 1)]).toBe(frame.data[chroma]);
+      }
+    }
+  });
+
+  test('of what was kept, at its own place, changes nothing', () => {
+    const frame = picture(width, height, random);
+    const before = frame.data.slice();
+    const vertices = kernels.floats(corners.length * VERTEX_FLOATS);
+    for (const [i, [x, y]] of corners.entries()) vertices.set([x, y, x, y, 1, 0, 0, 0], i * VERTEX_FLOATS);
+    kernels.load(frame, { x: 0, y: 0, width, height });
+    kernels.keep();
+    kernels.warpKept(vertices, kernels.indices(triangles));
+    kernels.store(frame, { x: 0, y: 0, width, height });
+    expect(Math.max(...before.map((value, i) => Math.abs(value - frame.data[i]!)))).toBeLessThanOrEqual(1);
+  });
+
+  test('is given back where the mask says, bit for bit', () => {
+    const frame = picture(width, height, random);
+    const before = frame.data.slice();
+    const texture = kernels.texture(128);
+    const vertices = kernels.floats(corners.length * VERTEX_FLOATS);
+    for (const [i, [x, y]] of corners.entries()) vertices.set([x, y, x, y, 1, 0, 0, 0], i * VERTEX_FLOATS);
+    // The left half of a 16² mask over the 128² texture.
+    const mask = kernels.bytes(256);
+    mask.set(Array.from({ length: 256 }, (_, i) => (i % 16 < 6 ? 255 : 0)));
+    kernels.load(frame, { x: 0, y: 0, width, height });
+    kernels.keep();
+    kernels.warp(vertices, kernels.indices(triangles), 1, texture);
+    const drawn = { ...frame, data: frame.data.slice() };
+    kernels.store(drawn, { x: 0, y: 0, width, height });
+    kernels.restore(vertices, kernels.indices(triangles), mask, 16, 128);
+    kernels.store(frame, { x: 0, y: 0, width, height });
+    kernels.release(texture);
+    for (let p = 0; p < width * height; p++) {
+      const x = p % width;
+      if (x < 43) expect(frame.data[p]).toBe(before[p]);
+      if (x > 53) expect(frame.data[p]).toBe(drawn.data[p]);
+    }
+  });
+
   test('with no opacity changes nothing', () => {
     const { before, after } = draw(0, 1, 50);
     expect(after).toEqual(before);
@@ -186,4 +249,22 @@ describe('a warp', () => {
     expect(Math.max(...draw(1, 3, 200).after)).toBe(255);
     expect(Math.min(...draw(1, 1, -400).after)).toBe(0);
   });
+});
+
+test('colours at places on a mesh are those of the tensor there', () => {
+  const n = 16;
+  const tensor = kernels.floats(n * n * 3);
+  // Red grows to the right, green downwards.
+  for (let i = 0; i < n * n; i++) tensor.set([(i % n) / n, Math.floor(i / n) / n, 0.5], 3 * i);
+  const points = kernels.floats(6);
+  points.set([2, 3, 12, 4, 5, 13]);
+  const weights = [0.2, 0.5, 0.3] as const;
+  const places = kernels.places([{ corners: [0, 1, 2], weights }]);
+  const out = kernels.floats(3);
+  kernels.coloursAt(tensor, n, points, places, out);
+  const [x, y] = [0.2 * 2 + 0.5 * 12 + 0.3 * 5, 0.2 * 3 + 0.5 * 4 + 0.3 * 13];
+  const [r, g, b] = [(x - 0.5) / n, (y - 0.5) / n, 0.5];
+  expect(out[0]).toBeCloseTo(16 + 65.481 * r + 128.553 * g + 24.966 * b, 3);
+  expect(out[1]).toBeCloseTo(128 - 37.797 * r - 74.203 * g + 112 * b, 3);
+  expect(out[2]).toBeCloseTo(128 + 112 * r - 93.786 * g - 18.214 * b, 3);
 });

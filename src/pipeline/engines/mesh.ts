@@ -89,7 +89,7 @@ function sharedBy(kernels: Kernels, topology: Topology, atlas: Float32Array): Sh
   const underVertices = kernels.floats(POINTS * VERTEX_FLOATS);
   for (let i = 0; i < POINTS; i++) {
     vertices.set(atlas.subarray(2 * i, 2 * i + 2), i * VERTEX_FLOATS + 2);
-    underVertices.set([1, 0, 1, 0, 1, 0, 1, 0], i * VERTEX_FLOATS + 4);
+    underVertices[i * VERTEX_FLOATS + 4] = 1;
   }
   return {
     sampler: new Sampler(kernels, topology),
@@ -136,7 +136,7 @@ class MeshSwapper implements Swapper {
     const bounds = this.#place(live, looks);
     const rect = evenRect(...bounds, frame.width, frame.height);
     if (rect === null) return;
-    this.#draw();
+    this.#draw(this.#gain(looks));
     this.#kernels.store(frame, rect);
   }
 
@@ -165,7 +165,7 @@ class MeshSwapper implements Swapper {
     const { vertices, underVertices, cover } = this.#shared;
     const { x: left, y: top } = this.#kernels.rect;
     const { offset } = this.#light;
-    const gain = 1 + looks.colour * (this.#light.contrast - 1);
+    const gain = this.#gain(looks);
     const { colours, views } = this.#face;
     const shaped = this.#shaped;
     let [x0, y0, x1, y1] = [Infinity, Infinity, -Infinity, -Infinity];
@@ -182,23 +182,25 @@ class MeshSwapper implements Swapper {
       underVertices[at + 2] = live.points[3 * i]! - left;
       underVertices[at + 3] = live.points[3 * i + 1]! - top;
       vertices[at + 4] = looks.strength * cover[i]! * coverByView(this.#seen[i]!, views[i]!);
-      for (let k = 0; k < 3; k++) {
-        vertices[at + 6 + 2 * k] = gain;
-        vertices[at + 7 + 2 * k] = looks.colour * offset[3 * i + k]! + (1 - gain) * colours[3 * i + k]!;
-      }
+      for (let k = 0; k < 3; k++)
+        vertices[at + 5 + k] = looks.colour * offset[3 * i + k]! + (1 - gain) * colours[3 * i + k]!;
     }
     return [x0, y0, x1, y1];
   }
 
-  #draw(): void {
+  #gain({ colour }: Looks): number {
+    return 1 + colour * (this.#light.contrast - 1);
+  }
+
+  #draw(gain: number): void {
     const { skin, vertices, under, underVertices, back, mask } = this.#shared;
     const kernels = this.#kernels;
     kernels.keep();
-    kernels.warpKept(underVertices, under, under.length / 3);
-    kernels.warp(vertices, skin, skin.length / 3, this.#texture);
+    kernels.warpKept(underVertices, under);
+    kernels.warp(vertices, skin, gain, this.#texture);
     if (!this.#front.any) return;
     mask.set(this.#front.mask);
-    kernels.restore(vertices, back, back.length / 3, mask, MAP, ATLAS);
+    kernels.restore(vertices, back, mask, MAP, ATLAS);
   }
 
   /** The softness that suits the face's size in the frame, changed only when clearly off so that it does not flip. */

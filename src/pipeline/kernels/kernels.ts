@@ -21,8 +21,8 @@ interface Exports extends Record<string, unknown> {
   restore: Numbers;
 }
 
-/** Floats of one vertex of a warp: x, y, s, t, alpha, spare, then gain and offset of Y, U and V. */
-export const VERTEX_FLOATS = 12;
+/** Floats of one vertex of a warp: x, y, s, t, alpha, then what is added to Y, U and V. */
+export const VERTEX_FLOATS = 8;
 
 /** A place on a mesh: three corners and their weights, which sum to 1. */
 export interface Place {
@@ -49,6 +49,8 @@ interface Plane {
 const WORKING_BYTES = 24 * 2 ** 20;
 const PAGE = 65536;
 const PLACE_BYTES = 20;
+/** Where in a vertex what is added to Y stands. */
+const OFFSET_BYTES = 20;
 /** The luma pyramid: full size, then halves, down to an eighth. */
 const LEVELS = 4;
 
@@ -230,28 +232,34 @@ export class Kernels {
    * Draws a textured mesh into the loaded frame: out = in + alpha·(texture·gain + offset − in), plane by plane.
    * Vertices (VERTEX_FLOATS each) are in pixels of the loaded region and of the texture's luma.
    */
-  warp(vertices: Float32Array, triangles: Uint16Array, count: number, { size, y, u, v }: Texture): void {
-    const half = size / 2;
-    this.#warp(vertices, triangles, count, [
-      [y.byteOffset, size, size, size],
-      [u.byteOffset, half, half, half],
-      [v.byteOffset, half, half, half],
+  warp(vertices: Float32Array, triangles: Uint16Array, gain: number, { size, y, u, v }: Texture): void {
+    const shape = { stride: size, width: size, height: size };
+    const half = { stride: size / 2, width: size / 2, height: size / 2 };
+    this.#warp(vertices, triangles, gain, [
+      { at: y.byteOffset, ...shape },
+      { at: u.byteOffset, ...half },
+      { at: v.byteOffset, ...half },
     ]);
   }
 
   /** The same with the kept region as the texture: moves parts of the picture. */
-  warpKept(vertices: Float32Array, triangles: Uint16Array, count: number): void {
-    const textures = this.#planes().map(({ stride, width, height }, k) => [this.#kept[k]!, stride, width, height]);
-    this.#warp(vertices, triangles, count, textures);
+  warpKept(vertices: Float32Array, triangles: Uint16Array): void {
+    const [y, u, v] = this.#planes().map((plane, k) => ({ ...plane, at: this.#kept[k]! })) as [Plane, Plane, Plane];
+    this.#warp(vertices, triangles, 1, [y, u, v]);
   }
 
-  #warp(vertices: Float32Array, triangles: Uint16Array, count: number, textures: number[][]): void {
-    for (const [k, { at, stride, width, height }] of this.#planes().entries()) {
-      this.#run.warp(
-        ...[vertices.byteOffset, triangles.byteOffset, count, k === 0 ? 1 : 0.5, 24 + 8 * k],
-        ...[...textures[k]!, at, stride, width, height],
-      );
-    }
+  #warp(vertices: Float32Array, triangles: Uint16Array, gain: number, [y, u, v]: [Plane, Plane, Plane]): void {
+    const mesh = [vertices.byteOffset, triangles.byteOffset, triangles.length / 3];
+    const luma = this.#luma[0]!;
+    this.#run.warp(
+      ...[...mesh, 1, gain, OFFSET_BYTES, y.at, 0, y.stride, y.width, y.height],
+      ...[luma.at, 0, luma.stride, luma.width, luma.height],
+    );
+    const { at, stride, width, height } = this.#u;
+    this.#run.warp(
+      ...[...mesh, 0.5, gain, OFFSET_BYTES + 4, u.at, v.at, u.stride, u.width, u.height],
+      ...[at, this.#v.at, stride, width, height],
+    );
     this.#halved = 1;
   }
 
@@ -260,18 +268,11 @@ export class Kernels {
    * @param mask size² bytes, 255 = all; @param size its side; @param textureSize side of the texture it lies over.
    */
   restore(
-    ...[vertices, triangles, count, mask, size, textureSize]: [
-      Float32Array,
-      Uint16Array,
-      number,
-      Uint8Array,
-      number,
-      number,
-    ]
+    ...[vertices, triangles, mask, size, textureSize]: [Float32Array, Uint16Array, Uint8Array, number, number]
   ): void {
     for (const [k, { at, stride, width, height }] of this.#planes().entries()) {
       this.#run.restore(
-        ...[vertices.byteOffset, triangles.byteOffset, count, k === 0 ? 1 : 0.5],
+        ...[vertices.byteOffset, triangles.byteOffset, triangles.length / 3, k === 0 ? 1 : 0.5],
         ...[mask.byteOffset, size, size / textureSize, this.#kept[k]!, at, stride, width, height],
       );
     }

@@ -34,10 +34,62 @@ export function halve(src: usize, srcStride: i32, dst: usize, dstStride: i32, wi
 function clampI(v: i32, hi: i32): i32 { return min(max(v, 0), hi); }
 
 /**
- * Samples a rotated square of an I420 picture into an n x n RGB tensor [n, n, 3], edges replicated.
+ * Adding this to a float between -2^22 and 2^22 rounds it to the nearest whole number, which then stands in the low
+ * bits; taking it away again leaves the whole number as a float. Far cheaper than SIMD conversions, which mind NaN and
+ * overflow. An address takes the bits as they are, from a base that is MAGIC_BITS lower.
+ */
+const MAGIC: f32 = 12582912.0;
+const MAGIC_BITS: i32 = 0x4b400000;
+/** One, in the fixed point of a bilinear weight. */
+const ONE: f32 = 16384.0;
+
+// @ts-ignore
+@inline
+function clamped(x: v128, least: v128, most: v128): v128 { return f32x4.pmin(most, f32x4.pmax(least, x)); }
+
+/** Four horizontal weights (0..1) as pairs of 16 bits: of the left pixel and of the right. */
+// @ts-ignore
+@inline
+function pairs(fx: v128): v128 {
+  const right = i32x4.sub(f32x4.add(f32x4.mul(fx, f32x4.splat(ONE)), f32x4.splat(MAGIC)), i32x4.splat(MAGIC_BITS));
+  return i32x4.add(i32x4.sub(i32x4.shl(right, 16), right), i32x4.splat(16384));
+}
+
+/** Bilinear values, times ONE, of the bytes at four addresses and their right and lower neighbours. */
+// @ts-ignore
+@inline
+function bilinear(p0: usize, p1: usize, p2: usize, p3: usize, stride: usize, weights: v128, fy: v128): v128 {
+  let q = i32x4.splat(0);
+  q = v128.load16_lane(p0, q, 0);
+  q = v128.load16_lane(p1, q, 1);
+  q = v128.load16_lane(p2, q, 2);
+  q = v128.load16_lane(p3, q, 3);
+  q = v128.load16_lane(p0 + stride, q, 4);
+  q = v128.load16_lane(p1 + stride, q, 5);
+  q = v128.load16_lane(p2 + stride, q, 6);
+  q = v128.load16_lane(p3 + stride, q, 7);
+  const upper = f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(i16x8.extend_low_i8x16_u(q), weights));
+  const lower = f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(i16x8.extend_high_i8x16_u(q), weights));
+  return f32x4.add(upper, f32x4.mul(f32x4.sub(lower, upper), fy));
+}
+
+/** The bytes at four addresses as floats. */
+// @ts-ignore
+@inline
+function bytesAt(p0: usize, p1: usize, p2: usize, p3: usize): v128 {
+  let q = i32x4.splat(0);
+  q = v128.load8_lane(p0, q, 0);
+  q = v128.load8_lane(p1, q, 4);
+  q = v128.load8_lane(p2, q, 8);
+  q = v128.load8_lane(p3, q, 12);
+  return f32x4.convert_i32x4_s(q);
+}
+
+/**
+ * Samples a rotated square of an I420 picture into an n x n RGB tensor [n, n, 3], edges replicated. n is at least 4.
  * (ox, oy) is where the tensor's corner lies in the luma plane, (cx, cy) how far one tensor column goes; a row goes
  * (-cy, cx). Luma is bilinear from a plane `1 << shift` times smaller than the picture, chroma nearest.
- * Values come out as rgb(0..1) * scale + bias.
+ * Values come out as rgb(0..1) * scale + bias. Planes are at least 2 pixels wide and high.
  */
 export function cropToTensor(
   y: usize, yStride: i32, yWidth: i32, yHeight: i32, shift: i32,
@@ -45,36 +97,61 @@ export function cropToTensor(
   ox: f32, oy: f32, cx: f32, cy: f32, n: i32, out: usize, scale: f32, bias: f32,
 ): void {
   const shrink: f32 = 1.0 / <f32>(1 << shift);
-  const one: f32 = 65536.0;
-  // 16.16 fixed point walks; luma sampled at its pixel centres, hence the half
-  const lx = <i32>(cx * shrink * one), ly = <i32>(cy * shrink * one);
-  const kx = <i32>(cx * 0.5 * one), ky = <i32>(cy * 0.5 * one);
-  const maxX = (yWidth - 1) << 16, maxY = (yHeight - 1) << 16;
-  const gain: f32 = (255.0 / 219.0 / 255.0) * scale;
-  const rv: f32 = 1.596027 / 255.0 * scale, gu: f32 = -0.391762 / 255.0 * scale, gv: f32 = -0.812968 / 255.0 * scale, bu: f32 = 2.017232 / 255.0 * scale;
-  const top: f32 = scale + bias;
+  const ramp = f32x4(0, 1, 2, 3), half = f32x4.splat(0.5), magic = f32x4.splat(MAGIC);
+  // Places are walked half a pixel low, so that rounding to the nearest is rounding down.
+  const least = f32x4.splat(-0.5);
+  const mostX = f32x4.splat(<f32>yWidth - 1.504), mostY = f32x4.splat(<f32>yHeight - 1.504);
+  const mostU = f32x4.splat(<f32>cWidth - 0.504), mostV = f32x4.splat(<f32>cHeight - 0.504);
+  const rowsY = f32x4.splat(<f32>yStride), rowsC = f32x4.splat(<f32>cStride);
+  const gain = f32x4.splat((255.0 / 219.0 / 255.0) * scale / ONE), black = f32x4.splat(bias - (16.0 / 219.0) * scale);
+  const rv = f32x4.splat(1.596027 / 255.0 * scale), gu = f32x4.splat(-0.391762 / 255.0 * scale);
+  const gv = f32x4.splat(-0.812968 / 255.0 * scale), bu = f32x4.splat(2.017232 / 255.0 * scale);
+  const low = f32x4.splat(bias), top = f32x4.splat(scale + bias), grey = f32x4.splat(128);
+  const stepX = f32x4.splat(4 * cx * shrink), stepY = f32x4.splat(4 * cy * shrink);
+  const stepU = f32x4.splat(2 * cx), stepV = f32x4.splat(2 * cy);
+  y -= MAGIC_BITS; u -= MAGIC_BITS; v -= MAGIC_BITS;
   for (let j = 0; j < n; j++) {
     const fj = <f32>j + 0.5;
-    const sx = ox + 0.5 * cx - fj * cy, sy = oy + 0.5 * cy + fj * cx;
-    let px = <i32>((sx * shrink - 0.5) * one), py = <i32>((sy * shrink - 0.5) * one);
-    let qx = <i32>(sx * 0.5 * one), qy = <i32>(sy * 0.5 * one);
-    for (let i = 0; i < n; i++) {
-      const x = clampI(px, maxX), yy = clampI(py, maxY);
-      const xi = x >> 16, yi = yy >> 16;
-      const fx = (x >> 8) & 0xff, fy = (yy >> 8) & 0xff;
-      const at = y + <usize>(yi * yStride + xi);
-      const right = <usize>(xi < yWidth - 1 ? 1 : 0), down: usize = yi < yHeight - 1 ? <usize>yStride : 0;
-      const a = <i32>load<u8>(at), b = <i32>load<u8>(at + right), c = <i32>load<u8>(at + down), d = <i32>load<u8>(at + down + right);
-      const upper = (a << 8) + (b - a) * fx, lower = (c << 8) + (d - c) * fx;
-      const luma: f32 = <f32>((upper << 8) + (lower - upper) * fy) * (1.0 / 65536.0) - 16.0;
-      const c0 = <usize>(clampI(qy >> 16, cHeight - 1) * cStride + clampI(qx >> 16, cWidth - 1));
-      const uu: f32 = <f32>load<u8>(u + c0) - 128.0, vv: f32 = <f32>load<u8>(v + c0) - 128.0;
-      const base = luma * gain + bias;
-      store<f32>(out, min(max(base + rv * vv, bias), top));
-      store<f32>(out, min(max(base + gu * uu + gv * vv, bias), top), 4);
-      store<f32>(out, min(max(base + bu * uu, bias), top), 8);
-      out += 12;
-      px += lx; py += ly; qx += kx; qy += ky;
+    const sx = f32x4.add(f32x4.splat(ox + 0.5 * cx - fj * cy), f32x4.mul(ramp, f32x4.splat(cx)));
+    const sy = f32x4.add(f32x4.splat(oy + 0.5 * cy + fj * cx), f32x4.mul(ramp, f32x4.splat(cy)));
+    let px = f32x4.sub(f32x4.mul(sx, f32x4.splat(shrink)), f32x4.splat(1)), py = f32x4.sub(f32x4.mul(sy, f32x4.splat(shrink)), f32x4.splat(1));
+    let pu = f32x4.sub(f32x4.mul(sx, half), half), pv = f32x4.sub(f32x4.mul(sy, half), half);
+    for (let i = 0; i < n; i += 4) {
+      if (i > n - 4) {
+        // The last four overlap those before.
+        const back = f32x4.splat(<f32>(i + 4 - n) * 0.25);
+        px = f32x4.sub(px, f32x4.mul(stepX, back));
+        py = f32x4.sub(py, f32x4.mul(stepY, back));
+        pu = f32x4.sub(pu, f32x4.mul(stepU, back));
+        pv = f32x4.sub(pv, f32x4.mul(stepV, back));
+        out -= <usize>((i + 4 - n) * 12);
+      }
+      const x = clamped(px, least, mostX), yy = clamped(py, least, mostY);
+      const xi = f32x4.sub(f32x4.add(x, magic), magic), yi = f32x4.sub(f32x4.add(yy, magic), magic);
+      const fx = f32x4.add(f32x4.sub(x, xi), half), fy = f32x4.add(f32x4.sub(yy, yi), half);
+      const at = f32x4.add(f32x4.add(f32x4.mul(yi, rowsY), xi), magic);
+      const luma = bilinear(
+        y + <usize>i32x4.extract_lane(at, 0), y + <usize>i32x4.extract_lane(at, 1),
+        y + <usize>i32x4.extract_lane(at, 2), y + <usize>i32x4.extract_lane(at, 3), yStride, pairs(fx), fy,
+      );
+      const ui = f32x4.sub(f32x4.add(clamped(pu, least, mostU), magic), magic), vi = f32x4.sub(f32x4.add(clamped(pv, least, mostV), magic), magic);
+      const c = f32x4.add(f32x4.add(f32x4.mul(vi, rowsC), ui), magic);
+      const c0 = <usize>i32x4.extract_lane(c, 0), c1 = <usize>i32x4.extract_lane(c, 1), c2 = <usize>i32x4.extract_lane(c, 2), c3 = <usize>i32x4.extract_lane(c, 3);
+      const uu = f32x4.sub(bytesAt(u + c0, u + c1, u + c2, u + c3), grey), vv = f32x4.sub(bytesAt(v + c0, v + c1, v + c2, v + c3), grey);
+      const base = f32x4.add(f32x4.mul(luma, gain), black);
+      const r = clamped(f32x4.add(base, f32x4.mul(rv, vv)), low, top);
+      const g = clamped(f32x4.add(base, f32x4.add(f32x4.mul(gu, uu), f32x4.mul(gv, vv))), low, top);
+      const b = clamped(f32x4.add(base, f32x4.mul(bu, uu)), low, top);
+      // r0 g0 b0 r1 | g1 b1 r2 g2 | b2 r3 g3 b3
+      const rg = v128.shuffle<f32>(r, g, 0, 4, 1, 5), rgHigh = v128.shuffle<f32>(r, g, 2, 6, 3, 7);
+      v128.store(out, v128.shuffle<f32>(rg, b, 0, 1, 4, 2));
+      v128.store(out, v128.shuffle<f32>(v128.shuffle<f32>(rg, b, 3, 5, 3, 5), rgHigh, 0, 1, 4, 5), 16);
+      v128.store(out, v128.shuffle<f32>(v128.shuffle<f32>(b, rgHigh, 2, 6, 7, 3), b, 0, 1, 2, 7), 32);
+      out += 48;
+      px = f32x4.add(px, stepX);
+      py = f32x4.add(py, stepY);
+      pu = f32x4.add(pu, stepU);
+      pv = f32x4.add(pv, stepV);
     }
   }
 }
@@ -129,29 +206,54 @@ export function coloursAt(tensor: usize, n: i32, points: usize, places: usize, c
   }
 }
 
-/** Bytes of one vertex: x, y, s, t, alpha, spare, then gain and offset of Y, U, V. */
-const VERTEX: usize = 48;
+/** Bytes of one vertex: x, y, s, t, alpha, then what is added to Y, U, V. */
+const VERTEX: usize = 32;
 const S: usize = 8, T: usize = 12, ALPHA: usize = 16;
 
+/** Of the word at `at` the first `count` bytes become those of `four`, which are whole numbers, saturated. */
+// @ts-ignore
+@inline
+function put(at: usize, four: v128, count: i32): void {
+  const words = i16x8.narrow_i32x4_s(four, four);
+  const bytes = i32x4.extract_lane(i8x16.narrow_i16x8_u(words, words), 0);
+  const keep: i32 = count >= 4 ? 0 : -1 << (count << 3);
+  store<i32>(at, (bytes & ~keep) | (load<i32>(at) & keep));
+}
+
+// @ts-ignore
+@inline
+function mixed(have: usize, want: v128, alpha: v128): v128 {
+  const now = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(have))));
+  return i32x4.sub(f32x4.add(f32x4.add(now, f32x4.mul(f32x4.sub(want, now), alpha)), f32x4.splat(MAGIC)), i32x4.splat(MAGIC_BITS));
+}
+
 /**
- * Draws a textured mesh into one plane, in place: out = in + alpha * (texture * gain + offset - in), rounded.
- * Vertices are in luma pixels of the region and of the texture; `shrink` is 1 for luma and 0.5 for a chroma plane.
+ * Draws a textured mesh into one plane, or into two of one size (U and V), in place:
+ * out = in + alpha * (texture * gain + offset - in), rounded.
+ * Vertices are in luma pixels of the region and of the texture; `shrink` is 1 for luma and 0.5 for chroma planes.
  * Spans are half open and every edge is walked from its upper end, so two triangles that share an edge never blend
- * the same pixel twice.
- * @param attribute byte offset of the plane's gain in a vertex; its offset follows.
+ * the same pixel twice. Up to 3 bytes beside a span are written again as they are.
+ * @param offset byte offset of what is added in a vertex; the second plane's follows. @param dst2 0 for one plane.
  */
 export function warp(
-  vertices: usize, triangles: usize, count: i32, shrink: f32, attribute: usize,
-  texture: usize, textureStride: i32, textureWidth: i32, textureHeight: i32, dst: usize, stride: i32, width: i32, height: i32,
+  vertices: usize, triangles: usize, count: i32, shrink: f32, gain: f32, offset: usize,
+  texture: usize, texture2: usize, textureStride: i32, textureWidth: i32, textureHeight: i32,
+  dst: usize, dst2: usize, stride: i32, width: i32, height: i32,
 ): void {
-  const limitS = f32x4.splat(<f32>(textureWidth - 2)), limitT = f32x4.splat(<f32>(textureHeight - 2));
+  // Places in the texture are walked half a texel low, so that rounding to the nearest is rounding down.
+  const least = f32x4.splat(-0.5), half = f32x4.splat(0.5), magic = f32x4.splat(MAGIC);
+  const mostS = f32x4.splat(<f32>textureWidth - 1.504), mostT = f32x4.splat(<f32>textureHeight - 1.504);
+  const rows = f32x4.splat(<f32>textureStride);
   const ramp = f32x4(0, 1, 2, 3);
-  const byte = i32x4.splat(0xff);
-  const half = f32x4.splat(0.5);
+  const gain4 = f32x4.splat(gain / ONE);
+  texture -= MAGIC_BITS; texture2 -= MAGIC_BITS;
+  const two = dst2 != 0;
   for (let k = 0; k < count; k++, triangles += 6) {
     let a = vertices + <usize>load<u16>(triangles) * VERTEX;
     let b = vertices + <usize>load<u16>(triangles, 2) * VERTEX;
     let c = vertices + <usize>load<u16>(triangles, 4) * VERTEX;
+    const a0 = load<f32>(a, ALPHA), b0 = load<f32>(b, ALPHA), c0 = load<f32>(c, ALPHA);
+    if (a0 <= 0 && b0 <= 0 && c0 <= 0) continue;
     // upper, middle, lower
     let swap: usize;
     if (load<f32>(b, 4) < load<f32>(a, 4)) { swap = a; a = b; b = swap; }
@@ -160,77 +262,60 @@ export function warp(
     const ax = load<f32>(a) * shrink, ay = load<f32>(a, 4) * shrink;
     const bx = load<f32>(b) * shrink, by = load<f32>(b, 4) * shrink;
     const cx = load<f32>(c) * shrink, cy = load<f32>(c, 4) * shrink;
+    const first = max(0, <i32>ceil(ay - 0.5)), last = min(height, <i32>ceil(cy - 0.5));
+    if (first >= last) continue;
     const area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay);
     if (abs(area) < 1e-6) continue;
     const inv: f32 = 1.0 / area;
-    // gradients of s, t, alpha, gain, offset over the plane of the triangle
+    // gradients over the plane of the triangle: s, t, alpha, offset together; the second offset apart
+    const at0 = f32x4.mul(f32x4(load<f32>(a, S), load<f32>(a, T), load<f32>(a, ALPHA), load<f32>(a + offset)), f32x4(shrink, shrink, 1, 1));
+    const d1 = f32x4.sub(f32x4.mul(f32x4(load<f32>(b, S), load<f32>(b, T), load<f32>(b, ALPHA), load<f32>(b + offset)), f32x4(shrink, shrink, 1, 1)), at0);
+    const d2 = f32x4.sub(f32x4.mul(f32x4(load<f32>(c, S), load<f32>(c, T), load<f32>(c, ALPHA), load<f32>(c + offset)), f32x4(shrink, shrink, 1, 1)), at0);
     const e1y = (cy - ay) * inv, e2y = (by - ay) * inv, e1x = (cx - ax) * inv, e2x = (bx - ax) * inv;
-    const s0 = load<f32>(a, S) * shrink, s1 = load<f32>(b, S) * shrink - s0, s2 = load<f32>(c, S) * shrink - s0;
-    const t0 = load<f32>(a, T) * shrink, t1 = load<f32>(b, T) * shrink - t0, t2 = load<f32>(c, T) * shrink - t0;
-    const a0 = load<f32>(a, ALPHA), a1 = load<f32>(b, ALPHA) - a0, a2 = load<f32>(c, ALPHA) - a0;
-    const g0 = load<f32>(a + attribute), g1 = load<f32>(b + attribute) - g0, g2 = load<f32>(c + attribute) - g0;
-    const o0 = load<f32>(a + attribute, 4), o1 = load<f32>(b + attribute, 4) - o0, o2 = load<f32>(c + attribute, 4) - o0;
-    const sx = s1 * e1y - s2 * e2y, sy = s2 * e2x - s1 * e1x;
-    const tx = t1 * e1y - t2 * e2y, ty = t2 * e2x - t1 * e1x;
-    const alx = a1 * e1y - a2 * e2y, aly = a2 * e2x - a1 * e1x;
-    const gx = g1 * e1y - g2 * e2y, gy = g2 * e2x - g1 * e1x;
-    const ofx = o1 * e1y - o2 * e2y, ofy = o2 * e2x - o1 * e1x;
-    const sx4 = f32x4.mul(f32x4.splat(sx), ramp), tx4 = f32x4.mul(f32x4.splat(tx), ramp);
-    const ax4 = f32x4.mul(f32x4.splat(alx), ramp), gx4 = f32x4.mul(f32x4.splat(gx), ramp), ox4 = f32x4.mul(f32x4.splat(ofx), ramp);
-
+    const gx = f32x4.sub(f32x4.mul(d1, f32x4.splat(e1y)), f32x4.mul(d2, f32x4.splat(e2y)));
+    const gy = f32x4.sub(f32x4.mul(d2, f32x4.splat(e2x)), f32x4.mul(d1, f32x4.splat(e1x)));
+    const p0 = load<f32>(a + offset, 4), p1 = load<f32>(b + offset, 4) - p0, p2 = load<f32>(c + offset, 4) - p0;
+    const px = p1 * e1y - p2 * e2y, py = p2 * e2x - p1 * e1x;
+    const sx = v128.shuffle<f32>(gx, gx, 0, 0, 0, 0), tx = v128.shuffle<f32>(gx, gx, 1, 1, 1, 1);
+    const lx = v128.shuffle<f32>(gx, gx, 2, 2, 2, 2), ox = v128.shuffle<f32>(gx, gx, 3, 3, 3, 3);
+    const four = f32x4.splat(4);
+    const sx4 = f32x4.mul(sx, four), tx4 = f32x4.mul(tx, four), lx4 = f32x4.mul(lx, four), ox4 = f32x4.mul(ox, four);
+    const px4 = f32x4.splat(4 * px);
     const slopeLong = (cx - ax) / (cy - ay);
     const slopeUpper = by > ay ? (bx - ax) / (by - ay) : <f32>0;
     const slopeLower = cy > by ? (cx - bx) / (cy - by) : <f32>0;
-    const first = max(0, <i32>ceil(ay - 0.5)), last = min(height, <i32>ceil(cy - 0.5));
     for (let row = first; row < last; row++) {
       const yc = <f32>row + 0.5;
-      let left = ax + (yc - ay) * slopeLong;
-      let right = yc < by ? ax + (yc - ay) * slopeUpper : bx + (yc - by) * slopeLower;
-      if (right < left) { const m = left; left = right; right = m; }
-      const from = max(0, <i32>ceil(left - 0.5)), to = min(width, <i32>ceil(right - 0.5));
+      const x1 = ax + (yc - ay) * slopeLong;
+      const x2 = yc < by ? ax + (yc - ay) * slopeUpper : bx + (yc - by) * slopeLower;
+      const from = max(0, <i32>ceil((x1 < x2 ? x1 : x2) - 0.5)), to = min(width, <i32>ceil((x1 < x2 ? x2 : x1) - 0.5));
       if (from >= to) continue;
       const dx = <f32>from + 0.5 - ax, dy = yc - ay;
-      let s = f32x4.add(f32x4.splat(s0 + dx * sx + dy * sy - 0.5), sx4);
-      let t = f32x4.add(f32x4.splat(t0 + dx * tx + dy * ty - 0.5), tx4);
-      let al = f32x4.add(f32x4.splat(a0 + dx * alx + dy * aly), ax4);
-      let g = f32x4.add(f32x4.splat(g0 + dx * gx + dy * gy), gx4);
-      let o = f32x4.add(f32x4.splat(o0 + dx * ofx + dy * ofy), ox4);
-      const sStep = f32x4.splat(4 * sx), tStep = f32x4.splat(4 * tx), aStep = f32x4.splat(4 * alx), gStep = f32x4.splat(4 * gx), oStep = f32x4.splat(4 * ofx);
-      let at = dst + <usize>(row * stride + from);
-      for (let x = from; x < to; x += 4) {
-        const sc = f32x4.min(f32x4.max(s, f32x4.splat(0)), limitS), tc = f32x4.min(f32x4.max(t, f32x4.splat(0)), limitT);
-        const si = i32x4.trunc_sat_f32x4_s(sc), ti = i32x4.trunc_sat_f32x4_s(tc);
-        const fs = f32x4.sub(sc, f32x4.convert_i32x4_s(si)), ft = f32x4.sub(tc, f32x4.convert_i32x4_s(ti));
-        const address = i32x4.add(i32x4.mul(ti, i32x4.splat(textureStride)), si);
-        const p0 = texture + <usize>i32x4.extract_lane(address, 0), p1 = texture + <usize>i32x4.extract_lane(address, 1);
-        const p2 = texture + <usize>i32x4.extract_lane(address, 2), p3 = texture + <usize>i32x4.extract_lane(address, 3);
-        const upper = i32x4(load<u16>(p0), load<u16>(p1), load<u16>(p2), load<u16>(p3));
-        const lower = i32x4(
-          load<u16>(p0 + <usize>textureStride), load<u16>(p1 + <usize>textureStride),
-          load<u16>(p2 + <usize>textureStride), load<u16>(p3 + <usize>textureStride),
-        );
-        const ul = f32x4.convert_i32x4_s(v128.and(upper, byte)), ur = f32x4.convert_i32x4_s(i32x4.shr_u(upper, 8));
-        const ll = f32x4.convert_i32x4_s(v128.and(lower, byte)), lr = f32x4.convert_i32x4_s(i32x4.shr_u(lower, 8));
-        const uv = f32x4.add(ul, f32x4.mul(f32x4.sub(ur, ul), fs));
-        const lv = f32x4.add(ll, f32x4.mul(f32x4.sub(lr, ll), fs));
-        const texel = f32x4.add(uv, f32x4.mul(f32x4.sub(lv, uv), ft));
-        const want = f32x4.add(f32x4.mul(texel, g), o);
-        const have4 = i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(at)));
-        const have = f32x4.convert_i32x4_s(have4);
-        const mixed = f32x4.add(f32x4.add(have, f32x4.mul(f32x4.sub(want, have), al)), half);
-        const whole = i32x4.trunc_sat_f32x4_s(mixed);
-        const words = i16x8.narrow_i32x4_s(whole, whole);
-        const bytes = i8x16.narrow_i16x8_u(words, words);
-        const left = to - x;
-        if (left >= 4) {
-          v128.store32_lane(at, bytes, 0);
-        } else {
-          store<u8>(at, i8x16.extract_lane_u(bytes, 0));
-          if (left > 1) store<u8>(at, i8x16.extract_lane_u(bytes, 1), 1);
-          if (left > 2) store<u8>(at, i8x16.extract_lane_u(bytes, 2), 2);
+      const start = f32x4.add(at0, f32x4.add(f32x4.mul(gx, f32x4.splat(dx)), f32x4.mul(gy, f32x4.splat(dy))));
+      let s = f32x4.add(f32x4.sub(v128.shuffle<f32>(start, start, 0, 0, 0, 0), f32x4.splat(1)), f32x4.mul(sx, ramp));
+      let t = f32x4.add(f32x4.sub(v128.shuffle<f32>(start, start, 1, 1, 1, 1), f32x4.splat(1)), f32x4.mul(tx, ramp));
+      let alpha = f32x4.add(v128.shuffle<f32>(start, start, 2, 2, 2, 2), f32x4.mul(lx, ramp));
+      let o = f32x4.add(v128.shuffle<f32>(start, start, 3, 3, 3, 3), f32x4.mul(ox, ramp));
+      let o2 = f32x4.add(f32x4.splat(p0 + dx * px + dy * py), f32x4.mul(f32x4.splat(px), ramp));
+      let at = <usize>(row * stride + from);
+      for (let x = from; x < to; x += 4, at += 4) {
+        const sc = clamped(s, least, mostS), tc = clamped(t, least, mostT);
+        const si = f32x4.sub(f32x4.add(sc, magic), magic), ti = f32x4.sub(f32x4.add(tc, magic), magic);
+        const weights = pairs(f32x4.add(f32x4.sub(sc, si), half)), ft = f32x4.add(f32x4.sub(tc, ti), half);
+        const place = f32x4.add(f32x4.add(f32x4.mul(ti, rows), si), magic);
+        const q0 = <usize>i32x4.extract_lane(place, 0), q1 = <usize>i32x4.extract_lane(place, 1);
+        const q2 = <usize>i32x4.extract_lane(place, 2), q3 = <usize>i32x4.extract_lane(place, 3);
+        const texel = bilinear(texture + q0, texture + q1, texture + q2, texture + q3, textureStride, weights, ft);
+        put(dst + at, mixed(dst + at, f32x4.add(f32x4.mul(texel, gain4), o), alpha), to - x);
+        if (two) {
+          const texel2 = bilinear(texture2 + q0, texture2 + q1, texture2 + q2, texture2 + q3, textureStride, weights, ft);
+          put(dst2 + at, mixed(dst2 + at, f32x4.add(f32x4.mul(texel2, gain4), o2), alpha), to - x);
+          o2 = f32x4.add(o2, px4);
         }
-        at += 4;
-        s = f32x4.add(s, sStep); t = f32x4.add(t, tStep); al = f32x4.add(al, aStep); g = f32x4.add(g, gStep); o = f32x4.add(o, oStep);
+        s = f32x4.add(s, sx4);
+        t = f32x4.add(t, tx4);
+        alpha = f32x4.add(alpha, lx4);
+        o = f32x4.add(o, ox4);
       }
     }
   }
