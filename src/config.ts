@@ -31,6 +31,7 @@ const Schema = z.strictObject({
     frameWidth: whole(64, 7680, 1920),
     frameHeight: whole(64, 4320, 1088),
     faces: whole(1, 10_000, 64),
+    viewers: whole(0, 1000, 8),
   }),
   webrtc: section({
     iceServers: z
@@ -39,9 +40,11 @@ const Schema = z.strictObject({
           urls: z.array(z.string().regex(/^(stun|turn)s?:/, 'must begin with stun: or turn:')).min(1),
           username: z.string().optional(),
           credential: z.string().optional(),
+          secret: z.string().min(1).optional(),
         }),
       )
       .default([]),
+    turnLifetimeMs: whole(60_000, 7 * 86_400_000, 12 * 3_600_000),
     portMin: whole(0, 65535, 0),
     portMax: whole(0, 65535, 0),
     startKbps: whole(100, 100_000, 4000),

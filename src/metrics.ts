@@ -15,6 +15,7 @@ export class Metrics {
   readonly #frames: Counter<'result'>;
   readonly #level: Gauge;
   readonly #sessions: Gauge;
+  readonly #viewers: Gauge;
   readonly #load: Gauge<'model' | 'provider' | 'cache'>;
 
   /** The buckets should be finest where a live frame lives: 1 to 100 ms. */
@@ -53,6 +54,11 @@ export class Metrics {
       registers,
     });
     this.#sessions = new Gauge({ name: 'faceoff_sessions', help: 'Sessions open now', registers });
+    this.#viewers = new Gauge({
+      name: 'faceoff_viewers',
+      help: 'Viewers of streams connected or coming now',
+      registers,
+    });
     this.#load = new Gauge({
       name: 'faceoff_model_load_seconds',
       help: 'Time to load and warm a model',
@@ -77,6 +83,10 @@ export class Metrics {
   sessions(open: number, worstLevel: number): void {
     this.#sessions.set(open);
     this.#level.set(worstLevel);
+  }
+
+  viewers(open: number): void {
+    this.#viewers.set(open);
   }
 
   modelLoad({ model, provider, cached, loadMs }: ModelLoad): void {

@@ -19,6 +19,8 @@ import { openPeers } from './peer.ts';
 import { errorBody, sendError } from './reply.ts';
 import { Sessions } from './sessions.ts';
 import { Signalling } from './signalling.ts';
+import { Streams } from './streams.ts';
+import { whepRoutes } from './whep.ts';
 import { whipRoutes } from './whip.ts';
 
 export interface ServerParts {
@@ -54,8 +56,9 @@ const HEADERS = {
 export async function buildServer(parts: ServerParts): Promise<Server> {
   const { config, pool, faces, metrics, models, log, version, defaults } = parts;
   const app = fastify({ logger: false, bodyLimit: 1 << 20, forceCloseConnections: true });
-  const sessions = new Sessions(config, pool, metrics, log);
-  const signalling = new Signalling({ version, defaults, sessions, config, log, faces: () => faces.list() });
+  const streams = new Streams(config, metrics, log);
+  const sessions = new Sessions(config, pool, streams, metrics, log);
+  const signalling = new Signalling({ version, defaults, sessions, streams, config, log, faces: () => faces.list() });
   const startedAtMs = performance.now();
   let ready = true;
   // Sockets that became WebSockets, or were refused to, are nobody's any more; the listener would wait for them for ever.
@@ -87,6 +90,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   await app.register(fastifyStatic, { root: path.join(root, 'dist/client'), cacheControl: false });
   app.get('/ws', { websocket: true }, (socket) => signalling.accept(socket));
   await app.register(async (whip) => whipRoutes(whip, sessions, config));
+  await app.register(async (whep) => whepRoutes(whep, streams, config));
   await faceRoutes(app, faces, config, () => signalling.facesChanged());
 
   app.get('/healthz', async () => ({ ok: true }));
@@ -98,7 +102,12 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     });
   }
   app.get('/api/sessions', async () =>
-    sessions.all().map((session) => ({ ...session.stats, settings: session.settings })),
+    sessions.all().map((session) => ({
+      ...session.stats,
+      stream: session.stream,
+      viewers: session.viewers,
+      settings: session.settings,
+    })),
   );
   app.get('/api/status', async () => ({
     version,
@@ -118,6 +127,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
       if (!ready) return;
       ready = false;
       sessions.close();
+      streams.close();
       signalling.close();
       const closed = app.close();
       const patience = setTimeout(() => {

@@ -1,0 +1,64 @@
+/**
+ * What is shown under one name. Its viewers stay when its publisher goes, for it may come back, and then see it on the
+ * same connection.
+ */
+
+import { setImmediate as turn } from 'node:timers/promises';
+import type { Frame } from '../pipeline/types.ts';
+import { Latest } from './latest.ts';
+import type { Viewer } from './viewer.ts';
+
+export class Stream {
+  readonly name: string;
+  readonly viewers = new Set<Viewer>();
+  /** Frames that came while the one before was still being handed to the viewers. */
+  skipped = 0;
+  readonly #latest = new Latest<Frame>(
+    (frame) => this.#hand(frame),
+    () => void this.skipped++,
+  );
+  #live = true;
+  #patience: NodeJS.Timeout | undefined;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  /** Whether it has a publisher. */
+  get isLive(): boolean {
+    return this.#live;
+  }
+
+  /** A publisher is there again. */
+  begin(): void {
+    this.#live = true;
+    clearTimeout(this.#patience);
+  }
+
+  /** The publisher went. @param patienceMs how long viewers may wait for the next one. */
+  pause(patienceMs: number, onEnd: () => void): void {
+    this.#live = false;
+    this.#latest.clear();
+    this.#patience = setTimeout(onEnd, patienceMs);
+  }
+
+  /** To every viewer, soon; the picture must not be changed any more. */
+  show(frame: Frame): void {
+    if (this.viewers.size > 0) this.#latest.put(frame);
+  }
+
+  end(why: string): void {
+    clearTimeout(this.#patience);
+    this.#latest.clear();
+    for (const viewer of [...this.viewers]) viewer.close(why);
+  }
+
+  /** A copy for a viewer takes milliseconds, so publishers get their turn between any two. */
+  async #hand(frame: Frame): Promise<void> {
+    for (const viewer of [...this.viewers]) {
+      if (!viewer.isConnected) continue;
+      await turn();
+      viewer.show(frame);
+    }
+  }
+}
