@@ -58,6 +58,8 @@ export type ServerMessage =
       version: string;
       iceServers: { urls: string[]; username?: string; credential?: string }[];
       defaults: SwapSettings;
+      /** Whether the server wants a token. */
+      locked: boolean;
     }
   | { type: 'answer'; session: string; stream: string; sdp: string }
   | { type: 'candidate'; candidate: { candidate: string; sdpMid: string | null; sdpMLineIndex: number | null } | null }

@@ -109,6 +109,8 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   await app.register(async (whep) => whepRoutes(whep, streams, config));
   await faceRoutes(app, faces, config, () => signalling.facesChanged());
 
+  app.get('/view/:stream', async (_request, reply) => reply.sendFile('player.html'));
+
   app.get('/healthz', async () => ({ ok: true }));
   app.get('/readyz', async (_request, reply) => reply.code(ready ? 200 : 503).send({ ready }));
   if (config.metrics.enabled) {

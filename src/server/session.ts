@@ -147,7 +147,8 @@ export class Session {
     try {
       const done = await swap.swap(frame);
       if (this.#closed) return;
-      if (!done.hold) this.#show(done.frame);
+      if (done.hold) this.#parts.stream.again();
+      else this.#show(done.frame);
       this.#tellPlan(done.plan);
       if (done.result === 'dropped') {
         this.#drop();

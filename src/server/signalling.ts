@@ -107,7 +107,11 @@ class StudioSocket {
     });
     this.#ticker = setInterval(() => this.#tick(), STATS_MS);
     const { version, defaults, config } = studio;
-    this.say({ type: 'hello', version, iceServers: iceServersOf(config.webrtc), defaults });
+    const { webrtc, server } = config;
+    this.say({
+      ...{ type: 'hello', version, defaults },
+      ...{ iceServers: iceServersOf(webrtc), locked: server.token !== null },
+    });
     this.say({ type: 'faces', faces: studio.faces() });
   }
 

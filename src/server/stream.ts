@@ -18,6 +18,7 @@ export class Stream {
     () => void this.skipped++,
   );
   #live = true;
+  #last: Frame | null = null;
   #patience: NodeJS.Timeout | undefined;
 
   constructor(name: string) {
@@ -38,13 +39,20 @@ export class Stream {
   /** The publisher went. @param patienceMs how long viewers may wait for the next one. */
   pause(patienceMs: number, onEnd: () => void): void {
     this.#live = false;
+    this.#last = null;
     this.#latest.clear();
     this.#patience = setTimeout(onEnd, patienceMs);
   }
 
   /** To every viewer, soon; the picture must not be changed any more. */
   show(frame: Frame): void {
+    this.#last = frame;
     if (this.viewers.size > 0) this.#latest.put(frame);
+  }
+
+  /** The picture stands still: viewers are told so, and new ones see it. */
+  again(): void {
+    if (this.#last !== null) this.show(this.#last);
   }
 
   end(why: string): void {
