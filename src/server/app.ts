@@ -22,7 +22,7 @@ import { openPeers } from './peer.ts';
 import { errorBody, sendError } from './reply.ts';
 import { Sessions } from './sessions.ts';
 import { Signalling } from './signalling.ts';
-import { Streams } from './streams.ts';
+import { checkName, Streams } from './streams.ts';
 import { whepRoutes } from './whep.ts';
 import { whipRoutes } from './whip.ts';
 
@@ -109,7 +109,10 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   await app.register(async (whep) => whepRoutes(whep, streams, config));
   await faceRoutes(app, faces, config, () => signalling.facesChanged());
 
-  app.get('/view/:stream', async (_request, reply) => reply.sendFile('player.html'));
+  app.get<{ Params: { stream: string } }>('/view/:stream', async (request, reply) => {
+    checkName(request.params.stream);
+    return reply.sendFile('player.html');
+  });
 
   app.get('/healthz', async () => ({ ok: true }));
   app.get('/readyz', async (_request, reply) => reply.code(ready ? 200 : 503).send({ ready }));

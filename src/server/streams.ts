@@ -18,6 +18,14 @@ export const STUDIO = 'studio';
 /** How soon a player asks again for a stream that is not there yet. */
 const COMES_SOON_MS = 2000;
 
+/** @throws FaceOffError `unknown_stream` (404). */
+export function checkName(name: string): void {
+  if (!STREAM_NAME.test(name))
+    throw new FaceOffError('unknown_stream', 'No stream can have that name: it has 1 to 64 letters, digits, - and _.', {
+      status: 404,
+    });
+}
+
 export class Streams {
   readonly #config: Config;
   readonly #metrics: Metrics;
@@ -103,8 +111,7 @@ export class Streams {
   }
 
   #published(name: string): Stream {
-    if (!STREAM_NAME.test(name))
-      throw new FaceOffError('unknown_stream', 'No stream can have that name.', { status: 404 });
+    checkName(name);
     const stream = this.#find(name);
     if (stream !== undefined) return stream;
     // The draft's answer: unlike 404 it tells a player to come back.

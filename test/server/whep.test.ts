@@ -66,6 +66,7 @@ describe('what a player asks for, and gets', () => {
   test.each([
     ['a stream nobody publishes', 'POST', '/whep/nobody', SDP, 'v=0', 409, 'no_publisher'],
     ['a name no stream can have', 'POST', '/whep/a%20b', SDP, 'v=0', 404, 'unknown_stream'],
+    ['a page of such a name', 'GET', '/view/a%20b', undefined, undefined, 404, 'unknown_stream'],
     ['no content type', 'POST', '/whep/nobody', undefined, undefined, 415, 'wrong_type'],
     ['JSON', 'POST', '/whep/nobody', 'application/json', '{}', 415, 'wrong_type'],
     ['a picture', 'GET', '/whep/nobody', undefined, undefined, 405, 'wrong_method'],
