@@ -16,6 +16,7 @@ export class Metrics {
   readonly #level: Gauge;
   readonly #sessions: Gauge;
   readonly #viewers: Gauge;
+  readonly #skipped: Counter;
   readonly #load: Gauge<'model' | 'provider' | 'cache'>;
 
   /** The buckets should be finest where a live frame lives: 1 to 100 ms. */
@@ -59,6 +60,11 @@ export class Metrics {
       help: 'Viewers of streams connected or coming now',
       registers,
     });
+    this.#skipped = new Counter({
+      name: 'faceoff_viewer_frames_skipped_total',
+      help: 'Frames that were left out for viewers, as a newer one was there',
+      registers,
+    });
     this.#load = new Gauge({
       name: 'faceoff_model_load_seconds',
       help: 'Time to load and warm a model',
@@ -87,6 +93,10 @@ export class Metrics {
 
   viewers(open: number): void {
     this.#viewers.set(open);
+  }
+
+  viewerSkip(): void {
+    this.#skipped.inc();
   }
 
   modelLoad({ model, provider, cached, loadMs }: ModelLoad): void {

@@ -11,18 +11,15 @@ import type { Viewer } from './viewer.ts';
 export class Stream {
   readonly name: string;
   readonly viewers = new Set<Viewer>();
-  /** Frames that came while the one before was still being handed to the viewers. */
-  skipped = 0;
-  readonly #latest = new Latest<Frame>(
-    (frame) => this.#hand(frame),
-    () => void this.skipped++,
-  );
+  readonly #latest: Latest<Frame>;
   #live = true;
   #last: Frame | null = null;
   #patience: NodeJS.Timeout | undefined;
 
-  constructor(name: string) {
+  /** @param onSkip a frame came while the one before was still being handed to the viewers, and the one between is left out. */
+  constructor(name: string, onSkip: () => void) {
     this.name = name;
+    this.#latest = new Latest((frame) => this.#hand(frame), onSkip);
   }
 
   /** Whether it has a publisher. */

@@ -51,7 +51,7 @@ export class Streams {
    */
   claim(session: string, name = session): Stream {
     this.check(name);
-    const stream = this.#streams.get(name) ?? new Stream(name);
+    const stream = this.#streams.get(name) ?? new Stream(name, () => this.#metrics.viewerSkip());
     stream.begin();
     this.#streams.set(name, stream);
     this.#bySession.set(session, stream);
