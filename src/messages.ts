@@ -61,6 +61,8 @@ export type ServerMessage =
       /** Whether the server wants a token. */
       locked: boolean;
     }
+  /** While the socket stays open: what `hello` said of them runs out. */
+  | { type: 'ice'; iceServers: { urls: string[]; username?: string; credential?: string }[] }
   | { type: 'answer'; session: string; stream: string; sdp: string }
   | { type: 'candidate'; candidate: { candidate: string; sdpMid: string | null; sdpMLineIndex: number | null } | null }
   | { type: 'settings'; settings: SwapSettings }

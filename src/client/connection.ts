@@ -137,6 +137,10 @@ export class Connection {
         await this.#open();
         break;
       }
+      case 'ice': {
+        this.#iceServers = message.iceServers;
+        break;
+      }
       case 'answer': {
         this.#session = message.session;
         this.#conf.onStream(message.stream);

@@ -82,6 +82,7 @@ class StudioSocket {
   #garbage = 0;
   #waiting = 0;
   #silent = 0;
+  #iceToldAtMs = performance.now();
   #gone = false;
   readonly #ticker: NodeJS.Timeout;
   /** Messages are answered one after another. */
@@ -127,7 +128,16 @@ class StudioSocket {
     // A page that went away without a word does not answer pings either.
     if (++this.#silent > MOST_SILENT) this.#socket.terminate();
     else this.#socket.ping();
+    this.#renewIce();
     if (this.#session !== null) this.say({ type: 'stats', stats: this.#session.stats });
+  }
+
+  /** User names for TURN servers run out; a page that has to come back needs one that has not. */
+  #renewIce(): void {
+    const { webrtc } = this.#studio.config;
+    if (performance.now() - this.#iceToldAtMs < webrtc.turnLifetimeMs / 2) return;
+    this.#iceToldAtMs = performance.now();
+    this.say({ type: 'ice', iceServers: iceServersOf(webrtc) });
   }
 
   async #hear(data: Buffer): Promise<void> {
