@@ -7,6 +7,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { load } from 'js-yaml';
 import { z } from 'zod';
+import { isLocal } from './address.ts';
 import { FaceOffError } from './errors.ts';
 import { FACE_CHOICES, FALLBACKS } from './pipeline/types.ts';
 
@@ -16,6 +17,9 @@ const whole = (min: number, max: number, standard: number) => z.int().min(min).m
 const number = (min: number, max: number, standard: number) => z.number().min(min).max(max).default(standard);
 const choice = <const T extends readonly [string, ...string[]]>(options: T, standard: T[number]) =>
   z.enum(options).default(standard as never);
+/** What a browser says a page's origin is. */
+const isOrigin = (text: string): boolean => URL.canParse(text) && new URL(text).origin === text;
+
 const section = <T extends z.ZodRawShape>(shape: T) => z.strictObject(shape).prefault({} as never);
 
 const Schema = z.strictObject({
@@ -23,6 +27,14 @@ const Schema = z.strictObject({
     host: z.string().min(1).default('127.0.0.1'),
     port: whole(0, 65535, 8080),
     names: z.array(z.string().min(1)).default([]),
+    token: z
+      .string()
+      .regex(/^\S{16,200}$/, 'must have 16 to 200 characters, none of them a space')
+      .nullable()
+      .default(null),
+    certificate: z.string().min(1).nullable().default(null),
+    key: z.string().min(1).nullable().default(null),
+    origins: z.array(z.string().refine(isOrigin, 'must be an origin, such as https://studio.example')).default([]),
   }),
   limits: section({
     sessions: whole(1, 1000, 4),
@@ -31,6 +43,7 @@ const Schema = z.strictObject({
     frameWidth: whole(64, 7680, 1920),
     frameHeight: whole(64, 4320, 1088),
     faces: whole(1, 10_000, 64),
+    viewers: whole(0, 1000, 8),
   }),
   webrtc: section({
     iceServers: z
@@ -39,9 +52,11 @@ const Schema = z.strictObject({
           urls: z.array(z.string().regex(/^(stun|turn)s?:/, 'must begin with stun: or turn:')).min(1),
           username: z.string().optional(),
           credential: z.string().optional(),
+          secret: z.string().min(1).optional(),
         }),
       )
       .default([]),
+    turnLifetimeMs: whole(60_000, 7 * 86_400_000, 12 * 3_600_000),
     portMin: whole(0, 65535, 0),
     portMax: whole(0, 65535, 0),
     startKbps: whole(100, 100_000, 4000),
@@ -194,6 +209,9 @@ function put(tree: Tree, key: string, text: string): void {
 
 const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** Settings whose value must not be shown. */
+const SECRET = /(token|secret|credential)$/;
+
 function sentences(issue: z.core.$ZodIssue, tree: Tree): string[] {
   const at = issue.path.join('.');
   if (issue.code === 'unrecognized_keys') {
@@ -209,14 +227,22 @@ function sentences(issue: z.core.$ZodIssue, tree: Tree): string[] {
     (node, key) => (isTree(node) || Array.isArray(node) ? (node as Tree)[String(key)] : undefined),
     tree,
   );
-  return [`${at}: ${issue.message} (it is ${JSON.stringify(value)})`];
+  const shown = SECRET.test(at) ? 'not shown' : `it is ${JSON.stringify(value)}`;
+  return [`${at}: ${issue.message} (${shown})`];
 }
 
 /** Settings that are each allowed but not together. */
-function disagreements({ webrtc, metrics }: Config): string[] {
+function disagreements({ server, webrtc, metrics }: Config): string[] {
   const { portMin, portMax, minKbps, startKbps, maxKbps } = webrtc;
   const { stageBucketsMs } = metrics;
   const wrong: string[] = [];
+  if (!isLocal(server.host) && server.token === null) {
+    wrong.push(
+      `server.token: must be set where server.host (${server.host}) is open to other machines; sixteen characters or more that nobody guesses`,
+    );
+  }
+  if ((server.certificate === null) !== (server.key === null))
+    wrong.push('server.certificate: must be set together with server.key');
   if (portMin > portMax) wrong.push(`webrtc.portMin: must not be above webrtc.portMax (${portMin} > ${portMax})`);
   if (minKbps > startKbps || startKbps > maxKbps) {
     wrong.push(`webrtc.startKbps: must lie between minKbps and maxKbps (${minKbps}, ${startKbps}, ${maxKbps})`);
@@ -227,10 +253,12 @@ function disagreements({ webrtc, metrics }: Config): string[] {
 }
 
 function withPaths(config: Config, folder: string): Config {
-  const { models, logging } = config;
+  const { server, models, logging } = config;
   const at = (name: string): string => path.resolve(folder, name);
+  const maybeAt = (name: string | null): string | null => (name === null ? null : at(name));
   return {
     ...config,
+    server: { ...server, certificate: maybeAt(server.certificate), key: maybeAt(server.key) },
     models: { ...models, dir: at(models.dir), cacheDir: at(models.cacheDir) },
     logging: { ...logging, dir: at(logging.dir) },
   };

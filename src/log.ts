@@ -23,6 +23,8 @@ const PRIVATE = [
   'remoteAddress',
   'token',
   'credential',
+  'secret',
+  'cookie',
   'authorization',
   'data',
   'picture',

@@ -42,8 +42,11 @@ export interface PickableFace {
 }
 
 export type ClientMessage =
-  /** First message, and again to renegotiate the same session (`ice restart`, camera changed). Answered by `answer` or `error`. */
-  | { type: 'offer'; sdp: string; settings?: Partial<SwapSettings> }
+  /**
+   * First message, and again to renegotiate the same session (`ice restart`, camera changed). Answered by `answer` or
+   * `error`. `stream` is what viewers find it by; `again` the session this page had before, which ends now if it has not.
+   */
+  | { type: 'offer'; sdp: string; settings?: Partial<SwapSettings>; stream?: string; again?: string }
   | { type: 'candidate'; candidate: { candidate: string; sdpMid: string | null; sdpMLineIndex: number | null } | null }
   | { type: 'settings'; settings: Partial<SwapSettings> }
   | { type: 'close' };
@@ -55,8 +58,12 @@ export type ServerMessage =
       version: string;
       iceServers: { urls: string[]; username?: string; credential?: string }[];
       defaults: SwapSettings;
+      /** Whether the server wants a token. */
+      locked: boolean;
     }
-  | { type: 'answer'; session: string; sdp: string }
+  /** While the socket stays open: what `hello` said of them runs out. */
+  | { type: 'ice'; iceServers: { urls: string[]; username?: string; credential?: string }[] }
+  | { type: 'answer'; session: string; stream: string; sdp: string }
   | { type: 'candidate'; candidate: { candidate: string; sdpMid: string | null; sdpMLineIndex: number | null } | null }
   | { type: 'settings'; settings: SwapSettings }
   | { type: 'stats'; stats: SessionStats }

@@ -15,6 +15,8 @@ export class Metrics {
   readonly #frames: Counter<'result'>;
   readonly #level: Gauge;
   readonly #sessions: Gauge;
+  readonly #viewers: Gauge;
+  readonly #skipped: Counter;
   readonly #load: Gauge<'model' | 'provider' | 'cache'>;
 
   /** The buckets should be finest where a live frame lives: 1 to 100 ms. */
@@ -53,6 +55,16 @@ export class Metrics {
       registers,
     });
     this.#sessions = new Gauge({ name: 'faceoff_sessions', help: 'Sessions open now', registers });
+    this.#viewers = new Gauge({
+      name: 'faceoff_viewers',
+      help: 'Viewers of streams connected or coming now',
+      registers,
+    });
+    this.#skipped = new Counter({
+      name: 'faceoff_viewer_frames_skipped_total',
+      help: 'Frames that were left out for viewers, as a newer one was there',
+      registers,
+    });
     this.#load = new Gauge({
       name: 'faceoff_model_load_seconds',
       help: 'Time to load and warm a model',
@@ -77,6 +89,14 @@ export class Metrics {
   sessions(open: number, worstLevel: number): void {
     this.#sessions.set(open);
     this.#level.set(worstLevel);
+  }
+
+  viewers(open: number): void {
+    this.#viewers.set(open);
+  }
+
+  viewerSkip(): void {
+    this.#skipped.inc();
   }
 
   modelLoad({ model, provider, cached, loadMs }: ModelLoad): void {

@@ -9,6 +9,8 @@ import { FaceLibrary } from './pipeline/library.ts';
 import { defaultSettings, Pool } from './pipeline/pool.ts';
 import type { ModelLoad } from './pipeline/protocol.ts';
 import { buildServer } from './server/app.ts';
+import { certificateOf } from './server/certificate.ts';
+import { urlOf, welcomeOf } from './welcome.ts';
 
 interface Options {
   config: string;
@@ -37,6 +39,7 @@ async function serve(options: Options, version: string): Promise<void> {
     ...(port === undefined ? [] : [`server.port=${port}`]),
   ];
   const config = loadConfig({ file: options.config, env: process.env, set });
+  const certificate = await certificateOf(config);
   const log = await openLog(config);
   const { logger } = log;
   const beganMs = performance.now();
@@ -62,6 +65,7 @@ async function serve(options: Options, version: string): Promise<void> {
     log: logger,
     version,
     defaults: pool.defaults,
+    certificate,
   });
   const stop = async (): Promise<void> => {
     await server.close();
@@ -78,8 +82,11 @@ async function serve(options: Options, version: string): Promise<void> {
   const readyMs = Math.round(performance.now() - beganMs);
   logger.info(
     { lanes: pool.lanes, readyMs },
-    `FaceOff ${version} is ready at http://${shown(config.server.host)}:${actual}`,
+    `FaceOff ${version} is ready at ${urlOf(config.server.host, actual, certificate !== null)}`,
   );
+  const welcome = welcomeOf(config, actual);
+  // A screen is for people; what is piped somewhere holds log lines alone.
+  if (welcome !== null && process.stdout.isTTY) process.stdout.write(welcome);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
       logger.info('stopping');
@@ -88,8 +95,6 @@ async function serve(options: Options, version: string): Promise<void> {
     });
   }
 }
-
-const shown = (host: string): string => (host.includes(':') ? `[${host}]` : host);
 
 function cannotListen(cause: unknown, { host, port }: { host: string; port: number }): FaceOffError {
   const { code, message } = cause as NodeJS.ErrnoException;

@@ -37,12 +37,12 @@ test('a missing file means defaults', () => {
 });
 
 test('file, environment and command line win in that order', () => {
-  const file = written('server:\n  port: 1001\n  host: 0.0.0.0\nswap:\n  shape: 0.1\n');
+  const file = written('server:\n  port: 1001\n  host: 127.0.0.2\nswap:\n  shape: 0.1\n');
   expect(loadConfig({ file }).server.port).toBe(1001);
   const env = { FACEOFF_SERVER_PORT: '1002', FACEOFF_SWAP_SHAPE: '0.2', HOME: 'ignored' };
   expect(loadConfig({ file, env }).server.port).toBe(1002);
   const config = loadConfig({ file, env, set: ['server.port=1003'] });
-  expect(config.server).toEqual({ host: '0.0.0.0', port: 1003, names: [] });
+  expect(config.server).toMatchObject({ host: '127.0.0.2', port: 1003, names: [] });
   expect(config.swap.shape).toBe(0.2);
 });
 
@@ -72,6 +72,11 @@ test('relative paths start at the file', () => {
   expect(loadConfig({ file: written('models:\n  dir: ./mine\n') }).models.dir).toBe(path.join(folder, 'mine'));
 });
 
+test('the certificate is found from the file, too', () => {
+  const { certificate, key } = loadConfig({ file: written('server:\n  certificate: a.pem\n  key: b.pem\n') }).server;
+  expect([certificate, key]).toEqual([path.join(folder, 'a.pem'), path.join(folder, 'b.pem')]);
+});
+
 test('a variable is named as its setting', () => {
   expect(variableOfKey('webrtc.connectTimeoutMs')).toBe('FACEOFF_WEBRTC_CONNECT_TIMEOUT_MS');
 });
@@ -92,6 +97,14 @@ describe('refused, naming the key and what is allowed', () => {
     ['bit rates out of order', 'webrtc:\n  minKbps: 9000\n', /webrtc\.startKbps: must lie between/],
     ['buckets out of order', 'metrics:\n  stageBucketsMs: [1, 3, 2]\n', /metrics\.stageBucketsMs: must rise/],
     ['ports out of order', 'webrtc:\n  portMin: 50000\n', /webrtc\.portMin: must not be above/],
+    [
+      'a host for others without a token',
+      'server:\n  host: 0.0.0.0\n',
+      /server\.token: must be set where server\.host/,
+    ],
+    ['a short token', 'server:\n  token: secret-word\n', /server\.token: must have 16 .*\(not shown\)/],
+    ['half a certificate', 'server:\n  key: a.pem\n', /server\.certificate: must be set together/],
+    ['an origin with a path', 'server:\n  origins: ["https://a.example/x"]\n', /server\.origins\.0: must be an origin/],
     ['broken YAML, with its line', 'server:\n  port: 1\n  host: [\n', /not valid YAML.*\([34]:\d+\)/s],
     ['a key given twice', 'server:\n  port: 1\n  port: 2\n', /not valid YAML: duplicated mapping key.*\(3:/],
     ['no settings at all', '- 1\n- 2\n', /must hold sections/],

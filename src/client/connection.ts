@@ -5,6 +5,7 @@
 
 import type { ErrorBody, FaceInfo, ServerMessage, SessionStats, SwapSettings } from '../messages.ts';
 import { backoffMs } from './backoff.ts';
+import { preferVp8 } from './codecs.ts';
 import type { StatsEntry } from './network.ts';
 import { type DownReason, Socket } from './socket.ts';
 import { isActive, nextState, type Reason, refusal, retryAfterMs, type Situation, type State } from './state.ts';
@@ -14,7 +15,7 @@ export interface ConnectionConf {
   /** Swapped pictures come here; resolves when the first one shows. */
   onVideo(stream: MediaStream): Promise<void>;
   /** The server can be reached, and says what it would do by itself. */
-  onHello(defaults: SwapSettings): void;
+  onHello(defaults: SwapSettings, locked: boolean): void;
   /** The server cannot be reached while no stream is wanted. */
   onAway(reason: DownReason): void;
   onFaces(faces: FaceInfo[]): void;
@@ -22,6 +23,10 @@ export interface ConnectionConf {
   onSettings(settings: SwapSettings): void;
   /** The server refused something that is not the stream itself. */
   onError(error: ErrorBody): void;
+  /** What viewers find the stream by, once the server took it; null when it is over. */
+  onStream(name: string | null): void;
+  /** What the stream is to be called; undefined leaves it to the server. */
+  stream(): string | undefined;
   /** Settings a new session begins with. */
   settings(): Partial<SwapSettings>;
   /** A change of settings went out. */
@@ -56,6 +61,8 @@ export class Connection {
   #retry: ReturnType<typeof setTimeout> | undefined;
   #deadline: ReturnType<typeof setTimeout> | undefined;
   #patch: Partial<SwapSettings> | null = null;
+  /** The last session, whose place and name the next one takes. */
+  #session: string | null = null;
 
   constructor(conf: ConnectionConf) {
     this.#conf = conf;
@@ -126,11 +133,17 @@ export class Connection {
     switch (message.type) {
       case 'hello': {
         this.#iceServers = message.iceServers;
-        this.#conf.onHello(message.defaults);
+        this.#conf.onHello(message.defaults, message.locked);
         await this.#open();
         break;
       }
+      case 'ice': {
+        this.#iceServers = message.iceServers;
+        break;
+      }
       case 'answer': {
+        this.#session = message.session;
+        this.#conf.onStream(message.stream);
         await this.#answered(message.sdp);
         break;
       }
@@ -202,8 +215,13 @@ export class Connection {
     }
     if (attempt !== this.#attempt) return;
     const settings = this.#conf.settings();
+    const stream = this.#conf.stream();
     this.#conf.onSent();
-    this.#socket.send({ type: 'offer', sdp: peer.localDescription!.sdp, settings });
+    this.#socket.send({
+      ...{ type: 'offer', sdp: peer.localDescription!.sdp, settings },
+      ...(stream !== undefined && { stream }),
+      ...(this.#session !== null && { again: this.#session }),
+    });
   }
 
   async #answered(sdp: string): Promise<void> {
@@ -288,6 +306,7 @@ export class Connection {
     this.#attempt = null;
     this.#patch = null;
     if (attempt === null) return;
+    this.#conf.onStream(null);
     attempt.peer.onconnectionstatechange = null;
     attempt.peer.close();
     // An answer still to come could not be told from the next one's.
@@ -298,18 +317,6 @@ export class Connection {
   #become(state: State, reason: Reason, message?: string): void {
     this.#state = state;
     this.#conf.onSituation(message === undefined ? { state, reason } : { state, reason, message });
-  }
-}
-
-/** The codec that costs least to encode on the server; browsers that cannot choose just go on. */
-function preferVp8(transceiver: RTCRtpTransceiver): void {
-  const codecs = RTCRtpReceiver.getCapabilities?.('video')?.codecs ?? [];
-  const isVp8 = ({ mimeType }: { mimeType: string }): boolean => mimeType.toLowerCase() === 'video/vp8';
-  const sorted = [...codecs.filter(isVp8), ...codecs.filter((codec) => !isVp8(codec))];
-  try {
-    if (codecs.some(isVp8)) transceiver.setCodecPreferences?.(sorted);
-  } catch {
-    // The server takes what the browser prefers.
   }
 }
 

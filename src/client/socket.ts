@@ -77,6 +77,14 @@ export class Socket {
       (answer) => answer.status,
       () => 0,
     );
+    // The token was changed, or the cookie is gone: the page that comes then asks for it.
+    if (status === 200 && (await isLocked())) location.reload();
     if (!this.isOpen) this.#conf.onDown(status === 503 ? 'unready' : 'unreachable');
   }
 }
+
+const isLocked = (): Promise<boolean> =>
+  fetch('/api/status', { cache: 'no-store' }).then(
+    ({ status }) => status === 401,
+    () => false,
+  );

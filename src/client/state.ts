@@ -41,6 +41,7 @@ export type Reason =
   | 'live'
   | 'lost'
   | 'full'
+  | 'taken'
   | 'unready'
   | 'unreachable'
   | 'refused'
@@ -89,6 +90,11 @@ const NOTICES: Record<Exclude<Reason, 'live'>, Notice> = {
     action: NOW,
   },
   full: { title: 'The server is full', text: 'This page tries again by itself.', action: NOW },
+  taken: {
+    title: 'The stream’s name is in use',
+    text: 'This page tries again by itself. Another name can be given under “Show in OBS”.',
+    action: NOW,
+  },
   unready: {
     title: 'The server is getting ready',
     text: 'It is loading its models. This page goes on by itself as soon as that is done.',
@@ -175,7 +181,7 @@ export function cameraProblem(error: { name: string; message?: string }): Omit<S
 }
 
 /** Refusals of the server that pass by themselves. */
-const PASSING = new Set(['server_full', 'session_closed', 'lane_lost', 'internal']);
+const PASSING = new Set(['server_full', 'stream_taken', 'session_closed', 'lane_lost', 'internal']);
 
 /** What the server's refusal of an offer means. */
 export function refusal({ code, message }: { code: string; message: string }): {
@@ -184,7 +190,8 @@ export function refusal({ code, message }: { code: string; message: string }): {
   message: string;
 } {
   if (!PASSING.has(code)) return { event: 'refused', reason: 'refused', message };
-  return { event: 'lost', reason: code === 'server_full' ? 'full' : 'lost', message };
+  const reasons: Record<string, Reason> = { server_full: 'full', stream_taken: 'taken' };
+  return { event: 'lost', reason: reasons[code] ?? 'lost', message };
 }
 
 /** How long the server asks to wait, where it does. */

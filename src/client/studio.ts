@@ -10,6 +10,7 @@ import { Gallery } from './gallery.ts';
 import { keep, kept, keptJson } from './keep.ts';
 import { NetworkReader } from './network.ts';
 import { Numbers } from './numbers.ts';
+import { Obs } from './obs.ts';
 import { People } from './people.ts';
 import { Agreement, adopt, keepable, restored, withoutGone } from './settings.ts';
 import { type Action, cameraProblem, isActive, noticeOf, remarkOf, type Situation, stateText } from './state.ts';
@@ -27,6 +28,7 @@ const view = new View();
 const numbers = new Numbers();
 const network = new NetworkReader();
 const camera = new Camera(() => void cameraGone());
+const obs = new Obs();
 const people = new People(pickPerson);
 const controls = new Controls(control);
 const gallery = new Gallery({ onChoose: chooseFace, onAddPhoto: (face) => upload.choose(face), onError: toast });
@@ -43,7 +45,8 @@ let picked: number | null = null;
 const connection = new Connection({
   onSituation: show,
   onVideo: (stream) => view.showSwapped(stream),
-  onHello(defaults) {
+  onHello(defaults, locked) {
+    obs.hint(locked);
     agreement ??= new Agreement(restored(keptJson('settings'), defaults));
     showSettings();
     if (isAway(situation)) show({ state: situation.state, reason: situation.state === 'idle' ? 'welcome' : 'stopped' });
@@ -63,6 +66,8 @@ const connection = new Connection({
     showSettings();
     toast(message);
   },
+  onStream: (name) => obs.live(name),
+  stream: () => obs.wanted,
   settings() {
     picked = null;
     return agreement?.begin() ?? {};

@@ -13,12 +13,17 @@ import type { Faces } from '../pipeline/library.ts';
 import type { ModelLoad } from '../pipeline/protocol.ts';
 import type { Swapping, SwapSettings } from '../pipeline/types.ts';
 import { root } from '../root.ts';
+import type { Certificate } from './certificate.ts';
+import { shareWith, welcomeOrigins } from './cors.ts';
 import { faceRoutes } from './faces.ts';
+import { Gate, loginRoute } from './gate.ts';
 import { checkOrigin } from './origin.ts';
 import { openPeers } from './peer.ts';
 import { errorBody, sendError } from './reply.ts';
 import { Sessions } from './sessions.ts';
 import { Signalling } from './signalling.ts';
+import { checkName, Streams } from './streams.ts';
+import { whepRoutes } from './whep.ts';
 import { whipRoutes } from './whip.ts';
 
 export interface ServerParts {
@@ -31,6 +36,8 @@ export interface ServerParts {
   log: Logger;
   version: string;
   defaults: SwapSettings;
+  /** Speaks HTTPS with it; HTTP without. */
+  certificate?: Certificate | null;
 }
 
 export interface Server {
@@ -50,12 +57,20 @@ const HEADERS = {
   'referrer-policy': 'no-referrer',
 };
 
+function listener(https: Certificate | null): FastifyInstance {
+  const options = { logger: false, bodyLimit: 1 << 20, forceCloseConnections: true } as const;
+  // The same to all routes; only the listener's own type differs.
+  return https === null ? fastify(options) : (fastify({ ...options, https }) as unknown as FastifyInstance);
+}
+
 /** Everything is loaded and warm when this is called, so the server is ready as soon as it listens. */
 export async function buildServer(parts: ServerParts): Promise<Server> {
-  const { config, pool, faces, metrics, models, log, version, defaults } = parts;
-  const app = fastify({ logger: false, bodyLimit: 1 << 20, forceCloseConnections: true });
-  const sessions = new Sessions(config, pool, metrics, log);
-  const signalling = new Signalling({ version, defaults, sessions, config, log, faces: () => faces.list() });
+  const { config, pool, faces, metrics, models, log, version, defaults, certificate = null } = parts;
+  const app = listener(certificate);
+  const gate = new Gate(config.server.token, certificate !== null);
+  const streams = new Streams(config, metrics, log);
+  const sessions = new Sessions(config, pool, streams, metrics, log);
+  const signalling = new Signalling({ version, defaults, sessions, streams, config, log, faces: () => faces.list() });
   const startedAtMs = performance.now();
   let ready = true;
   // Sockets that became WebSockets, or were refused to, are nobody's any more; the listener would wait for them for ever.
@@ -80,14 +95,24 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   );
   app.addHook('onRequest', async (request, reply) => {
     void reply.headers(HEADERS);
-    checkOrigin(request.headers, config.server);
+    const welcome = welcomeOrigins(request, config.server.origins);
+    shareWith(request, reply, welcome);
+    checkOrigin(request.headers, config.server, welcome);
+    return gate.check(request, reply);
   });
 
   await app.register(websocket, { options: { maxPayload: 512 * 1024 } });
   await app.register(fastifyStatic, { root: path.join(root, 'dist/client'), cacheControl: false });
+  loginRoute(app, gate);
   app.get('/ws', { websocket: true }, (socket) => signalling.accept(socket));
   await app.register(async (whip) => whipRoutes(whip, sessions, config));
+  await app.register(async (whep) => whepRoutes(whep, streams, config));
   await faceRoutes(app, faces, config, () => signalling.facesChanged());
+
+  app.get<{ Params: { stream: string } }>('/view/:stream', async (request, reply) => {
+    checkName(request.params.stream);
+    return reply.sendFile('player.html');
+  });
 
   app.get('/healthz', async () => ({ ok: true }));
   app.get('/readyz', async (_request, reply) => reply.code(ready ? 200 : 503).send({ ready }));
@@ -98,7 +123,12 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     });
   }
   app.get('/api/sessions', async () =>
-    sessions.all().map((session) => ({ ...session.stats, settings: session.settings })),
+    sessions.all().map((session) => ({
+      ...session.stats,
+      stream: session.stream,
+      viewers: session.viewers,
+      settings: session.settings,
+    })),
   );
   app.get('/api/status', async () => ({
     version,
@@ -118,6 +148,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
       if (!ready) return;
       ready = false;
       sessions.close();
+      streams.close();
       signalling.close();
       const closed = app.close();
       const patience = setTimeout(() => {

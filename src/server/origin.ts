@@ -1,27 +1,30 @@
 /**
- * Which web pages may use this server: its own. A page of another site gives itself away by its origin; one whose name
+ * Which web pages may use this server: its own, and those that are welcome. A page of another site gives itself away by its origin; one whose name
  * was pointed at this machine after it was loaded (DNS rebinding) by the name it asks for.
  */
 
-import { BlockList, isIP } from 'node:net';
+import { isIP } from 'node:net';
+import { isLocal } from '../address.ts';
 import type { Config } from '../config.ts';
 import { FaceOffError } from '../errors.ts';
-
-const loopback = new BlockList();
-loopback.addSubnet('127.0.0.0', 8, 'ipv4');
-loopback.addAddress('::1', 'ipv6');
 
 /**
  * Browsers say the page's origin with WebSockets and with everything but plain reads; programs without an origin are
  * not pages. The asked-for name is checked only where it can be known: while the server is this machine's alone.
+ * @param welcome other origins that may.
  * @throws FaceOffError `foreign_origin` (403), `foreign_host` (421).
  */
 export function checkOrigin(
   { origin, host }: { origin?: string | undefined; host?: string | undefined },
   server: Pick<Config['server'], 'host' | 'names'>,
+  welcome: readonly string[] = [],
 ): void {
-  if (origin !== undefined && hostOf(origin) !== host)
-    throw new FaceOffError('foreign_origin', 'A page of another site may not use this server.', { status: 403 });
+  if (origin !== undefined && hostOf(origin) !== host && !welcome.includes(origin))
+    throw new FaceOffError(
+      'foreign_origin',
+      'A page of another site may not use this server. server.origins names those that may publish and watch.',
+      { status: 403 },
+    );
   // Browsers always ask for a name; what does not is no page.
   if (host === undefined) return;
   const name = nameOf(host);
@@ -47,9 +50,3 @@ const nameOf = (host: string): string =>
     .replace(/:\d+$/, '')
     .replace(/^\[(.*)\]$/, '$1')
     .toLowerCase();
-
-const isLocal = (name: string): boolean => {
-  const version = isIP(name);
-  if (version !== 0) return loopback.check(name, version === 4 ? 'ipv4' : 'ipv6');
-  return name === 'localhost' || name.endsWith('.localhost');
-};

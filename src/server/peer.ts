@@ -2,18 +2,20 @@
  * One WebRTC peer: pictures in, pictures out. The only place that knows @roamhq/wrtc, which must stay on the main thread.
  */
 
-import wrtc, { type IceCandidate, type RTCPeerConnection } from '@roamhq/wrtc';
+import wrtc, { type RTCPeerConnection, type Transceiver } from '@roamhq/wrtc';
 import type { Config } from '../config.ts';
 import { FaceOffError } from '../errors.ts';
 import type { Frame } from '../pipeline/types.ts';
-import { DECODABLE, iceUfrag, looksLikeSdp, readVideo, withBitrates } from './sdp.ts';
+import { fragmentOf, type IceCandidate, type IceCredentials, withIce } from './fragment.ts';
+import { iceServersOf } from './ice.ts';
+import { CODECS, iceUfrag, looksLikeSdp, readVideo, type VideoOffer, withBitrates } from './sdp.ts';
 import { upright } from './upright.ts';
 
-export type { IceCandidate };
 export type PeerState = RTCPeerConnection['connectionState'];
 
 export interface PeerListener {
-  onFrame(frame: Frame): void;
+  /** Null where pictures only go out. */
+  onFrame: ((frame: Frame) => void) | null;
   onState(state: PeerState): void;
   onCandidate(candidate: IceCandidate | null): void;
 }
@@ -32,19 +34,16 @@ export class Peer {
   readonly #outgoing = this.#source.createTrack();
   #incoming: { track: unknown; sink: InstanceType<typeof wrtc.nonstandard.RTCVideoSink> } | null = null;
   #closed = false;
-  #remoteUfrag: string | null = null;
+  #offer: string | null = null;
+  /** Offers are answered one after another. */
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(config: Config['webrtc'], listener: PeerListener) {
     this.#config = config;
     this.#listener = listener;
-    const { iceServers, portMin, portMax } = config;
+    const { portMin, portMax } = config;
     this.#connection = new wrtc.RTCPeerConnection({
-      // An absent user name must be absent, not undefined.
-      iceServers: iceServers.map(({ urls, username, credential }) => ({
-        urls,
-        ...(username && { username }),
-        ...(credential && { credential }),
-      })),
+      iceServers: iceServersOf(config),
       ...(portMax > 0 && { portRange: { min: portMin, max: portMax } }),
     });
     this.#connection.onconnectionstatechange = () => listener.onState(this.#connection.connectionState);
@@ -60,43 +59,62 @@ export class Peer {
     open++;
   }
 
+  /** The other side's ICE user name, by which an ICE restart is told from a further candidate. */
   get remoteUfrag(): string | null {
-    return this.#remoteUfrag;
+    return this.#offer === null ? null : iceUfrag(this.#offer);
+  }
+
+  /** An entity tag of the ICE session: this side's user name, which changes with it. */
+  get etag(): string {
+    return `"${iceUfrag(this.#connection.localDescription?.sdp ?? '') ?? ''}"`;
   }
 
   /**
-   * Answers an offer, the first or a later one. The swapped video goes back on the first section that wants to receive.
+   * Answers an offer, the first or a later one. Pictures go out on the first section that wants to receive.
    * @param gather wait until the answer holds every candidate, for those who cannot trickle.
-   * @throws FaceOffError `bad_sdp` (400), `no_video` (422), `no_codec` (406).
+   * @throws FaceOffError `bad_sdp` (400), `no_video` (422), `no_codec` (406), `session_closed` (410).
    */
-  async answer(offer: string, gather: boolean): Promise<string> {
-    if (!looksLikeSdp(offer)) throw badSdp('it is not an SDP');
-    const { directions, codecs } = readVideo(offer);
-    if (!directions.some((direction) => direction === 'sendrecv' || direction === 'sendonly')) {
-      throw new FaceOffError('no_video', 'The offer sends no video. Offer a video section with the camera in it.', {
-        status: 422,
-      });
-    }
-    if (!codecs.some((codec) => DECODABLE.includes(codec))) {
-      const offered = codecs.filter((codec) => !/^(RTX|RED|ULPFEC|FLEXFEC.*)$/.test(codec)).join(', ') || 'none';
-      throw new FaceOffError(
-        'no_codec',
-        `The offer's video codecs (${offered}) cannot be decoded here. Offer VP8, VP9 or AV1.`,
-        { status: 406 },
-      );
-    }
+  answer(offer: string, gather: boolean): Promise<string> {
+    return this.#inTurn(async () => {
+      if (!looksLikeSdp(offer)) throw badSdp('it is not an SDP');
+      checkVideo(readVideo(offer), this.#listener.onFrame !== null);
+      return withBitrates(await this.#negotiate(offer, [], gather), this.#config);
+    });
+  }
+
+  /**
+   * Begins another ICE session with all else as agreed; a failure leaves the one there is.
+   * @returns this side of it, as an SDP fragment.
+   * @throws FaceOffError `bad_sdp` (400), `session_closed` (410).
+   */
+  restartIce(ice: IceCredentials, candidates: readonly IceCandidate[]): Promise<string> {
+    return this.#inTurn(async () => {
+      if (this.#offer === null) throw badSdp('there was no offer yet');
+      return fragmentOf(await this.#negotiate(withIce(this.#offer, ice), candidates, true));
+    });
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(work);
+    this.#last = done.catch(() => undefined);
+    return done;
+  }
+
+  async #negotiate(offer: string, candidates: readonly IceCandidate[], gather: boolean): Promise<string> {
     try {
       await this.#connection.setRemoteDescription({ type: 'offer', sdp: withBitrates(offer, this.#config) });
-      this.#remoteUfrag = iceUfrag(offer);
-      await this.#wire(directions);
+      this.#offer = offer;
+      await this.#wire(readVideo(offer).directions);
       await this.#connection.setLocalDescription(await this.#connection.createAnswer());
     } catch (cause) {
       throw badSdp(cause instanceof Error ? cause.message : String(cause), cause);
     }
+    // One that does not fit is no loss: others do.
+    for (const candidate of candidates) await this.addCandidate(candidate).catch(() => undefined);
     if (gather) await this.#gathered();
     if (this.#closed)
       throw new FaceOffError('session_closed', 'The session was closed while it was being answered.', { status: 410 });
-    return withBitrates(this.#connection.localDescription!.sdp, this.#config);
+    return this.#connection.localDescription!.sdp;
   }
 
   /** @throws FaceOffError `bad_candidate` (400). */
@@ -143,32 +161,57 @@ export class Peer {
       .filter((t) => t.receiver.track.kind === 'video' && t.mid !== null);
     const sends = videos[directions.findIndex((d) => d === 'sendrecv' || d === 'sendonly')];
     const receives = videos[directions.findIndex((d) => d === 'sendrecv' || d === 'recvonly')];
-    if (sends !== undefined && this.#incoming?.track !== sends.receiver.track) {
-      this.#incoming?.sink.stop();
-      const sink = new wrtc.nonstandard.RTCVideoSink(sends.receiver.track);
-      sink.onframe = ({ frame: { width, height, rotation, data } }) => {
-        this.#listener.onFrame(upright({ width, height, data, receivedAtMs: performance.now() }, rotation));
-      };
-      this.#incoming = { track: sends.receiver.track, sink };
-    }
+    const { onFrame } = this.#listener;
+    if (onFrame !== null && sends !== undefined) this.#listen(sends, onFrame);
     if (receives === undefined) return;
     await receives.sender.replaceTrack(this.#outgoing);
-    receives.direction = receives === sends ? 'sendrecv' : 'sendonly';
+    receives.direction = receives === sends && onFrame !== null ? 'sendrecv' : 'sendonly';
+  }
+
+  #listen({ receiver: { track } }: Transceiver, onFrame: (frame: Frame) => void): void {
+    if (this.#incoming?.track === track) return;
+    this.#incoming?.sink.stop();
+    const sink = new wrtc.nonstandard.RTCVideoSink(track);
+    sink.onframe = ({ frame: { width, height, rotation, data } }) => {
+      onFrame(upright({ width, height, data, receivedAtMs: performance.now() }, rotation));
+    };
+    this.#incoming = { track, sink };
   }
 
   async #gathered(): Promise<void> {
     const connection = this.#connection;
-    if (connection.iceGatheringState === 'complete') return;
+    // After a restart the state of the session before may still stand; its candidates do not.
+    const isDone = (): boolean =>
+      connection.iceGatheringState === 'complete' && /^a=candidate:/m.test(connection.localDescription?.sdp ?? '');
+    if (isDone()) return;
     let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve) => {
       timer = setTimeout(resolve, GATHERING_MS);
       connection.onicegatheringstatechange = () => {
-        if (connection.iceGatheringState === 'complete') resolve();
+        if (isDone()) resolve();
       };
     });
     clearTimeout(timer);
     connection.onicegatheringstatechange = null;
   }
+}
+
+/** @param sends whether the other side is to send pictures, rather than only get them. */
+function checkVideo({ directions, codecs }: VideoOffer, sends: boolean): void {
+  const wanted = sends ? 'sendonly' : 'recvonly';
+  if (!directions.some((direction) => direction === 'sendrecv' || direction === wanted)) {
+    const message = sends
+      ? 'The offer sends no video. Offer a video section with the camera in it.'
+      : 'The offer takes no video. Offer a video section that is recvonly.';
+    throw new FaceOffError('no_video', message, { status: 422 });
+  }
+  if (codecs.some((codec) => CODECS.includes(codec))) return;
+  const offered = codecs.filter((codec) => !/^(RTX|RED|ULPFEC|FLEXFEC.*)$/.test(codec)).join(', ') || 'none';
+  throw new FaceOffError(
+    'no_codec',
+    `The offer's video codecs (${offered}) cannot be used here. Offer VP8, VP9 or AV1.`,
+    { status: 406 },
+  );
 }
 
 function badSdp(why: string, cause?: unknown): FaceOffError {

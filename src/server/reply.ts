@@ -4,6 +4,9 @@ import type { FastifyReply } from 'fastify';
 import { FaceOffError } from '../errors.ts';
 import type { ErrorBody } from '../messages.ts';
 
+/** What someone who is turned away should wait, unless more is known. */
+export const RETRY_AFTER_MS = 5000;
+
 /** What a caller may know of an error: a defect of ours shows no inside. */
 export function errorBody(error: unknown): { status: number; body: ErrorBody } {
   if (error instanceof FaceOffError) {

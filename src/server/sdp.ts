@@ -13,8 +13,8 @@ export interface VideoOffer {
   codecs: string[];
 }
 
-/** Codecs that the WebRTC library here can decode. */
-export const DECODABLE = ['VP8', 'VP9', 'AV1'];
+/** Codecs that the WebRTC library here can decode and encode; H.264 is not among them. */
+export const CODECS = ['VP8', 'VP9', 'AV1'];
 
 /** The media sections, each with its lines; the first entry is the session part. */
 const sectionsOf = (sdp: string): string[] => sdp.split(/^(?=m=)/m);

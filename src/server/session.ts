@@ -1,5 +1,6 @@
 /**
- * One live stream: pictures come from its peer, are swapped in its lane one at a time, and go back. Ends itself when it
+ * One who publishes: pictures come from its peer, are swapped in its lane one at a time, and go back, and to whoever looks
+ * on at its stream. Ends itself when it
  * never connects, loses its connection or gets no more pictures.
  */
 
@@ -9,13 +10,17 @@ import type { Logger } from '../log.ts';
 import type { SessionStats } from '../messages.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Frame, SwapSession, SwapSettings } from '../pipeline/types.ts';
+import type { IceCandidate, IceCredentials } from './fragment.ts';
 import { Latest } from './latest.ts';
-import { type IceCandidate, Peer, type PeerState } from './peer.ts';
+import { Lifeline } from './lifeline.ts';
+import { Peer, type PeerState } from './peer.ts';
 import { RollingStats } from './stats.ts';
+import type { Stream } from './stream.ts';
 
 export interface SessionParts {
   id: string;
   swap: SwapSession;
+  stream: Stream;
   webrtc: Config['webrtc'];
   /** Larger frames are not swapped. */
   largestPixels: number;
@@ -31,7 +36,7 @@ export class Session {
   readonly #peer: Peer;
   readonly #stats = new RollingStats();
   readonly #latest: Latest<Frame>;
-  #deadline: NodeJS.Timeout | undefined;
+  readonly #lifeline: Lifeline;
   #idle: NodeJS.Timeout | undefined;
   #lastFrameAtMs = performance.now();
   #lossTold = false;
@@ -47,13 +52,13 @@ export class Session {
       (frame) => this.#work(frame),
       () => this.#drop(),
     );
+    this.#lifeline = new Lifeline(parts.webrtc, (why) => this.close(why));
     this.#peer = new Peer(parts.webrtc, {
       onFrame: (frame) => this.#receive(frame),
       onState: (state) => this.#turn(state),
       onCandidate: (candidate) => parts.onCandidate?.(candidate),
     });
-    const { connectTimeoutMs, idleTimeoutMs } = parts.webrtc;
-    this.#deadline = setTimeout(() => this.close('not connected in time'), connectTimeoutMs);
+    const { idleTimeoutMs } = parts.webrtc;
     this.#idle = setInterval(() => this.#checkIdle(), Math.max(50, idleTimeoutMs / 4));
   }
 
@@ -69,7 +74,19 @@ export class Session {
     return this.#stats.read(this.id);
   }
 
-  /** The other side's ICE user name, by which an ICE restart is told from a further candidate. */
+  /** What its stream is called. */
+  get stream(): string {
+    return this.#parts.stream.name;
+  }
+
+  get viewers(): number {
+    return this.#parts.stream.viewers.size;
+  }
+
+  get etag(): string {
+    return this.#peer.etag;
+  }
+
   get remoteUfrag(): string | null {
     return this.#peer.remoteUfrag;
   }
@@ -83,6 +100,10 @@ export class Session {
     return this.#peer.addCandidate(candidate);
   }
 
+  restartIce(ice: IceCredentials, candidates: readonly IceCandidate[]): Promise<string> {
+    return this.#peer.restartIce(ice, candidates);
+  }
+
   /** @throws FaceOffError `unknown_face` (404). */
   set(settings: Partial<SwapSettings>): void {
     this.#parts.swap.set(settings);
@@ -92,7 +113,7 @@ export class Session {
   close(why: string): void {
     if (this.#closed) return;
     this.#closed = true;
-    clearTimeout(this.#deadline);
+    this.#lifeline.close();
     clearInterval(this.#idle);
     this.#latest.clear();
     this.#peer.close();
@@ -126,7 +147,8 @@ export class Session {
     try {
       const done = await swap.swap(frame);
       if (this.#closed) return;
-      if (!done.hold) this.#peer.send(done.frame);
+      if (done.hold) this.#parts.stream.again();
+      else this.#show(done.frame);
       this.#tellPlan(done.plan);
       if (done.result === 'dropped') {
         this.#drop();
@@ -146,6 +168,11 @@ export class Session {
     }
   }
 
+  #show(frame: Frame): void {
+    this.#peer.send(frame);
+    this.#parts.stream.show(frame);
+  }
+
   /** One line a change of quality. */
   #tellPlan(plan: string): void {
     if (plan === this.#plan) return;
@@ -155,18 +182,11 @@ export class Session {
 
   #turn(state: PeerState): void {
     if (this.#closed) return;
-    clearTimeout(this.#deadline);
-    if (state === 'failed' || state === 'closed') {
-      this.close(`connection ${state}`);
-    } else if (state === 'disconnected') {
-      this.#deadline = setTimeout(() => this.close('connection lost'), this.#parts.webrtc.lostTimeoutMs);
-    } else if (state === 'connected') {
-      if (!this.#connected) this.#parts.log.info({ session: this.id }, 'session connected');
-      this.#connected = true;
-      this.#lastFrameAtMs = performance.now();
-    } else {
-      this.#deadline = setTimeout(() => this.close('not connected in time'), this.#parts.webrtc.connectTimeoutMs);
-    }
+    this.#lifeline.turn(state);
+    if (state !== 'connected') return;
+    if (!this.#connected) this.#parts.log.info({ session: this.id }, 'session connected');
+    this.#connected = true;
+    this.#lastFrameAtMs = performance.now();
   }
 
   #checkIdle(): void {

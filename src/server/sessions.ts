@@ -6,11 +6,10 @@ import { FaceOffError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Swapping, SwapSettings } from '../pipeline/types.ts';
-import type { IceCandidate } from './peer.ts';
+import type { IceCandidate } from './fragment.ts';
+import { RETRY_AFTER_MS } from './reply.ts';
 import { Session } from './session.ts';
-
-/** What someone who is turned away should wait, in seconds. */
-export const RETRY_AFTER_S = 5;
+import type { Streams } from './streams.ts';
 
 export interface SessionHooks {
   onCandidate?: (candidate: IceCandidate | null) => void;
@@ -20,13 +19,15 @@ export interface SessionHooks {
 export class Sessions {
   readonly #config: Config;
   readonly #pool: Swapping;
+  readonly #streams: Streams;
   readonly #metrics: Metrics;
   readonly #log: Logger;
   readonly #open = new Map<string, Session>();
 
-  constructor(config: Config, pool: Swapping, metrics: Metrics, log: Logger) {
+  constructor(config: Config, pool: Swapping, streams: Streams, metrics: Metrics, log: Logger) {
     this.#config = config;
     this.#pool = pool;
+    this.#streams = streams;
     this.#metrics = metrics;
     this.#log = log;
   }
@@ -43,13 +44,19 @@ export class Sessions {
     return this.#open.get(id);
   }
 
-  /** @throws FaceOffError `server_full` (503, details: retryAfterMs), `unknown_face` (404). */
-  open(settings: Partial<SwapSettings>, hooks: SessionHooks = {}): Session {
+  /**
+   * @param stream what others find it by, besides its id.
+   * @throws FaceOffError `server_full` (503) and `stream_taken` (409), both with retryAfterMs, `bad_name` (400),
+   * `unknown_face` (404).
+   */
+  open(settings: Partial<SwapSettings>, hooks: SessionHooks = {}, stream?: string): Session {
     this.#checkRoom();
+    if (stream !== undefined) this.#streams.check(stream);
     const id = randomUUID();
     const session = new Session({
       id,
       swap: this.#pool.open(id, settings),
+      stream: this.#streams.claim(id, stream),
       webrtc: this.#config.webrtc,
       largestPixels: this.#config.limits.frameWidth * this.#config.limits.frameHeight,
       metrics: this.#metrics,
@@ -57,6 +64,7 @@ export class Sessions {
       onCandidate: hooks.onCandidate ?? (() => undefined),
       onClose: (closed, why) => {
         this.#open.delete(closed.id);
+        this.#streams.release(closed.id);
         this.#log.info({ session: id, why, open: this.#open.size }, 'session closed');
         this.measure();
         hooks.onClose?.(why);
@@ -80,7 +88,7 @@ export class Sessions {
   #checkRoom(): void {
     const { sessions } = this.#config.limits;
     const { rssLimitMb } = this.#config.memory;
-    const options = { status: 503, details: { retryAfterMs: 1000 * RETRY_AFTER_S } };
+    const options = { status: 503, details: { retryAfterMs: RETRY_AFTER_MS } };
     if (this.#open.size >= sessions) {
       throw new FaceOffError(
         'server_full',

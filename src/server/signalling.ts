@@ -6,10 +6,12 @@ import type { Config } from '../config.ts';
 import type { Logger } from '../log.ts';
 import type { FaceInfo, ServerMessage } from '../messages.ts';
 import type { SwapSettings } from '../pipeline/types.ts';
+import { iceServersOf } from './ice.ts';
 import { errorBody } from './reply.ts';
 import type { Session } from './session.ts';
-import type { Sessions } from './sessions.ts';
+import type { SessionHooks, Sessions } from './sessions.ts';
 import { SettingsPatch, settingsOf } from './settings.ts';
+import { STREAM_NAME, STUDIO, type Streams } from './streams.ts';
 
 const Candidate = z.object({
   candidate: z.string().max(2000),
@@ -18,11 +20,19 @@ const Candidate = z.object({
 });
 
 const Message = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('offer'), sdp: z.string().max(256 * 1024), settings: SettingsPatch.optional() }),
+  z.strictObject({
+    type: z.literal('offer'),
+    sdp: z.string().max(256 * 1024),
+    settings: SettingsPatch.optional(),
+    stream: z.string().regex(STREAM_NAME).optional(),
+    again: z.string().max(64).optional(),
+  }),
   z.strictObject({ type: z.literal('candidate'), candidate: Candidate.nullable() }),
   z.strictObject({ type: z.literal('settings'), settings: SettingsPatch }),
   z.strictObject({ type: z.literal('close') }),
 ]);
+
+type Offer = Extract<z.infer<typeof Message>, { type: 'offer' }>;
 
 const STATS_MS = 1000;
 /** A socket that sends nothing but garbage is closed after so many messages. */
@@ -36,6 +46,7 @@ export interface Studio {
   version: string;
   defaults: SwapSettings;
   sessions: Sessions;
+  streams: Streams;
   config: Config;
   log: Logger;
   faces(): FaceInfo[];
@@ -71,6 +82,7 @@ class StudioSocket {
   #garbage = 0;
   #waiting = 0;
   #silent = 0;
+  #iceToldAtMs = performance.now();
   #gone = false;
   readonly #ticker: NodeJS.Timeout;
   /** Messages are answered one after another. */
@@ -96,12 +108,11 @@ class StudioSocket {
     });
     this.#ticker = setInterval(() => this.#tick(), STATS_MS);
     const { version, defaults, config } = studio;
-    const iceServers = config.webrtc.iceServers.map(({ urls, username, credential }) => ({
-      urls,
-      ...(username !== undefined && { username }),
-      ...(credential !== undefined && { credential }),
-    }));
-    this.say({ type: 'hello', version, iceServers, defaults });
+    const { webrtc, server } = config;
+    this.say({
+      ...{ type: 'hello', version, defaults },
+      ...{ iceServers: iceServersOf(webrtc), locked: server.token !== null },
+    });
     this.say({ type: 'faces', faces: studio.faces() });
   }
 
@@ -117,7 +128,16 @@ class StudioSocket {
     // A page that went away without a word does not answer pings either.
     if (++this.#silent > MOST_SILENT) this.#socket.terminate();
     else this.#socket.ping();
+    this.#renewIce();
     if (this.#session !== null) this.say({ type: 'stats', stats: this.#session.stats });
+  }
+
+  /** User names for TURN servers run out; a page that has to come back needs one that has not. */
+  #renewIce(): void {
+    const { webrtc } = this.#studio.config;
+    if (performance.now() - this.#iceToldAtMs < webrtc.turnLifetimeMs / 2) return;
+    this.#iceToldAtMs = performance.now();
+    this.say({ type: 'ice', iceServers: iceServersOf(webrtc) });
   }
 
   async #hear(data: Buffer): Promise<void> {
@@ -147,7 +167,7 @@ class StudioSocket {
   async #obey(message: z.infer<typeof Message>): Promise<void> {
     switch (message.type) {
       case 'offer': {
-        await this.#answer(message.sdp, settingsOf(message.settings ?? {}));
+        await this.#answer(message);
         break;
       }
       case 'candidate': {
@@ -168,13 +188,15 @@ class StudioSocket {
   }
 
   /** Opens the session, or renegotiates it; a later offer that cannot be used leaves a live session as it is. */
-  async #answer(offer: string, settings: Partial<SwapSettings>): Promise<void> {
+  async #answer({ sdp: offer, settings, stream, again }: Offer): Promise<void> {
     const live = this.#session;
-    live?.set(settings);
-    const session = live ?? this.#open(settings);
+    live?.set(settingsOf(settings ?? {}));
+    // A page that lost its connection takes its place and name again, which the server may not have seen to be lost yet.
+    if (again !== undefined && again !== live?.id) this.#studio.sessions.get(again)?.close('its page came back');
+    const session = live ?? this.#open(settingsOf(settings ?? {}), stream);
     try {
       const sdp = await session.answer(offer, false);
-      this.say({ type: 'answer', session: session.id, sdp });
+      this.say({ type: 'answer', session: session.id, stream: session.stream, sdp });
       this.say({ type: 'settings', settings: session.settings });
     } catch (error) {
       if (live === null) session.close('offer refused');
@@ -182,14 +204,18 @@ class StudioSocket {
     }
   }
 
-  #open(settings: Partial<SwapSettings>): Session {
-    const session = this.#studio.sessions.open(settings, {
+  #open(settings: Partial<SwapSettings>, wanted: string | undefined): Session {
+    const { sessions, streams } = this.#studio;
+    // The first page has the usual name; a further one that wants none is found by its session.
+    const stream = wanted ?? (streams.isFree(STUDIO) ? STUDIO : undefined);
+    const hooks: SessionHooks = {
       onCandidate: (candidate) => this.say({ type: 'candidate', candidate }),
       onClose: (why) => {
         this.#session = null;
         this.say({ type: 'closed', why });
       },
-    });
+    };
+    const session = sessions.open(settings, hooks, stream);
     this.#session = session;
     return session;
   }

@@ -21,17 +21,22 @@ afterAll(() => server.close());
 
 /** A page: a socket and a camera. */
 class StudioPage {
-  readonly socket = new WebSocket(`${server.url.replace('http', 'ws')}/ws`);
+  readonly socket: WebSocket;
   readonly heard: ServerMessage[] = [];
   readonly camera = new Publisher();
 
-  constructor() {
+  constructor(url = server.url) {
+    this.socket = new WebSocket(`${url.replace('http', 'ws')}/ws`);
     pages.push(this);
     this.socket.on('message', (data) => {
       const message = JSON.parse(String(data)) as ServerMessage;
       this.heard.push(message);
       if (message.type === 'answer')
-        void this.camera.connection.setRemoteDescription({ type: 'answer', sdp: message.sdp }).then(() => this.meet());
+        // A flood of offers is answered with more than can be applied.
+        this.camera.connection
+          .setRemoteDescription({ type: 'answer', sdp: message.sdp })
+          .then(() => this.meet())
+          .catch(() => undefined);
     });
   }
 
@@ -49,10 +54,10 @@ class StudioPage {
       if (candidate !== null) void this.camera.connection.addIceCandidate(candidate).catch(() => undefined);
   }
 
-  async live(): Promise<this> {
+  async live(more: { stream?: string; again?: string } = {}): Promise<this> {
     await until(() => this.all('hello').length === 1, 'the greeting');
     this.camera.send(320, 240);
-    this.say({ type: 'offer', sdp: await this.camera.offer() });
+    this.say({ type: 'offer', sdp: await this.camera.offer(), ...more });
     await until(() => {
       this.meet();
       return this.camera.received.length > 2;
@@ -131,4 +136,50 @@ test('a page that floods the server is put out', async () => {
   for (let i = 0; i < 1000; i++) page.say({ type: 'offer', sdp });
   await until(() => page.socket.readyState === WebSocket.CLOSED, 'the socket to be closed');
   expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
+});
+
+test('a page that comes back takes its place and its name again, though the server has not seen it go', async () => {
+  const first = await new StudioPage().live();
+  const { session, stream } = first.all('answer')[0]!;
+  expect(stream).toBe('studio');
+  const second = await new StudioPage().live({ again: session });
+  expect(second.all('answer')[0]!.stream).toBe('studio');
+  expect(first.all('closed')).toEqual([{ type: 'closed', why: 'its page came back' }]);
+  expect(server.sessions.size).toBe(1);
+});
+
+test('the first page has the usual name, further ones their own or none, and nobody one that is in use', async () => {
+  const room = await startEcho({ limits: { sessions: 3 } });
+  try {
+    const names = [];
+    for (const more of [{}, {}, { stream: 'mine' }]) {
+      const page = await new StudioPage(room.url).live(more);
+      const { session, stream } = page.all('answer')[0]!;
+      names.push(stream === session ? 'its session' : stream);
+    }
+    expect(names).toEqual(['studio', 'its session', 'mine']);
+    pages[0]!.leave();
+    await until(() => room.sessions.size === 2, 'room');
+    const page = new StudioPage(room.url);
+    await until(() => page.all('hello').length === 1, 'the greeting');
+    page.say({ type: 'offer', sdp: await page.camera.offer(), stream: 'mine' });
+    page.say({ type: 'offer', sdp: await page.camera.offer(), stream: 'not a name' });
+    await until(() => page.all('error').length === 2, 'the refusals');
+    expect(page.all('error').map(({ error }) => error.code)).toEqual(['stream_taken', 'bad_message']);
+  } finally {
+    for (const page of pages) page.leave();
+    await room.close();
+  }
+});
+
+test('a page that stays is told anew of TURN servers whose user names run out', async () => {
+  const turning = await startEcho({
+    webrtc: { iceServers: [{ urls: ['turn:127.0.0.1:9'], secret: 'shared' }], turnLifetimeMs: 1000 },
+  });
+  const page = new StudioPage(turning.url);
+  await until(() => page.all('ice').length > 0, 'the next user name');
+  expect(page.all('hello')[0]!.iceServers[0]!.username).toMatch(/^\d+:faceoff$/);
+  expect(page.all('ice')[0]!.iceServers[0]!.credential).toMatch(/=$/);
+  page.leave();
+  await turning.close();
 });

@@ -33,12 +33,15 @@ afterEach(async () => {
 });
 afterAll(() => server.close());
 
-async function send(method: string, path: string, type?: string, body?: string) {
-  const headers = type === undefined ? {} : { 'content-type': type };
+async function send(method: string, path: string, type?: string, body?: string, tag?: string) {
+  const headers = {
+    ...(type !== undefined && { 'content-type': type }),
+    ...(tag !== undefined && { 'if-match': tag }),
+  };
   const answer = await fetch(server.url + path, { method, headers, ...(body !== undefined && { body }) });
   const text = await answer.text();
   const code = answer.ok || text === '' ? '' : (JSON.parse(text) as { code: string }).code;
-  return { status: answer.status, code, headers: answer.headers };
+  return { status: answer.status, code, text, headers: answer.headers };
 }
 
 describe('what a publisher asks for, and gets', () => {
@@ -50,11 +53,15 @@ describe('what a publisher asks for, and gets', () => {
     ['garbage', 'POST', '/whip', SDP, '\0\xff garbage', 400, 'bad_sdp'],
     ['a body without end', 'POST', '/whip', SDP, 'v=0\r\n'.repeat(100_000), 413, /too_large/],
     ['an unknown face', 'POST', '/whip?face=nobody', SDP, 'v=0', 404, 'unknown_face'],
-    ['a picture of nothing', 'GET', '/whip', undefined, undefined, 405, ''],
+    ['a picture of nothing', 'GET', '/whip', undefined, undefined, 405, 'wrong_method'],
+    ['a change of the endpoint', 'PATCH', '/whip', FRAGMENT, 'a=mid:0', 405, 'wrong_method'],
+    ['a picture of a session', 'GET', '/whip/none', undefined, undefined, 405, 'wrong_method'],
+    ['a name that is none', 'POST', '/whip?stream=a%20b', SDP, 'v=0', 400, 'bad_name'],
     ['candidates for no session', 'PATCH', '/whip/none', FRAGMENT, '', 404, 'unknown_session'],
     ['candidates as JSON', 'PATCH', '/whip/none', 'application/json', '{}', 415, 'wrong_type'],
     ['the end of no session', 'DELETE', '/whip/none', undefined, undefined, 404, 'unknown_session'],
-    ['what is taken', 'OPTIONS', '/whip', undefined, undefined, 204, ''],
+    ['what is taken', 'OPTIONS', '/whip', undefined, undefined, 200, ''],
+    ['what a session takes', 'OPTIONS', '/whip/none', undefined, undefined, 200, ''],
   ] as const)('%s', async (_what, method, path, type, body, status, code) => {
     const answer = await send(method, path, type, body);
     expect(answer.status).toBe(status);
@@ -101,13 +108,14 @@ describe('a publisher', () => {
     expect(answer.status).toBe(201);
     expect(answer.headers.get('location')).toMatch(/^\/whip\/[0-9a-f-]{36}$/);
     expect(answer.headers.get('accept-patch')).toBe(FRAGMENT);
+    expect(answer.headers.get('etag')).toMatch(/^"[^"]+"$/);
     expect(answer.headers.get('link')).toBe(
       '<stun:127.0.0.1:9>; rel="ice-server"; username="me \\"and\\" you"; credential="s"; credential-type="password"',
     );
     expect(await answer.text()).toContain('a=candidate:');
   });
 
-  test('whose candidates come later connects by them, and cannot restart ICE', async () => {
+  test('whose candidates come later connects by them', async () => {
     const one = camera();
     one.send(320, 240);
     const offer = await one.offer();
@@ -118,17 +126,59 @@ describe('a publisher', () => {
       headers: { 'content-type': SDP },
       body: offer.replace(/a=candidate.*\r\n/g, ''),
     });
-    const location = answer.headers.get('location')!;
+    const [location, etag] = [answer.headers.get('location')!, answer.headers.get('etag')!];
     await one.connection.setRemoteDescription({ type: 'answer', sdp: await answer.text() });
     const fragment = [ufrag, 'm=video 9 UDP/TLS/RTP/SAVPF 0', mid, ...candidates, 'a=end-of-candidates', ''].join(
       '\r\n',
     );
-    expect((await send('PATCH', location, FRAGMENT, fragment)).status).toBe(204);
+    for (const [tag, status, code] of [
+      [undefined, 428, 'tag_missing'],
+      ['"another"', 412, 'tag_old'],
+      [`W/${etag}`, 412, 'tag_old'],
+      [etag, 204, ''],
+      [`"another", ${etag}`, 204, ''],
+      ['*', 204, ''],
+    ] as const) {
+      const said = await send('PATCH', location, FRAGMENT, fragment, tag);
+      expect([said.status, said.code, said.headers.get('etag')]).toEqual([status, code, null]);
+    }
     await until(() => one.received.length > 0, 'pictures');
-    const restart = await send('PATCH', location, FRAGMENT, fragment.replace(ufrag, 'a=ice-ufrag:other'));
-    expect([restart.status, restart.code]).toEqual([422, 'no_ice_restart']);
-    expect((await send('PATCH', location, FRAGMENT, 'a=mid:0\r\na=candidate:nonsense\r\n')).code).toBe('bad_candidate');
+    const nonsense = 'a=mid:0\r\na=candidate:nonsense\r\n';
+    expect((await send('PATCH', location, FRAGMENT, nonsense, etag)).code).toBe('bad_candidate');
+    expect((await send('PATCH', location, FRAGMENT, '', etag)).code).toBe('bad_fragment');
     expect(server.sessions.size).toBe(1);
+  });
+
+  test('restarts ICE by PATCH, and pictures go on; one that cannot be made leaves the session as it is', async () => {
+    const one = camera();
+    one.send(320, 240);
+    const opened = await one.whip(server.url);
+    const [location, etag] = [opened.headers.get('location')!, opened.headers.get('etag')!];
+    await until(() => one.received.length > 2, 'pictures');
+    expect((await send('PATCH', location, FRAGMENT, 'a=ice-ufrag:other\r\n', '*')).code).toBe('bad_fragment');
+    const before = one.received.length;
+    await until(() => one.received.length > before + 3, 'pictures after a restart that made no sense');
+
+    await one.connection.setLocalDescription(await one.connection.createOffer({ iceRestart: true }));
+    const offer = one.connection.localDescription!.sdp;
+    const fragment = [...offer.match(/a=(ice-ufrag|ice-pwd|mid).*/g)!, ''].join('\r\n');
+    const restarted = await send('PATCH', location, FRAGMENT, fragment, '*');
+    expect([restarted.status, restarted.headers.get('content-type')]).toEqual([200, FRAGMENT]);
+    expect(restarted.headers.get('etag')).not.toBe(etag);
+    expect(restarted.text).toMatch(/^a=ice-options:/m);
+    const [ufrag, pwd] = [/a=ice-ufrag:.*/, /a=ice-pwd:.*/].map((line) => restarted.text.match(line)![0]);
+    expect(`"${ufrag!.split(':')[1]}"`).toBe(restarted.headers.get('etag'));
+    const answer = (await opened.text())
+      .replace(/a=ice-ufrag:.*/g, ufrag!)
+      .replace(/a=ice-pwd:.*/g, pwd!)
+      .replace(/(a=candidate:.*\r\n)+/, `${restarted.text.match(/a=candidate:.*/g)!.join('\r\n')}\r\n`);
+    await one.connection.setRemoteDescription({ type: 'answer', sdp: answer });
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const then = one.received.length;
+    await until(() => one.received.length > then + 20, 'pictures on the new way');
+    expect(one.connection.connectionState).toBe('connected');
+    expect((await send('PATCH', location, FRAGMENT, fragment, etag)).status).toBe(412);
+    expect((await send('PATCH', location, FRAGMENT, fragment, restarted.headers.get('etag')!)).status).toBe(204);
   });
 
   test('that only sends is served, and gets nothing back', async () => {

@@ -8,6 +8,7 @@ import type { Faces } from '../../src/pipeline/library.ts';
 import { defaultSettings } from '../../src/pipeline/pool.ts';
 import type { Frame, SwappedFrame, Swapping, SwapSession, SwapSettings } from '../../src/pipeline/types.ts';
 import { buildServer, type Server } from '../../src/server/app.ts';
+import type { Certificate } from '../../src/server/certificate.ts';
 import { type Patch, patchedConfig } from './server.ts';
 
 export class Echo implements Swapping {
@@ -66,7 +67,7 @@ export interface EchoServer extends Server {
   lines: { level: number; msg: string; [key: string]: unknown }[];
 }
 
-export async function startEcho(patch: Patch = {}): Promise<EchoServer> {
+export async function startEcho(patch: Patch = {}, certificate: Certificate | null = null): Promise<EchoServer> {
   const config = patchedConfig(patch);
   const defaults = defaultSettings(config);
   const lines: EchoServer['lines'] = [];
@@ -74,7 +75,7 @@ export async function startEcho(patch: Patch = {}): Promise<EchoServer> {
   const pool = new Echo(defaults);
   const metrics = new Metrics(config.metrics);
   const server = await buildServer({
-    ...{ config, pool, faces: noFaces, metrics, models: [], log, version: 'test', defaults },
+    ...{ config, pool, faces: noFaces, metrics, models: [], log, version: 'test', defaults, certificate },
   });
   const url = await server.app.listen({ host: '127.0.0.1', port: 0 });
   return { ...server, url, pool, metrics, lines };

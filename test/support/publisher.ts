@@ -56,10 +56,10 @@ export class Publisher {
   }
 
   /** Publishes by WHIP. @returns the HTTP answer, already applied when it is 201. */
-  async whip(url: string, query = ''): Promise<Response> {
+  async whip(url: string, query = '', headers: Record<string, string> = {}): Promise<Response> {
     const answer = await fetch(`${url}/whip${query}`, {
       method: 'POST',
-      headers: { 'content-type': 'application/sdp' },
+      headers: { 'content-type': 'application/sdp', ...headers },
       body: await this.offer(),
     });
     if (answer.status === 201) {

@@ -83,7 +83,7 @@ export async function startProgram(args: string[] = []): Promise<Program> {
   const url = await new Promise<string>((resolve, reject) => {
     const hear = (data: Buffer): void => {
       said += data.toString();
-      const found = said.match(/is ready at (http:\S+?)"/);
+      const found = said.match(/is ready at (https?:\S+?)"/);
       if (found) resolve(found[1]!);
     };
     child.stdout!.on('data', hear);

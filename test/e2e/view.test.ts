@@ -1,0 +1,191 @@
+/** The page for OBS, in a real Chromium, against the program people start: the picture itself is looked at. */
+
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { launchBrowser } from '../support/browser.ts';
+import { Publisher } from '../support/publisher.ts';
+import { type Program, startProgram, until } from '../support/server.ts';
+
+let browser: Browser;
+let program: Program;
+let cameras: Publisher[] = [];
+
+beforeAll(async () => {
+  program = await startProgram();
+  browser = await launchBrowser();
+}, 120_000);
+afterAll(async () => {
+  for (const camera of cameras) camera.close();
+  await browser?.close();
+  await program?.stop();
+});
+
+async function publish(stream: string, headers: Record<string, string> = {}): Promise<Publisher> {
+  const camera = new Publisher();
+  cameras.push(camera);
+  camera.send(320, 240);
+  expect((await camera.whip(program.url, `?stream=${stream}`, headers)).status).toBe(201);
+  await until(() => camera.received.length > 0, 'pictures to come back');
+  return camera;
+}
+
+/** Ends the stream as its publisher does who means it. */
+async function unpublish(camera: Publisher): Promise<void> {
+  await fetch(camera.location, { method: 'DELETE' });
+  camera.close();
+  cameras = cameras.filter((one) => one !== camera);
+}
+
+async function open(path: string): Promise<Page> {
+  const page = await (await browser.newContext({ viewport: { width: 640, height: 480 } })).newPage();
+  await page.goto(program.url + path);
+  return page;
+}
+
+const state = (page: Page, wanted: string, timeout = 15_000) =>
+  page.waitForSelector(`body[data-state="${wanted}"]`, { timeout });
+
+/** The middle of what is on the screen, as red, green, blue and opacity. */
+async function colour(page: Page): Promise<number[]> {
+  return page.evaluate(() => {
+    const video = document.querySelector('video')!;
+    const canvas = document.createElement('canvas');
+    [canvas.width, canvas.height] = [64, 48];
+    const context = canvas.getContext('2d')!;
+    context.globalAlpha = Number(getComputedStyle(video).opacity);
+    context.drawImage(video, 0, 0, 64, 48);
+    return [...context.getImageData(32, 24, 1, 1).data];
+  });
+}
+const isBluish = ([red, , blue, opacity]: number[]): boolean => opacity === 255 && blue! > 150 && blue! > red! + 60;
+
+describe('the picture', () => {
+  test('comes to a page that was opened before, goes with its publisher, and comes back with it', async () => {
+    const page = await open('/view/early');
+    await page.waitForTimeout(3000);
+    expect(await page.getAttribute('body', 'data-state')).toBe('waiting');
+    expect((await colour(page))[3]).toBe(0);
+    const camera = await publish('early');
+    await state(page, 'live');
+    expect(isBluish(await colour(page))).toBe(true);
+    await unpublish(camera);
+    await state(page, 'waiting');
+    expect((await colour(page))[3]).toBe(0);
+    const begunMs = performance.now();
+    const next = await publish('early');
+    await state(page, 'live');
+    console.log(`the next publisher was seen after ${Math.round(performance.now() - begunMs)} ms`);
+    expect(isBluish(await colour(page))).toBe(true);
+    await unpublish(next);
+    await page.context().close();
+  }, 60_000);
+
+  test('comes to a page that is opened meanwhile, and to a second one, over the whole window and with nothing else', async () => {
+    const camera = await publish('meanwhile');
+    const begunMs = performance.now();
+    const page = await open('/view/meanwhile');
+    await state(page, 'live');
+    console.log(`the first picture was there after ${Math.round(performance.now() - begunMs)} ms`);
+    const second = await open('/view/meanwhile');
+    await state(second, 'live');
+    expect(isBluish(await colour(second))).toBe(true);
+    const box = await page.locator('video').boundingBox();
+    expect(box).toEqual({ x: 0, y: 0, width: 640, height: 480 });
+    expect(await page.evaluate(() => [document.body.innerText.trim(), document.body.children.length])).toEqual(['', 1]);
+    expect(await page.evaluate(() => getComputedStyle(document.body).backgroundColor)).toBe('rgba(0, 0, 0, 0)');
+    await page.context().close();
+    await second.context().close();
+    await until(async () => {
+      const text = await (await fetch(`${program.url}/metrics`)).text();
+      return /^faceoff_viewers 0$/m.test(text);
+    }, 'the viewers to be gone');
+    await unpublish(camera);
+  });
+
+  test('comes to a page that is opened after one publisher and before the next', async () => {
+    await unpublish(await publish('late'));
+    const page = await open('/view/late');
+    await page.waitForTimeout(1000);
+    expect(await page.getAttribute('body', 'data-state')).toBe('waiting');
+    const camera = await publish('late');
+    await state(page, 'live');
+    await unpublish(camera);
+    await page.context().close();
+  });
+
+  test('comes back by itself when the server was away', async () => {
+    const page = await open('/view/again');
+    await publish('again');
+    await state(page, 'live');
+    await program.stop();
+    await state(page, 'waiting');
+    program = await startProgram(['--port', new URL(program.url).port]);
+    const begunMs = performance.now();
+    await publish('again');
+    await state(page, 'live', 20_000);
+    console.log(`the picture was back ${Math.round(performance.now() - begunMs)} ms after the publisher was`);
+    expect(isBluish(await colour(page))).toBe(true);
+    await page.context().close();
+  }, 60_000);
+});
+
+test('the studio names the page, and what it shows is seen there', async () => {
+  const page = await open('/');
+  await page.waitForSelector('[data-face-id="astronaut"]');
+  expect(await page.inputValue('#view-address')).toBe(`${program.url}/view/studio`);
+  await page.fill('#stream', 'my stage');
+  await page.press('#stream', 'Enter');
+  expect(await page.inputValue('#view-address')).toBe(`${program.url}/view/studio`);
+  await page.fill('#stream', 'my-stage');
+  await page.press('#stream', 'Enter');
+  await page.click('#start');
+  await page.waitForSelector('body[data-state="live"]', { timeout: 15_000 });
+  const address = await page.inputValue('#view-address');
+  expect(address).toBe(`${program.url}/view/my-stage`);
+  const view = await open('/view/my-stage');
+  await state(view, 'live');
+  await page.click('#stop');
+  await state(view, 'waiting');
+  await page.click('#start');
+  await state(view, 'live');
+  await view.context().close();
+  await page.context().close();
+}, 60_000);
+
+describe('with a token', () => {
+  const token = 'a-token-that-nobody-guesses';
+  let open_: Program;
+  beforeAll(async () => {
+    open_ = program;
+    program = await startProgram(['--set', `server.token=${token}`]);
+  });
+  afterAll(async () => {
+    await program.stop();
+    program = open_;
+  });
+
+  test('the view wants it, and shows the picture with it', async () => {
+    const headers = { authorization: `Bearer ${token}` };
+    await publish('secret', headers);
+    const page = await open('/view/secret');
+    await page.waitForSelector('#token');
+    expect(await page.locator('video').count()).toBe(0);
+    await page.fill('#token', 'another-one-altogether');
+    await page.press('#token', 'Enter');
+    await page.waitForSelector('#message:not([hidden])');
+    await page.goto(`${program.url}/view/secret?token=${token}`);
+    await state(page, 'live');
+    expect(page.url()).toBe(`${program.url}/view/secret`);
+    await page.context().close();
+  });
+
+  test('the studio opens after the login, and its socket with it', async () => {
+    const page = await open('/');
+    await page.fill('#token', token);
+    await page.press('#token', 'Enter');
+    await page.waitForSelector('[data-face-id="astronaut"]');
+    expect(await page.isVisible('#obs-token')).toBe(true);
+    expect(await page.evaluate(() => document.cookie)).toBe('');
+    await page.context().close();
+  });
+});
