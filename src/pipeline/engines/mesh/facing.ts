@@ -28,7 +28,8 @@ export function facing(points: Float32Array, topology: Topology, out = new Float
   }
   for (let i = 0; i < POINTS; i++) {
     const nz = normals[3 * i + 2]!;
-    const length = Math.hypot(normals[3 * i]!, normals[3 * i + 1]!, nz) || 1;
+    const [nx, ny] = [normals[3 * i]!, normals[3 * i + 1]!];
+    const length = Math.sqrt(nx * nx + ny * ny + nz * nz) || 1;
     out[i] = (FRONT * nz) / length;
   }
   return out;

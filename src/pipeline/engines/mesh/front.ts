@@ -13,11 +13,16 @@ import { ATLAS, atlasPoints, forEachPixel } from './atlas.ts';
 export const MAP = 64;
 const TEXELS = MAP * MAP;
 const NONE = 0xffff;
+/** Texels left out between those the light is fitted to, and frames between looks at the model's edges: both change slowly. */
+const LIGHT_STEP = 4;
+const EDGE_FRAMES = 8;
 /** Frames before the model is believed. */
 const FIRST = 4;
+/** Frames it learns from each; later from every second, which costs half. */
+const EARLY = 16;
 /** How fast the model follows what it takes for the face, and what it does not: something that stays becomes part of it. */
-const FOLLOW = 0.06;
-const FOLLOW_FRONT = 0.002;
+const FOLLOW = 0.12;
+const FOLLOW_FRONT = 0.004;
 /** What differs by more than this many usual deviations and so many steps of luma or chroma is in front. */
 const DEVIATIONS = 2.5;
 const LUMA_LEAST = 12;
@@ -41,11 +46,11 @@ export class FaceMap {
   readonly #kernels: Kernels;
   readonly #places: Uint8Array;
   readonly #sampled: Float32Array;
-  /** Map index of each texel that shows skin, and a corner of its triangle. */
+  /** Map index of each texel that shows skin, its place −0.5..0.5, and a corner of its triangle. */
   readonly texels: Uint16Array;
+  readonly x: Float32Array;
+  readonly y: Float32Array;
   readonly corner: Uint16Array;
-  /** Its triangle among the skin's. */
-  readonly triangle: Uint16Array;
   /** How much more than elsewhere a texel may change by itself. */
   readonly tolerance: Float32Array;
   /** For each texel of the list, where in the list the four beside it are; NONE where there is none. */
@@ -59,7 +64,7 @@ export class FaceMap {
     this.#kernels = kernels;
     const at = atlasPoints(topology).map((value) => (value * MAP) / ATLAS);
     const places: Place[] = [];
-    const [texels, triangle]: [number[], number[]] = [[], []];
+    const texels: number[] = [];
     const taken = new Set<number>();
     this.inside = new Uint8Array(TEXELS);
     for (const mesh of [topology.skin, topology.holes]) {
@@ -69,7 +74,6 @@ export class FaceMap {
           if (mesh === topology.holes || taken.has(texel)) return;
           taken.add(texel);
           texels.push(texel);
-          triangle.push(t / 3);
           places.push({ corners: [i, j, k], weights: [p, q, r] });
         });
       }
@@ -78,7 +82,8 @@ export class FaceMap {
     this.#places = kernels.places(places);
     this.#sampled = kernels.floats(places.length * 3);
     this.texels = Uint16Array.from(texels);
-    this.triangle = Uint16Array.from(triangle);
+    this.x = Float32Array.from(texels, (t) => (t % MAP) / MAP - 0.5);
+    this.y = Float32Array.from(texels, (t) => Math.floor(t / MAP) / MAP - 0.5);
     const index = new Uint16Array(TEXELS).fill(NONE);
     for (const [k, texel] of texels.entries()) index[texel] = k;
     this.beside = Uint16Array.from(
@@ -109,6 +114,9 @@ export class Front {
   readonly #view: Float32Array;
   readonly #looks: Uint16Array;
   readonly #raw = new Float32Array(TEXELS);
+  /** How much luma a slip of the mesh may change at each texel. */
+  readonly #slip: Float32Array;
+  readonly #moments = new Float64Array(9);
   readonly #known = new Uint8Array(TEXELS);
   readonly #soft = new Float32Array(TEXELS);
   /** 0 the face, 255 something in front, MAP² texels. */
@@ -124,12 +132,13 @@ export class Front {
     this.#usual = new Float32Array(map.texels.length * 2);
     this.#view = new Float32Array(map.texels.length);
     this.#looks = new Uint16Array(map.texels.length);
+    this.#slip = new Float32Array(map.texels.length);
   }
 
   /** @param colours Y, U, V of each texel; @param seen how squarely each of 468 points is seen. */
   look(colours: Float32Array, seen: Float32Array): void {
     if (this.#frames >= FIRST) this.#compare(colours, seen);
-    this.#learn(colours, seen);
+    if (this.#frames < EARLY || this.#frames % 2 === 0) this.#learn(colours, seen);
     this.#frames++;
   }
 
@@ -139,21 +148,25 @@ export class Front {
   }
 
   #compare(colours: Float32Array, seen: Float32Array): void {
-    const { texels, corner, tolerance } = this.#map;
-    const light = this.#light(colours, seen);
+    const { texels, corner, tolerance, x, y } = this.#map;
+    const [level, across, down] = this.#light(colours, seen);
+    if (this.#frames % EDGE_FRAMES === FIRST % EDGE_FRAMES) this.#findEdges();
     const mean = this.#mean;
+    const usual = this.#usual;
     const known = this.#known.fill(0);
     const raw = this.#raw.fill(0);
     let [count, front] = [0, 0];
     for (let k = 0; k < texels.length; k++) {
-      if (seen[corner[k]!]! < SEEN_LEAST || this.#looks[k]! < FIRST) continue;
+      const view = seen[corner[k]!]!;
+      if (view < SEEN_LEAST || this.#looks[k]! < FIRST) continue;
+      const dy = colours[3 * k]! - mean[3 * k]! - (level + across * x[k]! + down * y[k]!);
+      const du = colours[3 * k + 1]! - mean[3 * k + 1]!;
+      const dv = colours[3 * k + 2]! - mean[3 * k + 2]!;
+      const tolerated = tolerance[k]! * (1 + TURN * Math.abs(view - this.#view[k]!));
+      const limitY = tolerated * (LUMA_LEAST + DEVIATIONS * usual[2 * k]! + this.#slip[k]!);
+      const limitC = tolerated * (CHROMA_LEAST + DEVIATIONS * usual[2 * k + 1]!);
+      const error = Math.max(Math.abs(dy) / limitY, Math.sqrt(du * du + dv * dv) / limitC);
       const texel = texels[k]!;
-      const dy = Math.abs(colours[3 * k]! - mean[3 * k]! - light(texel));
-      const dc = Math.hypot(colours[3 * k + 1]! - mean[3 * k + 1]!, colours[3 * k + 2]! - mean[3 * k + 2]!);
-      const tolerated = tolerance[k]! * (1 + TURN * Math.abs(seen[corner[k]!]! - this.#view[k]!));
-      const limitY = tolerated * (LUMA_LEAST + DEVIATIONS * this.#usual[2 * k]! + SLIP * this.#edge(k));
-      const limitC = tolerated * (CHROMA_LEAST + DEVIATIONS * this.#usual[2 * k + 1]!);
-      const error = Math.max(dy / limitY, dc / limitC);
       known[texel] = 1;
       raw[texel] = Math.min(1, Math.max(0, 2 * (error - 0.75)));
       count++;
@@ -164,52 +177,55 @@ export class Front {
     else this.#spread();
   }
 
-  /** The room's light against the model's: a plane over the map, fitted to what is the face. */
-  #light(colours: Float32Array, seen: Float32Array): (texel: number) => number {
-    const { texels, corner } = this.#map;
-    let fit = [0, 0, 0];
-    const at = (texel: number): number =>
-      fit[0]! + fit[1]! * ((texel % MAP) / MAP - 0.5) + fit[2]! * (Math.floor(texel / MAP) / MAP - 0.5);
+  /** The room's light against the model's: level, and its rise across and down the map, fitted to what is the face. */
+  #light(colours: Float32Array, seen: Float32Array): [number, number, number] {
+    const { texels, corner, x, y } = this.#map;
+    let fit: [number, number, number] = [0, 0, 0];
+    const m = this.#moments;
     for (let pass = 0; pass < 3; pass++) {
-      const m = new Float64Array(9);
-      for (let k = 0; k < texels.length; k += 2) {
+      m.fill(0);
+      const [level, across, down] = fit;
+      // First everything counts, but nothing too much; then what is far from the plane counts little.
+      const reach = pass === 0 ? 40 : 15;
+      for (let k = 0; k < texels.length; k += LIGHT_STEP) {
         if (seen[corner[k]!]! < SEEN_LEAST) continue;
-        const texel = texels[k]!;
+        const [px, py] = [x[k]!, y[k]!];
         const d = colours[3 * k]! - this.#mean[3 * k]!;
-        // First everything counts, but nothing too much; then what is far from the plane counts little.
-        const off = (d - at(texel)) / (pass === 0 ? 40 : 15);
-        const w = (1 - 0.9 * (this.mask[texel]! / 255)) / (1 + off * off);
-        const [x, y] = [(texel % MAP) / MAP - 0.5, Math.floor(texel / MAP) / MAP - 0.5];
+        const off = (d - level - across * px - down * py) / reach;
+        const w = (1 - (0.9 / 255) * this.mask[texels[k]!]!) / (1 + off * off);
         m[0]! += w;
-        m[1]! += w * x;
-        m[2]! += w * y;
-        m[3]! += w * x * x;
-        m[4]! += w * x * y;
-        m[5]! += w * y * y;
+        m[1]! += w * px;
+        m[2]! += w * py;
+        m[3]! += w * px * px;
+        m[4]! += w * px * py;
+        m[5]! += w * py * py;
         m[6]! += w * d;
-        m[7]! += w * d * x;
-        m[8]! += w * d * y;
+        m[7]! += w * d * px;
+        m[8]! += w * d * py;
       }
       fit = solve(m);
     }
-    return at;
+    return fit;
   }
 
-  /** The greatest luma step from a texel of the model to those before and after it. */
-  #edge(k: number): number {
-    const y = this.#mean[3 * k]!;
+  /** What a slip of the mesh may change: the greatest luma step from each texel of the model to those beside it. */
+  #findEdges(): void {
     const { beside } = this.#map;
-    let edge = 0;
-    for (let n = 0; n < 4; n++) {
-      const other = beside[4 * k + n]!;
-      if (other !== NONE) edge = Math.max(edge, Math.abs(this.#mean[3 * other]! - y));
+    const mean = this.#mean;
+    for (let k = 0; k < this.#slip.length; k++) {
+      let edge = 0;
+      for (let n = 4 * k; n < 4 * k + 4; n++) {
+        const other = beside[n]!;
+        if (other !== NONE) edge = Math.max(edge, Math.abs(mean[3 * other]! - mean[3 * k]!));
+      }
+      this.#slip[k] = SLIP * edge;
     }
-    return edge;
   }
 
   /** From single texels to a mask: alone they are noise; together they are something, with a margin. */
   #spread(): void {
     const { inside } = this.#map;
+    if (!this.any && !this.#raw.some((value) => value > 0)) return;
     const soft = boxed(this.#raw, this.#known, this.#soft);
     const raw = this.#raw;
     for (let t = 0; t < TEXELS; t++) raw[t] = soft[t]! > 0.4 ? 1 : 0;
@@ -232,19 +248,22 @@ export class Front {
     const mean = this.#mean;
     const usual = this.#usual;
     for (let k = 0; k < texels.length; k++) {
-      if (seen[corner[k]!]! < SEEN_LEAST) continue;
+      const view = seen[corner[k]!]!;
+      if (view < SEEN_LEAST) continue;
       const front = this.mask[texels[k]!]! > 0;
       const looks = this.#looks[k]!;
       if (looks < 0xffff) this.#looks[k] = looks + 1;
       const share = Math.max(1 / (looks + 1), front ? FOLLOW_FRONT : FOLLOW);
-      this.#view[k]! += share * (seen[corner[k]!]! - this.#view[k]!);
-      const [dy, du, dv] = [0, 1, 2].map((c) => colours[3 * k + c]! - mean[3 * k + c]!) as [number, number, number];
+      const dy = colours[3 * k]! - mean[3 * k]!;
+      const du = colours[3 * k + 1]! - mean[3 * k + 1]!;
+      const dv = colours[3 * k + 2]! - mean[3 * k + 2]!;
+      this.#view[k]! += share * (view - this.#view[k]!);
       mean[3 * k]! += share * dy;
       mean[3 * k + 1]! += share * du;
       mean[3 * k + 2]! += share * dv;
       if (front || looks === 0) continue;
       usual[2 * k]! += share * (Math.abs(dy) - usual[2 * k]!);
-      usual[2 * k + 1]! += share * (Math.hypot(du, dv) - usual[2 * k + 1]!);
+      usual[2 * k + 1]! += share * (Math.sqrt(du * du + dv * dv) - usual[2 * k + 1]!);
     }
   }
 

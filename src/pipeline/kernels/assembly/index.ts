@@ -45,6 +45,10 @@ const ONE: f32 = 16384.0;
 
 // @ts-ignore
 @inline
+function nearest(x: f32): i32 { return reinterpret<i32>(x + MAGIC) - MAGIC_BITS; }
+
+// @ts-ignore
+@inline
 function clamped(x: v128, least: v128, most: v128): v128 { return f32x4.pmin(most, f32x4.pmax(least, x)); }
 
 /** Four horizontal weights (0..1) as pairs of 16 bits: of the left pixel and of the right. */
@@ -231,8 +235,8 @@ function mixed(have: usize, want: v128, alpha: v128): v128 {
  * Draws a textured mesh into one plane, or into two of one size (U and V), in place:
  * out = in + alpha * (texture * gain + offset - in), rounded.
  * Vertices are in luma pixels of the region and of the texture; `shrink` is 1 for luma and 0.5 for chroma planes.
- * Spans are half open and every edge is walked from its upper end, so two triangles that share an edge never blend
- * the same pixel twice. Up to 3 bytes beside a span are written again as they are.
+ * Spans are half open and every edge is walked from its upper end, so two triangles that share an edge round it to the
+ * same pixel and never blend one twice. Up to 3 bytes beside a span are written again as they are.
  * @param offset byte offset of what is added in a vertex; the second plane's follows. @param dst2 0 for one plane.
  */
 export function warp(
@@ -262,7 +266,7 @@ export function warp(
     const ax = load<f32>(a) * shrink, ay = load<f32>(a, 4) * shrink;
     const bx = load<f32>(b) * shrink, by = load<f32>(b, 4) * shrink;
     const cx = load<f32>(c) * shrink, cy = load<f32>(c, 4) * shrink;
-    const first = max(0, <i32>ceil(ay - 0.5)), last = min(height, <i32>ceil(cy - 0.5));
+    const first = max(0, nearest(ay)), last = min(height, nearest(cy));
     if (first >= last) continue;
     const area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay);
     if (abs(area) < 1e-6) continue;
@@ -281,6 +285,8 @@ export function warp(
     const four = f32x4.splat(4);
     const sx4 = f32x4.mul(sx, four), tx4 = f32x4.mul(tx, four), lx4 = f32x4.mul(lx, four), ox4 = f32x4.mul(ox, four);
     const px4 = f32x4.splat(4 * px);
+    const sRamp = f32x4.sub(f32x4.mul(sx, ramp), f32x4.splat(1)), tRamp = f32x4.sub(f32x4.mul(tx, ramp), f32x4.splat(1));
+    const lRamp = f32x4.mul(lx, ramp), oRamp = f32x4.mul(ox, ramp), pRamp = f32x4.mul(f32x4.splat(px), ramp);
     const slopeLong = (cx - ax) / (cy - ay);
     const slopeUpper = by > ay ? (bx - ax) / (by - ay) : <f32>0;
     const slopeLower = cy > by ? (cx - bx) / (cy - by) : <f32>0;
@@ -288,15 +294,16 @@ export function warp(
       const yc = <f32>row + 0.5;
       const x1 = ax + (yc - ay) * slopeLong;
       const x2 = yc < by ? ax + (yc - ay) * slopeUpper : bx + (yc - by) * slopeLower;
-      const from = max(0, <i32>ceil((x1 < x2 ? x1 : x2) - 0.5)), to = min(width, <i32>ceil((x1 < x2 ? x2 : x1) - 0.5));
+      const i1 = nearest(x1), i2 = nearest(x2);
+      const from = max(0, min(i1, i2)), to = min(width, max(i1, i2));
       if (from >= to) continue;
       const dx = <f32>from + 0.5 - ax, dy = yc - ay;
       const start = f32x4.add(at0, f32x4.add(f32x4.mul(gx, f32x4.splat(dx)), f32x4.mul(gy, f32x4.splat(dy))));
-      let s = f32x4.add(f32x4.sub(v128.shuffle<f32>(start, start, 0, 0, 0, 0), f32x4.splat(1)), f32x4.mul(sx, ramp));
-      let t = f32x4.add(f32x4.sub(v128.shuffle<f32>(start, start, 1, 1, 1, 1), f32x4.splat(1)), f32x4.mul(tx, ramp));
-      let alpha = f32x4.add(v128.shuffle<f32>(start, start, 2, 2, 2, 2), f32x4.mul(lx, ramp));
-      let o = f32x4.add(v128.shuffle<f32>(start, start, 3, 3, 3, 3), f32x4.mul(ox, ramp));
-      let o2 = f32x4.add(f32x4.splat(p0 + dx * px + dy * py), f32x4.mul(f32x4.splat(px), ramp));
+      let s = f32x4.add(v128.shuffle<f32>(start, start, 0, 0, 0, 0), sRamp);
+      let t = f32x4.add(v128.shuffle<f32>(start, start, 1, 1, 1, 1), tRamp);
+      let alpha = f32x4.add(v128.shuffle<f32>(start, start, 2, 2, 2, 2), lRamp);
+      let o = f32x4.add(v128.shuffle<f32>(start, start, 3, 3, 3, 3), oRamp);
+      let o2 = f32x4.add(f32x4.splat(p0 + dx * px + dy * py), pRamp);
       let at = <usize>(row * stride + from);
       for (let x = from; x < to; x += 4, at += 4) {
         const sc = clamped(s, least, mostS), tc = clamped(t, least, mostT);
