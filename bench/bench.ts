@@ -1,36 +1,112 @@
-/** `npm run bench`: ratios first, the machine named; figures go to results/latest.json and a line to results/history.jsonl. */
+/**
+ * `npm run bench [-- NAME…]`: ratios first, the machine named. Figures go to results/latest.json, a section each, and a
+ * line to results/history.jsonl.
+ */
 
-import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { Argument, Command, InvalidArgumentError } from 'commander';
 import { root } from '../src/root.ts';
+import { benchCapacity } from './capacity.ts';
 import { benchFrames } from './frame.ts';
+import { benchGlass } from './glass.ts';
+import { benchKernels } from './kernels.ts';
 import { machine } from './machine.ts';
+import { benchOverload } from './overload.ts';
+import { benchSoak } from './soak.ts';
+
+type Bench = (options: { minutes: number }) => Promise<unknown>;
+
+const BENCHES: Record<string, Bench> = { kernels, frame, glass, capacity, overload, soak };
+/** What runs without a name: what needs neither a browser nor minutes. */
+const QUICK = ['kernels', 'frame'];
+
+async function kernels() {
+  const rows = await benchKernels();
+  console.log('pixel kernels beside plain loops:');
+  console.table(Object.fromEntries(rows.map(({ kernel, ...figures }) => [kernel, figures])));
+  return rows;
+}
+
+async function frame() {
+  const { rows, largeOverSmall } = await benchFrames();
+  console.log('whole swapFrame over bare landmark inference, 300-pixel faces:');
+  const line = ({ frameMs, landmarkMs, p50Ratio, p99Ratio, stagesMs }: (typeof rows)[number]) => ({
+    ...{ 'p50 ratio': p50Ratio, 'p99 ratio': p99Ratio, 'frame p50 ms': frameMs.p50, 'frame p99 ms': frameMs.p99 },
+    ...{ 'landmark p50 ms': landmarkMs.p50, 'stage landmark': stagesMs.landmark, 'stage swap': stagesMs.swap },
+  });
+  console.table(
+    Object.fromEntries(rows.map((row) => [`${row.size}, ${row.faces} face${row.faces > 1 ? 's' : ''}`, line(row)])),
+  );
+  console.log(`the same face in 1920x1080 over 640x480: ${largeOverSmall}`);
+  return { largeOverSmall, rows };
+}
+
+async function glass() {
+  const figures = await benchGlass();
+  const { swapMs, echoMs, addedMs, cores } = figures;
+  console.log('drawn to shown and back, 640x480 at 30 fps, browser and server on this machine:');
+  console.table({ swap: { ...swapMs, cores: cores.swap }, echo: { ...echoMs, cores: cores.echo } });
+  console.log(
+    `the swap adds ${addedMs.p50} ms (p50), ${addedMs.p95} ms (p95); ${cores.ratio} times the echo's processor time`,
+  );
+  return figures;
+}
+
+async function capacity() {
+  const figures = await benchCapacity();
+  console.log(
+    `640x480 sessions with 24 fps or more, cameras on this machine too: swap ${figures.swap}, echo ${figures.echo}`,
+  );
+  return figures;
+}
+
+async function overload() {
+  const figures = await benchOverload();
+  console.log(`frame age p95 under load: ${figures.worstP95Ms} ms at a budget of ${figures.budgetMs} ms;`);
+  console.log(`full quality was back after ${figures.backAfterS ?? 'more than 20'} s`);
+  console.table(figures.seconds.map(({ levels, ...rest }) => ({ ...rest, levels: levels.join(' ') })));
+  return figures;
+}
+
+async function soak({ minutes }: { minutes: number }) {
+  const figures = await benchSoak(minutes);
+  console.log(`${minutes} minutes, the first minute against the last:`);
+  const { rssMiB, frameP95Ms, fps } = figures;
+  console.table({ 'memory MiB': rssMiB, 'frame age p95 ms': frameP95Ms, 'frames a second': fps });
+  return figures;
+}
+
+function keep(results: Record<string, unknown>): void {
+  const folder = path.join(root, 'bench/results');
+  mkdirSync(folder, { recursive: true });
+  const file = path.join(folder, 'latest.json');
+  const before = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as object) : {};
+  const stamped = Object.fromEntries(
+    Object.entries(results).map(([name, figures]) => [name, { machine: on, figures }]),
+  );
+  writeFileSync(file, `${JSON.stringify({ ...before, ...stamped }, null, 2)}\n`);
+  appendFileSync(path.join(folder, 'history.jsonl'), `${JSON.stringify({ machine: on, ...results })}\n`);
+}
+
+const minutesOf = (text: string): number => {
+  const minutes = Number(text);
+  if (!(minutes > 0)) throw new InvalidArgumentError('must be minutes, more than 0');
+  return minutes;
+};
 
 const on = machine();
-console.log(`${on.cpu}, ${on.cores} cores, ${on.memoryGiB} GiB, Node ${on.node}, ${on.date}\n`);
-
-const { rows, largeOverSmall } = await benchFrames();
-console.log('whole swapFrame over bare landmark inference, one 300-pixel face:');
-console.table(
-  Object.fromEntries(
-    rows.map(({ size, faces, frameMs, landmarkMs, p50Ratio, p99Ratio, stagesMs }) => [
-      `${size}, ${faces} face${faces > 1 ? 's' : ''}`,
-      {
-        'p50 ratio': p50Ratio,
-        'p99 ratio': p99Ratio,
-        'frame p50 ms': frameMs.p50,
-        'frame p99 ms': frameMs.p99,
-        'landmark p50 ms': landmarkMs.p50,
-        'stage landmark': stagesMs.landmark,
-        'stage swap': stagesMs.swap,
-      },
-    ]),
-  ),
-);
-console.log(`the same face in 1920x1080 over 640x480: ${largeOverSmall}`);
-
-const folder = path.join(root, 'bench/results');
-mkdirSync(folder, { recursive: true });
-const result = { machine: on, largeOverSmall, frames: rows };
-writeFileSync(path.join(folder, 'latest.json'), `${JSON.stringify(result, null, 2)}\n`);
-appendFileSync(path.join(folder, 'history.jsonl'), `${JSON.stringify(result)}\n`);
+await new Command('bench')
+  .addArgument(new Argument('[names...]', 'what to measure').choices([...Object.keys(BENCHES), 'all']))
+  .option('--minutes <n>', 'how long the soak takes', minutesOf, 10)
+  .action(async (names: string[], options: { minutes: number }) => {
+    console.log(`${on.cpu}, ${on.cores} cores, ${on.memoryGiB} GiB, Node ${on.node}, ${on.date}\n`);
+    const wanted = names.includes('all') ? Object.keys(BENCHES) : names.length > 0 ? names : QUICK;
+    const results: Record<string, unknown> = {};
+    for (const name of wanted) {
+      results[name] = await BENCHES[name]!(options);
+      console.log();
+    }
+    keep(results);
+  })
+  .parseAsync();

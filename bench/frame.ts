@@ -20,6 +20,7 @@ const WARM_UP = 20;
 /** Width of the face on the picture, in pixels. */
 const FACE = 300;
 const SIZES = [
+  [640, 360],
   [640, 480],
   [1280, 720],
   [1920, 1080],
@@ -60,9 +61,9 @@ export async function benchFrames(): Promise<{ rows: FrameFigures[]; largeOverSm
   const scale = FACE / face.box.width;
   const rows: FrameFigures[] = [];
   for (const [width, height] of SIZES) rows.push(await measure(lane, width, height, 1, scale));
-  rows.push(await measure(lane, 1280, 720, 3, scale * 0.8));
+  for (const [width, height] of SIZES.slice(2)) rows.push(await measure(lane, width, height, 3, scale * 0.8));
   await lane.end();
-  return { rows, largeOverSmall: ratio(rows[2]!.frameMs.p50, rows[0]!.frameMs.p50) };
+  return { rows, largeOverSmall: ratio(rows[3]!.frameMs.p50, rows[1]!.frameMs.p50) };
 }
 
 async function measure(lane: Lane, width: number, height: number, faces: number, scale: number): Promise<FrameFigures> {

@@ -44,11 +44,19 @@ async function buildPages() {
   await build({ ...common, entryPoints, outdir: at('dist/client'), target: ['chrome110', 'firefox115', 'safari16'] });
 }
 
+/** What the latency bench runs in the browser. */
+async function buildBenchPage() {
+  const entryPoints = [at('bench/page.ts')];
+  await build({ ...common, format: 'iife', sourcemap: false, entryPoints, outfile: at('dist/bench/page.js') });
+}
+
 async function buildServer() {
   const entryPoints = {
     main: 'src/main.ts',
     'pipeline/worker': 'src/pipeline/worker.ts',
     'bench/bench': 'bench/bench.ts',
+    'bench/server': 'bench/server.ts',
+    'bench/cameras': 'bench/cameras.ts',
   };
   await build({
     ...{
@@ -64,4 +72,4 @@ async function buildServer() {
 
 await mkdir(at('dist'), { recursive: true });
 await rm(at('dist/chunks'), { recursive: true, force: true });
-await Promise.all([buildKernels(), buildPages(), buildServer()]);
+await Promise.all([buildKernels(), buildPages(), buildBenchPage(), buildServer()]);

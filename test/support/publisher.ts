@@ -41,6 +41,16 @@ export class Publisher {
     }, 50);
   }
 
+  /** Sends pictures (I420, all of one size) over and over. */
+  play(width: number, height: number, pictures: readonly Uint8Array[], fps: number): void {
+    clearInterval(this.#timer);
+    let n = 0;
+    this.#timer = setInterval(
+      () => this.#source.onFrame({ width, height, data: pictures[n++ % pictures.length]! }),
+      1000 / fps,
+    );
+  }
+
   silence(): void {
     clearInterval(this.#timer);
   }

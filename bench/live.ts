@@ -1,0 +1,84 @@
+/** Servers and cameras as processes of their own, for the benches of live streams. */
+
+import { type ChildProcess, fork } from 'node:child_process';
+import path from 'node:path';
+import type { SessionStats } from '../src/messages.ts';
+import { root } from '../src/root.ts';
+import type { ServerFigures } from './server.ts';
+
+export type Mode = 'swap' | 'echo';
+
+const heard = <T>(child: ChildProcess): Promise<T> =>
+  new Promise((resolve, reject) => {
+    child.once('message', (message) => resolve(message as T));
+    child.once('exit', (code) => reject(new Error(`a process of the bench ended with ${code}`)));
+  });
+
+const start = (name: string, args: string[] = []): ChildProcess =>
+  fork(path.join(root, `dist/bench/${name}.js`), args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+
+export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+export class LiveServer {
+  readonly url: string;
+  readonly #child: ChildProcess;
+
+  private constructor(child: ChildProcess, url: string) {
+    this.#child = child;
+    this.url = url;
+  }
+
+  static async start(mode: Mode): Promise<LiveServer> {
+    const child = start('server', [mode]);
+    const { url } = await heard<{ url: string }>(child);
+    return new LiveServer(child, url);
+  }
+
+  figures(): Promise<ServerFigures> {
+    const answer = heard<ServerFigures>(this.#child);
+    this.#child.send('figures');
+    return answer;
+  }
+
+  /** Cores in use over a while: 1 is one core, busy. */
+  async cores(forMs: number): Promise<number> {
+    const [before, beganMs] = [await this.figures(), performance.now()];
+    await pause(forMs);
+    const after = await this.figures();
+    return (after.cpuMs - before.cpuMs) / (performance.now() - beganMs);
+  }
+
+  async sessions(): Promise<SessionStats[]> {
+    return (await fetch(`${this.url}/api/sessions`)).json() as Promise<SessionStats[]>;
+  }
+
+  stop(): void {
+    this.#child.disconnect();
+  }
+}
+
+export class Cameras {
+  readonly #child: ChildProcess;
+
+  private constructor(child: ChildProcess) {
+    this.#child = child;
+  }
+
+  static async start(): Promise<Cameras> {
+    const child = start('cameras');
+    await heard(child);
+    return new Cameras(child);
+  }
+
+  /** One more camera; resolves when the server has answered it. */
+  async add(url: string): Promise<void> {
+    const answer = heard<{ status: number }>(this.#child);
+    this.#child.send({ url });
+    const { status } = await answer;
+    if (status !== 201) throw new Error(`the server answered a camera with ${status}`);
+  }
+
+  stop(): void {
+    this.#child.disconnect();
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * A server in a process of its own, so that what it costs can be told from what its clients cost. `swap` is the product
+ * as it is; `echo` has the same WebRTC and sends every frame back as it came: the floor.
+ */
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { pino } from 'pino';
+import { defaultConfig } from '../src/config.ts';
+import { Metrics } from '../src/metrics.ts';
+import { FaceLibrary } from '../src/pipeline/library.ts';
+import { defaultSettings, Pool } from '../src/pipeline/pool.ts';
+import type { Swapping, SwapSettings } from '../src/pipeline/types.ts';
+import { root } from '../src/root.ts';
+import { buildServer } from '../src/server/app.ts';
+
+/** What the server says of itself when it is asked. */
+export interface ServerFigures {
+  /** Processor time since it began, in milliseconds. */
+  cpuMs: number;
+  rssMiB: number;
+}
+
+class Echo implements Swapping {
+  openSessions = 0;
+  readonly #defaults: SwapSettings;
+  constructor(defaults: SwapSettings) {
+    this.#defaults = defaults;
+  }
+  open(id: string) {
+    this.openSessions++;
+    const done = { result: 'passed', hold: false, faces: [], stagesMs: {}, waitMs: 0, plan: 'echo', level: 0 } as const;
+    return {
+      id,
+      settings: this.#defaults,
+      swap: async (frame: Parameters<ReturnType<Swapping['open']>['swap']>[0]) => ({ ...done, faces: [], frame }),
+      set: () => undefined,
+      close: () => void this.openSessions--,
+    };
+  }
+  async close(): Promise<void> {}
+}
+
+const echo = process.argv[2] === 'echo';
+const cacheDir = mkdtempSync(path.join(os.tmpdir(), 'faceoff-bench-'));
+const standard = defaultConfig();
+const config = {
+  ...standard,
+  limits: { ...standard.limits, sessions: 1000 },
+  models: { ...standard.models, dir: path.join(root, 'models'), cacheDir },
+};
+const log = pino({ level: 'silent' });
+const metrics = new Metrics(config.metrics);
+const real = await Pool.start(config, log);
+const faces = await FaceLibrary.open(config, real, log);
+const defaults = defaultSettings(config);
+if (defaults.face !== null) await real.preload(defaults.face);
+const pool: Swapping = echo ? new Echo(defaults) : real;
+const server = await buildServer({ config, pool, faces, metrics, models: [], log, version: 'bench', defaults });
+const url = await server.app.listen({ host: '127.0.0.1', port: 0 });
+process.send?.({ url });
+process.on('message', () => {
+  const { user, system } = process.cpuUsage();
+  process.send?.({
+    cpuMs: (user + system) / 1000,
+    rssMiB: process.memoryUsage.rss() / 2 ** 20,
+  } satisfies ServerFigures);
+});
+process.once('disconnect', () => {
+  rmSync(cacheDir, { recursive: true, force: true });
+  process.exit(0);
+});
