@@ -32,5 +32,8 @@ process.on('message', (message: { url: string }) => {
   camera.play(WIDTH, HEIGHT, pictures, 30);
   void camera.whip(message.url, '?face=astronaut').then(({ status }) => process.send?.({ status }));
 });
-process.once('disconnect', () => process.exit(0));
+process.once('disconnect', () => {
+  const ended = cameras.map(({ location }) => fetch(location, { method: 'DELETE' }));
+  void Promise.allSettled(ended).then(() => process.exit(0));
+});
 process.send?.({ ready: true });

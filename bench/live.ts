@@ -57,6 +57,7 @@ export class LiveServer {
   }
 }
 
+/** Cameras of one process; they end together. */
 export class Cameras {
   readonly #child: ChildProcess;
 
@@ -79,6 +80,6 @@ export class Cameras {
   }
 
   stop(): void {
-    this.#child.disconnect();
+    if (this.#child.connected) this.#child.disconnect();
   }
 }

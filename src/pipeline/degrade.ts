@@ -22,15 +22,18 @@ export const LADDER: readonly Plan[] = [
   { name: 'lean', swap: true, every: 1, faces: 1, seekPatience: 4 },
   { name: 'half', swap: true, every: 2, faces: 1, seekPatience: 4 },
   { name: 'third', swap: true, every: 3, faces: 1, seekPatience: 8 },
-  { name: 'passthrough', swap: false, every: 1, faces: 0, seekPatience: 1 },
+  // Every picture would cost more to encode than a third of them swapped: below the rung above, it is half of them.
+  { name: 'passthrough', swap: false, every: 2, faces: 0, seekPatience: 1 },
 ];
 
 /** What a stream that wants no face runs on. */
-export const IDLE: Plan = LADDER[LADDER.length - 1]!;
+export const IDLE: Plan = { ...LADDER[LADDER.length - 1]!, every: 1 };
 
 /** Smoothed age over budget above which a step down is due, and below which a step up may be tried. */
 const TOO_MUCH = 1;
 const EASY = 0.5;
+/** Above this one rung is not enough. */
+const FAR_TOO_MUCH = 1.5;
 /** Time constant of the smoothing. */
 const SMOOTH_MS = 300;
 /** A step down shows its effect before the next. */
@@ -40,6 +43,8 @@ const UP_WAIT_MS = 1500;
 const UP_WAIT_LONGEST_MS = 12_000;
 /** A step up that is followed by a step down sooner than this did not hold. */
 const HELD_MS = 4000;
+/** After a step up that did not hold, so much less load than then, or a higher rung, means that times have changed. */
+const CHANGED = 0.6;
 
 /** Moves along the ladder: fast down, slow up, without going back and forth. */
 export class Degrader {
@@ -51,6 +56,9 @@ export class Degrader {
   #easySinceMs: number | null = null;
   #upWaitMs = UP_WAIT_MS;
   #steppedUpAtMs = Number.NEGATIVE_INFINITY;
+  /** The load at which the last step up was tried, and where the last one that did not hold was tried from. */
+  #loadBeforeUp = 0;
+  #fall = { level: LADDER.length, load: Number.POSITIVE_INFINITY };
 
   /** @param budgetMs how old a frame may be when it is done; Infinity where there is no deadline. */
   constructor(budgetMs: number) {
@@ -80,18 +88,32 @@ export class Degrader {
   #down(nowMs: number): void {
     this.#easySinceMs = null;
     if (this.#level === LADDER.length - 1 || nowMs - this.#changedAtMs < DOWN_PAUSE_MS) return;
-    if (nowMs - this.#steppedUpAtMs < HELD_MS) this.#upWaitMs = Math.min(UP_WAIT_LONGEST_MS, 2 * this.#upWaitMs);
-    this.#level++;
+    if (nowMs - this.#steppedUpAtMs < HELD_MS) {
+      this.#upWaitMs = Math.min(UP_WAIT_LONGEST_MS, 2 * this.#upWaitMs);
+      this.#fall = { level: this.#level + 1, load: this.#loadBeforeUp };
+    }
+    this.#level = Math.min(LADDER.length - 1, this.#level + (this.#load > FAR_TOO_MUCH ? 2 : 1));
     this.#changedAtMs = nowMs;
   }
 
   #up(nowMs: number): void {
     this.#easySinceMs ??= nowMs;
-    if (this.#level === 0 && nowMs - this.#steppedUpAtMs > UP_WAIT_LONGEST_MS) this.#upWaitMs = UP_WAIT_MS;
-    if (this.#level === 0 || nowMs - Math.max(this.#easySinceMs, this.#changedAtMs) < this.#upWaitMs) return;
+    if (this.#level === 0) {
+      if (nowMs - this.#steppedUpAtMs > UP_WAIT_LONGEST_MS) this.#calm();
+      return;
+    }
+    const changed = this.#level < this.#fall.level || this.#load < CHANGED * this.#fall.load;
+    const waitMs = changed ? UP_WAIT_MS : this.#upWaitMs;
+    if (nowMs - Math.max(this.#easySinceMs, this.#changedAtMs) < waitMs) return;
+    this.#loadBeforeUp = this.#load;
     this.#level--;
     this.#changedAtMs = nowMs;
     this.#steppedUpAtMs = nowMs;
     this.#easySinceMs = nowMs;
+  }
+
+  #calm(): void {
+    this.#upWaitMs = UP_WAIT_MS;
+    this.#fall = { level: LADDER.length, load: Number.POSITIVE_INFINITY };
   }
 }

@@ -24,6 +24,8 @@ import { veil } from './veil.ts';
 
 /** Looks at a still picture: the second and third refine where the first saw the face. */
 const STILL_LOOKS = 3;
+/** Most frames left out in a row because they came too late. */
+const MOST_LATE = 5;
 
 export class Lane {
   readonly #options: LaneOptions;
@@ -106,17 +108,25 @@ export class Lane {
 
   async swap(session: string, frame: Frame): Promise<SwappedFrame> {
     const stream = this.#stream(session);
-    const budget = new Budget(frame.receivedAtMs, this.#options.budgetMs);
+    const budget = new Budget(frame.receivedAtMs, this.#options.budgetMs, stream.costs);
     const waitMs = Math.max(0, performance.now() - frame.receivedAtMs);
     const { wanting, looking, degrader } = stream;
     const { plan, level } = degrader;
     const state = { frame, stagesMs: budget.stagesMs, waitMs, plan: plan.name, level };
-    if (looking && stream.frames++ % plan.every !== 0) return { ...state, result: 'dropped', hold: true, faces: [] };
+    if (looking && (stream.frames++ % plan.every !== 0 || this.#tooLate(stream, waitMs)))
+      return { ...state, result: 'dropped', hold: true, faces: [] };
     const { result, faces } = await this.#tryToSwap(frame, stream, looking ? plan : IDLE, budget);
     const missed = wanting && result !== 'swapped';
     if (missed && stream.settings.fallback === 'blur') await budget.stage('veil', () => veil(frame));
     if (looking) degrader.observe(waitMs + budget.spentMs, performance.now());
     return { ...state, result, hold: missed && stream.settings.fallback === 'freeze', faces };
+  }
+
+  /** A frame that waited its whole budget would only keep the next one waiting; but some frame must go out at last. */
+  #tooLate(stream: LaneStream, waitMs: number): boolean {
+    stream.late = waitMs > this.#options.budgetMs && stream.late < MOST_LATE ? stream.late + 1 : 0;
+    if (stream.late > 0) stream.degrader.observe(waitMs, performance.now());
+    return stream.late > 0;
   }
 
   /** A stage that throws costs the swap of one frame, never the frame. */

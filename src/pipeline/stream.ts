@@ -1,5 +1,6 @@
 /** One stream's part of a lane: its tracker, what the person has chosen, and a swapper for each followed face. */
 
+import { Costs } from './budget.ts';
 import type { Degrader } from './degrade.ts';
 import type { Looks, Swapper } from './engines/engine.ts';
 import type { Stream } from './pipeline.ts';
@@ -24,8 +25,12 @@ interface Fitted {
 export class LaneStream implements Stream {
   readonly tracker: Tracker;
   readonly degrader: Degrader;
+  /** What its stages usually take. */
+  readonly costs = new Costs();
   /** Frames seen, by which some are left out on the lower plans. */
   frames = 0;
+  /** Frames in a row that came too late to be worked on. */
+  late = 0;
   readonly #make: SwapperMaker;
   readonly #base: Pick<Looks, 'colour' | 'sharpness'>;
   #settings: SwapSettings;

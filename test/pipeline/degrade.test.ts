@@ -51,3 +51,19 @@ test('a load that only the second plan can carry does not make it go back and fo
   const late = play(degrader, (_atMs, cost) => (cost > 0.6 ? 45 : 12), 120_000, 180_000);
   expect(late.changes).toBeLessThan(20);
 });
+
+test('a step up that never holds is tried ever more rarely, however easy the rung below is', () => {
+  const degrader = new Degrader(BUDGET);
+  // An engine that takes longer than the budget, and costs nothing where it is not asked.
+  const heavy = (_atMs: number, cost: number): number => (cost < 0.1 ? 4 : 90);
+  play(degrader, heavy, 0, 60_000);
+  expect(play(degrader, heavy, 60_000, 120_000).changes).toBeLessThan(14);
+});
+
+test('after many steps up in vain, the end of the load is noticed within ten seconds', () => {
+  const degrader = new Degrader(BUDGET);
+  // Bearable at the bottom, and no better however often it is tried.
+  play(degrader, (_atMs, cost) => (cost < 0.1 ? 15 : 120), 0, 60_000);
+  play(degrader, (_atMs, cost) => 2 + 8 * cost, 60_000, 70_000);
+  expect(degrader.level).toBe(0);
+});
