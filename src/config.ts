@@ -16,6 +16,12 @@ const whole = (min: number, max: number, standard: number) => z.int().min(min).m
 const number = (min: number, max: number, standard: number) => z.number().min(min).max(max).default(standard);
 const choice = <const T extends readonly [string, ...string[]]>(options: T, standard: T[number]) =>
   z.enum(options).default(standard as never);
+/** Which there are stands in the catalogue of models, which is looked up when they are known: at start. */
+const modelName = (standard: string) =>
+  z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9_.-]{0,63}$/, 'must be the name of a model (`faceoff models list`) or none')
+    .default(standard);
 const section = <T extends z.ZodRawShape>(shape: T) => z.strictObject(shape).prefault({} as never);
 
 const Schema = z.strictObject({
@@ -68,7 +74,7 @@ const Schema = z.strictObject({
     lostAfterFrames: whole(1, 300, 3),
   }),
   swap: section({
-    engine: choice(['mesh', 'none'], 'mesh'),
+    engine: modelName('mesh'),
     face: z
       .string()
       .regex(/^[a-z0-9-]{1,64}$/)
@@ -77,8 +83,10 @@ const Schema = z.strictObject({
     strength: number(0, 1, 1),
     shape: number(0, 1, 0.8),
     colour: number(0, 1, 1),
+    boost: whole(1, 4, 1),
+    mask: modelName('none'),
   }),
-  restoration: section({ sharpness: number(0, 1, 1) }),
+  restoration: section({ sharpness: number(0, 1, 1), model: modelName('none'), blend: number(0, 1, 0.8) }),
   inference: section({ provider: choice(['cpu'], 'cpu'), threads: whole(1, 64, 1) }),
   models: section({
     dir: z.string().min(1).default('./models'),

@@ -75,7 +75,7 @@ async function render(input: string, output: string, options: Options): Promise<
         return { picture, points: chooseFace(picture, faces, options.pick).points };
       }),
     );
-    pool.offer(ID, () => pool.enrol(portraits));
+    pool.offer(ID, async () => portraits);
     await pool.preload(ID);
     const session = pool.open(ID, { face: ID });
     if (PICTURES.test(input)) await renderPicture(session, input, output);

@@ -150,7 +150,9 @@ export function readCatalogue(folder: string): Catalogue {
   const { models, optional } = readFile(path.join(folder, 'models.yaml'), 'Restore it with `git checkout -- models`.');
   const own = path.join(folder, ADDED, 'models.yaml');
   const added = existsSync(own) ? readFile(own, 'Mend it, or take it away.').optional : [];
-  return new Catalogue(folder, models, [...added, ...optional]);
+  // A person's own entry takes the place of one of the same name.
+  const others = optional.filter(({ name }) => added.every((one) => one.name !== name));
+  return new Catalogue(folder, models, [...added, ...others]);
 }
 
 function readFile(file: string, remedy: string): z.infer<typeof File> {

@@ -78,6 +78,8 @@ const Generator = z.strictObject({
   ...picture,
   output: Output,
   source: Source,
+  /** What an input of one number is given. */
+  scalar: z.number().default(1),
   /** Whether the model's own one-channel outputs limit what is pasted. */
   masks: z.boolean().default(false),
   /** How far the picture's mean and spread of colour are drawn to those of the live crop, 0..1. */
@@ -89,6 +91,8 @@ const Restorer = z.strictObject({
   template: Template,
   ...picture,
   output: Output,
+  /** What an input of one number is given; CodeFormer's: 0 looks best, 1 is truest. */
+  scalar: z.number().default(1),
 });
 
 const Recogniser = z.strictObject({

@@ -50,10 +50,9 @@ export async function readAdded(catalogue: Catalogue, entry: OptionalEntry): Pro
   return Buffer.concat(chunks);
 }
 
-/** @throws FaceOffError `model_missing` (409) when an added model, or one that it needs, is not there. */
-export function requireFiles(catalogue: Catalogue, entry: OptionalEntry): void {
-  const absent = catalogue.withNeeds(entry).find((one) => !catalogue.has(one));
-  if (absent !== undefined) throw missing(catalogue, absent);
+/** @throws FaceOffError `model_missing` (409) when an added model's file is not there. */
+export function requireFile(catalogue: Catalogue, entry: OptionalEntry): void {
+  if (!catalogue.has(entry)) throw missing(catalogue, entry);
 }
 
 function missing(catalogue: Catalogue, entry: OptionalEntry, cause?: unknown): FaceOffError {
