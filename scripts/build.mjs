@@ -49,6 +49,7 @@ async function buildServer() {
     main: 'src/main.ts',
     'pipeline/worker': 'src/pipeline/worker.ts',
     'bench/bench': 'bench/bench.ts',
+    'bench/neural': 'bench/neural.ts',
   };
   await build({
     ...{

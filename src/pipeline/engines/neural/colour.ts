@@ -43,22 +43,25 @@ interface Statistics {
 }
 
 function statistics({ values, layout, n, mean, std }: Coloured, opacity: Uint8Array, side: number): Statistics {
-  const sums = [0, 0, 0];
-  const squares = [0, 0, 0];
+  const [pixel, red, green, blue] = [layout.pixel / 4, layout.r / 4, layout.g / 4, layout.b / 4];
+  const [fromR, fromG, fromB, base] = TO_YUV;
+  const sums: Statistics['mean'] = [0, 0, 0];
+  const squares: Statistics['mean'] = [0, 0, 0];
   let weight = 0;
-  const [pixel, ...channels] = [layout.pixel, layout.r, layout.g, layout.b].map((bytes) => bytes / 4) as [
-    ...[number, number, number, number],
-  ];
   for (let j = 0; j < PLACES; j++) {
+    const v = (j + 0.5) / PLACES;
+    const [row, shownRow] = [Math.floor(v * n) * n, Math.floor(v * side) * side];
     for (let i = 0; i < PLACES; i++) {
-      const [u, v] = [(i + 0.5) / PLACES, (j + 0.5) / PLACES];
-      const at = (Math.floor(v * n) * n + Math.floor(u * n)) * pixel;
-      const w = opacity[Math.floor(v * side) * side + Math.floor(u * side)]!;
+      const u = (i + 0.5) / PLACES;
+      const w = opacity[shownRow + Math.floor(u * side)]!;
       if (w === 0) continue;
-      const rgb = channels.map((channel, c) => values[at + channel]! * std[c]! + mean[c]!);
+      const at = (row + Math.floor(u * n)) * pixel;
+      const r = values[at + red]! * std[0] + mean[0];
+      const g = values[at + green]! * std[1] + mean[1];
+      const b = values[at + blue]! * std[2] + mean[2];
       weight += w;
       for (let k = 0; k < 3; k++) {
-        const yuv = TO_YUV[3][k]! + rgb[0]! * TO_YUV[0][k]! + rgb[1]! * TO_YUV[1][k]! + rgb[2]! * TO_YUV[2][k]!;
+        const yuv = base[k]! + r * fromR[k]! + g * fromG[k]! + b * fromB[k]!;
         sums[k]! += w * yuv;
         squares[k]! += w * yuv * yuv;
       }

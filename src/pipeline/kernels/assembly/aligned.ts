@@ -42,107 +42,128 @@ export function texels(
 ): void {
   const fromR = v128.load(matrix), fromG = v128.load(matrix, 16), fromB = v128.load(matrix, 32), offset = v128.load(matrix, 48);
   const side = n * k;
-  for (let y = 0; y < side; y++) {
-    for (let x = 0; x < side; x++) {
-      const tile = (y % k) * k + (x % k);
-      const at = src + <usize>(tile * n * n * 12) + <usize>((y / k) * n + x / k) * pixel;
-      let value = f32x4.add(offset, f32x4.mul(fromR, v128.load32_splat(at + r)));
-      value = f32x4.add(value, f32x4.mul(fromG, v128.load32_splat(at + g)));
-      value = f32x4.add(value, f32x4.mul(fromB, v128.load32_splat(at + b)));
-      const whole = i32x4.trunc_sat_f32x4_s(f32x4.nearest(value));
-      const words = i16x8.narrow_i32x4_s(whole, whole);
-      const bytes = i8x16.narrow_i16x8_u(words, words);
-      v128.store32_lane(dst, i8x16.replace_lane(bytes, 3, load<u8>(mask)), 0);
-      dst += 4;
-      mask++;
+  for (let ty = 0; ty < k; ty++) {
+    for (let tx = 0; tx < k; tx++) {
+      let at = src + <usize>((ty * k + tx) * n * n * 12);
+      for (let y = 0; y < n; y++) {
+        let place = (y * k + ty) * side + tx;
+        for (let x = 0; x < n; x++) {
+          let value = f32x4.add(offset, f32x4.mul(fromR, v128.load32_splat(at + r)));
+          value = f32x4.add(value, f32x4.mul(fromG, v128.load32_splat(at + g)));
+          value = f32x4.add(value, f32x4.mul(fromB, v128.load32_splat(at + b)));
+          const whole = i32x4.trunc_sat_f32x4_s(f32x4.nearest(value));
+          const words = i16x8.narrow_i32x4_s(whole, whole);
+          const bytes = i8x16.narrow_i16x8_u(words, words);
+          v128.store32_lane(dst + <usize>(4 * place), i8x16.replace_lane(bytes, 3, load<u8>(mask + <usize>place)), 0);
+          at += pixel;
+          place += k;
+        }
+      }
     }
   }
 }
 
-// @ts-ignore
-@inline
-function texel(at: usize): v128 {
-  return f32x4.convert_i32x4_u(i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(at))));
-}
+/** Samples keep so many bits behind the point, and fractions of a texel are parts of this. */
+const FINE: i32 = 6;
+const ONE: i32 = 65536;
 
 // @ts-ignore
 @inline
-function between(a: v128, b: v128, share: f32): v128 {
-  return f32x4.add(a, f32x4.mul(f32x4.sub(b, a), f32x4.splat(share)));
+function between(a: v128, b: v128, share: i32): v128 {
+  return i16x8.add(a, i16x8.q15mulr_sat_s(i16x8.sub(b, a), i16x8.splat(<i16>share)));
 }
 
-/** One sample, bilinear, edges replicated. */
+/** Two texels side by side: four channels of each, in 16 bits with FINE of them behind the point. */
 // @ts-ignore
 @inline
-function sample(texels: usize, n: i32, x: f32, y: f32): v128 {
-  const last = <f32>(n - 1);
-  const fx = min(max(x - 0.5, 0), last), fy = min(max(y - 0.5, 0), last);
-  const xi = <i32>fx, yi = <i32>fy;
+function pair(at: usize): v128 {
+  return i16x8.shl(i16x8.extend_low_i8x16_u(v128.load64_zero(at)), FINE);
+}
+
+/**
+ * One sample, bilinear, edges replicated: Y, U, V, opacity as 32-bit numbers with FINE bits behind the point.
+ * @param x, y in texels, 16.16; the texels' memory goes on for at least eight bytes after them.
+ */
+// @ts-ignore
+@inline
+function sample(texels: usize, n: i32, x: i32, y: i32): v128 {
+  const last = (n - 1) << 16;
+  const fx = min(max(x - ONE / 2, 0), last), fy = min(max(y - ONE / 2, 0), last);
+  const xi = fx >> 16, yi = fy >> 16;
   const at = texels + <usize>((yi * n + xi) * 4);
-  const right: usize = xi < n - 1 ? 4 : 0, down: usize = yi < n - 1 ? <usize>(n * 4) : 0;
-  const sx = fx - <f32>xi;
-  return between(between(texel(at), texel(at + right), sx), between(texel(at + down), texel(at + down + right), sx), fy - <f32>yi);
+  const down: usize = yi < n - 1 ? <usize>(n * 4) : 0;
+  const column = between(pair(at), pair(at + down), (fy & 0xffff) >> 1);
+  // In the last column the fraction is nothing, so what lies to the right of it does not count.
+  const right = i8x16.shuffle(column, column, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
+  return i32x4.extend_low_i16x8_s(between(column, right, (fx & 0xffff) >> 1));
 }
 
 /** Mean of taps² samples spread over one picture pixel whose centre is (x, y) and whose column goes (ax, ay). */
 // @ts-ignore
 @inline
-function area(texels: usize, n: i32, x: f32, y: f32, ax: f32, ay: f32, taps: i32): v128 {
+function area(texels: usize, n: i32, x: i32, y: i32, ax: i32, ay: i32, taps: i32): v128 {
   if (taps == 1) return sample(texels, n, x, y);
-  const share: f32 = 1.0 / <f32>taps;
-  let sum = f32x4.splat(0);
+  const sx = ax / taps, sy = ay / taps;
+  // The first sample is half a step inside the pixel's corner.
+  const startX = x - ((taps - 1) * (sx - sy) >> 1), startY = y - ((taps - 1) * (sy + sx) >> 1);
+  let sum = i32x4.splat(0);
   for (let j = 0; j < taps; j++) {
-    const v = (<f32>j + 0.5) * share - 0.5;
-    for (let i = 0; i < taps; i++) {
-      const u = (<f32>i + 0.5) * share - 0.5;
-      sum = f32x4.add(sum, sample(texels, n, x + u * ax - v * ay, y + u * ay + v * ax));
-    }
+    for (let i = 0; i < taps; i++) sum = i32x4.add(sum, sample(texels, n, startX + i * sx - j * sy, startY + i * sy + j * sx));
   }
-  return f32x4.mul(sum, f32x4.splat(share * share));
+  const share = f32x4.splat(1.0 / <f32>(taps * taps));
+  return i32x4.trunc_sat_f32x4_s(f32x4.mul(f32x4.convert_i32x4_s(sum), share));
 }
 
 /**
  * Blends texels [n, n] into an I420 picture, in place: out = in + strength · opacity · (texel − in), rounded; where the
  * opacity is nothing the picture is not touched. Goes over the cells of 2 x 2 pixels from (x0, y0) to (x1, y1), which
  * are even or at the picture's edge.
- * The picture's (0, 0) lies at (ox, oy) of the texels, a column goes (ax, ay), a row (−ay, ax).
+ * The picture's (0, 0) lies at (ox, oy) of the texels, a column goes (ax, ay), a row (−ay, ax); n is at most 4096.
  * @param taps samples a pixel along each side, more than one where the texels are finer than the picture.
  */
 export function paste(
   texels: usize, n: i32, y: usize, yStride: i32, width: i32, height: i32, u: usize, v: usize, cStride: i32,
   x0: i32, y0: i32, x1: i32, y1: i32, ox: f32, oy: f32, ax: f32, ay: f32, taps: i32, strength: f32,
 ): void {
-  const edge = <f32>n;
-  const gain: f32 = strength * (1.0 / 255.0);
+  const one = <f32>ONE;
+  const cx = <i32>(ax * one), cy = <i32>(ay * one);
+  const edge = n << 16;
+  const reach = 2 * (abs(cx) + abs(cy));
+  // Opacity 255 with its bits behind the point times this is 2^28 at full strength.
+  const gain = <i32>(strength * <f32>(1 << 28) / <f32>(255 << FINE));
   for (let top = y0; top < y1; top += 2) {
-    for (let left = x0; left < x1; left += 2) {
-      const mx = ox + <f32>(left + 1) * ax - <f32>(top + 1) * ay, my = oy + <f32>(left + 1) * ay + <f32>(top + 1) * ax;
-      // A cell reaches at most two of its columns from its middle.
-      const reach = abs(ax) + abs(ay);
-      if (mx < -reach || my < -reach || mx > edge + reach || my > edge + reach) continue;
-      const c0 = u + <usize>((top >> 1) * cStride + (left >> 1)), c1 = v + <usize>((top >> 1) * cStride + (left >> 1));
-      const uIn = <f32>load<u8>(c0), vIn = <f32>load<u8>(c1);
-      let uSum: f32 = 0, vSum: f32 = 0, count: f32 = 0, touched = false;
-      for (let py = top; py < min(top + 2, height); py++) {
-        for (let px = left; px < min(left + 2, width); px++) {
-          count += 1;
-          const fx = <f32>px + 0.5, fy = <f32>py + 0.5;
-          const sx = ox + fx * ax - fy * ay, sy = oy + fx * ay + fy * ax;
-          if (sx < 0 || sy < 0 || sx >= edge || sy >= edge) continue;
-          const got = area(texels, n, sx, sy, ax, ay, taps);
-          const alpha = f32x4.extract_lane(got, 3) * gain;
+    const rows = min(2, height - top);
+    // The middle of the row's first pixel, in texels.
+    let sx = <i32>((ox + (<f32>x0 + 0.5) * ax - (<f32>top + 0.5) * ay) * one);
+    let sy = <i32>((oy + (<f32>x0 + 0.5) * ay + (<f32>top + 0.5) * ax) * one);
+    for (let left = x0; left < x1; left += 2, sx += 2 * cx, sy += 2 * cy) {
+      if (sx < -reach || sy < -reach || sx > edge + reach || sy > edge + reach) continue;
+      const columns = min(2, width - left);
+      const chroma = <usize>((top >> 1) * cStride + (left >> 1));
+      const uIn = <i32>load<u8>(u + chroma), vIn = <i32>load<u8>(v + chroma);
+      let uSum = 0, vSum = 0, touched = false;
+      for (let j = 0; j < rows; j++) {
+        for (let i = 0; i < columns; i++) {
+          const px = sx + i * cx - j * cy, py = sy + i * cy + j * cx;
+          if (<u32>px >= <u32>edge || <u32>py >= <u32>edge) continue;
+          const got = area(texels, n, px, py, cx, cy, taps);
+          // 0 to 2^14
+          const alpha = (i32x4.extract_lane(got, 3) * gain + (1 << 13)) >> 14;
           if (alpha <= 0) continue;
           touched = true;
-          const at = y + <usize>(py * yStride + px);
-          const before = <f32>load<u8>(at);
-          store<u8>(at, <u8>(before + alpha * (f32x4.extract_lane(got, 0) - before) + 0.5));
-          uSum += alpha * (f32x4.extract_lane(got, 1) - uIn);
-          vSum += alpha * (f32x4.extract_lane(got, 2) - vIn);
+          const at = y + <usize>((top + j) * yStride + left + i);
+          const before = <i32>load<u8>(at);
+          const change = alpha * (i32x4.extract_lane(got, 0) - (before << FINE));
+          store<u8>(at, before + ((change + (1 << 19)) >> 20));
+          uSum += alpha * (i32x4.extract_lane(got, 1) - (uIn << FINE)) >> FINE;
+          vSum += alpha * (i32x4.extract_lane(got, 2) - (vIn << FINE)) >> FINE;
         }
       }
       if (!touched) continue;
-      store<u8>(c0, <u8>(uIn + uSum / count + 0.5));
-      store<u8>(c1, <u8>(vIn + vSum / count + 0.5));
+      // The mean over the cell's one, two or four pixels.
+      const shift = 14 + (rows * columns >> 1);
+      store<u8>(u + chroma, uIn + ((uSum + (1 << (shift - 1))) >> shift));
+      store<u8>(v + chroma, vIn + ((vSum + (1 << (shift - 1))) >> shift));
     }
   }
 }
