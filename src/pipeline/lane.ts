@@ -88,8 +88,17 @@ export class Lane {
     for (const role of ['face-detector', 'face-mesh']) opened.push(await openModel(catalogue, role, kernels, options));
     const restorer = await openRestorer(catalogue, options, onFault);
     const lane = new Lane(options, kernels, topology, catalogue, opened, restorer, onFault);
-    if (options.engine !== MESH) await lane.#shelf.want(options.engine);
+    await lane.#prepare(options.engine);
     return lane;
+  }
+
+  /** Has the configured engine ready for the first frame. */
+  async #prepare(model: string): Promise<void> {
+    if (model === MESH) return;
+    const beganMs = performance.now();
+    await this.#shelf.want(model);
+    const provider = this.#shelf.ready(model)?.provider ?? null;
+    if (provider !== null) this.loads.push({ model, provider, cached: false, loadMs: performance.now() - beganMs });
   }
 
   open(session: string, settings: SwapSettings): void {

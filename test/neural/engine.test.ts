@@ -273,6 +273,21 @@ describe('the pool', () => {
     );
   });
 
+  test('starts without the configured engine where its file is missing, and says so', async () => {
+    const lines: string[] = [];
+    const log = pino({ level: 'warn' }, { write: (line: string) => lines.push(line) });
+    const none = standIns([]);
+    const pool = await Pool.start(
+      config({ models: { dir: none.folder, warmupRuns: 0 }, swap: { engine: 'ghost_1_256' } }),
+      log,
+    );
+    await pool.close();
+    none.remove();
+    expect(lines.join()).toMatch(
+      /ghost_1_256 cannot be used, mesh serves: .*faceoff models fetch ghost_1_256.*served without/,
+    );
+  });
+
   test('refuses an engine that is unknown or not on this machine, and gives others their faces', async () => {
     const some = standIns(['inswapper_128', 'arcface_w600k_r50']);
     const pool = await Pool.start(config({ models: { dir: some.folder, warmupRuns: 0 } }), silent, { deadline: false });

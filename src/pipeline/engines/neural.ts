@@ -44,6 +44,11 @@ export class NeuralEngine implements Engine<NeuralFace> {
     return this.#painter !== null;
   }
 
+  /** What the generator runs on; null until it is ready. */
+  get provider(): string | null {
+    return this.#painter?.provider ?? null;
+  }
+
   /**
    * Loads and warms the generator, and the mask if one is wanted. Idempotent; may be called again when it failed.
    * @throws FaceOffError `model_missing`, `model_differs`, `model_unfit`, `model_unusable`.

@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { open, readFile, rename, writeFile } from 'node:fs/promises';
 import { FaceOffError } from '../../errors.ts';
 import type { Catalogue, OptionalEntry } from './catalogue.ts';
 
@@ -35,20 +35,33 @@ const noteOf = (catalogue: Catalogue, entry: OptionalEntry): string => `${catalo
  */
 export async function readAdded(catalogue: Catalogue, entry: OptionalEntry): Promise<Uint8Array> {
   const file = catalogue.fileOf(entry);
-  const hash = createHash('sha256');
-  const chunks: Buffer[] = [];
-  try {
-    for await (const chunk of createReadStream(file, { highWaterMark: 2 ** 20 })) {
-      hash.update(chunk as Buffer);
-      chunks.push(chunk as Buffer);
-    }
-  } catch (cause) {
+  const { bytes, sha256 } = await readHashed(file).catch((cause: unknown) => {
     throw missing(catalogue, entry, cause);
-  }
-  const [sha256, expected] = [hash.digest('hex'), await expectedDigest(catalogue, entry)];
+  });
+  const expected = await expectedDigest(catalogue, entry);
   if (expected !== null && sha256 !== expected) throw differs(file, sha256, expected, entry.name);
-  return Buffer.concat(chunks);
+  return bytes;
 }
+
+/** Half a gigabyte is read piece by piece into one buffer, so that frames go on in between and it is held once only. */
+async function readHashed(file: string): Promise<{ bytes: Uint8Array; sha256: string }> {
+  const hash = createHash('sha256');
+  const handle = await open(file);
+  try {
+    const bytes = Buffer.allocUnsafe((await handle.stat()).size);
+    for (let at = 0; at < bytes.length; ) {
+      const { bytesRead } = await handle.read(bytes, at, Math.min(PIECE, bytes.length - at), at);
+      if (bytesRead === 0) throw new Error('it became shorter while it was read');
+      hash.update(bytes.subarray(at, at + bytesRead));
+      at += bytesRead;
+    }
+    return { bytes, sha256: hash.digest('hex') };
+  } finally {
+    await handle.close();
+  }
+}
+
+const PIECE = 2 ** 20;
 
 /** @throws FaceOffError `model_missing` (409) when an added model's file is not there. */
 export function requireFile(catalogue: Catalogue, entry: OptionalEntry): void {

@@ -93,6 +93,11 @@ export class Painter {
     return new Painter(entry, fit, kernels, session, boost);
   }
 
+  /** What the model runs on. */
+  get provider(): string {
+    return this.#session.provider;
+  }
+
   /** The model's run alone, for measuring. */
   get run(): () => Promise<void> {
     return () => this.#session.run();
