@@ -20,6 +20,12 @@ const choice = <const T extends readonly [string, ...string[]]>(options: T, stan
 /** What a browser says a page's origin is. */
 const isOrigin = (text: string): boolean => URL.canParse(text) && new URL(text).origin === text;
 
+/** Which there are stands in the catalogue of models, which is looked up when they are known: at start. */
+const modelName = (standard: string) =>
+  z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9_.-]{0,63}$/, 'must be the name of a model (`faceoff models list`) or none')
+    .default(standard);
 const section = <T extends z.ZodRawShape>(shape: T) => z.strictObject(shape).prefault({} as never);
 
 const Schema = z.strictObject({
@@ -83,7 +89,7 @@ const Schema = z.strictObject({
     lostAfterFrames: whole(1, 300, 3),
   }),
   swap: section({
-    engine: choice(['mesh', 'none'], 'mesh'),
+    engine: modelName('mesh'),
     face: z
       .string()
       .regex(/^[a-z0-9-]{1,64}$/)
@@ -92,8 +98,10 @@ const Schema = z.strictObject({
     strength: number(0, 1, 1),
     shape: number(0, 1, 0.8),
     colour: number(0, 1, 1),
+    boost: whole(1, 4, 1),
+    mask: modelName('none'),
   }),
-  restoration: section({ sharpness: number(0, 1, 1) }),
+  restoration: section({ sharpness: number(0, 1, 1), model: modelName('none'), blend: number(0, 1, 0.8) }),
   inference: section({ provider: choice(['cpu'], 'cpu'), threads: whole(1, 64, 1) }),
   models: section({
     dir: z.string().min(1).default('./models'),

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command } from 'commander';
 import { FaceOffError } from './errors.ts';
+import { modelsCommand } from './models.ts';
 import { renderCommand } from './render.ts';
 import { root } from './root.ts';
 import { serveCommand } from './serve.ts';
@@ -16,7 +17,8 @@ const program = new Command('faceoff')
   .description('Real-time webcam face swap over WebRTC')
   .version(version)
   .addCommand(serveCommand(config, version), { isDefault: true })
-  .addCommand(renderCommand(config));
+  .addCommand(renderCommand(config))
+  .addCommand(modelsCommand(config));
 
 try {
   await program.parseAsync();

@@ -14,7 +14,7 @@ import { loadConfig } from './config.ts';
 import { FaceOffError } from './errors.ts';
 import { Pool } from './pipeline/pool.ts';
 import { chooseFace, decodePicture, frameToRgb } from './pipeline/portrait.ts';
-import type { Frame, SwapSession } from './pipeline/types.ts';
+import { type Frame, MESH, type SwapSession } from './pipeline/types.ts';
 import { openClip, openSink } from './render/clip.ts';
 
 interface Options {
@@ -65,8 +65,11 @@ async function render(input: string, output: string, options: Options): Promise<
   if (!existsSync(input)) throw new FaceOffError('no_input', `${input} does not exist.`);
   if (path.resolve(input) === path.resolve(output))
     throw new FaceOffError('same_file', 'The output must be another file than the input.');
-  const pool = await Pool.start(config, pino({ level: 'silent' }), { deadline: false });
+  const loaded = new Set<string>();
+  const onModelLoad = ({ model }: { model: string }) => loaded.add(model);
+  const pool = await Pool.start(config, pino({ level: 'silent' }), { deadline: false, onModelLoad });
   try {
+    requireLoaded(pool, loaded);
     const limits = { bytes: config.limits.uploadBytes, pixels: config.limits.picturePixels };
     const portraits = await Promise.all(
       options.source.map(async (file) => {
@@ -75,7 +78,7 @@ async function render(input: string, output: string, options: Options): Promise<
         return { picture, points: chooseFace(picture, faces, options.pick).points };
       }),
     );
-    pool.offer(ID, () => pool.enrol(portraits));
+    pool.offer(ID, async () => portraits);
     await pool.preload(ID);
     const session = pool.open(ID, { face: ID });
     if (PICTURES.test(input)) await renderPicture(session, input, output);
@@ -83,6 +86,17 @@ async function render(input: string, output: string, options: Options): Promise<
   } finally {
     await pool.close();
   }
+}
+
+/** A live session is served by mesh meanwhile; a file is to be made as it was asked for. */
+function requireLoaded(pool: Pool, loaded: ReadonlySet<string>): void {
+  const { engine = MESH } = pool.defaults;
+  if (engine === MESH || loaded.has(engine)) return;
+  pool.requireEngine(engine);
+  throw new FaceOffError(
+    'engine_failed',
+    `The engine ${engine} cannot be used. \`faceoff models verify ${engine}\` tells whether its file is the right one.`,
+  );
 }
 
 async function readPicture(file: string): Promise<Uint8Array> {

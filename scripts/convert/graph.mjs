@@ -13,15 +13,16 @@ export class GraphBuilder {
   #outputs = [];
   #count = 0;
 
-  input(name, shape) {
-    this.#inputs.push(valueInfo(name, shape));
+  /** @param shape numbers, or a word for a dimension that stays open. */
+  input(name, shape, type = 'FLOAT') {
+    this.#inputs.push(valueInfo(name, shape, type));
     return name;
   }
 
   /** Names a value as an output of the model. */
   output(value, name, shape) {
     this.node('Identity', [value], {}, name);
-    this.#outputs.push(valueInfo(name, shape));
+    this.#outputs.push(valueInfo(name, shape, 'FLOAT'));
   }
 
   /** Adds a node with one output and returns that output's name. */
@@ -80,10 +81,11 @@ export class GraphBuilder {
   }
 }
 
-function valueInfo(name, shape) {
+function valueInfo(name, shape, type) {
+  const dim = shape.map((d) => (typeof d === 'string' ? { dimParam: d } : { dimValue: d }));
   return onnx.ValueInfoProto.create({
     name,
-    type: { tensorType: { elemType: DataType.FLOAT, shape: { dim: shape.map((dimValue) => ({ dimValue })) } } },
+    type: { tensorType: { elemType: DataType[type], shape: { dim } } },
   });
 }
 

@@ -13,17 +13,19 @@ export interface Plan {
   every: number;
   /** Most faces swapped in one frame. */
   faces: number;
+  /** Whether there is time to restore swapped faces. */
+  restore: boolean;
   /** How many times longer than configured to wait between looks for new faces. */
   seekPatience: number;
 }
 
 export const LADDER: readonly Plan[] = [
-  { name: 'full', swap: true, every: 1, faces: Number.POSITIVE_INFINITY, seekPatience: 1 },
-  { name: 'lean', swap: true, every: 1, faces: 1, seekPatience: 4 },
-  { name: 'half', swap: true, every: 2, faces: 1, seekPatience: 4 },
-  { name: 'third', swap: true, every: 3, faces: 1, seekPatience: 8 },
+  { name: 'full', swap: true, every: 1, faces: Number.POSITIVE_INFINITY, restore: true, seekPatience: 1 },
+  { name: 'lean', swap: true, every: 1, faces: 1, restore: false, seekPatience: 4 },
+  { name: 'half', swap: true, every: 2, faces: 1, restore: false, seekPatience: 4 },
+  { name: 'third', swap: true, every: 3, faces: 1, restore: false, seekPatience: 8 },
   // Every picture would cost more to encode than a third of them swapped: below the rung above, it is half of them.
-  { name: 'passthrough', swap: false, every: 2, faces: 0, seekPatience: 1 },
+  { name: 'passthrough', swap: false, every: 2, faces: 0, restore: false, seekPatience: 1 },
 ];
 
 /** What a stream that wants no face runs on. */

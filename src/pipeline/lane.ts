@@ -7,11 +7,15 @@ import { FaceOffError } from '../errors.ts';
 import { Budget } from './budget.ts';
 import { Degrader, IDLE, type Plan } from './degrade.ts';
 import { Detector } from './detect.ts';
-import type { Portrait } from './engines/engine.ts';
+import type { Portrait, Swapper } from './engines/engine.ts';
 import { MeshEngine, type MeshFace } from './engines/mesh.ts';
+import { Shelf } from './engines/neural/shelf.ts';
+import { NeuralEngine, type NeuralFace } from './engines/neural.ts';
+import { Restorer } from './engines/restorer.ts';
+import { ServedSwapper } from './engines/served.ts';
 import { Kernels } from './kernels/kernels.ts';
 import { Landmarker } from './landmarks.ts';
-import { readCatalogue } from './models/catalogue.ts';
+import { type Catalogue, readCatalogue } from './models/catalogue.ts';
 import { type ModelSession, openSession } from './models/session.ts';
 import { type Outcome, swapFrame, type Tools } from './pipeline.ts';
 import { poseOf } from './pose.ts';
@@ -19,7 +23,7 @@ import type { FoundFace, LaneOptions, ModelLoad } from './protocol.ts';
 import { LaneStream } from './stream.ts';
 import { readTopology, type Topology } from './topology.ts';
 import { Tracker } from './track.ts';
-import type { Frame, SwappedFrame, SwapSettings } from './types.ts';
+import { type Frame, MESH, type SwappedFrame, type SwapSettings } from './types.ts';
 import { veil } from './veil.ts';
 
 /** Looks at a still picture: the second and third refine where the first saw the face. */
@@ -34,17 +38,25 @@ export class Lane {
   readonly #engine: MeshEngine;
   readonly #topology: Topology;
   readonly #faces = new Map<string, MeshFace>();
+  readonly #shelf: Shelf;
+  /** Faces by the engine they are for, then by id. */
+  readonly #neuralFaces = new Map<string, Map<string, NeuralFace>>();
+  /** Engines that only enrol; their generators are never loaded. */
+  readonly #enrolling = new Map<string, NeuralEngine>();
+  readonly #catalogue: Catalogue;
   readonly #streams = new Map<string, LaneStream>();
   readonly loads: ModelLoad[];
 
   readonly #onFault: (error: unknown) => void;
 
   private constructor(
-    ...[options, kernels, topology, opened, onFault]: [
+    ...[options, kernels, topology, catalogue, opened, restorer, onFault]: [
       LaneOptions,
       Kernels,
       Topology,
+      Catalogue,
       OpenedModel[],
+      Restorer | null,
       (error: unknown) => void,
     ]
   ) {
@@ -53,11 +65,14 @@ export class Lane {
     this.#options = options;
     this.#sessions = opened.map((model) => model.session);
     this.#topology = topology;
+    this.#catalogue = catalogue;
     this.#engine = new MeshEngine(kernels, topology);
+    this.#shelf = new Shelf((name) => new NeuralEngine(catalogue, name, options), onFault);
     this.#tools = {
       kernels,
       detector: new Detector(session('face-detector'), kernels),
       landmarker: new Landmarker(session('face-mesh'), kernels),
+      restorer,
     };
     this.loads = opened.map((model) => model.load);
   }
@@ -73,28 +88,39 @@ export class Lane {
     const topology = readTopology(catalogue.read(catalogue.forRole('face-geometry')));
     const opened: OpenedModel[] = [];
     for (const role of ['face-detector', 'face-mesh']) opened.push(await openModel(catalogue, role, kernels, options));
-    return new Lane(options, kernels, topology, opened, onFault);
+    const restorer = await openRestorer(catalogue, options, onFault);
+    const lane = new Lane(options, kernels, topology, catalogue, opened, restorer, onFault);
+    await lane.#prepare(options.engine);
+    return lane;
+  }
+
+  /** Has the configured engine ready for the first frame. */
+  async #prepare(model: string): Promise<void> {
+    if (model === MESH) return;
+    const beganMs = performance.now();
+    await this.#shelf.want(model);
+    const provider = this.#shelf.ready(model)?.provider ?? null;
+    if (provider !== null) this.loads.push({ model, provider, cached: false, loadMs: performance.now() - beganMs });
   }
 
   open(session: string, settings: SwapSettings): void {
     const { score, minSize, faces, intervalMs, lostAfterFrames, minCutoffHz, beta, colour, sharpness } = this.#options;
     const smoothing = { minCutoffHz, beta };
     const tracker = new Tracker({ score, minSize, faces, intervalMs, lostAfterFrames, smoothing });
-    const make = (id: string) => {
-      const face = this.#faces.get(id);
-      return face === undefined ? null : this.#engine.swapper(face);
-    };
+    const make = (id: string, engine: string) => this.#swapper(id, engine);
     const degrader = new Degrader(this.#options.budgetMs);
     this.#streams.set(session, new LaneStream({ tracker, degrader, base: { colour, sharpness } }, settings, make));
   }
 
   set(session: string, settings: SwapSettings): void {
     this.#stream(session).settings = settings;
+    void this.#tidyShelf();
   }
 
   close(session: string): void {
     this.#streams.get(session)?.close();
     this.#streams.delete(session);
+    void this.#tidyShelf();
   }
 
   take(id: string, face: MeshFace): void {
@@ -102,8 +128,14 @@ export class Lane {
     for (const stream of this.#streams.values()) stream.refit(id);
   }
 
+  takeFor(engine: string, id: string, face: NeuralFace): void {
+    const faces = this.#neuralFaces.get(engine) ?? new Map<string, NeuralFace>();
+    this.#neuralFaces.set(engine, faces.set(id, face));
+  }
+
   drop(id: string): void {
     this.#faces.delete(id);
+    for (const faces of this.#neuralFaces.values()) faces.delete(id);
   }
 
   async swap(session: string, frame: Frame): Promise<SwappedFrame> {
@@ -159,9 +191,39 @@ export class Lane {
     return this.#engine.enrol(portraits);
   }
 
+  /** @throws FaceOffError when the engine is unknown, or a model that it needs cannot be used. */
+  async enrolFor(engine: string, portraits: Portrait[]): Promise<NeuralFace> {
+    const enrolling = this.#enrolling.get(engine) ?? new NeuralEngine(this.#catalogue, engine, this.#options);
+    this.#enrolling.set(engine, enrolling);
+    return enrolling.enrol(portraits);
+  }
+
   async end(): Promise<void> {
     for (const session of [...this.#streams.keys()]) this.close(session);
+    await this.#shelf.close();
+    for (const engine of this.#enrolling.values()) await engine.close();
+    await this.#tools.restorer?.close();
     for (const session of this.#sessions) await session.close();
+  }
+
+  /** A swapper for a face; whatever the engine, mesh serves while that is not ready. */
+  #swapper(id: string, engine: string): Swapper | null {
+    const face = this.#faces.get(id);
+    if (face === undefined) return null;
+    const mesh = this.#engine.swapper(face);
+    if (engine === MESH) return mesh;
+    const first = (): Swapper | null => {
+      const own = this.#neuralFaces.get(engine)?.get(id);
+      const neural = this.#shelf.ready(engine);
+      return own === undefined || neural === null ? null : neural.swapper(own);
+    };
+    return new ServedSwapper(first, mesh, (error) => this.#shelf.failed(engine, error));
+  }
+
+  /** Closes the engines that no stream wants; the configured one stays. */
+  #tidyShelf(): Promise<void> {
+    const wanted = [...this.#streams.values()].map(({ engine }) => engine);
+    return this.#shelf.keep(new Set([this.#options.engine, ...wanted]));
   }
 
   #stream(session: string): LaneStream {
@@ -169,6 +231,20 @@ export class Lane {
     if (stream === undefined)
       throw new FaceOffError('unknown_session', `The lane has no session ${session}.`, { status: 404 });
     return stream;
+  }
+}
+
+/** A restorer that cannot be used costs its effect, not the lane. */
+async function openRestorer(
+  ...[catalogue, options, onFault]: [Catalogue, LaneOptions, (error: unknown) => void]
+): Promise<Restorer | null> {
+  if (options.restorer === null) return null;
+  try {
+    const { restorer: model, restoreBlend: blend } = options;
+    return await Restorer.open(catalogue, { ...options, model, blend }, onFault);
+  } catch (error) {
+    onFault(error);
+    return null;
   }
 }
 
@@ -180,7 +256,7 @@ interface OpenedModel {
 
 /** Opens the model of a role with its input in kernel memory and runs it a few times, as the first runs are slow. */
 async function openModel(
-  ...[catalogue, role, kernels, options]: [ReturnType<typeof readCatalogue>, string, Kernels, LaneOptions]
+  ...[catalogue, role, kernels, options]: [Catalogue, string, Kernels, LaneOptions]
 ): Promise<OpenedModel> {
   const beganMs = performance.now();
   const entry = catalogue.forRole(role);

@@ -12,7 +12,7 @@ import { z } from 'zod';
 import type { Config } from '../config.ts';
 import { FaceOffError } from '../errors.ts';
 import type { FaceInfo } from '../messages.ts';
-import type { MeshFace } from './engines/mesh.ts';
+import type { Portrait } from './engines/engine.ts';
 import type { Pool } from './pool.ts';
 import { chooseFace, decodePicture, frameToRgb, type PictureLimits } from './portrait.ts';
 import type { FoundFace } from './protocol.ts';
@@ -153,8 +153,8 @@ export class FaceLibrary implements Faces {
     return image.webp({ quality: 85 }).toBuffer();
   }
 
-  /** Makes a source face ready to be drawn. */
-  async enrol(id: string): Promise<MeshFace> {
+  /** The photos of a source face with its landmarks, to enrol it from. */
+  async portraits(id: string): Promise<Portrait[]> {
     const { folder, photos } = this.#entry(id);
     const portraits = [];
     for (const photo of photos) {
@@ -164,12 +164,12 @@ export class FaceLibrary implements Faces {
     }
     if (portraits.length === 0)
       throw new FaceOffError('no_face', `The photos of the face ${id} show no face any more.`, { status: 422 });
-    return this.#pool.enrol(portraits);
+    return portraits;
   }
 
   #know(entry: Entry): void {
     this.#entries.set(entry.id, entry);
-    this.#pool.offer(entry.id, () => this.enrol(entry.id));
+    this.#pool.offer(entry.id, () => this.portraits(entry.id));
   }
 
   #entry(id: string): Entry {

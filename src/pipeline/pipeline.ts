@@ -7,6 +7,7 @@ import type { Budget } from './budget.ts';
 import type { Plan } from './degrade.ts';
 import type { Detector } from './detect.ts';
 import type { Looks, Swapper } from './engines/engine.ts';
+import type { Restorer } from './engines/restorer.ts';
 import type { Kernels } from './kernels/kernels.ts';
 import type { Landmarker } from './landmarks.ts';
 import type { Track, Tracker } from './track.ts';
@@ -17,6 +18,8 @@ export interface Tools {
   kernels: Kernels;
   detector: Detector;
   landmarker: Landmarker;
+  /** Null where none is wanted or it cannot be used. */
+  restorer: Restorer | null;
 }
 
 /** What belongs to one stream. */
@@ -44,7 +47,7 @@ export async function swapFrame(
   budget: Budget,
 ): Promise<Outcome> {
   const { tracker, looks } = stream;
-  const { kernels, detector, landmarker } = tools;
+  const { kernels, detector, landmarker, restorer } = tools;
   if (!plan.swap) return { result: 'passed', faces: [] };
 
   // With nobody followed there is nothing else to do; else the look for new faces waits for a frame with time to spare.
@@ -59,6 +62,8 @@ export async function swapFrame(
     if (!found || swapper === null) continue;
     const live = { points: track.points, square: track.square, crop: landmarker.crop };
     await budget.stage('swap', () => swapper.swap(frame, live, looks));
+    if (restorer !== null && plan.restore && budget.allows('restore'))
+      await budget.stage('restore', () => restorer.restore(frame, track.points));
     swapped.add(track);
   }
   for (const lost of tracker.tidy()) stream.forget(lost);

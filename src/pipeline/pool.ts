@@ -8,13 +8,17 @@ import os from 'node:os';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { FaceOffError } from '../errors.ts';
+import type { Portrait } from './engines/engine.ts';
 import type { MeshFace } from './engines/mesh.ts';
+import type { NeuralFace } from './engines/neural.ts';
+import { type Catalogue, readCatalogue } from './models/catalogue.ts';
+import { requireFile } from './models/store.ts';
 import type { FoundFace, LaneOptions, ModelLoad } from './protocol.ts';
 import { type LaneListener, LaneThread } from './thread.ts';
-import type { Frame, SwappedFrame, Swapping, SwapSession, SwapSettings } from './types.ts';
+import { type Frame, MESH, type SwappedFrame, type Swapping, type SwapSession, type SwapSettings } from './types.ts';
 
-/** Makes a source face ready; called at most once at a time, when somebody first wants it. */
-export type Enrol = () => Promise<MeshFace>;
+/** The photos of a source face; asked for at most once at a time for an engine, when somebody first wants it. */
+export type Photos = () => Promise<Portrait[]>;
 
 export interface PoolOptions {
   onModelLoad?: (load: ModelLoad) => void;
@@ -26,7 +30,7 @@ export interface PoolOptions {
 interface Seat {
   thread: LaneThread;
   sessions: Set<PoolSession>;
-  /** Ids of the faces this thread has been given. */
+  /** Faces this thread has been given, `engine/id` each. */
   faces: Set<string>;
 }
 
@@ -40,8 +44,10 @@ export class Pool implements Swapping {
   readonly #defaults: SwapSettings;
   readonly #log: Logger;
   readonly #seats: Seat[] = [];
-  readonly #enrol = new Map<string, Enrol>();
-  readonly #ready = new Map<string, Promise<MeshFace>>();
+  readonly #photos = new Map<string, Photos>();
+  readonly #catalogue: Catalogue;
+  /** Enrolled faces, `engine/id` each. */
+  readonly #ready = new Map<string, Promise<MeshFace | NeuralFace>>();
   readonly #sessions = new Set<PoolSession>();
   #studio: Promise<LaneThread> | null = null;
   #studioTimer: NodeJS.Timeout | undefined;
@@ -50,7 +56,8 @@ export class Pool implements Swapping {
   #faults = 0;
   #faultLoggedAtMs = -Infinity;
 
-  private constructor(options: LaneOptions, defaults: SwapSettings, log: Logger) {
+  private constructor(catalogue: Catalogue, options: LaneOptions, defaults: SwapSettings, log: Logger) {
+    this.#catalogue = catalogue;
     this.#options = options;
     this.#defaults = defaults;
     this.#log = log;
@@ -59,7 +66,9 @@ export class Pool implements Swapping {
   /** Resolves when every lane has its models loaded and warm. */
   static async start(config: Config, log: Logger, { onModelLoad, deadline = true }: PoolOptions = {}): Promise<Pool> {
     const budgetMs = deadline ? config.pipeline.budgetMs : Number.POSITIVE_INFINITY;
-    const pool = new Pool({ ...laneOptions(config), budgetMs }, defaultSettings(config), log);
+    const catalogue = readCatalogue(config.models.dir);
+    requireNames(catalogue, config);
+    const pool = new Pool(catalogue, { ...laneOptions(config), budgetMs }, defaultSettings(config), log);
     const { lanes } = config.pipeline;
     // The main thread with WebRTC's own threads wants a core; the rest is for lanes.
     const count = lanes === 'auto' ? Math.min(8, Math.max(1, os.availableParallelism() - 1)) : lanes;
@@ -86,41 +95,46 @@ export class Pool implements Swapping {
   }
 
   /** Makes a source face known; it is enrolled when first wanted. */
-  offer(id: string, enrol: Enrol): void {
-    this.#enrol.set(id, enrol);
-    this.#ready.delete(id);
-    for (const seat of this.#seats) {
-      if (seat.faces.delete(id)) void this.#give(seat, id);
-    }
+  offer(id: string, photos: Photos): void {
+    this.#photos.set(id, photos);
+    this.#forgetReady(id);
+    for (const seat of this.#seats) for (const engine of takenBack(seat, id)) void this.#give(seat, engine, id);
   }
 
   /** Enrols a face and gives it to every lane, so that the first session to want it need not wait. */
   async preload(id: string): Promise<void> {
-    await this.#face(id);
-    await Promise.all(this.#seats.map((seat) => this.#give(seat, id)));
+    const { engine = MESH } = this.#defaults;
+    for (const name of new Set([MESH, engine])) {
+      // Only mesh must be there: it serves where the other does not.
+      if (name === MESH) await this.#face(name, id);
+      await Promise.all(this.#seats.map((seat) => this.#give(seat, name, id)));
+    }
   }
 
   /** Forgets a source face. Sessions that wear it go on without a face. */
   withdraw(id: string): void {
-    this.#enrol.delete(id);
-    this.#ready.delete(id);
+    this.#photos.delete(id);
+    this.#forgetReady(id);
     for (const session of this.#sessions) session.takeOff(id);
     for (const seat of this.#seats)
-      if (seat.faces.delete(id)) void seat.thread.ask('drop', { id }).catch(() => undefined);
+      if (takenBack(seat, id).length > 0) void seat.thread.ask('drop', { id }).catch(() => undefined);
   }
 
   open(id: string, settings: Partial<SwapSettings>): SwapSession {
     const seat = this.#seats.reduce((least, next) => (next.sessions.size < least.sessions.size ? next : least));
+    if (settings.engine !== undefined) this.requireEngine(settings.engine);
     const wanted = this.checked({ ...this.#defaults, ...settings });
     const session = new PoolSession(this, seat, id, wanted);
     this.#sessions.add(session);
     return session;
   }
 
-  /** @throws FaceOffError `unknown_face` (404). */
+  /** @throws FaceOffError `unknown_face`, `unknown_model` (404). */
   checked(settings: SwapSettings): SwapSettings {
+    const { engine = MESH } = settings;
+    if (engine !== MESH) this.#catalogue.named(engine, 'generator');
     for (const face of wantedFaces(settings)) {
-      if (!this.#enrol.has(face)) {
+      if (!this.#photos.has(face)) {
         throw new FaceOffError(
           'unknown_face',
           `There is no face with the id "${face}". GET /api/faces lists those there are.`,
@@ -131,9 +145,21 @@ export class Pool implements Swapping {
     return settings;
   }
 
+  /** @throws FaceOffError `unknown_model` (404), `model_missing` (409) for an engine that cannot be had here. */
+  requireEngine(engine: string): void {
+    if (engine === MESH) return;
+    for (const entry of this.#catalogue.withNeeds(this.#catalogue.named(engine, 'generator')))
+      requireFile(this.#catalogue, entry);
+  }
+
   /** Sends a seat's lane what a session wants shown, once it is enrolled. */
   supply(seat: Seat, settings: SwapSettings): void {
-    for (const face of wantedFaces(settings)) void this.#give(seat, face);
+    const { engine = MESH } = settings;
+    // Mesh is given always: it serves while the other is not ready.
+    for (const face of wantedFaces(settings)) {
+      void this.#give(seat, MESH, face);
+      if (engine !== MESH) void this.#give(seat, engine, face);
+    }
   }
 
   left(session: PoolSession): void {
@@ -147,10 +173,6 @@ export class Pool implements Swapping {
 
   analyse(picture: Frame): Promise<FoundFace[]> {
     return this.#inStudio((thread) => thread.ask('analyse', { picture }));
-  }
-
-  enrol(portraits: { picture: Frame; points: Float32Array }[]): Promise<MeshFace> {
-    return this.#inStudio((thread) => thread.ask('enrol', { portraits }));
   }
 
   /** Idempotent. Lets frames in hand finish, then ends every thread. */
@@ -177,7 +199,8 @@ export class Pool implements Swapping {
     this.#faults++;
     if (performance.now() - this.#faultLoggedAtMs < 1000) return;
     this.#faultLoggedAtMs = performance.now();
-    this.#log.warn({ code: error.code, error: error.message, faults: this.#faults }, 'frame not swapped');
+    const what = REPLACED.has(error.code) ? 'served without a model that was wanted' : 'frame not swapped';
+    this.#log.warn({ code: error.code, error: error.message, faults: this.#faults }, what);
   }
 
   async #replace(seat: Seat, cause: FaceOffError): Promise<void> {
@@ -200,40 +223,58 @@ export class Pool implements Swapping {
     }
   }
 
-  async #give(seat: Seat, id: string): Promise<void> {
-    if (seat.faces.has(id)) return;
-    seat.faces.add(id);
+  async #give(seat: Seat, engine: string, id: string): Promise<void> {
+    const key = keyOf(engine, id);
+    if (seat.faces.has(key)) return;
+    seat.faces.add(key);
     const { thread } = seat;
     try {
-      const face = await this.#face(id);
-      if (this.#enrol.has(id)) await thread.ask('take', { id, face });
+      const face = await this.#face(engine, id);
+      if (!this.#photos.has(id)) return;
+      if (isMesh(face)) await thread.ask('take', { id, face });
+      else await thread.ask('takeFor', { id, engine, face });
     } catch (error) {
-      seat.faces.delete(id);
+      seat.faces.delete(key);
       this.#log.warn(
-        { face: id, error: error instanceof Error ? error.message : String(error) },
+        { face: id, engine, error: error instanceof Error ? error.message : String(error) },
         'face cannot be used',
       );
     }
   }
 
-  #face(id: string): Promise<MeshFace> {
-    let ready = this.#ready.get(id);
+  #face(engine: string, id: string): Promise<MeshFace | NeuralFace> {
+    const key = keyOf(engine, id);
+    let ready = this.#ready.get(key);
     if (ready === undefined) {
-      ready = this.#enrol.get(id)!();
-      this.#ready.set(id, ready);
-      ready.catch(() => this.#ready.delete(id));
+      ready = this.#enrol(engine, this.#photos.get(id)!);
+      this.#ready.set(key, ready);
+      ready.catch(() => this.#ready.delete(key));
     }
     return ready;
   }
 
+  async #enrol(engine: string, photos: Photos): Promise<MeshFace | NeuralFace> {
+    const portraits = await photos();
+    if (engine === MESH) return await this.#inStudio((thread) => thread.ask('enrol', { portraits }));
+    return await this.#inStudio((thread) => thread.ask('enrolFor', { engine, portraits }));
+  }
+
+  #forgetReady(id: string): void {
+    for (const key of this.#ready.keys()) if (idOf(key) === id) this.#ready.delete(key);
+  }
+
   async #inStudio<T>(work: (thread: LaneThread) => Promise<T>): Promise<T> {
     clearTimeout(this.#studioTimer);
-    this.#studio ??= LaneThread.start(this.#options, {
-      onDeath: () => {
-        this.#studio = null;
+    // The studio only enrols, so it needs no engine's own models.
+    this.#studio ??= LaneThread.start(
+      { ...this.#options, engine: MESH, restorer: null },
+      {
+        onDeath: () => {
+          this.#studio = null;
+        },
+        onFault: (error) => this.#onFault(error),
       },
-      onFault: (error) => this.#onFault(error),
-    });
+    );
     this.#studio.catch(() => {
       this.#studio = null;
     });
@@ -282,6 +323,7 @@ class PoolSession implements SwapSession {
   }
 
   set(settings: Partial<SwapSettings>): void {
+    if (settings.engine !== undefined) this.#pool.requireEngine(settings.engine);
     this.#settings = this.#pool.checked({ ...this.#settings, ...settings });
     this.#pool.supply(this.#seat, this.#settings);
     this.#tell('set', { session: this.id, settings: this.#settings });
@@ -313,6 +355,44 @@ class PoolSession implements SwapSession {
   }
 }
 
+/** What went on without a model costs no frame its swap. */
+const REPLACED = new Set(['engine_failed', 'restorer_failed']);
+
+const keyOf = (engine: string, id: string): string => `${engine}/${id}`;
+const engineOf = (key: string): string => key.slice(0, key.indexOf('/'));
+const idOf = (key: string): string => key.slice(key.indexOf('/') + 1);
+const isMesh = (face: MeshFace | NeuralFace): face is MeshFace => 'levels' in face;
+
+/** Forgets that a thread was given a face; returns the engines it was given it for. */
+function takenBack({ faces }: Seat, id: string): string[] {
+  const keys = [...faces].filter((key) => idOf(key) === id);
+  for (const key of keys) faces.delete(key);
+  return keys.map(engineOf);
+}
+
+/** @throws FaceOffError `bad_config` for a model in the settings that nobody knows. */
+function requireNames(catalogue: Catalogue, { swap, restoration }: Config): void {
+  const { engine, mask, restorer } = modelNames({ swap, restoration });
+  const asked = [
+    ['swap.engine', engine === MESH ? null : engine, 'generator'],
+    ['swap.mask', mask, 'masker'],
+    ['restoration.model', restorer, 'restorer'],
+  ] as const;
+  for (const [key, name, role] of asked) {
+    try {
+      if (name !== null) catalogue.named(name, role);
+    } catch (cause) {
+      throw new FaceOffError('bad_config', `${key}: ${cause instanceof Error ? cause.message : ''}`, { cause });
+    }
+  }
+}
+
+/** The models the settings name; null for none. */
+function modelNames({ swap, restoration }: Pick<Config, 'swap' | 'restoration'>) {
+  const orNull = (name: string): string | null => (name === 'none' ? null : name);
+  return { engine: orNull(swap.engine) ?? MESH, mask: orNull(swap.mask), restorer: orNull(restoration.model) };
+}
+
 function wantedFaces({ face, choice, map }: SwapSettings): Set<string> {
   const mapped = choice === 'mapped' ? Object.values(map) : [];
   return new Set([face, ...mapped].filter((id) => id !== null));
@@ -320,7 +400,16 @@ function wantedFaces({ face, choice, map }: SwapSettings): Set<string> {
 
 export function defaultSettings({ swap, pipeline }: Config): SwapSettings {
   const { face, choice, strength, shape } = swap;
-  return { face: swap.engine === 'none' ? null : face, choice, map: {}, strength, shape, fallback: pipeline.fallback };
+  const engine = swap.engine === 'none' ? MESH : swap.engine;
+  return {
+    face: swap.engine === 'none' ? null : face,
+    engine,
+    choice,
+    map: {},
+    strength,
+    shape,
+    fallback: pipeline.fallback,
+  };
 }
 
 export function laneOptions({
@@ -342,5 +431,6 @@ export function laneOptions({
     ...{ score: detection.score, intervalMs: detection.intervalMs, faces: detection.faces, minSize: detection.minSize },
     ...{ lostAfterFrames: tracking.lostAfterFrames, minCutoffHz: tracking.minCutoffHz, beta: tracking.beta },
     ...{ colour: swap.colour, sharpness: restoration.sharpness },
+    ...{ boost: swap.boost, restoreBlend: restoration.blend, ...modelNames({ swap, restoration }) },
   };
 }

@@ -6,6 +6,7 @@
 import type { WireError } from '../errors.ts';
 import type { Portrait } from './engines/engine.ts';
 import type { MeshFace } from './engines/mesh.ts';
+import type { NeuralFace } from './engines/neural.ts';
 import type { Rect } from './geometry.ts';
 import type { Frame, SwappedFrame, SwapSettings } from './types.ts';
 
@@ -26,10 +27,15 @@ export interface Calls {
   swap: { ask: { session: string; frame: Frame }; answer: SwappedFrame };
   /** Gives the lane a source face to use under this id, in place of an earlier one. */
   take: { ask: { id: string; face: MeshFace }; answer: undefined };
+  /** The same face for an engine other than mesh. */
+  takeFor: { ask: { id: string; engine: string; face: NeuralFace }; answer: undefined };
+  /** Forgets a face for every engine. */
   drop: { ask: { id: string }; answer: undefined };
   /** Finds every face of a still picture. */
   analyse: { ask: { picture: Frame }; answer: FoundFace[] };
   enrol: { ask: { portraits: Portrait[] }; answer: MeshFace };
+  /** Makes a face ready for an engine other than mesh. */
+  enrolFor: { ask: { engine: string; portraits: Portrait[] }; answer: NeuralFace };
   /** Ends the lane co-operatively; terminating a thread inside a model's run would abort the process. */
   end: { ask: undefined; answer: undefined };
   /** Dies as a defect would make it die, between two frames: for tests of what happens then. */
@@ -74,4 +80,13 @@ export interface LaneOptions {
   beta: number;
   colour: number;
   sharpness: number;
+  /** The engine to have ready from the start. */
+  engine: string;
+  /** k: generators paint k² tiles of their own size. */
+  boost: number;
+  /** Name of the model that says which part of a generated crop is face, or null. */
+  mask: string | null;
+  /** Name of the model that restores swapped faces, or null, and how much of it shows. */
+  restorer: string | null;
+  restoreBlend: number;
 }

@@ -5,10 +5,10 @@ import type { Degrader } from './degrade.ts';
 import type { Looks, Swapper } from './engines/engine.ts';
 import type { Stream } from './pipeline.ts';
 import type { Track, Tracker } from './track.ts';
-import type { SwapSettings } from './types.ts';
+import { MESH, type SwapSettings } from './types.ts';
 
-/** Makes a swapper for a source face, or null while the lane does not have that face. */
-export type SwapperMaker = (face: string) => Swapper | null;
+/** Makes a swapper for a source face by an engine, or null while the lane does not have that face. */
+export type SwapperMaker = (face: string, engine: string) => Swapper | null;
 
 export interface StreamParts {
   tracker: Tracker;
@@ -19,6 +19,7 @@ export interface StreamParts {
 
 interface Fitted {
   face: string;
+  engine: string;
   swapper: Swapper;
 }
 
@@ -56,6 +57,10 @@ export class LaneStream implements Stream {
     return { ...this.#base, strength: this.#settings.strength, shape: this.#settings.shape };
   }
 
+  get engine(): string {
+    return this.#settings.engine ?? MESH;
+  }
+
   /** Whether this stream wants any face swapped at all. */
   get wanting(): boolean {
     const { face, choice, map } = this.#settings;
@@ -78,12 +83,13 @@ export class LaneStream implements Stream {
     const own = choice === 'mapped' ? map[track.id] : undefined;
     const wanted = own === undefined ? face : own;
     const fitted = this.#fitted.get(track.id);
-    if (fitted?.face === wanted) return fitted.swapper;
-    const swapper = wanted === null ? null : this.#make(wanted);
+    const { engine } = this;
+    if (fitted?.face === wanted && fitted.engine === engine) return fitted.swapper;
+    const swapper = wanted === null ? null : this.#make(wanted, engine);
     // A face that is still on its way leaves the old one on.
     if (wanted !== null && swapper === null) return fitted?.swapper ?? null;
     this.forget(track);
-    if (wanted !== null && swapper !== null) this.#fitted.set(track.id, { face: wanted, swapper });
+    if (wanted !== null && swapper !== null) this.#fitted.set(track.id, { face: wanted, engine, swapper });
     return swapper;
   }
 

@@ -49,10 +49,13 @@ export class LaneThread {
       const early = (code: number) => reject(lost(new Error(`the thread ended with code ${code} while starting`)));
       worker.once('error', reject);
       worker.once('exit', early);
-      worker.once('message', (message: Started) => {
-        worker.off('error', reject).off('exit', early);
+      const hear = (message: Started | Fault) => {
+        // A model that could be done without may have failed before the lane is ready.
+        if ('fault' in message) return listener.onFault(fromWire(message.fault));
+        worker.off('error', reject).off('exit', early).off('message', hear);
         resolve(message);
-      });
+      };
+      worker.on('message', hear);
     });
     if (!started.ready) throw fromWire(started.error);
     return new LaneThread(worker, started.loads, listener);

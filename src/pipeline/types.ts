@@ -27,10 +27,15 @@ export const FACE_CHOICES = ['largest', 'all', 'mapped'] as const;
 /** Which faces of a frame are swapped. */
 export type FaceChoice = (typeof FACE_CHOICES)[number];
 
+/** The engine that is always there, and serves where another cannot. */
+export const MESH = 'mesh';
+
 /** What a person can change while a session is live. */
 export interface SwapSettings {
   /** Id of the source face; null shows the camera as it is. */
   face: string | null;
+  /** How swaps are made: `mesh`, or the name of a generator that was added; left out it is `mesh`. */
+  engine?: string;
   choice: FaceChoice;
   /** Which source face goes on which person, by track id; used when `choice` is `mapped`. */
   map: Record<number, string | null>;
@@ -77,7 +82,7 @@ export interface SwapSession {
    *   `frame_too_large` above the largest frame the pipeline takes.
    */
   swap(frame: Frame): Promise<SwappedFrame>;
-  /** Takes effect from the next frame on. Throws FaceOffError `unknown_face` (404) and changes nothing. */
+  /** Takes effect from the next frame on. Throws FaceOffError `unknown_face` or `unknown_model` (404), `model_missing` (409) and changes nothing. */
   set(settings: Partial<SwapSettings>): void;
   readonly settings: SwapSettings;
   /** Idempotent; forgets everything the lane holds for this session. */

@@ -25,6 +25,9 @@ async function answer(lane: Lane, { call, ask }: Ask): Promise<unknown> {
     case 'take': {
       return lane.take(ask.id, ask.face);
     }
+    case 'takeFor': {
+      return lane.takeFor(ask.engine, ask.id, ask.face);
+    }
     case 'drop': {
       return lane.drop(ask.id);
     }
@@ -36,6 +39,9 @@ async function answer(lane: Lane, { call, ask }: Ask): Promise<unknown> {
     }
     case 'enrol': {
       return lane.enrol(ask.portraits);
+    }
+    case 'enrolFor': {
+      return await lane.enrolFor(ask.engine, ask.portraits);
     }
     case 'crash': {
       return process.exit(1);

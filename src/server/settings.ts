@@ -7,6 +7,7 @@ const faceId = z.string().min(1).max(64);
 
 export const SettingsPatch = z.strictObject({
   face: faceId.nullable().optional(),
+  engine: z.string().min(1).max(64).optional(),
   choice: z.enum(FACE_CHOICES).optional(),
   map: z.record(z.string().regex(/^\d{1,9}$/), faceId.nullable()).optional(),
   strength: z.number().min(0).max(1).optional(),

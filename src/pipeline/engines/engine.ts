@@ -33,14 +33,17 @@ export interface Looks {
 
 /** A source face on one tracked face; keeps what it learns from frame to frame. */
 export interface Swapper {
-  /** Swaps the face in place, in the part of the frame that is loaded in the kernels, and stores it in the frame. */
-  swap(frame: Frame, face: LiveFace, looks: Looks): void;
+  /**
+   * Swaps the face in place. The part of the frame about the face is loaded in the lane's kernels; a swapper that throws
+   * has not changed the frame.
+   */
+  swap(frame: Frame, face: LiveFace, looks: Looks): void | Promise<void>;
   /** Idempotent; gives its textures back. */
   close(): void;
 }
 
 /** @typeParam Enrolled structured-cloneable data. */
 export interface Engine<Enrolled> {
-  enrol(portraits: Portrait[]): Enrolled;
+  enrol(portraits: Portrait[]): Enrolled | Promise<Enrolled>;
   swapper(enrolled: Enrolled): Swapper;
 }

@@ -8,7 +8,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { FaceOffError } from '../../errors.ts';
 import { root } from '../../root.ts';
-import { cropToFrame, type Rect, type Square } from '../geometry.ts';
+import { boundsOf, cropToFrame, inverse, type Rect, type Square } from '../geometry.ts';
 import type { Frame } from '../types.ts';
 
 type Numbers = (...numbers: number[]) => void;
@@ -19,6 +19,17 @@ interface Exports extends Record<string, unknown> {
   coloursAt: Numbers;
   warp: Numbers;
   restore: Numbers;
+  tiles: Numbers;
+  texels: Numbers;
+  paste: Numbers;
+}
+
+/** How a model lays out pictures of n x n: bytes to the next pixel, and to the first red, green and blue. */
+export interface Layout {
+  pixel: number;
+  r: number;
+  g: number;
+  b: number;
 }
 
 /** Floats of one vertex of a warp: x, y, s, t, alpha, then what is added to Y, U and V. */
@@ -36,6 +47,12 @@ export interface Texture {
   y: Uint8Array;
   u: Uint8Array;
   v: Uint8Array;
+}
+
+/** value · gain + bias, for red, green and blue. */
+export interface Range {
+  gain: readonly [number, number, number];
+  bias: readonly [number, number, number];
 }
 
 interface Plane {
@@ -92,10 +109,13 @@ export class Kernels {
     this.#kept = [padded, padded / 2, padded / 2].map((bytes) => this.#take(bytes));
   }
 
-  /** @param maxPixels largest frame, in luma pixels; memory is about 4.5 bytes for each. */
-  static async load(maxPixels: number): Promise<Kernels> {
+  /**
+   * @param maxPixels largest frame, in luma pixels; memory is about 4.5 bytes for each.
+   * @param workingBytes for tensors, vertices and textures beside it.
+   */
+  static async load(maxPixels: number, workingBytes = WORKING_BYTES): Promise<Kernels> {
     const planes = Math.ceil((maxPixels * 1.1 + 64 * 1024) * 4.5);
-    const pages = Math.ceil((planes + WORKING_BYTES) / PAGE);
+    const pages = Math.ceil((planes + workingBytes) / PAGE);
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     const code = await readFile(path.join(root, 'dist/kernels.wasm'));
     const { instance } = await WebAssembly.instantiate(code, { env: { memory } });
@@ -280,6 +300,47 @@ export class Kernels {
 
   #planes(): [Plane, Plane, Plane] {
     return [this.#luma[0]!, this.#u, this.#v];
+  }
+
+  /**
+   * Brings a crop, RGB [k·n, k·n, 3], into k² interleaved tiles of n x n in a model's layout: value · gain + bias.
+   * Both buffers are in kernel memory, `out` of k²·3·n² floats.
+   */
+  tiles(crop: Float32Array, n: number, k: number, out: Float32Array, to: Layout, range: Range): void {
+    const { gain, bias } = range;
+    this.#run.tiles(crop.byteOffset, n, k, out.byteOffset, to.pixel, to.r, to.g, to.b, ...gain, ...bias);
+  }
+
+  /**
+   * Makes texels (Y, U, V, opacity, a byte each, [k·n, k·n]) of k² tiles of n x n in a model's layout.
+   * @param matrix 16 floats: columns for R, G, B and 1, each to Y, U, V and a spare.
+   */
+  texels(
+    ...[tiles, n, k, from, matrix, mask, out]: [
+      ...[Float32Array, number, number, Layout, Float32Array, Uint8Array, Uint8Array],
+    ]
+  ): void {
+    this.#run.texels(
+      ...[tiles.byteOffset, n, k, from.pixel, from.r, from.g, from.b],
+      ...[matrix.byteOffset, mask.byteOffset, out.byteOffset],
+    );
+  }
+
+  /** Blends texels [n, n] of a square into the loaded part of the frame; returns what may have changed, null if nothing. */
+  paste(texels: Uint8Array, n: number, square: Square, strength: number): Rect | null {
+    const held = this.#held();
+    const bounds = boundsOf({ ...square, x: square.x - held.x, y: square.y - held.y }, 0, held.width, held.height);
+    if (bounds === null) return null;
+    const back = inverse(cropToFrame(square, n));
+    const [luma, u, v] = [this.#luma[0]!, this.#u, this.#v];
+    this.#run.paste(
+      ...[texels.byteOffset, n, luma.at, luma.stride, luma.width, luma.height, u.at, v.at, u.stride],
+      ...[bounds.x, bounds.y, bounds.x + bounds.width, bounds.y + bounds.height],
+      ...[back.a * held.x - back.b * held.y + back.tx, back.b * held.x + back.a * held.y + back.ty, back.a, back.b],
+      ...[Math.max(1, Math.ceil(n / square.side - 0.25)), strength],
+    );
+    this.#halved = 1;
+    return { ...bounds, x: bounds.x + held.x, y: bounds.y + held.y };
   }
 
   /** The part of the frame in memory. */

@@ -1,11 +1,12 @@
 /** What models there are: models.yaml, read, checked and tied to the files beside it. */
 
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { load } from 'js-yaml';
 import { z } from 'zod';
 import { FaceOffError } from '../../errors.ts';
+import { Profile, type ProfileOf } from './profiles.ts';
 
 const Tensor = z.strictObject({
   name: z.string(),
@@ -27,17 +28,78 @@ const Entry = z.strictObject({
   outputs: z.array(Tensor),
 });
 
-const File = z.strictObject({ models: z.array(Entry) });
+const Optional = z.strictObject({
+  /** Chosen by it: `swap.engine`, `restoration.model`, `swap.mask`. */
+  name: z.string().regex(/^[a-z0-9][a-z0-9_.-]{0,63}$/),
+  /** In the folder `optional` beside models.yaml. */
+  file: z.string().regex(/^[\w.-]+$/),
+  /** Where `faceoff models fetch` takes it from; null: only by hand. */
+  url: z.url({ protocol: /^https?$/ }).nullable(),
+  /** Null where nobody published one: then that of the first file that was fetched or verified is kept (store.ts). */
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .nullable(),
+  bytes: z.int().positive().nullable(),
+  licence: z.string(),
+  commercialUse: z.boolean(),
+  profile: Profile,
+});
+
+const File = z.strictObject({ models: z.array(Entry).default([]), optional: z.array(Optional).default([]) });
 
 export type ModelEntry = z.infer<typeof Entry>;
+/** A model that people can add. */
+export type OptionalEntry = z.infer<typeof Optional>;
+export type EntryOf<R extends Profile['role']> = OptionalEntry & { profile: ProfileOf<R> };
+
+/** Folder of the added models, beside models.yaml. */
+const ADDED = 'optional';
 
 export class Catalogue {
   readonly folder: string;
   readonly models: readonly ModelEntry[];
+  readonly optional: readonly OptionalEntry[];
 
-  constructor(folder: string, models: readonly ModelEntry[]) {
+  constructor(folder: string, models: readonly ModelEntry[], optional: readonly OptionalEntry[] = []) {
     this.folder = folder;
     this.models = models;
+    this.optional = optional;
+  }
+
+  /**
+   * The optional model of that name and role.
+   * @throws FaceOffError `unknown_model` (404), naming those there are.
+   */
+  named<R extends Profile['role']>(name: string, role: R): EntryOf<R> {
+    const those = this.optional.filter((entry) => entry.profile.role === role);
+    const entry = those.find((one) => one.name === name);
+    if (entry === undefined) {
+      const names = those.map((one) => one.name).join(', ');
+      throw new FaceOffError('unknown_model', `There is no ${role} "${name}". Those there are: ${names}.`, {
+        status: 404,
+      });
+    }
+    return entry as EntryOf<R>;
+  }
+
+  /** The models an optional model cannot do without, itself first. */
+  withNeeds(entry: OptionalEntry): OptionalEntry[] {
+    const { profile } = entry;
+    if (profile.role !== 'generator' || profile.source.kind !== 'embedding') return [entry];
+    const { recogniser, converter } = profile.source;
+    const needs: OptionalEntry[] = [entry, this.named(recogniser, 'recogniser')];
+    if (converter !== undefined) needs.push(this.named(converter, 'converter'));
+    return needs;
+  }
+
+  /** Where an optional model's file is, or belongs. */
+  fileOf(entry: OptionalEntry): string {
+    return path.join(this.folder, ADDED, entry.file);
+  }
+
+  has(entry: OptionalEntry): boolean {
+    return existsSync(this.fileOf(entry));
   }
 
   /** @throws FaceOffError `unknown_model`. */
@@ -80,17 +142,24 @@ export class Catalogue {
   }
 }
 
-/** @throws FaceOffError `bad_catalogue` when models.yaml is missing or not what it should be. */
+/**
+ * The models FaceOff comes with, those that can be added, and those a person wrote into `optional/models.yaml`.
+ * @throws FaceOffError `bad_catalogue` when a file is missing or not what it should be.
+ */
 export function readCatalogue(folder: string): Catalogue {
-  const file = path.join(folder, 'models.yaml');
+  const { models, optional } = readFile(path.join(folder, 'models.yaml'), 'Restore it with `git checkout -- models`.');
+  const own = path.join(folder, ADDED, 'models.yaml');
+  const added = existsSync(own) ? readFile(own, 'Mend it, or take it away.').optional : [];
+  // A person's own entry takes the place of one of the same name.
+  const others = optional.filter(({ name }) => added.every((one) => one.name !== name));
+  return new Catalogue(folder, models, [...added, ...others]);
+}
+
+function readFile(file: string, remedy: string): z.infer<typeof File> {
   try {
-    return new Catalogue(folder, File.parse(load(readFileSync(file, 'utf8'))).models);
+    return File.parse(load(readFileSync(file, 'utf8')));
   } catch (cause) {
     const why = cause instanceof z.ZodError ? z.prettifyError(cause) : String(cause);
-    throw new FaceOffError(
-      'bad_catalogue',
-      `${file} cannot be used: ${why}. Restore it with \`git checkout -- models\`.`,
-      { cause },
-    );
+    throw new FaceOffError('bad_catalogue', `${file} cannot be used: ${why}. ${remedy}`, { cause });
   }
 }

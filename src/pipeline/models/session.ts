@@ -18,16 +18,21 @@ export interface ModelSession {
   close(): Promise<void>;
 }
 
+/** What of a model a session needs to know. */
+export type ModelShape = Pick<ModelEntry, 'name' | 'inputs' | 'outputs'>;
+
 export interface SessionOptions {
   /** Threads inside one run. */
   threads: number;
   /** Input tensors that live in memory of ours, for instance a view of WebAssembly.Memory that never grows. */
   bind?: Record<string, Float32Array>;
+  /** Inputs of one double each, which stay as they are given here. */
+  doubles?: Record<string, number>;
 }
 
 /** @throws FaceOffError `model_unusable` when ONNX Runtime does not take the model. */
 export async function openSession(
-  entry: ModelEntry,
+  entry: ModelShape,
   model: Uint8Array,
   options: SessionOptions,
 ): Promise<ModelSession> {
@@ -42,7 +47,7 @@ export async function openSession(
       // Threads that spin between frames would take a core from WebRTC.
       extra: { session: { force_spinning_stop: '1' } },
     });
-    return new CpuSession(entry, session, options.bind ?? {});
+    return new CpuSession(entry, session, options);
   } catch (cause) {
     throw new FaceOffError('model_unusable', `ONNX Runtime cannot use the model ${entry.name}: ${String(cause)}`, {
       cause,
@@ -63,7 +68,7 @@ class CpuSession implements ModelSession {
   #running: Promise<unknown> = Promise.resolve();
   #closed: Promise<void> | null = null;
 
-  constructor(entry: ModelEntry, session: InferenceSession, bind: Record<string, Float32Array>) {
+  constructor(entry: ModelShape, session: InferenceSession, { bind = {}, doubles = {} }: SessionOptions) {
     this.name = entry.name;
     this.#session = session;
     const tensors = (
@@ -79,6 +84,8 @@ class CpuSession implements ModelSession {
       ];
     };
     [this.inputs, this.#feeds] = tensors(entry.inputs, bind);
+    for (const [name, value] of Object.entries(doubles))
+      this.#feeds[name] = new Tensor('float64', Float64Array.of(value), [1]);
     [this.outputs, this.#fetches] = tensors(entry.outputs, {});
   }
 

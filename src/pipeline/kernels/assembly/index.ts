@@ -5,6 +5,8 @@
 
 // @ts-nocheck AssemblyScript, not TypeScript
 
+export { paste, texels, tiles } from './aligned';
+
 /** Halves a plane: each output pixel is the mean of 2x2 input pixels. `width` and `height` are the output's. */
 export function halve(src: usize, srcStride: i32, dst: usize, dstStride: i32, width: i32, height: i32): void {
   const low = i16x8.splat(0xff);

@@ -1,0 +1,7 @@
+import type { OptionalEntry } from '../src/pipeline/models/catalogue.ts';
+
+/** See stand-ins.mjs. */
+export function entries(): OptionalEntry[];
+export function standIn(entry: OptionalEntry): Uint8Array;
+export function realSize(): Uint8Array;
+export function writeStandIns(folder: string, names?: string[], full?: boolean): void;

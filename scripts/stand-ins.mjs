@@ -1,0 +1,223 @@
+/**
+ * Stand-ins for the models that can be added: small ONNX files with the same inputs, outputs and roles, so that the
+ * neural engine is tested without any of them. They paint nothing: a generator's answer is the crop it was given. Never
+ * shipped, never a substitute for a model.
+ *
+ *   node scripts/stand-ins.mjs FOLDER [NAME ...]      into FOLDER/optional, with a models.yaml that describes them
+ *   node scripts/stand-ins.mjs FOLDER inswapper_128 --real-size      its true architecture with random weights, for timing
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { dump, load } from 'js-yaml';
+import { GraphBuilder } from './convert/graph.mjs';
+
+const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..');
+const EMBEDDING = 512;
+/** A DFM's side is its own; this is one that occurs. */
+const OWN_SIDE = 224;
+
+/** Numbers that look random and are the same each time (mulberry32). */
+export function random(seed) {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+/** The optional models of models.yaml. */
+export const entries = () => load(readFileSync(path.join(root, 'models/models.yaml'), 'utf8')).optional;
+
+/** The stand-in of a model, as ONNX bytes. */
+export function standIn({ name, profile }) {
+  const graph = new GraphBuilder();
+  BUILD[profile.role](graph, profile);
+  return graph.bytes(`${name}-stand-in`);
+}
+
+const BUILD = {
+  generator(graph, profile) {
+    const target = graph.input('target', pictureShape(profile, 'batch'));
+    sourceInput(graph, profile.source);
+    if (profile.source.kind === 'none') graph.input('morph', [1]);
+    const n = profile.size ?? OWN_SIDE;
+    const channel = profile.layout === 'nhwc' ? 3 : 1;
+    const maskShape = profile.layout === 'nhwc' ? ['batch', n, n, 1] : ['batch', 1, n, n];
+    const ones = () => {
+      const mean = graph.node('ReduceMean', [target], { axes: [channel], keepdims: 1 });
+      return graph.node('Add', [graph.node('Mul', [mean, graph.floats([0])]), graph.floats([1])]);
+    };
+    if (profile.masks) graph.output(ones(), 'face_mask', maskShape);
+    graph.output(same(graph, target, profile), 'painted', pictureShape(profile, 'batch'));
+    if (profile.masks) graph.output(ones(), 'source_mask', maskShape);
+    // Its last initializer is the matrix of its embedding: here each number moves on by one place.
+    if (profile.source.recipe === 'emap') graph.floats(shiftMatrix(), [EMBEDDING, EMBEDDING]);
+  },
+
+  restorer(graph, profile) {
+    const input = graph.input('input', pictureShape(profile, 1));
+    if (profile.scalar !== undefined) graph.input('weight', [1], 'DOUBLE');
+    graph.output(same(graph, input, profile), 'output', pictureShape(profile, 1));
+  },
+
+  /** Coarse brightness through a random matrix: another picture is another embedding. */
+  recogniser(graph, profile) {
+    const input = graph.input('input', pictureShape(profile, 'batch'));
+    const coarse = graph.node('AveragePool', [input], { kernel_shape: [7, 7], strides: [7, 7] });
+    const count = 3 * Math.floor(profile.size / 7) ** 2;
+    const flat = graph.node('Reshape', [coarse, graph.ints([-1, count])]);
+    graph.output(throughRandom(graph, flat, count, profile.length, 1), 'embedding', ['batch', profile.length]);
+  },
+
+  converter(graph, profile) {
+    const input = graph.input('input', [1, profile.length]);
+    graph.output(throughRandom(graph, input, profile.length, profile.length, 2), 'output', [1, profile.length]);
+  },
+
+  /** What is not very green is face. */
+  masker(graph, profile) {
+    const input = graph.input('input', pictureShape(profile, 'batch'));
+    const nchw = profile.layout === 'nhwc' ? graph.node('Transpose', [input], { perm: [0, 3, 1, 2] }) : input;
+    const bounds = [graph.ints([1]), graph.ints([2]), graph.ints([1])];
+    const green = graph.node('Slice', [nchw, ...bounds]);
+    const value = graph.node('Add', [
+      graph.node('Mul', [green, graph.floats([profile.std[1]])]),
+      graph.floats([profile.mean[1]]),
+    ]);
+    const n = profile.size;
+    if (profile.classes === undefined) {
+      const face = graph.node('Cast', [graph.node('Less', [value, graph.floats([0.8])])], { to: 1 });
+      const mask = profile.layout === 'nhwc' ? graph.node('Transpose', [face], { perm: [0, 2, 3, 1] }) : face;
+      graph.output(mask, 'mask', profile.layout === 'nhwc' ? ['batch', n, n, 1] : ['batch', 1, n, n]);
+      return;
+    }
+    const level = (to) => graph.node('Add', [graph.node('Mul', [value, graph.floats([0])]), graph.floats([to])]);
+    const others = Array.from({ length: 17 }, () => level(0));
+    graph.output(graph.node('Concat', [value, level(0.8), ...others], { axis: 1 }), 'classes', ['batch', 19, n, n]);
+  },
+};
+
+function pictureShape({ layout, size }, batch) {
+  const n = size ?? OWN_SIDE;
+  return layout === 'nhwc' ? [batch, n, n, 3] : [batch, 3, n, n];
+}
+
+function sourceInput(graph, source) {
+  if (source.kind === 'embedding') graph.input('source', ['batch', EMBEDDING]);
+  if (source.kind === 'picture') graph.input('source', pictureShape(source, 'batch'));
+}
+
+/** The picture that went in, in the range of those that come out. */
+function same(graph, target, { layout, order, mean, std, output }) {
+  const arranged = (values) => (order === 'bgr' ? [...values].reverse() : values);
+  const shape = layout === 'nhwc' ? [1, 1, 1, 3] : [1, 3, 1, 1];
+  const gain = std.map((s, c) => s / output.std[c]);
+  const bias = mean.map((m, c) => (m - output.mean[c]) / output.std[c]);
+  const scaled = graph.node('Mul', [target, graph.floats(arranged(gain), shape)]);
+  return graph.node('Add', [scaled, graph.floats(arranged(bias), shape)]);
+}
+
+function throughRandom(graph, value, from, to, seed) {
+  const next = random(seed);
+  return graph.node('MatMul', [
+    value,
+    graph.floats(
+      Array.from({ length: from * to }, () => next() - 0.5),
+      [from, to],
+    ),
+  ]);
+}
+
+function shiftMatrix() {
+  const matrix = new Float32Array(EMBEDDING * EMBEDDING);
+  for (let i = 0; i < EMBEDDING; i++) matrix[i * EMBEDDING + ((i + 1) % EMBEDDING)] = 1;
+  return matrix;
+}
+
+/**
+ * inswapper_128 as those who trained it anew describe it: a convolutional encoder to 1024 channels at a quarter of the
+ * side, six blocks of two convolutions whose instance norm takes scale and shift from the embedding (AdaIN, Huang and
+ * Belongie 2017), and a decoder with bilinear upsampling. Weights are random and repeat themselves, which changes
+ * neither the work nor the time; ONNX Runtime unfolds them to the 554 MB of the real file when it loads.
+ */
+export function realSize() {
+  const graph = new GraphBuilder();
+  const next = random(3);
+  /** A random block of at most 32 in each direction, repeated. */
+  const weights = (shape, scale) => {
+    const small = shape.map((d) => (d > 32 ? 32 : d));
+    const count = small.reduce((a, b) => a * b, 1);
+    const block = graph.floats(
+      Array.from({ length: count }, () => scale * (2 * next() - 1)),
+      small,
+    );
+    return graph.node('Tile', [block, graph.ints(shape.map((d, i) => d / small[i]))]);
+  };
+  const conv = (x, from, to, kernel, stride, pad) => {
+    const scale = Math.sqrt(3 / (from * kernel * kernel));
+    const inputs = [x, weights([to, from, kernel, kernel], scale), weights([to], 0.01)];
+    return graph.node('Conv', inputs, {
+      kernel_shape: [kernel, kernel],
+      strides: [stride, stride],
+      pads: new Array(4).fill(pad),
+    });
+  };
+  const leaky = (x) => graph.node('LeakyRelu', [x], { alpha: 0.2 });
+  const reflected = (x) => graph.node('Pad', [x, graph.ints([0, 0, 3, 3, 0, 0, 3, 3])], { mode: 'reflect' });
+  const twice = (x) => {
+    const scales = graph.floats([1, 1, 2, 2]);
+    return graph.node('Resize', [x, '', scales], { mode: 'linear', coordinate_transformation_mode: 'half_pixel' });
+  };
+  const target = graph.input('target', [1, 3, 128, 128]);
+  const source = graph.input('source', [1, EMBEDDING]);
+  const styled = (x) => {
+    const style = graph.node('Gemm', [source, weights([EMBEDDING, 2048], 0.05), weights([2048], 0.5)]);
+    const half = (a, b) => {
+      const part = graph.node('Slice', [style, graph.ints([a]), graph.ints([b]), graph.ints([1])]);
+      return graph.node('Reshape', [part, graph.ints([1, 1024, 1, 1])]);
+    };
+    const ones = graph.floats(new Array(1024).fill(1));
+    const zeros = graph.floats(new Array(1024).fill(0));
+    const normed = graph.node('InstanceNormalization', [x, ones, zeros]);
+    return graph.node('Add', [graph.node('Mul', [normed, half(0, 1024)]), half(1024, 2048)]);
+  };
+  let x = leaky(conv(reflected(target), 3, 128, 7, 1, 0));
+  x = leaky(conv(x, 128, 256, 3, 1, 1));
+  x = leaky(conv(x, 256, 512, 3, 2, 1));
+  x = leaky(conv(x, 512, 1024, 3, 2, 1));
+  for (let block = 0; block < 6; block++) {
+    const inner = graph.node('Relu', [styled(conv(x, 1024, 1024, 3, 1, 1))]);
+    x = graph.node('Add', [styled(conv(inner, 1024, 1024, 3, 1, 1)), x]);
+  }
+  x = leaky(conv(twice(x), 1024, 512, 3, 1, 1));
+  x = leaky(conv(twice(x), 512, 256, 3, 1, 1));
+  x = leaky(conv(x, 256, 128, 3, 1, 1));
+  const out = graph.node('Tanh', [conv(reflected(x), 128, 3, 7, 1, 0)]);
+  const half = graph.node('Mul', [graph.node('Add', [out, graph.floats([1])]), graph.floats([0.5])]);
+  graph.output(half, 'output', [1, 3, 128, 128]);
+  graph.floats(shiftMatrix(), [EMBEDDING, EMBEDDING]);
+  return graph.bytes('inswapper_128-architecture');
+}
+
+/** Writes stand-ins and their catalogue into `folder`/optional. */
+export function writeStandIns(folder, names = entries().map(({ name }) => name), full = false) {
+  const to = path.join(folder, 'optional');
+  mkdirSync(to, { recursive: true });
+  const chosen = entries().filter(({ name }) => names.includes(name));
+  for (const entry of chosen) {
+    const bytes = full && entry.name === 'inswapper_128' ? realSize() : standIn(entry);
+    writeFileSync(path.join(to, entry.file), bytes);
+  }
+  const optional = chosen.map((entry) => ({ ...entry, url: null, sha256: null, bytes: null, licence: 'a stand-in' }));
+  writeFileSync(path.join(to, 'models.yaml'), dump({ optional }));
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [folder, ...rest] = process.argv.slice(2);
+  if (folder === undefined) throw new Error('usage: node scripts/stand-ins.mjs FOLDER [NAME ...] [--real-size]');
+  const names = rest.filter((word) => !word.startsWith('--'));
+  writeStandIns(folder, names.length > 0 ? names : undefined, rest.includes('--real-size'));
+}

@@ -1,0 +1,102 @@
+/**
+ * The neural engine: one for every generator, told by its profile what to put in and what comes out. A source face is
+ * enrolled into the tensor the generator wants of it, so that a live frame costs an aligned crop, one run and a paste.
+ */
+
+import type { Catalogue, EntryOf } from '../models/catalogue.ts';
+import type { Frame } from '../types.ts';
+import type { Engine, LiveFace, Looks, Portrait, Swapper } from './engine.ts';
+import { RegionMask } from './neural/mask.ts';
+import { Painter, type PaintOptions } from './neural/painter.ts';
+import { SourceMaker } from './neural/source.ts';
+
+/** A source face as one generator wants it. Plain data, so it can be sent to any lane. */
+export interface NeuralFace {
+  /** The generator's source tensor; empty for one that was trained for one person. */
+  source: Float32Array;
+}
+
+export interface NeuralOptions extends PaintOptions {
+  /** Name of the model that says which part of a crop is face; null pastes the whole box. */
+  mask: string | null;
+}
+
+export class NeuralEngine implements Engine<NeuralFace> {
+  readonly #catalogue: Catalogue;
+  readonly #entry: EntryOf<'generator'>;
+  readonly #options: NeuralOptions;
+  readonly #sources: SourceMaker;
+  #painter: Painter | null = null;
+  #region: RegionMask | null = null;
+  #opening: Promise<void> | null = null;
+  #closed = false;
+
+  /** @throws FaceOffError `unknown_model` (404). */
+  constructor(catalogue: Catalogue, name: string, options: NeuralOptions) {
+    this.#catalogue = catalogue;
+    this.#entry = catalogue.named(name, 'generator');
+    this.#options = options;
+    this.#sources = new SourceMaker(catalogue, { threads: options.threads, warmupRuns: 0 });
+  }
+
+  /** Whether a swapper's next frame will be painted; before that, `open` is still at work or was not called. */
+  get ready(): boolean {
+    return this.#painter !== null;
+  }
+
+  /** What the generator runs on; null until it is ready. */
+  get provider(): string | null {
+    return this.#painter?.provider ?? null;
+  }
+
+  /**
+   * Loads and warms the generator, and the mask if one is wanted. Idempotent; may be called again when it failed.
+   * @throws FaceOffError `model_missing`, `model_differs`, `model_unfit`, `model_unusable`.
+   */
+  open(): Promise<void> {
+    this.#opening ??= this.#load().catch((error: unknown) => {
+      this.#opening = null;
+      throw error;
+    });
+    return this.#opening;
+  }
+
+  enrol(portraits: Portrait[]): Promise<NeuralFace> {
+    return this.#sources.make(this.#entry, portraits).then((source) => ({ source }));
+  }
+
+  /** Swaps once the engine is ready; a swap before that throws. */
+  swapper({ source }: NeuralFace): Swapper {
+    return { swap: (frame, face, looks) => this.#swap(frame, face, looks, source), close: () => undefined };
+  }
+
+  /** Idempotent. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#opening?.catch(() => undefined);
+    await this.#painter?.close();
+    await this.#region?.close();
+    this.#painter = null;
+    await this.#sources.close();
+  }
+
+  async #load(): Promise<void> {
+    const { mask, maxPixels } = this.#options;
+    if (mask !== null) {
+      this.#region ??= await RegionMask.open(
+        ...([this.#catalogue, this.#catalogue.named(mask, 'masker'), maxPixels, this.#options] as const),
+      );
+    }
+    const painter = await Painter.open(this.#catalogue, this.#entry, this.#options);
+    if (this.#closed) await painter.close();
+    else this.#painter = painter;
+  }
+
+  async #swap(frame: Frame, face: LiveFace, looks: Looks, source: Float32Array): Promise<void> {
+    if (this.#painter === null) throw new Error(`the generator ${this.#entry.name} is not loaded`);
+    const colour = looks.colour * this.#entry.profile.colour;
+    await this.#painter.paint(frame, face.points, {
+      ...{ source, strength: looks.strength, colour, region: this.#region },
+    });
+  }
+}
