@@ -7,6 +7,7 @@ import { FaceOffError } from '../errors.ts';
 import { Budget } from './budget.ts';
 import { Degrader, IDLE, type Plan } from './degrade.ts';
 import { Detector } from './detect.ts';
+import { Embedder } from './embed.ts';
 import type { Portrait, Swapper } from './engines/engine.ts';
 import { MeshEngine, type MeshFace } from './engines/mesh.ts';
 import { Shelf } from './engines/neural/shelf.ts';
@@ -19,7 +20,7 @@ import { type Catalogue, readCatalogue } from './models/catalogue.ts';
 import { type ModelSession, openSession } from './models/session.ts';
 import { type Outcome, swapFrame, type Tools } from './pipeline.ts';
 import { poseOf } from './pose.ts';
-import type { FoundFace, LaneOptions, ModelLoad } from './protocol.ts';
+import { type FoundFace, type LaneOptions, type ModelLoad, PORTRAIT_SIDE } from './protocol.ts';
 import { LaneStream } from './stream.ts';
 import { readTopology, type Topology } from './topology.ts';
 import { Tracker } from './track.ts';
@@ -28,6 +29,8 @@ import { veil } from './veil.ts';
 
 /** Looks at a still picture: the second and third refine where the first saw the face. */
 const STILL_LOOKS = 3;
+/** Roles of the models that every lane needs. */
+const ROLES = ['face-detector', 'face-mesh', 'face-embedder'];
 /** Most frames left out in a row because they came too late. */
 const MOST_LATE = 5;
 
@@ -72,6 +75,7 @@ export class Lane {
       kernels,
       detector: new Detector(session('face-detector'), kernels),
       landmarker: new Landmarker(session('face-mesh'), kernels),
+      embedder: new Embedder(session('face-embedder'), kernels),
       restorer,
     };
     this.loads = opened.map((model) => model.load);
@@ -83,11 +87,12 @@ export class Lane {
    * @throws FaceOffError when a model is missing or not the released one.
    */
   static async start(options: LaneOptions, onFault: (error: unknown) => void): Promise<Lane> {
-    const kernels = await Kernels.load(options.maxPixels);
+    // Portraits are analysed here too, however small the frames are that the configuration allows.
+    const kernels = await Kernels.load(Math.max(options.maxPixels, PORTRAIT_SIDE ** 2));
     const catalogue = readCatalogue(options.modelsDir);
     const topology = readTopology(catalogue.read(catalogue.forRole('face-geometry')));
     const opened: OpenedModel[] = [];
-    for (const role of ['face-detector', 'face-mesh']) opened.push(await openModel(catalogue, role, kernels, options));
+    for (const role of ROLES) opened.push(await openModel(catalogue, role, kernels, options));
     const restorer = await openRestorer(catalogue, options, onFault);
     const lane = new Lane(options, kernels, topology, catalogue, opened, restorer, onFault);
     await lane.#prepare(options.engine);

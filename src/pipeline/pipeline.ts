@@ -6,6 +6,7 @@
 import type { Budget } from './budget.ts';
 import type { Plan } from './degrade.ts';
 import type { Detector } from './detect.ts';
+import type { Embedder } from './embed.ts';
 import type { Looks, Swapper } from './engines/engine.ts';
 import type { Restorer } from './engines/restorer.ts';
 import type { Kernels } from './kernels/kernels.ts';
@@ -18,6 +19,7 @@ export interface Tools {
   kernels: Kernels;
   detector: Detector;
   landmarker: Landmarker;
+  embedder: Embedder;
   /** Null where none is wanted or it cannot be used. */
   restorer: Restorer | null;
 }
@@ -26,8 +28,12 @@ export interface Tools {
 export interface Stream {
   tracker: Tracker;
   looks: Looks;
-  /** The faces to swap of those followed, most wanted first. */
-  chosen(tracks: readonly Track[]): readonly Track[];
+  /** The faces to look at closely of those followed, most wanted first. */
+  chosen(tracks: readonly Track[], nowMs: number): readonly Track[];
+  /** Whether it is to be found out who this is. */
+  wonders(track: Track, nowMs: number): boolean;
+  /** Gives a track the id of the person, who may have been here before. */
+  meet(track: Track, embedding: Float32Array): void;
   /** The source for a face; null leaves it as it is. */
   swapperFor(track: Track): Swapper | null;
   forget(track: Track): void;
@@ -47,7 +53,7 @@ export async function swapFrame(
   budget: Budget,
 ): Promise<Outcome> {
   const { tracker, looks } = stream;
-  const { kernels, detector, landmarker, restorer } = tools;
+  const { kernels, detector, landmarker, embedder, restorer } = tools;
   if (!plan.swap) return { result: 'passed', faces: [] };
 
   // With nobody followed there is nothing else to do; else the look for new faces waits for a frame with time to spare.
@@ -56,10 +62,13 @@ export async function swapFrame(
     await budget.stage('detect', () => tracker.seek(frame, detector, frame.receivedAtMs));
   }
   const swapped = new Set<Track>();
-  for (const track of stream.chosen(tracker.tracks).slice(0, plan.faces)) {
-    const swapper = stream.swapperFor(track);
+  for (const track of stream.chosen(tracker.tracks, frame.receivedAtMs).slice(0, plan.faces)) {
     const found = await budget.stage('landmark', () => tracker.follow(track, frame, kernels, landmarker));
-    if (!found || swapper === null) continue;
+    if (!found) continue;
+    if (stream.wonders(track, frame.receivedAtMs) && budget.allows('recognise', 'swap'))
+      await budget.stage('recognise', async () => stream.meet(track, await embedder.embed(track.points)));
+    const swapper = stream.swapperFor(track);
+    if (swapper === null) continue;
     const live = { points: track.points, square: track.square, crop: landmarker.crop };
     await budget.stage('swap', () => swapper.swap(frame, live, looks));
     if (restorer !== null && plan.restore && budget.allows('restore'))

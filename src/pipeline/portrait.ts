@@ -2,7 +2,7 @@
 
 import sharp from 'sharp';
 import { FaceOffError } from '../errors.ts';
-import type { FoundFace } from './protocol.ts';
+import { type FoundFace, PORTRAIT_SIDE } from './protocol.ts';
 import type { Frame } from './types.ts';
 
 export interface PictureLimits {
@@ -12,8 +12,6 @@ export interface PictureLimits {
 
 /** What sharp may decode here: no vector formats, no documents. */
 const FORMATS = ['jpeg', 'png', 'webp', 'gif', 'avif', 'heif', 'tiff'];
-/** Longer pictures are made smaller: more never shows in a live swap. */
-const LONGEST = 1600;
 /** Least distance between the outer eye corners, in pixels: fewer make a smear. */
 const LEAST_EYES = 36;
 const MOST_YAW_DEGREES = 50;
@@ -54,7 +52,7 @@ export async function decodePicture(data: Uint8Array, limits: PictureLimits): Pr
   const { data: rgb, info: raw } = await open()
     .rotate()
     .flatten({ background: '#808080' })
-    .resize({ width: LONGEST, height: LONGEST, fit: 'inside', withoutEnlargement: true })
+    .resize({ width: PORTRAIT_SIDE, height: PORTRAIT_SIDE, fit: 'inside', withoutEnlargement: true })
     .toColourspace('srgb')
     .raw()
     .toBuffer({ resolveWithObject: true })

@@ -10,6 +10,9 @@ import type { NeuralFace } from './engines/neural.ts';
 import type { Rect } from './geometry.ts';
 import type { Frame, SwappedFrame, SwapSettings } from './types.ts';
 
+/** Longest side of a portrait as it is decoded, in pixels: larger ones are shrunk. */
+export const PORTRAIT_SIDE = 1600;
+
 /** A face found in a picture, with what is needed to judge and to take it. */
 export interface FoundFace {
   box: Rect;

@@ -3,9 +3,13 @@
 import { Costs } from './budget.ts';
 import type { Degrader } from './degrade.ts';
 import type { Looks, Swapper } from './engines/engine.ts';
+import { People } from './people.ts';
 import type { Stream } from './pipeline.ts';
-import type { Track, Tracker } from './track.ts';
+import { facesCamera, type Track, type Tracker } from './track.ts';
 import { MESH, type SwapSettings } from './types.ts';
+
+/** After so long somebody else may have the face of a person who went away. */
+const AWAY_MS = 3000;
 
 /** Makes a swapper for a source face by an engine, or null while the lane does not have that face. */
 export type SwapperMaker = (face: string, engine: string) => Swapper | null;
@@ -36,6 +40,13 @@ export class LaneStream implements Stream {
   readonly #base: Pick<Looks, 'colour' | 'sharpness'>;
   #settings: SwapSettings;
   readonly #fitted = new Map<number, Fitted>();
+  readonly #people = new People();
+  /** Whose face is swapped where it is one person's. */
+  #one: number | null = null;
+  #oneSeenAtMs = Number.NEGATIVE_INFINITY;
+  /** Ids in the frame in hand, and when it came. */
+  #present: ReadonlySet<number> = new Set();
+  #nowMs = 0;
 
   constructor(parts: StreamParts, settings: SwapSettings, make: SwapperMaker) {
     this.tracker = parts.tracker;
@@ -72,13 +83,34 @@ export class LaneStream implements Stream {
     return this.wanting || this.#settings.choice === 'mapped';
   }
 
-  chosen(tracks: readonly Track[]): readonly Track[] {
+  /**
+   * Where one face is swapped it is that of one person, not of whoever is nearest now: while that person is away for a
+   * moment the others are looked at, should it be one of them, and only then does the largest follow.
+   */
+  chosen(tracks: readonly Track[], nowMs: number): readonly Track[] {
+    this.#present = new Set(tracks.map(({ id }) => id));
+    this.#nowMs = nowMs;
     const bySize = [...tracks].sort((p, q) => area(q) - area(p));
-    return this.#settings.choice === 'largest' ? bySize.slice(0, 1) : bySize;
+    if (this.#settings.choice !== 'largest') return bySize;
+    const one = bySize.find(({ id }) => id === this.#one);
+    if (one !== undefined) this.#oneSeenAtMs = nowMs;
+    else if (this.#one === null || nowMs - this.#oneSeenAtMs > AWAY_MS) this.#one = bySize[0]?.id ?? null;
+    return one === undefined ? bySize : [one];
+  }
+
+  wonders({ id, points }: Track, nowMs: number): boolean {
+    return this.#people.wonders(id, nowMs) && facesCamera(points);
+  }
+
+  meet(track: Track, embedding: Float32Array): void {
+    const before = track.id;
+    track.id = this.#people.meet(before, embedding, this.#present, this.#nowMs);
+    if (track.id !== before) this.#release(before);
   }
 
   swapperFor(track: Track): Swapper | null {
     const { face, choice, map } = this.#settings;
+    if (choice === 'largest' && track.id !== this.#one) return null;
     // Somebody nobody chose a face for wears the common one: a person who was lost for a moment is never bare.
     const own = choice === 'mapped' ? map[track.id] : undefined;
     const wanted = own === undefined ? face : own;
@@ -93,9 +125,13 @@ export class LaneStream implements Stream {
     return swapper;
   }
 
-  forget(track: Track): void {
-    this.#fitted.get(track.id)?.swapper.close();
-    this.#fitted.delete(track.id);
+  forget({ id }: Track): void {
+    this.#release(id);
+  }
+
+  #release(id: number): void {
+    this.#fitted.get(id)?.swapper.close();
+    this.#fitted.delete(id);
   }
 
   /** Drops every swapper made from this source face, so that the next frame makes it anew. */

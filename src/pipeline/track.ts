@@ -39,6 +39,8 @@ export interface Track {
 }
 
 interface Followed extends Track {
+  /** When it was last looked at closely. */
+  followedAtMs: number;
   filter: FaceFilter;
   /** Where to look next. */
   next: Square;
@@ -73,25 +75,33 @@ export class Tracker {
 
   /** Looks over the whole frame for faces that are not followed yet. */
   async seek(frame: Frame, detector: Detector, nowMs: number): Promise<void> {
+    const since = this.#soughtAtMs;
     this.#soughtAtMs = nowMs;
-    const { score, minSize, faces } = this.#options;
+    const { score, minSize, faces, lostAfterFrames } = this.#options;
+    const there = new Set<Track>();
     for (const found of await detector.find(frame, score, minSize)) {
       const known = this.#tracks.find((t) => overlap(t.box, found.box) > SAME_FACE || near(t, found));
       if (known !== undefined) {
+        there.add(known);
         if (!known.seen) Object.assign(known, { next: found.square, box: found.box });
       } else if (this.#tracks.length < faces) {
-        this.adopt(found);
+        there.add(this.adopt(found, nowMs));
       }
+    }
+    // Nobody follows the faces that are not swapped, so it is here that they are found to be gone.
+    for (const track of this.#tracks) {
+      if (!there.has(track) && track.followedAtMs < since) track.missed = lostAfterFrames;
     }
   }
 
   /** Follows a face from now on. */
-  adopt(found: Detection): Track {
+  adopt(found: Detection, nowMs = 0): Track {
     const filter = new FaceFilter(this.#options.smoothing);
     const { box, square } = found;
     const id = this.#nextId++;
     const points = new Float32Array();
-    const track: Followed = { id, points, square, box, seen: false, filter, next: square, missed: 0 };
+    const rest = { filter, next: square, missed: 0, followedAtMs: nowMs };
+    const track: Followed = { id, points, square, box, seen: false, ...rest };
     this.#tracks.push(track);
     return track;
   }
@@ -101,6 +111,7 @@ export class Tracker {
     const face = track as Followed;
     const fresh = face.points.length === 0;
     face.seen = false;
+    face.followedAtMs = frame.receivedAtMs;
     const look = async () => {
       const rect = boundsOf(face.next, MARGIN, frame.width, frame.height);
       if (rect === null) return null;
@@ -158,4 +169,20 @@ function boxOf(points: Float32Array): Rect {
     y1 = Math.max(y1, points[i + 1]!);
   }
   return { x: x0, y: y0, width: x1 - x0, height: y1 - y0 };
+}
+
+/** The tip of the nose and the widest points of the cheeks, right and left. */
+const NOSE = 1;
+const CHEEK_RIGHT = 234;
+const CHEEK_LEFT = 454;
+/** A nose nearer to one cheek than this share of the way is turned too far to tell a person by. */
+const TURNED = 0.25;
+
+/** Whether a face is turned to the camera well enough to be recognised. @param points x, y, z of at least 468. */
+export function facesCamera(points: Float32Array): boolean {
+  const [x, y] = [0, 1].map((k) => points[3 * CHEEK_LEFT + k]! - points[3 * CHEEK_RIGHT + k]!) as [number, number];
+  const along =
+    (points[3 * NOSE]! - points[3 * CHEEK_RIGHT]!) * x + (points[3 * NOSE + 1]! - points[3 * CHEEK_RIGHT + 1]!) * y;
+  const share = along / (x * x + y * y);
+  return share > TURNED && share < 1 - TURNED;
 }

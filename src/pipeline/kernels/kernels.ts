@@ -162,8 +162,16 @@ export class Kernels {
   /**
    * Brings a part of the frame into memory; crop and warp then work on it.
    * @param rect even corners, inside the frame (geometry.evenRect).
+   * @throws FaceOffError `frame_too_large` above the pixels that the memory was made for.
    */
   load(frame: Frame, rect: Rect): void {
+    if (rect.width * rect.height > this.maxPixels) {
+      const size = `${rect.width}x${rect.height}`;
+      throw new FaceOffError(
+        'frame_too_large',
+        `A part of ${size} pixels is larger than limits.frameWidth and frameHeight allow.`,
+      );
+    }
     this.#rect = rect;
     this.#halved = 1;
     shape(this.#luma[0]!, rect.width, rect.height);
