@@ -4,6 +4,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { GraphBuilder } from '../../scripts/convert/graph.mjs';
 import type { FaceOffError } from '../../src/errors.ts';
 import { RegionMask } from '../../src/pipeline/engines/neural/mask.ts';
 import { Painter } from '../../src/pipeline/engines/neural/painter.ts';
@@ -157,6 +158,27 @@ test.each(['xseg_3', 'bisenet_resnet_34'])('what %s says is no face stays as it 
   expect(changed(230, 316)).toBeGreaterThan(100);
   await painter.close();
   await region.close();
+});
+
+test('a file fixed to one picture a run paints the tiles of a boost one after another', async () => {
+  const fixed = standIns(['hyperswap_1b_256']);
+  const { catalogue } = fixed;
+  const graph = new GraphBuilder();
+  const target = graph.input('target', [1, 3, 256, 256]);
+  graph.input('source', [1, 512]);
+  graph.output(target, 'out', [1, 3, 256, 256]);
+  writeFileSync(path.join(fixed.folder, 'optional/hyperswap_1b_256.onnx'), graph.bytes('fixed'));
+  const options = { threads: 1, warmupRuns: 0, maxPixels: 640 * 480, boost: 2 };
+  const painter = await Painter.open(catalogue, catalogue.named('hyperswap_1b_256', 'generator'), options);
+  const { points, five } = placed('arcface_128', 230, 310, 235, 0.2);
+  const frame = softFrame(640, 480, five);
+  const before = copyFrame(frame);
+  await painter.paint(frame, points, { source: new Float32Array(512), strength: 1, colour: 0 });
+  expect(painter.side).toBe(512);
+  expect(frame.data.every((value, i) => Math.abs(value - before.data[i]!) < 8)).toBe(true);
+  expect(frame.data).not.toEqual(before.data);
+  await painter.close();
+  fixed.remove();
 });
 
 function paintGreen({ width, height, data }: Frame, from: number): void {

@@ -144,6 +144,25 @@ describe('a file fits by shape', () => {
   });
 });
 
+test('an output that does not tell its channels is taken alone, and refused beside others', () => {
+  const inputs: [string, Shape][] = [
+    ['target', [1, 3, 128, 128]],
+    ['source', [1, 512]],
+  ];
+  const open: Shape = ['a', 'b', 'c', 'd'];
+  expect(painter('inswapper_128', graphOf(inputs, [['out', open]])).output).toBe('out');
+  const several: [string, Shape][] = [
+    ['x', open],
+    ['y', open],
+  ];
+  expect(() => painter('inswapper_128', graphOf(inputs, several))).toThrow(/should have an output picture/);
+  const told: [string, Shape][] = [
+    ['x', open],
+    ['y', [1, 3, 128, 128]],
+  ];
+  expect(painter('inswapper_128', graphOf(inputs, told)).output).toBe('y');
+});
+
 describe('a file that does not fit is refused with the reason', () => {
   test.each([
     [

@@ -99,6 +99,7 @@ describe('in a lane', () => {
     atMs = 0;
     lane.open('stream', settings);
     for (let i = 0; i < 10; i++) await show(one);
+    for (let i = 0; i < 20; i++) await show(nobody);
     let swapped = 0;
     for (let i = 0; i < 150; i++) if ((await show(other)).result === 'swapped') swapped++;
     expect(swapped).toBeGreaterThan(30);

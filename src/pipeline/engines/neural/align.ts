@@ -1,6 +1,6 @@
 /** From the face mesh's points to the five that aligned crops are made about, and to the crop's square in the frame. */
 
-import { cropToFrame, fitSimilarity, type Square } from '../../geometry.ts';
+import { fitSimilarity, type Square } from '../../geometry.ts';
 import { TEMPLATES, type TemplateName } from '../../models/profiles.ts';
 import { EYE_LEFT, EYE_RIGHT } from '../../topology.ts';
 
@@ -30,11 +30,4 @@ export function alignedSquare(points: Float32Array, template: TemplateName): Squ
   const { a, b, tx, ty } = fitSimilarity(Float32Array.from(TEMPLATES[template]), fivePoints(points), 5, 2);
   // The template is a crop of side one.
   return { x: (a - b) / 2 + tx, y: (b + a) / 2 + ty, side: Math.hypot(a, b), angle: Math.atan2(b, a) };
-}
-
-/** Where a point of the frame lies in the n x n crop of a square. */
-export function toCrop(square: Square, n: number, x: number, y: number): [number, number] {
-  const { a, b, tx, ty } = cropToFrame(square, n);
-  const d = a * a + b * b;
-  return [(a * (x - tx) + b * (y - ty)) / d, (a * (y - ty) - b * (x - tx)) / d];
 }

@@ -57,11 +57,13 @@ export function fitPainter(
   const pictures = free ? batch : 1;
   const wanted = pictureShape({ ...profile, size });
   const outputs = graph.outputs.filter((value) => fits(value, wanted));
-  const image = outputs.find((value) => value.shape !== null) ?? outputs[0];
+  const channels = ({ shape }: GraphValue): number | null | undefined => shape?.[profile.layout === 'nchw' ? 1 : 3];
+  // Beside others, an output that does not tell its channels may as well be a mask.
+  const image = outputs.find((value) => channels(value) === 3) ?? (outputs.length === 1 ? outputs[0] : undefined);
   if (image === undefined) throw unfit(entry, `an output picture ${text(wanted)}`, graph.outputs);
   const oneChannel = profile.layout === 'nchw' ? [null, 1, size, size] : [null, size, size, 1];
   const masks = graph.outputs.filter(
-    (value) => value !== image && value.shape !== null && fits(value, oneChannel) && masked(profile),
+    (value) => value !== image && channels(value) === 1 && fits(value, oneChannel) && masked(profile),
   );
   const concrete = (shape: Shape): number[] => shape.map((d) => d ?? pictures);
   return {

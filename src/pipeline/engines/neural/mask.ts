@@ -15,11 +15,9 @@ const FEATHER = 0.15;
 
 const smooth = (t: number): number => t * t * (3 - 2 * t);
 
-/** Opacity 0..255 of an n x n crop: nothing at the edge, all of it further in. */
+/** Opacity 0..255 of an n x n crop: nothing in its outermost pixels, as the paste wants it, all of it further in. */
 export function boxMask(n: number, into: Uint8Array): void {
-  const along = Float32Array.from({ length: n }, (_, i) =>
-    smooth(Math.min(1, Math.min(i + 0.5, n - i - 0.5) / (FEATHER * n))),
-  );
+  const along = Float32Array.from({ length: n }, (_, i) => smooth(Math.min(1, Math.min(i, n - 1 - i) / (FEATHER * n))));
   for (let y = 0; y < n; y++) for (let x = 0; x < n; x++) into[y * n + x] = Math.round(255 * along[y]! * along[x]!);
 }
 

@@ -65,7 +65,7 @@ export class Shelf {
   async keep(wanted: ReadonlySet<string>): Promise<void> {
     const others = [...this.#slots].filter(([name]) => !wanted.has(name));
     for (const [name] of others) this.#slots.delete(name);
-    for (const [, { engine }] of others) await engine.close();
+    for (const [, { engine }] of others) await engine.close().catch((error: unknown) => this.#onFault(error));
   }
 
   /** Idempotent. */

@@ -81,7 +81,7 @@ function pair(at: usize): v128 {
 }
 
 /**
- * One sample, bilinear, edges replicated: Y, U, V, opacity as 32-bit numbers with FINE bits behind the point.
+ * One sample, bilinear, edges replicated: Y, U, V, opacity with FINE bits behind the point, in the lower half.
  * @param x, y in texels, 16.16; the texels' memory goes on for at least eight bytes after them.
  */
 // @ts-ignore
@@ -95,29 +95,52 @@ function sample(texels: usize, n: i32, x: i32, y: i32): v128 {
   const column = between(pair(at), pair(at + down), (fy & 0xffff) >> 1);
   // In the last column the fraction is nothing, so what lies to the right of it does not count.
   const right = i8x16.shuffle(column, column, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
-  return i32x4.extend_low_i16x8_s(between(column, right, (fx & 0xffff) >> 1));
+  return between(column, right, (fx & 0xffff) >> 1);
 }
 
-/** Mean of taps² samples spread over one picture pixel whose centre is (x, y) and whose column goes (ax, ay). */
+/** The opacity of each half's pixel, 0 to 2^15, on all of its lanes. */
+// @ts-ignore
+@inline
+function opacity(pixels: v128, strength: v128): v128 {
+  const own = i8x16.shuffle(pixels, pixels, 6, 7, 6, 7, 6, 7, 6, 7, 14, 15, 14, 15, 14, 15, 14, 15);
+  // 255 with its bits behind the point becomes the most that 16 bits hold.
+  return i16x8.q15mulr_sat_s(i16x8.add_sat_s(i16x8.shl(own, 1), i16x8.shr_s(own, 7)), strength);
+}
+
+/** Two pixels as they are, in the order of the samples: Y, U, V and nothing. */
+// @ts-ignore
+@inline
+function pixels(at: usize, chroma: v128): v128 {
+  return i16x8.replace_lane(i16x8.replace_lane(chroma, 0, <i16>load<u8>(at) << <i16>FINE), 4, <i16>load<u8>(at, 1) << <i16>FINE);
+}
+
+/** Adds what changed, rounded, to a byte. */
+// @ts-ignore
+@inline
+function move(at: usize, change: i32): void {
+  store<u8>(at, <i32>load<u8>(at) + ((change + (1 << (FINE - 1))) >> FINE));
+}
+
+/** Mean of taps² samples spread over one picture pixel whose centre is (x, y) and whose column goes (ax, ay), as a sample. */
 // @ts-ignore
 @inline
 function area(texels: usize, n: i32, x: i32, y: i32, ax: i32, ay: i32, taps: i32): v128 {
-  if (taps == 1) return sample(texels, n, x, y);
   const sx = ax / taps, sy = ay / taps;
   // The first sample is half a step inside the pixel's corner.
   const startX = x - ((taps - 1) * (sx - sy) >> 1), startY = y - ((taps - 1) * (sy + sx) >> 1);
   let sum = i32x4.splat(0);
   for (let j = 0; j < taps; j++) {
-    for (let i = 0; i < taps; i++) sum = i32x4.add(sum, sample(texels, n, startX + i * sx - j * sy, startY + i * sy + j * sx));
+    for (let i = 0; i < taps; i++) sum = i32x4.add(sum, i32x4.extend_low_i16x8_s(sample(texels, n, startX + i * sx - j * sy, startY + i * sy + j * sx)));
   }
   const share = f32x4.splat(1.0 / <f32>(taps * taps));
-  return i32x4.trunc_sat_f32x4_s(f32x4.mul(f32x4.convert_i32x4_s(sum), share));
+  const mean = i32x4.trunc_sat_f32x4_s(f32x4.mul(f32x4.convert_i32x4_s(sum), share));
+  return i16x8.narrow_i32x4_s(mean, mean);
 }
 
 /**
  * Blends texels [n, n] into an I420 picture, in place: out = in + strength · opacity · (texel − in), rounded; where the
- * opacity is nothing the picture is not touched. Goes over the cells of 2 x 2 pixels from (x0, y0) to (x1, y1), which
- * are even or at the picture's edge.
+ * opacity is nothing the picture stays as it is. Goes over the cells of 2 x 2 pixels from (x0, y0) to (x1, y1), which
+ * are even or at the picture's edge. The texels' own edge has no opacity, so what lies beyond it needs no test.
  * The picture's (0, 0) lies at (ox, oy) of the texels, a column goes (ax, ay), a row (−ay, ax); n is at most 4096.
  * @param taps samples a pixel along each side, more than one where the texels are finer than the picture.
  */
@@ -129,41 +152,44 @@ export function paste(
   const cx = <i32>(ax * one), cy = <i32>(ay * one);
   const edge = n << 16;
   const reach = 2 * (abs(cx) + abs(cy));
-  // Opacity 255 with its bits behind the point times this is 2^28 at full strength.
-  const gain = <i32>(strength * <f32>(1 << 28) / <f32>(255 << FINE));
+  const share = i16x8.splat(<i16>(strength * 32767.0));
   for (let top = y0; top < y1; top += 2) {
-    const rows = min(2, height - top);
+    // In the last row of an odd picture both rows are the same one, and only one is written.
+    const down = top + 1 < height ? <usize>yStride : 0;
     // The middle of the row's first pixel, in texels.
     let sx = <i32>((ox + (<f32>x0 + 0.5) * ax - (<f32>top + 0.5) * ay) * one);
     let sy = <i32>((oy + (<f32>x0 + 0.5) * ay + (<f32>top + 0.5) * ax) * one);
     for (let left = x0; left < x1; left += 2, sx += 2 * cx, sy += 2 * cy) {
       if (sx < -reach || sy < -reach || sx > edge + reach || sy > edge + reach) continue;
-      const columns = min(2, width - left);
-      const chroma = <usize>((top >> 1) * cStride + (left >> 1));
-      const uIn = <i32>load<u8>(u + chroma), vIn = <i32>load<u8>(v + chroma);
-      let uSum = 0, vSum = 0, touched = false;
-      for (let j = 0; j < rows; j++) {
-        for (let i = 0; i < columns; i++) {
-          const px = sx + i * cx - j * cy, py = sy + i * cy + j * cx;
-          if (<u32>px >= <u32>edge || <u32>py >= <u32>edge) continue;
-          const got = area(texels, n, px, py, cx, cy, taps);
-          // 0 to 2^14
-          const alpha = (i32x4.extract_lane(got, 3) * gain + (1 << 13)) >> 14;
-          if (alpha <= 0) continue;
-          touched = true;
-          const at = y + <usize>((top + j) * yStride + left + i);
-          const before = <i32>load<u8>(at);
-          const change = alpha * (i32x4.extract_lane(got, 0) - (before << FINE));
-          store<u8>(at, before + ((change + (1 << 19)) >> 20));
-          uSum += alpha * (i32x4.extract_lane(got, 1) - (uIn << FINE)) >> FINE;
-          vSum += alpha * (i32x4.extract_lane(got, 2) - (vIn << FINE)) >> FINE;
-        }
+      let a: v128, b: v128, c: v128, d: v128;
+      if (taps == 1) {
+        a = sample(texels, n, sx, sy);
+        b = sample(texels, n, sx + cx, sy + cy);
+        c = sample(texels, n, sx - cy, sy + cx);
+        d = sample(texels, n, sx + cx - cy, sy + cy + cx);
+      } else {
+        a = area(texels, n, sx, sy, cx, cy, taps);
+        b = area(texels, n, sx + cx, sy + cy, cx, cy, taps);
+        c = area(texels, n, sx - cy, sy + cx, cx, cy, taps);
+        d = area(texels, n, sx + cx - cy, sy + cy + cx, cx, cy, taps);
       }
-      if (!touched) continue;
-      // The mean over the cell's one, two or four pixels.
-      const shift = 14 + (rows * columns >> 1);
-      store<u8>(u + chroma, uIn + ((uSum + (1 << (shift - 1))) >> shift));
-      store<u8>(v + chroma, vIn + ((vSum + (1 << (shift - 1))) >> shift));
+      const upper = i64x2.replace_lane(a, 1, i64x2.extract_lane(b, 0)), lower = i64x2.replace_lane(c, 1, i64x2.extract_lane(d, 0));
+      const upperShare = opacity(upper, share), lowerShare = opacity(lower, share);
+      if (!v128.any_true(v128.or(upperShare, lowerShare))) continue;
+      const at = y + <usize>(top * yStride + left), cell = <usize>((top >> 1) * cStride + (left >> 1));
+      const chroma = i64x2.splat(<i64>load<u8>(u + cell) << (16 + FINE) | <i64>load<u8>(v + cell) << (32 + FINE));
+      const upperMove = i16x8.q15mulr_sat_s(i16x8.sub(upper, pixels(at, chroma)), upperShare);
+      const lowerMove = i16x8.q15mulr_sat_s(i16x8.sub(lower, pixels(at + down, chroma)), lowerShare);
+      move(at, i16x8.extract_lane_s(upperMove, 0));
+      if (left + 1 < width) move(at + 1, i16x8.extract_lane_s(upperMove, 4));
+      if (down != 0) {
+        move(at + down, i16x8.extract_lane_s(lowerMove, 0));
+        if (left + 1 < width) move(at + down + 1, i16x8.extract_lane_s(lowerMove, 4));
+      }
+      // A quarter of each, before the sum, stays within 16 bits.
+      const sum = i16x8.add(i16x8.shr_s(upperMove, 2), i16x8.shr_s(lowerMove, 2));
+      move(u + cell, i16x8.extract_lane_s(sum, 1) + i16x8.extract_lane_s(sum, 5));
+      move(v + cell, i16x8.extract_lane_s(sum, 2) + i16x8.extract_lane_s(sum, 6));
     }
   }
 }
