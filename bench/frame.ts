@@ -31,6 +31,8 @@ const SETTINGS: SwapSettings = {
   map: {},
   strength: 1,
   shape: 0.8,
+  keepEyes: false,
+  keepMouth: false,
   fallback: 'passthrough',
 };
 

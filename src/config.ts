@@ -97,6 +97,8 @@ const Schema = z.strictObject({
     choice: choice(FACE_CHOICES, 'all'),
     strength: number(0, 1, 1),
     shape: number(0, 1, 0.8),
+    keepEyes: z.boolean().default(false),
+    keepMouth: z.boolean().default(false),
     colour: number(0, 1, 1),
     boost: whole(1, 4, 1),
     mask: modelName('none'),

@@ -1,10 +1,11 @@
-/** The swap's controls: strength, shape, which faces, and what is shown when a swap cannot be made. */
+/** The swap's controls: strength, shape, what of the live face is kept, which faces, and what is shown when a swap cannot be made. */
 
 import type { FaceChoice, Fallback, SwapSettings } from '../messages.ts';
 import { element } from './dom.ts';
 import { showPercent } from './format.ts';
 
 const SHARES = ['strength', 'shape'] as const;
+const SWITCHES = ['keepEyes', 'keepMouth'] as const;
 
 export class Controls {
   readonly #form = element('controls', HTMLFormElement);
@@ -15,6 +16,10 @@ export class Controls {
     for (const key of SHARES) {
       const slider = element(key, HTMLInputElement);
       slider.addEventListener('input', () => onChange({ [key]: slider.valueAsNumber / 100 }));
+    }
+    for (const key of SWITCHES) {
+      const box = element(key, HTMLInputElement);
+      box.addEventListener('change', () => onChange({ [key]: box.checked }));
     }
     for (const radio of this.#choices())
       radio.addEventListener('change', () => onChange({ choice: radio.value as FaceChoice }));
@@ -29,6 +34,7 @@ export class Controls {
       slider.setAttribute('aria-valuetext', showPercent(settings[key]));
       element(`${key}-value`, HTMLOutputElement).textContent = showPercent(settings[key]);
     }
+    for (const key of SWITCHES) element(key, HTMLInputElement).checked = settings[key];
     for (const radio of this.#choices()) radio.checked = radio.value === settings.choice;
     this.#fallback.value = settings.fallback;
   }

@@ -80,14 +80,15 @@ export function withoutGone({ face, map }: SwapSettings, left: readonly string[]
 }
 
 /** What is kept on this machine for the next visit. People are not: their numbers hold for one session. */
-export function keepable({ face, choice, strength, shape, fallback }: SwapSettings): Omit<SwapSettings, 'map'> {
-  return { face, choice, strength, shape, fallback };
+export function keepable(settings: SwapSettings): Omit<SwapSettings, 'map' | 'engine'> {
+  const { face, choice, strength, shape, keepEyes, keepMouth, fallback } = settings;
+  return { face, choice, strength, shape, keepEyes, keepMouth, fallback };
 }
 
 /** Reads back what was kept; whatever does not fit is left out, so that an old or broken note does no harm. */
 export function restored(kept: unknown, defaults: SwapSettings): SwapSettings {
   if (typeof kept !== 'object' || kept === null) return defaults;
-  const { face, choice, strength, shape, fallback } = kept as Record<string, unknown>;
+  const { face, choice, strength, shape, keepEyes, keepMouth, fallback } = kept as Record<string, unknown>;
   const isShare = (value: unknown): value is number => typeof value === 'number' && value >= 0 && value <= 1;
   return {
     ...defaults,
@@ -95,6 +96,8 @@ export function restored(kept: unknown, defaults: SwapSettings): SwapSettings {
     ...((choice === 'largest' || choice === 'all' || choice === 'mapped') && { choice }),
     ...(isShare(strength) && { strength }),
     ...(isShare(shape) && { shape }),
+    ...(typeof keepEyes === 'boolean' && { keepEyes }),
+    ...(typeof keepMouth === 'boolean' && { keepMouth }),
     ...((fallback === 'passthrough' || fallback === 'blur' || fallback === 'freeze') && { fallback }),
   };
 }

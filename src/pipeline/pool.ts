@@ -399,7 +399,7 @@ function wantedFaces({ face, choice, map }: SwapSettings): Set<string> {
 }
 
 export function defaultSettings({ swap, pipeline }: Config): SwapSettings {
-  const { face, choice, strength, shape } = swap;
+  const { face, choice, strength, shape, keepEyes, keepMouth } = swap;
   const engine = swap.engine === 'none' ? MESH : swap.engine;
   return {
     face: swap.engine === 'none' ? null : face,
@@ -408,6 +408,8 @@ export function defaultSettings({ swap, pipeline }: Config): SwapSettings {
     map: {},
     strength,
     shape,
+    keepEyes,
+    keepMouth,
     fallback: pipeline.fallback,
   };
 }

@@ -65,7 +65,8 @@ export class LaneStream implements Stream {
   }
 
   get looks(): Looks {
-    return { ...this.#base, strength: this.#settings.strength, shape: this.#settings.shape };
+    const { strength, shape, keepEyes, keepMouth } = this.#settings;
+    return { ...this.#base, strength, shape, keepEyes, keepMouth };
   }
 
   get engine(): string {

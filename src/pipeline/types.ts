@@ -43,6 +43,9 @@ export interface SwapSettings {
   strength: number;
   /** How far the live face takes the shape of the source's, 0..1. */
   shape: number;
+  /** Whether the live person's eyes, with lids and brows, and mouth, with lips, stay as they are; mesh engine only. */
+  keepEyes: boolean;
+  keepMouth: boolean;
   fallback: Fallback;
 }
 

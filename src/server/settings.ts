@@ -12,6 +12,8 @@ export const SettingsPatch = z.strictObject({
   map: z.record(z.string().regex(/^\d{1,9}$/), faceId.nullable()).optional(),
   strength: z.number().min(0).max(1).optional(),
   shape: z.number().min(0).max(1).optional(),
+  keepEyes: z.boolean().optional(),
+  keepMouth: z.boolean().optional(),
   fallback: z.enum(FALLBACKS).optional(),
 });
 

@@ -2,7 +2,16 @@ import { expect, test } from 'vitest';
 import { Agreement, adopt, keepable, restored, withoutGone } from '../../src/client/settings.ts';
 import type { SwapSettings } from '../../src/messages.ts';
 
-const defaults: SwapSettings = { face: 'a', choice: 'all', map: {}, strength: 1, shape: 0.7, fallback: 'passthrough' };
+const defaults: SwapSettings = {
+  face: 'a',
+  choice: 'all',
+  map: {},
+  strength: 1,
+  shape: 0.7,
+  keepEyes: false,
+  keepMouth: false,
+  fallback: 'passthrough',
+};
 
 test('an answer to an older change does not pull a slider back', () => {
   const agreement = new Agreement(defaults);

@@ -21,7 +21,16 @@ import { placed, type StandIns, softFrame, standIns } from '../support/stand-ins
 
 const PART = { left: 1400, top: 130, width: 460, height: 345 };
 const settings: SwapSettings = {
-  ...{ face: 'source', choice: 'all', map: {}, strength: 1, shape: 0.8, fallback: 'passthrough' },
+  ...{
+    face: 'source',
+    choice: 'all',
+    map: {},
+    strength: 1,
+    shape: 0.8,
+    keepEyes: false,
+    keepMouth: false,
+    fallback: 'passthrough',
+  },
 };
 
 let camera: Frame;

@@ -37,7 +37,16 @@ describe('people', () => {
 
 describe('in a lane', () => {
   const settings: SwapSettings = {
-    ...{ face: 'source', choice: 'largest', map: {}, strength: 1, shape: 0.8, fallback: 'passthrough' },
+    ...{
+      face: 'source',
+      choice: 'largest',
+      map: {},
+      strength: 1,
+      shape: 0.8,
+      keepEyes: false,
+      keepMouth: false,
+      fallback: 'passthrough',
+    },
   };
   let lane: Lane;
   let one: Frame;

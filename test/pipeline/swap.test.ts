@@ -11,6 +11,8 @@ const settings: SwapSettings = {
   map: {},
   strength: 1,
   shape: 0.8,
+  keepEyes: false,
+  keepMouth: false,
   fallback: 'passthrough',
 };
 /** One of the people in the group photo, as a camera would show her. */
@@ -157,4 +159,23 @@ test('a swapper gives its texture back, however often faces change', async () =>
     expect(result).toBe(i % 2 === 0 ? 'swapped' : 'passed');
   }
   lane.close('changing');
+});
+
+test('lips and brows stay too where that is wished', async () => {
+  const [face] = await lane.analyse(camera);
+  const differs = async (patch: Partial<SwapSettings>, point: number): Promise<boolean> => {
+    const { frame } = await swapOnce(camera, { shape: 0, ...patch });
+    const at = Math.floor(face!.points[3 * point + 1]!) * camera.width + Math.floor(face!.points[3 * point]!);
+    // Beside a point that is kept the next ones begin to show.
+    return Math.abs(frame.data[at]! - camera.data[at]!) > 4;
+  };
+  // The middle of the lower lip, of the right brow, and of a cheek.
+  const [LIP, BROW, CHEEK] = [17, 105, 50];
+  expect([await differs({}, LIP), await differs({}, BROW), await differs({}, CHEEK)]).toEqual([true, true, true]);
+  const kept = { keepEyes: true, keepMouth: true };
+  expect([await differs(kept, LIP), await differs(kept, BROW), await differs(kept, CHEEK)]).toEqual([
+    false,
+    false,
+    true,
+  ]);
 });

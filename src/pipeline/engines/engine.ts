@@ -27,6 +27,8 @@ export interface LiveFace {
 export interface Looks {
   strength: number;
   shape: number;
+  keepEyes: boolean;
+  keepMouth: boolean;
   colour: number;
   sharpness: number;
 }

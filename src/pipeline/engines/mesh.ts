@@ -13,7 +13,7 @@ import { ATLAS, atlasPoints, type Planes, paintAtlas } from './mesh/atlas.ts';
 import { blurred } from './mesh/blur.ts';
 import { cleanSkin } from './mesh/clean.ts';
 import { Light, skinWeights } from './mesh/colour.ts';
-import { bestViews, coverByPlace, coverByView, translucent } from './mesh/cover.ts';
+import { bestViews, coverByPlace, coverByView, coverOutside, translucent } from './mesh/cover.ts';
 import { facing } from './mesh/facing.ts';
 import { FaceMap, Front, MAP } from './mesh/front.ts';
 import { Sampler } from './mesh/sample.ts';
@@ -72,12 +72,15 @@ interface Shared {
   map: FaceMap;
   skinWeights: Float32Array;
   freedom: ReturnType<typeof freedom>;
-  cover: Float32Array;
+  /** Opacity by place; with the live eyes kept, the live mouth, and both. */
+  covers: readonly [Float32Array, Float32Array, Float32Array, Float32Array];
   /** The source's skin: triangles, and vertices with their places in the atlas. */
   skin: Uint16Array;
   vertices: Float32Array;
   /** What is laid under it where it is translucent: the live eyes and mouth, moved along. */
   under: Uint16Array;
+  /** The same where the live eyes or mouth are to stay. */
+  underKept: Uint16Array;
   underVertices: Float32Array;
   /** What is given back to something in front, and the mask of it. */
   back: Uint16Array;
@@ -91,15 +94,21 @@ function sharedBy(kernels: Kernels, topology: Topology, atlas: Float32Array): Sh
     vertices.set(atlas.subarray(2 * i, 2 * i + 2), i * VERTEX_FLOATS + 2);
     underVertices[i * VERTEX_FLOATS + 4] = 1;
   }
+  const place = coverByPlace(topology);
+  const cover = (eyes: boolean, mouth: boolean): Float32Array => {
+    const outside = coverOutside(topology, eyes, mouth);
+    return place.map((share, i) => share * outside[i]!);
+  };
   return {
     sampler: new Sampler(kernels, topology),
     map: new FaceMap(kernels, topology),
     skinWeights: skinWeights(topology),
     freedom: freedom(topology),
-    cover: coverByPlace(topology),
+    covers: [cover(false, false), cover(true, false), cover(false, true), cover(true, true)],
     skin: kernels.indices(topology.skin),
     vertices,
-    under: kernels.indices(translucent(topology)),
+    under: kernels.indices(translucent(topology, false)),
+    underKept: kernels.indices(translucent(topology, true)),
     underVertices,
     back: kernels.indices([...topology.skin, ...topology.holes]),
     mask: kernels.bytes(MAP * MAP),
@@ -136,7 +145,7 @@ class MeshSwapper implements Swapper {
     const bounds = this.#place(live, looks);
     const rect = evenRect(...bounds, frame.width, frame.height);
     if (rect === null) return;
-    this.#draw(this.#gain(looks));
+    this.#draw(looks);
     this.#kernels.store(frame, rect);
   }
 
@@ -162,7 +171,8 @@ class MeshSwapper implements Swapper {
 
   /** Fills the vertices; returns the box they lie in: x0, y0, x1, y1 in the frame. */
   #place(live: LiveFace, looks: Looks): [number, number, number, number] {
-    const { vertices, underVertices, cover } = this.#shared;
+    const { vertices, underVertices, covers } = this.#shared;
+    const cover = covers[((looks.keepEyes ? 1 : 0) + (looks.keepMouth ? 2 : 0)) as 0 | 1 | 2 | 3];
     const { x: left, y: top } = this.#kernels.rect;
     const { offset } = this.#light;
     const gain = this.#gain(looks);
@@ -192,12 +202,12 @@ class MeshSwapper implements Swapper {
     return 1 + colour * (this.#light.contrast - 1);
   }
 
-  #draw(gain: number): void {
-    const { skin, vertices, under, underVertices, back, mask } = this.#shared;
+  #draw(looks: Looks): void {
+    const { skin, vertices, under, underKept, underVertices, back, mask } = this.#shared;
     const kernels = this.#kernels;
     kernels.keep();
-    kernels.warpKept(underVertices, under);
-    kernels.warp(vertices, skin, gain, this.#texture);
+    kernels.warpKept(underVertices, looks.keepEyes || looks.keepMouth ? underKept : under);
+    kernels.warp(vertices, skin, this.#gain(looks), this.#texture);
     if (!this.#front.any) return;
     mask.set(this.#front.mask);
     kernels.restore(vertices, back, mask, MAP, ATLAS);

@@ -1,6 +1,6 @@
 /** How opaque the source is drawn, part by part. */
 
-import { POINTS, type Topology } from '../../topology.ts';
+import { BROW_LEFT, BROW_RIGHT, POINTS, type Topology } from '../../topology.ts';
 import type { Portrait } from '../engine.ts';
 import { facing } from './facing.ts';
 
@@ -16,8 +16,12 @@ const WORSE = [0.3, 0.8] as const;
 const WORSE_LEAST = 0.3;
 /** A mirrored half is not quite what a photo of it would be. */
 const MIRRORED = 0.8;
+/** Opacity by edges away from eyes or, two further out, lips that are kept. */
+const KEPT_FADE = { [-2]: 0, [-1]: 0, 0: 0, 1: 0, 2: 0.5 } as Readonly<Record<number, number>>;
 /** Cosines between which a part that turns away fades out. */
 const TURNED = [0, 0.25] as const;
+
+const BROWS = new Set([...BROW_LEFT, ...BROW_RIGHT]);
 
 const ramp = ([from, to]: readonly [number, number], x: number): number =>
   Math.min(1, Math.max(0, (x - from) / (to - from)));
@@ -27,6 +31,15 @@ export function coverByPlace({ ring, fromEyes, fromMouth }: Topology): Float32Ar
   return Float32Array.from({ length: POINTS }, (_, i) => {
     const rim = RIM_FADE[ring[i]!] ?? 1;
     return MOST * rim * (fromEyes[i] === 0 ? LID : 1) * (fromMouth[i] === 0 ? LIP : 1);
+  });
+}
+
+/** What is left of the opacity of each of 468 points where the live person's eyes or mouth are to stay. */
+export function coverOutside({ fromEyes, fromMouth, ring }: Topology, eyes: boolean, mouth: boolean): Float32Array {
+  const steps = (count: number): number => KEPT_FADE[count] ?? 1;
+  return Float32Array.from(ring, (_, i) => {
+    const eye = eyes ? (BROWS.has(i) ? 0 : steps(fromEyes[i]!)) : 1;
+    return eye * (mouth ? steps(fromMouth[i]! - 2) : 1);
   });
 }
 
@@ -46,12 +59,17 @@ export function coverByView(live: number, photo: number): number {
   return worse * ramp(TURNED, live);
 }
 
-/** Eyes, the mouth's inside, and the skin beside them that lets something through: triangles of three points. */
-export function translucent({ skin, holes, fromEyes, fromMouth }: Topology): number[] {
+/**
+ * Eyes, the mouth's inside, and the skin beside them that lets something through: triangles of three points.
+ * @param kept with all that shows where the live eyes and mouth are to stay.
+ */
+export function translucent({ skin, holes, fromEyes, fromMouth }: Topology, kept: boolean): number[] {
+  const near = (i: number): boolean =>
+    kept ? fromEyes[i]! <= 2 || fromMouth[i]! <= 4 || BROWS.has(i) : fromEyes[i] === 0 || fromMouth[i] === 0;
   const triangles = [...holes];
   for (let t = 0; t < skin.length; t += 3) {
     const corners = [...skin.subarray(t, t + 3)];
-    if (corners.some((i) => fromEyes[i] === 0 || fromMouth[i] === 0)) triangles.push(...corners);
+    if (corners.some(near)) triangles.push(...corners);
   }
   return triangles;
 }
