@@ -230,7 +230,7 @@ describe('a warp', () => {
     kernels.warp(vertices, kernels.indices(triangles), 1, texture);
     const drawn = { ...frame, data: frame.data.slice() };
     kernels.store(drawn, { x: 0, y: 0, width, height });
-    kernels.restore(vertices, kernels.indices(triangles), mask, 16, 128);
+    kernels.restore(vertices, kernels.indices(triangles), mask, { x: 0, y: 0, width: 6, height: 16 }, 16, 128);
     kernels.store(frame, { x: 0, y: 0, width, height });
     kernels.release(texture);
     for (let p = 0; p < width * height; p++) {

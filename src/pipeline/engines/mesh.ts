@@ -210,7 +210,7 @@ class MeshSwapper implements Swapper {
     kernels.warp(vertices, skin, this.#gain(looks), this.#texture);
     if (!this.#front.any) return;
     mask.set(this.#front.mask);
-    kernels.restore(vertices, back, mask, MAP, ATLAS);
+    kernels.restore(vertices, back, mask, this.#front.area, MAP, ATLAS);
   }
 
   /** The softness that suits the face's size in the frame, changed only when clearly off so that it does not flip. */

@@ -293,15 +293,23 @@ export class Kernels {
 
   /**
    * Gives the pixels of a mesh back what was kept, by a mask in texture space.
-   * @param mask size² bytes, 255 = all; @param size its side; @param textureSize side of the texture it lies over.
+   * @param mask size² bytes, 255 = all; @param area where it is not 0; @param size its side; @param textureSize side of the texture it lies over.
    */
   restore(
-    ...[vertices, triangles, mask, size, textureSize]: [Float32Array, Uint16Array, Uint8Array, number, number]
+    ...[vertices, triangles, mask, area, size, textureSize]: [
+      Float32Array,
+      Uint16Array,
+      Uint8Array,
+      Rect,
+      number,
+      number,
+    ]
   ): void {
     for (const [k, { at, stride, width, height }] of this.#planes().entries()) {
       this.#run.restore(
         ...[vertices.byteOffset, triangles.byteOffset, triangles.length / 3, k === 0 ? 1 : 0.5],
-        ...[mask.byteOffset, size, size / textureSize, this.#kept[k]!, at, stride, width, height],
+        ...[mask.byteOffset, size, size / textureSize, area.x - 1, area.y - 1],
+        ...[area.x + area.width + 1, area.y + area.height + 1, this.#kept[k]!, at, stride, width, height],
       );
     }
   }

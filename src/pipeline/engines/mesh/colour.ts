@@ -6,12 +6,13 @@
  */
 
 import { BROW_LEFT, BROW_RIGHT, LIPS_OUTER, POINTS, type Topology } from '../../topology.ts';
+import { fitPlane } from './plane.ts';
 
 /**
  * How far a difference spreads: the weight of a neighbour against a point's own sample. Luma spreads far, as its local
  * differences are the source's features; chroma stays near, as a face of another tint than its neck looks pasted on.
  */
-const LUMA_SPREAD = 150;
+const LUMA_SPREAD = 30;
 const CHROMA_SPREAD = 3;
 /** Bounds of the contrast taken over, and how fast it follows a frame. */
 const CONTRAST_LEAST = 0.5;
@@ -19,10 +20,14 @@ const CONTRAST_MOST = 1.05;
 /** Of the contrast found so much is taken: less measured nearer to the source on every clip, as photos are lit harder. */
 const CONTRAST_SHARE = 0.85;
 const CONTRAST_FOLLOW = 0.05;
+/** How fast the light's level and its rise across the face follow: a lamp switched on is taken over in a third of a second. */
+const LEVEL_FOLLOW = 0.1;
 const FIRST_SWEEPS = 300;
 const SWEEPS = 8;
 /** Differences further from the face's usual one than this many times its spread are no light but something in front. */
 const OUTLIER = 2.5;
+/** About half of the canonical face, in its centimetres: keeps the numbers near one. */
+const REACH = 8;
 
 /** At the rim the drawn skin meets the live skin, so there the light is taken over as it is. */
 const RIM_WEIGHT = 10;
@@ -58,6 +63,7 @@ export class Light {
     for (let i = 0; i < difference.length; i++) difference[i] = live[i]! - source[i]!;
     this.#weigh(seen);
     this.#compare(live, source, seen);
+    this.#level();
     for (let sweep = this.#fresh ? FIRST_SWEEPS : SWEEPS; sweep > 0; sweep--) this.#sweep();
     this.#fresh = false;
   }
@@ -86,6 +92,34 @@ export class Light {
     const ratio = spreadOf(live, seen, this.#topology) / (spreadOf(source, seen, this.#topology) || 1);
     const wanted = Math.min(CONTRAST_MOST, Math.max(CONTRAST_LEAST, CONTRAST_SHARE * ratio));
     this.contrast += (wanted - this.contrast) * (this.#fresh ? 1 : CONTRAST_FOLLOW);
+  }
+
+  /**
+   * Sweeps carry what neighbours have in common only slowly, so the light's level and its rise across and down the face,
+   * which all points share, are brought up to date at once: least squares of what is left.
+   */
+  #level(): void {
+    const { vertices } = this.#topology;
+    for (let k = 0; k < 3; k++) {
+      const m = new Float64Array(9);
+      for (let i = 0; i < POINTS; i++) {
+        const [w, x, y] = [this.#weight[i]!, vertices[3 * i]! / REACH, vertices[3 * i + 1]! / REACH];
+        const d = this.#difference[3 * i + k]! - this.offset[3 * i + k]!;
+        m[0]! += w;
+        m[1]! += w * x;
+        m[2]! += w * y;
+        m[3]! += w * x * x;
+        m[4]! += w * x * y;
+        m[5]! += w * y * y;
+        m[6]! += w * d;
+        m[7]! += w * d * x;
+        m[8]! += w * d * y;
+      }
+      const [level, across, down] = fitPlane(m);
+      const share = this.#fresh ? 1 : LEVEL_FOLLOW;
+      for (let i = 0; i < POINTS; i++)
+        this.offset[3 * i + k]! += share * (level + (across * vertices[3 * i]! + down * vertices[3 * i + 1]!) / REACH);
+    }
   }
 
   #sweep(): void {

@@ -4,10 +4,12 @@
  * the face looks like; what suddenly looks otherwise, once the room's light is evened out, is not the face and stays.
  */
 
+import type { Rect } from '../../geometry.ts';
 import type { Kernels, Place } from '../../kernels/kernels.ts';
 import { CROP } from '../../landmarks.ts';
 import { POINTS, type Topology } from '../../topology.ts';
 import { ATLAS, atlasPoints, forEachPixel } from './atlas.ts';
+import { fitPlane } from './plane.ts';
 
 /** Side of the map in texels. */
 export const MAP = 64;
@@ -121,8 +123,9 @@ export class Front {
   readonly #soft = new Float32Array(TEXELS);
   /** 0 the face, 255 something in front, MAP² texels. */
   readonly mask = new Uint8Array(TEXELS);
-  /** Whether anything is. */
+  /** Whether anything is, and where on the map. */
   any = false;
+  area: Rect = { x: 0, y: 0, width: 0, height: 0 };
   #frames = 0;
   #wrong = 0;
 
@@ -203,7 +206,7 @@ export class Front {
         m[7]! += w * d * px;
         m[8]! += w * d * py;
       }
-      fit = solve(m);
+      fit = fitPlane(m);
     }
     return fit;
   }
@@ -233,14 +236,20 @@ export class Front {
     grow(raw, soft);
     grow(soft, raw);
     boxed(raw, inside, soft);
-    let any = false;
+    let [x0, y0, x1, y1] = [MAP, MAP, 0, 0];
     for (let t = 0; t < TEXELS; t++) {
       const now = raw[t]! > 0 ? Math.min(1, 1.5 * soft[t]!) * 255 : 0;
       const value = Math.max(now, this.mask[t]! * LINGER);
       this.mask[t] = value < 8 ? 0 : value;
-      any ||= value >= 8;
+      if (value < 8) continue;
+      const [x, y] = [t % MAP, Math.floor(t / MAP)];
+      x0 = Math.min(x0, x);
+      x1 = Math.max(x1, x + 1);
+      y0 = Math.min(y0, y);
+      y1 = y + 1;
     }
-    this.any = any;
+    this.any = x1 > 0;
+    this.area = { x: x0, y: y0, width: x1 - x0, height: y1 - y0 };
   }
 
   #learn(colours: Float32Array, seen: Float32Array): void {
@@ -298,25 +307,4 @@ function boxed(from: Float32Array, counts: Uint8Array, out: Float32Array): Float
 function grow(from: Float32Array, out: Float32Array): void {
   for (let t = MAP; t < TEXELS - MAP; t++)
     out[t] = Math.max(from[t]!, from[t - 1]!, from[t + 1]!, from[t - MAP]!, from[t + MAP]!);
-}
-
-/** Least squares of d over 1, x, y from its moments: 1, x, y, xx, xy, yy, d, dx, dy. */
-function solve(m: Float64Array): [number, number, number] {
-  const [n, x, y, xx, xy, yy, d, dx, dy] = m as unknown as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
-  const det = n * (xx * yy - xy * xy) - x * (x * yy - xy * y) + y * (x * xy - xx * y);
-  if (Math.abs(det) < 1e-6) return [0, 0, 0];
-  const a = d * (xx * yy - xy * xy) - x * (dx * yy - xy * dy) + y * (dx * xy - xx * dy);
-  const b = n * (dx * yy - xy * dy) - d * (x * yy - xy * y) + y * (x * dy - dx * y);
-  const c = n * (xx * dy - dx * xy) - x * (x * dy - dx * y) + d * (x * xy - xx * y);
-  return [a / det, b / det, c / det];
 }

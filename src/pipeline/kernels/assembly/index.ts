@@ -333,11 +333,12 @@ export function warp(
 /**
  * Gives pixels of a mesh back what was there before: out = out + mask * (kept - out), rounded. Spans as in `warp`.
  * The mask is maskSize² bytes over the texture's area, 255 = all given back, sampled bilinearly.
+ * Triangles outside of [maskLeft, maskRight) x [maskTop, maskBottom), in pixels of the mask, are left alone.
  * @param shrink of the plane; @param maskScale from texture pixels (luma) to mask pixels.
  */
 export function restore(
   vertices: usize, triangles: usize, count: i32, shrink: f32,
-  mask: usize, maskSize: i32, maskScale: f32,
+  mask: usize, maskSize: i32, maskScale: f32, maskLeft: f32, maskTop: f32, maskRight: f32, maskBottom: f32,
   kept: usize, dst: usize, stride: i32, width: i32, height: i32,
 ): void {
   const limit: f32 = <f32>(maskSize - 2);
@@ -345,6 +346,10 @@ export function restore(
     let a = vertices + <usize>load<u16>(triangles) * VERTEX;
     let b = vertices + <usize>load<u16>(triangles, 2) * VERTEX;
     let c = vertices + <usize>load<u16>(triangles, 4) * VERTEX;
+    const sa = load<f32>(a, S) * maskScale, sb = load<f32>(b, S) * maskScale, sc = load<f32>(c, S) * maskScale;
+    if (max(sa, max(sb, sc)) <= maskLeft || min(sa, min(sb, sc)) >= maskRight) continue;
+    const ta = load<f32>(a, T) * maskScale, tb = load<f32>(b, T) * maskScale, tc = load<f32>(c, T) * maskScale;
+    if (max(ta, max(tb, tc)) <= maskTop || min(ta, min(tb, tc)) >= maskBottom) continue;
     let swap: usize;
     if (load<f32>(b, 4) < load<f32>(a, 4)) { swap = a; a = b; b = swap; }
     if (load<f32>(c, 4) < load<f32>(b, 4)) { swap = b; b = c; c = swap; }
@@ -374,9 +379,9 @@ export function restore(
       let s = s0 + dx * sx + dy * sy - 0.5, t = t0 + dx * tx + dy * ty - 0.5;
       let at = <usize>(row * stride + from);
       for (let x = from; x < to; x++, at++, s += sx, t += tx) {
-        const sc = min(max(s, <f32>0), limit), tc = min(max(t, <f32>0), limit);
-        const si = <i32>sc, ti = <i32>tc;
-        const fs = sc - <f32>si, ft = tc - <f32>ti;
+        const sm = min(max(s, <f32>0), limit), tm = min(max(t, <f32>0), limit);
+        const si = <i32>sm, ti = <i32>tm;
+        const fs = sm - <f32>si, ft = tm - <f32>ti;
         const p = mask + <usize>(ti * maskSize + si);
         const upper: f32 = <f32>load<u8>(p) + (<f32>load<u8>(p, 1) - <f32>load<u8>(p)) * fs;
         const lower: f32 = <f32>load<u8>(p + <usize>maskSize) + (<f32>load<u8>(p + <usize>maskSize, 1) - <f32>load<u8>(p + <usize>maskSize)) * fs;
