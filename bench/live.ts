@@ -10,8 +10,12 @@ export type Mode = 'swap' | 'echo';
 
 const heard = <T>(child: ChildProcess): Promise<T> =>
   new Promise((resolve, reject) => {
-    child.once('message', (message) => resolve(message as T));
-    child.once('exit', (code) => reject(new Error(`a process of the bench ended with ${code}`)));
+    const gone = (code: number | null): void => reject(new Error(`a process of the bench ended with ${code}`));
+    child.once('exit', gone);
+    child.once('message', (message) => {
+      child.off('exit', gone);
+      resolve(message as T);
+    });
   });
 
 const start = (name: string, args: string[] = []): ChildProcess =>

@@ -25,6 +25,8 @@ const EARLY = 16;
 /** How fast the model follows what it takes for the face, and what it does not: something that stays becomes part of it. */
 const FOLLOW = 0.12;
 const FOLLOW_FRONT = 0.004;
+/** With more of the map than this in front the mesh itself may be led astray, and nothing is taken for the face at once. */
+const ASTRAY = 0.04;
 /** What differs by more than this many usual deviations and so many steps of luma or chroma is in front. */
 const DEVIATIONS = 2.5;
 const LUMA_LEAST = 12;
@@ -126,6 +128,8 @@ export class Front {
   /** Whether anything is, and where on the map. */
   any = false;
   area: Rect = { x: 0, y: 0, width: 0, height: 0 };
+  /** Share of the map that is in front. */
+  #covered = 0;
   #frames = 0;
   #wrong = 0;
 
@@ -236,7 +240,7 @@ export class Front {
     grow(raw, soft);
     grow(soft, raw);
     boxed(raw, inside, soft);
-    let [x0, y0, x1, y1] = [MAP, MAP, 0, 0];
+    let [x0, y0, x1, y1, covered] = [MAP, MAP, 0, 0, 0];
     for (let t = 0; t < TEXELS; t++) {
       const now = raw[t]! > 0 ? Math.min(1, 1.5 * soft[t]!) * 255 : 0;
       const value = Math.max(now, this.mask[t]! * LINGER);
@@ -247,8 +251,10 @@ export class Front {
       x1 = Math.max(x1, x + 1);
       y0 = Math.min(y0, y);
       y1 = y + 1;
+      covered += inside[t]!;
     }
     this.any = x1 > 0;
+    this.#covered = covered / this.#map.texels.length;
     this.area = { x: x0, y: y0, width: x1 - x0, height: y1 - y0 };
   }
 
@@ -256,13 +262,14 @@ export class Front {
     const { texels, corner } = this.#map;
     const mean = this.#mean;
     const usual = this.#usual;
+    const astray = this.#covered > ASTRAY;
     for (let k = 0; k < texels.length; k++) {
       const view = seen[corner[k]!]!;
       if (view < SEEN_LEAST) continue;
-      const front = this.mask[texels[k]!]! > 0;
+      const front = astray || this.mask[texels[k]!]! > 0;
       const looks = this.#looks[k]!;
       if (looks < 0xffff) this.#looks[k] = looks + 1;
-      const share = Math.max(1 / (looks + 1), front ? FOLLOW_FRONT : FOLLOW);
+      const share = front && looks >= FIRST ? FOLLOW_FRONT : Math.max(1 / (looks + 1), FOLLOW);
       const dy = colours[3 * k]! - mean[3 * k]!;
       const du = colours[3 * k + 1]! - mean[3 * k + 1]!;
       const dv = colours[3 * k + 2]! - mean[3 * k + 2]!;
@@ -282,6 +289,7 @@ export class Front {
     this.#wrong = 0;
     this.mask.fill(0);
     this.any = false;
+    this.#covered = 0;
   }
 }
 

@@ -1,0 +1,106 @@
+/** Something in front of the face stays as the camera gave it. */
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Lane } from '../../src/pipeline/lane.ts';
+import type { Frame, SwapSettings } from '../../src/pipeline/types.ts';
+import { astronaut, copyFrame, cutFrame, group, readFrame, startLane } from '../support/lane.ts';
+
+const settings: SwapSettings = {
+  ...{ face: 'source', choice: 'all', map: {}, strength: 1, shape: 0.8 },
+  ...{ keepEyes: false, keepMouth: false, fallback: 'passthrough' },
+};
+const [WIDTH, HEIGHT] = [640, 480];
+/** Frames before the bar, with it, and after. */
+const [BEFORE, DURING, AFTER] = [20, 24, 8];
+
+let lane: Lane;
+let pictures: Frame[];
+beforeAll(async () => {
+  lane = await startLane();
+  const picture = await readFrame(astronaut);
+  const [face] = await lane.analyse(copyFrame(picture));
+  lane.take('source', lane.enrol([{ picture, points: face!.points }]));
+  // The head moves a little, as heads do.
+  pictures = await Promise.all(
+    Array.from({ length: 8 }, (_, i) => {
+      const left = 1400 + Math.round(3 * Math.sin((i * Math.PI) / 4));
+      return cutFrame(group, { left, top: 130, width: 460, height: 345 }, WIDTH, HEIGHT);
+    }),
+  );
+});
+afterAll(() => lane.end());
+
+interface Bar {
+  x: number;
+  width: number;
+}
+
+/** Draws an upright bar with a little texture of its own. */
+function withBar(frame: Frame, { x, width }: Bar, [luma, u, v]: readonly [number, number, number]): Frame {
+  const copy = copyFrame(frame);
+  for (let row = 0; row < HEIGHT; row++)
+    for (let column = x; column < x + width; column++) copy.data[row * WIDTH + column] = luma + ((row + column) % 5);
+  for (let row = 0; row < HEIGHT / 2; row++) {
+    for (let column = x / 2; column < (x + width) / 2; column++) {
+      copy.data[WIDTH * HEIGHT + (row * WIDTH) / 2 + column] = u;
+      copy.data[WIDTH * HEIGHT * 1.25 + (row * WIDTH) / 2 + column] = v;
+    }
+  }
+  return copy;
+}
+
+/** Peak signal to noise of luma in the bar, in decibels, where it lies over the face's box. */
+function psnr(before: Frame, after: Frame, bar: Bar, top: number, bottom: number): number {
+  let [sum, count] = [0, 0];
+  for (let row = top; row < bottom; row++) {
+    for (let column = bar.x; column < bar.x + bar.width; column++, count++)
+      sum += (before.data[row * WIDTH + column]! - after.data[row * WIDTH + column]!) ** 2;
+  }
+  return 10 * Math.log10(255 ** 2 / Math.max(1e-3, sum / count));
+}
+
+/** How much of the picture the swap changed, in pixels. */
+const changed = (before: Frame, after: Frame): number =>
+  before.data.reduce((sum, value, i) => sum + (value === after.data[i] ? 0 : 1), 0);
+
+describe.each([
+  ['grey', [110, 128, 128]],
+  ['dark', [35, 128, 128]],
+  ['blue', [90, 170, 100]],
+] as const)('a %s bar that moves over the face', (_name, colour) => {
+  test('stays as it was, and the swap is whole again within five frames', async () => {
+    const id = `bar-${_name}`;
+    lane.open(id, settings);
+    let whole = 0;
+    let worst = Number.POSITIVE_INFINITY;
+    const after: number[] = [];
+    for (let i = 0; i < BEFORE + DURING + AFTER; i++) {
+      const plain = pictures[i % pictures.length]!;
+      const share = (i - BEFORE) / DURING;
+      const bar = { x: 2 * Math.round((80 + 260 * share) / 2), width: 60 };
+      const shown = share >= 0 && share < 1 ? withBar(plain, bar, colour) : plain;
+      const { frame, faces } = await lane.swap(id, { ...copyFrame(shown), receivedAtMs: i * 33 });
+      const box = faces[0];
+      if (share < 0) whole = changed(shown, frame);
+      else if (share >= 1) after.push(changed(shown, frame));
+      else if (box !== undefined && bar.x > box.x && bar.x + bar.width < box.x + box.width)
+        worst = Math.min(worst, psnr(shown, frame, bar, Math.ceil(box.y), Math.floor(box.y + box.height)));
+    }
+    lane.close(id);
+    expect(worst).toBeGreaterThan(30);
+    expect(worst).toBeLessThan(Number.POSITIVE_INFINITY);
+    expect(Math.max(...after.slice(4))).toBeGreaterThan(0.97 * whole);
+  });
+});
+
+test('a face that only moves has nothing in front of it', async () => {
+  lane.open('plain', settings);
+  const sizes: number[] = [];
+  for (let i = 0; i < 40; i++) {
+    const plain = pictures[i % pictures.length]!;
+    const { frame } = await lane.swap('plain', { ...copyFrame(plain), receivedAtMs: i * 33 });
+    sizes.push(changed(plain, frame));
+  }
+  lane.close('plain');
+  expect(Math.min(...sizes.slice(1))).toBeGreaterThan(0.97 * Math.max(...sizes));
+});
