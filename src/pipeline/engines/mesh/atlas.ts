@@ -3,7 +3,7 @@
  * part is taken from the photo that saw it best; what no photo saw is taken from the other half of the face.
  */
 
-import { ALL_POINTS, POINTS, type Topology } from '../../topology.ts';
+import { ALL_POINTS, LIPS_INNER, LIPS_OUTER, POINTS, type Topology } from '../../topology.ts';
 import type { Frame } from '../../types.ts';
 import type { Portrait } from '../engine.ts';
 import { facing } from './facing.ts';
@@ -14,6 +14,8 @@ export const ATLAS = 512;
 const BORDER = 8;
 /** The mirrored half is used only where the photo saw it this many times more squarely. */
 const MIRROR_RELUCTANCE = 2.5;
+/** Of the way from the lips' inner edge to the outer so much is left out. */
+const LIPS_APART = 0.25;
 
 /** Planes of a square I420 picture, tightly packed. */
 export interface Planes {
@@ -56,6 +58,7 @@ function viewsOf({ picture, points }: Portrait, topology: Topology): View[] {
     at.set([points[3 * i]!, points[3 * i + 1]!], 2 * i);
     mirrored.set([points[3 * j]!, points[3 * j + 1]!], 2 * i);
   }
+  for (const places of [at, mirrored]) partLips(places);
   const seen = facing(points.subarray(0, ALL_POINTS * 3), topology).map((f) => Math.max(0, f) ** 2);
   const direct = seen.map((s) => s + 1e-4);
   const other = seen.map((s, i) => Math.max(0, seen[topology.mirror[i]!]! - MIRROR_RELUCTANCE * s));
@@ -63,6 +66,14 @@ function viewsOf({ picture, points }: Portrait, topology: Topology): View[] {
     { picture, at, weight: direct },
     { picture, at: mirrored, weight: other },
   ];
+}
+
+/** Takes the lips' inner edge from a little further out: the dark line between closed lips is no part of an open mouth. */
+function partLips(at: Float32Array): void {
+  for (const [k, inner] of LIPS_INNER.entries()) {
+    const outer = LIPS_OUTER[k]!;
+    for (let c = 0; c < 2; c++) at[2 * inner + c]! += LIPS_APART * (at[2 * outer + c]! - at[2 * inner + c]!);
+  }
 }
 
 function paintPlane(

@@ -38,7 +38,8 @@ export function freedom({ ring, fromEyes, fromMouth, vertices }: Topology): Free
     Float32Array.from({ length: POINTS }, (_, i) => value(i));
   const rim = each((i) => smoothstep(0, 3, ring[i]!));
   const eyes = each((i) => 1 - smoothstep(0, 3, fromEyes[i]!));
-  const mouth = each((i) => 1 - smoothstep(1, 4, fromMouth[i]!));
+  // Widely, as a smile moves the cheeks too: a mouth drawn towards a closed one would fold over the open one.
+  const mouth = each((i) => 1 - smoothstep(1, 8, fromMouth[i]!));
   const free = each((i) => rim[i]! * (1 - eyes[i]!) * (1 - mouth[i]!) * (brows.has(i) ? BROW_FREEDOM : 1));
   // The model's right eye lies at negative x.
   const eye = (side: number): Float32Array =>
