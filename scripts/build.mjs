@@ -54,6 +54,7 @@ async function buildServer() {
   const entryPoints = {
     main: 'src/main.ts',
     'pipeline/worker': 'src/pipeline/worker.ts',
+    'pipeline/device': 'src/pipeline/device/process.ts',
     'bench/bench': 'bench/bench.ts',
     'bench/server': 'bench/server.ts',
     'bench/cameras': 'bench/cameras.ts',

@@ -9,7 +9,7 @@ import { load } from 'js-yaml';
 import { z } from 'zod';
 import { isLocal } from './address.ts';
 import { FaceOffError } from './errors.ts';
-import { FACE_CHOICES, FALLBACKS } from './pipeline/types.ts';
+import { FACE_CHOICES, FALLBACKS, RESERVES } from './pipeline/types.ts';
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
@@ -102,9 +102,10 @@ const Schema = z.strictObject({
     colour: number(0, 1, 1),
     boost: whole(1, 4, 1),
     mask: modelName('none'),
+    reserve: choice(RESERVES, 'mesh'),
   }),
   restoration: section({ sharpness: number(0, 1, 1), model: modelName('none'), blend: number(0, 1, 0.8) }),
-  inference: section({ provider: choice(['cpu'], 'cpu'), threads: whole(1, 64, 1) }),
+  inference: section({ provider: choice(['cpu'], 'cpu'), threads: whole(1, 64, 1), maxBatch: whole(1, 64, 8) }),
   models: section({
     dir: z.string().min(1).default('./models'),
     cacheDir: z.string().min(1).default('./cache'),

@@ -2,6 +2,7 @@
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { type Config, defaultConfig } from './config.ts';
+import type { DeviceReport } from './pipeline/device/protocol.ts';
 import type { ModelLoad } from './pipeline/protocol.ts';
 import type { FrameResult, SwappedFrame } from './pipeline/types.ts';
 
@@ -18,6 +19,9 @@ export class Metrics {
   readonly #viewers: Gauge;
   readonly #skipped: Counter;
   readonly #load: Gauge<'model' | 'provider' | 'cache'>;
+  readonly #batch: Histogram<'model'>;
+  readonly #batchWait: Histogram<'model'>;
+  readonly #late: Counter;
 
   /** The buckets should be finest where a live frame lives: 1 to 100 ms. */
   constructor({ stageBucketsMs }: Config['metrics'] = defaultConfig().metrics) {
@@ -71,6 +75,25 @@ export class Metrics {
       labelNames: ['model', 'provider', 'cache'],
       registers,
     });
+    this.#batch = new Histogram({
+      name: 'faceoff_batch_size',
+      help: 'Pictures in a run of a generator or restorer',
+      labelNames: ['model'],
+      buckets: [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64],
+      registers,
+    });
+    this.#batchWait = new Histogram({
+      name: 'faceoff_batch_wait_seconds',
+      help: 'How long the first picture of a run had waited',
+      labelNames: ['model'],
+      buckets,
+      registers,
+    });
+    this.#late = new Counter({
+      name: 'faceoff_late_pictures_total',
+      help: 'Pictures a generator did not begin with, as their frame had no time left',
+      registers,
+    });
     for (const result of RESULTS) this.#frames.inc({ result }, 0);
   }
 
@@ -97,6 +120,15 @@ export class Metrics {
 
   viewerSkip(): void {
     this.#skipped.inc();
+  }
+
+  /** What the device did since it reported last. */
+  device({ batches, late }: DeviceReport): void {
+    for (const { model, size, waitMs } of batches) {
+      this.#batch.observe({ model }, size);
+      this.#batchWait.observe({ model }, waitMs / 1000);
+    }
+    this.#late.inc(late);
   }
 
   modelLoad({ model, provider, cached, loadMs }: ModelLoad): void {

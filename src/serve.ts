@@ -52,6 +52,7 @@ async function serve(options: Options, version: string): Promise<void> {
       metrics.modelLoad(load);
       logger.debug(load, 'model loaded');
     },
+    onDevice: (report) => metrics.device(report),
   });
   const faces = await FaceLibrary.open(config, pool, logger);
   const { face } = defaultSettings(config);

@@ -13,23 +13,32 @@ export interface Plan {
   every: number;
   /** Most faces swapped in one frame. */
   faces: number;
+  /** Whether a generator paints; else its reserve serves. */
+  generate: boolean;
   /** Whether there is time to restore swapped faces. */
   restore: boolean;
   /** How many times longer than configured to wait between looks for new faces. */
   seekPatience: number;
 }
 
-export const LADDER: readonly Plan[] = [
-  { name: 'full', swap: true, every: 1, faces: Number.POSITIVE_INFINITY, restore: true, seekPatience: 1 },
-  { name: 'lean', swap: true, every: 1, faces: 1, restore: false, seekPatience: 4 },
-  { name: 'half', swap: true, every: 2, faces: 1, restore: false, seekPatience: 4 },
-  { name: 'third', swap: true, every: 3, faces: 1, restore: false, seekPatience: 8 },
-  // Every picture would cost more to encode than a third of them swapped: below the rung above, it is half of them.
-  { name: 'passthrough', swap: false, every: 2, faces: 0, restore: false, seekPatience: 1 },
-];
+const FULL: Plan = {
+  ...{ name: 'full', swap: true, every: 1, faces: Number.POSITIVE_INFINITY },
+  ...{ generate: true, restore: true, seekPatience: 1 },
+};
+const LEAN: Plan = { ...FULL, name: 'lean', faces: 1, restore: false, seekPatience: 4 };
+const HALF: Plan = { ...LEAN, name: 'half', every: 2 };
+const THIRD: Plan = { ...LEAN, name: 'third', every: 3, seekPatience: 8 };
+/** What stands in for the generator swaps every picture. */
+const RESERVE: Plan = { ...LEAN, name: 'reserve', generate: false };
+// Every picture would cost more to encode than a third of them swapped: below the rung above, it is half of them.
+const PASSTHROUGH: Plan = { ...RESERVE, name: 'passthrough', swap: false, every: 2, faces: 0, seekPatience: 1 };
+
+export const LADDER: readonly Plan[] = [FULL, LEAN, HALF, THIRD, PASSTHROUGH];
+/** Where a generator paints and something cheaper stands in for it. */
+export const LADDER_WITH_RESERVE: readonly Plan[] = [FULL, LEAN, HALF, THIRD, RESERVE, PASSTHROUGH];
 
 /** What a stream that wants no face runs on. */
-export const IDLE: Plan = { ...LADDER[LADDER.length - 1]!, every: 1 };
+export const IDLE: Plan = { ...PASSTHROUGH, every: 1 };
 
 /** Smoothed age over budget above which a step down is due, and below which a step up may be tried. */
 const TOO_MUCH = 1;
@@ -51,6 +60,7 @@ const CHANGED = 0.6;
 /** Moves along the ladder: fast down, slow up, without going back and forth. */
 export class Degrader {
   readonly #budgetMs: number;
+  #ladder = LADDER;
   #level = 0;
   #load = 0;
   #lastMs: number | null = null;
@@ -60,7 +70,7 @@ export class Degrader {
   #steppedUpAtMs = Number.NEGATIVE_INFINITY;
   /** The load at which the last step up was tried, and where the last one that did not hold was tried from. */
   #loadBeforeUp = 0;
-  #fall = { level: LADDER.length, load: Number.POSITIVE_INFINITY };
+  #fall = { level: Number.POSITIVE_INFINITY, load: Number.POSITIVE_INFINITY };
 
   /** @param budgetMs how old a frame may be when it is done; Infinity where there is no deadline. */
   constructor(budgetMs: number) {
@@ -72,7 +82,16 @@ export class Degrader {
   }
 
   get plan(): Plan {
-    return LADDER[this.#level]!;
+    return this.#ladder[this.#level]!;
+  }
+
+  /** Another ladder, for another engine; begins at its top. */
+  climb(ladder: readonly Plan[]): void {
+    if (ladder === this.#ladder) return;
+    this.#ladder = ladder;
+    this.#level = 0;
+    this.#load = 0;
+    this.#calm();
   }
 
   /** @param ageMs from a frame's arrival to its end; @param nowMs when that was. */
@@ -89,12 +108,12 @@ export class Degrader {
 
   #down(nowMs: number): void {
     this.#easySinceMs = null;
-    if (this.#level === LADDER.length - 1 || nowMs - this.#changedAtMs < DOWN_PAUSE_MS) return;
+    if (this.#level === this.#ladder.length - 1 || nowMs - this.#changedAtMs < DOWN_PAUSE_MS) return;
     if (nowMs - this.#steppedUpAtMs < HELD_MS) {
       this.#upWaitMs = Math.min(UP_WAIT_LONGEST_MS, 2 * this.#upWaitMs);
       this.#fall = { level: this.#level + 1, load: this.#loadBeforeUp };
     }
-    this.#level = Math.min(LADDER.length - 1, this.#level + (this.#load > FAR_TOO_MUCH ? 2 : 1));
+    this.#level = Math.min(this.#ladder.length - 1, this.#level + (this.#load > FAR_TOO_MUCH ? 2 : 1));
     this.#changedAtMs = nowMs;
   }
 
@@ -116,6 +135,6 @@ export class Degrader {
 
   #calm(): void {
     this.#upWaitMs = UP_WAIT_MS;
-    this.#fall = { level: LADDER.length, load: Number.POSITIVE_INFINITY };
+    this.#fall = { level: Number.POSITIVE_INFINITY, load: Number.POSITIVE_INFINITY };
   }
 }

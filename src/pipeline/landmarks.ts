@@ -1,14 +1,17 @@
 /** The 478 points of one face, by MediaPipe's attention mesh (Grishchenko et al. 2020). */
 
-import { cropToFrame, type Square, squareAbout } from './geometry.ts';
+import { boundsOf, cropToFrame, type Square, squareAbout } from './geometry.ts';
 import type { Kernels } from './kernels/kernels.ts';
 import type { ModelSession } from './models/session.ts';
 import { ALL_POINTS, EYE_OUTER_LEFT, EYE_OUTER_RIGHT, POINTS } from './topology.ts';
+import type { Frame } from './types.ts';
 
 /** Side of the model's input, in pixels. */
 export const CROP = 192;
 /** How much more than the face the model wants to see around it. */
 const MARGIN = 1.5;
+/** Extra pixels loaded around the square that is looked at. */
+export const EDGE = 2;
 
 export interface Landmarks {
   /** x, y, z of 478 points in pixels of the frame; z grows away from the camera and is as long as x and y. */
@@ -30,6 +33,14 @@ export class Landmarker {
   /** What the model saw last: RGB 0..1, [192, 192, 3], in kernel memory. */
   get crop(): Float32Array {
     return this.#session.inputs.image!;
+  }
+
+  /** Loads the part of the frame about a square that was looked at before, and crops it again. */
+  reload(frame: Frame, square: Square): void {
+    const rect = boundsOf(square, EDGE, frame.width, frame.height);
+    if (rect === null) return;
+    this.#kernels.load(frame, rect);
+    this.#kernels.crop(square, CROP, this.crop, 1, 0);
   }
 
   /** Looks at a square of the part of the frame that is loaded in the kernels. */

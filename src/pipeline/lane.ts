@@ -5,15 +5,16 @@
 
 import { FaceOffError } from '../errors.ts';
 import { Budget } from './budget.ts';
-import { Degrader, IDLE, type Plan } from './degrade.ts';
+import { Degrader, IDLE, LADDER, LADDER_WITH_RESERVE, type Plan } from './degrade.ts';
 import { Detector } from './detect.ts';
+import { DeviceClient } from './device/client.ts';
 import { Embedder } from './embed.ts';
 import type { Portrait, Swapper } from './engines/engine.ts';
 import { MeshEngine, type MeshFace } from './engines/mesh.ts';
 import { Shelf } from './engines/neural/shelf.ts';
 import { NeuralEngine, type NeuralFace } from './engines/neural.ts';
 import { Restorer } from './engines/restorer.ts';
-import { ServedSwapper } from './engines/served.ts';
+import { NotReady, ServedSwapper } from './engines/served.ts';
 import { Kernels } from './kernels/kernels.ts';
 import { Landmarker } from './landmarks.ts';
 import { type Catalogue, readCatalogue } from './models/catalogue.ts';
@@ -21,9 +22,10 @@ import { type ModelSession, openSession } from './models/session.ts';
 import { type Outcome, swapFrame, type Tools } from './pipeline.ts';
 import { poseOf } from './pose.ts';
 import { type FoundFace, type LaneOptions, type ModelLoad, PORTRAIT_SIDE } from './protocol.ts';
-import { LaneStream } from './stream.ts';
+import { LaneStream, type SwapperMaker } from './stream.ts';
 import { readTopology, type Topology } from './topology.ts';
 import { Tracker } from './track.ts';
+import { Turns } from './turns.ts';
 import { type Frame, MESH, type SwappedFrame, type SwapSettings } from './types.ts';
 import { veil } from './veil.ts';
 
@@ -51,18 +53,13 @@ export class Lane {
   readonly loads: ModelLoad[];
 
   readonly #onFault: (error: unknown) => void;
+  readonly #turns: Turns;
+  readonly #device: DeviceClient | null;
 
   private constructor(
-    ...[options, kernels, topology, catalogue, opened, restorer, onFault]: [
-      LaneOptions,
-      Kernels,
-      Topology,
-      Catalogue,
-      OpenedModel[],
-      Restorer | null,
-      (error: unknown) => void,
-    ]
+    ...[options, parts, opened, onFault]: [LaneOptions, Parts, OpenedModel[], (error: unknown) => void]
   ) {
+    const { kernels, topology, catalogue, restorer } = parts;
     this.#onFault = onFault;
     const session = (role: string): ModelSession => opened.find((model) => model.role === role)!.session;
     this.#options = options;
@@ -70,13 +67,21 @@ export class Lane {
     this.#topology = topology;
     this.#catalogue = catalogue;
     this.#engine = new MeshEngine(kernels, topology);
-    this.#shelf = new Shelf((name) => new NeuralEngine(catalogue, name, options), onFault);
+    const { turns, device } = parts;
+    this.#turns = turns;
+    this.#device = device;
+    this.#shelf = new Shelf(
+      (name) => new NeuralEngine(catalogue, name, { ...options, device }),
+      onFault,
+      options.budgetMs,
+    );
     this.#tools = {
       kernels,
       detector: new Detector(session('face-detector'), kernels),
       landmarker: new Landmarker(session('face-mesh'), kernels),
       embedder: new Embedder(session('face-embedder'), kernels),
       restorer,
+      together: turns.together,
     };
     this.loads = opened.map((model) => model.load);
   }
@@ -93,8 +98,11 @@ export class Lane {
     const topology = readTopology(catalogue.read(catalogue.forRole('face-geometry')));
     const opened: OpenedModel[] = [];
     for (const role of ROLES) opened.push(await openModel(catalogue, role, kernels, options));
-    const restorer = await openRestorer(catalogue, options, onFault);
-    const lane = new Lane(options, kernels, topology, catalogue, opened, restorer, onFault);
+    const turns = new Turns();
+    const { deviceAddress: address } = options;
+    const device = address === null ? null : new DeviceClient({ address, away: turns.away });
+    const restorer = await openRestorer(catalogue, { ...options, device }, onFault);
+    const lane = new Lane(options, { kernels, topology, catalogue, restorer, turns, device }, opened, onFault);
     await lane.#prepare(options.engine);
     return lane;
   }
@@ -104,21 +112,25 @@ export class Lane {
     if (model === MESH) return;
     const beganMs = performance.now();
     await this.#shelf.want(model);
-    const provider = this.#shelf.ready(model)?.provider ?? null;
-    if (provider !== null) this.loads.push({ model, provider, cached: false, loadMs: performance.now() - beganMs });
+    const runsOn = this.#shelf.ready(model)?.runsOn ?? null;
+    if (runsOn !== null) this.loads.push({ model, ...runsOn, loadMs: performance.now() - beganMs });
   }
 
   open(session: string, settings: SwapSettings): void {
     const { score, minSize, faces, intervalMs, lostAfterFrames, minCutoffHz, beta, colour, sharpness } = this.#options;
     const smoothing = { minCutoffHz, beta };
     const tracker = new Tracker({ score, minSize, faces, intervalMs, lostAfterFrames, smoothing });
-    const make = (id: string, engine: string) => this.#swapper(id, engine);
+    const make: SwapperMaker = (...asked) => this.#swapper(...asked);
     const degrader = new Degrader(this.#options.budgetMs);
-    this.#streams.set(session, new LaneStream({ tracker, degrader, base: { colour, sharpness } }, settings, make));
+    const stream = new LaneStream({ tracker, degrader, base: { colour, sharpness } }, settings, make);
+    degrader.climb(this.#ladderOf(stream));
+    this.#streams.set(session, stream);
   }
 
   set(session: string, settings: SwapSettings): void {
-    this.#stream(session).settings = settings;
+    const stream = this.#stream(session);
+    stream.settings = settings;
+    stream.degrader.climb(this.#ladderOf(stream));
     void this.#tidyShelf();
   }
 
@@ -143,7 +155,16 @@ export class Lane {
     for (const faces of this.#neuralFaces.values()) faces.delete(id);
   }
 
-  async swap(session: string, frame: Frame): Promise<SwappedFrame> {
+  /** Does what touches the lane's state or memory when nothing else does. */
+  inTurn<T>(work: () => T): Promise<T> {
+    return this.#turns.hold(work);
+  }
+
+  swap(session: string, frame: Frame): Promise<SwappedFrame> {
+    return this.#turns.hold(() => this.#swap(session, frame));
+  }
+
+  async #swap(session: string, frame: Frame): Promise<SwappedFrame> {
     const stream = this.#stream(session);
     const budget = new Budget(frame.receivedAtMs, this.#options.budgetMs, stream.costs);
     const waitMs = Math.max(0, performance.now() - frame.receivedAtMs);
@@ -172,13 +193,17 @@ export class Lane {
     try {
       return await swapFrame(frame, stream, this.#tools, plan, budget);
     } catch (error) {
-      this.#onFault(error);
+      if (!(error instanceof NotReady)) this.#onFault(error);
       return { result: 'failed', faces: [] };
     }
   }
 
   /** Every face of a still picture, largest first. */
-  async analyse(picture: Frame): Promise<FoundFace[]> {
+  analyse(picture: Frame): Promise<FoundFace[]> {
+    return this.#turns.hold(() => this.#analyse(picture));
+  }
+
+  async #analyse(picture: Frame): Promise<FoundFace[]> {
     const { detector, landmarker, kernels } = this.#tools;
     const found: FoundFace[] = [];
     for (const detection of await detector.find(picture, 0.5, 0)) {
@@ -200,7 +225,7 @@ export class Lane {
   async enrolFor(engine: string, portraits: Portrait[]): Promise<NeuralFace> {
     const enrolling = this.#enrolling.get(engine) ?? new NeuralEngine(this.#catalogue, engine, this.#options);
     this.#enrolling.set(engine, enrolling);
-    return enrolling.enrol(portraits);
+    return await this.#turns.hold(() => enrolling.enrol(portraits));
   }
 
   async end(): Promise<void> {
@@ -209,20 +234,28 @@ export class Lane {
     for (const engine of this.#enrolling.values()) await engine.close();
     await this.#tools.restorer?.close();
     for (const session of this.#sessions) await session.close();
+    this.#device?.close();
   }
 
-  /** A swapper for a face; whatever the engine, mesh serves while that is not ready. */
-  #swapper(id: string, engine: string): Swapper | null {
+  /** A swapper for a face; whatever the engine, its reserve serves while that is not ready or too slow. */
+  #swapper(id: string, engine: string, generates: () => boolean): Swapper | null {
     const face = this.#faces.get(id);
     if (face === undefined) return null;
-    const mesh = this.#engine.swapper(face);
-    if (engine === MESH) return mesh;
-    const first = (): Swapper | null => {
-      const own = this.#neuralFaces.get(engine)?.get(id);
-      const neural = this.#shelf.ready(engine);
-      return own === undefined || neural === null ? null : neural.swapper(own);
-    };
-    return new ServedSwapper(first, mesh, (error) => this.#shelf.failed(engine, error));
+    if (engine === MESH) return this.#engine.swapper(face);
+    return new ServedSwapper({
+      first: () => {
+        const own = this.#neuralFaces.get(engine)?.get(id);
+        const neural = own !== undefined && generates() ? this.#shelf.ready(engine) : null;
+        return neural === null ? null : neural.swapper(own!);
+      },
+      reserve: this.#options.reserve === MESH ? this.#engine.swapper(face) : null,
+      onFailure: (error) => this.#shelf.failed(engine, error),
+      reload: (frame, { square }) => this.#tools.landmarker.reload(frame, square),
+    });
+  }
+
+  #ladderOf({ engine }: LaneStream): readonly Plan[] {
+    return engine !== MESH && this.#options.reserve === MESH ? LADDER_WITH_RESERVE : LADDER;
   }
 
   /** Closes the engines that no stream wants; the configured one stays. */
@@ -241,7 +274,7 @@ export class Lane {
 
 /** A restorer that cannot be used costs its effect, not the lane. */
 async function openRestorer(
-  ...[catalogue, options, onFault]: [Catalogue, LaneOptions, (error: unknown) => void]
+  ...[catalogue, options, onFault]: [Catalogue, LaneOptions & { device: DeviceClient | null }, (error: unknown) => void]
 ): Promise<Restorer | null> {
   if (options.restorer === null) return null;
   try {
@@ -251,6 +284,15 @@ async function openRestorer(
     onFault(error);
     return null;
   }
+}
+
+interface Parts {
+  kernels: Kernels;
+  topology: Topology;
+  catalogue: Catalogue;
+  restorer: Restorer | null;
+  turns: Turns;
+  device: DeviceClient | null;
 }
 
 interface OpenedModel {

@@ -22,6 +22,8 @@ export interface Tools {
   embedder: Embedder;
   /** Null where none is wanted or it cannot be used. */
   restorer: Restorer | null;
+  /** Does what waits for something elsewhere, each while the others wait. */
+  together(works: readonly (() => Promise<void>)[]): Promise<void>;
 }
 
 /** What belongs to one stream. */
@@ -62,6 +64,7 @@ export async function swapFrame(
     await budget.stage('detect', () => tracker.seek(frame, detector, frame.receivedAtMs));
   }
   const swapped = new Set<Track>();
+  const waiting: (() => Promise<void>)[] = [];
   for (const track of stream.chosen(tracker.tracks, frame.receivedAtMs).slice(0, plan.faces)) {
     const found = await budget.stage('landmark', () => tracker.follow(track, frame, kernels, landmarker));
     if (!found) continue;
@@ -70,11 +73,16 @@ export async function swapFrame(
     const swapper = stream.swapperFor(track);
     if (swapper === null) continue;
     const live = { points: track.points, square: track.square, crop: landmarker.crop };
-    await budget.stage('swap', () => swapper.swap(frame, live, looks));
-    if (restorer !== null && plan.restore && budget.allows('restore'))
-      await budget.stage('restore', () => restorer.restore(frame, track.points));
-    swapped.add(track);
+    const paint = async (): Promise<void> => {
+      await budget.stage('swap', () => swapper.swap(frame, live, looks));
+      if (restorer !== null && plan.restore && budget.allows('restore'))
+        await budget.stage('restore', () => restorer.restore(frame, track.points));
+      swapped.add(track);
+    };
+    if (swapper.waits) waiting.push(paint);
+    else await paint();
   }
+  await tools.together(waiting);
   for (const lost of tracker.tidy()) stream.forget(lost);
 
   const faces = tracker.tracks.map((track) => ({ track: track.id, ...track.box, swapped: swapped.has(track) }));

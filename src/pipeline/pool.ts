@@ -8,6 +8,8 @@ import os from 'node:os';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { FaceOffError } from '../errors.ts';
+import { DeviceHost } from './device/host.ts';
+import type { DeviceOptions, DeviceReport } from './device/protocol.ts';
 import type { Portrait } from './engines/engine.ts';
 import type { MeshFace } from './engines/mesh.ts';
 import type { NeuralFace } from './engines/neural.ts';
@@ -22,6 +24,7 @@ export type Photos = () => Promise<Portrait[]>;
 
 export interface PoolOptions {
   onModelLoad?: (load: ModelLoad) => void;
+  onDevice?: (report: DeviceReport) => void;
   /** False where every frame is to be swapped at full quality, however long it takes. */
   deadline?: boolean;
 }
@@ -56,19 +59,23 @@ export class Pool implements Swapping {
   #faults = 0;
   #faultLoggedAtMs = -Infinity;
 
-  private constructor(catalogue: Catalogue, options: LaneOptions, defaults: SwapSettings, log: Logger) {
+  readonly #device: DeviceHost;
+
+  private constructor(...[catalogue, config, log, options]: [Catalogue, Config, Logger, PoolOptions]) {
+    const budgetMs = options.deadline === false ? Number.POSITIVE_INFINITY : config.pipeline.budgetMs;
     this.#catalogue = catalogue;
-    this.#options = options;
-    this.#defaults = defaults;
+    this.#device = new DeviceHost(deviceOptions(config), log, (report) => options.onDevice?.(report));
+    this.#options = { ...laneOptions(config), budgetMs, deviceAddress: this.#device.address };
+    this.#defaults = defaultSettings(config);
     this.#log = log;
   }
 
   /** Resolves when every lane has its models loaded and warm. */
-  static async start(config: Config, log: Logger, { onModelLoad, deadline = true }: PoolOptions = {}): Promise<Pool> {
-    const budgetMs = deadline ? config.pipeline.budgetMs : Number.POSITIVE_INFINITY;
+  static async start(config: Config, log: Logger, options: PoolOptions = {}): Promise<Pool> {
     const catalogue = readCatalogue(config.models.dir);
-    requireNames(catalogue, config);
-    const pool = new Pool(catalogue, { ...laneOptions(config), budgetMs }, defaultSettings(config), log);
+    const { engine, restorer } = requireNames(catalogue, config);
+    const pool = new Pool(catalogue, config, log, options);
+    if (engine !== MESH || restorer !== null) pool.#device.start();
     const { lanes } = config.pipeline;
     // The main thread with WebRTC's own threads wants a core; the rest is for lanes.
     const count = lanes === 'auto' ? Math.min(8, Math.max(1, os.availableParallelism() - 1)) : lanes;
@@ -78,7 +85,7 @@ export class Pool implements Swapping {
       await pool.close();
       throw error;
     }
-    for (const load of pool.#seats.flatMap((seat) => seat.thread.loads)) onModelLoad?.(load);
+    for (const load of pool.#seats.flatMap((seat) => seat.thread.loads)) options.onModelLoad?.(load);
     return pool;
   }
 
@@ -150,6 +157,7 @@ export class Pool implements Swapping {
     if (engine === MESH) return;
     for (const entry of this.#catalogue.withNeeds(this.#catalogue.named(engine, 'generator')))
       requireFile(this.#catalogue, entry);
+    this.#device.start();
   }
 
   /** Sends a seat's lane what a session wants shown, once it is enrolled. */
@@ -171,6 +179,11 @@ export class Pool implements Swapping {
     await this.#seats[0]!.thread.kill();
   }
 
+  /** Ends the device's process from outside, as a crash would; for tests of what happens then. */
+  killDeviceForTest(): void {
+    this.#device.killForTest();
+  }
+
   analyse(picture: Frame): Promise<FoundFace[]> {
     return this.#inStudio((thread) => thread.ask('analyse', { picture }));
   }
@@ -182,6 +195,7 @@ export class Pool implements Swapping {
     for (const session of [...this.#sessions]) session.close();
     const studio = await this.#studio?.catch(() => null);
     await Promise.all([...this.#seats.map((seat) => seat.thread.end()), studio?.end()]);
+    await this.#device.close();
   }
 
   async #seat(): Promise<Seat> {
@@ -267,7 +281,7 @@ export class Pool implements Swapping {
     clearTimeout(this.#studioTimer);
     // The studio only enrols, so it needs no engine's own models.
     this.#studio ??= LaneThread.start(
-      { ...this.#options, engine: MESH, restorer: null },
+      { ...this.#options, engine: MESH, restorer: null, deviceAddress: null },
       {
         onDeath: () => {
           this.#studio = null;
@@ -356,7 +370,7 @@ class PoolSession implements SwapSession {
 }
 
 /** What went on without a model costs no frame its swap. */
-const REPLACED = new Set(['engine_failed', 'restorer_failed']);
+const REPLACED = new Set(['engine_failed', 'engine_slow', 'restorer_failed']);
 
 const keyOf = (engine: string, id: string): string => `${engine}/${id}`;
 const engineOf = (key: string): string => key.slice(0, key.indexOf('/'));
@@ -371,8 +385,9 @@ function takenBack({ faces }: Seat, id: string): string[] {
 }
 
 /** @throws FaceOffError `bad_config` for a model in the settings that nobody knows. */
-function requireNames(catalogue: Catalogue, { swap, restoration }: Config): void {
-  const { engine, mask, restorer } = modelNames({ swap, restoration });
+function requireNames(catalogue: Catalogue, { swap, restoration }: Config): ReturnType<typeof modelNames> {
+  const names = modelNames({ swap, restoration });
+  const { engine, mask, restorer } = names;
   const asked = [
     ['swap.engine', engine === MESH ? null : engine, 'generator'],
     ['swap.mask', mask, 'masker'],
@@ -385,6 +400,7 @@ function requireNames(catalogue: Catalogue, { swap, restoration }: Config): void
       throw new FaceOffError('bad_config', `${key}: ${cause instanceof Error ? cause.message : ''}`, { cause });
     }
   }
+  return names;
 }
 
 /** The models the settings name; null for none. */
@@ -428,6 +444,8 @@ export function laneOptions({
     modelsDir: models.dir,
     threads: inference.threads,
     warmupRuns: models.warmupRuns,
+    deviceAddress: null,
+    reserve: swap.reserve,
     maxPixels: limits.frameWidth * limits.frameHeight,
     budgetMs: pipeline.budgetMs,
     ...{ score: detection.score, intervalMs: detection.intervalMs, faces: detection.faces, minSize: detection.minSize },
@@ -435,4 +453,10 @@ export function laneOptions({
     ...{ colour: swap.colour, sharpness: restoration.sharpness },
     ...{ boost: swap.boost, restoreBlend: restoration.blend, ...modelNames({ swap, restoration }) },
   };
+}
+
+function deviceOptions({ inference, models, pipeline }: Config): Omit<DeviceOptions, 'address'> {
+  const { threads, maxBatch } = inference;
+  const { warmupRuns, cacheDir } = models;
+  return { threads, maxBatch, warmupRuns, cacheDir, budgetMs: pipeline.budgetMs };
 }

@@ -8,7 +8,7 @@ import type { Portrait } from './engines/engine.ts';
 import type { MeshFace } from './engines/mesh.ts';
 import type { NeuralFace } from './engines/neural.ts';
 import type { Rect } from './geometry.ts';
-import type { Frame, SwappedFrame, SwapSettings } from './types.ts';
+import type { Frame, Reserve, SwappedFrame, SwapSettings } from './types.ts';
 
 /** Longest side of a portrait as it is decoded, in pixels: larger ones are shrunk. */
 export const PORTRAIT_SIDE = 1600;
@@ -83,6 +83,10 @@ export interface LaneOptions {
   beta: number;
   colour: number;
   sharpness: number;
+  /** Where big models run; null runs them in the lane. */
+  deviceAddress: string | null;
+  /** What serves where a generator cannot: mesh, or none for the fallback. */
+  reserve: Reserve;
   /** The engine to have ready from the start. */
   engine: string;
   /** k: generators paint k² tiles of their own size. */

@@ -11,8 +11,11 @@ import { MESH, type SwapSettings } from './types.ts';
 /** After so long somebody else may have the face of a person who went away. */
 const AWAY_MS = 3000;
 
-/** Makes a swapper for a source face by an engine, or null while the lane does not have that face. */
-export type SwapperMaker = (face: string, engine: string) => Swapper | null;
+/**
+ * Makes a swapper for a source face by an engine, or null while the lane does not have that face.
+ * @param generates whether a generator may paint just now.
+ */
+export type SwapperMaker = (face: string, engine: string, generates: () => boolean) => Swapper | null;
 
 export interface StreamParts {
   tracker: Tracker;
@@ -47,6 +50,8 @@ export class LaneStream implements Stream {
   /** Ids in the frame in hand, and when it came. */
   #present: ReadonlySet<number> = new Set();
   #nowMs = 0;
+  /** A frame in hand may still go on for a moment. */
+  #closed = false;
 
   constructor(parts: StreamParts, settings: SwapSettings, make: SwapperMaker) {
     this.tracker = parts.tracker;
@@ -111,14 +116,14 @@ export class LaneStream implements Stream {
 
   swapperFor(track: Track): Swapper | null {
     const { face, choice, map } = this.#settings;
-    if (choice === 'largest' && track.id !== this.#one) return null;
+    if (this.#closed || (choice === 'largest' && track.id !== this.#one)) return null;
     // Somebody nobody chose a face for wears the common one: a person who was lost for a moment is never bare.
     const own = choice === 'mapped' ? map[track.id] : undefined;
     const wanted = own === undefined ? face : own;
     const fitted = this.#fitted.get(track.id);
     const { engine } = this;
     if (fitted?.face === wanted && fitted.engine === engine) return fitted.swapper;
-    const swapper = wanted === null ? null : this.#make(wanted, engine);
+    const swapper = wanted === null ? null : this.#make(wanted, engine, () => this.degrader.plan.generate);
     // A face that is still on its way leaves the old one on.
     if (wanted !== null && swapper === null) return fitted?.swapper ?? null;
     this.forget(track);
@@ -145,6 +150,7 @@ export class LaneStream implements Stream {
   }
 
   close(): void {
+    this.#closed = true;
     for (const { swapper } of this.#fitted.values()) swapper.close();
     this.#fitted.clear();
   }

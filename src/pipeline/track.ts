@@ -6,7 +6,7 @@
 import type { Detection, Detector } from './detect.ts';
 import { boundsOf, overlap, type Rect, type Square } from './geometry.ts';
 import type { Kernels } from './kernels/kernels.ts';
-import { type Landmarker, squareOf } from './landmarks.ts';
+import { EDGE, type Landmarker, squareOf } from './landmarks.ts';
 import { FaceFilter, type Smoothing } from './smooth.ts';
 import { POINTS } from './topology.ts';
 import type { Frame } from './types.ts';
@@ -50,8 +50,6 @@ interface Followed extends Track {
 /** Presence under which the landmark model no longer looks at a face. */
 const PRESENT = 0.5;
 const SAME_FACE = 0.3;
-/** Extra pixels loaded around the square the model looks at. */
-const MARGIN = 2;
 
 export class Tracker {
   readonly #options: TrackingOptions;
@@ -113,7 +111,7 @@ export class Tracker {
     face.seen = false;
     face.followedAtMs = frame.receivedAtMs;
     const look = async () => {
-      const rect = boundsOf(face.next, MARGIN, frame.width, frame.height);
+      const rect = boundsOf(face.next, EDGE, frame.width, frame.height);
       if (rect === null) return null;
       kernels.load(frame, rect);
       face.square = face.next;

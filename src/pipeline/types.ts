@@ -23,6 +23,10 @@ export const FALLBACKS = ['passthrough', 'blur', 'freeze'] as const;
 /** What is shown when a swap was wanted and cannot be made. */
 export type Fallback = (typeof FALLBACKS)[number];
 
+export const RESERVES = ['mesh', 'none'] as const;
+/** What swaps where a generator is not ready, too slow or fails; `none` leaves that to the fallback. */
+export type Reserve = (typeof RESERVES)[number];
+
 export const FACE_CHOICES = ['largest', 'all', 'mapped'] as const;
 /** Which faces of a frame are swapped. */
 export type FaceChoice = (typeof FACE_CHOICES)[number];

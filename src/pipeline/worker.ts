@@ -1,4 +1,4 @@
-/** The worker thread: answers the questions of protocol.ts with a Lane, one at a time. */
+/** The worker thread: answers the questions of protocol.ts with a Lane, in which they take turns. */
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { toWire } from '../errors.ts';
@@ -6,6 +6,8 @@ import { Lane } from './lane.ts';
 import type { Answer, Ask, Fault, LaneOptions, Started } from './protocol.ts';
 
 const port = parentPort!;
+/** What is asked and not answered yet. */
+const inHand = new Set<Promise<void>>();
 
 function say(message: Answer | Started | Fault, move: ArrayBuffer[] = []): void {
   port.postMessage(message, move);
@@ -14,22 +16,22 @@ function say(message: Answer | Started | Fault, move: ArrayBuffer[] = []): void 
 async function answer(lane: Lane, { call, ask }: Ask): Promise<unknown> {
   switch (call) {
     case 'open': {
-      return lane.open(ask.session, ask.settings);
+      return await lane.inTurn(() => lane.open(ask.session, ask.settings));
     }
     case 'set': {
-      return lane.set(ask.session, ask.settings);
+      return await lane.inTurn(() => lane.set(ask.session, ask.settings));
     }
     case 'close': {
-      return lane.close(ask.session);
+      return await lane.inTurn(() => lane.close(ask.session));
     }
     case 'take': {
-      return lane.take(ask.id, ask.face);
+      return await lane.inTurn(() => lane.take(ask.id, ask.face));
     }
     case 'takeFor': {
-      return lane.takeFor(ask.engine, ask.id, ask.face);
+      return await lane.inTurn(() => lane.takeFor(ask.engine, ask.id, ask.face));
     }
     case 'drop': {
-      return lane.drop(ask.id);
+      return await lane.inTurn(() => lane.drop(ask.id));
     }
     case 'swap': {
       return await lane.swap(ask.session, ask.frame);
@@ -38,7 +40,7 @@ async function answer(lane: Lane, { call, ask }: Ask): Promise<unknown> {
       return await lane.analyse(ask.picture);
     }
     case 'enrol': {
-      return lane.enrol(ask.portraits);
+      return await lane.inTurn(() => lane.enrol(ask.portraits));
     }
     case 'enrolFor': {
       return await lane.enrolFor(ask.engine, ask.portraits);
@@ -47,6 +49,7 @@ async function answer(lane: Lane, { call, ask }: Ask): Promise<unknown> {
       return process.exit(1);
     }
     case 'end': {
+      await Promise.all(inHand);
       return await lane.end();
     }
   }
@@ -66,10 +69,9 @@ async function serve(lane: Lane, message: Ask): Promise<void> {
 
 try {
   const lane = await Lane.start(workerData as LaneOptions, (error) => say({ fault: toWire(error) }));
-  // All streams share the kernels' memory, so questions wait for each other.
-  let last: Promise<void> = Promise.resolve();
   port.on('message', (message: Ask) => {
-    last = last.then(() => serve(lane, message));
+    const served: Promise<void> = serve(lane, message).finally(() => inHand.delete(served));
+    if (message.call !== 'end') inHand.add(served);
   });
   say({ ready: true, loads: lane.loads });
 } catch (error) {

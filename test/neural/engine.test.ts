@@ -213,18 +213,19 @@ describe('a swapper in reserve', () => {
     const log: string[] = [];
     const failures: unknown[] = [];
     let first: ReturnType<typeof swapper> | null = null;
-    const served = new ServedSwapper(
-      () => first as never,
-      swapper(log, 'mesh') as never,
-      (error) => failures.push(error),
-    );
+    const served = new ServedSwapper({
+      first: () => first as never,
+      reserve: swapper(log, 'mesh') as never,
+      onFailure: (error) => failures.push(error),
+      reload: () => log.push('loaded again'),
+    });
     await call(served);
     first = swapper(log, 'neural');
     await call(served);
     first = swapper(log, 'broken', true);
     await call(served);
     served.close();
-    expect(log).toEqual(['mesh', 'neural', 'broken', 'mesh', 'mesh closed']);
+    expect(log).toEqual(['mesh', 'neural', 'broken', 'loaded again', 'mesh', 'mesh closed']);
     expect(failures).toHaveLength(1);
   });
 });
@@ -233,6 +234,7 @@ describe('the shelf', () => {
   function fake(fails: () => boolean) {
     const engine = {
       ready: false,
+      usualMs: 0,
       opened: 0,
       closed: 0,
       open: async () => {
@@ -254,6 +256,7 @@ describe('the shelf', () => {
     const shelf = new Shelf(
       () => engine as unknown as NeuralEngine,
       (error) => told.push(error),
+      Number.POSITIVE_INFINITY,
       () => now,
     );
     await Promise.all([shelf.want('a'), shelf.want('a')]);

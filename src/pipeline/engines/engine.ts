@@ -35,9 +35,11 @@ export interface Looks {
 
 /** A source face on one tracked face; keeps what it learns from frame to frame. */
 export interface Swapper {
+  /** Whether its next swap waits for something elsewhere: then the frame's other faces are begun meanwhile. */
+  readonly waits?: boolean;
   /**
-   * Swaps the face in place. The part of the frame about the face is loaded in the lane's kernels; a swapper that throws
-   * has not changed the frame.
+   * Swaps the face in place. The part of the frame about the face is loaded in the lane's kernels, except for one that
+   * waits; a swapper that throws has not changed the frame.
    */
   swap(frame: Frame, face: LiveFace, looks: Looks): void | Promise<void>;
   /** Idempotent; gives its textures back. */

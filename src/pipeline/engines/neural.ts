@@ -6,6 +6,7 @@
 import type { Catalogue, EntryOf } from '../models/catalogue.ts';
 import type { Frame } from '../types.ts';
 import type { Engine, LiveFace, Looks, Portrait, Swapper } from './engine.ts';
+import { type Brush, Brushes } from './neural/brushes.ts';
 import { RegionMask } from './neural/mask.ts';
 import { Painter, type PaintOptions } from './neural/painter.ts';
 import { SourceMaker } from './neural/source.ts';
@@ -19,6 +20,8 @@ export interface NeuralFace {
 export interface NeuralOptions extends PaintOptions {
   /** Name of the model that says which part of a crop is face; null pastes the whole box. */
   mask: string | null;
+  /** How long a frame may take from its arrival; left out, as long as it takes. */
+  budgetMs?: number;
 }
 
 export class NeuralEngine implements Engine<NeuralFace> {
@@ -26,8 +29,7 @@ export class NeuralEngine implements Engine<NeuralFace> {
   readonly #entry: EntryOf<'generator'>;
   readonly #options: NeuralOptions;
   readonly #sources: SourceMaker;
-  #painter: Painter | null = null;
-  #region: RegionMask | null = null;
+  #brushes: Brushes | null = null;
   #opening: Promise<void> | null = null;
   #closed = false;
 
@@ -41,12 +43,18 @@ export class NeuralEngine implements Engine<NeuralFace> {
 
   /** Whether a swapper's next frame will be painted; before that, `open` is still at work or was not called. */
   get ready(): boolean {
-    return this.#painter !== null;
+    return this.#brushes !== null;
   }
 
-  /** What the generator runs on; null until it is ready. */
-  get provider(): string | null {
-    return this.#painter?.provider ?? null;
+  /** What the generator runs on, and whether it was prepared before; null until it is ready. */
+  get runsOn(): { provider: string; cached: boolean } | null {
+    const painter = this.#brushes?.one;
+    return painter === undefined ? null : { provider: painter.provider, cached: painter.cached };
+  }
+
+  /** Milliseconds that the generator usually takes for a face; 0 while that is not known. */
+  get usualMs(): number {
+    return this.#brushes?.one.usualMs ?? 0;
   }
 
   /**
@@ -74,29 +82,37 @@ export class NeuralEngine implements Engine<NeuralFace> {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#opening?.catch(() => undefined);
-    await this.#painter?.close();
-    await this.#region?.close();
-    this.#painter = null;
+    await this.#brushes?.close();
+    this.#brushes = null;
     await this.#sources.close();
   }
 
   async #load(): Promise<void> {
+    const brushes = await Brushes.open(() => this.#brush());
+    if (this.#closed) await brushes.close();
+    else this.#brushes = brushes;
+  }
+
+  async #brush(): Promise<Brush> {
     const { mask, maxPixels } = this.#options;
-    if (mask !== null) {
-      this.#region ??= await RegionMask.open(
-        ...([this.#catalogue, this.#catalogue.named(mask, 'masker'), maxPixels, this.#options] as const),
-      );
-    }
     const painter = await Painter.open(this.#catalogue, this.#entry, this.#options);
-    if (this.#closed) await painter.close();
-    else this.#painter = painter;
+    if (mask === null) return { painter, region: null };
+    try {
+      const entry = this.#catalogue.named(mask, 'masker');
+      return { painter, region: await RegionMask.open(this.#catalogue, entry, maxPixels, this.#options) };
+    } catch (error) {
+      await painter.close();
+      throw error;
+    }
   }
 
   async #swap(frame: Frame, face: LiveFace, looks: Looks, source: Float32Array): Promise<void> {
-    if (this.#painter === null) throw new Error(`the generator ${this.#entry.name} is not loaded`);
+    if (this.#brushes === null) throw new Error(`the generator ${this.#entry.name} is not loaded`);
     const colour = looks.colour * this.#entry.profile.colour;
-    await this.#painter.paint(frame, face.points, {
-      ...{ source, strength: looks.strength, colour, region: this.#region },
-    });
+    const { budgetMs = Number.POSITIVE_INFINITY } = this.#options;
+    const deadlineMs = frame.receivedAtMs + budgetMs;
+    await this.#brushes.with(({ painter, region }) =>
+      painter.paint(frame, face.points, { source, strength: looks.strength, colour, region, deadlineMs }),
+    );
   }
 }

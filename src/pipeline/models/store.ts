@@ -43,6 +43,19 @@ export async function readAdded(catalogue: Catalogue, entry: OptionalEntry): Pro
   return bytes;
 }
 
+/** A model's bytes and digest. @throws FaceOffError `model_missing` (409), `model_differs`. */
+export async function readChecked(
+  file: string,
+  name: string,
+  expected: string | null,
+): Promise<{ bytes: Uint8Array; sha256: string }> {
+  const read = await readHashed(file).catch((cause: unknown) => {
+    throw new FaceOffError('model_missing', `The model ${name} cannot be read: ${file}.`, { status: 409, cause });
+  });
+  if (expected !== null && read.sha256 !== expected) throw differs(file, read.sha256, expected, name);
+  return read;
+}
+
 /** Half a gigabyte is read piece by piece into one buffer, so that frames go on in between and it is held once only. */
 async function readHashed(file: string): Promise<{ bytes: Uint8Array; sha256: string }> {
   const hash = createHash('sha256');

@@ -27,6 +27,8 @@ export interface Fit {
   size: number;
   /** Pictures one run takes. */
   batch: number;
+  /** Whether the file leaves open how many. */
+  open: boolean;
   input: string;
   /** What the model knows of the source; null where it needs nothing. */
   source: string | null;
@@ -77,7 +79,7 @@ export function fitPainter(
       outputs: [tensor(image.name, concrete(wanted)), ...masks.map(({ name }) => tensor(name, concrete(oneChannel)))],
     },
     ...open.given(profile.scalar),
-    ...{ size, batch: pictures, input: target.name, source: source?.name ?? null },
+    ...{ size, batch: pictures, open: free, input: target.name, source: source?.name ?? null },
     ...{ output: image.name, masks: masks.map(({ name }) => name) },
   };
 }
@@ -104,7 +106,17 @@ export function fitPlain(
       inputs: [tensor(input.name, concrete(given))],
       outputs: [tensor(output.name, concrete(answer))],
     },
-    ...{ doubles: {}, scalars: {}, size, batch: 1, input: input.name, source: null, output: output.name, masks: [] },
+    ...{
+      doubles: {},
+      scalars: {},
+      size,
+      batch: 1,
+      open: false,
+      input: input.name,
+      source: null,
+      output: output.name,
+      masks: [],
+    },
   };
 }
 

@@ -1,10 +1,11 @@
 /** Opens an added model for its profile, with the tensors that kernels fill in their memory. */
 
+import type { ModelSpec } from '../../device/protocol.ts';
 import type { Kernels } from '../../kernels/kernels.ts';
 import type { Catalogue, OptionalEntry } from '../../models/catalogue.ts';
 import { type Graph, readGraph } from '../../models/graph.ts';
 import { type ModelSession, openSession } from '../../models/session.ts';
-import { readAdded, requireFile } from '../../models/store.ts';
+import { expectedDigest, readAdded, requireFile } from '../../models/store.ts';
 import type { Fit } from './fit.ts';
 
 export interface OpenOptions {
@@ -12,6 +13,14 @@ export interface OpenOptions {
   threads: number;
   /** Runs before the first real one, as the first are slow. */
   warmupRuns: number;
+  /** Where big models run; null or left out runs them in this thread. */
+  device?: Device | null;
+}
+
+/** Opens models somewhere else than in this thread. */
+export interface Device {
+  /** @param bind see SessionOptions. @throws FaceOffError what opening met. */
+  open(spec: ModelSpec, bind: Record<string, Float32Array>): Promise<ModelSession>;
 }
 
 const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
@@ -34,10 +43,14 @@ export async function openFitted(
   ...[catalogue, entry, fit, kernels, options]: [Catalogue, OptionalEntry, Fit, Kernels | null, OpenOptions]
 ): Promise<ModelSession> {
   const bind = kernels === null ? {} : { [fit.input]: kernels.floats(floatsIn(fit)) };
-  const { threads, warmupRuns } = options;
+  const { shape, doubles, scalars, open } = fit;
+  const { threads, warmupRuns, device } = options;
+  if (device != null) {
+    const sha256 = await expectedDigest(catalogue, entry);
+    return await device.open({ file: catalogue.fileOf(entry), sha256, shape, doubles, scalars, open }, bind);
+  }
   const bytes = await readAdded(catalogue, entry);
-  const session = await openSession(fit.shape, bytes, { threads, bind, doubles: fit.doubles });
-  for (const [name, value] of Object.entries(fit.scalars)) session.inputs[name]!.fill(value);
+  const session = await openSession(shape, bytes, { threads, bind, doubles, scalars });
   try {
     for (let run = 0; run < warmupRuns; run++) await session.run();
   } catch (error) {

@@ -30,6 +30,8 @@ export interface Strokes {
   /** How far the colours follow the live ones, 0..1. */
   colour: number;
   region?: RegionMask | null;
+  /** When the frame is wanted, on performance.now()'s clock; a model that runs elsewhere is not waited for any longer. */
+  deadlineMs?: number;
 }
 
 /** Pixels loaded around the crop's square, for the samples at its edge. */
@@ -98,6 +100,16 @@ export class Painter {
     return this.#session.provider;
   }
 
+  /** Whether what had to be prepared for the model was found prepared. */
+  get cached(): boolean {
+    return this.#session.cached === true;
+  }
+
+  /** Milliseconds that a picture usually takes; 0 where that is not known beforehand. */
+  get usualMs(): number {
+    return (this.#session.usualMs ?? 0) * Math.ceil(this.#boost ** 2 / this.#fit.batch);
+  }
+
   /** The model's run alone, for measuring. */
   get run(): () => Promise<void> {
     return () => this.#session.run();
@@ -117,7 +129,7 @@ export class Painter {
     this.#kernels.load(frame, rect);
     this.#kernels.crop(square, this.side, this.#crop, 1, 0);
     this.#kernels.tiles(this.#crop, size, this.#boost, this.#tiles, layout, rangeOf(this.#profile));
-    const opacity = await this.#run(strokes.source);
+    const opacity = await this.#run(strokes);
     if (strokes.region != null) {
       if (opacity === this.#box) this.#opacity.set(this.#box);
       await strokes.region.limit(frame, square, this.#opacity, this.side);
@@ -135,7 +147,7 @@ export class Painter {
   }
 
   /** Runs the model over every tile; returns what limits the paste. */
-  async #run(source: Float32Array | undefined): Promise<Uint8Array> {
+  async #run({ source, deadlineMs }: Strokes): Promise<Uint8Array> {
     const { input, output, batch, size, masks } = this.#fit;
     const { inputs, outputs } = this.#session;
     if (this.#fit.source !== null) repeat(source!, inputs[this.#fit.source]!);
@@ -144,7 +156,7 @@ export class Painter {
     for (let at = 0; at < this.#painted.length; at += stretch) {
       if (inputs[input] !== this.#tiles) inputs[input]!.set(this.#tiles.subarray(at, at + stretch));
       const beganMs = performance.now();
-      await this.#session.run();
+      await this.#session.run(deadlineMs === undefined ? {} : { deadlineMs });
       this.runMs += performance.now() - beganMs;
       this.#painted.set(outputs[output]!, at);
       // Every tile shows the whole face, so the first one's mask is that of all.

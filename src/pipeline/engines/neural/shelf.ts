@@ -7,25 +7,37 @@ interface Slot {
   engine: NeuralEngine;
   /** Until then the engine is left alone, because it failed. */
   restUntilMs: number;
+  /** Whether it was told that the engine is too slow. */
+  slowTold: boolean;
 }
 
 /** An engine that failed is tried again after so long: memory may be free again, a file may be there by then. */
 const REST_MS = 10_000;
+/** A little slower than the budget may be chance. */
+const TOO_SLOW = 1.2;
 
 export class Shelf {
   readonly #slots = new Map<string, Slot>();
   readonly #make: (name: string) => NeuralEngine;
   readonly #onFault: (error: unknown) => void;
+  readonly #budgetMs: number;
   readonly #now: () => number;
 
-  /** @param onFault told of every engine that could not be opened or failed. */
+  /**
+   * @param onFault told of every engine that could not be opened, failed or is too slow.
+   * @param budgetMs how long a frame may take: an engine that takes longer is tried but now and then.
+   */
   constructor(
-    make: (name: string) => NeuralEngine,
-    onFault: (error: unknown) => void,
-    now: () => number = () => performance.now(),
+    ...[make, onFault, budgetMs = Number.POSITIVE_INFINITY, now = () => performance.now()]: [
+      (name: string) => NeuralEngine,
+      (error: unknown) => void,
+      number?,
+      (() => number)?,
+    ]
   ) {
     this.#make = make;
     this.#onFault = onFault;
+    this.#budgetMs = budgetMs;
     this.#now = now;
   }
 
@@ -33,7 +45,7 @@ export class Shelf {
   ready(name: string): NeuralEngine | null {
     const slot = this.#slots.get(name);
     if (slot !== undefined && this.#now() < slot.restUntilMs) return null;
-    if (slot?.engine.ready === true) return slot.engine;
+    if (slot?.engine.ready === true) return this.#keepsTime(name, slot) ? slot.engine : null;
     void this.want(name);
     return null;
   }
@@ -41,7 +53,7 @@ export class Shelf {
   /** Opens an engine; resolves when it is ready or has failed. */
   async want(name: string): Promise<void> {
     try {
-      const slot = this.#slots.get(name) ?? { engine: this.#make(name), restUntilMs: 0 };
+      const slot = this.#slots.get(name) ?? { engine: this.#make(name), restUntilMs: 0, slowTold: false };
       this.#slots.set(name, slot);
       if (this.#now() >= slot.restUntilMs) await slot.engine.open();
     } catch (error) {
@@ -49,9 +61,15 @@ export class Shelf {
     }
   }
 
-  /** Lets an engine rest; told by whoever saw it fail. */
+  /** Lets an engine rest; told by whoever saw it fail. One whose device was lost is opened anew. */
   failed(name: string, error: unknown): void {
     const slot = this.#slots.get(name);
+    const code = error instanceof FaceOffError ? error.code : '';
+    if (code === 'too_late') return;
+    if (code === 'device_lost' && slot?.engine.ready === true) {
+      this.#slots.delete(name);
+      void slot.engine.close().catch(() => undefined);
+    }
     // Of those who wait for the same opening, only the first tells.
     if (slot !== undefined && this.#now() < slot.restUntilMs) return;
     if (slot !== undefined) slot.restUntilMs = this.#now() + REST_MS;
@@ -59,6 +77,22 @@ export class Shelf {
     this.#onFault(
       new FaceOffError('engine_failed', `The engine ${name} cannot be used, mesh serves: ${why}`, { cause: error }),
     );
+  }
+
+  /** An engine that takes longer than a frame has gets a frame now and then, to see whether it is still so. */
+  #keepsTime(name: string, slot: Slot): boolean {
+    const { usualMs } = slot.engine;
+    if (usualMs <= TOO_SLOW * this.#budgetMs) {
+      slot.slowTold = false;
+      return true;
+    }
+    slot.restUntilMs = this.#now() + REST_MS;
+    if (slot.slowTold) return true;
+    slot.slowTold = true;
+    const takes = `takes ${Math.round(usualMs)} ms a face, and a frame has ${Math.round(this.#budgetMs)} ms`;
+    const advice = 'Use a GPU, choose a smaller model, or raise pipeline.budgetMs and accept the delay';
+    this.#onFault(new FaceOffError('engine_slow', `The engine ${name} ${takes}: mesh serves. ${advice}.`));
+    return false;
   }
 
   /** Closes the engines that are not among those wanted. */

@@ -1,0 +1,181 @@
+/**
+ * The device: the process that big models run in. A process of its own because what a GPU's driver does to it cannot be
+ * undone within one, and because it can be killed and started again while the streams go on. Lanes talk to it directly.
+ */
+
+import net, { type Socket } from 'node:net';
+import { FaceOffError, toWire } from '../../errors.ts';
+import { DeviceModel } from './model.ts';
+import type { BatchReport, DeviceAnswer, DeviceAsk, DeviceOptions, DeviceReport, ModelSpec } from './protocol.ts';
+import { Tuning } from './tuning.ts';
+import { Reader, send } from './wire.ts';
+
+interface Shared {
+  number: number;
+  opening: Promise<DeviceModel>;
+  /** Lanes that have it open. */
+  users: Set<Socket>;
+  idle: NodeJS.Timeout | undefined;
+}
+
+/** A model that nobody wants is kept for a while: people try one face engine after another. */
+const IDLE_MS = 30_000;
+
+export class Device {
+  readonly #options: DeviceOptions;
+  readonly #tuning: Tuning;
+  readonly #models = new Map<string, Shared>();
+  readonly #server = net.createServer((socket) => this.#welcome(socket));
+  readonly #sockets = new Set<Socket>();
+  readonly #onLost: (error: unknown) => void;
+  #next = 1;
+  #batches: BatchReport[] = [];
+  #ooms = 0;
+  #late = 0;
+
+  /** @param onLost told when the device is of no use any more: the process is to be started anew. */
+  constructor(options: DeviceOptions, onLost: (error: unknown) => void) {
+    this.#options = options;
+    this.#onLost = onLost;
+    this.#tuning = new Tuning(options.cacheDir, `${options.threads} threads, ${options.budgetMs} ms`);
+  }
+
+  listen(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(this.#options.address, resolve);
+    });
+  }
+
+  /** What happened since the last report; null if nothing did. */
+  report(): DeviceReport | null {
+    const limits: Record<string, number> = {};
+    for (const { opening } of this.#models.values())
+      void opening.then(({ spec, batcher }) => (limits[spec.shape.name] = batcher.limit)).catch(() => undefined);
+    const report = { batches: this.#batches, ooms: this.#ooms, late: this.#late, limits };
+    if (report.batches.length + report.ooms + report.late === 0) return null;
+    this.#batches = [];
+    this.#ooms = this.#late = 0;
+    return report;
+  }
+
+  async close(): Promise<void> {
+    this.#server.close();
+    for (const socket of this.#sockets) socket.destroy();
+    for (const [key, shared] of [...this.#models]) await this.#drop(key, shared);
+  }
+
+  #welcome(socket: Socket): void {
+    this.#sockets.add(socket);
+    const open = new Map<number, { key: string; shared: Shared }>();
+    const say = (answer: DeviceAnswer, tensors: readonly Float32Array[] = []): void => {
+      if (!socket.destroyed) send(socket, answer, tensors);
+    };
+    const reader = new Reader<DeviceAsk>(({ head, tensors }) => {
+      void this.#answer(socket, open, head, tensors, say).catch((error: unknown) => {
+        say({ id: head.id, error: toWire(error) });
+        this.#judge(error);
+      });
+    });
+    socket.on('data', (chunk) => {
+      try {
+        reader.feed(chunk);
+      } catch {
+        socket.destroy();
+      }
+    });
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => {
+      this.#sockets.delete(socket);
+      for (const { key, shared } of open.values()) this.#leave(socket, key, shared);
+    });
+  }
+
+  async #answer(
+    ...[socket, open, ask, tensors, say]: [
+      Socket,
+      Map<number, { key: string; shared: Shared }>,
+      DeviceAsk,
+      Float32Array[],
+      (answer: DeviceAnswer, tensors?: readonly Float32Array[]) => void,
+    ]
+  ): Promise<void> {
+    switch (ask.op) {
+      case 'open': {
+        const key = JSON.stringify(ask.spec);
+        const shared = this.#share(key, ask.spec);
+        shared.users.add(socket);
+        clearTimeout(shared.idle);
+        open.set(shared.number, { key, shared });
+        const { provider, usualMs, loadMs, cached } = await shared.opening;
+        return say({ id: ask.id, opened: { model: shared.number, provider, usualMs, loadMs, cached } });
+      }
+      case 'run': {
+        const arrivedAtMs = performance.now();
+        const model = await open.get(ask.model)?.shared.opening;
+        if (model === undefined) throw new FaceOffError('model_closed', 'The model is not open.');
+        model.batcher.add({
+          inputs: tensors,
+          deadlineMs: arrivedAtMs + ask.leftMs,
+          done: (outputs, ranMs) =>
+            say(
+              { id: ask.id, ranMs },
+              outputs.map((values) => values.slice()),
+            ),
+          fail: (error) => {
+            say({ id: ask.id, error: toWire(error) });
+            this.#judge(error);
+          },
+        });
+        return;
+      }
+      case 'close': {
+        const one = open.get(ask.model);
+        open.delete(ask.model);
+        if (one !== undefined) this.#leave(socket, one.key, one.shared);
+        return say({ id: ask.id, closed: true });
+      }
+    }
+  }
+
+  #share(key: string, spec: ModelSpec): Shared {
+    const known = this.#models.get(key);
+    if (known !== undefined) return known;
+    const opening = DeviceModel.open(spec, this.#options, this.#tuning, {
+      onBatch: (size, waitMs, ranMs) => this.#batches.push({ model: spec.shape.name, size, waitMs, ranMs }),
+      onLate: () => this.#late++,
+      onOutOfMemory: async () => {
+        this.#ooms++;
+        await this.#release();
+      },
+    });
+    const shared: Shared = { number: this.#next++, opening, users: new Set(), idle: undefined };
+    this.#models.set(key, shared);
+    opening.catch(() => this.#models.delete(key));
+    return shared;
+  }
+
+  #leave(socket: Socket, key: string, shared: Shared): void {
+    shared.users.delete(socket);
+    if (shared.users.size > 0) return;
+    shared.idle = setTimeout(() => void this.#drop(key, shared), IDLE_MS);
+    shared.idle.unref();
+  }
+
+  /** Closes what nobody wants, at once. */
+  async #release(): Promise<void> {
+    const idle = [...this.#models].filter(([, { users }]) => users.size === 0);
+    for (const [key, shared] of idle) await this.#drop(key, shared);
+  }
+
+  async #drop(key: string, shared: Shared): Promise<void> {
+    clearTimeout(shared.idle);
+    if (this.#models.get(key) === shared) this.#models.delete(key);
+    const model = await shared.opening.catch(() => null);
+    await model?.close();
+  }
+
+  #judge(error: unknown): void {
+    if (error instanceof Error && 'code' in error && error.code === 'device_lost') this.#onLost(error);
+  }
+}

@@ -1,0 +1,98 @@
+/** Starts the device process, keeps it alive and hears what it reports. The main thread's end of the device. */
+
+import { type ChildProcess, fork } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import type { Logger } from 'pino';
+import { root } from '../../root.ts';
+import type { DeviceOptions, DeviceReport } from './protocol.ts';
+
+/** A process that dies again and again is started ever later. */
+const PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 10_000;
+/** One that lived so long was well. */
+const WELL_MS = 30_000;
+
+export class DeviceHost {
+  readonly #options: Omit<DeviceOptions, 'address'>;
+  readonly #folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-device-'));
+  readonly #log: Logger;
+  readonly #onReport: (report: DeviceReport) => void;
+  #child: ChildProcess | null = null;
+  #startedAtMs = 0;
+  #pauseMs = PAUSE_MS;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+  /** Times the process had to be started again. */
+  restarts = 0;
+
+  constructor(options: Omit<DeviceOptions, 'address'>, log: Logger, onReport: (report: DeviceReport) => void) {
+    this.#options = options;
+    this.#log = log;
+    this.#onReport = onReport;
+  }
+
+  /** Where lanes find the device, whether it runs yet or not. The folder is this user's alone. */
+  get address(): string {
+    const name = `${path.basename(this.#folder)}-${process.pid}`;
+    return process.platform === 'win32' ? `\\\\.\\pipe\\${name}` : path.join(this.#folder, 'device.sock');
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Idempotent. */
+  start(): void {
+    if (this.#closed || this.#child !== null || this.#timer !== undefined) return;
+    rmSync(this.address, { force: true });
+    const options: DeviceOptions = { ...this.#options, address: this.address };
+    const child = fork(path.join(root, 'dist/pipeline/device.js'), [JSON.stringify(options)], {
+      execArgv: [],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    });
+    this.#child = child;
+    this.#startedAtMs = performance.now();
+    // ONNX Runtime's and the drivers' own words.
+    child.stderr?.on('data', (text: Buffer) => this.#log.debug({ said: String(text).trim() }, 'device'));
+    child.on('message', (message) => {
+      if (message !== 'ready') this.#onReport(message as DeviceReport);
+    });
+    child.once('error', (error) => this.#log.error({ error: error.message }, 'device process cannot be started'));
+    child.once('exit', (code, signal) => this.#onEnd(code, signal));
+  }
+
+  /** Ends the process from outside, as a crash would; for tests of what happens then. */
+  killForTest(): void {
+    this.#child?.kill('SIGKILL');
+  }
+
+  /** Idempotent. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    const child = this.#child;
+    if (child !== null) {
+      const gone = new Promise((resolve) => child.once('exit', resolve));
+      if (child.connected) child.disconnect();
+      const patience = setTimeout(() => child.kill('SIGKILL'), 5000);
+      await gone;
+      clearTimeout(patience);
+    }
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  #onEnd(code: number | null, signal: NodeJS.Signals | null): void {
+    this.#child = null;
+    if (this.#closed) return;
+    const livedMs = performance.now() - this.#startedAtMs;
+    this.#pauseMs = livedMs > WELL_MS ? PAUSE_MS : Math.min(LONGEST_PAUSE_MS, 2 * this.#pauseMs);
+    this.restarts++;
+    this.#log.warn({ code, signal, restarts: this.restarts }, 'device process lost, starting it again');
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.start();
+    }, this.#pauseMs / 2);
+  }
+}

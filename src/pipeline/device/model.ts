@@ -1,0 +1,125 @@
+/**
+ * One model on the device: a session with room for the largest batch, its batcher, and who wants it. Fitted to the machine
+ * when it is opened: every size of batch is run once before the first real one, and the best is found and remembered.
+ */
+
+import { isOutOfMemory } from '../models/failure.ts';
+import { type ModelSession, openSession } from '../models/session.ts';
+import { readChecked } from '../models/store.ts';
+import { Batcher, type BatcherOptions, type BatchRunner } from './batcher.ts';
+import type { DeviceOptions, ModelSpec } from './protocol.ts';
+import type { Tuning } from './tuning.ts';
+
+export class DeviceModel {
+  readonly spec: ModelSpec;
+  readonly provider: string;
+  readonly batcher: Batcher;
+  readonly loadMs: number;
+  /** Whether its best batch was known already. */
+  readonly cached: boolean;
+  /** Of a lone run. */
+  usualMs: number;
+  readonly #session: ModelSession;
+
+  private constructor(
+    ...[spec, session, batcher, load]: [
+      ...[ModelSpec, ModelSession, Batcher, { loadMs: number; cached: boolean; usualMs: number }],
+    ]
+  ) {
+    this.spec = spec;
+    this.provider = session.provider;
+    this.batcher = batcher;
+    this.loadMs = load.loadMs;
+    this.cached = load.cached;
+    this.usualMs = load.usualMs;
+    this.#session = session;
+  }
+
+  /** @throws FaceOffError `model_missing`, `model_differs`, `model_unusable`, `out_of_memory`. */
+  static async open(
+    ...[spec, options, tuning, hooks]: [
+      ...[ModelSpec, DeviceOptions, Tuning, Pick<BatcherOptions, 'onBatch' | 'onLate' | 'onOutOfMemory'>],
+    ]
+  ): Promise<DeviceModel> {
+    const beganMs = performance.now();
+    const { shape, doubles, scalars } = spec;
+    const { bytes, sha256 } = await readChecked(spec.file, shape.name, spec.sha256);
+    const max = spec.open ? options.maxBatch : 1;
+    const { threads } = options;
+    const session = await openSession(shape, bytes, { threads, doubles, scalars, maxBatches: max });
+    try {
+      const known = await tuning.find(sha256, session.provider);
+      const fitted = await fitToMachine(session, max, options, known);
+      if (known === null) await tuning.keep(sha256, session.provider, fitted);
+      const batcher = new Batcher(runnerOf(session, max), { max: fitted.largest, start: fitted.best, ...hooks });
+      const loadMs = performance.now() - beganMs;
+      return new DeviceModel(spec, session, batcher, { loadMs, cached: known !== null, usualMs: fitted.loneMs });
+    } catch (error) {
+      await session.close();
+      throw error;
+    }
+  }
+
+  /** Idempotent; lets the run in hand finish. */
+  async close(): Promise<void> {
+    await this.batcher.close();
+    await this.#session.close();
+  }
+}
+
+/** What was found of a model on this machine. */
+export interface Fitted {
+  /** Batch with the most pictures a second. */
+  best: number;
+  /** Largest that still is done within the budget. */
+  largest: number;
+  /** Milliseconds of a run of one. */
+  loneMs: number;
+}
+
+/** A larger batch must bring so much more pictures a second to be called better. */
+const BETTER = 1.05;
+
+/** Runs every size, so that none is slow when it first comes, and times them unless that was done before. */
+async function fitToMachine(
+  ...[session, max, { warmupRuns, budgetMs }, known]: [ModelSession, number, DeviceOptions, Fitted | null]
+): Promise<Fitted> {
+  const timed = async (batches: number): Promise<number> => {
+    const beganMs = performance.now();
+    await session.run({ batches });
+    return performance.now() - beganMs;
+  };
+  for (let i = 0; i < warmupRuns; i++) await timed(1);
+  if (known !== null) {
+    for (let size = 2; size <= Math.min(max, known.largest); size++) await timed(size);
+    return { ...known, largest: Math.min(max, known.largest), best: Math.min(max, known.best) };
+  }
+  const loneMs = Math.min(await timed(1), await timed(1));
+  let [best, largest, rate] = [1, 1, 1 / loneMs];
+  try {
+    for (let size = 2; size <= max && loneMs * 2 < budgetMs; size++) {
+      await timed(size);
+      const ms = Math.min(await timed(size), await timed(size));
+      if (ms > budgetMs) break;
+      largest = size;
+      if (size / ms > BETTER * rate) [best, rate] = [size, size / ms];
+    }
+  } catch (error) {
+    // No memory for so many: then they are too many.
+    if (!isOutOfMemory(error)) throw error;
+  }
+  return { best, largest, loneMs };
+}
+
+/** Lays jobs side by side in the session's buffers, which hold `max` of them. */
+function runnerOf(session: ModelSession, max: number): BatchRunner {
+  const inputs = Object.values(session.inputs);
+  const outputs = Object.values(session.outputs);
+  return {
+    run: (size) => session.run({ batches: size }),
+    place(at, given) {
+      for (const [i, values] of given.entries()) inputs[i]!.set(values, at * (inputs[i]!.length / max));
+    },
+    read: (at) => outputs.map((all) => all.subarray((at * all.length) / max, ((at + 1) * all.length) / max)),
+  };
+}

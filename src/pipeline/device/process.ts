@@ -1,0 +1,24 @@
+/** The device process: begins with what it was started with, ends with the one who started it. */
+
+import { Device } from './device.ts';
+import type { DeviceOptions } from './protocol.ts';
+
+const REPORT_MS = 1000;
+/** How long the answer that says so has to reach the lanes. */
+const LAST_WORDS_MS = 50;
+
+const options = JSON.parse(process.argv[2]!) as DeviceOptions;
+const device = new Device(options, () => setTimeout(() => process.exit(1), LAST_WORDS_MS));
+
+setInterval(() => {
+  const report = device.report();
+  if (report !== null) process.send?.(report);
+}, REPORT_MS).unref();
+
+// Whoever started it is gone, or wants it gone.
+process.once('disconnect', () => void device.close().finally(() => process.exit(0)));
+// Ctrl-C goes to the whole group; the server ends this process in its own time.
+process.on('SIGINT', () => undefined);
+
+await device.listen();
+process.send?.('ready');

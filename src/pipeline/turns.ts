@@ -1,0 +1,48 @@
+/** A lane's memory belongs to one piece of work at a time; who waits for something else lets others in meanwhile. */
+
+export class Turns {
+  readonly #waiting: (() => void)[] = [];
+  #taken = false;
+
+  /** Does the work when it is its turn; turns come in the order they were asked for. */
+  async hold<T>(work: () => T | Promise<T>): Promise<Awaited<T>> {
+    await this.#take();
+    try {
+      return await work();
+    } finally {
+      this.#give();
+    }
+  }
+
+  /** For work that has the turn: gives it away until what it waits for is there. What it had in the memory may be gone. */
+  readonly away = async <T>(wait: Promise<T>): Promise<T> => {
+    this.#give();
+    try {
+      return await wait;
+    } finally {
+      await this.#take();
+    }
+  };
+
+  /** For work that has the turn: does several, each in turns of its own, and goes on when all are done. */
+  readonly together = async (works: readonly (() => Promise<void>)[]): Promise<void> => {
+    if (works.length === 0) return;
+    const done = await this.away(Promise.allSettled(works.map((work) => this.hold(work))));
+    const failed = done.find((one) => one.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+  };
+
+  #take(): Promise<void> | undefined {
+    if (!this.#taken) {
+      this.#taken = true;
+      return undefined;
+    }
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  #give(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#taken = false;
+    else next();
+  }
+}
