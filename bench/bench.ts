@@ -7,17 +7,19 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } fr
 import path from 'node:path';
 import { Argument, Command, InvalidArgumentError } from 'commander';
 import { root } from '../src/root.ts';
+import { benchBatching } from './batching.ts';
 import { benchCapacity } from './capacity.ts';
 import { benchFrames } from './frame.ts';
 import { benchGlass } from './glass.ts';
 import { benchKernels } from './kernels.ts';
 import { machine } from './machine.ts';
+import { benchNeural } from './neural.ts';
 import { benchOverload } from './overload.ts';
 import { benchSoak } from './soak.ts';
 
 type Bench = (options: { minutes: number }) => Promise<unknown>;
 
-const BENCHES: Record<string, Bench> = { kernels, frame, glass, capacity, overload, soak };
+const BENCHES: Record<string, Bench> = { kernels, frame, neural, batching, glass, capacity, overload, soak };
 /** What runs without a name: what needs neither a browser nor minutes. */
 const QUICK = ['kernels', 'frame'];
 
@@ -40,6 +42,27 @@ async function frame() {
   );
   console.log(`the same face in 1920x1080 over 640x480: ${largeOverSmall}`);
   return { largeOverSmall, rows };
+}
+
+async function neural() {
+  const rows = await benchNeural();
+  console.log('a generator, and everything around it (random weights, or copies):');
+  const line = ({ side, bareMs, aroundMs, wholeMs, p50Ratio }: (typeof rows)[number]) => ({
+    ...{ side, 'bare run p50 ms': bareMs.p50, 'around p50 ms': aroundMs.p50, 'whole p50 ms': wholeMs.p50, p50Ratio },
+  });
+  console.table(Object.fromEntries(rows.map((row) => [row.model, line(row)])));
+  return rows;
+}
+
+async function batching() {
+  const { lone, rows } = await benchBatching();
+  console.log('pictures a second from the device, one at a time and gathered:');
+  const line = ({ singleMs, batchedMs, ...rest }: (typeof rows)[number]) => ({
+    ...{ ...rest, 'single p95 ms': singleMs.p95, 'batched p95 ms': batchedMs.p95 },
+  });
+  console.table(rows.map(line));
+  console.log(`a lone stream: ${lone.deviceMs.p50} ms on the device, ${lone.hereMs.p50} ms in its own thread (p50)`);
+  return { lone, rows };
 }
 
 async function glass() {

@@ -58,7 +58,6 @@ async function buildServer() {
     'bench/bench': 'bench/bench.ts',
     'bench/server': 'bench/server.ts',
     'bench/cameras': 'bench/cameras.ts',
-    'bench/neural': 'bench/neural.ts',
   };
   await build({
     ...{

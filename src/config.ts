@@ -105,7 +105,11 @@ const Schema = z.strictObject({
     reserve: choice(RESERVES, 'mesh'),
   }),
   restoration: section({ sharpness: number(0, 1, 1), model: modelName('none'), blend: number(0, 1, 0.8) }),
-  inference: section({ provider: choice(['cpu'], 'cpu'), threads: whole(1, 64, 1), maxBatch: whole(1, 64, 8) }),
+  inference: section({
+    provider: choice(['cpu'], 'cpu'),
+    threads: whole(1, 64, 1),
+    batch: z.union([z.literal('auto'), z.int().min(1).max(64)]).default('auto'),
+  }),
   models: section({
     dir: z.string().min(1).default('./models'),
     cacheDir: z.string().min(1).default('./cache'),

@@ -455,8 +455,12 @@ export function laneOptions({
   };
 }
 
+/** Larger batches than this are not tried. */
+const MOST_BATCHED = 16;
+
 function deviceOptions({ inference, models, pipeline }: Config): Omit<DeviceOptions, 'address'> {
-  const { threads, maxBatch } = inference;
+  const { threads, batch } = inference;
+  const tune = batch === 'auto';
   const { warmupRuns, cacheDir } = models;
-  return { threads, maxBatch, warmupRuns, cacheDir, budgetMs: pipeline.budgetMs };
+  return { threads, tune, maxBatch: tune ? MOST_BATCHED : batch, warmupRuns, cacheDir, budgetMs: pipeline.budgetMs };
 }

@@ -128,6 +128,7 @@ describe('out of memory', () => {
       const answers = await Promise.all(counted(3).map((i) => one.ask(i)));
       for (const [i, answer] of answers.entries()) expect([10 * i, 'out_of_memory']).toContain(answer);
     }
+    await new Promise((resolve) => setImmediate(resolve));
     expect(one.batcher.busy).toBe(false);
     n = 1;
     expect(await one.ask(4)).toBe(40);

@@ -38,7 +38,7 @@ let count = 0;
 async function device(patch: Partial<DeviceOptions> = {}) {
   const address = path.join(folder, `${count++}.sock`);
   const one = new Device(
-    { ...{ address, threads: 1, warmupRuns: 1, maxBatch: 8, budgetMs: 1e6, cacheDir: folder }, ...patch },
+    { ...{ address, threads: 1, warmupRuns: 1, maxBatch: 8, tune: false, budgetMs: 1e6, cacheDir: folder }, ...patch },
     () => undefined,
   );
   await one.listen();
@@ -103,12 +103,12 @@ describe('a session on the device', () => {
 
   test('remembers the best batch from start to start', async () => {
     const spec = doubling(path.join(folder, 'remember.onnx'));
-    const first = await device({ cacheDir: path.join(folder, 'fresh') });
+    const first = await device({ cacheDir: path.join(folder, 'fresh'), tune: true });
     expect(await loadOf(lane(first.address), spec)).toBe(false);
-    const second = await device({ cacheDir: path.join(folder, 'fresh') });
+    const second = await device({ cacheDir: path.join(folder, 'fresh'), tune: true });
     expect(await loadOf(lane(second.address), spec)).toBe(true);
     writeFileSync(path.join(folder, 'fresh/tuning/batches.json'), '{"broken');
-    const third = await device({ cacheDir: path.join(folder, 'fresh') });
+    const third = await device({ cacheDir: path.join(folder, 'fresh'), tune: true });
     expect(await loadOf(lane(third.address), spec)).toBe(false);
   });
 

@@ -9,6 +9,7 @@
  */
 
 import { FaceOffError } from '../../errors.ts';
+import { isOutOfMemory } from '../models/failure.ts';
 
 /** One question: a picture, or the tiles of one. */
 export interface Job {
@@ -128,17 +129,18 @@ export class Batcher {
     this.#learn(batch, endedMs);
   }
 
-  /** Out of memory: free what can be freed and try once more, in halves; anything else is told to those who asked. */
+  /** Out of memory: free what can be freed, and again in halves, down to one at a time; one alone is tried twice. */
   async #failed(batch: Waiting[], error: unknown, again: boolean): Promise<void> {
-    if (!(error instanceof FaceOffError && error.code === 'out_of_memory') || again) {
+    if (!isOutOfMemory(error) || (batch.length === 1 && again)) {
       for (const job of batch) job.fail(error);
       return;
     }
-    this.#shrink();
+    this.#onTime = 0;
+    this.#limit = Math.max(1, Math.min(this.#limit, batch.length >> 1));
     await this.#options.onOutOfMemory();
     const half = Math.ceil(batch.length / 2);
-    await this.#runBatch(batch.slice(0, half), true);
-    if (batch.length > half) await this.#runBatch(batch.slice(half), true);
+    await this.#runBatch(batch.slice(0, half), batch.length === 1);
+    if (batch.length > half) await this.#runBatch(batch.slice(half));
   }
 
   #learn(batch: Waiting[], endedMs: number): void {

@@ -48,10 +48,10 @@ export class DeviceModel {
     const { threads } = options;
     const session = await openSession(shape, bytes, { threads, doubles, scalars, maxBatches: max });
     try {
-      const known = await tuning.find(sha256, session.provider);
+      const known = options.tune ? await tuning.find(sha256, session.provider) : null;
       const fitted = await fitToMachine(session, max, options, known);
-      if (known === null) await tuning.keep(sha256, session.provider, fitted);
-      const batcher = new Batcher(runnerOf(session, max), { max: fitted.largest, start: fitted.best, ...hooks });
+      if (options.tune && known === null) await tuning.keep(sha256, session.provider, fitted);
+      const batcher = new Batcher(runnerOf(session, max), { max: fitted.best, start: fitted.best, ...hooks });
       const loadMs = performance.now() - beganMs;
       return new DeviceModel(spec, session, batcher, { loadMs, cached: known !== null, usualMs: fitted.loneMs });
     } catch (error) {
@@ -69,10 +69,8 @@ export class DeviceModel {
 
 /** What was found of a model on this machine. */
 export interface Fitted {
-  /** Batch with the most pictures a second. */
+  /** Batch with the most pictures a second; larger ones only cost time. */
   best: number;
-  /** Largest that still is done within the budget. */
-  largest: number;
   /** Milliseconds of a run of one. */
   loneMs: number;
 }
@@ -80,9 +78,9 @@ export interface Fitted {
 /** A larger batch must bring so much more pictures a second to be called better. */
 const BETTER = 1.05;
 
-/** Runs every size, so that none is slow when it first comes, and times them unless that was done before. */
+/** Runs every size that may come, so that none is slow when it first does, and finds the best unless it is known. */
 async function fitToMachine(
-  ...[session, max, { warmupRuns, budgetMs }, known]: [ModelSession, number, DeviceOptions, Fitted | null]
+  ...[session, max, { warmupRuns, budgetMs, tune }, known]: [ModelSession, number, DeviceOptions, Fitted | null]
 ): Promise<Fitted> {
   const timed = async (batches: number): Promise<number> => {
     const beganMs = performance.now();
@@ -90,25 +88,25 @@ async function fitToMachine(
     return performance.now() - beganMs;
   };
   for (let i = 0; i < warmupRuns; i++) await timed(1);
-  if (known !== null) {
-    for (let size = 2; size <= Math.min(max, known.largest); size++) await timed(size);
-    return { ...known, largest: Math.min(max, known.largest), best: Math.min(max, known.best) };
+  const loneMs = known?.loneMs ?? Math.min(await timed(1), await timed(1));
+  if (!tune || known !== null) {
+    const best = Math.min(max, known?.best ?? max);
+    for (let size = 2; size <= best; size++) await timed(size);
+    return { best, loneMs };
   }
-  const loneMs = Math.min(await timed(1), await timed(1));
-  let [best, largest, rate] = [1, 1, 1 / loneMs];
+  let [best, rate] = [1, 1 / loneMs];
   try {
-    for (let size = 2; size <= max && loneMs * 2 < budgetMs; size++) {
+    for (let size = 2; size <= max && 2 * loneMs < budgetMs; size++) {
       await timed(size);
       const ms = Math.min(await timed(size), await timed(size));
       if (ms > budgetMs) break;
-      largest = size;
       if (size / ms > BETTER * rate) [best, rate] = [size, size / ms];
     }
   } catch (error) {
     // No memory for so many: then they are too many.
     if (!isOutOfMemory(error)) throw error;
   }
-  return { best, largest, loneMs };
+  return { best, loneMs };
 }
 
 /** Lays jobs side by side in the session's buffers, which hold `max` of them. */

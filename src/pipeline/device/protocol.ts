@@ -49,6 +49,8 @@ export interface DeviceOptions {
   warmupRuns: number;
   /** Most pictures in a run. */
   maxBatch: number;
+  /** Whether to find out how many of these bring the most a second; else as many as may be. */
+  tune: boolean;
   /** A batch that takes longer is of no use to anybody. */
   budgetMs: number;
   cacheDir: string;

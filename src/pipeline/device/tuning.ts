@@ -6,10 +6,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import type { Fitted } from './model.ts';
 
-const File = z.record(
-  z.string(),
-  z.strictObject({ best: z.int().positive(), largest: z.int().positive(), loneMs: z.number().positive() }),
-);
+const File = z.record(z.string(), z.strictObject({ best: z.int().positive(), loneMs: z.number().positive() }));
 
 export class Tuning {
   readonly #file: string;
