@@ -39,6 +39,7 @@ class Echo implements Swapping {
       close: () => void this.openSessions--,
     };
   }
+  pressure(): void {}
   async close(): Promise<void> {}
 }
 

@@ -115,7 +115,13 @@ const Schema = z.strictObject({
     cacheDir: z.string().min(1).default('./cache'),
     warmupRuns: whole(0, 100, 3),
   }),
-  memory: section({ rssLimitMb: whole(128, 1_000_000, 4096) }),
+  memory: section({
+    rssLimitMb: whole(128, 1_000_000, 4096),
+    releaseAt: number(0.1, 1, 0.85),
+    degradeAt: number(0.1, 1, 0.95),
+    intervalMs: whole(100, 60_000, 1000),
+    historyMinutes: whole(1, 1440, 10),
+  }),
   logging: section({
     level: choice(LEVELS, 'info'),
     fileLevel: choice(LEVELS, 'debug'),
@@ -247,7 +253,7 @@ function sentences(issue: z.core.$ZodIssue, tree: Tree): string[] {
 }
 
 /** Settings that are each allowed but not together. */
-function disagreements({ server, webrtc, metrics }: Config): string[] {
+function disagreements({ server, webrtc, memory, metrics }: Config): string[] {
   const { portMin, portMax, minKbps, startKbps, maxKbps } = webrtc;
   const { stageBucketsMs } = metrics;
   const wrong: string[] = [];
@@ -262,6 +268,8 @@ function disagreements({ server, webrtc, metrics }: Config): string[] {
   if (minKbps > startKbps || startKbps > maxKbps) {
     wrong.push(`webrtc.startKbps: must lie between minKbps and maxKbps (${minKbps}, ${startKbps}, ${maxKbps})`);
   }
+  if (memory.releaseAt > memory.degradeAt)
+    wrong.push(`memory.releaseAt: must not be above memory.degradeAt (${memory.releaseAt} > ${memory.degradeAt})`);
   if (stageBucketsMs.some((ms, i) => i > 0 && ms <= stageBucketsMs[i - 1]!))
     wrong.push('metrics.stageBucketsMs: must rise from one to the next');
   return wrong;

@@ -3,7 +3,7 @@
  * Both sides import this file, so neither can drift.
  */
 
-import type { FaceChoice, Fallback, SeenFace, SwapSettings } from './pipeline/types.ts';
+import type { FaceChoice, Fallback, Pressure, SeenFace, SwapSettings } from './pipeline/types.ts';
 
 export type { FaceChoice, Fallback, SeenFace, SwapSettings };
 
@@ -90,4 +90,32 @@ export interface SessionStats {
   plan: string;
   level: number;
   faces: SeenFace[];
+}
+
+/** The machine at one moment, as `/api/status/memory` lists it. */
+export interface MachineSample {
+  /** Milliseconds since 1970. */
+  atMs: number;
+  /** All programs together; utilisation is 0..1, null where it is not told. */
+  gpu: { usedBytes: number; totalBytes: number; utilisation: number | null } | null;
+  /** Memory of the server's process, and what the machine could still give. */
+  rssBytes: number;
+  availableBytes: number;
+  /** Processor time of the server's process, 1 is one core. */
+  cores: number;
+  /** The longest that its event loop was held up. */
+  loopDelayMs: number;
+  sessions: number;
+  /** Frames a second of all sessions, and the worst session's time for a frame (p95) and place on the ladder. */
+  fps: number;
+  frameMs: number;
+  level: number;
+  pressure: Pressure;
+}
+
+/** `/api/status/memory`. */
+export interface MachineHistory {
+  intervalMs: number;
+  gpu: { name: string; driver: string; computeCapability: string | null } | null;
+  samples: MachineSample[];
 }

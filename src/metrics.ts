@@ -3,8 +3,9 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { type Config, defaultConfig } from './config.ts';
 import type { DeviceReport } from './pipeline/device/protocol.ts';
+import type { GpuState } from './pipeline/models/gpu.ts';
 import type { ModelLoad } from './pipeline/protocol.ts';
-import type { FrameResult, SwappedFrame } from './pipeline/types.ts';
+import type { FrameResult, Pressure, SwappedFrame } from './pipeline/types.ts';
 
 const RESULTS: readonly FrameResult[] = ['swapped', 'passed', 'dropped', 'failed'];
 
@@ -22,6 +23,10 @@ export class Metrics {
   readonly #batch: Histogram<'model'>;
   readonly #batchWait: Histogram<'model'>;
   readonly #late: Counter;
+  readonly #pressure: Gauge;
+  readonly #oom: Counter;
+  /** Only where there is a GPU. */
+  #gpu: { vram: Gauge<'kind'>; busy: Gauge } | null = null;
 
   /** The buckets should be finest where a live frame lives: 1 to 100 ms. */
   constructor({ stageBucketsMs }: Config['metrics'] = defaultConfig().metrics) {
@@ -94,6 +99,12 @@ export class Metrics {
       help: 'Pictures a generator did not begin with, as their frame had no time left',
       registers,
     });
+    this.#pressure = new Gauge({
+      name: 'faceoff_memory_pressure',
+      help: 'How short memory is: 0 not, 1 what nobody needs is given up, 2 streams do less',
+      registers,
+    });
+    this.#oom = new Counter({ name: 'faceoff_oom_total', help: 'Times that a model ran out of memory', registers });
     for (const result of RESULTS) this.#frames.inc({ result }, 0);
   }
 
@@ -123,15 +134,43 @@ export class Metrics {
   }
 
   /** What the device did since it reported last. */
-  device({ batches, late }: DeviceReport): void {
+  device({ batches, late, ooms }: DeviceReport): void {
     for (const { model, size, waitMs } of batches) {
       this.#batch.observe({ model }, size);
       this.#batchWait.observe({ model }, waitMs / 1000);
     }
     this.#late.inc(late);
+    this.#oom.inc(ooms);
+  }
+
+  /** @param state null while the GPU, where there is one, does not answer. */
+  gpu(state: GpuState | null): void {
+    if (this.#gpu === null && state === null) return;
+    this.#gpu ??= gpuGauges([this.registry]);
+    this.#gpu.vram.set({ kind: 'used' }, state?.usedBytes ?? Number.NaN);
+    this.#gpu.vram.set({ kind: 'total' }, state?.totalBytes ?? Number.NaN);
+    this.#gpu.busy.set(state?.utilisation ?? Number.NaN);
+  }
+
+  pressure(pressure: Pressure): void {
+    this.#pressure.set({ none: 0, release: 1, degrade: 2 }[pressure]);
   }
 
   modelLoad({ model, provider, cached, loadMs }: ModelLoad): void {
     this.#load.set({ model, provider, cache: cached ? 'hit' : 'miss' }, loadMs / 1000);
   }
 }
+
+const gpuGauges = (registers: Registry[]) => ({
+  vram: new Gauge({
+    name: 'faceoff_vram_bytes',
+    help: 'Memory of the GPU',
+    labelNames: ['kind'],
+    registers,
+  }),
+  busy: new Gauge({
+    name: 'faceoff_gpu_utilization_ratio',
+    help: 'Share of time in which the GPU worked, NaN where it does not tell',
+    registers,
+  }),
+});

@@ -6,6 +6,7 @@ import { FaceOffError } from './errors.ts';
 import { openLog } from './log.ts';
 import { Metrics } from './metrics.ts';
 import { FaceLibrary } from './pipeline/library.ts';
+import { openGpu } from './pipeline/models/gpu.ts';
 import { defaultSettings, Pool } from './pipeline/pool.ts';
 import type { ModelLoad } from './pipeline/protocol.ts';
 import { buildServer } from './server/app.ts';
@@ -57,6 +58,8 @@ async function serve(options: Options, version: string): Promise<void> {
   const faces = await FaceLibrary.open(config, pool, logger);
   const { face } = defaultSettings(config);
   if (face !== null) await pool.preload(face);
+  const gpu = await openGpu({ onProblem: (why) => logger.warn({ why }, 'the GPU cannot be watched') });
+  if (gpu !== null) logger.info({ gpu: gpu.name, driver: gpu.driver }, 'GPU found');
   const server = await buildServer({
     config,
     pool,
@@ -64,6 +67,7 @@ async function serve(options: Options, version: string): Promise<void> {
     metrics,
     models: [...models.values()],
     log: logger,
+    gpu,
     version,
     defaults: pool.defaults,
     certificate,

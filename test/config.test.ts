@@ -97,6 +97,7 @@ describe('refused, naming the key and what is allowed', () => {
     ['text for a list', 'webrtc:\n  iceServers: stun\n', /webrtc\.iceServers: .*expected array/],
     ['bit rates out of order', 'webrtc:\n  minKbps: 9000\n', /webrtc\.startKbps: must lie between/],
     ['buckets out of order', 'metrics:\n  stageBucketsMs: [1, 3, 2]\n', /metrics\.stageBucketsMs: must rise/],
+    ['memory thresholds out of order', 'memory:\n  releaseAt: 0.99\n', /memory\.releaseAt: must not be above/],
     ['ports out of order', 'webrtc:\n  portMin: 50000\n', /webrtc\.portMin: must not be above/],
     [
       'a host for others without a token',

@@ -71,6 +71,8 @@ export class Degrader {
   /** The load at which the last step up was tried, and where the last one that did not hold was tried from. */
   #loadBeforeUp = 0;
   #fall = { level: Number.POSITIVE_INFINITY, load: Number.POSITIVE_INFINITY };
+  /** No way up beyond this rung. */
+  #floor = 0;
 
   /** @param budgetMs how old a frame may be when it is done; Infinity where there is no deadline. */
   constructor(budgetMs: number) {
@@ -85,11 +87,11 @@ export class Degrader {
     return this.#ladder[this.#level]!;
   }
 
-  /** Another ladder, for another engine; begins at its top. */
+  /** Another ladder, for another engine; begins at its top, or where it is held. */
   climb(ladder: readonly Plan[]): void {
     if (ladder === this.#ladder) return;
     this.#ladder = ladder;
-    this.#level = 0;
+    this.#level = this.#floor;
     this.#load = 0;
     this.#calm();
   }
@@ -106,6 +108,16 @@ export class Degrader {
     else this.#easySinceMs = null;
   }
 
+  /** While memory is short: one rung down at once, and none above it until it is let go. */
+  hold(on: boolean, nowMs: number): void {
+    if (on === this.#floor > 0) return;
+    this.#floor = on ? Math.min(this.#ladder.length - 1, this.#level + 1) : 0;
+    this.#easySinceMs = null;
+    if (this.#level >= this.#floor) return;
+    this.#level = this.#floor;
+    this.#changedAtMs = nowMs;
+  }
+
   #down(nowMs: number): void {
     this.#easySinceMs = null;
     if (this.#level === this.#ladder.length - 1 || nowMs - this.#changedAtMs < DOWN_PAUSE_MS) return;
@@ -119,7 +131,7 @@ export class Degrader {
 
   #up(nowMs: number): void {
     this.#easySinceMs ??= nowMs;
-    if (this.#level === 0) {
+    if (this.#level <= this.#floor) {
       if (nowMs - this.#steppedUpAtMs > UP_WAIT_LONGEST_MS) this.#calm();
       return;
     }

@@ -51,6 +51,8 @@ export class Lane {
   readonly #catalogue: Catalogue;
   readonly #streams = new Map<string, LaneStream>();
   readonly loads: ModelLoad[];
+  /** Memory is short. */
+  #held = false;
 
   readonly #onFault: (error: unknown) => void;
   readonly #turns: Turns;
@@ -124,6 +126,7 @@ export class Lane {
     const degrader = new Degrader(this.#options.budgetMs);
     const stream = new LaneStream({ tracker, degrader, base: { colour, sharpness } }, settings, make);
     degrader.climb(this.#ladderOf(stream));
+    degrader.hold(this.#held, performance.now());
     this.#streams.set(session, stream);
   }
 
@@ -153,6 +156,12 @@ export class Lane {
   drop(id: string): void {
     this.#faces.delete(id);
     for (const faces of this.#neuralFaces.values()) faces.delete(id);
+  }
+
+  /** Has every stream, those to come included, do less while memory is short. */
+  hold(on: boolean): void {
+    this.#held = on;
+    for (const { degrader } of this.#streams.values()) degrader.hold(on, performance.now());
   }
 
   /** Does what touches the lane's state or memory when nothing else does. */

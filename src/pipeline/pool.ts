@@ -17,7 +17,15 @@ import { type Catalogue, readCatalogue } from './models/catalogue.ts';
 import { requireFile } from './models/store.ts';
 import type { FoundFace, LaneOptions, ModelLoad } from './protocol.ts';
 import { type LaneListener, LaneThread } from './thread.ts';
-import { type Frame, MESH, type SwappedFrame, type Swapping, type SwapSession, type SwapSettings } from './types.ts';
+import {
+  type Frame,
+  MESH,
+  type Pressure,
+  type SwappedFrame,
+  type Swapping,
+  type SwapSession,
+  type SwapSettings,
+} from './types.ts';
 
 /** The photos of a source face; asked for at most once at a time for an engine, when somebody first wants it. */
 export type Photos = () => Promise<Portrait[]>;
@@ -55,6 +63,7 @@ export class Pool implements Swapping {
   #studio: Promise<LaneThread> | null = null;
   #studioTimer: NodeJS.Timeout | undefined;
   #closed = false;
+  #pressure: Pressure = 'none';
   #deaths = 0;
   #faults = 0;
   #faultLoggedAtMs = -Infinity;
@@ -170,6 +179,13 @@ export class Pool implements Swapping {
     }
   }
 
+  /** While memory is short, streams do less; what nobody needs just now is given up as soon as it gets short. */
+  pressure(pressure: Pressure): void {
+    this.#pressure = pressure;
+    for (const { thread } of this.#seats) this.#hold(thread);
+    if (pressure !== 'none') this.#tidy();
+  }
+
   left(session: PoolSession): void {
     this.#sessions.delete(session);
   }
@@ -224,6 +240,7 @@ export class Pool implements Swapping {
       try {
         const thread = await LaneThread.start(this.#options, this.#listener(seat));
         seat.thread = thread;
+        this.#hold(thread);
         seat.faces.clear();
         for (const session of seat.sessions) session.reopen();
         this.#deaths++;
@@ -273,6 +290,35 @@ export class Pool implements Swapping {
     return await this.#inStudio((thread) => thread.ask('enrolFor', { engine, portraits }));
   }
 
+  #hold(thread: LaneThread): void {
+    void thread.ask('hold', { on: this.#pressure === 'degrade' }).catch(() => undefined);
+  }
+
+  /** Forgets the faces that nobody wears, which are enrolled again when somebody does, and ends the idle enrolment. */
+  #tidy(): void {
+    const worn = (sessions: Iterable<PoolSession>): Set<string> =>
+      new Set([this.#defaults, ...[...sessions].map(({ settings }) => settings)].flatMap((s) => [...wantedFaces(s)]));
+    for (const seat of this.#seats) {
+      const kept = worn(seat.sessions);
+      for (const id of new Set([...seat.faces].map(idOf))) {
+        if (kept.has(id)) continue;
+        takenBack(seat, id);
+        void seat.thread.ask('drop', { id }).catch(() => undefined);
+      }
+    }
+    const kept = worn(this.#sessions);
+    for (const id of new Set([...this.#ready.keys()].map(idOf))) if (!kept.has(id)) this.#forgetReady(id);
+    this.#endStudio();
+  }
+
+  /** What it works on is finished first. */
+  #endStudio(): void {
+    const studio = this.#studio;
+    clearTimeout(this.#studioTimer);
+    this.#studio = null;
+    void studio?.then((thread) => thread.end()).catch(() => undefined);
+  }
+
   #forgetReady(id: string): void {
     for (const key of this.#ready.keys()) if (idOf(key) === id) this.#ready.delete(key);
   }
@@ -298,9 +344,7 @@ export class Pool implements Swapping {
     } finally {
       clearTimeout(this.#studioTimer);
       this.#studioTimer = setTimeout(() => {
-        if (this.#studio !== studio || this.#closed) return;
-        this.#studio = null;
-        void studio.then((thread) => thread.end());
+        if (this.#studio === studio && !this.#closed) this.#endStudio();
       }, IDLE_MS).unref();
     }
   }

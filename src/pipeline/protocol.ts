@@ -34,6 +34,8 @@ export interface Calls {
   takeFor: { ask: { id: string; engine: string; face: NeuralFace }; answer: undefined };
   /** Forgets a face for every engine. */
   drop: { ask: { id: string }; answer: undefined };
+  /** While memory is short every stream does less. */
+  hold: { ask: { on: boolean }; answer: undefined };
   /** Finds every face of a still picture. */
   analyse: { ask: { picture: Frame }; answer: FoundFace[] };
   enrol: { ask: { portraits: Portrait[] }; answer: MeshFace };

@@ -31,6 +31,9 @@ export const FACE_CHOICES = ['largest', 'all', 'mapped'] as const;
 /** Which faces of a frame are swapped. */
 export type FaceChoice = (typeof FACE_CHOICES)[number];
 
+/** How short memory is: nothing to do, give up what is not needed, do less. */
+export type Pressure = 'none' | 'release' | 'degrade';
+
 /** The engine that is always there, and serves where another cannot. */
 export const MESH = 'mesh';
 
@@ -102,5 +105,7 @@ export interface Swapping {
   open(session: string, settings: Partial<SwapSettings>): SwapSession;
   /** Sessions the lanes hold state for, for the leak tests and /api/status. */
   readonly openSessions: number;
+  /** Told when memory gets short, and when it no longer is. */
+  pressure(pressure: Pressure): void;
   close(): Promise<void>;
 }

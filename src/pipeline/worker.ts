@@ -33,6 +33,9 @@ async function answer(lane: Lane, { call, ask }: Ask): Promise<unknown> {
     case 'drop': {
       return await lane.inTurn(() => lane.drop(ask.id));
     }
+    case 'hold': {
+      return await lane.inTurn(() => lane.hold(ask.on));
+    }
     case 'swap': {
       return await lane.swap(ask.session, ask.frame);
     }

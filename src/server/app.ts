@@ -10,6 +10,7 @@ import { FaceOffError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Faces } from '../pipeline/library.ts';
+import type { Gpu } from '../pipeline/models/gpu.ts';
 import type { ModelLoad } from '../pipeline/protocol.ts';
 import type { Swapping, SwapSettings } from '../pipeline/types.ts';
 import { root } from '../root.ts';
@@ -17,6 +18,8 @@ import type { Certificate } from './certificate.ts';
 import { shareWith, welcomeOrigins } from './cors.ts';
 import { faceRoutes } from './faces.ts';
 import { Gate, loginRoute } from './gate.ts';
+import { machineRoutes, machineStatus } from './machine.ts';
+import { Monitor } from './monitor.ts';
 import { checkOrigin } from './origin.ts';
 import { openPeers } from './peer.ts';
 import { errorBody, sendError } from './reply.ts';
@@ -36,6 +39,8 @@ export interface ServerParts {
   log: Logger;
   version: string;
   defaults: SwapSettings;
+  /** Closed with the server. */
+  gpu?: Gpu | null;
   /** Speaks HTTPS with it; HTTP without. */
   certificate?: Certificate | null;
 }
@@ -43,6 +48,7 @@ export interface ServerParts {
 export interface Server {
   app: FastifyInstance;
   sessions: Sessions;
+  monitor: Monitor;
   /** Idempotent; ends sessions and sockets, then the listener. */
   close(): Promise<void>;
 }
@@ -65,12 +71,18 @@ function listener(https: Certificate | null): FastifyInstance {
 
 /** Everything is loaded and warm when this is called, so the server is ready as soon as it listens. */
 export async function buildServer(parts: ServerParts): Promise<Server> {
-  const { config, pool, faces, metrics, models, log, version, defaults, certificate = null } = parts;
+  const { config, pool, faces, metrics, models, log, version, defaults, gpu = null, certificate = null } = parts;
   const app = listener(certificate);
   const gate = new Gate(config.server.token, certificate !== null);
   const streams = new Streams(config, metrics, log);
   const sessions = new Sessions(config, pool, streams, metrics, log);
   const signalling = new Signalling({ version, defaults, sessions, streams, config, log, faces: () => faces.list() });
+  const monitor = new Monitor({
+    ...{ memory: config.memory, gpu, metrics, log },
+    usesGpu: () => models.some(({ provider }) => provider !== 'cpu'),
+    load: () => sessions.load(),
+  });
+  monitor.onPressure((pressure) => pool.pressure(pressure));
   const startedAtMs = performance.now();
   let ready = true;
   // Sockets that became WebSockets, or were refused to, are nobody's any more; the listener would wait for them for ever.
@@ -139,14 +151,18 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     laneSessions: pool.openSessions,
     rssBytes: process.memoryUsage.rss(),
     models,
+    ...machineStatus(monitor, config.memory.rssLimitMb),
   }));
+  machineRoutes(app, monitor, config.memory.intervalMs);
 
   return {
     app,
     sessions,
+    monitor,
     async close() {
       if (!ready) return;
       ready = false;
+      monitor.close();
       sessions.close();
       streams.close();
       signalling.close();

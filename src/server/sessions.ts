@@ -81,6 +81,17 @@ export class Sessions {
     this.#metrics.sessions(this.#open.size, Math.max(0, ...this.all().map((session) => session.level)));
   }
 
+  /** What they do just now, together. */
+  load(): { sessions: number; fps: number; frameMs: number; level: number } {
+    const stats = this.all().map((session) => session.stats);
+    return {
+      sessions: stats.length,
+      fps: Math.round(10 * stats.reduce((sum, { fpsOut }) => sum + fpsOut, 0)) / 10,
+      frameMs: Math.max(0, ...stats.map(({ frameMs }) => frameMs.p95)),
+      level: Math.max(0, ...stats.map(({ level }) => level)),
+    };
+  }
+
   close(): void {
     for (const session of this.all()) session.close('server stopping');
   }

@@ -67,3 +67,33 @@ test('after many steps up in vain, the end of the load is noticed within ten sec
   play(degrader, (_atMs, cost) => 2 + 8 * cost, 60_000, 70_000);
   expect(degrader.level).toBe(0);
 });
+
+test('while memory is short a stream is one rung down and does not climb, then it climbs as ever', () => {
+  const degrader = new Degrader(BUDGET);
+  play(degrader, () => 8, 0, 3000);
+  degrader.hold(true, 3000);
+  degrader.hold(true, 3100);
+  expect(degrader.level).toBe(1);
+  expect(play(degrader, () => 8, 3000, 60_000).changes).toBe(0);
+  degrader.hold(false, 60_000);
+  expect(degrader.level).toBe(1);
+  play(degrader, () => 8, 60_000, 64_000);
+  expect(degrader.level).toBe(0);
+});
+
+test('overload while memory is short still goes down, and back up as far as memory allows', () => {
+  const degrader = new Degrader(BUDGET);
+  degrader.hold(true, 0);
+  play(degrader, (_atMs, cost) => (cost < 0.1 ? 20 : 500), 0, 20_000);
+  expect(degrader.level).toBe(LADDER.length - 1);
+  play(degrader, () => 8, 20_000, 60_000);
+  expect(degrader.level).toBe(1);
+});
+
+test('a stream at the last rung stays there while memory is short', () => {
+  const degrader = new Degrader(BUDGET);
+  play(degrader, (_atMs, cost) => (cost < 0.1 ? 20 : 500), 0, 20_000);
+  degrader.hold(true, 20_000);
+  play(degrader, () => 8, 20_000, 60_000);
+  expect(degrader.level).toBe(LADDER.length - 1);
+});

@@ -43,6 +43,8 @@ export class Echo implements Swapping {
     };
   }
 
+  pressure(): void {}
+
   async close(): Promise<void> {}
 
   async #swap(frame: Frame): Promise<SwappedFrame> {

@@ -8,6 +8,7 @@ import { pino } from 'pino';
 import { type Config, defaultConfig } from '../../src/config.ts';
 import { Metrics } from '../../src/metrics.ts';
 import { FaceLibrary } from '../../src/pipeline/library.ts';
+import type { Gpu } from '../../src/pipeline/models/gpu.ts';
 import { Pool } from '../../src/pipeline/pool.ts';
 import type { ModelLoad } from '../../src/pipeline/protocol.ts';
 import { root } from '../../src/root.ts';
@@ -31,14 +32,15 @@ export function patchedConfig(patch: Patch): Config {
   ) as Config;
 }
 
-export async function startServer(patch: Patch = {}): Promise<TestServer> {
+/** @param gpu one to watch. @param provider what a model is said to run on beside the usual ones. */
+export async function startServer(patch: Patch = {}, gpu: Gpu | null = null, provider = 'cuda'): Promise<TestServer> {
   const cacheDir = mkdtempSync(path.join(os.tmpdir(), 'faceoff-cache-'));
   const config = patchedConfig(patch);
   config.models = { ...config.models, dir: modelsDir, cacheDir, warmupRuns: 1, ...patch.models };
   config.pipeline = { ...config.pipeline, lanes: 1, ...patch.pipeline };
   const log = pino({ level: 'silent' });
   const metrics = new Metrics();
-  const models: ModelLoad[] = [];
+  const models: ModelLoad[] = gpu === null ? [] : [{ model: 'generator', provider, cached: false, loadMs: 1 }];
   const pool = await Pool.start(config, log, { onModelLoad: (load) => models.push(load) });
   const faces = await FaceLibrary.open(config, pool, log);
   const server = await buildServer({
@@ -48,6 +50,7 @@ export async function startServer(patch: Patch = {}): Promise<TestServer> {
     metrics,
     models,
     log,
+    gpu,
     version: 'test',
     defaults: pool.defaults,
   });

@@ -1,0 +1,147 @@
+/** Looks at the machine at a steady pace, remembers the last minutes, and says when memory gets short. */
+
+import { freemem } from 'node:os';
+import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
+import { setImmediate } from 'node:timers/promises';
+import type { Config } from '../config.ts';
+import type { Logger } from '../log.ts';
+import type { MachineSample } from '../messages.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Gpu, GpuState } from '../pipeline/models/gpu.ts';
+import type { Pressure } from '../pipeline/types.ts';
+import { MemoryWatch } from './pressure.ts';
+
+export interface MonitorParts {
+  memory: Config['memory'];
+  gpu: Gpu | null;
+  /** Whether a model runs on the GPU: else its memory is other programs' concern. */
+  usesGpu: () => boolean;
+  /** What the sessions do just now. */
+  load: () => Pick<MachineSample, 'sessions' | 'fps' | 'frameMs' | 'level'>;
+  metrics: Metrics;
+  log: Logger;
+}
+
+/** How finely the event loop is watched; the histogram counts it in. */
+const LOOP_RESOLUTION_MS = 20;
+const MINUTE_MS = 60_000;
+
+export class Monitor {
+  readonly #parts: MonitorParts;
+  readonly #watch: MemoryWatch;
+  readonly #most: number;
+  readonly #loop: IntervalHistogram = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
+  readonly #listeners = new Set<(pressure: Pressure) => void>();
+  readonly #history: MachineSample[] = [];
+  readonly #timer: NodeJS.Timeout;
+  #cpu = process.cpuUsage();
+  #lastMs = performance.now();
+  #looking = false;
+  #closed = false;
+
+  constructor(parts: MonitorParts) {
+    const { intervalMs, historyMinutes } = parts.memory;
+    this.#parts = parts;
+    this.#watch = new MemoryWatch(parts.memory);
+    this.#most = Math.max(1, Math.round((historyMinutes * MINUTE_MS) / intervalMs));
+    this.#loop.enable();
+    this.#timer = setInterval(() => void this.#look(), intervalMs).unref();
+  }
+
+  get gpu(): Gpu | null {
+    return this.#parts.gpu;
+  }
+
+  get pressure(): Pressure {
+    return this.#watch.pressure;
+  }
+
+  /** The newest; null before the first. */
+  get latest(): MachineSample | null {
+    return this.#history.at(-1) ?? null;
+  }
+
+  /** Oldest first. @param sinceMs those after it, in milliseconds since 1970. */
+  history(sinceMs = 0): MachineSample[] {
+    return this.#history.filter(({ atMs }) => atMs > sinceMs);
+  }
+
+  /** Told of every change. */
+  onPressure(listener: (pressure: Pressure) => void): void {
+    this.#listeners.add(listener);
+  }
+
+  /** Idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearInterval(this.#timer);
+    this.#loop.disable();
+    this.#parts.gpu?.close();
+  }
+
+  async #look(): Promise<void> {
+    // A driver that does not answer must not be asked again and again.
+    if (this.#looking) return;
+    this.#looking = true;
+    const gpu = await (this.#parts.gpu?.read() ?? null);
+    // After a long delay this timer may come before the histogram's own, which has yet to see it.
+    await setImmediate();
+    this.#looking = false;
+    if (!this.#closed) this.#note(gpu);
+  }
+
+  #note(gpu: GpuState | null): void {
+    const { load, metrics } = this.#parts;
+    const rssBytes = process.memoryUsage.rss();
+    const before = this.pressure;
+    const pressure = this.#watch.observe(this.#shortest(gpu, rssBytes), performance.now());
+    this.#history.push({
+      atMs: Date.now(),
+      gpu,
+      rssBytes,
+      // What a container is allowed counts where Node can tell.
+      availableBytes: process.availableMemory?.() ?? freemem(),
+      cores: this.#coresSince(),
+      loopDelayMs: this.#worstDelay(),
+      ...load(),
+      pressure,
+    });
+    if (this.#history.length > this.#most) this.#history.shift();
+    metrics.gpu(gpu);
+    metrics.pressure(pressure);
+    if (pressure !== before) this.#tell(pressure, gpu, rssBytes);
+  }
+
+  /** The share used of whatever is shortest. */
+  #shortest(gpu: GpuState | null, rssBytes: number): number {
+    const { memory, usesGpu } = this.#parts;
+    const process = rssBytes / (memory.rssLimitMb * 2 ** 20);
+    return gpu !== null && usesGpu() ? Math.max(process, gpu.usedBytes / gpu.totalBytes) : process;
+  }
+
+  #tell(pressure: Pressure, gpu: GpuState | null, rssBytes: number): void {
+    const mega = (bytes: number): number => Math.round(bytes / 2 ** 20);
+    const used = { rssMb: mega(rssBytes), ...(gpu !== null && { vramMb: mega(gpu.usedBytes) }) };
+    if (pressure === 'none') this.#parts.log.info(used, 'memory is no longer short');
+    else this.#parts.log.warn({ pressure, ...used }, 'memory is short');
+    for (const listener of this.#listeners) listener(pressure);
+  }
+
+  /** Processor time of all threads since the last look, in cores. */
+  #coresSince(): number {
+    const { user, system } = process.cpuUsage(this.#cpu);
+    const nowMs = performance.now();
+    const cores = (user + system) / 1000 / (nowMs - this.#lastMs);
+    this.#cpu = process.cpuUsage();
+    this.#lastMs = nowMs;
+    return Math.round(cores * 100) / 100;
+  }
+
+  /** The longest that the event loop was held up since the last look. */
+  #worstDelay(): number {
+    const worstMs = this.#loop.max / 1e6 - LOOP_RESOLUTION_MS;
+    this.#loop.reset();
+    return Math.max(0, Math.round(worstMs * 10) / 10);
+  }
+}
