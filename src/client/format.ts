@@ -16,6 +16,15 @@ export function showSize(width: number, height: number): string {
   return width > 0 && height > 0 ? `${width} × ${height}` : NOTHING;
 }
 
+/** Memory, in binary units. */
+export function showBytes(bytes: number | null | undefined): string {
+  if (bytes === null || bytes === undefined) return NOTHING;
+  const [unit, name] = bytes >= 2 ** 30 ? [2 ** 30, 'GB'] : [2 ** 20, 'MB'];
+  return `${(bytes / unit).toFixed(name === 'GB' ? 1 : 0)} ${name}`;
+}
+
+export const showCores = (cores: number): string => `${cores.toFixed(2)} cores`;
+
 export const showPercent = (share: number): string => `${Math.round(share * 100)} %`;
 
 /** A file's name as the name of a person: no ending, no underscores, not longer than the server takes. */

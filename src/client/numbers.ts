@@ -6,8 +6,11 @@ import { showMs, showRate, showSize } from './format.ts';
 import type { Network } from './network.ts';
 import { Sparkline } from './sparkline.ts';
 
+/** One frame at 30 a second. */
+const FRAME_MS = 1000 / 30;
+
 export class Numbers {
-  readonly #spark = new Sparkline(element('spark', HTMLCanvasElement));
+  readonly #spark = new Sparkline(element('spark', HTMLCanvasElement), { measure: FRAME_MS });
   readonly #stages = element('stages', HTMLUListElement);
 
   show(stats: SessionStats, { roundTripMs, bufferMs }: Network): void {

@@ -1,25 +1,39 @@
-/** A line of the last minute, with the time a frame may take at 30 a second as its measure. */
+/** A line of the last values, newest at the right, with a dashed one as their measure where there is one. */
 
-const POINTS = 60;
-const MEASURE_MS = 1000 / 30;
+export interface SparklineOptions {
+  /** How many values the width holds. */
+  points?: number;
+  /** Where the dashed line lies; it is always in sight. */
+  measure?: number;
+}
 
 export class Sparkline {
   readonly #canvas: HTMLCanvasElement;
-  #values: number[] = [];
+  readonly #points: number;
+  readonly #measure: number | null;
+  #values: readonly number[] = [];
+  #top = 0;
 
-  constructor(canvas: HTMLCanvasElement) {
+  constructor(canvas: HTMLCanvasElement, { points = 60, measure }: SparklineOptions = {}) {
     this.#canvas = canvas;
+    this.#points = points;
+    this.#measure = measure ?? null;
     new ResizeObserver(() => this.#draw()).observe(canvas);
   }
 
   add(value: number): void {
-    this.#values = [...this.#values, value].slice(-POINTS);
+    this.show([...this.#values, value]);
+  }
+
+  /** @param top the value that the whole height stands for, where it is known; higher ones stay in sight. */
+  show(values: readonly number[], top = 0): void {
+    this.#values = values.slice(-this.#points);
+    this.#top = top;
     this.#draw();
   }
 
   clear(): void {
-    this.#values = [];
-    this.#draw();
+    this.show([]);
   }
 
   #draw(): void {
@@ -30,24 +44,26 @@ export class Sparkline {
     canvas.width = clientWidth * devicePixelRatio;
     canvas.height = clientHeight * devicePixelRatio;
     context.scale(devicePixelRatio, devicePixelRatio);
-    const top = Math.max(1.25 * MEASURE_MS, ...this.#values);
-    const y = (ms: number): number => clientHeight - 1.5 - ((clientHeight - 3) * ms) / top;
+    const top = Math.max(this.#top, 1.25 * (this.#measure ?? 0), ...this.#values) || 1;
+    const y = (value: number): number => clientHeight - 1.5 - ((clientHeight - 3) * value) / top;
     const { color, borderTopColor } = getComputedStyle(canvas);
-    context.strokeStyle = borderTopColor;
-    context.setLineDash([3, 3]);
-    line(context, [
-      [0, y(MEASURE_MS)],
-      [clientWidth, y(MEASURE_MS)],
-    ]);
+    if (this.#measure !== null) {
+      context.strokeStyle = borderTopColor;
+      context.setLineDash([3, 3]);
+      line(context, [
+        [0, y(this.#measure)],
+        [clientWidth, y(this.#measure)],
+      ]);
+    }
     context.strokeStyle = color;
     context.setLineDash([]);
     context.lineWidth = 1.5;
     context.lineJoin = 'round';
-    const step = clientWidth / (POINTS - 1);
-    const first = POINTS - this.#values.length;
+    const step = clientWidth / (this.#points - 1);
+    const first = this.#points - this.#values.length;
     line(
       context,
-      this.#values.map((ms, i) => [(first + i) * step, y(ms)]),
+      this.#values.map((value, i) => [(first + i) * step, y(value)]),
     );
   }
 }

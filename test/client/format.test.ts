@@ -3,6 +3,8 @@ import {
   isThisMachine,
   nameFromFile,
   placeOf,
+  showBytes,
+  showCores,
   showMs,
   showPercent,
   showRate,
@@ -21,6 +23,13 @@ test('what is not known is a dash', () => {
 
 test('rates, sizes and shares are whole numbers', () => {
   expect([showRate(29.97), showSize(1280, 720), showPercent(0.345)]).toEqual(['30', '1280 × 720', '35 %']);
+});
+
+test('memory is in the unit that fits, cores have two decimals', () => {
+  expect([0, 52.4 * 2 ** 20, 1023.4 * 2 ** 20, 8 * 2 ** 30, null].map(showBytes)).toEqual([
+    ...['0 MB', '52 MB', '1023 MB', '8.0 GB', '–'],
+  ]);
+  expect([0, 0.456, 12].map(showCores)).toEqual(['0.00 cores', '0.46 cores', '12.00 cores']);
 });
 
 test('a file name becomes the name of a person', () => {
