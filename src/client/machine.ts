@@ -6,8 +6,11 @@ import { showBytes, showCores, showPercent } from './format.ts';
 import { Sparkline } from './sparkline.ts';
 
 const EVERY_MS = 2000;
-/** As many samples as the lines hold: ten minutes, one a second. */
-const POINTS = 600;
+/** As many samples are shown: ten minutes, one a second. */
+const MOST = 600;
+
+/** Above the highest value, where nothing is the natural end. */
+const ROOM = 1.25;
 
 interface Gauge {
   id: string;
@@ -42,7 +45,7 @@ const PRESSURES: Record<MachineSample['pressure'], string> = {
 };
 
 export class Machine {
-  readonly #lines = GAUGES.map(({ id }) => new Sparkline(canvasOf(id), { points: POINTS }));
+  readonly #lines = GAUGES.map(({ id }) => new Sparkline(canvasOf(id)));
   #samples: MachineSample[] = [];
 
   constructor() {
@@ -65,7 +68,7 @@ export class Machine {
   #show({ gpu, samples }: MachineHistory): void {
     // Two looks may have been under way at once.
     const newest = this.#samples.at(-1)?.atMs ?? 0;
-    this.#samples = [...this.#samples, ...samples.filter(({ atMs }) => atMs > newest)].slice(-POINTS);
+    this.#samples = [...this.#samples, ...samples.filter(({ atMs }) => atMs > newest)].slice(-MOST);
     const last = this.#samples.at(-1);
     if (last === undefined) return;
     element('gpu-name', HTMLElement).textContent = gpu?.name ?? '';
@@ -74,7 +77,7 @@ export class Machine {
       const values = this.#samples.map(value).filter((one) => one !== null);
       element(`machine-${id}`, HTMLElement).hidden = values.length === 0;
       element(`${id}-value`, HTMLElement).textContent = value(last) === null ? '–' : text(last);
-      this.#lines[i]!.show(values, top?.(last) ?? 0);
+      this.#lines[i]!.show(values, top?.(last) ?? ROOM * Math.max(...values));
     }
   }
 }

@@ -10,7 +10,7 @@ import { Sparkline } from './sparkline.ts';
 const FRAME_MS = 1000 / 30;
 
 export class Numbers {
-  readonly #spark = new Sparkline(element('spark', HTMLCanvasElement), { measure: FRAME_MS });
+  readonly #spark = new Sparkline(element('spark', HTMLCanvasElement), FRAME_MS);
   readonly #stages = element('stages', HTMLUListElement);
 
   show(stats: SessionStats, { roundTripMs, bufferMs }: Network): void {

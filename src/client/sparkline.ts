@@ -1,33 +1,28 @@
 /** A line of the last values, newest at the right, with a dashed one as their measure where there is one. */
 
-export interface SparklineOptions {
-  /** How many values the width holds. */
-  points?: number;
-  /** Where the dashed line lies; it is always in sight. */
-  measure?: number;
-}
+/** How many values the width holds at least; more are drawn closer. */
+const LEAST_POINTS = 60;
 
 export class Sparkline {
   readonly #canvas: HTMLCanvasElement;
-  readonly #points: number;
   readonly #measure: number | null;
   #values: readonly number[] = [];
   #top = 0;
 
-  constructor(canvas: HTMLCanvasElement, { points = 60, measure }: SparklineOptions = {}) {
+  /** @param measure where the dashed line lies, which is always in sight. */
+  constructor(canvas: HTMLCanvasElement, measure: number | null = null) {
     this.#canvas = canvas;
-    this.#points = points;
-    this.#measure = measure ?? null;
+    this.#measure = measure;
     new ResizeObserver(() => this.#draw()).observe(canvas);
   }
 
   add(value: number): void {
-    this.show([...this.#values, value]);
+    this.show([...this.#values, value].slice(-LEAST_POINTS));
   }
 
   /** @param top the value that the whole height stands for, where it is known; higher ones stay in sight. */
   show(values: readonly number[], top = 0): void {
-    this.#values = values.slice(-this.#points);
+    this.#values = values;
     this.#top = top;
     this.#draw();
   }
@@ -59,8 +54,9 @@ export class Sparkline {
     context.setLineDash([]);
     context.lineWidth = 1.5;
     context.lineJoin = 'round';
-    const step = clientWidth / (this.#points - 1);
-    const first = this.#points - this.#values.length;
+    const points = Math.max(LEAST_POINTS, this.#values.length);
+    const step = clientWidth / (points - 1);
+    const first = points - this.#values.length;
     line(
       context,
       this.#values.map((value, i) => [(first + i) * step, y(value)]),
