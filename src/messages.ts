@@ -119,3 +119,23 @@ export interface MachineHistory {
   gpu: { name: string; driver: string; computeCapability: string | null } | null;
   samples: MachineSample[];
 }
+
+/** A model of the catalogue, as `/api/models` lists it. */
+export interface ModelInfo {
+  name: string;
+  /** What it does: generator, restorer, masker, recogniser, converter, or its place in the pipeline. */
+  role: string;
+  /** Not here; here; here and found to be the right file; being loaded; loaded; tried in vain. */
+  state: 'absent' | 'present' | 'verified' | 'loading' | 'ready' | 'failed';
+  /** What it runs on, once it is ready. */
+  provider: string | null;
+  /** Why it failed. */
+  why: string | null;
+  licence: string;
+  commercialUse: boolean;
+  bytes: number | null;
+  /** Released with FaceOff; the others are added by `faceoff models fetch`. */
+  comesAlong: boolean;
+  /** The files that are not here, its own included, without which it cannot be used. */
+  needs: string[];
+}

@@ -66,6 +66,7 @@ async function serve(options: Options, version: string): Promise<void> {
     faces,
     metrics,
     models: [...models.values()],
+    states: pool.models,
     log: logger,
     gpu,
     version,

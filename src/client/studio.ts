@@ -9,6 +9,7 @@ import { isThisMachine } from './format.ts';
 import { Gallery } from './gallery.ts';
 import { keep, kept, keptJson } from './keep.ts';
 import { Machine } from './machine.ts';
+import { Models } from './models.ts';
 import { NetworkReader } from './network.ts';
 import { Numbers } from './numbers.ts';
 import { Obs } from './obs.ts';
@@ -33,6 +34,7 @@ const camera = new Camera(() => void cameraGone());
 const obs = new Obs();
 const people = new People(pickPerson);
 const controls = new Controls(control);
+const models = new Models((engine) => change({ engine }));
 const gallery = new Gallery({ onChoose: chooseFace, onAddPhoto: (face) => upload.choose(face), onError: toast });
 const upload = new Upload({ faces: () => gallery.faces, onAdded: added, onError: toast });
 
@@ -231,12 +233,14 @@ function pickPerson(track: number | null): void {
 function showSettings(): void {
   if (agreement === null) return;
   const settings = agreement.shown;
-  const { choice, map, face } = settings;
+  const { choice, map, face, engine } = settings;
   if (choice !== 'mapped') picked = null;
   controls.show(settings);
+  models.select(engine ?? 'mesh');
   gallery.select(picked === null ? face : (map[picked] ?? null));
   document.body.dataset.choice = choice;
-  element('after-tag', HTMLElement).textContent = choice !== 'mapped' && face === null ? 'As it is' : 'Swapped';
+  element('after-tag', HTMLElement).textContent =
+    engine === 'none' || (choice !== 'mapped' && face === null) ? 'As it is' : 'Swapped';
   element('people-hint', HTMLElement).textContent =
     picked === null
       ? 'While the picture runs, click a person in it, then the face they should wear. New people get the face chosen here.'

@@ -19,6 +19,7 @@ import { Kernels } from './kernels/kernels.ts';
 import { Landmarker } from './landmarks.ts';
 import { type Catalogue, readCatalogue } from './models/catalogue.ts';
 import { type ModelSession, openSession } from './models/session.ts';
+import type { Tell } from './models/states.ts';
 import { type Outcome, swapFrame, type Tools } from './pipeline.ts';
 import { poseOf } from './pose.ts';
 import { type FoundFace, type LaneOptions, type ModelLoad, PORTRAIT_SIDE } from './protocol.ts';
@@ -26,7 +27,7 @@ import { LaneStream, type SwapperMaker } from './stream.ts';
 import { readTopology, type Topology } from './topology.ts';
 import { Tracker } from './track.ts';
 import { Turns } from './turns.ts';
-import { type Frame, MESH, type SwappedFrame, type SwapSettings } from './types.ts';
+import { type Frame, isGenerator, MESH, type SwappedFrame, type SwapSettings } from './types.ts';
 import { veil } from './veil.ts';
 
 /** Looks at a still picture: the second and third refine where the first saw the face. */
@@ -37,7 +38,7 @@ const ROLES = ['face-detector', 'face-mesh', 'face-embedder'];
 const MOST_LATE = 5;
 
 export class Lane {
-  readonly #options: LaneOptions;
+  readonly #options: LaneOptions & { tell: Tell };
   readonly #tools: Tools;
   readonly #sessions: ModelSession[];
   readonly #engine: MeshEngine;
@@ -59,7 +60,9 @@ export class Lane {
   readonly #device: DeviceClient | null;
 
   private constructor(
-    ...[options, parts, opened, onFault]: [LaneOptions, Parts, OpenedModel[], (error: unknown) => void]
+    ...[options, parts, opened, onFault]: [
+      ...[LaneOptions & { tell: Tell }, Parts, OpenedModel[], (error: unknown) => void],
+    ]
   ) {
     const { kernels, topology, catalogue, restorer } = parts;
     this.#onFault = onFault;
@@ -72,11 +75,11 @@ export class Lane {
     const { turns, device } = parts;
     this.#turns = turns;
     this.#device = device;
-    this.#shelf = new Shelf(
-      (name) => new NeuralEngine(catalogue, name, { ...options, device }),
-      onFault,
-      options.budgetMs,
-    );
+    const { budgetMs, tell } = options;
+    this.#shelf = new Shelf((name) => new NeuralEngine(catalogue, name, { ...options, device }), onFault, {
+      budgetMs,
+      tell,
+    });
     this.#tools = {
       kernels,
       detector: new Detector(session('face-detector'), kernels),
@@ -90,14 +93,21 @@ export class Lane {
 
   /**
    * Loads and warms everything a frame needs.
-   * @param onFault told of every error that cost a frame its swap.
+   * @param onFault told of every error that cost a frame its swap. @param tell told what becomes of each model.
    * @throws FaceOffError when a model is missing or not the released one.
    */
-  static async start(options: LaneOptions, onFault: (error: unknown) => void): Promise<Lane> {
+  static async start(
+    configured: LaneOptions,
+    onFault: (error: unknown) => void,
+    tell: Tell = () => undefined,
+  ): Promise<Lane> {
+    const options = { ...configured, tell };
     // Portraits are analysed here too, however small the frames are that the configuration allows.
     const kernels = await Kernels.load(Math.max(options.maxPixels, PORTRAIT_SIDE ** 2));
     const catalogue = readCatalogue(options.modelsDir);
-    const topology = readTopology(catalogue.read(catalogue.forRole('face-geometry')));
+    const geometry = catalogue.forRole('face-geometry');
+    const topology = readTopology(catalogue.read(geometry));
+    tell({ model: geometry.name, state: 'verified' });
     const opened: OpenedModel[] = [];
     for (const role of ROLES) opened.push(await openModel(catalogue, role, kernels, options));
     const turns = new Turns();
@@ -264,7 +274,7 @@ export class Lane {
   }
 
   #ladderOf({ engine }: LaneStream): readonly Plan[] {
-    return engine !== MESH && this.#options.reserve === MESH ? LADDER_WITH_RESERVE : LADDER;
+    return isGenerator(engine) && this.#options.reserve === MESH ? LADDER_WITH_RESERVE : LADDER;
   }
 
   /** Closes the engines that no stream wants; the configured one stays. */
@@ -283,13 +293,18 @@ export class Lane {
 
 /** A restorer that cannot be used costs its effect, not the lane. */
 async function openRestorer(
-  ...[catalogue, options, onFault]: [Catalogue, LaneOptions & { device: DeviceClient | null }, (error: unknown) => void]
+  ...[catalogue, options, onFault]: [
+    Catalogue,
+    LaneOptions & { tell: Tell; device: DeviceClient | null },
+    (error: unknown) => void,
+  ]
 ): Promise<Restorer | null> {
   if (options.restorer === null) return null;
   try {
     const { restorer: model, restoreBlend: blend } = options;
     return await Restorer.open(catalogue, { ...options, model, blend }, onFault);
   } catch (error) {
+    options.tell({ model: options.restorer, state: 'failed', why: error instanceof Error ? error.message : '' });
     onFault(error);
     return null;
   }
@@ -312,7 +327,7 @@ interface OpenedModel {
 
 /** Opens the model of a role with its input in kernel memory and runs it a few times, as the first runs are slow. */
 async function openModel(
-  ...[catalogue, role, kernels, options]: [Catalogue, string, Kernels, LaneOptions]
+  ...[catalogue, role, kernels, options]: [Catalogue, string, Kernels, LaneOptions & { tell: Tell }]
 ): Promise<OpenedModel> {
   const beganMs = performance.now();
   const entry = catalogue.forRole(role);
@@ -322,5 +337,6 @@ async function openModel(
   const session = await openSession(entry, catalogue.read(entry), { threads: options.threads, bind });
   for (let run = 0; run < options.warmupRuns; run++) await session.run();
   const loadMs = performance.now() - beganMs;
+  options.tell({ model: entry.name, state: 'ready', provider: session.provider });
   return { role, session, load: { model: entry.name, provider: session.provider, cached: false, loadMs } };
 }

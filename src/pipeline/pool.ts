@@ -14,11 +14,13 @@ import type { Portrait } from './engines/engine.ts';
 import type { MeshFace } from './engines/mesh.ts';
 import type { NeuralFace } from './engines/neural.ts';
 import { type Catalogue, readCatalogue } from './models/catalogue.ts';
+import { ModelStates } from './models/states.ts';
 import { requireFile } from './models/store.ts';
 import type { FoundFace, LaneOptions, ModelLoad } from './protocol.ts';
 import { type LaneListener, LaneThread } from './thread.ts';
 import {
   type Frame,
+  isGenerator,
   MESH,
   type Pressure,
   type SwappedFrame,
@@ -51,6 +53,8 @@ const LONGEST_PAUSE_MS = 10_000;
 const IDLE_MS = 60_000;
 
 export class Pool implements Swapping {
+  /** What is known of every model; whoever else loads some tells it here. */
+  readonly models: ModelStates;
   readonly #options: LaneOptions;
   readonly #defaults: SwapSettings;
   readonly #log: Logger;
@@ -61,6 +65,8 @@ export class Pool implements Swapping {
   readonly #ready = new Map<string, Promise<MeshFace | NeuralFace>>();
   readonly #sessions = new Set<PoolSession>();
   #studio: Promise<LaneThread> | null = null;
+  /** Stands for the enrolment thread among those who load models. */
+  readonly #enrolment = {};
   #studioTimer: NodeJS.Timeout | undefined;
   #closed = false;
   #pressure: Pressure = 'none';
@@ -73,6 +79,7 @@ export class Pool implements Swapping {
   private constructor(...[catalogue, config, log, options]: [Catalogue, Config, Logger, PoolOptions]) {
     const budgetMs = options.deadline === false ? Number.POSITIVE_INFINITY : config.pipeline.budgetMs;
     this.#catalogue = catalogue;
+    this.models = new ModelStates(catalogue);
     this.#device = new DeviceHost(deviceOptions(config), log, (report) => options.onDevice?.(report));
     this.#options = { ...laneOptions(config), budgetMs, deviceAddress: this.#device.address };
     this.#defaults = defaultSettings(config);
@@ -84,7 +91,7 @@ export class Pool implements Swapping {
     const catalogue = readCatalogue(config.models.dir);
     const { engine, restorer } = requireNames(catalogue, config);
     const pool = new Pool(catalogue, config, log, options);
-    if (engine !== MESH || restorer !== null) pool.#device.start();
+    if (isGenerator(engine) || restorer !== null) pool.#device.start();
     const { lanes } = config.pipeline;
     // The main thread with WebRTC's own threads wants a core; the rest is for lanes.
     const count = lanes === 'auto' ? Math.min(8, Math.max(1, os.availableParallelism() - 1)) : lanes;
@@ -148,7 +155,7 @@ export class Pool implements Swapping {
   /** @throws FaceOffError `unknown_face`, `unknown_model` (404). */
   checked(settings: SwapSettings): SwapSettings {
     const { engine = MESH } = settings;
-    if (engine !== MESH) this.#catalogue.named(engine, 'generator');
+    if (isGenerator(engine)) this.#catalogue.named(engine, 'generator');
     for (const face of wantedFaces(settings)) {
       if (!this.#photos.has(face)) {
         throw new FaceOffError(
@@ -163,7 +170,7 @@ export class Pool implements Swapping {
 
   /** @throws FaceOffError `unknown_model` (404), `model_missing` (409) for an engine that cannot be had here. */
   requireEngine(engine: string): void {
-    if (engine === MESH) return;
+    if (!isGenerator(engine)) return;
     for (const entry of this.#catalogue.withNeeds(this.#catalogue.named(engine, 'generator')))
       requireFile(this.#catalogue, entry);
     this.#device.start();
@@ -175,7 +182,7 @@ export class Pool implements Swapping {
     // Mesh is given always: it serves while the other is not ready.
     for (const face of wantedFaces(settings)) {
       void this.#give(seat, MESH, face);
-      if (engine !== MESH) void this.#give(seat, engine, face);
+      if (isGenerator(engine)) void this.#give(seat, engine, face);
     }
   }
 
@@ -221,11 +228,20 @@ export class Pool implements Swapping {
   }
 
   #listener(seat: Seat): LaneListener {
-    return { onDeath: (cause) => void this.#replace(seat, cause), onFault: (error) => this.#onFault(error) };
+    return {
+      onDeath: (cause) => void this.#replace(seat, cause),
+      onFault: (error) => this.#onFault(error, seat),
+      onNews: (news) => this.models.note(seat, news),
+    };
   }
 
   /** At most one line a second, whatever fails how often. */
-  #onFault(error: FaceOffError): void {
+  #onFault(error: FaceOffError, source: object): void {
+    // An engine may fail before its model is loaded, or long after.
+    if (error.code === 'engine_failed') {
+      const { model, why } = error.details as { model: string; why: string };
+      this.models.note(source, { model, state: 'failed', why });
+    }
     this.#faults++;
     if (performance.now() - this.#faultLoggedAtMs < 1000) return;
     this.#faultLoggedAtMs = performance.now();
@@ -234,6 +250,7 @@ export class Pool implements Swapping {
   }
 
   async #replace(seat: Seat, cause: FaceOffError): Promise<void> {
+    this.models.forget(seat);
     if (this.#closed) return;
     this.#log.warn({ sessions: seat.sessions.size, cause: cause.message }, 'lane lost, replacing it');
     for (let pauseMs = 100; !this.#closed; pauseMs = Math.min(LONGEST_PAUSE_MS, 2 * pauseMs)) {
@@ -311,12 +328,29 @@ export class Pool implements Swapping {
     this.#endStudio();
   }
 
+  #startStudio(): Promise<LaneThread> {
+    return LaneThread.start(
+      { ...this.#options, engine: MESH, restorer: null, deviceAddress: null },
+      {
+        onDeath: () => {
+          this.models.forget(this.#enrolment);
+          this.#studio = null;
+        },
+        onFault: (error) => this.#onFault(error, this.#enrolment),
+        onNews: (news) => this.models.note(this.#enrolment, news),
+      },
+    );
+  }
+
   /** What it works on is finished first. */
   #endStudio(): void {
     const studio = this.#studio;
     clearTimeout(this.#studioTimer);
     this.#studio = null;
-    void studio?.then((thread) => thread.end()).catch(() => undefined);
+    void studio
+      ?.then((thread) => thread.end())
+      .then(() => this.models.forget(this.#enrolment))
+      .catch(() => undefined);
   }
 
   #forgetReady(id: string): void {
@@ -326,15 +360,7 @@ export class Pool implements Swapping {
   async #inStudio<T>(work: (thread: LaneThread) => Promise<T>): Promise<T> {
     clearTimeout(this.#studioTimer);
     // The studio only enrols, so it needs no engine's own models.
-    this.#studio ??= LaneThread.start(
-      { ...this.#options, engine: MESH, restorer: null, deviceAddress: null },
-      {
-        onDeath: () => {
-          this.#studio = null;
-        },
-        onFault: (error) => this.#onFault(error),
-      },
-    );
+    this.#studio ??= this.#startStudio();
     this.#studio.catch(() => {
       this.#studio = null;
     });

@@ -8,6 +8,7 @@ import type { Portrait } from './engines/engine.ts';
 import type { MeshFace } from './engines/mesh.ts';
 import type { NeuralFace } from './engines/neural.ts';
 import type { Rect } from './geometry.ts';
+import type { ModelNews } from './models/states.ts';
 import type { Frame, Reserve, SwappedFrame, SwapSettings } from './types.ts';
 
 /** Longest side of a portrait as it is decoded, in pixels: larger ones are shrunk. */
@@ -56,6 +57,11 @@ export type Answer = { id: number; answer: unknown } | { id: number; error: Wire
 /** An error that cost a frame its swap; the frame itself went on. */
 export interface Fault {
   fault: WireError;
+}
+
+/** What became of a model in this thread. */
+export interface News {
+  news: ModelNews;
 }
 
 /** How long a model took to load, told once a model while the lane starts. */

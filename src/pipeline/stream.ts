@@ -6,7 +6,7 @@ import type { Looks, Swapper } from './engines/engine.ts';
 import { People } from './people.ts';
 import type { Stream } from './pipeline.ts';
 import { facesCamera, type Track, type Tracker } from './track.ts';
-import { MESH, type SwapSettings } from './types.ts';
+import { MESH, NONE, type SwapSettings } from './types.ts';
 
 /** After so long somebody else may have the face of a person who went away. */
 const AWAY_MS = 3000;
@@ -81,6 +81,7 @@ export class LaneStream implements Stream {
   /** Whether this stream wants any face swapped at all. */
   get wanting(): boolean {
     const { face, choice, map } = this.#settings;
+    if (this.engine === NONE) return false;
     return face !== null || (choice === 'mapped' && Object.values(map).some((id) => id !== null));
   }
 
@@ -116,7 +117,7 @@ export class LaneStream implements Stream {
 
   swapperFor(track: Track): Swapper | null {
     const { face, choice, map } = this.#settings;
-    if (this.#closed || (choice === 'largest' && track.id !== this.#one)) return null;
+    if (this.#closed || this.engine === NONE || (choice === 'largest' && track.id !== this.#one)) return null;
     // Somebody nobody chose a face for wears the common one: a person who was lost for a moment is never bare.
     const own = choice === 'mapped' ? map[track.id] : undefined;
     const wanted = own === undefined ? face : own;

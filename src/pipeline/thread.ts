@@ -4,7 +4,8 @@ import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { FaceOffError, fromWire } from '../errors.ts';
 import { root } from '../root.ts';
-import type { Answer, CallName, Calls, Fault, LaneOptions, ModelLoad, Started } from './protocol.ts';
+import type { ModelNews } from './models/states.ts';
+import type { Answer, CallName, Calls, Fault, LaneOptions, ModelLoad, News, Started } from './protocol.ts';
 
 interface Waiting {
   resolve(answer: unknown): void;
@@ -16,6 +17,8 @@ export interface LaneListener {
   onDeath(cause: FaceOffError): void;
   /** An error cost a frame its swap. */
   onFault(error: FaceOffError): void;
+  /** A model was loaded, or was not. */
+  onNews(news: ModelNews): void;
 }
 
 export class LaneThread {
@@ -25,12 +28,14 @@ export class LaneThread {
   #over: FaceOffError | null = null;
   readonly loads: readonly ModelLoad[];
 
-  private constructor(worker: Worker, loads: readonly ModelLoad[], { onDeath, onFault }: LaneListener) {
+  private constructor(worker: Worker, loads: readonly ModelLoad[], { onDeath, onFault, onNews }: LaneListener) {
     this.#worker = worker;
     this.loads = loads;
-    worker.on('message', (message: Answer | Fault) =>
-      'fault' in message ? onFault(fromWire(message.fault)) : this.#hear(message),
-    );
+    worker.on('message', (message: Answer | Fault | News) => {
+      if ('fault' in message) onFault(fromWire(message.fault));
+      else if ('news' in message) onNews(message.news);
+      else this.#hear(message);
+    });
     worker.on('error', (cause) => this.#fail(lost(cause)));
     worker.on('exit', (code) => {
       const ended = this.#over !== null && this.#over.code === 'lane_ended';
@@ -49,9 +54,10 @@ export class LaneThread {
       const early = (code: number) => reject(lost(new Error(`the thread ended with code ${code} while starting`)));
       worker.once('error', reject);
       worker.once('exit', early);
-      const hear = (message: Started | Fault) => {
+      const hear = (message: Started | Fault | News) => {
         // A model that could be done without may have failed before the lane is ready.
         if ('fault' in message) return listener.onFault(fromWire(message.fault));
+        if ('news' in message) return listener.onNews(message.news);
         worker.off('error', reject).off('exit', early).off('message', hear);
         resolve(message);
       };

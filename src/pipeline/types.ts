@@ -36,12 +36,17 @@ export type Pressure = 'none' | 'release' | 'degrade';
 
 /** The engine that is always there, and serves where another cannot. */
 export const MESH = 'mesh';
+/** In place of an engine: faces stay as they are. */
+export const NONE = 'none';
+
+/** Whether an engine is a generator of the catalogue. */
+export const isGenerator = (engine: string): boolean => engine !== MESH && engine !== NONE;
 
 /** What a person can change while a session is live. */
 export interface SwapSettings {
   /** Id of the source face; null shows the camera as it is. */
   face: string | null;
-  /** How swaps are made: `mesh`, or the name of a generator that was added; left out it is `mesh`. */
+  /** How swaps are made: `mesh`, the name of a generator that was added, or `none`; left out it is `mesh`. */
   engine?: string;
   choice: FaceChoice;
   /** Which source face goes on which person, by track id; used when `choice` is `mapped`. */

@@ -3,13 +3,13 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { toWire } from '../errors.ts';
 import { Lane } from './lane.ts';
-import type { Answer, Ask, Fault, LaneOptions, Started } from './protocol.ts';
+import type { Answer, Ask, Fault, LaneOptions, News, Started } from './protocol.ts';
 
 const port = parentPort!;
 /** What is asked and not answered yet. */
 const inHand = new Set<Promise<void>>();
 
-function say(message: Answer | Started | Fault, move: ArrayBuffer[] = []): void {
+function say(message: Answer | Started | Fault | News, move: ArrayBuffer[] = []): void {
   port.postMessage(message, move);
 }
 
@@ -71,7 +71,11 @@ async function serve(lane: Lane, message: Ask): Promise<void> {
 }
 
 try {
-  const lane = await Lane.start(workerData as LaneOptions, (error) => say({ fault: toWire(error) }));
+  const lane = await Lane.start(
+    workerData as LaneOptions,
+    (error) => say({ fault: toWire(error) }),
+    (news) => say({ news }),
+  );
   port.on('message', (message: Ask) => {
     const served: Promise<void> = serve(lane, message).finally(() => inHand.delete(served));
     if (message.call !== 'end') inHand.add(served);

@@ -10,7 +10,9 @@ import { FaceOffError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Faces } from '../pipeline/library.ts';
+import { readCatalogue } from '../pipeline/models/catalogue.ts';
 import type { Gpu } from '../pipeline/models/gpu.ts';
+import { ModelStates } from '../pipeline/models/states.ts';
 import type { ModelLoad } from '../pipeline/protocol.ts';
 import type { Swapping, SwapSettings } from '../pipeline/types.ts';
 import { root } from '../root.ts';
@@ -39,6 +41,8 @@ export interface ServerParts {
   log: Logger;
   version: string;
   defaults: SwapSettings;
+  /** What is known of every model, for /api/models. */
+  states?: ModelStates;
   /** Closed with the server. */
   gpu?: Gpu | null;
   /** Speaks HTTPS with it; HTTP without. */
@@ -72,6 +76,7 @@ function listener(https: Certificate | null): FastifyInstance {
 /** Everything is loaded and warm when this is called, so the server is ready as soon as it listens. */
 export async function buildServer(parts: ServerParts): Promise<Server> {
   const { config, pool, faces, metrics, models, log, version, defaults, gpu = null, certificate = null } = parts;
+  const { states = new ModelStates(readCatalogue(config.models.dir)) } = parts;
   const app = listener(certificate);
   const gate = new Gate(config.server.token, certificate !== null);
   const streams = new Streams(config, metrics, log);
@@ -79,7 +84,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   const signalling = new Signalling({ version, defaults, sessions, streams, config, log, faces: () => faces.list() });
   const monitor = new Monitor({
     ...{ memory: config.memory, gpu, metrics, log },
-    usesGpu: () => models.some(({ provider }) => provider !== 'cpu'),
+    usesGpu: () => states.usesGpu,
     load: () => sessions.load(),
   });
   monitor.onPressure((pressure) => pool.pressure(pressure));
@@ -142,6 +147,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
       settings: session.settings,
     })),
   );
+  app.get('/api/models', async () => states.list());
   app.get('/api/status', async () => ({
     version,
     node: process.version,

@@ -256,8 +256,7 @@ describe('the shelf', () => {
     const shelf = new Shelf(
       () => engine as unknown as NeuralEngine,
       (error) => told.push(error),
-      Number.POSITIVE_INFINITY,
-      () => now,
+      { now: () => now },
     );
     await Promise.all([shelf.want('a'), shelf.want('a')]);
     expect(told).toHaveLength(1);

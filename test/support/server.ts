@@ -40,8 +40,9 @@ export async function startServer(patch: Patch = {}, gpu: Gpu | null = null, pro
   config.pipeline = { ...config.pipeline, lanes: 1, ...patch.pipeline };
   const log = pino({ level: 'silent' });
   const metrics = new Metrics();
-  const models: ModelLoad[] = gpu === null ? [] : [{ model: 'generator', provider, cached: false, loadMs: 1 }];
+  const models: ModelLoad[] = [];
   const pool = await Pool.start(config, log, { onModelLoad: (load) => models.push(load) });
+  if (gpu !== null) pool.models.note(gpu, { model: 'generator', state: 'ready', provider });
   const faces = await FaceLibrary.open(config, pool, log);
   const server = await buildServer({
     config,
@@ -49,6 +50,7 @@ export async function startServer(patch: Patch = {}, gpu: Gpu | null = null, pro
     faces,
     metrics,
     models,
+    states: pool.models,
     log,
     gpu,
     version: 'test',

@@ -38,7 +38,8 @@ export class NeuralEngine implements Engine<NeuralFace> {
     this.#catalogue = catalogue;
     this.#entry = catalogue.named(name, 'generator');
     this.#options = options;
-    this.#sources = new SourceMaker(catalogue, { threads: options.threads, warmupRuns: 0 });
+    const { threads, tell } = options;
+    this.#sources = new SourceMaker(catalogue, { threads, warmupRuns: 0, ...(tell && { tell }) });
   }
 
   /** Whether a swapper's next frame will be painted; before that, `open` is still at work or was not called. */

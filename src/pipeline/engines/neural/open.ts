@@ -5,6 +5,7 @@ import type { Kernels } from '../../kernels/kernels.ts';
 import type { Catalogue, OptionalEntry } from '../../models/catalogue.ts';
 import { type Graph, readGraph } from '../../models/graph.ts';
 import { type ModelSession, openSession } from '../../models/session.ts';
+import type { Tell } from '../../models/states.ts';
 import { expectedDigest, readAdded, requireFile } from '../../models/store.ts';
 import type { Fit } from './fit.ts';
 
@@ -15,6 +16,8 @@ export interface OpenOptions {
   warmupRuns: number;
   /** Where big models run; null or left out runs them in this thread. */
   device?: Device | null;
+  /** Told what becomes of the model. */
+  tell?: Tell;
 }
 
 /** Opens models somewhere else than in this thread. */
@@ -40,6 +43,24 @@ export function graphOf(catalogue: Catalogue, entry: OptionalEntry): Graph {
  * @throws FaceOffError `model_missing`, `model_differs`, `model_unusable`.
  */
 export async function openFitted(
+  ...[catalogue, entry, fit, kernels, options]: [Catalogue, OptionalEntry, Fit, Kernels | null, OpenOptions]
+): Promise<ModelSession> {
+  const { tell = () => undefined } = options;
+  const model = entry.name;
+  tell({ model, state: 'loading' });
+  try {
+    const session = await openWarm(catalogue, entry, fit, kernels, options);
+    tell({ model, state: 'ready', provider: session.provider });
+    const close = session.close.bind(session);
+    session.close = () => close().then(() => tell({ model, state: 'verified' }));
+    return session;
+  } catch (error) {
+    tell({ model, state: 'failed', why: error instanceof Error ? error.message : String(error) });
+    throw error;
+  }
+}
+
+async function openWarm(
   ...[catalogue, entry, fit, kernels, options]: [Catalogue, OptionalEntry, Fit, Kernels | null, OpenOptions]
 ): Promise<ModelSession> {
   const bind = kernels === null ? {} : { [fit.input]: kernels.floats(floatsIn(fit)) };

@@ -1,12 +1,15 @@
 /** The neural engines of a lane: each is opened when first wanted, in the background, and closed when nobody wants it. */
 
 import { FaceOffError } from '../../../errors.ts';
+import type { Tell } from '../../models/states.ts';
 import type { NeuralEngine } from '../neural.ts';
 
 interface Slot {
   engine: NeuralEngine;
   /** Until then the engine is left alone, because it failed. */
   restUntilMs: number;
+  /** Whether it failed since it served last. */
+  failed: boolean;
   /** Whether it was told that the engine is too slow. */
   slowTold: boolean;
 }
@@ -22,30 +25,36 @@ export class Shelf {
   readonly #onFault: (error: unknown) => void;
   readonly #budgetMs: number;
   readonly #now: () => number;
+  readonly #tell: Tell;
 
   /**
    * @param onFault told of every engine that could not be opened, failed or is too slow.
    * @param budgetMs how long a frame may take: an engine that takes longer is tried but now and then.
+   * @param tell told when one serves again that had failed.
    */
   constructor(
-    ...[make, onFault, budgetMs = Number.POSITIVE_INFINITY, now = () => performance.now()]: [
+    ...[
+      make,
+      onFault,
+      { budgetMs = Number.POSITIVE_INFINITY, now = () => performance.now(), tell = () => undefined } = {},
+    ]: [
       (name: string) => NeuralEngine,
       (error: unknown) => void,
-      number?,
-      (() => number)?,
+      { budgetMs?: number; now?: () => number; tell?: Tell }?,
     ]
   ) {
     this.#make = make;
     this.#onFault = onFault;
     this.#budgetMs = budgetMs;
     this.#now = now;
+    this.#tell = tell;
   }
 
   /** The engine if it can swap now; else it is on its way, or at rest, and null is returned. */
   ready(name: string): NeuralEngine | null {
     const slot = this.#slots.get(name);
     if (slot !== undefined && this.#now() < slot.restUntilMs) return null;
-    if (slot?.engine.ready === true) return this.#keepsTime(name, slot) ? slot.engine : null;
+    if (slot?.engine.ready === true) return this.#keepsTime(name, slot) ? this.#back(name, slot) : null;
     void this.want(name);
     return null;
   }
@@ -53,7 +62,12 @@ export class Shelf {
   /** Opens an engine; resolves when it is ready or has failed. */
   async want(name: string): Promise<void> {
     try {
-      const slot = this.#slots.get(name) ?? { engine: this.#make(name), restUntilMs: 0, slowTold: false };
+      const slot = this.#slots.get(name) ?? {
+        engine: this.#make(name),
+        restUntilMs: 0,
+        failed: false,
+        slowTold: false,
+      };
       this.#slots.set(name, slot);
       if (this.#now() >= slot.restUntilMs) await slot.engine.open();
     } catch (error) {
@@ -63,7 +77,7 @@ export class Shelf {
 
   /** Lets an engine rest; told by whoever saw it fail. One whose device was lost is opened anew. */
   failed(name: string, error: unknown): void {
-    const slot = this.#slots.get(name);
+    if (slot !== undefined) Object.assign(slot, { restUntilMs: this.#now() + REST_MS, failed: true });
     const code = error instanceof FaceOffError ? error.code : '';
     if (code === 'too_late') return;
     if (code === 'device_lost' && slot?.engine.ready === true) {
@@ -75,7 +89,10 @@ export class Shelf {
     if (slot !== undefined) slot.restUntilMs = this.#now() + REST_MS;
     const why = error instanceof Error ? error.message : String(error);
     this.#onFault(
-      new FaceOffError('engine_failed', `The engine ${name} cannot be used, mesh serves: ${why}`, { cause: error }),
+      new FaceOffError('engine_failed', `The engine ${name} cannot be used, mesh serves: ${why}`, {
+        cause: error,
+        details: { model: name, why },
+      }),
     );
   }
 
@@ -93,6 +110,14 @@ export class Shelf {
     const advice = 'Use a GPU, choose a smaller model, or raise pipeline.budgetMs and accept the delay';
     this.#onFault(new FaceOffError('engine_slow', `The engine ${name} ${takes}: mesh serves. ${advice}.`));
     return false;
+  }
+
+  /** It had its rest, if it needed one. */
+  #back(name: string, slot: Slot): NeuralEngine {
+    const { engine } = slot;
+    if (slot.failed) this.#tell({ model: name, state: 'ready', provider: engine.runsOn?.provider ?? '' });
+    slot.failed = false;
+    return engine;
   }
 
   /** Closes the engines that are not among those wanted. */
