@@ -77,7 +77,7 @@ export class Shelf {
 
   /** Lets an engine rest; told by whoever saw it fail. One whose device was lost is opened anew. */
   failed(name: string, error: unknown): void {
-    if (slot !== undefined) Object.assign(slot, { restUntilMs: this.#now() + REST_MS, failed: true });
+    const slot = this.#slots.get(name);
     const code = error instanceof FaceOffError ? error.code : '';
     if (code === 'too_late') return;
     if (code === 'device_lost' && slot?.engine.ready === true) {
@@ -86,7 +86,7 @@ export class Shelf {
     }
     // Of those who wait for the same opening, only the first tells.
     if (slot !== undefined && this.#now() < slot.restUntilMs) return;
-    if (slot !== undefined) slot.restUntilMs = this.#now() + REST_MS;
+    if (slot !== undefined) Object.assign(slot, { restUntilMs: this.#now() + REST_MS, failed: true });
     const why = error instanceof Error ? error.message : String(error);
     this.#onFault(
       new FaceOffError('engine_failed', `The engine ${name} cannot be used, mesh serves: ${why}`, {
