@@ -64,8 +64,29 @@ export async function benchFrames(): Promise<{ rows: FrameFigures[]; largeOverSm
   const rows: FrameFigures[] = [];
   for (const [width, height] of SIZES) rows.push(await measure(lane, width, height, 1, scale));
   for (const [width, height] of SIZES.slice(2)) rows.push(await measure(lane, width, height, 3, scale * 0.8));
+  const largeOverSmall = await compare(lane, [1920, 1080], [640, 480], scale);
   await lane.end();
-  return { rows, largeOverSmall: ratio(rows[3]!.frameMs.p50, rows[1]!.frameMs.p50) };
+  return { rows, largeOverSmall };
+}
+
+/** The same face in two sizes of picture, in turns; p50 over p50. */
+async function compare(lane: Lane, a: readonly [number, number], b: readonly [number, number], scale: number) {
+  const sides = [];
+  for (const [width, height] of [a, b]) {
+    const id = `turns ${width}`;
+    lane.open(id, SETTINGS);
+    sides.push({ id, frame: await scene(width, height, 1, scale, 0), times: [] as number[] });
+  }
+  for (let round = -WARM_UP; round < ROUNDS; round++) {
+    for (const { id, frame, times } of sides) {
+      const copy = { ...frame, data: frame.data.slice(), receivedAtMs: performance.now() };
+      const beganMs = performance.now();
+      await lane.swap(id, copy);
+      if (round >= 0) times.push(performance.now() - beganMs);
+    }
+  }
+  for (const { id } of sides) lane.close(id);
+  return ratio(spread(sides[0]!.times).p50, spread(sides[1]!.times).p50);
 }
 
 async function measure(lane: Lane, width: number, height: number, faces: number, scale: number): Promise<FrameFigures> {
