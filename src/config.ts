@@ -122,6 +122,11 @@ const Schema = z.strictObject({
     intervalMs: whole(100, 60_000, 1000),
     historyMinutes: whole(1, 1440, 10),
   }),
+  cache: section({
+    maxMb: whole(0, 100_000_000, 20_000),
+    maxAgeDays: number(0, 36_500, 90),
+    cleanIntervalMs: whole(1000, 7 * 86_400_000, 3_600_000),
+  }),
   logging: section({
     level: choice(LEVELS, 'info'),
     fileLevel: choice(LEVELS, 'debug'),

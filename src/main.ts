@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command } from 'commander';
+import { cacheCommand } from './cache.ts';
 import { FaceOffError } from './errors.ts';
 import { modelsCommand } from './models.ts';
 import { renderCommand } from './render.ts';
@@ -18,7 +19,8 @@ const program = new Command('faceoff')
   .version(version)
   .addCommand(serveCommand(config, version), { isDefault: true })
   .addCommand(renderCommand(config))
-  .addCommand(modelsCommand(config));
+  .addCommand(modelsCommand(config))
+  .addCommand(cacheCommand(config));
 
 try {
   await program.parseAsync();

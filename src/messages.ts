@@ -139,3 +139,17 @@ export interface ModelInfo {
   /** The files that are not here, its own included, without which it cannot be used. */
   needs: string[];
 }
+
+/** One kind of thing in the cache, as `/api/cache` lists it. */
+export interface CacheReport {
+  kind: string;
+  meaning: string;
+  /** Whether it is cleaned by schedule. */
+  swept: boolean;
+  items: number;
+  bytes: number;
+  /** How many of the items somebody uses just now. */
+  inUse: number;
+  /** When one of them was last used, in ISO 8601; null where there is none. */
+  usedAt: string | null;
+}

@@ -1,6 +1,7 @@
 /** `faceoff serve`: starts everything, says where it is, and stops in order. */
 
 import { Command } from 'commander';
+import { CacheKeeper } from './cache/keeper.ts';
 import { loadConfig } from './config.ts';
 import { FaceOffError } from './errors.ts';
 import { openLog } from './log.ts';
@@ -44,6 +45,7 @@ async function serve(options: Options, version: string): Promise<void> {
   const log = await openLog(config);
   const { logger } = log;
   const beganMs = performance.now();
+  const cache = await CacheKeeper.start(config, logger);
   const metrics = new Metrics(config.metrics);
   // Every lane loads the same models.
   const models = new Map<string, ModelLoad>();
@@ -76,6 +78,7 @@ async function serve(options: Options, version: string): Promise<void> {
   const stop = async (): Promise<void> => {
     await server.close();
     await pool.close();
+    await cache.close();
     await log.close();
   };
   try {

@@ -19,8 +19,8 @@ export function showSize(width: number, height: number): string {
 /** Memory, in binary units. */
 export function showBytes(bytes: number | null | undefined): string {
   if (bytes === null || bytes === undefined) return NOTHING;
-  const [unit, name] = bytes >= 2 ** 30 ? [2 ** 30, 'GB'] : [2 ** 20, 'MB'];
-  return `${(bytes / unit).toFixed(name === 'GB' ? 1 : 0)} ${name}`;
+  if (bytes >= 2 ** 30) return `${(bytes / 2 ** 30).toFixed(1)} GB`;
+  return bytes >= 2 ** 20 ? `${Math.round(bytes / 2 ** 20)} MB` : `${Math.round(bytes / 1024)} kB`;
 }
 
 export const showCores = (cores: number): string => `${cores.toFixed(2)} cores`;

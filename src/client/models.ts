@@ -72,7 +72,11 @@ export class Models {
         ...(['li', {}, { 'data-model': name, 'data-state': state }] as const),
         make('span', { className: 'name', textContent: name }),
         make('span', { className: 'model-state', textContent: modelState(model) }),
-        make('small', { textContent: [role, ...(bytes === null ? [] : [showBytes(bytes)]), uses].join(' · ') }),
+        make('small', {
+          textContent: [...(role === name ? [] : [role]), ...(bytes === null ? [] : [showBytes(bytes)]), uses].join(
+            ' · ',
+          ),
+        }),
         ...(why === null ? [] : [make('small', { textContent: why })]),
       );
     });

@@ -16,6 +16,7 @@ import { ModelStates } from '../pipeline/models/states.ts';
 import type { ModelLoad } from '../pipeline/protocol.ts';
 import type { Swapping, SwapSettings } from '../pipeline/types.ts';
 import { root } from '../root.ts';
+import { cacheRoutes } from './cache.ts';
 import type { Certificate } from './certificate.ts';
 import { shareWith, welcomeOrigins } from './cors.ts';
 import { faceRoutes } from './faces.ts';
@@ -159,6 +160,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     models,
     ...machineStatus(monitor, config.memory.rssLimitMb),
   }));
+  cacheRoutes(app, config);
   machineRoutes(app, monitor, config.memory.intervalMs);
 
   return {
