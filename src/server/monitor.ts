@@ -1,7 +1,6 @@
 /** Looks at the machine at a steady pace, remembers the last minutes, and says when memory gets short. */
 
 import { freemem } from 'node:os';
-import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { setImmediate } from 'node:timers/promises';
 import type { Config } from '../config.ts';
 import type { Logger } from '../log.ts';
@@ -22,18 +21,20 @@ export interface MonitorParts {
   log: Logger;
 }
 
-/** How finely the event loop is watched; the histogram counts it in. */
-const LOOP_RESOLUTION_MS = 20;
+/** How finely the event loop is watched: a beat that comes late was held up. */
+const BEAT_MS = 20;
 const MINUTE_MS = 60_000;
 
 export class Monitor {
   readonly #parts: MonitorParts;
   readonly #watch: MemoryWatch;
   readonly #most: number;
-  readonly #loop: IntervalHistogram = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
   readonly #listeners = new Set<(pressure: Pressure) => void>();
   readonly #history: MachineSample[] = [];
   readonly #timer: NodeJS.Timeout;
+  readonly #beats: NodeJS.Timeout;
+  #beatAtMs = performance.now();
+  #worstDelayMs = 0;
   #cpu = process.cpuUsage();
   #lastMs = performance.now();
   #looking = false;
@@ -44,7 +45,8 @@ export class Monitor {
     this.#parts = parts;
     this.#watch = new MemoryWatch(parts.memory);
     this.#most = Math.max(1, Math.round((historyMinutes * MINUTE_MS) / intervalMs));
-    this.#loop.enable();
+    // Node's own histogram of delays misses what comes right after it was reset.
+    this.#beats = setInterval(() => this.#beat(), BEAT_MS).unref();
     this.#timer = setInterval(() => void this.#look(), intervalMs).unref();
   }
 
@@ -76,7 +78,7 @@ export class Monitor {
     if (this.#closed) return;
     this.#closed = true;
     clearInterval(this.#timer);
-    this.#loop.disable();
+    clearInterval(this.#beats);
     this.#parts.gpu?.close();
   }
 
@@ -85,7 +87,7 @@ export class Monitor {
     if (this.#looking) return;
     this.#looking = true;
     const gpu = await (this.#parts.gpu?.read() ?? null);
-    // After a long delay this timer may come before the histogram's own, which has yet to see it.
+    // After a long delay this timer may come before the beat, which has yet to see it.
     await setImmediate();
     this.#looking = false;
     if (!this.#closed) this.#note(gpu);
@@ -138,10 +140,16 @@ export class Monitor {
     return Math.round(cores * 100) / 100;
   }
 
+  #beat(): void {
+    const nowMs = performance.now();
+    this.#worstDelayMs = Math.max(this.#worstDelayMs, nowMs - this.#beatAtMs - BEAT_MS);
+    this.#beatAtMs = nowMs;
+  }
+
   /** The longest that the event loop was held up since the last look. */
   #worstDelay(): number {
-    const worstMs = this.#loop.max / 1e6 - LOOP_RESOLUTION_MS;
-    this.#loop.reset();
-    return Math.max(0, Math.round(worstMs * 10) / 10);
+    const worstMs = this.#worstDelayMs;
+    this.#worstDelayMs = 0;
+    return Math.round(worstMs * 10) / 10;
   }
 }
