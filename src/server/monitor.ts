@@ -1,7 +1,7 @@
 /** Looks at the machine at a steady pace, remembers the last minutes, and says when memory gets short. */
 
 import { freemem } from 'node:os';
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { Config } from '../config.ts';
 import type { Logger } from '../log.ts';
 import type { MachineSample } from '../messages.ts';
@@ -23,6 +23,8 @@ export interface MonitorParts {
 
 /** How finely the event loop is watched: a beat that comes late was held up. */
 const BEAT_MS = 20;
+/** How long the GPU may take to answer, as a share of the time between two looks. */
+const PATIENCE = 0.8;
 const MINUTE_MS = 60_000;
 
 export class Monitor {
@@ -37,7 +39,8 @@ export class Monitor {
   #worstDelayMs = 0;
   #cpu = process.cpuUsage();
   #lastMs = performance.now();
-  #looking = false;
+  #asking = false;
+  #vramShare = 0;
   #closed = false;
 
   constructor(parts: MonitorParts) {
@@ -83,14 +86,24 @@ export class Monitor {
   }
 
   async #look(): Promise<void> {
-    // A driver that does not answer must not be asked again and again.
-    if (this.#looking) return;
-    this.#looking = true;
-    const gpu = await (this.#parts.gpu?.read() ?? null);
+    const gpu = await this.#askGpu();
     // After a long delay this timer may come before the beat, which has yet to see it.
     await setImmediate();
-    this.#looking = false;
     if (!this.#closed) this.#note(gpu);
+  }
+
+  /** A driver that keeps us waiting counts as silent, and is not asked again before it has answered. */
+  async #askGpu(): Promise<GpuState | null> {
+    const { gpu, memory } = this.#parts;
+    if (gpu === null || this.#asking) return null;
+    this.#asking = true;
+    const answer = gpu
+      .read()
+      .catch(() => null)
+      .finally(() => {
+        this.#asking = false;
+      });
+    return Promise.race([answer, setTimeout(PATIENCE * memory.intervalMs, null, { ref: false })]);
   }
 
   #note(gpu: GpuState | null): void {
@@ -115,11 +128,12 @@ export class Monitor {
     if (pressure !== before) this.#tell(pressure, gpu, rssBytes);
   }
 
-  /** The share used of whatever is shortest. */
+  /** The share used of whatever is shortest. A GPU that is silent is as full as it was. */
   #shortest(gpu: GpuState | null, rssBytes: number): number {
     const { memory, usesGpu } = this.#parts;
+    if (gpu !== null) this.#vramShare = gpu.usedBytes / gpu.totalBytes;
     const process = rssBytes / (memory.rssLimitMb * 2 ** 20);
-    return gpu !== null && usesGpu() ? Math.max(process, gpu.usedBytes / gpu.totalBytes) : process;
+    return usesGpu() ? Math.max(process, this.#vramShare) : process;
   }
 
   #tell(pressure: Pressure, gpu: GpuState | null, rssBytes: number): void {

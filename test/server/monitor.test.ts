@@ -13,8 +13,14 @@ class FullGpu implements Gpu {
   readonly computeCapability = '8.9';
   usedBytes = 2 * GB;
   silent = false;
+  stuck = false;
+  broken = false;
+  asked = 0;
   closed = false;
   async read() {
+    this.asked++;
+    if (this.stuck) await new Promise(() => undefined);
+    if (this.broken) throw new Error('the library failed');
     return this.silent ? null : { usedBytes: this.usedBytes, totalBytes: 8 * GB, utilisation: 0.25 };
   }
   close(): void {
@@ -139,6 +145,23 @@ describe('a machine with a GPU', () => {
     await until(async () => (await level())[0] === 0, 'full quality', 20_000);
     expect(camera.received.length).toBeGreaterThan(before);
   }, 60_000);
+});
+
+test('a GPU that throws or never answers holds nothing up, and is not asked again and again', async () => {
+  gpu = new FullGpu();
+  gpu.broken = true;
+  server = await startServer({ memory: { intervalMs: 100 } }, gpu);
+  try {
+    await until(async () => (await history()).samples.length > 2, 'samples');
+    gpu.stuck = true;
+    const { asked } = gpu;
+    const { atMs } = (await history()).samples.at(-1)!;
+    await until(async () => (await history(atMs)).samples.length > 4, 'more samples');
+    expect((await history()).samples.every((sample) => sample.gpu === null)).toBe(true);
+    expect(gpu.asked - asked).toBeLessThanOrEqual(2);
+  } finally {
+    await server.stop();
+  }
 });
 
 test('a machine without a GPU tells the rest', async () => {
