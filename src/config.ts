@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { isLocal } from './address.ts';
 import { FaceOffError } from './errors.ts';
 import { FACE_CHOICES, FALLBACKS, RESERVES } from './pipeline/types.ts';
+import { RECORDING_FORMATS } from './server/recording/format.ts';
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
@@ -114,6 +115,12 @@ const Schema = z.strictObject({
     dir: z.string().min(1).default('./models'),
     cacheDir: z.string().min(1).default('./cache'),
     warmupRuns: whole(0, 100, 3),
+  }),
+  recording: section({
+    dir: z.string().min(1).default('./recordings'),
+    format: choice(RECORDING_FORMATS, 'webm'),
+    maxMb: whole(1, 100_000_000, 2048),
+    minFreeMb: whole(0, 100_000_000, 512),
   }),
   memory: section({
     rssLimitMb: whole(128, 1_000_000, 4096),
@@ -281,13 +288,14 @@ function disagreements({ server, webrtc, memory, metrics }: Config): string[] {
 }
 
 function withPaths(config: Config, folder: string): Config {
-  const { server, models, logging } = config;
+  const { server, models, recording, logging } = config;
   const at = (name: string): string => path.resolve(folder, name);
   const maybeAt = (name: string | null): string | null => (name === null ? null : at(name));
   return {
     ...config,
     server: { ...server, certificate: maybeAt(server.certificate), key: maybeAt(server.key) },
     models: { ...models, dir: at(models.dir), cacheDir: at(models.cacheDir) },
+    recording: { ...recording, dir: at(recording.dir) },
     logging: { ...logging, dir: at(logging.dir) },
   };
 }

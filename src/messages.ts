@@ -90,6 +90,33 @@ export interface SessionStats {
   plan: string;
   level: number;
   faces: SeenFace[];
+  /** Of its last recording, if there was any. */
+  recording?: RecordingState;
+}
+
+/** A recording under way or, when it is not active, the last one. */
+export interface RecordingState {
+  active: boolean;
+  startedAt: string;
+  lastedMs: number;
+  /** On the server. */
+  folder: string;
+  /** Finished files, in the order they were begun: each change of the picture's size begins another. */
+  files: string[];
+  bytes: number;
+  frames: number;
+  /** Pictures that were left out, as the encoder or the disk was too slow. */
+  dropped: number;
+  /** What ended it, if it was not told to end. */
+  error: ErrorBody | null;
+}
+
+/** A finished recording as `/api/recordings` lists it; `url` is a path on this server. */
+export interface RecordingInfo {
+  file: string;
+  bytes: number;
+  finishedAt: string;
+  url: string;
 }
 
 /** The machine at one moment, as `/api/status/memory` lists it. */

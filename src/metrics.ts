@@ -19,6 +19,8 @@ export class Metrics {
   readonly #sessions: Gauge;
   readonly #viewers: Gauge;
   readonly #skipped: Counter;
+  readonly #recordings: Gauge;
+  readonly #unrecorded: Counter;
   readonly #load: Gauge<'model' | 'provider' | 'cache'>;
   readonly #batch: Histogram<'model'>;
   readonly #batchWait: Histogram<'model'>;
@@ -72,6 +74,12 @@ export class Metrics {
     this.#skipped = new Counter({
       name: 'faceoff_viewer_frames_skipped_total',
       help: 'Frames that were left out for viewers, as a newer one was there',
+      registers,
+    });
+    this.#recordings = new Gauge({ name: 'faceoff_recordings', help: 'Recordings under way', registers });
+    this.#unrecorded = new Counter({
+      name: 'faceoff_recording_frames_dropped_total',
+      help: 'Frames that finished recordings lack, as the encoder or the disk was too slow',
       registers,
     });
     this.#load = new Gauge({
@@ -154,6 +162,11 @@ export class Metrics {
 
   pressure(pressure: Pressure): void {
     this.#pressure.set({ none: 0, release: 1, degrade: 2 }[pressure]);
+  }
+
+  recordings(open: number, dropped = 0): void {
+    this.#recordings.set(open);
+    this.#unrecorded.inc(dropped);
   }
 
   modelLoad({ model, provider, cached, loadMs }: ModelLoad): void {

@@ -25,6 +25,15 @@ export function showBytes(bytes: number | null | undefined): string {
 
 export const showCores = (cores: number): string => `${cores.toFixed(2)} cores`;
 
+/** `0:07`, `12:34`, `1:02:03`. */
+export function showTime(ms: number): string {
+  const seconds = Math.floor(ms / 1000);
+  const two = (n: number): string => String(n).padStart(2, '0');
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
+  const start = hours > 0 ? `${hours}:${two(minutes)}` : String(minutes);
+  return `${start}:${two(seconds % 60)}`;
+}
+
 export const showPercent = (share: number): string => `${Math.round(share * 100)} %`;
 
 /** A file's name as the name of a person: no ending, no underscores, not longer than the server takes. */

@@ -14,6 +14,7 @@ import { NetworkReader } from './network.ts';
 import { Numbers } from './numbers.ts';
 import { Obs } from './obs.ts';
 import { People } from './people.ts';
+import { Recording } from './recording.ts';
 import { Agreement, adopt, keepable, restored, withoutGone } from './settings.ts';
 import { type Action, cameraProblem, isActive, noticeOf, remarkOf, type Situation, stateText } from './state.ts';
 import { toast } from './toast.ts';
@@ -33,6 +34,7 @@ new Machine();
 const camera = new Camera(() => void cameraGone());
 const obs = new Obs();
 const people = new People(pickPerson);
+const recording = new Recording();
 const controls = new Controls(control);
 const models = new Models((engine) => change({ engine }));
 const gallery = new Gallery({ onChoose: chooseFace, onAddPhoto: (face) => upload.choose(face), onError: toast });
@@ -111,6 +113,7 @@ function quiet(): void {
   seen = null;
   numbers.clear();
   people.clear();
+  recording.clear();
   element('remark', HTMLElement).hidden = true;
 }
 
@@ -280,6 +283,7 @@ function added(face: FaceInfo): void {
 async function showStats(stats: SessionStats): Promise<void> {
   numbers.show(stats, network.read(await connection.network()));
   if (agreement === null || situation.state !== 'live') return;
+  recording.show(stats);
   const remark = remarkOf(stats, agreement.shown);
   element('remark', HTMLElement).hidden = remark === null;
   element('remark', HTMLElement).textContent = remark;

@@ -25,6 +25,8 @@ import { machineRoutes, machineStatus } from './machine.ts';
 import { Monitor } from './monitor.ts';
 import { checkOrigin } from './origin.ts';
 import { openPeers } from './peer.ts';
+import { recordRoutes } from './record.ts';
+import { Recordings } from './recording/recordings.ts';
 import { errorBody, sendError } from './reply.ts';
 import { Sessions } from './sessions.ts';
 import { Signalling } from './signalling.ts';
@@ -82,6 +84,8 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   const gate = new Gate(config.server.token, certificate !== null);
   const streams = new Streams(config, metrics, log);
   const sessions = new Sessions(config, pool, streams, metrics, log);
+  const recordings = new Recordings(config, metrics, log);
+  await recordings.recover();
   const signalling = new Signalling({ version, defaults, sessions, streams, config, log, faces: () => faces.list() });
   const monitor = new Monitor({
     ...{ memory: config.memory, gpu, metrics, log },
@@ -126,6 +130,8 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   await app.register(async (whip) => whipRoutes(whip, sessions, config));
   await app.register(async (whep) => whepRoutes(whep, streams, config));
   await faceRoutes(app, faces, config, () => signalling.facesChanged());
+
+  recordRoutes(app, sessions, recordings);
 
   app.get<{ Params: { stream: string } }>('/view/:stream', async (request, reply) => {
     checkName(request.params.stream);
@@ -174,6 +180,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
       sessions.close();
       streams.close();
       signalling.close();
+      await recordings.close();
       const closed = app.close();
       const patience = setTimeout(() => {
         for (const socket of sockets) socket.destroy();

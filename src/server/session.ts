@@ -14,6 +14,7 @@ import type { IceCandidate, IceCredentials } from './fragment.ts';
 import { Latest } from './latest.ts';
 import { Lifeline } from './lifeline.ts';
 import { Peer, type PeerState } from './peer.ts';
+import type { Recorder } from './recording/recorder.ts';
 import { RollingStats } from './stats.ts';
 import type { Stream } from './stream.ts';
 
@@ -44,6 +45,7 @@ export class Session {
   #plan = 'full';
   #closed = false;
   #connected = false;
+  #recorder: Recorder | null = null;
 
   constructor(parts: SessionParts) {
     this.id = parts.id;
@@ -71,7 +73,22 @@ export class Session {
   }
 
   get stats(): SessionStats {
-    return this.#stats.read(this.id);
+    const stats = this.#stats.read(this.id);
+    return this.#recorder === null ? stats : { ...stats, recording: this.#recorder.state };
+  }
+
+  /** What is shown now; null before the first picture. It must not be changed. */
+  get picture(): Frame | null {
+    return this.#parts.stream.picture;
+  }
+
+  /** Its recording, under way or the last one. */
+  get recorder(): Recorder | null {
+    return this.#recorder;
+  }
+
+  get isClosed(): boolean {
+    return this.#closed;
   }
 
   /** What its stream is called. */
@@ -109,6 +126,11 @@ export class Session {
     this.#parts.swap.set(settings);
   }
 
+  /** Every picture from now on goes to this recorder as well. */
+  record(recorder: Recorder): void {
+    this.#recorder = recorder;
+  }
+
   /** Idempotent; the peer, the lane's state and the timers are gone when it returns. */
   close(why: string): void {
     if (this.#closed) return;
@@ -118,6 +140,7 @@ export class Session {
     this.#latest.clear();
     this.#peer.close();
     this.#parts.swap.close();
+    void this.#recorder?.stop();
     this.#parts.onClose(this, why);
   }
 
@@ -171,6 +194,7 @@ export class Session {
   #show(frame: Frame): void {
     this.#peer.send(frame);
     this.#parts.stream.show(frame);
+    this.#recorder?.show(frame);
   }
 
   /** One line a change of quality. */

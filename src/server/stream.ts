@@ -27,6 +27,11 @@ export class Stream {
     return this.#live;
   }
 
+  /** What it shows; null while it has no publisher, and before the first picture. */
+  get picture(): Frame | null {
+    return this.#last;
+  }
+
   /** A publisher is there again. */
   begin(): void {
     this.#live = true;

@@ -1,0 +1,58 @@
+/**
+ * How recordings are written. Both containers are begun so that they can be played while they are written: a second of
+ * pictures at a time is put on disk whole, and what a crash leaves ends with the last of these.
+ */
+
+export const RECORDING_FORMATS = ['webm', 'mp4'] as const;
+export type RecordingFormat = (typeof RECORDING_FORMATS)[number];
+
+/** What every file says of itself. */
+export const DISCLOSURE = 'AI-modified: face swapped by FaceOff';
+
+interface Format {
+  /** ffmpeg's name of the encoder it needs. */
+  encoder: string;
+  /** What stands before each second of pictures; a file without it shows nothing. */
+  mark: Buffer;
+  /** ffmpeg's arguments from the codec on, but for the file. */
+  output(width: number, height: number): string[];
+}
+
+const PART_S = 1;
+/** Pictures between two that stand alone, at 30 a second: what a player skips at most. */
+const KEYS = '60';
+
+const common = [
+  // Pictures keep the time at which they came, to the millisecond.
+  ...['-fps_mode', 'vfr', '-enc_time_base', '1/1000'],
+  ...['-color_range', 'tv', '-colorspace', 'smpte170m', '-color_primaries', 'smpte170m', '-color_trc', 'smpte170m'],
+  ...['-g', KEYS, '-metadata', `comment=${DISCLOSURE}`, '-flush_packets', '1'],
+];
+
+export const FORMATS: Readonly<Record<RecordingFormat, Format>> = {
+  webm: {
+    encoder: 'libvpx',
+    // The id of a Cluster (RFC 9559, 5.1.3).
+    mark: Buffer.from([0x1f, 0x43, 0xb6, 0x75]),
+    output: (width, height) => [
+      ...common,
+      ...['-c:v', 'libvpx', '-deadline', 'realtime', '-cpu-used', '8', '-b:v', `${kbpsOf(width, height)}k`],
+      ...['-cluster_time_limit', String(1000 * PART_S), '-f', 'webm'],
+    ],
+  },
+  mp4: {
+    encoder: 'libx264',
+    mark: Buffer.from('moof'),
+    output: () => [
+      ...common,
+      ...['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '21', '-pix_fmt', 'yuv420p'],
+      // The codec has no odd sizes.
+      ...['-vf', 'crop=trunc(iw/2)*2:trunc(ih/2)*2:0:0'],
+      ...['-movflags', '+frag_keyframe+empty_moov+default_base_moof', '-frag_duration', String(1e6 * PART_S)],
+      ...['-f', 'mp4'],
+    ],
+  },
+};
+
+/** What a face at rest needs: 1.4 Mbit/s for 640x480, 4.1 for 1280x720. */
+const kbpsOf = (width: number, height: number): number => Math.max(500, Math.round(0.0045 * width * height));

@@ -1,0 +1,71 @@
+/** Recordings under way and those there are. */
+
+import type { Config } from '../../config.ts';
+import { FaceOffError } from '../../errors.ts';
+import { requireEncoder } from '../../ffmpeg.ts';
+import type { Logger } from '../../log.ts';
+import type { Metrics } from '../../metrics.ts';
+import type { Session } from '../session.ts';
+import { RecordingsFolder } from './folder.ts';
+import { FORMATS, type RecordingFormat } from './format.ts';
+import { Recorder } from './recorder.ts';
+
+export class Recordings {
+  readonly folder: RecordingsFolder;
+  readonly #format: RecordingFormat;
+  readonly #metrics: Metrics;
+  readonly #log: Logger;
+  readonly #open = new Set<Recorder>();
+
+  constructor({ recording }: Config, metrics: Metrics, log: Logger) {
+    this.folder = new RecordingsFolder(recording);
+    this.#format = recording.format;
+    this.#metrics = metrics;
+    this.#log = log;
+  }
+
+  /** Keeps what a crash left. */
+  async recover(): Promise<void> {
+    for (const file of await this.folder.recover())
+      this.#log.info({ file, folder: this.folder.dir }, 'a recording that was cut off is kept');
+  }
+
+  /**
+   * @throws FaceOffError `already_recording` (409), `no_ffmpeg`, `no_encoder` (503), `recordings_full`, `disk_full` (507),
+   *   `recordings_unwritable` (500), `session_closed` (410).
+   */
+  async start(session: Session, format: RecordingFormat = this.#format): Promise<void> {
+    refuseTwice(session);
+    await requireEncoder(FORMATS[format].encoder, `A recording as ${format}`);
+    await this.folder.prepare();
+    // Another request may have been as quick, or the session be over.
+    refuseTwice(session);
+    if (session.isClosed)
+      throw new FaceOffError('session_closed', 'The session ended before it could be recorded.', { status: 410 });
+    const name = session.stream === session.id ? session.id.slice(0, 8) : session.stream;
+    const recorder: Recorder = new Recorder({
+      ...{ folder: this.folder, format, name },
+      onEnd: ({ files, frames, dropped, bytes, error }) => {
+        this.#open.delete(recorder);
+        this.#metrics.recordings(this.#open.size, dropped);
+        const facts = { session: session.id, files, frames, dropped, bytes };
+        if (error === null) this.#log.info(facts, 'recording finished');
+        else this.#log.warn({ ...facts, code: error.code, error: error.message }, 'recording ended early');
+      },
+    });
+    this.#open.add(recorder);
+    this.#metrics.recordings(this.#open.size);
+    session.record(recorder);
+    this.#log.info({ session: session.id, folder: this.folder.dir, format }, 'recording started');
+  }
+
+  /** Resolves when every file is finished. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#open].map((recorder) => recorder.stop()));
+  }
+}
+
+function refuseTwice(session: Session): void {
+  if (session.recorder?.isActive)
+    throw new FaceOffError('already_recording', 'This session is being recorded already.', { status: 409 });
+}
