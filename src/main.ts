@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command } from 'commander';
 import { cacheCommand } from './cache.ts';
+import { cameraCommand } from './camera.ts';
 import { FaceOffError } from './errors.ts';
 import { modelsCommand } from './models.ts';
 import { renderCommand } from './render.ts';
@@ -20,7 +21,8 @@ const program = new Command('faceoff')
   .addCommand(serveCommand(config, version), { isDefault: true })
   .addCommand(renderCommand(config))
   .addCommand(modelsCommand(config))
-  .addCommand(cacheCommand(config));
+  .addCommand(cacheCommand(config))
+  .addCommand(cameraCommand(config));
 
 try {
   await program.parseAsync();

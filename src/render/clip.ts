@@ -115,7 +115,8 @@ function runFfmpeg(args: string[], way: 'read' | 'write') {
 /** A frame header holds at most this much. */
 const LONGEST_LINE = 1024;
 
-async function readY4m(stream: Readable, file: string, finished: () => Promise<void>): Promise<Clip> {
+/** @param finished rejects where the stream ended for a reason. */
+export async function readY4m(stream: Readable, file: string, finished: () => Promise<void>): Promise<Clip> {
   const reader = new ByteReader(stream);
   const header = await reader.line(LONGEST_LINE);
   if (header === null || !header.startsWith('YUV4MPEG2 ')) {

@@ -1,5 +1,5 @@
 /**
- * One WebRTC peer: pictures in, pictures out. The only place that knows @roamhq/wrtc, which must stay on the main thread.
+ * One WebRTC peer: pictures in, pictures out. With `follow.ts` the home of @roamhq/wrtc, which must stay on the main thread.
  */
 
 import wrtc, { type RTCPeerConnection, type Transceiver } from '@roamhq/wrtc';
