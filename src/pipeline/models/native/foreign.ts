@@ -1,0 +1,83 @@
+/**
+ * Calls into C libraries: the one home of koffi. Pointers are bigints; memory that C reads or writes is a typed array of
+ * ours, which whoever calls must keep until C has done with it.
+ */
+
+import koffi from 'koffi';
+
+export type Pointer = bigint;
+export type Argument = Pointer | number | string | null | ArrayBufferView;
+
+export interface ForeignFunction {
+  (...args: Argument[]): unknown;
+  /** The same on another thread; the event loop goes on. */
+  async(...args: [...Argument[], (error: unknown, result: unknown) => void]): void;
+}
+
+/** Koffi runs C on stacks of its own. Its 128 KiB for asynchronous calls are too few for a graph optimiser or a kernel builder. */
+const STACK_BYTES = 16 * 2 ** 20;
+
+let configured = false;
+
+function configure(): void {
+  if (configured) return;
+  configured = true;
+  koffi.config({ sync_stack_size: STACK_BYTES, async_stack_size: STACK_BYTES, resident_async_pools: 2 });
+}
+
+export interface Library {
+  /** @throws Error when there is no such symbol. */
+  func(name: string, result: string, parameters: readonly string[]): ForeignFunction;
+}
+
+/** @param file path or bare name; null is the program itself. @throws Error when it cannot be loaded. */
+export function openLibrary(file: string | null): Library {
+  configure();
+  const library = koffi.load(file);
+  return { func: (name, result, parameters) => library.func(name, result, [...parameters]) as ForeignFunction };
+}
+
+/** The function whose address stands at that place of a table of function pointers. */
+export function functionInTable(
+  ...[table, index, result, parameters]: [Pointer, number, string, readonly string[]]
+): ForeignFunction {
+  const address = koffi.decode(table, index * koffi.sizeof('void *'), 'void *') as Pointer;
+  return koffi.decode(address, koffi.proto(result, [...parameters])) as ForeignFunction;
+}
+
+/**
+ * Where the array's numbers are. They stay there as long as the array lives and its buffer is not transferred.
+ */
+export function addressOf(array: ArrayBufferView): Pointer {
+  // Small typed arrays live in V8's heap, where they may be moved, until their buffer is asked for.
+  void array.buffer;
+  return koffi.address(array);
+}
+
+export const readString = (pointer: Pointer): string => koffi.decode.string(pointer);
+export const readPointer = (pointer: Pointer, index = 0): Pointer =>
+  koffi.decode(pointer, index * koffi.sizeof('void *'), 'void *') as Pointer;
+
+const RTLD_LAZY = 1;
+let loader: { open: ForeignFunction; error: ForeignFunction } | null = null;
+
+/**
+ * Loads a library by its name, as the system would for another library that needs it.
+ * @returns null when it is there, else what the system says is missing.
+ */
+export function complaintAbout(name: string): string | null {
+  if (process.platform === 'win32') return complaintOfLoad(name);
+  const program = openLibrary(null);
+  loader ??= { open: program.func('dlopen', 'void *', ['str', 'int']), error: program.func('dlerror', 'str', []) };
+  if (loader.open(name, RTLD_LAZY)) return null;
+  return String(loader.error() ?? `${name} cannot be loaded`);
+}
+
+function complaintOfLoad(name: string): string | null {
+  try {
+    openLibrary(name);
+    return null;
+  } catch (error) {
+    return `${name}: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}

@@ -1,0 +1,98 @@
+/** Tensors over memory of ours: ONNX Runtime reads inputs where kernels wrote them and writes outputs where they are read. */
+
+import { FaceOffError } from '../../../errors.ts';
+import type { OrtApi } from './api.ts';
+import { addressOf, type Pointer } from './foreign.ts';
+import { Strings } from './strings.ts';
+import { ELEMENT, type ElementType } from './table.ts';
+
+export interface TensorSpec {
+  name: string;
+  /** Of one run at batch 1. */
+  shape: readonly number[];
+  /** Whether the first dimension grows with the batch; a list of numbers (one dimension) does not unless told. */
+  batched?: boolean;
+}
+
+export type Numbers = Float32Array | Float64Array | BigInt64Array;
+
+export const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
+export const isBatched = ({ shape, batched }: TensorSpec): boolean => batched ?? shape.length > 1;
+
+/** Floats a tensor needs for that batch. */
+export const lengthOf = (spec: TensorSpec, batch: number): number => sizeOf(spec.shape) * (isBatched(spec) ? batch : 1);
+
+interface Held {
+  spec: TensorSpec;
+  numbers: Numbers;
+  length: number;
+}
+
+/** All inputs, or all outputs, of a session. */
+export class Tensors {
+  readonly names: Strings;
+  readonly count: number;
+  readonly #api: OrtApi;
+  readonly #held: Held[];
+  /** For each batch that was asked for: one OrtValue a tensor. */
+  readonly #values = new Map<number, BigUint64Array>();
+
+  constructor(api: OrtApi, tensors: readonly (readonly [TensorSpec, Numbers])[]) {
+    this.#api = api;
+    this.#held = tensors.map(([spec, numbers]) => ({ spec, numbers, length: numbers.length }));
+    this.names = new Strings(tensors.map(([{ name }]) => name));
+    this.count = tensors.length;
+  }
+
+  /**
+   * The tensors of that batch, `OrtValue *const *`.
+   * @throws FaceOffError `tensor_gone` when memory was transferred away: nothing is read where nothing is.
+   */
+  forBatch(batch: number): Pointer {
+    for (const { spec, numbers, length } of this.#held)
+      if (numbers.length !== length)
+        throw new FaceOffError('tensor_gone', `The memory of the tensor ${spec.name} was given to another thread.`);
+    let values = this.#values.get(batch);
+    if (values === undefined) {
+      values = this.#make(batch);
+      this.#values.set(batch, values);
+    }
+    return addressOf(values);
+  }
+
+  release(): void {
+    for (const values of this.#values.values()) for (const value of values) this.#api.release('ReleaseValue', value);
+    this.#values.clear();
+  }
+
+  #make(batch: number): BigUint64Array {
+    const values = new BigUint64Array(this.count);
+    try {
+      for (const [i, { spec, numbers }] of this.#held.entries()) values[i] = this.#tensor(spec, numbers, batch);
+      return values;
+    } catch (error) {
+      for (const value of values) if (value !== 0n) this.#api.release('ReleaseValue', value);
+      throw error;
+    }
+  }
+
+  #tensor(spec: TensorSpec, numbers: Numbers, batch: number): Pointer {
+    const [first = 1, ...rest] = spec.shape;
+    const dimensions = isBatched(spec) ? [first * batch, ...rest] : spec.shape;
+    const shape = BigInt64Array.from(dimensions, BigInt);
+    return this.#api.make(
+      'CreateTensorWithDataAsOrtValue',
+      this.#api.cpuMemory,
+      addressOf(numbers),
+      lengthOf(spec, batch) * numbers.BYTES_PER_ELEMENT,
+      addressOf(shape),
+      shape.length,
+      ELEMENT[typeOf(numbers)],
+    );
+  }
+}
+
+export function typeOf(numbers: Numbers): ElementType {
+  if (numbers instanceof Float32Array) return 'float32';
+  return numbers instanceof Float64Array ? 'float64' : 'int64';
+}

@@ -1,0 +1,43 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { bundledFolder, libraryName, OrtApi, openApi } from '../../src/pipeline/models/native/api.ts';
+import { OrtFailure } from '../../src/pipeline/models/native/faults.ts';
+
+const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-api-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('the C API', () => {
+  test('is that of the library that onnxruntime-node brings along', () => {
+    const api = openApi();
+    expect(api.version).toBe('1.29.0');
+    expect(api.folder).toBe(bundledFolder());
+    expect(api.availableProviders()).toContain('CPUExecutionProvider');
+    expect(openApi()).toBe(api);
+  });
+
+  test('refuses another release, and a file that is none, with what to do', () => {
+    expect(() => new OrtApi(path.join(folder, 'nowhere'))).toThrow(/cannot be loaded.*npm ci/);
+    writeFileSync(path.join(folder, libraryName()), 'no library');
+    expect(() => new OrtApi(folder)).toThrow(/cannot be loaded.*npm ci/);
+  });
+
+  test('frees its statuses: a hundred thousand errors leave nothing behind', () => {
+    const api = openApi();
+    const options = api.make('CreateSessionOptions');
+    const times = (n: number): void => {
+      for (let i = 0; i < n; i++)
+        try {
+          api.call('SetSessionGraphOptimizationLevel', options, 77);
+        } catch {}
+    };
+    expect(() => api.call('SetSessionGraphOptimizationLevel', options, 77)).toThrow(OrtFailure);
+    times(20_000);
+    const before = process.memoryUsage.rss();
+    times(100_000);
+    // A status with its message takes some hundred bytes.
+    expect((process.memoryUsage.rss() - before) / 2 ** 20).toBeLessThan(16);
+    api.release('ReleaseSessionOptions', options);
+  });
+});
