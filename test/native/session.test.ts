@@ -22,7 +22,7 @@ describe('a native session', () => {
   test('gives what the binding gives, for every model that comes along', async () => {
     const catalogue = readCatalogue(modelsDir);
     let telling = 0;
-    for (const entry of catalogue.models) {
+    for (const entry of catalogue.models.filter(({ file }) => file.endsWith('.onnx'))) {
       const bytes = catalogue.read(entry);
       const [native, binding] = [
         await openNative({ ...entry, model: bytes }),

@@ -9,7 +9,6 @@
  */
 
 import { FaceOffError } from '../../errors.ts';
-import { isOutOfMemory } from '../models/failure.ts';
 
 /** One question: a picture, or the tiles of one. */
 export interface Job {
@@ -157,6 +156,9 @@ export class Batcher {
     this.#limit = Math.max(1, Math.floor(this.#limit / 2));
   }
 }
+
+export const isOutOfMemory = (error: unknown): boolean =>
+  error instanceof FaceOffError && error.code === 'out_of_memory';
 
 export const tooLate = (): FaceOffError =>
   new FaceOffError('too_late', 'The generator did not answer while the frame had time.');

@@ -215,7 +215,7 @@ class RemoteSession implements ModelSession {
     return this.#opened.cached;
   }
 
-  /** @throws FaceOffError `too_late`, `out_of_memory`, `device_lost`, `model_failed`. */
+  /** @throws FaceOffError `too_late`, `out_of_memory`, `device_lost`, `model_unusable`. */
   async run({ deadlineMs = Number.POSITIVE_INFINITY }: RunCall = {}): Promise<void> {
     if (this.#closed) throw new FaceOffError('model_closed', `The model ${this.name} was closed.`);
     const leftMs = deadlineMs - performance.now();

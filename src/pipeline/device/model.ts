@@ -3,10 +3,9 @@
  * when it is opened: every size of batch is run once before the first real one, and the best is found and remembered.
  */
 
-import { isOutOfMemory } from '../models/failure.ts';
-import { type ModelSession, openSession } from '../models/session.ts';
+import { type NativeSession, openNative } from '../models/native/session.ts';
 import { readChecked } from '../models/store.ts';
-import { Batcher, type BatcherOptions, type BatchRunner } from './batcher.ts';
+import { Batcher, type BatcherOptions, type BatchRunner, isOutOfMemory } from './batcher.ts';
 import type { DeviceOptions, ModelSpec } from './protocol.ts';
 import type { Tuning } from './tuning.ts';
 
@@ -19,11 +18,11 @@ export class DeviceModel {
   readonly cached: boolean;
   /** Of a lone run. */
   usualMs: number;
-  readonly #session: ModelSession;
+  readonly #session: NativeSession;
 
   private constructor(
     ...[spec, session, batcher, load]: [
-      ...[ModelSpec, ModelSession, Batcher, { loadMs: number; cached: boolean; usualMs: number }],
+      ...[ModelSpec, NativeSession, Batcher, { loadMs: number; cached: boolean; usualMs: number }],
     ]
   ) {
     this.spec = spec;
@@ -46,12 +45,16 @@ export class DeviceModel {
     const { bytes, sha256 } = await readChecked(spec.file, shape.name, spec.sha256);
     const max = spec.open ? options.maxBatch : 1;
     const { threads } = options;
-    const session = await openSession(shape, bytes, { threads, doubles, scalars, maxBatches: max });
+    const inputs = shape.inputs.map(({ name, shape }) => ({ name, shape, batched: !(name in scalars) }));
+    const session = await openNative({
+      ...{ name: shape.name, model: bytes, inputs, outputs: shape.outputs, doubles, threads, maxBatch: max },
+    });
+    for (const [name, value] of Object.entries(scalars)) session.inputs[name]!.fill(value);
     try {
       const known = options.tune ? await tuning.find(sha256, session.provider) : null;
       const fitted = await fitToMachine(session, max, options, known);
       if (options.tune && known === null) await tuning.keep(sha256, session.provider, fitted);
-      const batcher = new Batcher(runnerOf(session, max), { max: fitted.best, start: fitted.best, ...hooks });
+      const batcher = new Batcher(runnerOf(session, spec, max), { max: fitted.best, start: fitted.best, ...hooks });
       const loadMs = performance.now() - beganMs;
       return new DeviceModel(spec, session, batcher, { loadMs, cached: known !== null, usualMs: fitted.loneMs });
     } catch (error) {
@@ -80,11 +83,11 @@ const BETTER = 1.05;
 
 /** Runs every size that may come, so that none is slow when it first does, and finds the best unless it is known. */
 async function fitToMachine(
-  ...[session, max, { warmupRuns, budgetMs, tune }, known]: [ModelSession, number, DeviceOptions, Fitted | null]
+  ...[session, max, { warmupRuns, budgetMs, tune }, known]: [NativeSession, number, DeviceOptions, Fitted | null]
 ): Promise<Fitted> {
   const timed = async (batches: number): Promise<number> => {
     const beganMs = performance.now();
-    await session.run({ batches });
+    await session.run(batches);
     return performance.now() - beganMs;
   };
   for (let i = 0; i < warmupRuns; i++) await timed(1);
@@ -110,11 +113,22 @@ async function fitToMachine(
 }
 
 /** Lays jobs side by side in the session's buffers, which hold `max` of them. */
-function runnerOf(session: ModelSession, max: number): BatchRunner {
-  const inputs = Object.values(session.inputs);
-  const outputs = Object.values(session.outputs);
+function runnerOf(session: NativeSession, { shape, scalars }: ModelSpec, max: number): BatchRunner {
+  const inputs = shape.inputs.filter(({ name }) => !(name in scalars)).map(({ name }) => session.inputs[name]!);
+  const outputs = shape.outputs.map(({ name }) => session.outputs[name]!);
+  let short = false;
   return {
-    run: (size) => session.run({ batches: size }),
+    async run(size) {
+      const shrink = short;
+      try {
+        // After a run without memory the arena gives back what it held for larger ones.
+        await session.run(size, { shrink });
+        short = false;
+      } catch (error) {
+        short = isOutOfMemory(error);
+        throw error;
+      }
+    },
     place(at, given) {
       for (const [i, values] of given.entries()) inputs[i]!.set(values, at * (inputs[i]!.length / max));
     },

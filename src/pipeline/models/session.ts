@@ -6,7 +6,7 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { FaceOffError } from '../../errors.ts';
 import type { ModelEntry } from './catalogue.ts';
-import { failed } from './failure.ts';
+import { faultError, OrtFailure } from './native/faults.ts';
 
 /** Inputs are filled in place, run() fills the outputs in place. */
 export interface ModelSession {
@@ -18,7 +18,7 @@ export interface ModelSession {
   readonly cached?: boolean;
   readonly inputs: Readonly<Record<string, Float32Array>>;
   readonly outputs: Readonly<Record<string, Float32Array>>;
-  /** @throws FaceOffError `out_of_memory`, `device_lost`, `model_failed`; `too_late` where deadlines are kept. */
+  /** @throws FaceOffError `out_of_memory`, `device_lost`, `model_unusable`; `too_late` where deadlines are kept. */
   run(call?: RunCall): Promise<void>;
   /** Idempotent; waits for a run in progress. */
   close(): Promise<void>;
@@ -27,8 +27,6 @@ export interface ModelSession {
 export interface RunCall {
   /** When the answer is no longer of use, on this thread's performance.now(); where it runs may give up then. */
   deadlineMs?: number;
-  /** Batches of the model's shape that are filled, where the session was opened for more than one. */
-  batches?: number;
 }
 
 /** What of a model a session needs to know. */
@@ -43,8 +41,6 @@ export interface SessionOptions {
   doubles?: Record<string, number>;
   /** Inputs of one float each, the same. */
   scalars?: Record<string, number>;
-  /** Most batches of the model's shape in one run; the file must leave the first dimension open for more than one. */
-  maxBatches?: number;
 }
 
 /** @throws FaceOffError `model_unusable` when ONNX Runtime does not take the model, `out_of_memory`. */
@@ -66,9 +62,13 @@ export async function openSession(
     });
     return new CpuSession(entry, session, options);
   } catch (cause) {
-    throw failed(entry.name, cause, 'model_unusable');
+    throw failed(`Opening the model ${entry.name}`, cause);
   }
 }
+
+/** The binding throws plain errors, with ONNX Runtime's words in them. */
+const failed = (what: string, cause: unknown): unknown =>
+  faultError(what, new OrtFailure('run', cause instanceof Error ? cause.message : String(cause), 0));
 
 const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
@@ -81,40 +81,34 @@ class CpuSession implements ModelSession {
   readonly inputs: Buffers;
   readonly outputs: Buffers;
   readonly #session: InferenceSession;
-  readonly #entry: ModelShape;
-  readonly #single: Tensors;
-  /** Tensors over the first so many batches of the buffers. */
-  readonly #bound = new Map<number, { feeds: Tensors; fetches: Tensors }>();
-  readonly #maxBatches: number;
+  readonly #feeds: Tensors;
+  readonly #fetches: Tensors;
   #running: Promise<unknown> = Promise.resolve();
   #closed: Promise<void> | null = null;
 
   constructor(entry: ModelShape, session: InferenceSession, options: SessionOptions) {
-    const { bind = {}, doubles = {}, scalars = {}, maxBatches = 1 } = options;
+    const { bind = {}, doubles = {}, scalars = {} } = options;
     this.name = entry.name;
     this.#session = session;
-    this.#maxBatches = maxBatches;
-    this.#entry = { ...entry, inputs: entry.inputs.filter(({ name }) => !(name in scalars)) };
-    const buffers = (list: ModelEntry['inputs'], own: Buffers): Buffers =>
-      Object.fromEntries(
-        list.map(({ name, shape }) => [name, own[name] ?? new Float32Array(sizeOf(shape) * maxBatches)]),
+    const tensors = (list: ModelEntry['inputs'], own: Buffers): [Buffers, Tensors] => {
+      const buffers = Object.fromEntries(
+        list.map(({ name, shape }) => [name, own[name] ?? new Float32Array(sizeOf(shape))]),
       );
-    this.inputs = buffers(this.#entry.inputs, bind);
-    this.outputs = buffers(entry.outputs, {});
-    this.#single = Object.fromEntries([
-      ...Object.entries(doubles).map(([name, x]) => [name, new Tensor('float64', Float64Array.of(x), [1])]),
-      ...entry.inputs
-        .filter(({ name }) => name in scalars)
-        .map(({ name, shape }) => [name, new Tensor('float32', Float32Array.of(scalars[name]!), shape)]),
-    ]) as Tensors;
+      const over = list.map(({ name, shape }) => [name, new Tensor('float32', buffers[name]!, shape)] as const);
+      return [buffers, Object.fromEntries(over)];
+    };
+    [this.inputs, this.#feeds] = tensors(entry.inputs, bind);
+    for (const [name, value] of Object.entries(scalars)) this.inputs[name]!.fill(value);
+    for (const [name, value] of Object.entries(doubles))
+      this.#feeds[name] = new Tensor('float64', Float64Array.of(value), [1]);
+    [this.outputs, this.#fetches] = tensors(entry.outputs, {});
   }
 
-  async run({ batches = this.#maxBatches }: RunCall = {}): Promise<void> {
+  async run(): Promise<void> {
     if (this.#closed !== null) throw new FaceOffError('model_closed', `The model ${this.name} was closed.`);
-    const { feeds, fetches } = this.#tensors(batches);
     // Given tensors as fetches, ONNX Runtime writes into their buffers.
-    this.#running = this.#session.run(feeds, fetches).catch((cause: unknown) => {
-      throw failed(this.name, cause);
+    this.#running = this.#session.run(this.#feeds, this.#fetches).catch((cause: unknown) => {
+      throw failed(`Running the model ${this.name}`, cause);
     });
     await this.#running;
   }
@@ -122,21 +116,5 @@ class CpuSession implements ModelSession {
   close(): Promise<void> {
     this.#closed ??= this.#running.catch(() => undefined).then(() => this.#session.release());
     return this.#closed;
-  }
-
-  #tensors(batches: number): { feeds: Tensors; fetches: Tensors } {
-    const over = (list: ModelEntry['inputs'], buffers: Buffers): Tensors =>
-      Object.fromEntries(
-        list.map(({ name, shape }) => {
-          const values = buffers[name]!.subarray(0, sizeOf(shape) * batches);
-          return [name, new Tensor('float32', values, [shape[0]! * batches, ...shape.slice(1)])];
-        }),
-      );
-    const bound = this.#bound.get(batches) ?? {
-      feeds: { ...over(this.#entry.inputs, this.inputs), ...this.#single },
-      fetches: over(this.#entry.outputs, this.outputs),
-    };
-    this.#bound.set(batches, bound);
-    return bound;
   }
 }

@@ -30,10 +30,14 @@ export interface Library {
   func(name: string, result: string, parameters: readonly string[]): ForeignFunction;
 }
 
+/** Koffi unloads a library that nobody holds any more, functions in use or not; ours stay. */
+const held: unknown[] = [];
+
 /** @param file path or bare name; null is the program itself. @throws Error when it cannot be loaded. */
 export function openLibrary(file: string | null): Library {
   configure();
   const library = koffi.load(file);
+  held.push(library);
   return { func: (name, result, parameters) => library.func(name, result, [...parameters]) as ForeignFunction };
 }
 

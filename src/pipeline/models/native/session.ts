@@ -49,7 +49,7 @@ export interface RunOptions {
   shrink?: boolean;
 }
 
-export interface NativeSession extends ModelSession {
+export interface NativeSession extends Omit<ModelSession, 'run'> {
   readonly provider: ProviderKind;
   readonly maxBatch: number;
   /**
