@@ -107,9 +107,16 @@ const Schema = z.strictObject({
   }),
   restoration: section({ sharpness: number(0, 1, 1), model: modelName('none'), blend: number(0, 1, 0.8) }),
   inference: section({
-    provider: choice(['cpu'], 'cpu'),
+    provider: choice(['auto', 'tensorrt', 'cuda', 'webgpu', 'cpu'], 'auto'),
     threads: whole(1, 64, 1),
     batch: z.union([z.literal('auto'), z.int().min(1).max(64)]).default('auto'),
+    precision: choice(['fp16', 'fp32'], 'fp16'),
+    deviceId: whole(0, 63, 0),
+    gpuMemLimitMb: whole(0, 1_000_000, 0),
+    workspaceMb: whole(16, 1_000_000, 2048),
+    convSearch: choice(['heuristic', 'exhaustive', 'default'], 'heuristic'),
+    builderLevel: whole(0, 5, 3),
+    engineTimeoutMs: whole(10_000, 86_400_000, 1_200_000),
   }),
   models: section({
     dir: z.string().min(1).default('./models'),

@@ -38,7 +38,6 @@ describe('a native session', () => {
       if (Object.values(native.outputs).some((values) => values.some((value) => value !== 0))) telling++;
       await Promise.all([native.close(), binding.close()]);
     }
-    // The segmenter finds nobody in such a picture, and says so by zeros.
     expect(telling).toBeGreaterThanOrEqual(3);
   });
 
