@@ -8,6 +8,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { pino } from 'pino';
 import { GraphBuilder } from '../scripts/convert/graph.mjs';
+import { defaultConfig } from '../src/config.ts';
 import { DeviceClient } from '../src/pipeline/device/client.ts';
 import { DeviceHost } from '../src/pipeline/device/host.ts';
 import type { DeviceReport, ModelSpec } from '../src/pipeline/device/protocol.ts';
@@ -73,7 +74,15 @@ interface Hosted {
 
 function host(cacheDir: string, maxBatch: number): Hosted {
   const reports: DeviceReport[] = [];
-  const options = { threads: 1, warmupRuns: 2, maxBatch, tune: true, budgetMs: 1000, cacheDir };
+  const options = {
+    threads: 1,
+    warmupRuns: 2,
+    maxBatch,
+    tune: true,
+    budgetMs: 1000,
+    cacheDir,
+    inference: defaultConfig().inference,
+  };
   const device = new DeviceHost(options, pino({ level: 'silent' }), (report) => reports.push(report));
   device.start();
   return { address: device.address, reports, close: () => device.close() };

@@ -532,5 +532,13 @@ function deviceOptions({ inference, models, pipeline }: Config): Omit<DeviceOpti
   const { threads, batch } = inference;
   const tune = batch === 'auto';
   const { warmupRuns, cacheDir } = models;
-  return { threads, tune, maxBatch: tune ? MOST_BATCHED : batch, warmupRuns, cacheDir, budgetMs: pipeline.budgetMs };
+  return {
+    threads,
+    tune,
+    maxBatch: tune ? MOST_BATCHED : batch,
+    warmupRuns,
+    cacheDir,
+    budgetMs: pipeline.budgetMs,
+    inference,
+  };
 }

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { GraphBuilder } from '../../scripts/convert/graph.mjs';
+import { defaultConfig } from '../../src/config.ts';
 import { DeviceClient } from '../../src/pipeline/device/client.ts';
 import { Device } from '../../src/pipeline/device/device.ts';
 import type { DeviceOptions, DeviceReport, ModelSpec } from '../../src/pipeline/device/protocol.ts';
@@ -38,7 +39,19 @@ let count = 0;
 async function device(patch: Partial<DeviceOptions> = {}) {
   const address = path.join(folder, `${count++}.sock`);
   const one = new Device(
-    { ...{ address, threads: 1, warmupRuns: 1, maxBatch: 8, tune: false, budgetMs: 1e6, cacheDir: folder }, ...patch },
+    {
+      ...{
+        address,
+        threads: 1,
+        warmupRuns: 1,
+        maxBatch: 8,
+        tune: false,
+        budgetMs: 1e6,
+        inference: defaultConfig().inference,
+        cacheDir: folder,
+      },
+      ...patch,
+    },
     () => undefined,
   );
   await one.listen();

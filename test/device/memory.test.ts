@@ -9,6 +9,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { GraphBuilder } from '../../scripts/convert/graph.mjs';
+import { defaultConfig } from '../../src/config.ts';
 import { DeviceClient } from '../../src/pipeline/device/client.ts';
 import type { DeviceOptions, DeviceReport, ModelSpec } from '../../src/pipeline/device/protocol.ts';
 import type { ModelSession } from '../../src/pipeline/models/session.ts';
@@ -32,7 +33,16 @@ beforeAll(async () => {
   chmodSync(limited, 0o700);
   const address = path.join(folder, 'device.sock');
   const options: DeviceOptions = {
-    ...{ address, threads: 1, warmupRuns: 1, maxBatch: 8, tune: false, budgetMs: 1e6, cacheDir: folder },
+    ...{
+      address,
+      threads: 1,
+      warmupRuns: 1,
+      maxBatch: 8,
+      tune: false,
+      budgetMs: 1e6,
+      inference: defaultConfig().inference,
+      cacheDir: folder,
+    },
   };
   child = fork(path.join(root, 'dist/pipeline/device.js'), [JSON.stringify(options)], {
     ...{ execPath: limited, execArgv: [], stdio: ['ignore', 'ignore', 'ignore', 'ipc'] },

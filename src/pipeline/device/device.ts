@@ -5,6 +5,8 @@
 
 import net, { type Socket } from 'node:net';
 import { FaceOffError, toWire } from '../../errors.ts';
+import { Ladder, type StepDown } from '../models/native/ladder.ts';
+import { lookAround } from '../models/native/machine.ts';
 import { DeviceModel } from './model.ts';
 import type { BatchReport, DeviceAnswer, DeviceAsk, DeviceOptions, DeviceReport, ModelSpec } from './protocol.ts';
 import { Tuning } from './tuning.ts';
@@ -28,6 +30,8 @@ export class Device {
   readonly #server = net.createServer((socket) => this.#welcome(socket));
   readonly #sockets = new Set<Socket>();
   readonly #onLost: (error: unknown) => void;
+  readonly #ladder: Ladder;
+  readonly #steps: StepDown[] = [];
   #next = 1;
   #batches: BatchReport[] = [];
   #ooms = 0;
@@ -38,6 +42,7 @@ export class Device {
     this.#options = options;
     this.#onLost = onLost;
     this.#tuning = new Tuning(options.cacheDir, `${options.threads} threads, ${options.budgetMs} ms`);
+    this.#ladder = new Ladder(options.inference, lookAround(options.cacheDir), (step) => this.#steps.push(step));
   }
 
   listen(): Promise<void> {
@@ -52,8 +57,8 @@ export class Device {
     const limits: Record<string, number> = {};
     for (const { opening } of this.#models.values())
       void opening.then(({ spec, batcher }) => (limits[spec.shape.name] = batcher.limit)).catch(() => undefined);
-    const report = { batches: this.#batches, ooms: this.#ooms, late: this.#late, limits };
-    if (report.batches.length + report.ooms + report.late === 0) return null;
+    const report = { batches: this.#batches, ooms: this.#ooms, late: this.#late, limits, steps: this.#steps.splice(0) };
+    if (report.batches.length + report.ooms + report.late + report.steps.length === 0) return null;
     this.#batches = [];
     this.#ooms = this.#late = 0;
     return report;
@@ -141,14 +146,19 @@ export class Device {
   #share(key: string, spec: ModelSpec): Shared {
     const known = this.#models.get(key);
     if (known !== undefined) return known;
-    const opening = DeviceModel.open(spec, this.#options, this.#tuning, {
-      onBatch: (size, waitMs, ranMs) => this.#batches.push({ model: spec.shape.name, size, waitMs, ranMs }),
-      onLate: () => this.#late++,
-      onOutOfMemory: async () => {
-        this.#ooms++;
-        await this.#release();
+    const opening = DeviceModel.open(
+      spec,
+      this.#options,
+      { ladder: this.#ladder, tuning: this.#tuning },
+      {
+        onBatch: (size, waitMs, ranMs) => this.#batches.push({ model: spec.shape.name, size, waitMs, ranMs }),
+        onLate: () => this.#late++,
+        onOutOfMemory: async () => {
+          this.#ooms++;
+          await this.#release();
+        },
       },
-    });
+    );
     const shared: Shared = { number: this.#next++, opening, users: new Set(), idle: undefined };
     this.#models.set(key, shared);
     opening.catch(() => this.#models.delete(key));

@@ -50,6 +50,8 @@ export class DeviceHost {
     const options: DeviceOptions = { ...this.#options, address: this.address };
     const child = fork(path.join(root, 'dist/pipeline/device.js'), [JSON.stringify(options)], {
       execArgv: [],
+      // The CUDA provider keeps handles and workspaces for each thread that ever ran it.
+      env: { ...process.env, UV_THREADPOOL_SIZE: '2' },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     this.#child = child;
@@ -57,7 +59,7 @@ export class DeviceHost {
     // ONNX Runtime's and the drivers' own words.
     child.stderr?.on('data', (text: Buffer) => this.#log.debug({ said: String(text).trim() }, 'device'));
     child.on('message', (message) => {
-      if (message !== 'ready') this.#onReport(message as DeviceReport);
+      if (message !== 'ready') this.#hear(message as DeviceReport);
     });
     child.once('error', (error) => this.#log.error({ error: error.message }, 'device process cannot be started'));
     child.once('exit', (code, signal) => this.#onEnd(code, signal));
@@ -81,6 +83,12 @@ export class DeviceHost {
       clearTimeout(patience);
     }
     rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  #hear(report: DeviceReport): void {
+    for (const { model, from, to, why } of report.steps)
+      this.#log.warn({ model, from, to, why }, `${model ?? 'added models'} cannot run on ${from}, trying ${to}`);
+    this.#onReport(report);
   }
 
   #onEnd(code: number | null, signal: NodeJS.Signals | null): void {

@@ -3,7 +3,8 @@
  * when it is opened: every size of batch is run once before the first real one, and the best is found and remembered.
  */
 
-import { type NativeSession, openNative } from '../models/native/session.ts';
+import type { Ladder } from '../models/native/ladder.ts';
+import type { NativeSession } from '../models/native/session.ts';
 import { readChecked } from '../models/store.ts';
 import { Batcher, type BatcherOptions, type BatchRunner, isOutOfMemory } from './batcher.ts';
 import type { DeviceOptions, ModelSpec } from './protocol.ts';
@@ -36,8 +37,13 @@ export class DeviceModel {
 
   /** @throws FaceOffError `model_missing`, `model_differs`, `model_unusable`, `out_of_memory`. */
   static async open(
-    ...[spec, options, tuning, hooks]: [
-      ...[ModelSpec, DeviceOptions, Tuning, Pick<BatcherOptions, 'onBatch' | 'onLate' | 'onOutOfMemory'>],
+    ...[spec, options, { ladder, tuning }, hooks]: [
+      ...[
+        ModelSpec,
+        DeviceOptions,
+        { ladder: Ladder; tuning: Tuning },
+        Pick<BatcherOptions, 'onBatch' | 'onLate' | 'onOutOfMemory'>,
+      ],
     ]
   ): Promise<DeviceModel> {
     const beganMs = performance.now();
@@ -46,7 +52,7 @@ export class DeviceModel {
     const max = spec.open ? options.maxBatch : 1;
     const { threads } = options;
     const inputs = shape.inputs.map(({ name, shape }) => ({ name, shape, batched: !(name in scalars) }));
-    const session = await openNative({
+    const session = await ladder.open({
       ...{ name: shape.name, model: bytes, inputs, outputs: shape.outputs, doubles, threads, maxBatch: max },
     });
     for (const [name, value] of Object.entries(scalars)) session.inputs[name]!.fill(value);

@@ -1,6 +1,7 @@
 /** What lanes and the device process say to each other, and what the process tells the main thread. */
 
 import type { WireError } from '../../errors.ts';
+import type { InferenceSettings, StepDown } from '../models/native/ladder.ts';
 import type { ModelShape } from '../models/session.ts';
 
 /** A model as the device is to open it. The same from every lane, so that all share one session. */
@@ -54,6 +55,8 @@ export interface DeviceOptions {
   /** A batch that takes longer is of no use to anybody. */
   budgetMs: number;
   cacheDir: string;
+  /** What models are to run on, and how. */
+  inference: InferenceSettings;
 }
 
 /** One run of the device. */
@@ -74,4 +77,6 @@ export interface DeviceReport {
   late: number;
   /** Largest batch allowed now, for each open model. */
   limits: Record<string, number>;
+  /** What was to run on something and runs on something else. */
+  steps: StepDown[];
 }
