@@ -124,7 +124,7 @@ export class Lane {
     if (model === MESH) return;
     const beganMs = performance.now();
     await this.#shelf.want(model);
-    const runsOn = this.#shelf.ready(model)?.runsOn ?? null;
+    const runsOn = this.#shelf.runsOn(model);
     if (runsOn !== null) this.loads.push({ model, ...runsOn, loadMs: performance.now() - beganMs });
   }
 

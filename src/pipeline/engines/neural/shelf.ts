@@ -59,6 +59,11 @@ export class Shelf {
     return null;
   }
 
+  /** What an engine runs on, too slow or not; null while it is not open. */
+  runsOn(name: string): NeuralEngine['runsOn'] {
+    return this.#slots.get(name)?.engine.runsOn ?? null;
+  }
+
   /** Opens an engine; resolves when it is ready or has failed. */
   async want(name: string): Promise<void> {
     try {
