@@ -19,7 +19,11 @@ const number = (min: number, max: number, standard: number) => z.number().min(mi
 const choice = <const T extends readonly [string, ...string[]]>(options: T, standard: T[number]) =>
   z.enum(options).default(standard as never);
 /** What a browser says a page's origin is. */
-const isOrigin = (text: string): boolean => URL.canParse(text) && new URL(text).origin === text;
+const isOrigin = (text: string): boolean =>
+  /^chrome-extension:\/\/[a-p]{32}$/.test(text) || (URL.canParse(text) && new URL(text).origin === text);
+
+/** FaceOff’s own browser extension, known by its key: no page and no other extension can say it is this one. */
+export const EXTENSION = 'chrome-extension://fgehcfdkafaklidalbopgllelihbnklm';
 
 /** Which there are stands in the catalogue of models, which is looked up when they are known: at start. */
 const modelName = (standard: string) =>
@@ -41,7 +45,9 @@ const Schema = z.strictObject({
       .default(null),
     certificate: z.string().min(1).nullable().default(null),
     key: z.string().min(1).nullable().default(null),
-    origins: z.array(z.string().refine(isOrigin, 'must be an origin, such as https://studio.example')).default([]),
+    origins: z
+      .array(z.string().refine(isOrigin, 'must be an origin, such as https://studio.example'))
+      .default([EXTENSION]),
   }),
   limits: section({
     sessions: whole(1, 1000, 4),

@@ -2,7 +2,7 @@
 
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
-import type { Browser } from 'playwright-core';
+import type { Browser, BrowserContext, LaunchOptions, Worker } from 'playwright-core';
 import { chromium } from 'playwright-core';
 import { root } from '../../src/root.ts';
 
@@ -24,12 +24,12 @@ function onPath(): string | null {
   return null;
 }
 
-/** @param camera a y4m or mjpeg file that plays as the camera; without one Chromium's own test picture does. */
-export async function launchBrowser(camera?: string, flags: string[] = []): Promise<Browser> {
+/** What starts it. @param camera a y4m or mjpeg file that plays as the camera; without one Chromium's own test picture does. */
+async function optionsFor(camera: string | undefined, flags: string[]): Promise<LaunchOptions> {
   const args = [...FLAGS, ...flags, '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream'];
   if (camera !== undefined) args.push(`--use-file-for-fake-video-capture=${camera}`);
   const found = process.env.FACEOFF_TEST_CHROMIUM ?? onPath();
-  if (found !== null) return chromium.launch({ executablePath: found, args });
+  if (found !== null) return { executablePath: found, args };
   const { default: carried } = await import('@sparticuz/chromium');
   const executablePath = await carried.executablePath();
   // A bare Debian lacks libraries and every font, without which Chromium dies at the first text; the package carries both.
@@ -40,9 +40,34 @@ export async function launchBrowser(camera?: string, flags: string[] = []): Prom
   const libraries = path.join(await inflate(path.join(folder, 'bin/al2023.tar.br')), 'lib');
   const fonts = await inflate(path.join(folder, 'bin/fonts.tar.br'));
   const own = carried.args.filter((flag) => flag !== '--single-process' && !flag.startsWith('--headless'));
-  return chromium.launch({
+  return {
     executablePath,
     args: [...own, ...args],
     env: { ...process.env, LD_LIBRARY_PATH: libraries, FONTCONFIG_PATH: fonts },
+  };
+}
+
+/** @param camera a y4m or mjpeg file that plays as the camera. */
+export async function launchBrowser(camera?: string, flags: string[] = []): Promise<Browser> {
+  return chromium.launch(await optionsFor(camera, flags));
+}
+
+/** A browser of its own with an unpacked extension in it; null where this Chromium takes none, as a headless shell does. */
+export async function launchWithExtension(
+  folder: string,
+  camera?: string,
+): Promise<{ context: BrowserContext; worker: Worker } | null> {
+  const options = await optionsFor(camera, [
+    ...[`--load-extension=${folder}`, `--disable-extensions-except=${folder}`, '--headless=new'],
+    '--disable-features=DisableLoadExtensionCommandLineSwitch',
+  ]);
+  const context = await chromium.launchPersistentContext('', {
+    ...options,
+    ignoreDefaultArgs: ['--disable-extensions'],
   });
+  const worker =
+    context.serviceWorkers()[0] ?? (await context.waitForEvent('serviceworker', { timeout: 10_000 }).catch(() => null));
+  if (worker !== null) return { context, worker };
+  await context.close();
+  return null;
 }
