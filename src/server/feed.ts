@@ -34,7 +34,10 @@ export class Feed {
     this.#ffmpeg = startFfmpeg([...inputOf(width, height), ...output], { stdin: 'pipe', stdout, isPatient: true });
     this.#latest = new Latest(
       (frame) => this.#write(frame),
-      () => this.dropped++,
+      // Those that come while ffmpeg is being started are before the beginning.
+      () => {
+        if (this.frames > 0) this.dropped++;
+      },
     );
     void this.#ffmpeg.exit.then((exit) => {
       const wasOver = this.#isOver;

@@ -9,7 +9,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import type { BrowserContext, Page, Worker } from 'playwright-core';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { EXTENSION } from '../../src/config.ts';
 import type { SessionStats } from '../../src/messages.ts';
 import { distance } from '../../src/pipeline/embed.ts';
@@ -67,6 +67,10 @@ beforeEach((test) => {
   if (!isThere) test.skip();
 });
 
+afterEach(async () => {
+  for (const page of context?.pages() ?? []) await page.close();
+});
+
 const choose = (patch: object): Promise<void> =>
   worker.evaluate((values) => chrome.storage.local.set(values), { server: program.url, ...patch });
 
@@ -76,6 +80,8 @@ const registered = (count: number): Promise<void> =>
     () => worker.evaluate(async (n) => (await chrome.scripting.getRegisteredContentScripts()).length === n, count),
     `${count} scripts to be registered`,
   );
+
+const mayUseCameras = (): Promise<void> => context.grantPermissions(['camera', 'microphone'], { origin: address });
 
 async function open(): Promise<Page> {
   const page = await context.newPage();
@@ -129,6 +135,7 @@ async function shown(page: Page): Promise<Frame> {
   return rgbToFrame(Uint8Array.from(rgba), width, height, 4);
 }
 
+/** The first pictures are coarse until the encoder has found its rate. */
 async function isSwapped(page: Page): Promise<boolean> {
   const [source] = await who.embeddings(await readFrame(astronaut));
   const [own] = await who.embeddings(camera);
@@ -146,6 +153,7 @@ test('has the address that the server knows', () => {
 
 test('a page that was not allowed sees nothing of it', async () => {
   await choose({ sites: [] });
+  await mayUseCameras();
   const page = await open();
   await getUserMedia(page, { video: true });
   expect((await names(page)).join()).not.toContain('FaceOff');
@@ -158,11 +166,25 @@ describe('a page that was allowed', () => {
     if (!isThere) return;
     await choose({ sites: ['http://localhost/*'] });
     await registered(2);
+    await context.clearPermissions();
+  });
+
+  test('gets no answer before the person let it use a camera, however it asks', async () => {
+    const page = await open();
+    const answer = await page.evaluate(async () => {
+      const answered = new Promise((resolve) => document.addEventListener('faceoff-answer', resolve));
+      const detail = JSON.stringify({ id: 1, ask: { do: 'open', sdp: 'v=0' } });
+      document.dispatchEvent(new CustomEvent('faceoff-ask', { detail }));
+      return ((await answered) as CustomEvent<string>).detail;
+    });
+    expect(JSON.parse(answer)).toMatchObject({ answer: { ok: false, message: 'The page may not use a camera.' } });
+    await page.close();
   });
 
   test('finds the camera by name only after it may use one, and gets the swapped face', async () => {
     const page = await open();
-    expect((await names(page)).join()).not.toContain('FaceOff');
+    expect(await names(page)).toEqual(['|']);
+    await mayUseCameras();
     const plain = await getUserMedia(page, { video: true });
     expect(plain.settings!.deviceId).not.toBe(DEVICE);
     await inPage(page, (stream) => {
@@ -176,25 +198,21 @@ describe('a page that was allowed', () => {
     expect(got).toMatchObject({ error: null, kinds: ['audio', 'video'], label: 'FaceOff Camera' });
     expect(got.settings).toMatchObject({ deviceId: DEVICE, width: 640, height: 480 });
     expect(got.constraints).toEqual(wish.video);
-    await page.waitForTimeout(3000);
+    await until(() => isSwapped(page), 'the swapped face', 20_000);
     expect(await sessions()).toHaveLength(1);
-    expect(await isSwapped(page)).toBe(true);
 
-    // Frames go on; a clone keeps the session, its stop ends it.
-    const before = await page.evaluate(
-      () => document.querySelector('video')!.getVideoPlaybackQuality().totalVideoFrames,
-    );
+    // A clone keeps the session; the stop of the last track ends it.
     await inPage(page, (stream) => {
       Object.assign(window, { copy: stream.clone() });
       for (const track of stream.getTracks()) track.stop();
       document.querySelector('video')!.srcObject = (window as never as { copy: MediaStream }).copy;
     });
-    await page.waitForTimeout(1500);
+    const frames = () =>
+      page.evaluate(() => document.querySelector('video')!.getVideoPlaybackQuality().totalVideoFrames);
+    await page.waitForTimeout(500);
+    const before = await frames();
+    await until(async () => (await frames()) > before + 5, 'pictures of the clone');
     expect(await sessions()).toHaveLength(1);
-    const after = await page.evaluate(
-      () => document.querySelector('video')!.getVideoPlaybackQuality().totalVideoFrames,
-    );
-    expect(after).toBeGreaterThan(before);
     await page.evaluate(() => {
       for (const track of (window as never as { copy: MediaStream }).copy.getTracks()) track.stop();
     });
@@ -239,9 +257,8 @@ describe('a page that was allowed', () => {
     const page = await open();
     const got = await getUserMedia(page, { video: { deviceId: { exact: DEVICE } } });
     expect(got).toMatchObject({ error: null, kinds: ['video'], settings: { width: 640, height: 480 } });
-    await page.waitForTimeout(2000);
+    await until(() => isSwapped(page), 'the swapped face', 20_000);
     expect(await sessions()).toHaveLength(1);
-    expect(await isSwapped(page)).toBe(true);
     publisher.close();
     await choose({ mode: 'camera' });
     await page.close();
@@ -253,9 +270,8 @@ describe('a page that was allowed', () => {
     program.child.kill('SIGKILL');
     program = await startProgram(['--port', new URL(program.url).port]);
     await until(async () => (await sessions()).some(({ swapped }) => swapped > 20), 'the swap to be back', 30_000);
-    await page.waitForTimeout(1500);
+    await until(() => isSwapped(page), 'the swapped face', 20_000);
     expect(await inPage(page, (stream) => stream.getVideoTracks()[0]!.readyState)).toBe('live');
-    expect(await isSwapped(page)).toBe(true);
     await page.close();
     await nobodyLeft();
   }, 60_000);
@@ -275,15 +291,20 @@ test('the popup lists the faces and allows the page it is opened on', async () =
   await choose({ sites: [] });
   await registered(0);
   const page = await open();
-  await page.bringToFront();
-  const opened = context.waitForEvent('page');
-  await worker.evaluate(() => chrome.action.openPopup());
-  const popup = await opened;
+  // A popup has no window here, so its page is opened as a tab and told which tab it is for.
+  const popup = await context.newPage();
+  await popup.addInitScript(() => {
+    const query = chrome.tabs.query.bind(chrome.tabs);
+    const other = async () => (await query({})).filter(({ url }) => url?.startsWith('http://localhost'));
+    Object.assign(chrome.tabs, { query: other });
+  });
+  await popup.goto(`${EXTENSION}/popup.html`);
   await popup.waitForSelector('option[value="astronaut"]', { state: 'attached' });
   expect(await popup.textContent('#site-label')).toBe('Use on localhost');
   expect(await popup.inputValue('#origin')).toBe(EXTENSION);
   await popup.check('#site');
   await registered(2);
+  await popup.waitForSelector('text=The page has a FaceOff camera now.');
   // The page was open before: the camera came to it without a reload.
   const { error } = await getUserMedia(page, { video: { deviceId: { exact: DEVICE } } });
   expect(error).toBeNull();

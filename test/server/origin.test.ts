@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
+import { EXTENSION } from '../../src/config.ts';
 import type { FaceOffError } from '../../src/errors.ts';
 import { checkOrigin } from '../../src/server/origin.ts';
+import { startEcho } from '../support/echo.ts';
 
 const here = { host: '127.0.0.1', names: ['faces.example.org'] };
 const all = { host: '0.0.0.0', names: [] };
@@ -33,4 +35,19 @@ test.each([
     code = (error as FaceOffError).code;
   }
   expect(code).toBe(answer);
+});
+
+const STRANGER = `chrome-extension://${'a'.repeat(32)}`;
+test.each([
+  ['FaceOff’s extension may publish', EXTENSION, 'POST', '/whip', 'bad_sdp'],
+  ['and watch', EXTENSION, 'POST', '/whep/nobody', 'no_publisher'],
+  ['but neither change faces', EXTENSION, 'DELETE', '/api/faces/astronaut', 'foreign_origin'],
+  ['nor record', EXTENSION, 'POST', '/api/sessions/none/recording', 'foreign_origin'],
+  ['and another extension may nothing', STRANGER, 'POST', '/whip', 'foreign_origin'],
+])('%s', async (_what, origin, method, url, code) => {
+  const server = await startEcho();
+  const headers = { origin, host: '127.0.0.1', 'content-type': 'application/sdp' };
+  const answer = await server.app.inject({ method: method as 'POST', url, headers, payload: 'no offer' });
+  expect((answer.json() as { code: string }).code).toBe(code);
+  await server.close();
 });

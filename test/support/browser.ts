@@ -26,7 +26,7 @@ function onPath(): string | null {
 
 /** What starts it. @param camera a y4m or mjpeg file that plays as the camera; without one Chromium's own test picture does. */
 async function optionsFor(camera: string | undefined, flags: string[]): Promise<LaunchOptions> {
-  const args = [...FLAGS, ...flags, '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream'];
+  const args = [...FLAGS, ...flags, '--use-fake-device-for-media-stream'];
   if (camera !== undefined) args.push(`--use-file-for-fake-video-capture=${camera}`);
   const found = process.env.FACEOFF_TEST_CHROMIUM ?? onPath();
   if (found !== null) return { executablePath: found, args };
@@ -49,10 +49,12 @@ async function optionsFor(camera: string | undefined, flags: string[]): Promise<
 
 /** @param camera a y4m or mjpeg file that plays as the camera. */
 export async function launchBrowser(camera?: string, flags: string[] = []): Promise<Browser> {
-  return chromium.launch(await optionsFor(camera, flags));
+  return chromium.launch(await optionsFor(camera, ['--use-fake-ui-for-media-stream', ...flags]));
 }
 
-/** A browser of its own with an unpacked extension in it; null where this Chromium takes none, as a headless shell does. */
+/**
+ * A browser of its own with an unpacked extension in it. Pages may use the camera when the test grants it; null where this Chromium takes none, as a headless shell does.
+ */
 export async function launchWithExtension(
   folder: string,
   camera?: string,
