@@ -7,6 +7,7 @@ import { Command } from 'commander';
 import { cacheCommand } from './cache.ts';
 import { cameraCommand } from './camera.ts';
 import { FaceOffError } from './errors.ts';
+import { gpuCommand } from './gpu.ts';
 import { modelsCommand } from './models.ts';
 import { renderCommand } from './render.ts';
 import { root } from './root.ts';
@@ -22,7 +23,8 @@ const program = new Command('faceoff')
   .addCommand(renderCommand(config))
   .addCommand(modelsCommand(config))
   .addCommand(cacheCommand(config))
-  .addCommand(cameraCommand(config));
+  .addCommand(cameraCommand(config))
+  .addCommand(gpuCommand(config));
 
 try {
   await program.parseAsync();
