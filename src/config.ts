@@ -9,7 +9,7 @@ import { load } from 'js-yaml';
 import { z } from 'zod';
 import { isLocal } from './address.ts';
 import { FaceOffError } from './errors.ts';
-import { FACE_CHOICES, FALLBACKS, RESERVES } from './pipeline/types.ts';
+import { CORNERS, FACE_CHOICES, FALLBACKS, RESERVES } from './pipeline/types.ts';
 import { RECORDING_FORMATS } from './server/recording/format.ts';
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
@@ -56,7 +56,8 @@ const Schema = z.strictObject({
     frameWidth: whole(64, 7680, 1920),
     frameHeight: whole(64, 4320, 1088),
     faces: whole(1, 10_000, 64),
-    viewers: whole(0, 1000, 8),
+    viewers: whole(0, 1000, 12),
+    roomPeople: whole(2, 16, 4),
   }),
   webrtc: section({
     iceServers: z
@@ -83,6 +84,7 @@ const Schema = z.strictObject({
     lanes: z.union([z.literal('auto'), z.int().min(1).max(64)]).default('auto'),
     budgetMs: number(5, 1000, 33),
     fallback: choice(FALLBACKS, 'passthrough'),
+    guarded: z.boolean().default(false),
   }),
   detection: section({
     score: number(0.1, 0.99, 0.5),
@@ -135,6 +137,7 @@ const Schema = z.strictObject({
     maxMb: whole(1, 100_000_000, 2048),
     minFreeMb: whole(0, 100_000_000, 512),
   }),
+  disclosure: section({ badge: z.boolean().default(false), corner: choice(CORNERS, 'bottom-right') }),
   memory: section({
     rssLimitMb: whole(128, 1_000_000, 4096),
     releaseAt: number(0.1, 1, 0.85),

@@ -41,6 +41,12 @@ export interface PickableFace {
   height: number;
 }
 
+/** Said on the data channel of a peer that opened one, at once and whenever it changes. */
+export interface Disclosure {
+  type: 'disclosure';
+  aiModified: boolean;
+}
+
 export type ClientMessage =
   /**
    * First message, and again to renegotiate the same session (`ice restart`, camera changed). Answered by `answer` or

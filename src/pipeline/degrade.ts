@@ -17,7 +17,7 @@ export interface Plan {
   generate: boolean;
   /** Whether there is time to restore swapped faces. */
   restore: boolean;
-  /** How many times longer than configured to wait between looks for new faces. */
+  /** How many times longer than configured to wait between looks for new faces; 0 looks on every frame, whatever it takes. */
   seekPatience: number;
 }
 
@@ -39,6 +39,9 @@ export const LADDER_WITH_RESERVE: readonly Plan[] = [FULL, LEAN, HALF, THIRD, RE
 
 /** What a stream that wants no face runs on. */
 export const IDLE: Plan = { ...PASSTHROUGH, every: 1 };
+
+/** A plan for a stream that must not show a bare face: every face is looked for on every frame, and swapped. */
+export const guarded = (plan: Plan): Plan => ({ ...plan, faces: Number.POSITIVE_INFINITY, seekPatience: 0 });
 
 /** Smoothed age over budget above which a step down is due, and below which a step up may be tried. */
 const TOO_MUCH = 1;

@@ -4,8 +4,9 @@
  */
 
 import { FaceOffError } from '../errors.ts';
+import { Badge } from './badge.ts';
 import { Budget } from './budget.ts';
-import { Degrader, IDLE, LADDER, LADDER_WITH_RESERVE, type Plan } from './degrade.ts';
+import { Degrader, guarded, IDLE, LADDER, LADDER_WITH_RESERVE, type Plan } from './degrade.ts';
 import { Detector } from './detect.ts';
 import { DeviceClient } from './device/client.ts';
 import { Embedder } from './embed.ts';
@@ -39,6 +40,7 @@ const MOST_LATE = 5;
 
 export class Lane {
   readonly #options: LaneOptions & { tell: Tell };
+  readonly #badge: Badge;
   readonly #tools: Tools;
   readonly #sessions: ModelSession[];
   readonly #engine: MeshEngine;
@@ -68,6 +70,7 @@ export class Lane {
     this.#onFault = onFault;
     const session = (role: string): ModelSession => opened.find((model) => model.role === role)!.session;
     this.#options = options;
+    this.#badge = parts.badge;
     this.#sessions = opened.map((model) => model.session);
     this.#topology = topology;
     this.#catalogue = catalogue;
@@ -114,7 +117,8 @@ export class Lane {
     const { deviceAddress: address } = options;
     const device = address === null ? null : new DeviceClient({ address, away: turns.away });
     const restorer = await openRestorer(catalogue, { ...options, device }, onFault);
-    const lane = new Lane(options, { kernels, topology, catalogue, restorer, turns, device }, opened, onFault);
+    const badge = await Badge.render(options.badgeCorner);
+    const lane = new Lane(options, { badge, kernels, topology, catalogue, restorer, turns, device }, opened, onFault);
     await lane.#prepare(options.engine);
     return lane;
   }
@@ -191,12 +195,17 @@ export class Lane {
     const { plan, level } = degrader;
     const state = { frame, stagesMs: budget.stagesMs, waitMs, plan: plan.name, level };
     if (looking && (stream.frames++ % plan.every !== 0 || this.#tooLate(stream, waitMs)))
-      return { ...state, result: 'dropped', hold: true, faces: [] };
-    const { result, faces } = await this.#tryToSwap(frame, stream, looking ? plan : IDLE, budget);
-    const missed = wanting && result !== 'swapped';
-    if (missed && stream.settings.fallback === 'blur') await budget.stage('veil', () => veil(frame));
+      return { ...state, result: 'dropped', hold: true, bare: true, faces: [] };
+    const { result, faces } = await this.#tryToSwap(frame, stream, looking ? planFor(stream) : IDLE, budget);
+    const { fallback, guarded: isGuarded = false, badge = false } = stream.settings;
+    const bare = result !== 'swapped' || faces.some(({ swapped }) => !swapped);
+    const missed = isGuarded ? bare : wanting && result !== 'swapped';
+    const veiled = missed && fallback === 'blur';
+    if (veiled) await budget.stage('veil', () => veil(frame));
+    if (wanting && badge) this.#badge.draw(frame);
     if (looking) degrader.observe(waitMs + budget.spentMs, performance.now());
-    return { ...state, result, hold: missed && stream.settings.fallback === 'freeze', faces };
+    const hold = missed && !veiled && (isGuarded || fallback === 'freeze');
+    return { ...state, result, hold, bare: bare && !veiled, faces };
   }
 
   /** A frame that waited its whole budget would only keep the next one waiting; but some frame must go out at last. */
@@ -311,6 +320,7 @@ async function openRestorer(
 }
 
 interface Parts {
+  badge: Badge;
   kernels: Kernels;
   topology: Topology;
   catalogue: Catalogue;
@@ -318,6 +328,9 @@ interface Parts {
   turns: Turns;
   device: DeviceClient | null;
 }
+
+const planFor = ({ degrader: { plan }, settings }: LaneStream): Plan =>
+  settings.guarded === true ? guarded(plan) : plan;
 
 interface OpenedModel {
   role: string;

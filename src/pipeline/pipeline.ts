@@ -58,8 +58,9 @@ export async function swapFrame(
   const { kernels, detector, landmarker, embedder, restorer } = tools;
   if (!plan.swap) return { result: 'passed', faces: [] };
 
-  // With nobody followed there is nothing else to do; else the look for new faces waits for a frame with time to spare.
-  const spare = tracker.tracks.length === 0 || budget.allows('detect', 'landmark', 'swap');
+  // With nobody followed there is nothing else to do; else the look for new faces waits for a frame with time to spare,
+  // unless it may not wait at all.
+  const spare = tracker.tracks.length === 0 || plan.seekPatience === 0 || budget.allows('detect', 'landmark', 'swap');
   if (spare && tracker.due(frame.receivedAtMs, plan.seekPatience)) {
     await budget.stage('detect', () => tracker.seek(frame, detector, frame.receivedAtMs));
   }

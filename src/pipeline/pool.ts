@@ -484,7 +484,7 @@ function wantedFaces({ face, choice, map }: SwapSettings): Set<string> {
   return new Set([face, ...mapped].filter((id) => id !== null));
 }
 
-export function defaultSettings({ swap, pipeline }: Config): SwapSettings {
+export function defaultSettings({ swap, pipeline, disclosure }: Config): SwapSettings {
   const { face, choice, strength, shape, keepEyes, keepMouth } = swap;
   const engine = swap.engine === 'none' ? MESH : swap.engine;
   return {
@@ -497,6 +497,8 @@ export function defaultSettings({ swap, pipeline }: Config): SwapSettings {
     keepEyes,
     keepMouth,
     fallback: pipeline.fallback,
+    guarded: pipeline.guarded,
+    badge: disclosure.badge,
   };
 }
 
@@ -509,6 +511,7 @@ export function laneOptions({
   restoration,
   inference,
   models,
+  disclosure,
 }: Config): LaneOptions {
   return {
     modelsDir: models.dir,
@@ -521,6 +524,7 @@ export function laneOptions({
     ...{ score: detection.score, intervalMs: detection.intervalMs, faces: detection.faces, minSize: detection.minSize },
     ...{ lostAfterFrames: tracking.lostAfterFrames, minCutoffHz: tracking.minCutoffHz, beta: tracking.beta },
     ...{ colour: swap.colour, sharpness: restoration.sharpness },
+    badgeCorner: disclosure.corner,
     ...{ boost: swap.boost, restoreBlend: restoration.blend, ...modelNames({ swap, restoration }) },
   };
 }

@@ -9,7 +9,7 @@ import type { MeshFace } from './engines/mesh.ts';
 import type { NeuralFace } from './engines/neural.ts';
 import type { Rect } from './geometry.ts';
 import type { ModelNews } from './models/states.ts';
-import type { Frame, Reserve, SwappedFrame, SwapSettings } from './types.ts';
+import type { Corner, Frame, Reserve, SwappedFrame, SwapSettings } from './types.ts';
 
 /** Longest side of a portrait as it is decoded, in pixels: larger ones are shrunk. */
 export const PORTRAIT_SIDE = 1600;
@@ -104,4 +104,6 @@ export interface LaneOptions {
   /** Name of the model that restores swapped faces, or null, and how much of it shows. */
   restorer: string | null;
   restoreBlend: number;
+  /** Where the mark “AI-modified” is drawn, for sessions that want it. */
+  badgeCorner: Corner;
 }

@@ -6,7 +6,7 @@ import type { Looks, Swapper } from './engines/engine.ts';
 import { People } from './people.ts';
 import type { Stream } from './pipeline.ts';
 import { facesCamera, type Track, type Tracker } from './track.ts';
-import { MESH, NONE, type SwapSettings } from './types.ts';
+import { type FaceChoice, MESH, NONE, type SwapSettings, wantsSwap } from './types.ts';
 
 /** After so long somebody else may have the face of a person who went away. */
 const AWAY_MS = 3000;
@@ -70,8 +70,14 @@ export class LaneStream implements Stream {
   }
 
   get looks(): Looks {
-    const { strength, shape, keepEyes, keepMouth } = this.#settings;
-    return { ...this.#base, strength, shape, keepEyes, keepMouth };
+    const { strength, shape, keepEyes, keepMouth, guarded } = this.#settings;
+    return { ...this.#base, strength: guarded === true ? 1 : strength, shape, keepEyes, keepMouth };
+  }
+
+  /** Who is not swapped could not be shown, so where nobody may be bare everybody is. */
+  get #choice(): FaceChoice {
+    const { choice, guarded } = this.#settings;
+    return guarded === true && choice === 'largest' ? 'all' : choice;
   }
 
   get engine(): string {
@@ -80,9 +86,7 @@ export class LaneStream implements Stream {
 
   /** Whether this stream wants any face swapped at all. */
   get wanting(): boolean {
-    const { face, choice, map } = this.#settings;
-    if (this.engine === NONE) return false;
-    return face !== null || (choice === 'mapped' && Object.values(map).some((id) => id !== null));
+    return wantsSwap(this.#settings);
   }
 
   /** Whether faces are to be found, if only so that somebody can choose among them. */
@@ -98,7 +102,7 @@ export class LaneStream implements Stream {
     this.#present = new Set(tracks.map(({ id }) => id));
     this.#nowMs = nowMs;
     const bySize = [...tracks].sort((p, q) => area(q) - area(p));
-    if (this.#settings.choice !== 'largest') return bySize;
+    if (this.#choice !== 'largest') return bySize;
     const one = bySize.find(({ id }) => id === this.#one);
     if (one !== undefined) this.#oneSeenAtMs = nowMs;
     else if (this.#one === null || nowMs - this.#oneSeenAtMs > AWAY_MS) this.#one = bySize[0]?.id ?? null;
@@ -116,7 +120,8 @@ export class LaneStream implements Stream {
   }
 
   swapperFor(track: Track): Swapper | null {
-    const { face, choice, map } = this.#settings;
+    const { face, map } = this.#settings;
+    const choice = this.#choice;
     if (this.#closed || this.engine === NONE || (choice === 'largest' && track.id !== this.#one)) return null;
     // Somebody nobody chose a face for wears the common one: a person who was lost for a moment is never bare.
     const own = choice === 'mapped' ? map[track.id] : undefined;

@@ -34,6 +34,9 @@ export type FaceChoice = (typeof FACE_CHOICES)[number];
 /** How short memory is: nothing to do, give up what is not needed, do less. */
 export type Pressure = 'none' | 'release' | 'degrade';
 
+export const CORNERS = ['top-left', 'top-right', 'bottom-left', 'bottom-right'] as const;
+export type Corner = (typeof CORNERS)[number];
+
 /** The engine that is always there, and serves where another cannot. */
 export const MESH = 'mesh';
 /** In place of an engine: faces stay as they are. */
@@ -59,6 +62,19 @@ export interface SwapSettings {
   keepEyes: boolean;
   keepMouth: boolean;
   fallback: Fallback;
+  /**
+   * Never shows the real face: a picture with a face in it that could not be swapped, or none to be found, is blurred or
+   * left out, whatever else is set; every face is swapped, at full strength. Left out it is off.
+   */
+  guarded?: boolean;
+  /** Whether outgoing pictures carry a visible mark that they are modified; left out they do not. */
+  badge?: boolean;
+}
+
+/** Whether any face is to be swapped at all, so that what goes out counts as modified. */
+export function wantsSwap({ face, engine, choice, map }: SwapSettings): boolean {
+  if (engine === NONE) return false;
+  return face !== null || (choice === 'mapped' && Object.values(map).some((id) => id !== null));
 }
 
 /** A face as the outside may see it: a box in pixels of the frame, an id that stays with the person. */
@@ -77,6 +93,8 @@ export interface SwappedFrame {
   result: FrameResult;
   /** The last picture is to stay: the frame was left out, or no swap could be made and the fallback says so. */
   hold: boolean;
+  /** A face may be seen in it as the camera saw it: nobody looked, none was found, or one of them was not swapped. Left out it is so. */
+  bare?: boolean;
   faces: SeenFace[];
   /** Time spent per stage, in milliseconds. */
   stagesMs: Record<string, number>;

@@ -151,6 +151,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
       ...session.stats,
       stream: session.stream,
       viewers: session.viewers,
+      modified: session.modified,
       settings: session.settings,
     })),
   );

@@ -3,7 +3,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
 /** What WHIP and WHEP tell in headers. */
-const TOLD = 'Location, ETag, Link, Accept-Patch, Retry-After, WWW-Authenticate';
+const TOLD = 'Location, ETag, Link, Accept-Patch, Retry-After, WWW-Authenticate, AI-Disclosure';
 const HOUR_S = 3600;
 
 /** The origins that may make this request besides the server's own. Cookies never come with it: pages send the token. */

@@ -1,14 +1,26 @@
 /**
- * One WebRTC peer: pictures in, pictures out. With `follow.ts` the home of @roamhq/wrtc, which must stay on the main thread.
+ * One WebRTC peer: pictures and sound in, pictures and sound out. With `follow.ts` the home of @roamhq/wrtc, which must stay
+ * on the main thread.
  */
 
-import wrtc, { type RTCPeerConnection, type Transceiver } from '@roamhq/wrtc';
+import wrtc, { type DataChannel, type MediaTrack, type RTCPeerConnection, type Transceiver } from '@roamhq/wrtc';
 import type { Config } from '../config.ts';
 import { FaceOffError } from '../errors.ts';
 import type { Frame } from '../pipeline/types.ts';
 import { fragmentOf, type IceCandidate, type IceCredentials, withIce } from './fragment.ts';
 import { iceServersOf } from './ice.ts';
-import { CODECS, iceUfrag, looksLikeSdp, readVideo, type VideoOffer, withBitrates } from './sdp.ts';
+import {
+  CODECS,
+  type Direction,
+  iceUfrag,
+  inOneStream,
+  looksLikeSdp,
+  readDirections,
+  readVideo,
+  type VideoOffer,
+  withBitrates,
+} from './sdp.ts';
+import type { Sound } from './sound.ts';
 import { upright } from './upright.ts';
 
 export type PeerState = RTCPeerConnection['connectionState'];
@@ -16,6 +28,8 @@ export type PeerState = RTCPeerConnection['connectionState'];
 export interface PeerListener {
   /** Null where pictures only go out. */
   onFrame: ((frame: Frame) => void) | null;
+  /** Ten milliseconds at a time; null where sound only goes out. */
+  onSound: ((sound: Sound) => void) | null;
   onState(state: PeerState): void;
   onCandidate(candidate: IceCandidate | null): void;
 }
@@ -33,6 +47,12 @@ export class Peer {
   readonly #source = new wrtc.nonstandard.RTCVideoSource();
   readonly #outgoing = this.#source.createTrack();
   #incoming: { track: unknown; sink: InstanceType<typeof wrtc.nonstandard.RTCVideoSink> } | null = null;
+  /** Made when the other side wants to hear something. */
+  #voice: { source: InstanceType<typeof wrtc.nonstandard.RTCAudioSource>; track: MediaTrack } | null = null;
+  #ear: { track: unknown; sink: InstanceType<typeof wrtc.nonstandard.RTCAudioSink> } | null = null;
+  #channel: DataChannel | null = null;
+  /** The last message, for a channel that opens later. */
+  #told: string | null = null;
   #closed = false;
   #offer: string | null = null;
   /** Offers are answered one after another. */
@@ -47,6 +67,7 @@ export class Peer {
       ...(portMax > 0 && { portRange: { min: portMin, max: portMax } }),
     });
     this.#connection.onconnectionstatechange = () => listener.onState(this.#connection.connectionState);
+    this.#connection.ondatachannel = ({ channel }) => this.#converse(channel);
     this.#connection.onicecandidate = ({ candidate }) => {
       listener.onCandidate(
         candidate && {
@@ -78,7 +99,7 @@ export class Peer {
     return this.#inTurn(async () => {
       if (!looksLikeSdp(offer)) throw badSdp('it is not an SDP');
       checkVideo(readVideo(offer), this.#listener.onFrame !== null);
-      return withBitrates(await this.#negotiate(offer, [], gather), this.#config);
+      return inOneStream(withBitrates(await this.#negotiate(offer, [], gather), this.#config));
     });
   }
 
@@ -105,6 +126,7 @@ export class Peer {
       await this.#connection.setRemoteDescription({ type: 'offer', sdp: withBitrates(offer, this.#config) });
       this.#offer = offer;
       await this.#wire(readVideo(offer).directions);
+      await this.#wireSound(readDirections(offer, 'audio'));
       await this.#connection.setLocalDescription(await this.#connection.createAnswer());
     } catch (cause) {
       throw badSdp(cause instanceof Error ? cause.message : String(cause), cause);
@@ -136,6 +158,17 @@ export class Peer {
     if (!this.#closed) this.#source.onFrame({ width, height, data });
   }
 
+  /** Lets the other side hear ten milliseconds, where it wants to. */
+  sound(sound: Sound): void {
+    if (!this.#closed) this.#voice?.source.onData(sound);
+  }
+
+  /** Says something on the data channel, where the other side opened one; the last message is said to a later one, too. */
+  tell(message: string): void {
+    this.#told = message;
+    if (!this.#closed && this.#channel?.readyState === 'open') this.#channel.send(message);
+  }
+
   /** Idempotent. */
   close(): void {
     if (this.#closed) return;
@@ -150,15 +183,23 @@ export class Peer {
       this.#incoming.sink.stop();
       this.#incoming = null;
     }
+    if (this.#ear !== null) {
+      this.#ear.sink.ondata = null;
+      this.#ear.sink.stop();
+      this.#ear = null;
+    }
+    connection.ondatachannel = null;
+    if (this.#channel !== null) this.#channel.onopen = null;
+    this.#channel = null;
+    this.#voice?.track.stop();
+    this.#voice = null;
     this.#outgoing.stop();
     connection.close();
   }
 
   /** Connects the sink to what the other side sends and the source to where it wants to receive. */
   async #wire(directions: readonly string[]): Promise<void> {
-    const videos = this.#connection
-      .getTransceivers()
-      .filter((t) => t.receiver.track.kind === 'video' && t.mid !== null);
+    const videos = this.#transceivers('video');
     const sends = videos[directions.findIndex((d) => d === 'sendrecv' || d === 'sendonly')];
     const receives = videos[directions.findIndex((d) => d === 'sendrecv' || d === 'recvonly')];
     const { onFrame } = this.#listener;
@@ -166,6 +207,49 @@ export class Peer {
     if (receives === undefined) return;
     await receives.sender.replaceTrack(this.#outgoing);
     receives.direction = receives === sends && onFrame !== null ? 'sendrecv' : 'sendonly';
+  }
+
+  /** As pictures; sound that nobody offers or wants is none. */
+  async #wireSound(directions: readonly Direction[]): Promise<void> {
+    const sections = this.#transceivers('audio');
+    const sends = sections[directions.findIndex((d) => d === 'sendrecv' || d === 'sendonly')];
+    const { onSound } = this.#listener;
+    if (onSound !== null) {
+      if (sends !== undefined) this.#hear(sends, onSound);
+      return;
+    }
+    const receives = sections[directions.findIndex((d) => d === 'sendrecv' || d === 'recvonly')];
+    if (receives === undefined) return;
+    if (this.#voice === null) {
+      const source = new wrtc.nonstandard.RTCAudioSource();
+      this.#voice = { source, track: source.createTrack() };
+    }
+    await receives.sender.replaceTrack(this.#voice.track);
+    receives.direction = 'sendonly';
+  }
+
+  #transceivers(kind: 'audio' | 'video'): Transceiver[] {
+    return this.#connection.getTransceivers().filter((t) => t.receiver.track.kind === kind && t.mid !== null);
+  }
+
+  #hear({ receiver: { track } }: Transceiver, onSound: (sound: Sound) => void): void {
+    if (this.#ear?.track === track) return;
+    this.#ear?.sink.stop();
+    const sink = new wrtc.nonstandard.RTCAudioSink(track);
+    sink.ondata = ({ samples, sampleRate, channelCount, numberOfFrames }) =>
+      onSound({ samples, sampleRate, channelCount, numberOfFrames, bitsPerSample: 16 });
+    this.#ear = { track, sink };
+  }
+
+  /** One channel is listened to; what the other side says on it is not. */
+  #converse(channel: DataChannel): void {
+    if (this.#closed) return;
+    this.#channel = channel;
+    const greet = (): void => {
+      if (!this.#closed && this.#told !== null && channel.readyState === 'open') channel.send(this.#told);
+    };
+    channel.onopen = greet;
+    greet();
   }
 
   #listen({ receiver: { track } }: Transceiver, onFrame: (frame: Frame) => void): void {

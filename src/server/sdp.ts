@@ -6,9 +6,11 @@ export interface Bitrates {
   maxKbps: number;
 }
 
+export type Direction = 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive';
+
 export interface VideoOffer {
   /** Direction of each video section, in order. */
-  directions: ('sendrecv' | 'sendonly' | 'recvonly' | 'inactive')[];
+  directions: Direction[];
   /** Codecs of the first video section, upper case. */
   codecs: string[];
 }
@@ -27,16 +29,25 @@ export const iceUfrag = (sdp: string): string | null => sdp.match(/^a=ice-ufrag:
 
 export function readVideo(sdp: string): VideoOffer {
   const videos = sectionsOf(sdp).filter((section) => section.startsWith('m=video'));
-  const directions = videos.map(
-    (section) =>
-      (section.match(/^a=(sendrecv|sendonly|recvonly|inactive)\r?$/m)?.[1] ??
-        'sendrecv') as VideoOffer['directions'][number],
-  );
+  const directions = readDirections(sdp, 'video');
   const codecs = [...(videos[0] ?? '').matchAll(/^a=rtpmap:\d+ ([^/\r\n]+)\//gm)].map((match) =>
     match[1]!.toUpperCase(),
   );
   return { directions, codecs };
 }
+
+/** Direction of each section of a kind, in order. */
+export function readDirections(sdp: string, kind: 'audio' | 'video'): Direction[] {
+  return sectionsOf(sdp)
+    .filter((section) => section.startsWith(`m=${kind}`))
+    .map((section) => (section.match(/^a=(sendrecv|sendonly|recvonly|inactive)\r?$/m)?.[1] ?? 'sendrecv') as Direction);
+}
+
+/**
+ * Says that sound and picture belong together: browsers keep only what is of one stream in step, and the library names
+ * none (RFC 8830).
+ */
+export const inOneStream = (sdp: string): string => sdp.replace(/^(a=(?:ssrc:\d+ )?msid:)- /gm, '$1faceoff ');
 
 /**
  * Adds Chromium's bit rate hints to every video codec, so that the picture need not climb for half a minute. Codecs

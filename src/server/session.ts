@@ -9,14 +9,19 @@ import { FaceOffError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { SessionStats } from '../messages.ts';
 import type { Metrics } from '../metrics.ts';
-import type { Frame, SwapSession, SwapSettings } from '../pipeline/types.ts';
+import { type Frame, type SwappedFrame, type SwapSession, type SwapSettings, wantsSwap } from '../pipeline/types.ts';
+import { DelayLine } from './delay.ts';
+import { disclosureHeader, disclosureMessage } from './disclosure.ts';
 import type { IceCandidate, IceCredentials } from './fragment.ts';
+import { Guard } from './guard.ts';
 import { Latest } from './latest.ts';
 import { Lifeline } from './lifeline.ts';
 import { Peer, type PeerState } from './peer.ts';
 import type { Recorder } from './recording/recorder.ts';
+import type { Sound } from './sound.ts';
 import { RollingStats } from './stats.ts';
 import type { Stream } from './stream.ts';
+import { Voice } from './voice.ts';
 
 export interface SessionParts {
   id: string;
@@ -28,8 +33,12 @@ export interface SessionParts {
   metrics: Metrics;
   log: Logger;
   onCandidate?: (candidate: IceCandidate | null) => void;
+  onSpeaking?: (speaking: boolean) => void;
   onClose: (session: Session, why: string) => void;
 }
+
+/** How fast the sound follows the time that swaps take, as a share a frame. */
+const FOLLOW = 0.05;
 
 export class Session {
   readonly id: string;
@@ -38,6 +47,11 @@ export class Session {
   readonly #stats = new RollingStats();
   readonly #latest: Latest<Frame>;
   readonly #lifeline: Lifeline;
+  readonly #guard = new Guard();
+  readonly #delay = new DelayLine();
+  readonly #voice: Voice;
+  /** Smoothed, from the decoder to the encoder. */
+  #usualMs = 0;
   #idle: NodeJS.Timeout | undefined;
   #lastFrameAtMs = performance.now();
   #lossTold = false;
@@ -54,13 +68,16 @@ export class Session {
       (frame) => this.#work(frame),
       () => this.#drop(),
     );
+    this.#voice = new Voice((speaking) => parts.onSpeaking?.(speaking));
     this.#lifeline = new Lifeline(parts.webrtc, (why) => this.close(why));
     this.#peer = new Peer(parts.webrtc, {
       onFrame: (frame) => this.#receive(frame),
+      onSound: (sound) => this.#hear(sound),
       onState: (state) => this.#turn(state),
       onCandidate: (candidate) => parts.onCandidate?.(candidate),
     });
     const { idleTimeoutMs } = parts.webrtc;
+    this.#disclose();
     this.#idle = setInterval(() => this.#checkIdle(), Math.max(50, idleTimeoutMs / 4));
   }
 
@@ -89,6 +106,15 @@ export class Session {
 
   get isClosed(): boolean {
     return this.#closed;
+  }
+
+  /** Whether its pictures go out with another face in them. */
+  get modified(): boolean {
+    return wantsSwap(this.settings);
+  }
+
+  get headers(): Record<string, string> {
+    return disclosureHeader(this.modified);
   }
 
   /** What its stream is called. */
@@ -124,6 +150,8 @@ export class Session {
   /** @throws FaceOffError `unknown_face` (404). */
   set(settings: Partial<SwapSettings>): void {
     this.#parts.swap.set(settings);
+    if (this.settings.guarded === true) this.#show(this.#guard.cover());
+    this.#disclose();
   }
 
   /** Every picture from now on goes to this recorder as well. */
@@ -170,14 +198,14 @@ export class Session {
     try {
       const done = await swap.swap(frame);
       if (this.#closed) return;
-      if (done.hold) this.#parts.stream.again();
-      else this.#show(done.frame);
+      this.#pass(done);
       this.#tellPlan(done.plan);
       if (done.result === 'dropped') {
         this.#drop();
         return;
       }
       const frameMs = performance.now() - frame.receivedAtMs;
+      if (!done.hold) this.#usualMs += (frameMs - this.#usualMs) * (this.#usualMs === 0 ? 1 : FOLLOW);
       this.#stats.done(done, frameMs);
       metrics.frame(done, frameMs);
     } catch (error) {
@@ -191,10 +219,30 @@ export class Session {
     }
   }
 
-  #show(frame: Frame): void {
+  #pass(done: SwappedFrame): void {
+    const frame = this.#guard.pass(done, this.settings.guarded === true);
+    if (frame === null) this.#parts.stream.again();
+    else this.#show(frame);
+  }
+
+  #show(frame: Frame | null): void {
+    if (frame === null) return;
     this.#peer.send(frame);
     this.#parts.stream.show(frame);
     this.#recorder?.show(frame);
+  }
+
+  /** Sound is held back for as long as pictures take. It goes to the viewers alone: nobody wants to hear themselves. */
+  #hear(sound: Sound): void {
+    if (this.#closed) return;
+    this.#voice.hear(sound);
+    const due = this.#delay.push(sound, this.#usualMs);
+    if (due !== null) this.#parts.stream.hear(due);
+  }
+
+  #disclose(): void {
+    this.#peer.tell(disclosureMessage(this.modified));
+    this.#parts.stream.disclose(this.modified);
   }
 
   /** One line a change of quality. */

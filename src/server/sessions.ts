@@ -14,6 +14,8 @@ import type { Streams } from './streams.ts';
 export interface SessionHooks {
   onCandidate?: (candidate: IceCandidate | null) => void;
   onClose?: (why: string) => void;
+  /** The person began or ceased to speak. */
+  onSpeaking?: (speaking: boolean) => void;
 }
 
 export class Sessions {
@@ -62,6 +64,7 @@ export class Sessions {
       metrics: this.#metrics,
       log: this.#log,
       onCandidate: hooks.onCandidate ?? (() => undefined),
+      ...(hooks.onSpeaking !== undefined && { onSpeaking: hooks.onSpeaking }),
       onClose: (closed, why) => {
         this.#open.delete(closed.id);
         this.#streams.release(closed.id);

@@ -15,6 +15,8 @@ export const SettingsPatch = z.strictObject({
   keepEyes: z.boolean().optional(),
   keepMouth: z.boolean().optional(),
   fallback: z.enum(FALLBACKS).optional(),
+  guarded: z.boolean().optional(),
+  badge: z.boolean().optional(),
 });
 
 /** Leaves out what was not given, so that it does not overwrite what is set. */

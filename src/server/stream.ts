@@ -6,6 +6,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Frame } from '../pipeline/types.ts';
 import { Latest } from './latest.ts';
+import type { Sound } from './sound.ts';
 import type { Viewer } from './viewer.ts';
 
 export class Stream {
@@ -14,6 +15,7 @@ export class Stream {
   readonly #latest: Latest<Frame>;
   #live = true;
   #last: Frame | null = null;
+  #modified = false;
   #patience: NodeJS.Timeout | undefined;
 
   /** @param onSkip a frame came while the one before was still being handed to the viewers, and the one between is left out. */
@@ -55,6 +57,22 @@ export class Stream {
   /** The picture stands still: viewers are told so, and new ones see it. */
   again(): void {
     if (this.#last !== null) this.show(this.#last);
+  }
+
+  /** To every viewer at once. */
+  hear(sound: Sound): void {
+    for (const viewer of this.viewers) viewer.hear(sound);
+  }
+
+  /** Whether its pictures are modified; viewers are told. */
+  disclose(modified: boolean): void {
+    this.#modified = modified;
+    for (const viewer of this.viewers) viewer.disclose(modified);
+  }
+
+  add(viewer: Viewer): void {
+    this.viewers.add(viewer);
+    viewer.disclose(this.#modified);
   }
 
   end(why: string): void {

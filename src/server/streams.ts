@@ -91,7 +91,7 @@ export class Streams {
     const stream = this.#published(name);
     this.#checkRoom();
     const viewer = new Viewer(randomUUID(), this.#config.webrtc, (closed, why) => this.#left(stream, closed, why));
-    stream.viewers.add(viewer);
+    stream.add(viewer);
     this.#viewers.set(viewer.id, viewer);
     this.#tell(viewer, 'viewer opened');
     return viewer;

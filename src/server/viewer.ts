@@ -2,9 +2,11 @@
 
 import type { Config } from '../config.ts';
 import type { Frame } from '../pipeline/types.ts';
+import { disclosureHeader, disclosureMessage } from './disclosure.ts';
 import type { IceCandidate, IceCredentials } from './fragment.ts';
 import { Lifeline } from './lifeline.ts';
 import { Peer } from './peer.ts';
+import type { Sound } from './sound.ts';
 
 export class Viewer {
   readonly id: string;
@@ -13,6 +15,7 @@ export class Viewer {
   readonly #onClose: (viewer: Viewer, why: string) => void;
   #connected = false;
   #closed = false;
+  #modified = false;
 
   constructor(id: string, webrtc: Config['webrtc'], onClose: (viewer: Viewer, why: string) => void) {
     this.id = id;
@@ -20,6 +23,7 @@ export class Viewer {
     this.#lifeline = new Lifeline(webrtc, (why) => this.close(why));
     this.#peer = new Peer(webrtc, {
       onFrame: null,
+      onSound: null,
       onState: (state) => {
         this.#connected = state === 'connected';
         this.#lifeline.turn(state);
@@ -55,6 +59,21 @@ export class Viewer {
 
   show(frame: Frame): void {
     if (this.isConnected) this.#peer.send(frame);
+  }
+
+  hear(sound: Sound): void {
+    if (this.isConnected) this.#peer.sound(sound);
+  }
+
+  /** Says whether the pictures are modified. */
+  disclose(modified: boolean): void {
+    this.#modified = modified;
+    this.#peer.tell(disclosureMessage(modified));
+  }
+
+  /** What the answer to its offer says besides. */
+  get headers(): Record<string, string> {
+    return disclosureHeader(this.#modified);
   }
 
   /** Idempotent; the peer and its timer are gone when it returns. */

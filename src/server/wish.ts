@@ -19,6 +19,8 @@ export interface WishSession {
   /** Names the ICE session, quotes included. */
   readonly etag: string;
   readonly remoteUfrag: string | null;
+  /** What the answer says besides. */
+  readonly headers?: Record<string, string>;
   answer(offer: string, gather: boolean): Promise<string>;
   addCandidate(candidate: IceCandidate): Promise<void>;
   restartIce(ice: IceCredentials, candidates: readonly IceCandidate[]): Promise<string>;
@@ -53,7 +55,7 @@ export function wishRoutes(app: FastifyInstance, wish: Wish): void {
     const at = `${request.url.split('?')[0]!.replace(/\/$/, '')}/${session.id}`;
     return reply
       .code(201)
-      .headers({ location: at, etag: session.etag, 'accept-patch': FRAGMENT })
+      .headers({ ...session.headers, location: at, etag: session.etag, 'accept-patch': FRAGMENT })
       .type(SDP)
       .send(answer);
   });

@@ -24,10 +24,11 @@ declare module '@roamhq/wrtc' {
     readonly connectionState: 'new' | 'connecting' | 'connected' | 'disconnected' | 'failed' | 'closed';
     readonly iceGatheringState: 'new' | 'gathering' | 'complete';
     readonly localDescription: { sdp: string } | null;
+    ondatachannel: ((event: { channel: DataChannel }) => void) | null;
     onconnectionstatechange: (() => void) | null;
     onicegatheringstatechange: (() => void) | null;
     onicecandidate: ((event: { candidate: IceCandidate | null }) => void) | null;
-    addTransceiver(kind: MediaTrack | 'video', init?: { direction: Transceiver['direction'] }): Transceiver;
+    addTransceiver(kind: MediaTrack | 'video' | 'audio', init?: { direction: Transceiver['direction'] }): Transceiver;
     addTrack(track: MediaTrack): unknown;
     getTransceivers(): Transceiver[];
     setRemoteDescription(description: { type: 'offer' | 'answer'; sdp: string }): Promise<void>;
@@ -36,6 +37,21 @@ declare module '@roamhq/wrtc' {
     createOffer(options?: { iceRestart?: boolean }): Promise<{ type: 'offer'; sdp: string }>;
     addIceCandidate(candidate: Partial<IceCandidate>): Promise<void>;
     close(): void;
+  }
+  export interface DataChannel {
+    readonly readyState: 'connecting' | 'open' | 'closing' | 'closed';
+    onopen: (() => void) | null;
+    onmessage: ((event: { data: unknown }) => void) | null;
+    send(text: string): void;
+    close(): void;
+  }
+  /** Ten milliseconds of sound, channels interleaved. */
+  export interface AudioData {
+    samples: Int16Array<ArrayBuffer>;
+    sampleRate: number;
+    channelCount: number;
+    numberOfFrames: number;
+    bitsPerSample: 16;
   }
   export interface VideoFrame {
     width: number;
@@ -53,7 +69,21 @@ declare module '@roamhq/wrtc' {
     onframe: ((event: { frame: VideoFrame }) => void) | null;
     stop(): void;
   }
-  export const nonstandard: { RTCVideoSource: typeof RTCVideoSource; RTCVideoSink: typeof RTCVideoSink };
+  class RTCAudioSource {
+    createTrack(): MediaTrack;
+    onData(data: AudioData): void;
+  }
+  class RTCAudioSink {
+    constructor(track: MediaTrack);
+    ondata: ((data: AudioData) => void) | null;
+    stop(): void;
+  }
+  export const nonstandard: {
+    RTCVideoSource: typeof RTCVideoSource;
+    RTCVideoSink: typeof RTCVideoSink;
+    RTCAudioSource: typeof RTCAudioSource;
+    RTCAudioSink: typeof RTCAudioSink;
+  };
   const wrtc: { RTCPeerConnection: typeof RTCPeerConnection; nonstandard: typeof nonstandard };
   export default wrtc;
 }
