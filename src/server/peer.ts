@@ -34,6 +34,11 @@ export interface PeerListener {
   onCandidate(candidate: IceCandidate | null): void;
 }
 
+export interface Buffers {
+  sound: number;
+  picture: number;
+}
+
 /** Peers open in this process, for /api/status and the leak tests. */
 let open = 0;
 export const openPeers = (): number => open;
@@ -50,6 +55,8 @@ export class Peer {
   /** Made when the other side wants to hear something. */
   #voice: { source: InstanceType<typeof wrtc.nonstandard.RTCAudioSource>; track: MediaTrack } | null = null;
   #ear: { track: unknown; sink: InstanceType<typeof wrtc.nonstandard.RTCAudioSink> } | null = null;
+  readonly #soundWait = new Sums();
+  readonly #pictureWait = new Sums();
   #channel: DataChannel | null = null;
   /** The last message, for a channel that opens later. */
   #told: string | null = null;
@@ -169,6 +176,20 @@ export class Peer {
     if (!this.#closed && this.#channel?.readyState === 'open') this.#channel.send(message);
   }
 
+  /**
+   * How long sound and pictures that come in wait between network and hand-over, in milliseconds, as a mean since the last
+   * call; null while either does not come.
+   */
+  async buffersMs(): Promise<Buffers | null> {
+    if (this.#closed || this.#ear === null) return null;
+    const inbound = [...(await this.#connection.getStats()).values()].filter(({ type }) => type === 'inbound-rtp');
+    const audio = inbound.find(({ kind }) => kind === 'audio');
+    const video = inbound.find(({ kind }) => kind === 'video');
+    const sound = this.#soundWait.mean(audio?.jitterBufferDelay, audio?.jitterBufferEmittedCount);
+    const picture = this.#pictureWait.mean(video?.totalProcessingDelay, video?.framesDecoded);
+    return sound === null || picture === null ? null : { sound, picture };
+  }
+
   /** Idempotent. */
   close(): void {
     if (this.#closed) return;
@@ -277,6 +298,20 @@ export class Peer {
     });
     clearTimeout(timer);
     connection.onicegatheringstatechange = null;
+  }
+}
+
+/** Means of what WebRTC only counts in sums since the beginning. */
+class Sums {
+  #seconds = 0;
+  #count = 0;
+
+  /** Milliseconds each since the last call; null when there were none. */
+  mean(seconds = 0, count = 0): number | null {
+    const [took, more] = [seconds - this.#seconds, count - this.#count];
+    this.#seconds = seconds;
+    this.#count = count;
+    return more > 0 ? (1000 * took) / more : null;
   }
 }
 

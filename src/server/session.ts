@@ -10,15 +10,14 @@ import type { Logger } from '../log.ts';
 import type { SessionStats } from '../messages.ts';
 import type { Metrics } from '../metrics.ts';
 import { type Frame, type SwappedFrame, type SwapSession, type SwapSettings, wantsSwap } from '../pipeline/types.ts';
-import { DelayLine } from './delay.ts';
 import { disclosureHeader, disclosureMessage } from './disclosure.ts';
 import type { IceCandidate, IceCredentials } from './fragment.ts';
 import { Guard } from './guard.ts';
 import { Latest } from './latest.ts';
 import { Lifeline } from './lifeline.ts';
+import { LipSync } from './lipsync.ts';
 import { Peer, type PeerState } from './peer.ts';
 import type { Recorder } from './recording/recorder.ts';
-import type { Sound } from './sound.ts';
 import { RollingStats } from './stats.ts';
 import type { Stream } from './stream.ts';
 import { Voice } from './voice.ts';
@@ -37,9 +36,6 @@ export interface SessionParts {
   onClose: (session: Session, why: string) => void;
 }
 
-/** How fast the sound follows the time that swaps take, as a share a frame. */
-const FOLLOW = 0.05;
-
 export class Session {
   readonly id: string;
   readonly #parts: SessionParts;
@@ -48,10 +44,8 @@ export class Session {
   readonly #latest: Latest<Frame>;
   readonly #lifeline: Lifeline;
   readonly #guard = new Guard();
-  readonly #delay = new DelayLine();
   readonly #voice: Voice;
-  /** Smoothed, from the decoder to the encoder. */
-  #usualMs = 0;
+  readonly #lipSync: LipSync;
   #idle: NodeJS.Timeout | undefined;
   #lastFrameAtMs = performance.now();
   #lossTold = false;
@@ -69,10 +63,19 @@ export class Session {
       () => this.#drop(),
     );
     this.#voice = new Voice((speaking) => parts.onSpeaking?.(speaking));
+    // Sound goes to the viewers alone: nobody wants to hear themselves.
+    this.#lipSync = new LipSync({
+      buffersMs: () => this.#peer.buffersMs(),
+      onSound: (sound) => parts.stream.hear(sound),
+      onPicture: (frame) => parts.stream.show(frame),
+    });
     this.#lifeline = new Lifeline(parts.webrtc, (why) => this.close(why));
     this.#peer = new Peer(parts.webrtc, {
       onFrame: (frame) => this.#receive(frame),
-      onSound: (sound) => this.#hear(sound),
+      onSound: (sound) => {
+        this.#voice.hear(sound);
+        this.#lipSync.sound(sound);
+      },
       onState: (state) => this.#turn(state),
       onCandidate: (candidate) => parts.onCandidate?.(candidate),
     });
@@ -150,7 +153,7 @@ export class Session {
   /** @throws FaceOffError `unknown_face` (404). */
   set(settings: Partial<SwapSettings>): void {
     this.#parts.swap.set(settings);
-    if (this.settings.guarded === true) this.#show(this.#guard.cover());
+    if (this.settings.guarded === true) this.#cover();
     this.#disclose();
   }
 
@@ -166,6 +169,7 @@ export class Session {
     this.#lifeline.close();
     clearInterval(this.#idle);
     this.#latest.clear();
+    this.#lipSync.close();
     this.#peer.close();
     this.#parts.swap.close();
     void this.#recorder?.stop();
@@ -205,7 +209,7 @@ export class Session {
         return;
       }
       const frameMs = performance.now() - frame.receivedAtMs;
-      if (!done.hold) this.#usualMs += (frameMs - this.#usualMs) * (this.#usualMs === 0 ? 1 : FOLLOW);
+      if (!done.hold) this.#lipSync.took(frameMs);
       this.#stats.done(done, frameMs);
       metrics.frame(done, frameMs);
     } catch (error) {
@@ -228,16 +232,16 @@ export class Session {
   #show(frame: Frame | null): void {
     if (frame === null) return;
     this.#peer.send(frame);
-    this.#parts.stream.show(frame);
+    this.#lipSync.picture(frame);
     this.#recorder?.show(frame);
   }
 
-  /** Sound is held back for as long as pictures take. It goes to the viewers alone: nobody wants to hear themselves. */
-  #hear(sound: Sound): void {
-    if (this.#closed) return;
-    this.#voice.hear(sound);
-    const due = this.#delay.push(sound, this.#usualMs);
-    if (due !== null) this.#parts.stream.hear(due);
+  /** What is on its way out may be bare, too. */
+  #cover(): void {
+    const card = this.#guard.cover();
+    if (card === null) return;
+    this.#lipSync.drop();
+    this.#show(card);
   }
 
   #disclose(): void {

@@ -36,7 +36,17 @@ declare module '@roamhq/wrtc' {
     createAnswer(): Promise<{ type: 'answer'; sdp: string }>;
     createOffer(options?: { iceRestart?: boolean }): Promise<{ type: 'offer'; sdp: string }>;
     addIceCandidate(candidate: Partial<IceCandidate>): Promise<void>;
+    getStats(): Promise<Map<string, RtpStats>>;
     close(): void;
+  }
+  /** What is used of an inbound RTP stream's statistics (W3C webrtc-stats). */
+  export interface RtpStats {
+    type: string;
+    kind?: 'audio' | 'video';
+    jitterBufferDelay?: number;
+    jitterBufferEmittedCount?: number;
+    totalProcessingDelay?: number;
+    framesDecoded?: number;
   }
   export interface DataChannel {
     readonly readyState: 'connecting' | 'open' | 'closing' | 'closed';
