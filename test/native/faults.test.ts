@@ -27,6 +27,12 @@ test.each([
   ['Exception during initialization: std::bad_alloc', 'out_of_memory'],
   ['CUDA failure 700: an illegal memory access was encountered ; GPU=0', 'device_lost'],
   ['CUDA failure 719: unspecified launch failure ; GPU=0', 'device_lost'],
+  ['CUDA error cudaErrorIllegalAddress:an illegal memory access was encountered', 'device_lost'],
+  ['CUDA error cudaErrorMemoryAllocation:out of memory', 'out_of_memory'],
+  [
+    'CUDA error cudaErrorNoKernelImageForDevice:no kernel image is available for execution on the device',
+    'provider_unavailable',
+  ],
   ['CUDA error 46000: nothing we know', 'device_lost'],
   ['WebGPU device lost (1): the device was destroyed', 'device_lost'],
   ['vkQueueSubmit failed with VK_ERROR_DEVICE_LOST', 'device_lost'],

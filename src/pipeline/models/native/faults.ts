@@ -16,6 +16,8 @@ export type Fault = 'out_of_memory' | 'device_lost' | 'provider_unavailable' | '
 
 /** CUDA errors (cudaError_t) that say that there is no usable device or driver: nothing was there to be lost. */
 const NO_DEVICE = new Set([3, 34, 35, 36, 46, 100, 101, 209, 802, 803, 804]);
+const NO_DEVICE_NAMES =
+  /NoDevice|InsufficientDriver|InvalidDevice|InitializationError|StubLibrary|DevicesUnavailable|SystemNotReady|SystemDriverMismatch|CompatNotSupported|NoKernelImage/;
 const CUDA_OUT_OF_MEMORY = 2;
 
 const OUT_OF_MEMORY = [
@@ -48,6 +50,9 @@ export function faultOf(message: string, code = 0): Fault {
     if (number === CUDA_OUT_OF_MEMORY) return 'out_of_memory';
     return NO_DEVICE.has(number) ? 'provider_unavailable' : 'device_lost';
   }
+  // A kernel that cannot be launched is told by name.
+  const named = /CUDA (?:failure|error):? ?(cudaError\w+)/i.exec(message);
+  if (named !== null) return NO_DEVICE_NAMES.test(named[1]!) ? 'provider_unavailable' : 'device_lost';
   if (code === DEVICE_RESET || DEVICE_LOST.some((pattern) => pattern.test(message))) return 'device_lost';
   if (UNAVAILABLE.some((pattern) => pattern.test(message))) return 'provider_unavailable';
   return 'model_unusable';

@@ -3,7 +3,7 @@
  * ours, which whoever calls must keep until C has done with it.
  */
 
-import koffi from 'koffi';
+import koffi, { type LibraryHandle } from 'koffi';
 
 export type Pointer = bigint;
 export type Argument = Pointer | number | string | null | ArrayBufferView;
@@ -30,15 +30,24 @@ export interface Library {
   func(name: string, result: string, parameters: readonly string[]): ForeignFunction;
 }
 
-/** Koffi unloads a library that nobody holds any more, functions in use or not; ours stay. */
-const held: unknown[] = [];
+const open = new Map<string | null, LibraryHandle>();
 
-/** @param file path or bare name; null is the program itself. @throws Error when it cannot be loaded. */
+/**
+ * Loads a library for as long as the process lives: what is called by its address must not go away when koffi's handle is
+ * collected, nor while the process ends and other libraries still call it.
+ * @param file path or bare name; null is the program itself.
+ * @throws Error when it cannot be loaded.
+ */
 export function openLibrary(file: string | null): Library {
   configure();
-  const library = koffi.load(file);
-  held.push(library);
-  return { func: (name, result, parameters) => library.func(name, result, [...parameters]) as ForeignFunction };
+  let library = open.get(file);
+  if (library === undefined) {
+    library = koffi.load(file);
+    open.set(file, library);
+    if (file !== null && process.platform !== 'win32') systemLoader().open(file, RTLD_LAZY | RTLD_NODELETE);
+  }
+  const handle = library;
+  return { func: (name, result, parameters) => handle.func(name, result, [...parameters]) as ForeignFunction };
 }
 
 /** The function whose address stands at that place of a table of function pointers. */
@@ -63,7 +72,16 @@ export const readPointer = (pointer: Pointer, index = 0): Pointer =>
   koffi.decode(pointer, index * koffi.sizeof('void *'), 'void *') as Pointer;
 
 const RTLD_LAZY = 1;
+const RTLD_NODELETE = process.platform === 'darwin' ? 0x80 : 0x1000;
 let loader: { open: ForeignFunction; error: ForeignFunction } | null = null;
+
+function systemLoader(): { open: ForeignFunction; error: ForeignFunction } {
+  if (loader === null) {
+    const program = openLibrary(null);
+    loader = { open: program.func('dlopen', 'void *', ['str', 'int']), error: program.func('dlerror', 'str', []) };
+  }
+  return loader;
+}
 
 /**
  * Loads a library by its name, as the system would for another library that needs it.
@@ -71,10 +89,8 @@ let loader: { open: ForeignFunction; error: ForeignFunction } | null = null;
  */
 export function complaintAbout(name: string): string | null {
   if (process.platform === 'win32') return complaintOfLoad(name);
-  const program = openLibrary(null);
-  loader ??= { open: program.func('dlopen', 'void *', ['str', 'int']), error: program.func('dlerror', 'str', []) };
-  if (loader.open(name, RTLD_LAZY)) return null;
-  return String(loader.error() ?? `${name} cannot be loaded`);
+  const { open: load, error } = systemLoader();
+  return load(name, RTLD_LAZY) ? null : String(error() ?? `${name} cannot be loaded`);
 }
 
 function complaintOfLoad(name: string): string | null {

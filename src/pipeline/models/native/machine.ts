@@ -44,7 +44,7 @@ export function lookAround(cacheDir: string): Machine {
     lacks: {
       cpu: null,
       cuda,
-      tensorrt: cuda ?? lackOf(folder, 'libonnxruntime_providers_tensorrt.so', TENSORRT_LIBRARIES),
+      tensorrt: lackOfTensorRT(cuda, folder),
       webgpu: lackOfWebGpu(),
     },
   };
@@ -55,14 +55,32 @@ function lackOfCuda(cacheDir: string, folder: string): Lack | null {
   return { expected: false, why: 'the GPU provider libraries are not installed (`npm run gpu:install`)' };
 }
 
+/** It needs CUDA's libraries as well. */
+function lackOfTensorRT(cuda: Lack | null, folder: string): Lack | null {
+  if (cuda !== null && !cuda.expected) return cuda;
+  const own = lackOf(folder, 'libonnxruntime_providers_tensorrt.so', TENSORRT_LIBRARIES);
+  const why = [cuda, own].flatMap((lack) => (lack === null ? [] : [lack.why]));
+  return why.length === 0 ? null : { expected: true, why: why.join('; ') };
+}
+
 /** The system names the first library that is missing, which may be one that another needs. */
 function lackOf(folder: string, provider: string, libraries: Record<string, string>): Lack | null {
   if (!existsSync(path.join(folder, provider))) return { expected: false, why: `${provider} is not in ${folder}` };
   const missing = Object.entries(libraries).flatMap(([name, bringer]) => {
     const complaint = complaintAbout(name);
-    return complaint === null ? [] : [`${complaint} (comes with ${bringer})`];
+    return complaint === null ? [] : [{ bringer, said: shortened(name, complaint) }];
   });
-  return missing.length === 0 ? null : { expected: true, why: missing.join('; ') };
+  const bringers = [...new Set(missing.map(({ bringer }) => bringer))];
+  const why = bringers.map((one) => {
+    const said = missing.filter(({ bringer }) => bringer === one).map((each) => each.said);
+    return `${one} is missing or incomplete: ${said.join(', ')}`;
+  });
+  return missing.length === 0 ? null : { expected: true, why: why.join('; ') };
+}
+
+/** The loader's own words only where they say more than that the file is not there. */
+function shortened(name: string, complaint: string): string {
+  return complaint.startsWith(`${name}: cannot open shared object file`) ? name : complaint;
 }
 
 /** A device that draws in software is slower than the CPU provider: it is taken only when asked for by name. */

@@ -1,0 +1,170 @@
+/** What the tests do with the real GPU providers, each in a process of its own: `node gpu.mjs NAME` prints an answer as JSON. */
+
+import path from 'node:path';
+import { defaultConfig } from '../../src/config.ts';
+import { FaceOffError } from '../../src/errors.ts';
+import { readCatalogue } from '../../src/pipeline/models/catalogue.ts';
+import { openApi } from '../../src/pipeline/models/native/api.ts';
+import { openLibrary } from '../../src/pipeline/models/native/foreign.ts';
+import { Ladder, providerFor, type StepDown } from '../../src/pipeline/models/native/ladder.ts';
+import { lookAround } from '../../src/pipeline/models/native/machine.ts';
+import { openNvml } from '../../src/pipeline/models/native/nvml.ts';
+import { gpuFolder } from '../../src/pipeline/models/native/places.ts';
+import { readBack } from '../../src/pipeline/models/native/providers.ts';
+import { type NativeSpec, openNative } from '../../src/pipeline/models/native/session.ts';
+import { root } from '../../src/root.ts';
+import { cacheDir } from '../support/cuda.ts';
+import { doubling } from '../support/graphs.ts';
+
+const { inference } = defaultConfig();
+/** A quarter of a megabyte an item. */
+const WIDTH = 65_536;
+const MAX_BATCH = 64;
+const { bytes, ...tensors } = doubling(1, WIDTH);
+const spec: NativeSpec = {
+  name: 'doubling',
+  model: bytes,
+  ...tensors,
+  maxBatch: MAX_BATCH,
+  folder: gpuFolder(cacheDir),
+};
+const settings = { ...inference, gpuMemLimitMb: 100 };
+const engine = { folder: process.env.ENGINE_FOLDER ?? '/tmp' };
+const cuda = providerFor('cuda', settings, spec, null);
+
+const codeOf = (error: unknown): string => (error instanceof FaceOffError ? error.code : String(error));
+const attempt = (work: Promise<unknown>): Promise<string> => work.then(() => 'ok', codeOf);
+const said = (work: Promise<unknown>): Promise<string> =>
+  work.then(
+    () => 'ok',
+    (error: Error) => error.message,
+  );
+
+const SCRIPTS: Record<string, () => Promise<object>> = {
+  async cuda() {
+    const session = await openNative({ ...spec, provider: cuda, logLevel: 'verbose' });
+    const ran = await attempt(session.run(2));
+    await session.close();
+    return { ran };
+  },
+
+  /** The stand-in of TensorRT builds no engines: what was asked for is told before it crashes. */
+  async tensorrt() {
+    const provider = providerFor('tensorrt', settings, spec, engine);
+    await openNative({ ...spec, provider, logLevel: 'verbose' });
+    return {};
+  },
+
+  async options() {
+    const api = openApi(gpuFolder(cacheDir));
+    const provider = providerFor('tensorrt', settings, spec, engine);
+    if (provider.kind !== 'tensorrt') throw new Error(provider.kind);
+    return { cuda: readBack(api, 'CUDA', provider.cuda), tensorrt: readBack(api, 'TensorRT', provider.tensorrt) };
+  },
+
+  async nvml() {
+    const nvml = openNvml();
+    return { ...nvml, memory: nvml.memory(0), utilisation: nvml.utilisation(0) };
+  },
+
+  /** With a small card: too large a batch, then smaller ones. */
+  async memory() {
+    const session = await openNative({ ...spec, provider: cuda });
+    const large = await said(session.run(MAX_BATCH));
+    const codes = [await attempt(session.run(MAX_BATCH)), await attempt(session.run(2))];
+    await session.close();
+    return { large, codes };
+  },
+
+  async opening() {
+    return { code: await attempt(openNative({ ...spec, provider: cuda })) };
+  },
+
+  /** Out of memory again and again, with a smaller batch in between. */
+  async faults() {
+    const session = await openNative({ ...spec, provider: cuda });
+    const used = openLibrary('libcudart.so.13').func('standInUsed', 'size_t', []);
+    const cycle = async (): Promise<string> => {
+      const large = await attempt(session.run(MAX_BATCH));
+      return `${large} ${await attempt(session.run(1, { shrink: true }))}`;
+    };
+    const seen = new Set<string>();
+    for (let i = 0; i < 60; i++) seen.add(await cycle());
+    const measure = (): { rss: number; card: number } => {
+      globalThis.gc?.();
+      return { rss: process.memoryUsage.rss(), card: Number(used()) };
+    };
+    const before = measure();
+    for (let i = 0; i < 500; i++) seen.add(await cycle());
+    const after = measure();
+    await session.close();
+    return {
+      seen: [...seen],
+      rssGrewMb: (after.rss - before.rss) / 2 ** 20,
+      cardGrewMb: (after.card - before.card) / 2 ** 20,
+      cardLeftMb: Number(used()) / 2 ** 20,
+    };
+  },
+
+  /** Sessions opened on a card too small for them. */
+  async openings() {
+    const once = (): Promise<string> =>
+      attempt(openNative({ ...spec, provider: cuda }).then((session) => session.close()));
+    const seen = new Set<string>();
+    for (let i = 0; i < 50; i++) seen.add(await once());
+    globalThis.gc?.();
+    const before = process.memoryUsage.rss();
+    for (let i = 0; i < 500; i++) seen.add(await once());
+    globalThis.gc?.();
+    return { seen: [...seen], rssGrewMb: (process.memoryUsage.rss() - before) / 2 ** 20 };
+  },
+
+  async sticky() {
+    const session = await openNative({ ...spec, provider: cuda });
+    process.env.STAND_IN_LAUNCH_ERROR = '700';
+    const code = await attempt(session.run(1));
+    delete process.env.STAND_IN_LAUNCH_ERROR;
+    await attempt(session.close());
+    return { code };
+  },
+
+  /** A model that comes along, on WebGPU and on the CPU. */
+  async webgpu() {
+    const steps: StepDown[] = [];
+    const machine = lookAround('/nowhere');
+    const provider = process.env.PROVIDER === 'auto' ? 'auto' : 'webgpu';
+    const ladder = new Ladder({ ...inference, provider }, machine, (step) => steps.push(step));
+    const catalogue = readCatalogue(path.join(root, 'models'));
+    const entry = catalogue.forRole('face-detector');
+    const model = { ...entry, model: catalogue.read(entry) };
+    const sessions = [await ladder.open(model), await openNative(model)] as const;
+    for (const session of sessions) {
+      const { image } = session.inputs;
+      for (let i = 0; i < image!.length; i++) image![i] = Math.sin(i / 50);
+      await session.run();
+    }
+    const [own, cpu] = sessions.map(({ outputs }) => Object.values(outputs).flatMap((values) => [...values]));
+    const difference = Math.max(...own!.map((value, i) => Math.abs(value - cpu![i]!)));
+    const size = Math.max(...cpu!.map(Math.abs));
+    for (const session of sessions) await session.close();
+    return { provider: sessions[0].provider, steps, difference: difference / size };
+  },
+
+  async ladder() {
+    const steps: StepDown[] = [];
+    const machine = lookAround(cacheDir);
+    const ladder = new Ladder({ ...settings, provider: 'auto' }, machine, (step) => steps.push(step));
+    const providers: string[] = [];
+    for (const plan of [engine, null]) {
+      const session = await ladder.open({ ...spec, maxBatch: 1 }, plan);
+      await session.run();
+      providers.push(session.provider);
+      await session.close();
+    }
+    return { providers, steps };
+  },
+};
+
+const script = SCRIPTS[process.argv[2] ?? ''];
+if (script === undefined) throw new Error(`one of ${Object.keys(SCRIPTS).join(', ')}`);
+console.log(JSON.stringify(await script()));

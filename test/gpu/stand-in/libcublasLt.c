@@ -1,0 +1,1 @@
+int cublasLtCreate(void **out) { return *out = out, 0; }
