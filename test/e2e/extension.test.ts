@@ -276,6 +276,32 @@ describe('a page that was allowed', () => {
     await nobodyLeft();
   }, 60_000);
 
+  test('is let in by the token of a server that wants one, which the page never sees', async () => {
+    const { url } = program;
+    const token = 'a-token-that-nobody-guesses';
+    const locked = await startProgram(['--set', `server.token=${token}`]);
+    await choose({ server: locked.url, token: 'another-one-altogether' });
+    const page = await open();
+    const wish = { video: { deviceId: { exact: DEVICE } } };
+    expect((await getUserMedia(page, wish)).error).toMatch(/^NotReadableError: That is not the token/);
+    await choose({ server: locked.url, token });
+    const detail = page.evaluate(
+      () =>
+        new Promise<string>((resolve) => {
+          document.addEventListener('faceoff-answer', (event) => {
+            const text = (event as CustomEvent<string>).detail;
+            if (text.includes('sdp')) resolve(text);
+          });
+        }),
+    );
+    expect((await getUserMedia(page, wish)).error).toBeNull();
+    const told = await detail;
+    for (const secret of [token, locked.url]) expect(told).not.toContain(secret);
+    await page.close();
+    await choose({ server: url, token: '' });
+    await locked.stop();
+  }, 30_000);
+
   test('is told when there is no server', async () => {
     const { url } = program;
     await choose({ server: 'http://127.0.0.1:9' });

@@ -99,6 +99,17 @@ test('when server and ffmpeg are killed, the recording plays up to the last seco
   console.log(`of ${state.lastedMs} ms recorded, ${Math.round(timesMs.at(-1)! - timesMs[0]!)} ms play`);
   expect(timesMs.at(-1)! - timesMs[0]!).toBeGreaterThan(state.lastedMs - 3500);
   expect(complaints(path.join(dir, kept.file))).not.toMatch(/error/i);
+  const page = await browser.newPage();
+  await page.goto(program.url);
+  const playedMs = await page.evaluate(async (source) => {
+    const video = Object.assign(document.createElement('video'), { src: source, muted: true });
+    document.body.replaceChildren(video);
+    await video.play();
+    await new Promise((resolve) => video.addEventListener('ended', resolve));
+    return 1000 * video.currentTime;
+  }, kept.url);
+  expect(playedMs).toBeGreaterThan(state.lastedMs - 3500);
+  await page.close();
 }, 60_000);
 
 test('when only the server is killed, ffmpeg finishes the file', async () => {

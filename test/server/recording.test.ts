@@ -136,6 +136,44 @@ describe.runIf(hasFfmpeg)('a recording', () => {
   );
 });
 
+describe.runIf(hasFfmpeg)('an ffmpeg', () => {
+  /** The one that this process started last. */
+  function pid(): number {
+    const list = spawnSync('ps', ['-o', 'pid=,comm=', '--ppid', String(process.pid)], { encoding: 'utf8' }).stdout;
+    return Math.max(...[...list.matchAll(/(\d+) ffmpeg/g)].map(([, number]) => Number(number)));
+  }
+
+  test('that stands still costs the recording pictures, which are counted, and the session none', async () => {
+    const [session, publisher] = await publish('?stream=slow', 640, 480);
+    await ask('POST', `${session}/recording`);
+    await until(async () => (await ask('GET', `${session}/recording`))[1].frames > 5, 'pictures to be recorded');
+    const stopped = pid();
+    process.kill(stopped, 'SIGSTOP');
+    const seen = publisher.received.length;
+    await until(() => publisher.received.length > seen + 40, 'pictures to go on');
+    process.kill(stopped, 'SIGCONT');
+    const [, state] = await ask('DELETE', `${session}/recording`);
+    expect(state.dropped).toBeGreaterThan(20);
+    expect(state.error).toBeNull();
+    expect(complaints(recorded(state))).toBe('');
+  });
+
+  test('that is killed ends the recording with a word, and what it wrote is kept', async () => {
+    const [session, publisher] = await publish('?stream=gone');
+    await ask('POST', `${session}/recording`);
+    await pause(3500);
+    process.kill(pid(), 'SIGKILL');
+    await until(async () => !(await ask('GET', `${session}/recording`))[1].active, 'the recording to end');
+    const [, state] = await ask('GET', `${session}/recording`);
+    expect(state.error?.code).toBe('recording_failed');
+    expect(probe(recorded(state)).timesMs.length).toBeGreaterThan(20);
+    const seen = publisher.received.length;
+    await until(() => publisher.received.length > seen + 5, 'pictures to go on');
+    // And it can be begun anew.
+    expect((await ask('POST', `${session}/recording`))[0]).toBe(201);
+  });
+});
+
 describe.runIf(hasFfmpeg)('want of room ends a recording with a word, and nothing else', () => {
   /** Noise, so that there is something to write. */
   function noisy(publisher: Publisher, width: number, height: number): void {
