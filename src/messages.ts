@@ -47,14 +47,36 @@ export interface Disclosure {
   aiModified: boolean;
 }
 
+/** How somebody joins a call with the offer of their camera. */
+export interface CallJoin {
+  room: string;
+  name: string;
+  muted: boolean;
+  camera: boolean;
+}
+
+/** Somebody in a call, as the others see them. */
+export interface CallPerson {
+  /** Unique in the room. */
+  name: string;
+  /** What WHEP finds their picture and sound by. */
+  stream: string;
+  muted: boolean;
+  /** Whether their camera is on. */
+  camera: boolean;
+  speaking: boolean;
+}
+
 export type ClientMessage =
   /**
    * First message, and again to renegotiate the same session (`ice restart`, camera changed). Answered by `answer` or
-   * `error`. `stream` is what viewers find it by; `again` the session this page had before, which ends now if it has not.
+   * `error`. `stream` is what viewers find it by; `again` the session this page had before, which ends now if it has not. `call` joins a room as long as the session lasts.
    */
-  | { type: 'offer'; sdp: string; settings?: Partial<SwapSettings>; stream?: string; again?: string }
+  | { type: 'offer'; sdp: string; settings?: Partial<SwapSettings>; stream?: string; again?: string; call?: CallJoin }
   | { type: 'candidate'; candidate: { candidate: string; sdpMid: string | null; sdpMLineIndex: number | null } | null }
   | { type: 'settings'; settings: Partial<SwapSettings> }
+  /** Tells the others in the call. */
+  | { type: 'presence'; muted: boolean; camera: boolean }
   | { type: 'close' };
 
 export type ServerMessage =
@@ -74,6 +96,8 @@ export type ServerMessage =
   | { type: 'settings'; settings: SwapSettings }
   | { type: 'stats'; stats: SessionStats }
   | { type: 'faces'; faces: FaceInfo[] }
+  /** Who is in the call, on every change; `you` is the name of the page's own person. */
+  | { type: 'room'; room: string; you: string; people: CallPerson[] }
   /** The session ended on the server's side; `why` is for people. A new offer opens another. */
   | { type: 'closed'; why: string }
   | { type: 'error'; error: ErrorBody };

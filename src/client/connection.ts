@@ -3,7 +3,16 @@
  * back by itself when either breaks, until it is stopped.
  */
 
-import type { ErrorBody, FaceInfo, ServerMessage, SessionStats, SwapSettings } from '../messages.ts';
+import type {
+  CallJoin,
+  CallPerson,
+  ClientMessage,
+  ErrorBody,
+  FaceInfo,
+  ServerMessage,
+  SessionStats,
+  SwapSettings,
+} from '../messages.ts';
 import { backoffMs } from './backoff.ts';
 import { preferVp8 } from './codecs.ts';
 import type { StatsEntry } from './network.ts';
@@ -31,6 +40,12 @@ export interface ConnectionConf {
   settings(): Partial<SwapSettings>;
   /** A change of settings went out. */
   onSent(): void;
+  /** The call that the stream joins, where it is for one. */
+  call?(): CallJoin;
+  /** Who is in the call, and which of them this is. */
+  onRoom?(people: CallPerson[], you: string): void;
+  /** Where the last session is remembered, so that a page that was reloaded takes its place again. */
+  memory?: { session: string | null };
 }
 
 /** One peer connection, from its offer to its end. */
@@ -56,6 +71,7 @@ export class Connection {
   #state: State = 'idle';
   #attempt: Attempt | null = null;
   #track: MediaStreamTrack | null = null;
+  #sound: MediaStreamTrack | null = null;
   #iceServers: RTCIceServer[] = [];
   #tries = 0;
   #retry: ReturnType<typeof setTimeout> | undefined;
@@ -66,6 +82,7 @@ export class Connection {
 
   constructor(conf: ConnectionConf) {
     this.#conf = conf;
+    this.#session = conf.memory?.session ?? null;
     this.#socket = new Socket({
       onMessage: (message) => void this.#hear(message),
       onDown: (reason) => this.#down(reason),
@@ -76,10 +93,11 @@ export class Connection {
     return this.#state;
   }
 
-  /** Sends this camera to be swapped. */
-  start(track: MediaStreamTrack): void {
+  /** Sends this camera to be swapped, and this microphone to the viewers. */
+  start(track: MediaStreamTrack, sound: MediaStreamTrack | null = null): void {
     this.#drop();
     this.#track = track;
+    this.#sound = sound;
     this.#tries = 0;
     this.#become(nextState(this.#state, 'start'), 'connecting');
     this.retry();
@@ -99,6 +117,7 @@ export class Connection {
   /** Idempotent, and not told to the listener: whoever stops knows why. */
   stop(): void {
     this.#track = null;
+    this.#sound = null;
     this.#drop();
     this.#state = nextState(this.#state, 'stop');
   }
@@ -114,6 +133,11 @@ export class Connection {
     if (this.#attempt === null) return;
     if (this.#patch === null) setTimeout(() => this.#flush(), SETTINGS_EVERY_MS);
     this.#patch = { ...this.#patch, ...patch };
+  }
+
+  /** Nothing, while the server cannot be reached. */
+  tell(message: ClientMessage): void {
+    if (this.#attempt !== null) this.#socket.send(message);
   }
 
   async network(): Promise<Iterable<StatsEntry>> {
@@ -143,6 +167,7 @@ export class Connection {
       }
       case 'answer': {
         this.#session = message.session;
+        if (this.#conf.memory !== undefined) this.#conf.memory.session = message.session;
         this.#conf.onStream(message.stream);
         await this.#answered(message.sdp);
         break;
@@ -163,6 +188,10 @@ export class Connection {
         this.#conf.onFaces(message.faces);
         break;
       }
+      case 'room': {
+        this.#conf.onRoom?.(message.people, message.you);
+        break;
+      }
       case 'closed': {
         this.#closed();
         break;
@@ -178,10 +207,10 @@ export class Connection {
     if (!isActive(this.#state) || this.#track === null || this.#attempt !== null || !this.#socket.isOpen) return;
     clearTimeout(this.#retry);
     const peer = new RTCPeerConnection({ iceServers: this.#iceServers });
-    const transceiver = peer.addTransceiver(this.#track, {
-      direction: 'sendrecv',
-      streams: [new MediaStream([this.#track])],
-    });
+    // Of one stream, so that they are kept in step.
+    const streams = [new MediaStream([this.#track])];
+    const transceiver = peer.addTransceiver(this.#track, { direction: 'sendrecv', streams });
+    if (this.#sound !== null) peer.addTransceiver(this.#sound, { direction: 'sendonly', streams });
     preferVp8(transceiver);
     keepResolution(transceiver.sender);
     const attempt: Attempt = { peer, sender: transceiver.sender, settled: false, early: [] };
@@ -216,11 +245,13 @@ export class Connection {
     if (attempt !== this.#attempt) return;
     const settings = this.#conf.settings();
     const stream = this.#conf.stream();
+    const call = this.#conf.call?.();
     this.#conf.onSent();
     this.#socket.send({
       ...{ type: 'offer', sdp: peer.localDescription!.sdp, settings },
       ...(stream !== undefined && { stream }),
       ...(this.#session !== null && { again: this.#session }),
+      ...(call !== undefined && { call }),
     });
   }
 

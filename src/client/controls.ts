@@ -5,7 +5,7 @@ import { element } from './dom.ts';
 import { showPercent } from './format.ts';
 
 const SHARES = ['strength', 'shape'] as const;
-const SWITCHES = ['keepEyes', 'keepMouth'] as const;
+const SWITCHES = ['keepEyes', 'keepMouth', 'guarded', 'badge'] as const;
 
 export class Controls {
   readonly #form = element('controls', HTMLFormElement);
@@ -34,7 +34,7 @@ export class Controls {
       slider.setAttribute('aria-valuetext', showPercent(settings[key]));
       element(`${key}-value`, HTMLOutputElement).textContent = showPercent(settings[key]);
     }
-    for (const key of SWITCHES) element(key, HTMLInputElement).checked = settings[key];
+    for (const key of SWITCHES) element(key, HTMLInputElement).checked = settings[key] === true;
     for (const radio of this.#choices()) radio.checked = radio.value === settings.choice;
     this.#fallback.value = settings.fallback;
   }

@@ -23,3 +23,25 @@ export function keptJson(name: string): unknown {
     return null;
   }
 }
+
+/** What this tab remembers over a reload or a crash, and forgets when it is closed. */
+export function tabMemory(name: string): { session: string | null } {
+  const key = `faceoff.${name}`;
+  return {
+    get session() {
+      try {
+        return sessionStorage.getItem(key);
+      } catch {
+        return null;
+      }
+    },
+    set session(session) {
+      try {
+        if (session === null) sessionStorage.removeItem(key);
+        else sessionStorage.setItem(key, session);
+      } catch {
+        // As above.
+      }
+    },
+  };
+}

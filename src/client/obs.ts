@@ -1,5 +1,6 @@
 /** The panel that tells how others see the stream: its name, the address of its page, and how OBS takes it. */
 
+import { copyFrom } from './copy.ts';
 import { element } from './dom.ts';
 import { keep, kept } from './keep.ts';
 import { toast } from './toast.ts';
@@ -18,7 +19,7 @@ export class Obs {
     this.#name.value = kept('stream') ?? '';
     this.#name.addEventListener('change', () => this.#rename());
     this.#address.addEventListener('focus', () => this.#address.select());
-    element('copy', HTMLButtonElement).addEventListener('click', () => void this.#copy());
+    element('copy', HTMLButtonElement).addEventListener('click', () => void copyFrom(this.#address));
     this.#show();
   }
 
@@ -50,16 +51,5 @@ export class Obs {
 
   #show(): void {
     this.#address.value = `${location.origin}/view/${this.#live ?? this.wanted ?? USUAL}`;
-  }
-
-  async #copy(): Promise<void> {
-    try {
-      await navigator.clipboard.writeText(this.#address.value);
-      toast('Copied.');
-    } catch {
-      // Browsers lend the clipboard to secure pages only.
-      this.#address.focus();
-      toast('Press Ctrl+C or ⌘C to copy the address.');
-    }
   }
 }

@@ -81,14 +81,17 @@ export function withoutGone({ face, map }: SwapSettings, left: readonly string[]
 
 /** What is kept on this machine for the next visit. People are not: their numbers hold for one session. */
 export function keepable(settings: SwapSettings): Omit<SwapSettings, 'map' | 'engine'> {
-  const { face, choice, strength, shape, keepEyes, keepMouth, fallback } = settings;
-  return { face, choice, strength, shape, keepEyes, keepMouth, fallback };
+  const { face, choice, strength, shape, keepEyes, keepMouth, fallback, guarded = false, badge = false } = settings;
+  return { face, choice, strength, shape, keepEyes, keepMouth, fallback, guarded, badge };
 }
 
 /** Reads back what was kept; whatever does not fit is left out, so that an old or broken note does no harm. */
 export function restored(kept: unknown, defaults: SwapSettings): SwapSettings {
   if (typeof kept !== 'object' || kept === null) return defaults;
-  const { face, choice, strength, shape, keepEyes, keepMouth, fallback } = kept as Record<string, unknown>;
+  const { face, choice, strength, shape, keepEyes, keepMouth, fallback, guarded, badge } = kept as Record<
+    string,
+    unknown
+  >;
   const isShare = (value: unknown): value is number => typeof value === 'number' && value >= 0 && value <= 1;
   return {
     ...defaults,
@@ -98,6 +101,8 @@ export function restored(kept: unknown, defaults: SwapSettings): SwapSettings {
     ...(isShare(shape) && { shape }),
     ...(typeof keepEyes === 'boolean' && { keepEyes }),
     ...(typeof keepMouth === 'boolean' && { keepMouth }),
+    ...(typeof guarded === 'boolean' && { guarded }),
+    ...(typeof badge === 'boolean' && { badge }),
     ...((fallback === 'passthrough' || fallback === 'blur' || fallback === 'freeze') && { fallback }),
   };
 }

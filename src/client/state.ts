@@ -210,3 +210,35 @@ export function remarkOf(
   if (level > 0 && plan === 'passthrough') return 'Too much to do: not swapping just now';
   return faces.length === 0 ? 'No face in sight' : 'Not swapped just now';
 }
+
+const CALL_NOTICES: Partial<Record<Reason, Notice>> = {
+  welcome: { title: 'Join the call', text: 'Choose the face that the others see, then say who you are.' },
+  stopped: { title: 'You left the call', text: 'Camera and microphone are off. You can join again.' },
+  asking: { title: 'Opening camera and microphone', text: 'If your browser asks, allow this page to use them.' },
+  lost: {
+    title: 'Connection lost, coming back',
+    text: 'You are back in the call as soon as the server can be reached.',
+  },
+  refused: { title: 'You could not join', text: 'The server did not say why.' },
+};
+
+/** What somebody on the call page is told. */
+export function callNotice(situation: Situation): Notice {
+  const { reason, message } = situation;
+  if (reason === 'live') return { title: 'In the call', text: '' };
+  const own = CALL_NOTICES[reason];
+  if (own === undefined) return noticeOf(situation)!;
+  return message === undefined ? own : { ...own, text: message };
+}
+
+/** As remarkOf, for somebody who may have chosen never to be shown as they are. */
+export function callRemark(
+  stats: Pick<SessionStats, 'faces' | 'level' | 'plan'>,
+  settings: Pick<SwapSettings, 'face' | 'choice' | 'map' | 'guarded'>,
+): string | null {
+  const isGuarded = settings.guarded === true;
+  if (settings.face === null)
+    return isGuarded ? 'Choose a face: until then your picture stands still' : 'The others see your real face';
+  const remark = remarkOf(stats, settings);
+  return remark !== null && isGuarded ? `${remark}: your picture stands still` : remark;
+}

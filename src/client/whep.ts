@@ -7,6 +7,8 @@ import { iceServersOf } from './links.ts';
 export interface WhepConf {
   /** Where offers are posted to. */
   url: string;
+  /** Whether it is to be heard, too. */
+  sound?: boolean;
   /** Null when it is over: browsers paint a stream black that lost its connection. */
   onVideo(stream: MediaStream | null): void;
   /** The server wants its token. */
@@ -27,6 +29,7 @@ const CONNECT_WITHIN_MS = 15_000;
 
 export class Whep {
   readonly #conf: WhepConf;
+  readonly #end = new AbortController();
   #attempt: Attempt | null = null;
   #tries = 0;
   #retry: ReturnType<typeof setTimeout> | undefined;
@@ -35,10 +38,17 @@ export class Whep {
   constructor(conf: WhepConf) {
     this.#conf = conf;
     void this.#open();
-    addEventListener('online', () => this.#soon(0));
-    addEventListener('pagehide', () => this.#drop());
+    const { signal } = this.#end;
+    addEventListener('online', () => this.#soon(0), { signal });
+    addEventListener('pagehide', () => this.#drop(), { signal });
     // A page that comes back from the browser's cache finds everything closed.
-    addEventListener('pageshow', ({ persisted }) => persisted && this.#soon(0));
+    addEventListener('pageshow', ({ persisted }) => persisted && this.#soon(0), { signal });
+  }
+
+  /** Idempotent. */
+  close(): void {
+    this.#end.abort();
+    this.#drop();
   }
 
   /** Pictures stay away: is the session still there, waiting for its publisher? A PATCH of nothing tells. */
@@ -63,7 +73,12 @@ export class Whep {
     const attempt: Attempt = { peer, session: null };
     this.#attempt = attempt;
     preferVp8(peer.addTransceiver('video', { direction: 'recvonly' }));
-    peer.ontrack = ({ track }) => this.#conf.onVideo(new MediaStream([track]));
+    if (this.#conf.sound === true) peer.addTransceiver('audio', { direction: 'recvonly' });
+    const stream = new MediaStream();
+    peer.ontrack = ({ track }) => {
+      stream.addTrack(track);
+      if (track.kind === 'video') this.#conf.onVideo(stream);
+    };
     peer.onconnectionstatechange = () => this.#turn(attempt);
     try {
       await this.#meet(attempt);
@@ -125,6 +140,7 @@ export class Whep {
 
   #soon(waitMs: number): void {
     clearTimeout(this.#retry);
+    if (this.#end.signal.aborted) return;
     this.#retry = setTimeout(() => {
       if (this.#attempt === null) void this.#open();
     }, waitMs);

@@ -28,6 +28,7 @@ import { openPeers } from './peer.ts';
 import { recordRoutes } from './record.ts';
 import { Recordings } from './recording/recordings.ts';
 import { errorBody, sendError } from './reply.ts';
+import { newRoom, Rooms } from './rooms.ts';
 import { Sessions } from './sessions.ts';
 import { Signalling } from './signalling.ts';
 import { checkName, Streams } from './streams.ts';
@@ -86,7 +87,11 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   const sessions = new Sessions(config, pool, streams, metrics, log);
   const recordings = new Recordings(config, metrics, log);
   await recordings.recover();
-  const signalling = new Signalling({ version, defaults, sessions, streams, config, log, faces: () => faces.list() });
+  const rooms = new Rooms(config);
+  const signalling = new Signalling({
+    ...{ version, defaults, sessions, streams, rooms, config, log },
+    faces: () => faces.list(),
+  });
   const monitor = new Monitor({
     ...{ memory: config.memory, gpu, metrics, log },
     usesGpu: () => states.usesGpu,
@@ -138,6 +143,12 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     return reply.sendFile('player.html');
   });
 
+  app.get('/call', async (_request, reply) => reply.redirect(`/call/${newRoom()}`));
+  app.get<{ Params: { room: string } }>('/call/:room', async (request, reply) => {
+    checkName(request.params.room);
+    return reply.sendFile('call.html');
+  });
+
   app.get('/healthz', async () => ({ ok: true }));
   app.get('/readyz', async (_request, reply) => reply.code(ready ? 200 : 503).send({ ready }));
   if (config.metrics.enabled) {
@@ -161,6 +172,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     node: process.version,
     uptimeMs: Math.round(performance.now() - startedAtMs),
     sessions: sessions.size,
+    rooms: rooms.size,
     peers: openPeers(),
     laneSessions: pool.openSessions,
     rssBytes: process.memoryUsage.rss(),

@@ -8,6 +8,7 @@ import type { FaceInfo, ServerMessage } from '../messages.ts';
 import type { SwapSettings } from '../pipeline/types.ts';
 import { iceServersOf } from './ice.ts';
 import { errorBody } from './reply.ts';
+import type { Guest, Member, Rooms } from './rooms.ts';
 import type { Session } from './session.ts';
 import type { SessionHooks, Sessions } from './sessions.ts';
 import { SettingsPatch, settingsOf } from './settings.ts';
@@ -19,6 +20,19 @@ const Candidate = z.object({
   sdpMLineIndex: z.number().int().min(0).max(64).nullable(),
 });
 
+/** A name is one line, and has something to read in it. */
+const Call = z.strictObject({
+  room: z.string().max(64),
+  name: z
+    .string()
+    .trim()
+    .min(1)
+    .max(40)
+    .regex(/^[^\p{C}\p{Zl}\p{Zp}]*$/u),
+  muted: z.boolean(),
+  camera: z.boolean(),
+});
+
 const Message = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('offer'),
@@ -26,9 +40,11 @@ const Message = z.discriminatedUnion('type', [
     settings: SettingsPatch.optional(),
     stream: z.string().regex(STREAM_NAME).optional(),
     again: z.string().max(64).optional(),
+    call: Call.optional(),
   }),
   z.strictObject({ type: z.literal('candidate'), candidate: Candidate.nullable() }),
   z.strictObject({ type: z.literal('settings'), settings: SettingsPatch }),
+  z.strictObject({ type: z.literal('presence'), muted: z.boolean(), camera: z.boolean() }),
   z.strictObject({ type: z.literal('close') }),
 ]);
 
@@ -47,6 +63,7 @@ export interface Studio {
   defaults: SwapSettings;
   sessions: Sessions;
   streams: Streams;
+  rooms: Rooms;
   config: Config;
   log: Logger;
   faces(): FaceInfo[];
@@ -79,6 +96,8 @@ class StudioSocket {
   readonly #socket: WebSocket;
   readonly #studio: Studio;
   #session: Session | null = null;
+  /** The page's place in a call, which its session has. */
+  #member: Member | null = null;
   #garbage = 0;
   #waiting = 0;
   #silent = 0;
@@ -180,6 +199,11 @@ class StudioSocket {
         this.say({ type: 'settings', settings: this.#session.settings });
         break;
       }
+      case 'presence': {
+        const { muted, camera } = message;
+        this.#member?.show({ muted, camera });
+        break;
+      }
       case 'close': {
         this.#session?.close('stopped by the page');
         break;
@@ -188,34 +212,54 @@ class StudioSocket {
   }
 
   /** Opens the session, or renegotiates it; a later offer that cannot be used leaves a live session as it is. */
-  async #answer({ sdp: offer, settings, stream, again }: Offer): Promise<void> {
+  async #answer({ sdp: offer, settings, stream, again, call }: Offer): Promise<void> {
     const live = this.#session;
     live?.set(settingsOf(settings ?? {}));
     // A page that lost its connection takes its place and name again, which the server may not have seen to be lost yet.
     if (again !== undefined && again !== live?.id) this.#studio.sessions.get(again)?.close('its page came back');
-    const session = live ?? this.#open(settingsOf(settings ?? {}), stream);
+    const session = live ?? this.#begin(settingsOf(settings ?? {}), stream, call);
     try {
       const sdp = await session.answer(offer, false);
       this.say({ type: 'answer', session: session.id, stream: session.stream, sdp });
       this.say({ type: 'settings', settings: session.settings });
+      this.#member?.show({});
     } catch (error) {
       if (live === null) session.close('offer refused');
       throw error;
     }
   }
 
-  #open(settings: Partial<SwapSettings>, wanted: string | undefined): Session {
-    const { sessions, streams } = this.#studio;
+  #begin(settings: Partial<SwapSettings>, wanted: string | undefined, call: Offer['call']): Session {
+    const { streams, rooms } = this.#studio;
     // The first page has the usual name; a further one that wants none is found by its session.
-    const stream = wanted ?? (streams.isFree(STUDIO) ? STUDIO : undefined);
+    if (call === undefined) return this.#open(settings, wanted ?? (streams.isFree(STUDIO) ? STUDIO : undefined));
+    const guest: Guest = { ...call, say: (message) => this.say(message) };
+    const member = rooms.join(guest);
+    this.#member = member;
+    try {
+      return this.#open(settings, member.stream);
+    } catch (error) {
+      this.#leave();
+      throw error;
+    }
+  }
+
+  #leave(): void {
+    this.#member?.leave();
+    this.#member = null;
+  }
+
+  #open(settings: Partial<SwapSettings>, stream: string | undefined): Session {
     const hooks: SessionHooks = {
       onCandidate: (candidate) => this.say({ type: 'candidate', candidate }),
+      onSpeaking: (speaking) => this.#member?.speaks(speaking),
       onClose: (why) => {
         this.#session = null;
+        this.#leave();
         this.say({ type: 'closed', why });
       },
     };
-    const session = sessions.open(settings, hooks, stream);
+    const session = this.#studio.sessions.open(settings, hooks, stream);
     this.#session = session;
     return session;
   }
