@@ -56,6 +56,7 @@ const Schema = z.strictObject({
     frameWidth: whole(64, 7680, 1920),
     frameHeight: whole(64, 4320, 1088),
     faces: whole(1, 10_000, 64),
+    presets: whole(0, 1000, 64),
     viewers: whole(0, 1000, 12),
     roomPeople: whole(2, 16, 4),
   }),

@@ -67,6 +67,12 @@ export interface CallPerson {
   speaking: boolean;
 }
 
+/** Settings under a name. What is not among them stays as it is; which person wears what never is: people change. */
+export interface PresetInfo {
+  name: string;
+  settings: Partial<Omit<SwapSettings, 'map'>>;
+}
+
 export type ClientMessage =
   /**
    * First message, and again to renegotiate the same session (`ice restart`, camera changed). Answered by `answer` or
@@ -93,11 +99,13 @@ export type ServerMessage =
   | { type: 'ice'; iceServers: { urls: string[]; username?: string; credential?: string }[] }
   | { type: 'answer'; session: string; stream: string; sdp: string }
   | { type: 'candidate'; candidate: { candidate: string; sdpMid: string | null; sdpMLineIndex: number | null } | null }
-  | { type: 'settings'; settings: SwapSettings }
+  /** All settings as they are now: the answer to a change of this page, or `elsewhere`, one made over REST. */
+  | { type: 'settings'; settings: SwapSettings; elsewhere?: true }
   | { type: 'stats'; stats: SessionStats }
   | { type: 'faces'; faces: FaceInfo[] }
   /** Who is in the call, on every change; `you` is the name of the page's own person. */
   | { type: 'room'; room: string; you: string; people: CallPerson[] }
+  | { type: 'presets'; presets: PresetInfo[] }
   /** The session ended on the server's side; `why` is for people. A new offer opens another. */
   | { type: 'closed'; why: string }
   | { type: 'error'; error: ErrorBody };

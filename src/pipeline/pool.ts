@@ -488,6 +488,7 @@ export function defaultSettings({ swap, pipeline, disclosure }: Config): SwapSet
   const { face, choice, strength, shape, keepEyes, keepMouth } = swap;
   const engine = swap.engine === 'none' ? MESH : swap.engine;
   return {
+    on: true,
     face: swap.engine === 'none' ? null : face,
     engine,
     choice,

@@ -120,9 +120,9 @@ export class LaneStream implements Stream {
   }
 
   swapperFor(track: Track): Swapper | null {
-    const { face, map } = this.#settings;
+    const { on = true, face, map } = this.#settings;
     const choice = this.#choice;
-    if (this.#closed || this.engine === NONE || (choice === 'largest' && track.id !== this.#one)) return null;
+    if (this.#closed || !on || this.engine === NONE || (choice === 'largest' && track.id !== this.#one)) return null;
     // Somebody nobody chose a face for wears the common one: a person who was lost for a moment is never bare.
     const own = choice === 'mapped' ? map[track.id] : undefined;
     const wanted = own === undefined ? face : own;

@@ -47,6 +47,8 @@ export const isGenerator = (engine: string): boolean => engine !== MESH && engin
 
 /** What a person can change while a session is live. */
 export interface SwapSettings {
+  /** Whether anything is swapped; false shows the camera as it is and forgets nothing of the rest. Left out it is true. */
+  on?: boolean;
   /** Id of the source face; null shows the camera as it is. */
   face: string | null;
   /** How swaps are made: `mesh`, the name of a generator that was added, or `none`; left out it is `mesh`. */
@@ -72,8 +74,8 @@ export interface SwapSettings {
 }
 
 /** Whether any face is to be swapped at all, so that what goes out counts as modified. */
-export function wantsSwap({ face, engine, choice, map }: SwapSettings): boolean {
-  if (engine === NONE) return false;
+export function wantsSwap({ on = true, face, engine, choice, map }: SwapSettings): boolean {
+  if (!on || engine === NONE) return false;
   return face !== null || (choice === 'mapped' && Object.values(map).some((id) => id !== null));
 }
 

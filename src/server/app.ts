@@ -18,6 +18,7 @@ import type { Swapping, SwapSettings } from '../pipeline/types.ts';
 import { root } from '../root.ts';
 import { cacheRoutes } from './cache.ts';
 import type { Certificate } from './certificate.ts';
+import { controlRoutes } from './control.ts';
 import { shareWith, welcomeOrigins } from './cors.ts';
 import { faceRoutes } from './faces.ts';
 import { Gate, loginRoute } from './gate.ts';
@@ -25,6 +26,7 @@ import { machineRoutes, machineStatus } from './machine.ts';
 import { Monitor } from './monitor.ts';
 import { checkOrigin } from './origin.ts';
 import { openPeers } from './peer.ts';
+import { Presets, presetRoutes } from './presets.ts';
 import { recordRoutes } from './record.ts';
 import { Recordings } from './recording/recordings.ts';
 import { errorBody, sendError } from './reply.ts';
@@ -87,10 +89,12 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   const sessions = new Sessions(config, pool, streams, metrics, log);
   const recordings = new Recordings(config, metrics, log);
   await recordings.recover();
+  const presets = await Presets.open(config, log);
   const rooms = new Rooms(config);
   const signalling = new Signalling({
     ...{ version, defaults, sessions, streams, rooms, config, log },
     faces: () => faces.list(),
+    presets: () => presets.list(),
   });
   const monitor = new Monitor({
     ...{ memory: config.memory, gpu, metrics, log },
@@ -135,6 +139,8 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   await app.register(async (whip) => whipRoutes(whip, sessions, config));
   await app.register(async (whep) => whepRoutes(whep, streams, config));
   await faceRoutes(app, faces, config, () => signalling.facesChanged());
+  await app.register(async (presetted) => presetRoutes(presetted, presets, () => signalling.presetsChanged()));
+  await app.register(async (control) => controlRoutes(control, { sessions, presets, faces: () => faces.list() }));
 
   recordRoutes(app, sessions, recordings);
 

@@ -33,6 +33,8 @@ export interface SessionParts {
   log: Logger;
   onCandidate?: (candidate: IceCandidate | null) => void;
   onSpeaking?: (speaking: boolean) => void;
+  /** The settings were changed by someone else than whoever publishes. */
+  onSettings?: (settings: SwapSettings) => void;
   onClose: (session: Session, why: string) => void;
 }
 
@@ -150,11 +152,15 @@ export class Session {
     return this.#peer.restartIce(ice, candidates);
   }
 
-  /** @throws FaceOffError `unknown_face` (404). */
-  set(settings: Partial<SwapSettings>): void {
+  /**
+   * @param elsewhere by someone else than whoever publishes, who is told.
+   * @throws FaceOffError `unknown_face`, `unknown_model` (404), `model_missing` (409), and changes nothing.
+   */
+  set(settings: Partial<SwapSettings>, elsewhere = false): void {
     this.#parts.swap.set(settings);
     if (this.settings.guarded === true) this.#cover();
     this.#disclose();
+    if (elsewhere) this.#parts.onSettings?.(this.settings);
   }
 
   /** Every picture from now on goes to this recorder as well. */

@@ -13,6 +13,8 @@ import type { Streams } from './streams.ts';
 
 export interface SessionHooks {
   onCandidate?: (candidate: IceCandidate | null) => void;
+  /** The settings were changed by someone else than whoever publishes. */
+  onSettings?: (settings: SwapSettings) => void;
   onClose?: (why: string) => void;
   /** The person began or ceased to speak. */
   onSpeaking?: (speaking: boolean) => void;
@@ -46,6 +48,11 @@ export class Sessions {
     return this.#open.get(id);
   }
 
+  /** The session that publishes a stream now. */
+  named(stream: string): Session | undefined {
+    return this.all().find((session) => session.stream === stream);
+  }
+
   /**
    * @param stream what others find it by, besides its id.
    * @throws FaceOffError `server_full` (503) and `stream_taken` (409), both with retryAfterMs, `bad_name` (400),
@@ -65,6 +72,7 @@ export class Sessions {
       log: this.#log,
       onCandidate: hooks.onCandidate ?? (() => undefined),
       ...(hooks.onSpeaking !== undefined && { onSpeaking: hooks.onSpeaking }),
+      onSettings: hooks.onSettings ?? (() => undefined),
       onClose: (closed, why) => {
         this.#open.delete(closed.id);
         this.#streams.release(closed.id);

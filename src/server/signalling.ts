@@ -4,14 +4,14 @@ import type { WebSocket } from 'ws';
 import { z } from 'zod';
 import type { Config } from '../config.ts';
 import type { Logger } from '../log.ts';
-import type { FaceInfo, ServerMessage } from '../messages.ts';
+import type { FaceInfo, PresetInfo, ServerMessage } from '../messages.ts';
 import type { SwapSettings } from '../pipeline/types.ts';
 import { iceServersOf } from './ice.ts';
 import { errorBody } from './reply.ts';
 import type { Guest, Member, Rooms } from './rooms.ts';
 import type { Session } from './session.ts';
 import type { SessionHooks, Sessions } from './sessions.ts';
-import { SettingsPatch, settingsOf } from './settings.ts';
+import { settingsFrom } from './settings.ts';
 import { STREAM_NAME, STUDIO, type Streams } from './streams.ts';
 
 const Candidate = z.object({
@@ -37,13 +37,13 @@ const Message = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('offer'),
     sdp: z.string().max(256 * 1024),
-    settings: SettingsPatch.optional(),
+    settings: z.unknown().optional(),
     stream: z.string().regex(STREAM_NAME).optional(),
     again: z.string().max(64).optional(),
     call: Call.optional(),
   }),
   z.strictObject({ type: z.literal('candidate'), candidate: Candidate.nullable() }),
-  z.strictObject({ type: z.literal('settings'), settings: SettingsPatch }),
+  z.strictObject({ type: z.literal('settings'), settings: z.unknown() }),
   z.strictObject({ type: z.literal('presence'), muted: z.boolean(), camera: z.boolean() }),
   z.strictObject({ type: z.literal('close') }),
 ]);
@@ -67,9 +67,10 @@ export interface Studio {
   config: Config;
   log: Logger;
   faces(): FaceInfo[];
+  presets(): PresetInfo[];
 }
 
-/** The studio's sockets; a change of the faces is told to all of them. */
+/** The studio's sockets; a change of the faces or presets is told to all of them. */
 export class Signalling {
   readonly #studio: Studio;
   readonly #sockets = new Set<StudioSocket>();
@@ -85,6 +86,10 @@ export class Signalling {
 
   facesChanged(): void {
     for (const client of this.#sockets) client.say({ type: 'faces', faces: this.#studio.faces() });
+  }
+
+  presetsChanged(): void {
+    for (const client of this.#sockets) client.say({ type: 'presets', presets: this.#studio.presets() });
   }
 
   close(): void {
@@ -133,6 +138,7 @@ class StudioSocket {
       ...{ iceServers: iceServersOf(webrtc), locked: server.token !== null },
     });
     this.say({ type: 'faces', faces: studio.faces() });
+    this.say({ type: 'presets', presets: studio.presets() });
   }
 
   say(message: ServerMessage): void {
@@ -195,7 +201,7 @@ class StudioSocket {
       }
       case 'settings': {
         if (this.#session === null) break;
-        this.#session.set(settingsOf(message.settings));
+        this.#session.set(settingsFrom(message.settings));
         this.say({ type: 'settings', settings: this.#session.settings });
         break;
       }
@@ -214,10 +220,11 @@ class StudioSocket {
   /** Opens the session, or renegotiates it; a later offer that cannot be used leaves a live session as it is. */
   async #answer({ sdp: offer, settings, stream, again, call }: Offer): Promise<void> {
     const live = this.#session;
-    live?.set(settingsOf(settings ?? {}));
+    const wanted = settingsFrom(settings ?? {});
+    live?.set(wanted);
     // A page that lost its connection takes its place and name again, which the server may not have seen to be lost yet.
     if (again !== undefined && again !== live?.id) this.#studio.sessions.get(again)?.close('its page came back');
-    const session = live ?? this.#begin(settingsOf(settings ?? {}), stream, call);
+    const session = live ?? this.#begin(wanted, stream, call);
     try {
       const sdp = await session.answer(offer, false);
       this.say({ type: 'answer', session: session.id, stream: session.stream, sdp });
@@ -253,6 +260,7 @@ class StudioSocket {
     const hooks: SessionHooks = {
       onCandidate: (candidate) => this.say({ type: 'candidate', candidate }),
       onSpeaking: (speaking) => this.#member?.speaks(speaking),
+      onSettings: (all) => this.say({ type: 'settings', settings: all, elsewhere: true }),
       onClose: (why) => {
         this.#session = null;
         this.#leave();
