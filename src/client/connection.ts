@@ -9,6 +9,7 @@ import type {
   ClientMessage,
   ErrorBody,
   FaceInfo,
+  PresetInfo,
   ServerMessage,
   SessionStats,
   SwapSettings,
@@ -28,8 +29,10 @@ export interface ConnectionConf {
   /** The server cannot be reached while no stream is wanted. */
   onAway(reason: DownReason): void;
   onFaces(faces: FaceInfo[]): void;
+  onPresets?(presets: PresetInfo[]): void;
   onStats(stats: SessionStats): void;
-  onSettings(settings: SwapSettings): void;
+  /** @param elsewhere changed by someone else, not the answer to a change from here. */
+  onSettings(settings: SwapSettings, elsewhere: boolean): void;
   /** The server refused something that is not the stream itself. */
   onError(error: ErrorBody): void;
   /** What viewers find the stream by, once the server took it; null when it is over. */
@@ -177,7 +180,7 @@ export class Connection {
         break;
       }
       case 'settings': {
-        this.#conf.onSettings(message.settings);
+        this.#conf.onSettings(message.settings, message.elsewhere ?? false);
         break;
       }
       case 'stats': {
@@ -190,6 +193,10 @@ export class Connection {
       }
       case 'room': {
         this.#conf.onRoom?.(message.people, message.you);
+        break;
+      }
+      case 'presets': {
+        this.#conf.onPresets?.(message.presets);
         break;
       }
       case 'closed': {

@@ -1,7 +1,7 @@
-/** The swap's controls: strength, shape, what of the live face is kept, which faces, and what is shown when a swap cannot be made. */
+/** The swap's controls: on or off, strength, shape, what of the live face is kept, which faces, and what is shown when a swap cannot be made. */
 
 import type { FaceChoice, Fallback, SwapSettings } from '../messages.ts';
-import { element } from './dom.ts';
+import { element, isPressed, press } from './dom.ts';
 import { showPercent } from './format.ts';
 
 const SHARES = ['strength', 'shape'] as const;
@@ -9,10 +9,12 @@ const SWITCHES = ['keepEyes', 'keepMouth', 'guarded', 'badge'] as const;
 
 export class Controls {
   readonly #form = element('controls', HTMLFormElement);
+  readonly #on = element('on', HTMLButtonElement);
   readonly #fallback = element('fallback', HTMLSelectElement);
 
   constructor(onChange: (patch: Partial<SwapSettings>) => void) {
     this.#form.addEventListener('submit', (event) => event.preventDefault());
+    this.#on.addEventListener('click', () => onChange({ on: !isPressed(this.#on) }));
     for (const key of SHARES) {
       const slider = element(key, HTMLInputElement);
       slider.addEventListener('input', () => onChange({ [key]: slider.valueAsNumber / 100 }));
@@ -27,6 +29,7 @@ export class Controls {
   }
 
   show(settings: SwapSettings): void {
+    press(this.#on, settings.on ?? true);
     for (const key of SHARES) {
       const slider = element(key, HTMLInputElement);
       slider.value = String(Math.round(settings[key] * 100));

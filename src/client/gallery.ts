@@ -2,6 +2,7 @@
 
 import type { ErrorBody, FaceInfo } from '../messages.ts';
 import { element, icon, make, press } from './dom.ts';
+import { sure } from './sure.ts';
 
 export interface GalleryConf {
   onChoose(face: string | null): void;
@@ -12,7 +13,6 @@ export interface GalleryConf {
 export class Gallery {
   readonly #conf: GalleryConf;
   readonly #list = element('gallery', HTMLUListElement);
-  readonly #confirm = element('confirm', HTMLDialogElement);
   #faces: FaceInfo[] = [];
   #selected: string | null = null;
 
@@ -79,7 +79,9 @@ export class Gallery {
   }
 
   async #remove({ id, name }: FaceInfo): Promise<void> {
-    if (!(await this.#sure(name, id === this.#selected))) return;
+    const worn = 'It is the face chosen now. The picture will show you as you are.';
+    const text = 'The photos of this face are removed for good.';
+    if (!(await sure({ title: `Delete ${name}?`, text, ...(id === this.#selected && { warning: worn }) }))) return;
     try {
       const answer = await fetch(`/api/faces/${encodeURIComponent(id)}`, { method: 'DELETE' });
       // The list without it, and what that means for those who wear it, comes to all pages over the socket.
@@ -87,15 +89,5 @@ export class Gallery {
     } catch {
       this.#conf.onError('The face was not deleted: the server does not answer.');
     }
-  }
-
-  #sure(name: string, isWorn: boolean): Promise<boolean> {
-    element('confirm-title', HTMLElement).textContent = `Delete ${name}?`;
-    element('confirm-worn', HTMLElement).hidden = !isWorn;
-    this.#confirm.returnValue = '';
-    this.#confirm.showModal();
-    return new Promise((resolve) => {
-      this.#confirm.addEventListener('close', () => resolve(this.#confirm.returnValue === 'delete'), { once: true });
-    });
   }
 }

@@ -1,6 +1,6 @@
 /** The swap's settings on the page's side. No DOM, so it is tested as it is. */
 
-import type { SwapSettings } from '../messages.ts';
+import type { PresetInfo, SwapSettings } from '../messages.ts';
 
 /**
  * What the person wants against what the server says it does. The server answers every change with all of its settings;
@@ -36,6 +36,13 @@ export class Agreement {
   answered(settings: SwapSettings): SwapSettings {
     this.#agreed = settings;
     this.#underWay = Math.max(0, this.#underWay - 1);
+    if (this.#underWay === 0) this.#shown = settings;
+    return this.#shown;
+  }
+
+  /** Somebody changed something elsewhere. What is under way from here comes after it. */
+  told(settings: SwapSettings): SwapSettings {
+    this.#agreed = settings;
     if (this.#underWay === 0) this.#shown = settings;
     return this.#shown;
   }
@@ -79,8 +86,13 @@ export function withoutGone({ face, map }: SwapSettings, left: readonly string[]
   return { ...(isGone(face) && { face: null }), ...(gone && { map: Object.fromEntries(kept) }) };
 }
 
+/** What a preset holds. People are not in it, nor whether the swap is on: that is of the moment. */
+export function presetOf({ map: _map, on: _on, ...rest }: SwapSettings): PresetInfo['settings'] {
+  return rest;
+}
+
 /** What is kept on this machine for the next visit. People are not: their numbers hold for one session. */
-export function keepable(settings: SwapSettings): Omit<SwapSettings, 'map' | 'engine'> {
+export function keepable(settings: SwapSettings): Omit<SwapSettings, 'map' | 'engine' | 'on'> {
   const { face, choice, strength, shape, keepEyes, keepMouth, fallback, guarded = false, badge = false } = settings;
   return { face, choice, strength, shape, keepEyes, keepMouth, fallback, guarded, badge };
 }

@@ -203,10 +203,10 @@ export function retryAfterMs(details: unknown): number | null {
 /** What the picture does not say by itself: why nothing is swapped in it just now. Null while something is, or is not wanted to be. */
 export function remarkOf(
   { faces, level, plan }: Pick<SessionStats, 'faces' | 'level' | 'plan'>,
-  { face, choice, map, engine }: Pick<SwapSettings, 'face' | 'choice' | 'map' | 'engine'>,
+  { on = true, face, choice, map, engine }: Pick<SwapSettings, 'on' | 'face' | 'choice' | 'map' | 'engine'>,
 ): string | null {
   const wanted = choice === 'mapped' ? Object.values(map).some((id) => id !== null) : face !== null;
-  if (!wanted || engine === 'none' || faces.some(({ swapped }) => swapped)) return null;
+  if (!on || !wanted || engine === 'none' || faces.some(({ swapped }) => swapped)) return null;
   if (level > 0 && plan === 'passthrough') return 'Too much to do: not swapping just now';
   return faces.length === 0 ? 'No face in sight' : 'Not swapped just now';
 }

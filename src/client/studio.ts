@@ -1,6 +1,7 @@
 /** The studio page: puts camera, connection, picture, faces, controls and numbers together. */
 
-import type { FaceInfo, SessionStats, SwapSettings } from '../messages.ts';
+import type { FaceInfo, PresetInfo, SessionStats, SwapSettings } from '../messages.ts';
+import { stepFace, toggled } from '../steps.ts';
 import { Camera, cameras, listCameras, mayUseCameras } from './camera.ts';
 import { Connection } from './connection.ts';
 import { Controls } from './controls.ts';
@@ -8,14 +9,17 @@ import { element } from './dom.ts';
 import { isThisMachine } from './format.ts';
 import { Gallery } from './gallery.ts';
 import { keep, kept, keptJson } from './keep.ts';
+import { Keyboard } from './keyboard.ts';
 import { Machine } from './machine.ts';
 import { Models } from './models.ts';
 import { NetworkReader } from './network.ts';
 import { Numbers } from './numbers.ts';
 import { Obs } from './obs.ts';
 import { People } from './people.ts';
+import { Presets } from './presets.ts';
 import { Recording } from './recording.ts';
-import { Agreement, adopt, keepable, restored, withoutGone } from './settings.ts';
+import { Agreement, adopt, keepable, presetOf, restored, withoutGone } from './settings.ts';
+import type { Action as KeyAction } from './shortcuts.ts';
 import { type Action, cameraProblem, isActive, noticeOf, remarkOf, type Situation, stateText } from './state.ts';
 import { toast } from './toast.ts';
 import { Upload } from './upload.ts';
@@ -39,6 +43,13 @@ const controls = new Controls(control);
 const models = new Models((engine) => change({ engine }));
 const gallery = new Gallery({ onChoose: chooseFace, onAddPhoto: (face) => upload.choose(face), onError: toast });
 const upload = new Upload({ faces: () => gallery.faces, onAdded: added, onError: toast });
+const presets = new Presets({
+  onApply: applyPreset,
+  settings: () => (agreement === null ? null : presetOf(agreement.shown)),
+  faces: () => gallery.faces,
+  onError: toast,
+});
+new Keyboard(obeyKey);
 
 let situation: Situation = { state: 'idle', reason: 'welcome' };
 /** There once the server said what it does by itself. */
@@ -63,8 +74,12 @@ const connection = new Connection({
   },
   onFaces: showFaces,
   onStats: (stats) => void showStats(stats),
-  onSettings(settings) {
-    agreement?.answered(settings);
+  onPresets: (all) => presets.show(all),
+  onSettings(settings, elsewhere) {
+    if (elsewhere) agreement?.told(settings);
+    else agreement?.answered(settings);
+    // What was chosen elsewhere is chosen: a page that comes back goes on with it.
+    if (elsewhere) keep('settings', JSON.stringify(keepable(settings)));
     showSettings();
   },
   onError({ message }) {
@@ -217,8 +232,56 @@ function change(patch: Partial<SwapSettings>): void {
 /** When each person is to have their own face, all begin with the common one. */
 function control(patch: Partial<SwapSettings>): void {
   const people = seen?.faces.map(({ track }) => track) ?? [];
-  const map = patch.choice === 'mapped' && agreement !== null ? adopt({}, people, agreement.shown.face) : null;
+  const face = patch.face === undefined ? (agreement?.shown.face ?? null) : patch.face;
+  const map = patch.choice === 'mapped' ? adopt({}, people, face) : null;
   change(map === null ? patch : { ...patch, map });
+}
+
+function applyPreset({ name, settings }: PresetInfo): void {
+  const { face = null } = settings;
+  if (face !== null && !gallery.faces.some(({ id }) => id === face)) {
+    toast(`The face of ${name} is gone. Nothing was changed.`);
+    return;
+  }
+  control(settings);
+  toast(isOn() ? name : `${name}. The swap is off.`);
+}
+
+const isOn = (): boolean => agreement?.shown.on ?? true;
+
+/** Who presses a key may not be looking: each says what it did. */
+function obeyKey(action: Exclude<KeyAction, 'help'>, key: string): void {
+  if (agreement === null) return;
+  switch (action) {
+    case 'next':
+    case 'previous': {
+      const { map, face: common } = agreement.shown;
+      const face = stepFace(
+        gallery.faces,
+        picked === null ? common : (map[picked] ?? null),
+        action === 'next' ? 1 : -1,
+      );
+      toast(gallery.nameOf(face));
+      chooseFace(face);
+      break;
+    }
+    case 'preset': {
+      const preset = presets.of(key);
+      if (preset === undefined) toast(`There is no preset ${key} yet.`);
+      else applyPreset(preset);
+      break;
+    }
+    default: {
+      change(toggled(agreement.shown, action));
+      const now = agreement.shown[action] ?? true;
+      const said = {
+        on: ['Swap on', 'Swap off'],
+        keepEyes: ['My eyes', 'Swapped eyes'],
+        keepMouth: ['My mouth', 'Swapped mouth'],
+      };
+      toast(said[action][now ? 0 : 1]!);
+    }
+  }
 }
 
 function chooseFace(face: string | null): void {
@@ -243,7 +306,7 @@ function showSettings(): void {
   gallery.select(picked === null ? face : (map[picked] ?? null));
   document.body.dataset.choice = choice;
   element('after-tag', HTMLElement).textContent =
-    engine === 'none' || (choice !== 'mapped' && face === null) ? 'As it is' : 'Swapped';
+    !isOn() || engine === 'none' || (choice !== 'mapped' && face === null) ? 'As it is' : 'Swapped';
   element('people-hint', HTMLElement).textContent =
     picked === null
       ? 'While the picture runs, click a person in it, then the face they should wear. New people get the face chosen here.'
@@ -264,6 +327,7 @@ function showPeople(): void {
 /** A face that is not there any more cannot be worn. */
 function showFaces(faces: FaceInfo[]): void {
   gallery.show(faces);
+  presets.show();
   if (agreement === null) return;
   const patch = withoutGone(
     agreement.shown,

@@ -39,7 +39,8 @@ export class Presets {
       presets.#presets = Kept.parse(JSON.parse(await readFile(file, 'utf8'))) as PresetInfo[];
     } catch (error) {
       const aside = `${file}.unread`;
-      await rename(file, aside);
+      // Where nothing can be written nothing can be written over either.
+      await rename(file, aside).catch(() => undefined);
       log.warn({ file: aside, error: String(error).slice(0, 300) }, 'presets cannot be read; the file was put aside');
     }
     return presets;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Agreement, adopt, keepable, restored, withoutGone } from '../../src/client/settings.ts';
+import { Agreement, adopt, keepable, presetOf, restored, withoutGone } from '../../src/client/settings.ts';
 import type { SwapSettings } from '../../src/messages.ts';
 
 const defaults: SwapSettings = {
@@ -25,6 +25,20 @@ test('an answer to an older change does not pull a slider back', () => {
 
 test('what the server says unasked is shown', () => {
   expect(new Agreement(defaults).answered({ ...defaults, face: null }).face).toBeNull();
+});
+
+test('what was changed elsewhere is shown, but takes no change from here back', () => {
+  const agreement = new Agreement(defaults);
+  expect(agreement.told({ ...defaults, on: false }).on).toBe(false);
+  agreement.change({ strength: 0.5 });
+  agreement.sent();
+  expect(agreement.told({ ...defaults, face: 'b' }).strength).toBe(0.5);
+  expect(agreement.answered({ ...defaults, face: 'b', strength: 0.5 })).toMatchObject({ face: 'b', strength: 0.5 });
+});
+
+test('a preset is of looks, not of people or the moment', () => {
+  const { map: _map, ...looks } = defaults;
+  expect(presetOf({ ...defaults, on: false, map: { 1: 'b' } })).toEqual(looks);
 });
 
 test('a refused change goes back to what holds', () => {

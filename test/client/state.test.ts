@@ -93,5 +93,6 @@ test('the picture says why nothing is swapped, only where a swap is wanted', () 
   expect(remarkOf({ ...still, level: 4, plan: 'passthrough' }, one)).toMatch(/Too much to do/);
   expect(remarkOf({ ...still, faces: [seen, { ...seen, swapped: true }] }, one)).toBeNull();
   expect(remarkOf(still, { ...one, face: null })).toBeNull();
+  expect(remarkOf(still, { ...one, on: false })).toBeNull();
   expect(remarkOf(still, { ...one, choice: 'mapped', map: { 1: null } })).toBeNull();
 });

@@ -5,11 +5,11 @@ import path from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { distance } from '../../src/pipeline/embed.ts';
-import { rgbToFrame } from '../../src/pipeline/portrait.ts';
 import type { Frame } from '../../src/pipeline/types.ts';
 import { launchBrowser } from '../support/browser.ts';
 import { writeClip } from '../support/clip.ts';
 import { astronaut, cutFrame, group, readFrame } from '../support/lane.ts';
+import { received } from '../support/picture.ts';
 import { type Program, startProgram, until } from '../support/server.ts';
 import { openWho, type Who } from '../support/who.ts';
 
@@ -46,22 +46,6 @@ async function startStudio(): Promise<Page> {
   await page.click('#start');
   await page.waitForSelector('body[data-state="live"]', { timeout: 15_000 });
   return page;
-}
-
-/** The picture that the page received, as I420. */
-async function received(page: Page): Promise<Frame> {
-  const picture = await page.evaluate(() => {
-    const video = document.querySelector<HTMLVideoElement>('#after')!;
-    const canvas = document.createElement('canvas');
-    [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
-    const context = canvas.getContext('2d')!;
-    context.drawImage(video, 0, 0);
-    const { data, width, height } = context.getImageData(0, 0, canvas.width, canvas.height);
-    let text = '';
-    for (let i = 0; i < data.length; i += 4096) text += String.fromCharCode(...data.subarray(i, i + 4096));
-    return { width, height, data: btoa(text) };
-  });
-  return rgbToFrame(Buffer.from(picture.data, 'base64'), picture.width, picture.height, 4);
 }
 
 interface Status {

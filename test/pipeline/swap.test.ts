@@ -141,6 +141,14 @@ describe('when no swap can be made', () => {
   });
 });
 
+test('switched off, the camera goes out bit for bit, whoever wears what and whatever the fallback', async () => {
+  for (const patch of [{ fallback: 'blur' }, { choice: 'mapped', map: { 1: 'source' } }] as const) {
+    const done = await swapOnce(camera, { ...patch, on: false });
+    expect([done.result, done.hold]).toEqual(['passed', false]);
+    expect(Buffer.from(done.frame.data).equals(Buffer.from(camera.data))).toBe(true);
+  }
+});
+
 test("eyes and the inside of the mouth stay the live person's", async () => {
   // Without the source's shape they do not even move.
   const { frame } = await swapOnce(camera, { shape: 0 });

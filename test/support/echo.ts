@@ -27,13 +27,14 @@ export class Echo implements Swapping {
   }
 
   open(id: string, settings: Partial<SwapSettings>): SwapSession {
-    if (settings.face === 'nobody') throw new FaceOffError('unknown_face', 'There is no such face.', { status: 404 });
+    checkFace(settings);
     this.#open.add(id);
     let now = { ...this.#defaults, ...settings };
     return {
       id,
       swap: (frame) => this.#swap(frame),
       set: (patch) => {
+        checkFace(patch);
         now = { ...now, ...patch };
       },
       get settings() {
@@ -54,7 +55,11 @@ export class Echo implements Swapping {
   }
 }
 
-const noFaces: Faces = {
+function checkFace({ face }: Partial<SwapSettings>): void {
+  if (face === 'nobody') throw new FaceOffError('unknown_face', 'There is no such face.', { status: 404 });
+}
+
+export const noFaces: Faces = {
   list: (): FaceInfo[] => [],
   add: () => Promise.reject(new FaceOffError('no_face', 'There is no face in the picture.', { status: 422 })),
   remove: () => Promise.reject(new FaceOffError('unknown_face', 'There is no such face.', { status: 404 })),
@@ -69,7 +74,11 @@ export interface EchoServer extends Server {
   lines: { level: number; msg: string; [key: string]: unknown }[];
 }
 
-export async function startEcho(patch: Patch = {}, certificate: Certificate | null = null): Promise<EchoServer> {
+export async function startEcho(
+  patch: Patch = {},
+  certificate: Certificate | null = null,
+  faces: Faces = noFaces,
+): Promise<EchoServer> {
   const config = patchedConfig(patch);
   const defaults = defaultSettings(config);
   const lines: EchoServer['lines'] = [];
@@ -77,7 +86,7 @@ export async function startEcho(patch: Patch = {}, certificate: Certificate | nu
   const pool = new Echo(defaults);
   const metrics = new Metrics(config.metrics);
   const server = await buildServer({
-    ...{ config, pool, faces: noFaces, metrics, models: [], log, version: 'test', defaults, certificate },
+    ...{ config, pool, faces, metrics, models: [], log, version: 'test', defaults, certificate },
   });
   const url = await server.app.listen({ host: '127.0.0.1', port: 0 });
   return { ...server, url, pool, metrics, lines };

@@ -1,0 +1,21 @@
+/** What a page shows, as the pipeline knows pictures. */
+
+import type { Page } from 'playwright-core';
+import { rgbToFrame } from '../../src/pipeline/portrait.ts';
+import type { Frame } from '../../src/pipeline/types.ts';
+
+/** The picture that the page received, as I420. */
+export async function received(page: Page): Promise<Frame> {
+  const picture = await page.evaluate(() => {
+    const video = document.querySelector<HTMLVideoElement>('#after')!;
+    const canvas = document.createElement('canvas');
+    [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
+    const context = canvas.getContext('2d')!;
+    context.drawImage(video, 0, 0);
+    const { data, width, height } = context.getImageData(0, 0, canvas.width, canvas.height);
+    let text = '';
+    for (let i = 0; i < data.length; i += 4096) text += String.fromCharCode(...data.subarray(i, i + 4096));
+    return { width, height, data: btoa(text) };
+  });
+  return rgbToFrame(Buffer.from(picture.data, 'base64'), picture.width, picture.height, 4);
+}
