@@ -200,8 +200,10 @@ class StudioSocket {
         break;
       }
       case 'settings': {
+        // What is wrong is said whether or not there is a session.
+        const settings = settingsFrom(message.settings);
         if (this.#session === null) break;
-        this.#session.set(settingsFrom(message.settings));
+        this.#session.set(settings);
         this.say({ type: 'settings', settings: this.#session.settings });
         break;
       }

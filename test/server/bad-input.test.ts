@@ -184,7 +184,7 @@ describe('the studio socket', () => {
 
   test('greets with what the server offers', async () => {
     const { socket, heard } = await connect();
-    expect(heard.map((message) => message.type)).toEqual(['hello', 'faces']);
+    expect(heard.map((message) => message.type)).toEqual(['hello', 'faces', 'presets']);
     socket.close();
   });
 
