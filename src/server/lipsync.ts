@@ -19,7 +19,7 @@ export interface LipSyncParts {
 /** Sound that comes in is late by its buffer and by this: its packets hold 20 ms, and it is read 10 ms at a time. */
 const IN_MS = 15;
 /** Sound that goes out is late by this: the packet, and a jitter buffer in the browser that is longer than the picture's. */
-const OUT_MS = 30;
+const OUT_MS = 40;
 /** What sound waits in its buffer more than pictures, before it was measured. */
 const BEGIN_MS = 30;
 /** Pictures wait no longer than this for their sound. */

@@ -254,7 +254,9 @@ class StudioSocket {
   }
 
   #leave(): void {
-    this.#member?.leave();
+    if (this.#member === null) return;
+    this.#member.leave();
+    this.#studio.streams.forget(this.#member.stream);
     this.#member = null;
   }
 

@@ -83,6 +83,12 @@ export class Streams {
     else stream.pause(this.#config.webrtc.idleTimeoutMs, () => this.#end(stream, 'the stream did not come back'));
   }
 
+  /** That name does not come back: nobody waits for it. */
+  forget(name: string): void {
+    const stream = this.#streams.get(name);
+    if (stream !== undefined && !stream.isLive) this.#end(stream, 'the stream ended');
+  }
+
   /**
    * One more who looks on.
    * @throws FaceOffError `unknown_stream` (404), `no_publisher` (409) and `viewers_full` (503), both with retryAfterMs.

@@ -13,7 +13,9 @@ declare global {
   interface Window {
     clapper(picture: string): Promise<MediaStream>;
     witness(stream: MediaStream): { claps: Clap[]; stop(): void };
-    stream: MediaStream;
+    witnesses: Record<'near' | 'far', ReturnType<Window['witness']>>;
+    /** Connections that must not be tidied away. */
+    kept: unknown;
   }
 }
 
