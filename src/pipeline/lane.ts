@@ -196,9 +196,8 @@ export class Lane {
     const state = { frame, stagesMs: budget.stagesMs, waitMs, plan: plan.name, level };
     if (looking && (stream.frames++ % plan.every !== 0 || this.#tooLate(stream, waitMs)))
       return { ...state, result: 'dropped', hold: true, bare: true, faces: [] };
-    const { result, faces } = await this.#tryToSwap(frame, stream, looking ? planFor(stream) : IDLE, budget);
+    const { result, faces, bare } = await this.#tryToSwap(frame, stream, looking ? planFor(stream) : IDLE, budget);
     const { fallback, guarded: isGuarded = false, badge = false } = stream.settings;
-    const bare = result !== 'swapped' || faces.some(({ swapped }) => !swapped);
     const missed = isGuarded ? bare : wanting && result !== 'swapped';
     const veiled = missed && fallback === 'blur';
     if (veiled) await budget.stage('veil', () => veil(frame));
@@ -217,12 +216,12 @@ export class Lane {
 
   /** A stage that throws costs the swap of one frame, never the frame. */
   async #tryToSwap(frame: Frame, stream: LaneStream, plan: Plan, budget: Budget): Promise<Outcome> {
-    if (frame.width * frame.height > this.#options.maxPixels) return { result: 'passed', faces: [] };
+    if (frame.width * frame.height > this.#options.maxPixels) return { result: 'passed', faces: [], bare: true };
     try {
       return await swapFrame(frame, stream, this.#tools, plan, budget);
     } catch (error) {
       if (!(error instanceof NotReady)) this.#onFault(error);
-      return { result: 'failed', faces: [] };
+      return { result: 'failed', faces: [], bare: true };
     }
   }
 

@@ -11,7 +11,7 @@ import type { Looks, Swapper } from './engines/engine.ts';
 import type { Restorer } from './engines/restorer.ts';
 import type { Kernels } from './kernels/kernels.ts';
 import type { Landmarker } from './landmarks.ts';
-import type { Track, Tracker } from './track.ts';
+import { facesCamera, type Track, type Tracker } from './track.ts';
 import type { Frame, FrameResult, SeenFace } from './types.ts';
 
 /** What a lane lends to every stream it serves. */
@@ -44,6 +44,8 @@ export interface Stream {
 export interface Outcome {
   result: FrameResult;
   faces: SeenFace[];
+  /** Whether somebody might be recognised: nobody was found, or somebody was not swapped or is turned so far that little is. */
+  bare: boolean;
 }
 
 /** Swaps the faces of `frame` in place. */
@@ -56,7 +58,7 @@ export async function swapFrame(
 ): Promise<Outcome> {
   const { tracker, looks } = stream;
   const { kernels, detector, landmarker, embedder, restorer } = tools;
-  if (!plan.swap) return { result: 'passed', faces: [] };
+  if (!plan.swap) return { result: 'passed', faces: [], bare: true };
 
   // With nobody followed there is nothing else to do; else the look for new faces waits for a frame with time to spare,
   // unless it may not wait at all.
@@ -87,5 +89,6 @@ export async function swapFrame(
   for (const lost of tracker.tidy()) stream.forget(lost);
 
   const faces = tracker.tracks.map((track) => ({ track: track.id, ...track.box, swapped: swapped.has(track) }));
-  return { result: swapped.size > 0 ? 'swapped' : 'passed', faces };
+  const bare = swapped.size === 0 || tracker.tracks.some((track) => !swapped.has(track) || !facesCamera(track.points));
+  return { result: swapped.size > 0 ? 'swapped' : 'passed', faces, bare };
 }

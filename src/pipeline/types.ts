@@ -95,7 +95,8 @@ export interface SwappedFrame {
   result: FrameResult;
   /** The last picture is to stay: the frame was left out, or no swap could be made and the fallback says so. */
   hold: boolean;
-  /** A face may be seen in it as the camera saw it: nobody looked, none was found, or one of them was not swapped. Left out it is so. */
+  /** A face may be seen in it as the camera saw it: nobody looked, none was found, or one of them was not swapped or is turned so far
+   * that a swap covers little of it. Left out it is so. */
   bare?: boolean;
   faces: SeenFace[];
   /** Time spent per stage, in milliseconds. */
