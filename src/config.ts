@@ -59,6 +59,7 @@ const Schema = z.strictObject({
     presets: whole(0, 1000, 64),
     viewers: whole(0, 1000, 12),
     roomPeople: whole(2, 16, 4),
+    wrongTokens: whole(0, 10_000, 10),
   }),
   webrtc: section({
     iceServers: z

@@ -17,9 +17,15 @@ async function logIn(): Promise<void> {
     return;
   }
   message.hidden = false;
-  message.textContent =
-    answer?.status === 401 ? 'That is not the token of this server.' : 'The server does not answer. Try again.';
+  message.textContent = answer === null ? 'The server does not answer. Try again.' : refusal(answer);
   token.select();
+}
+
+function refusal({ status, headers }: Response): string {
+  if (status === 401) return 'That is not the token of this server.';
+  if (status === 429)
+    return `Too many wrong tokens came from here. Try again in ${headers.get('retry-after') ?? '60'} seconds.`;
+  return 'The server does not answer as it should. Try again.';
 }
 
 token.focus();

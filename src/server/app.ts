@@ -34,6 +34,7 @@ import { newRoom, Rooms } from './rooms.ts';
 import { Sessions } from './sessions.ts';
 import { Signalling } from './signalling.ts';
 import { checkName, Streams } from './streams.ts';
+import { Tries } from './tries.ts';
 import { whepRoutes } from './whep.ts';
 import { whipRoutes } from './whip.ts';
 
@@ -84,7 +85,11 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   const { config, pool, faces, metrics, models, log, version, defaults, gpu = null, certificate = null } = parts;
   const { states = new ModelStates(readCatalogue(config.models.dir)) } = parts;
   const app = listener(certificate);
-  const gate = new Gate(config.server.token, certificate !== null);
+  // Not which address: logs hold none.
+  const tries = new Tries(config.limits.wrongTokens, () =>
+    log.warn('too many wrong tokens from one address, which has to wait'),
+  );
+  const gate = new Gate(config.server.token, certificate !== null, tries);
   const streams = new Streams(config, metrics, log);
   const sessions = new Sessions(config, pool, streams, metrics, log);
   const recordings = new Recordings(config, metrics, log);

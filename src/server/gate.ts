@@ -1,11 +1,13 @@
 /**
  * Who may use a server that has a token: programs that send it as `Authorization: Bearer`, and pages that were opened with
- * it once, `?token=` or by the login page, and have a cookie since. Without a token everybody may.
+ * it once, `?token=` or by the login page, and have a cookie since. Without a token everybody may. An address that tried too
+ * many wrong ones waits, right ones included; the cookie is nothing to be guessed, so who has it is not held up.
  */
 
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { FaceOffError } from '../errors.ts';
+import type { Tries } from './tries.ts';
 
 const COOKIE = 'faceoff';
 const YEAR_S = 365 * 86_400;
@@ -17,9 +19,11 @@ export class Gate {
   /** What the cookie holds: of no use where the token itself is asked for. */
   readonly #pass: string;
   readonly #secure: boolean;
+  readonly #tries: Tries;
 
   /** @param secure whether the cookie is for HTTPS alone. */
-  constructor(token: string | null, secure: boolean) {
+  constructor(token: string | null, secure: boolean, tries: Tries) {
+    this.#tries = tries;
     this.#token = token;
     this.#pass = createHmac('sha256', token ?? '')
       .update('faceoff cookie')
@@ -27,24 +31,30 @@ export class Gate {
     this.#secure = secure;
   }
 
-  /** @throws FaceOffError `wrong_token` (401). */
-  logIn(token: unknown): string {
-    if (this.#token === null || !isSame(token, this.#token)) throw wrongToken();
-    return `${COOKIE}=${this.#pass}; Path=/; Max-Age=${YEAR_S}; HttpOnly; SameSite=Strict${this.#secure ? '; Secure' : ''}`;
+  /** @throws FaceOffError `wrong_token` (401), `too_many_tries` (429). */
+  logIn(token: unknown, address: string): string {
+    if (!this.#isRight(token, address)) throw wrongToken();
+    return this.#cookie();
   }
 
   /**
    * For every request, before anything else of it is looked at. A page that may not be shown becomes the login page.
-   * @throws FaceOffError `no_token`, `wrong_token` (401).
+   * @throws FaceOffError `no_token`, `wrong_token` (401), `too_many_tries` (429).
    */
   async check(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     if (this.#token === null || isPublic(request)) return;
     const { token } = request.query as { token?: unknown };
     const isPage = request.method === 'GET' && (request.headers.accept ?? '').includes('text/html');
+    const waitMs = this.#tries.waitMs(request.ip);
     // The address bar, the history and screenshots should not keep the token.
-    if (isPage && isSame(token, this.#token))
-      return reply.header('set-cookie', this.logIn(token)).redirect(withoutToken(request.url), 303);
-    if (this.#lets(request)) return;
+    if (isPage && waitMs === 0 && this.#isRight(token, request.ip))
+      return reply.header('set-cookie', this.#cookie()).redirect(withoutToken(request.url), 303);
+    if (this.#hasCookie(request) || this.#isRight(bearerOf(request), request.ip)) return;
+    if (isPage && token !== undefined && waitMs > 0)
+      return reply
+        .code(429)
+        .header('retry-after', Math.ceil(waitMs / 1000))
+        .sendFile('login.html');
     if (isPage) return reply.code(401).sendFile('login.html');
     void reply.header('www-authenticate', 'Bearer realm="faceoff"');
     if (request.headers.authorization !== undefined) throw wrongToken();
@@ -53,17 +63,32 @@ export class Gate {
     });
   }
 
-  #lets({ headers }: FastifyRequest): boolean {
-    const bearer = headers.authorization?.match(/^Bearer +(\S+) *$/i)?.[1];
+  /** In a time that tells nothing about the token. @throws FaceOffError `too_many_tries` (429). */
+  #isRight(given: unknown, address: string): boolean {
+    if (this.#token === null || typeof given !== 'string') return false;
+    this.#tries.check(address);
+    const right = isSame(given, this.#token);
+    if (!right) this.#tries.wrong(address, given);
+    return right;
+  }
+
+  #hasCookie({ headers }: FastifyRequest): boolean {
     const pass = headers.cookie?.match(new RegExp(`(?:^|; *)${COOKIE}=([^;]*)`))?.[1];
-    return isSame(bearer, this.#token!) || isSame(pass, this.#pass);
+    return pass !== undefined && isSame(pass, this.#pass);
+  }
+
+  #cookie(): string {
+    return `${COOKIE}=${this.#pass}; Path=/; Max-Age=${YEAR_S}; HttpOnly; SameSite=Strict${this.#secure ? '; Secure' : ''}`;
   }
 }
+
+const bearerOf = ({ headers }: FastifyRequest): string | undefined =>
+  headers.authorization?.match(/^Bearer +(\S+) *$/i)?.[1];
 
 /** `POST /api/login` with the token as JSON: what the login page does. */
 export function loginRoute(app: FastifyInstance, gate: Gate): void {
   app.post<{ Body: { token?: unknown } | null }>('/api/login', async (request, reply) =>
-    reply.code(204).header('set-cookie', gate.logIn(request.body?.token)).send(),
+    reply.code(204).header('set-cookie', gate.logIn(request.body?.token, request.ip)).send(),
   );
 }
 
@@ -73,8 +98,7 @@ const wrongToken = (): FaceOffError =>
 const isPublic = ({ url, method }: FastifyRequest): boolean => method === 'OPTIONS' || PUBLIC.test(url.split('?')[0]!);
 
 /** In a time that tells nothing about the secret. */
-function isSame(given: unknown, secret: string): boolean {
-  if (typeof given !== 'string') return false;
+function isSame(given: string, secret: string): boolean {
   const [a, b] = [given, secret].map((text) => createHash('sha256').update(text).digest());
   return timingSafeEqual(a!, b!);
 }

@@ -201,9 +201,9 @@ class StudioSocket {
       }
       case 'settings': {
         // What is wrong is said whether or not there is a session.
-        const settings = settingsFrom(message.settings);
+        const patch = settingsFrom(message.settings);
         if (this.#session === null) break;
-        this.#session.set(settings);
+        this.#session.set(patch);
         this.say({ type: 'settings', settings: this.#session.settings });
         break;
       }

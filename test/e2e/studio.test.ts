@@ -9,9 +9,9 @@ import type { Frame } from '../../src/pipeline/types.ts';
 import { launchBrowser } from '../support/browser.ts';
 import { writeClip } from '../support/clip.ts';
 import { astronaut, cutFrame, group, readFrame } from '../support/lane.ts';
-import { received } from '../support/picture.ts';
 import { type Program, startProgram, until } from '../support/server.ts';
 import { openWho, type Who } from '../support/who.ts';
+import { received } from './picture.ts';
 
 let program: Program;
 let browser: Browser;

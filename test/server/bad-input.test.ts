@@ -178,7 +178,7 @@ describe('the studio socket', () => {
     const socket = new WebSocket(`${server.url.replace('http', 'ws')}/ws`);
     const heard: ServerMessage[] = [];
     socket.on('message', (data) => heard.push(JSON.parse(String(data)) as ServerMessage));
-    await until(() => heard.length >= 2, 'the greeting');
+    await until(() => heard.length >= 3, 'the greeting');
     return { socket, heard };
   };
 
