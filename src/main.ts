@@ -6,6 +6,7 @@ import path from 'node:path';
 import { Command } from 'commander';
 import { cacheCommand } from './cache.ts';
 import { cameraCommand } from './camera.ts';
+import { doctorCommand } from './doctor.ts';
 import { FaceOffError } from './errors.ts';
 import { gpuCommand } from './gpu.ts';
 import { modelsCommand } from './models.ts';
@@ -24,7 +25,8 @@ const program = new Command('faceoff')
   .addCommand(modelsCommand(config))
   .addCommand(cacheCommand(config))
   .addCommand(cameraCommand(config))
-  .addCommand(gpuCommand(config));
+  .addCommand(gpuCommand(config))
+  .addCommand(doctorCommand(config));
 
 try {
   await program.parseAsync();

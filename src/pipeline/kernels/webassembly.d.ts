@@ -4,6 +4,7 @@ declare namespace WebAssembly {
     constructor(descriptor: { initial: number; maximum: number });
     readonly buffer: ArrayBuffer;
   }
+  function validate(code: Uint8Array): boolean;
   function instantiate(
     code: Uint8Array,
     imports: Record<string, Record<string, unknown>>,
