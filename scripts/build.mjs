@@ -55,6 +55,7 @@ async function buildServer() {
     main: 'src/main.ts',
     'pipeline/worker': 'src/pipeline/worker.ts',
     'pipeline/device': 'src/pipeline/device/process.ts',
+    'pipeline/builder': 'src/pipeline/builder.ts',
     'bench/bench': 'bench/bench.ts',
     'bench/server': 'bench/server.ts',
     'bench/cameras': 'bench/cameras.ts',

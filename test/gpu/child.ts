@@ -1,9 +1,11 @@
 /** What the tests do with the real GPU providers, each in a process of its own: `node gpu.mjs NAME` prints an answer as JSON. */
 
+import { readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { defaultConfig } from '../../src/config.ts';
 import { FaceOffError } from '../../src/errors.ts';
 import { readCatalogue } from '../../src/pipeline/models/catalogue.ts';
+import { EngineCache } from '../../src/pipeline/models/engines.ts';
 import { openApi } from '../../src/pipeline/models/native/api.ts';
 import { openLibrary } from '../../src/pipeline/models/native/foreign.ts';
 import { Ladder, providerFor, type StepDown } from '../../src/pipeline/models/native/ladder.ts';
@@ -12,6 +14,7 @@ import { openNvml } from '../../src/pipeline/models/native/nvml.ts';
 import { gpuFolder } from '../../src/pipeline/models/native/places.ts';
 import { readBack } from '../../src/pipeline/models/native/providers.ts';
 import { type NativeSpec, openNative } from '../../src/pipeline/models/native/session.ts';
+import { gpuVersions } from '../../src/pipeline/models/native/versions.ts';
 import { root } from '../../src/root.ts';
 import { cacheDir } from '../support/cuda.ts';
 import { doubling } from '../support/graphs.ts';
@@ -53,6 +56,18 @@ const SCRIPTS: Record<string, () => Promise<object>> = {
     const provider = providerFor('tensorrt', settings, spec, engine);
     await openNative({ ...spec, provider, logLevel: 'verbose' });
     return {};
+  },
+
+  /** The same with a process in between. */
+  async engine() {
+    const cache = process.env.ENGINE_FOLDER!;
+    const file = path.join(cache, 'doubling.onnx');
+    writeFileSync(file, bytes);
+    const request = { name: 'doubling', ...tensors, file, sha256: 'a'.repeat(64), maxBatch: 4 };
+    const folder = gpuFolder(cacheDir);
+    const engines = new EngineCache({ cacheDir: cache, settings: { ...settings, engineTimeoutMs: 60_000 }, folder });
+    const failed = await said(engines.buildEngine(request));
+    return { failed, left: readdirSync(path.join(cache, 'tensorrt')), versions: gpuVersions(folder, 0) };
   },
 
   async options() {

@@ -49,6 +49,25 @@ describe.skipIf(why !== null)(`the GPU providers of ONNX Runtime${why === null ?
     expect(stderr).toMatch(/ParseProfileShapes\] \[TensorRT EP\] 64, 65536/);
   });
 
+  test('an engine whose builder crashes costs neither the process nor the disk', () => {
+    const { answer, status } = run('engine');
+    expect(status).toBe(0);
+    expect(answer).toMatchObject({
+      failed: expect.stringMatching(
+        /^The TensorRT engine of doubling could not be built: the builder crashed \(SIGSEGV\)/,
+      ),
+      left: [],
+      versions: {
+        gpu: 'Stand-in',
+        capability: '8.9',
+        driver: '580.95',
+        cuda: '13000',
+        tensorrt: '101500',
+        runtime: '1.29.0',
+      },
+    });
+  });
+
   test('options are read back as they were given', () => {
     const { cuda: own, tensorrt } = run('options').answer as { cuda: string; tensorrt: string };
     expect(own.split(';')).toEqual(
