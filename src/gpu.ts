@@ -22,13 +22,19 @@ import { GPU_MANIFEST, gpuFolder, hasGpuLibraries } from './pipeline/models/nati
  * Microsoft publishes these libraries on NuGet only; this npm package carries the same ones for Unity, MIT. The digest is that
  * of the file npm vouches for by sha512-FopIhNE/Ng+v2X65wVc9clPCBCvhvA53Hxo2U0Kf5fGdVsC7iCA+mZ0KLWggcQAj7TIZ6pNidR4AC10g74Xo6w==.
  */
-const PACKAGE = 'com.github.asus4.onnxruntime.linux-x64-gpu';
-const VERSION = '0.4.9';
-const SHA256 = '2b459e0c17f340c92970c10ed86de4f37a3009f93c14053e6ad4334cbb6be412';
-const PACKED_BYTES = 179_145_956;
+const PACKAGE = {
+  name: 'com.github.asus4.onnxruntime.linux-x64-gpu',
+  version: '0.4.9',
+  sha256: '2b459e0c17f340c92970c10ed86de4f37a3009f93c14053e6ad4334cbb6be412',
+  bytes: 179_145_956,
+  registry: process.env.npm_config_registry ?? 'https://registry.npmjs.org/',
+};
 /** Packed, unpacked and the copy of the library itself. */
-const NEEDED_BYTES = PACKED_BYTES + 232e6 + 46e6;
+const NEEDED_BYTES = PACKAGE.bytes + 232e6 + 46e6;
 const LIBRARIES = /^package\/Plugins\/Linux\/x64\/(libonnxruntime_providers_(?:shared|cuda|tensorrt)\.so)$/;
+
+/** A package of npm that carries the libraries. */
+export type GpuPackage = typeof PACKAGE;
 
 interface Options {
   config: string;
@@ -55,7 +61,7 @@ export function gpuCommand(defaultConfig: string): Command {
  * Idempotent; what is there already is not fetched again.
  * @throws FaceOffError `no_gpu_libraries` where none are published for this platform, `disk_full`, and those of `download`.
  */
-export async function installGpu(cacheDir: string, registry = process.env.npm_config_registry): Promise<void> {
+export async function installGpu(cacheDir: string, from: GpuPackage = PACKAGE): Promise<void> {
   if (process.platform !== 'linux' || process.arch !== 'x64') {
     throw new FaceOffError(
       'no_gpu_libraries',
@@ -66,14 +72,14 @@ export async function installGpu(cacheDir: string, registry = process.env.npm_co
   const folder = path.dirname(gpuFolder(cacheDir));
   await mkdir(folder, { recursive: true });
   await requireRoom(folder);
-  const archive = path.join(folder, `${PACKAGE}-${VERSION}.tgz`);
-  await fetchArchive(archive, registry ?? 'https://registry.npmjs.org/');
+  const archive = path.join(folder, `${from.name}-${from.version}.tgz`);
+  await fetchArchive(archive, from);
   const half = await mkdtemp(path.join(folder, 'half-'));
   try {
     await unpack(archive, half);
     // It looks for providers beside itself, and node_modules is npm's.
     await copyFile(path.join(bundledFolder(), libraryName()), path.join(half, libraryName()));
-    await writeManifest(half);
+    await writeManifest(half, from);
     await rm(gpuFolder(cacheDir), { recursive: true, force: true });
     await rename(half, gpuFolder(cacheDir));
   } finally {
@@ -92,14 +98,14 @@ async function requireRoom(folder: string): Promise<void> {
   );
 }
 
-async function fetchArchive(archive: string, registry: string): Promise<void> {
-  const url = new URL(`${PACKAGE}/-/${PACKAGE}-${VERSION}.tgz`, registry.endsWith('/') ? registry : `${registry}/`)
-    .href;
-  const mega = (bytes: number): number => Math.round(bytes / 2 ** 20);
+async function fetchArchive(archive: string, from: GpuPackage): Promise<void> {
+  const { name, version, sha256, bytes, registry } = from;
+  const url = new URL(`${name}/-/${name}-${version}.tgz`, registry.endsWith('/') ? registry : `${registry}/`).href;
+  const mega = (count: number): number => Math.round(count / 2 ** 20);
   const bar = new SingleBar({ format: ' GPU libraries {bar} {value}/{total} MB, {eta} s left', hideCursor: true });
-  bar.start(mega(PACKED_BYTES), 0);
+  bar.start(mega(bytes), 0);
   try {
-    await download({ url, file: archive, sha256: SHA256, onProgress: (bytes) => bar.update(mega(bytes)) });
+    await download({ url, file: archive, sha256, onProgress: (has) => bar.update(mega(has)) });
   } finally {
     bar.stop();
   }
@@ -116,14 +122,11 @@ async function unpack(archive: string, folder: string): Promise<void> {
   await unpacking;
 }
 
-async function writeManifest(folder: string): Promise<void> {
+async function writeManifest(folder: string, { name: source, version }: GpuPackage): Promise<void> {
   const names = [libraryName(), ...['shared', 'cuda', 'tensorrt'].map((one) => `libonnxruntime_providers_${one}.so`)];
   const sizes = names.map(async (name) => [name, (await stat(path.join(folder, name))).size] as const);
   const files = Object.fromEntries(await Promise.all(sizes));
-  await writeFile(
-    path.join(folder, GPU_MANIFEST),
-    `${JSON.stringify({ package: PACKAGE, version: VERSION, files }, null, 2)}\n`,
-  );
+  await writeFile(path.join(folder, GPU_MANIFEST), `${JSON.stringify({ package: source, version, files }, null, 2)}\n`);
 }
 
 function report(cacheDir: string): void {

@@ -17,7 +17,7 @@ import { type NativeSpec, openNative } from '../../src/pipeline/models/native/se
 import { gpuVersions } from '../../src/pipeline/models/native/versions.ts';
 import { root } from '../../src/root.ts';
 import { cacheDir } from '../support/cuda.ts';
-import { doubling } from '../support/graphs.ts';
+import { convolutions, doubling } from '../support/graphs.ts';
 
 const { inference } = defaultConfig();
 /** A quarter of a megabyte an item. */
@@ -163,6 +163,15 @@ const SCRIPTS: Record<string, () => Promise<object>> = {
     const size = Math.max(...cpu!.map(Math.abs));
     for (const session of sessions) await session.close();
     return { provider: sessions[0].provider, steps, difference: difference / size };
+  },
+
+  /** The process ends in the middle of a run. */
+  async exit() {
+    const { bytes: slow, ...rest } = convolutions(256, 32, 20);
+    const session = await openNative({ name: 'slow', model: slow, ...rest });
+    void session.run();
+    setTimeout(() => process.exit(0), 20);
+    return {};
   },
 
   async ladder() {

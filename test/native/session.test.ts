@@ -5,6 +5,7 @@ import { GraphBuilder } from '../../scripts/convert/graph.mjs';
 import { readCatalogue } from '../../src/pipeline/models/catalogue.ts';
 import { openNative } from '../../src/pipeline/models/native/session.ts';
 import { openSession } from '../../src/pipeline/models/session.ts';
+import { buildChild, runWith } from '../support/cuda.ts';
 import { convolutions, doubling } from '../support/graphs.ts';
 import { modelsDir } from '../support/lane.ts';
 
@@ -114,6 +115,11 @@ describe('a native session', () => {
     expect(turns).toBeGreaterThan(3);
     expect(delay.max / 1e6).toBeLessThan(tookMs);
     await session.close();
+  });
+
+  test('may be running when the process ends', async () => {
+    await buildChild();
+    expect(runWith(null, 'exit')).toMatchObject({ status: 0, signal: null, stderr: '' });
   });
 
   test('can be ended early, and runs again after', async () => {
