@@ -6,6 +6,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import { pino } from 'pino';
+import { isLocal } from './address.ts';
 import { checkInput, checkOutput, isFile } from './camera/device.ts';
 import { readInput } from './camera/input.ts';
 import { Output } from './camera/output.ts';
@@ -16,6 +17,7 @@ import { Pool } from './pipeline/pool.ts';
 import type { Frame } from './pipeline/types.ts';
 import { follow } from './server/follow.ts';
 import { Latest } from './server/latest.ts';
+import { urlOf } from './welcome.ts';
 
 interface Options {
   input?: string;
@@ -112,8 +114,8 @@ async function camera(options: Options): Promise<void> {
 }
 
 function sourceOf({ input, stream = '', server, size = null, fps, loop }: Options, config: Config): Source {
-  const { port, token } = config.server;
-  const address = server ?? `http://127.0.0.1:${port}`;
+  const { host, port, token, certificate } = config.server;
+  const address = server ?? urlOf('127.0.0.1', port, certificate !== null || !isLocal(host));
   return input === undefined
     ? (onFrame, signal) => follow({ server: address, stream, token, onFrame, signal })
     : (onFrame, signal) => readInput({ name: input, size, fps, loop }, onFrame, signal);

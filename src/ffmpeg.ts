@@ -32,6 +32,8 @@ export interface FfmpegOptions {
 }
 
 const MOST_SAID = 2000;
+/** Of -20 to 19: a third of the processor against one that is not. */
+const PATIENT = 5;
 
 /** Its words are errors only; it never asks anything. */
 export function startFfmpeg(args: readonly string[], options: FfmpegOptions = {}): Ffmpeg {
@@ -98,7 +100,7 @@ async function listEncoders(what: string): Promise<string> {
 
 function stepBack({ pid }: ChildProcess): void {
   try {
-    if (pid !== undefined) os.setPriority(pid, os.constants.priority.PRIORITY_BELOW_NORMAL);
+    if (pid !== undefined) os.setPriority(pid, PATIENT);
   } catch {
     // It is a favour to the others, no more.
   }

@@ -66,13 +66,12 @@ export class Output {
     const { name, fps, say } = this.#options;
     if (this.#isOver) return null;
     this.#size ??= `${frame.width}x${frame.height}`;
-    const stdout = name === '-' ? 'inherit' : 'ignore';
-    const feed: Feed = new Feed(
-      frame,
-      outputArguments(name, this.#size, fps),
-      (exit) => this.#lost(feed, exit),
-      stdout,
-    );
+    const feed: Feed = new Feed(frame, {
+      output: outputArguments(name, this.#size, fps),
+      stdout: name === '-' ? 'inherit' : 'ignore',
+      roomBytes: 0,
+      onEnd: (exit) => this.#lost(feed, exit),
+    });
     say(`writing ${this.#size} to ${name}`);
     return feed;
   }

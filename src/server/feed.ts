@@ -1,101 +1,100 @@
 /**
- * Live pictures of one size into an ffmpeg: one is being written, the newest waits, the rest are dropped and counted, so
- * that an ffmpeg that is slow, or stands still, holds nobody up. Each picture has the time at which it comes.
+ * Live pictures of one size into an ffmpeg, each with the time at which it came. One is being written and the newest
+ * wait, as many as there is room for; the rest are dropped and counted. An ffmpeg that is slow, or stands still, holds
+ * nobody up.
  */
 
 import { type Ffmpeg, type FfmpegExit, startFfmpeg } from '../ffmpeg.ts';
 import type { Frame } from '../pipeline/types.ts';
-import { Latest } from './latest.ts';
+import { matroskaHeader, matroskaPicture } from './matroska.ts';
+
+export interface FeedOptions {
+  /** ffmpeg's arguments from the codec on. */
+  output: readonly string[];
+  stdout?: 'inherit' | 'ignore';
+  /** Room for waiting pictures; one always has some. Live pictures want none, so that they are never old. */
+  roomBytes: number;
+  /** ffmpeg went without having been told to. */
+  onEnd(exit: FfmpegExit): void;
+}
+
+interface Picture {
+  data: Uint8Array;
+  atMs: number;
+}
 
 /** How long ffmpeg may take to write what it still has. */
 const ENDING_MS = 10_000;
+
+/** How ffmpeg is to read its pipe: without looking ahead. */
+const INPUT = ['-probesize', '32', '-analyzeduration', '0', '-fpsprobesize', '0', '-f', 'matroska', '-i', 'pipe:0'];
 
 export class Feed {
   readonly width: number;
   readonly height: number;
   readonly #ffmpeg: Ffmpeg;
-  readonly #latest: Latest<Frame>;
+  readonly #most: number;
+  readonly #waiting: Picture[] = [];
+  readonly #begunMs = performance.now();
+  #lastMs = -1;
+  #isWriting = false;
   #isOver = false;
   frames = 0;
   dropped = 0;
 
-  /**
-   * @param output ffmpeg's arguments from the codec on.
-   * @param onEnd ffmpeg went without having been told to.
-   */
-  constructor(
-    { width, height }: Pick<Frame, 'width' | 'height'>,
-    output: readonly string[],
-    onEnd: (exit: FfmpegExit) => void,
-    stdout: 'inherit' | 'ignore' = 'ignore',
-  ) {
+  constructor({ width, height, data }: Frame, { output, stdout = 'ignore', roomBytes, onEnd }: FeedOptions) {
     this.width = width;
     this.height = height;
-    this.#ffmpeg = startFfmpeg([...inputOf(width, height), ...output], { stdin: 'pipe', stdout, isPatient: true });
-    this.#latest = new Latest(
-      (frame) => this.#write(frame),
-      // Those that come while ffmpeg is being started are before the beginning.
-      () => {
-        if (this.frames > 0) this.dropped++;
-      },
-    );
+    this.#most = Math.max(1, Math.floor(roomBytes / data.length));
+    this.#ffmpeg = startFfmpeg([...INPUT, ...output], { stdin: 'pipe', stdout, isPatient: true });
+    this.#ffmpeg.stdin?.write(matroskaHeader(width, height));
     void this.#ffmpeg.exit.then((exit) => {
       const wasOver = this.#isOver;
-      this.#close();
+      this.#isOver = true;
+      this.#waiting.length = 0;
       if (!wasOver) onEnd(exit);
     });
   }
 
-  get pid(): number | undefined {
-    return this.#ffmpeg.pid;
-  }
-
   /** The picture must be of this feed's size, and not be changed any more. */
-  show(frame: Frame): void {
-    if (!this.#isOver) this.#latest.put(frame);
+  show({ data }: Frame): void {
+    if (this.#isOver) return;
+    // No two have the same time.
+    this.#lastMs = Math.max(this.#lastMs + 1, Math.round(performance.now() - this.#begunMs));
+    this.#waiting.push({ data, atMs: this.#lastMs });
+    if (this.#waiting.length > this.#most) {
+      this.#waiting.shift();
+      this.dropped++;
+    }
+    if (!this.#isWriting) void this.#run();
   }
 
   /** Idempotent. Resolves when everything is written and ffmpeg is gone. */
   async end(): Promise<FfmpegExit> {
-    this.#close();
+    this.#isOver = true;
+    if (!this.#isWriting) this.#ffmpeg.stdin?.end();
     const patience = setTimeout(() => this.#ffmpeg.kill('SIGKILL'), ENDING_MS);
     const exit = await this.#ffmpeg.exit;
     clearTimeout(patience);
     return exit;
   }
 
-  #close(): void {
-    this.#isOver = true;
-    this.#latest.clear();
-    this.#ffmpeg.stdin?.end();
+  async #run(): Promise<void> {
+    this.#isWriting = true;
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) await this.#write(next);
+    this.#isWriting = false;
+    if (this.#isOver) this.#ffmpeg.stdin?.end();
   }
 
   /** Resolves when it is in the pipe, or the pipe is broken. */
-  #write({ data }: Frame): Promise<void> {
+  #write({ data, atMs }: Picture): Promise<void> {
+    const { stdin } = this.#ffmpeg;
     return new Promise((resolve) => {
-      this.#ffmpeg.stdin!.write(data, (error) => {
+      stdin?.write(matroskaPicture(atMs, data.length));
+      stdin?.write(data, (error) => {
         if (!error) this.frames++;
         resolve();
       });
     });
   }
-}
-
-/** The time base of pictures that come when they come; the frame rate is only what an encoder plans with. */
-function inputOf(width: number, height: number): string[] {
-  return [
-    ...['-use_wallclock_as_timestamps', '1', '-probesize', '32', '-analyzeduration', '0'],
-    ...[
-      '-f',
-      'rawvideo',
-      '-pix_fmt',
-      'yuv420p',
-      '-video_size',
-      `${width}x${height}`,
-      '-framerate',
-      '30',
-      '-i',
-      'pipe:0',
-    ],
-  ];
 }

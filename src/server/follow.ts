@@ -70,16 +70,20 @@ async function post(server: string, stream: string, headers: object, body: strin
     headers: { ...headers, 'content-type': 'application/sdp' },
   }).catch((cause: unknown) => {
     const { code = '', message = '' } = ((cause as Error).cause ?? cause) as { code?: string; message?: string };
-    const why = code === 'ECONNREFUSED' ? 'nothing answers there' : message || code;
-    throw new FaceOffError('no_server', `The server ${server} cannot be reached: ${why}. Start it with npm start.`, {
-      cause,
-    });
+    throw new FaceOffError('no_server', `The server ${server} cannot be reached: ${whyNot(code, message)}`, { cause });
   });
   if (answer.status === 201) return answer;
   const { code, message } = (await answer.json().catch(() => ({}))) as { code?: string; message?: string };
   if (answer.status === 401)
     throw new FaceOffError('wrong_token', 'The server wants its token: set FACEOFF_SERVER_TOKEN to it.');
   throw new FaceOffError(code ?? 'follow_refused', message ?? `The server answered ${answer.status}.`);
+}
+
+function whyNot(code: string, message: string): string {
+  if (code === 'ECONNREFUSED') return 'nothing answers there. Start it with npm start.';
+  if (/CERT|VERIFY|SIGNED/.test(code))
+    return 'its certificate is not known here. Set NODE_EXTRA_CA_CERTS to it: https-certificate.pem in the cache folder of the server, where that made it.';
+  return `${message || code}.`;
 }
 
 /** A PATCH of nothing tells. */

@@ -28,6 +28,8 @@ interface Part {
 }
 
 const WATCH_MS = 1000;
+/** Pictures that wait while ffmpeg starts, or is slow for a moment: a second of 1280x720. */
+const ROOM_BYTES = 40 * 2 ** 20;
 
 export class Recorder {
   readonly #parts: RecorderParts;
@@ -103,7 +105,11 @@ export class Recorder {
     const file = `${this.#base}${++this.#count > 1 ? `-${this.#count}` : ''}.${format}`;
     const path = folder.partOf(file);
     const output = [...FORMATS[format].output(frame.width, frame.height), '-y', path];
-    const feed: Feed = new Feed(frame, output, (exit) => void this.stop(whyItEnded(exit)));
+    const feed: Feed = new Feed(frame, {
+      output,
+      roomBytes: ROOM_BYTES,
+      onEnd: (exit) => void this.stop(whyItEnded(exit)),
+    });
     this.#part = { feed, path };
   }
 
