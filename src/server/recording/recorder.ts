@@ -49,6 +49,7 @@ export class Recorder {
   #lastedMs: number | null = null;
   #error: ErrorBody | null = null;
   #ended: Promise<RecordingState> | null = null;
+  #isFinished = false;
 
   constructor(parts: RecorderParts) {
     this.#parts = parts;
@@ -56,8 +57,9 @@ export class Recorder {
     this.#watch = setInterval(() => void this.#look(), WATCH_MS);
   }
 
+  /** Until every file is finished. */
   get isActive(): boolean {
-    return this.#ended === null;
+    return !this.#isFinished;
   }
 
   get state(): RecordingState {
@@ -77,7 +79,7 @@ export class Recorder {
 
   /** Takes a moment, however slow the disk is. The picture must not be changed any more. */
   show(frame: Frame): void {
-    if (!this.isActive) return;
+    if (this.#ended !== null) return;
     const { feed } = this.#part ?? {};
     if (feed === undefined || feed.width !== frame.width || feed.height !== frame.height) this.#next(frame);
     this.#part?.feed.show(frame);
@@ -95,6 +97,7 @@ export class Recorder {
     if (error !== null) this.#error = errorBody(error).body;
     this.#finish();
     await this.#finishing;
+    this.#isFinished = true;
     this.#parts.onEnd(this.state);
     return this.state;
   }
@@ -144,7 +147,7 @@ export class Recorder {
       if (part !== this.#part) this.#openBytes = 0;
       await folder.checkRoom();
     } catch (error) {
-      if (this.isActive) void this.stop(error instanceof FaceOffError ? error : unwritable(error));
+      void this.stop(error instanceof FaceOffError ? error : unwritable(error));
     }
   }
 }
