@@ -194,7 +194,7 @@ export interface ModelInfo {
   state: 'absent' | 'present' | 'verified' | 'loading' | 'ready' | 'failed';
   /** What it runs on, once it is ready. */
   provider: string | null;
-  /** Why it failed. */
+  /** Why it failed, or what is still being done for it. */
   why: string | null;
   licence: string;
   commercialUse: boolean;

@@ -80,7 +80,7 @@ export class Pool implements Swapping {
     const budgetMs = options.deadline === false ? Number.POSITIVE_INFINITY : config.pipeline.budgetMs;
     this.#catalogue = catalogue;
     this.models = new ModelStates(catalogue);
-    this.#device = new DeviceHost(deviceOptions(config), log, (report) => options.onDevice?.(report));
+    this.#device = new DeviceHost(deviceOptions(config), log, (report) => this.#hear(report, options));
     this.#options = { ...laneOptions(config), budgetMs, deviceAddress: this.#device.address };
     this.#defaults = defaultSettings(config);
     this.#log = log;
@@ -233,6 +233,21 @@ export class Pool implements Swapping {
       onFault: (error) => this.#onFault(error, seat),
       onNews: (news) => this.models.note(seat, news),
     };
+  }
+
+  /** What lanes told of a model stays true, but for what it runs on and what is being done for it. */
+  #hear(report: DeviceReport, { onDevice }: PoolOptions): void {
+    for (const news of report.news) {
+      const { provider } = this.models.find(news.model) ?? {};
+      if ('provider' in news)
+        this.models.note(this.#device, { model: news.model, state: 'ready', provider: news.provider });
+      else if ('building' in news && provider != null) {
+        const seconds = Math.round((news.building?.elapsedMs ?? 0) / 1000);
+        const note = news.building === null ? {} : { note: `Something faster is being built, for ${seconds} s now.` };
+        this.models.note(this.#device, { model: news.model, state: 'ready', provider, ...note });
+      }
+    }
+    onDevice?.(report);
   }
 
   /** At most one line a second, whatever fails how often. */

@@ -1,17 +1,23 @@
 /** The device with stand-ins for models: shared by lanes, batched, killed, short of memory. */
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { GraphBuilder } from '../../scripts/convert/graph.mjs';
+import { CacheUse } from '../../src/cache/use.ts';
 import { defaultConfig } from '../../src/config.ts';
 import { DeviceClient } from '../../src/pipeline/device/client.ts';
 import { Device } from '../../src/pipeline/device/device.ts';
+import { Opener } from '../../src/pipeline/device/opener.ts';
 import type { DeviceOptions, DeviceReport, ModelSpec } from '../../src/pipeline/device/protocol.ts';
 import { Painter } from '../../src/pipeline/engines/neural/painter.ts';
+import { EngineCache } from '../../src/pipeline/models/engines.ts';
+import { Ladder } from '../../src/pipeline/models/native/ladder.ts';
+import { lookAround } from '../../src/pipeline/models/native/machine.ts';
+import { digestOf } from '../../src/pipeline/models/store.ts';
 import { Pool } from '../../src/pipeline/pool.ts';
 import type { Frame } from '../../src/pipeline/types.ts';
 import { astronaut, copyFrame, cutFrame, group, readFrame } from '../support/lane.ts';
@@ -123,6 +129,45 @@ describe('a session on the device', () => {
     writeFileSync(path.join(folder, 'fresh/tuning/batches.json'), '{"broken');
     const third = await device({ cacheDir: path.join(folder, 'fresh'), tune: true });
     expect(await loadOf(lane(third.address), spec)).toBe(false);
+  });
+
+  test('of a model that is large is kept as it was optimised, and opened from that the next time', async () => {
+    const cacheDir = path.join(folder, 'kept');
+    const entry = models.catalogue.named('inswapper_128', 'generator');
+    const opener = () => {
+      const machine = lookAround(cacheDir);
+      const settings = { ...defaultConfig().inference, provider: 'cpu' as const };
+      const engines = new EngineCache({ cacheDir, settings, folder: machine.folder });
+      const ladder = new Ladder(settings, machine, () => undefined);
+      return new Opener({ ladder, engines, use: new CacheUse(cacheDir), threads: 1, optimiseAboveMs: 0 });
+    };
+    const file = models.catalogue.fileOf(entry);
+    const picture = (name: string) => ({ name, shape: [1, 3, 128, 128] });
+    const inputs = [picture('target'), { name: 'source', shape: [1, 512] }];
+    const request = { name: entry.name, file, sha256: await digestOf(file), inputs, outputs: [picture('painted')] };
+    const first = await opener().now(request);
+    expect(first.cached).toBe(false);
+    const told: unknown[] = [];
+    expect(await opener().better(request, first, 1, (progress) => told.push(progress))).toBeNull();
+    expect(told.at(-1)).toBeNull();
+    const second = await opener().now(request);
+    expect(second.cached).toBe(true);
+    for (const { session } of [first, second]) {
+      session.inputs.target!.forEach((_, i, all) => {
+        all[i] = Math.sin(i);
+      });
+      session.inputs.source!.fill(0.1);
+      await session.run();
+    }
+    expect(second.session.outputs.painted).toEqual(first.session.outputs.painted);
+    await first.close();
+    await second.close();
+    // Something else than what was built is no loss.
+    for (const name of readdirSync(path.join(cacheDir, 'optimised')))
+      writeFileSync(path.join(cacheDir, 'optimised', name, 'model.onnx'), 'broken');
+    const third = await opener().now(request);
+    expect(third.cached).toBe(false);
+    await third.close();
   });
 
   test('is told what is wrong with its model', async () => {

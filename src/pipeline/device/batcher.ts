@@ -52,6 +52,8 @@ export class Batcher {
   readonly #runner: BatchRunner;
   readonly #options: Required<BatcherOptions>;
   readonly #queue: Waiting[] = [];
+  readonly #between: (() => Promise<void>)[] = [];
+  #max: number;
   #limit: number;
   #onTime = 0;
   #running: Promise<void> | null = null;
@@ -61,6 +63,7 @@ export class Batcher {
     this.#runner = runner;
     const rest = { now: () => performance.now(), onOutOfMemory: async () => undefined };
     this.#options = { ...rest, onBatch: () => undefined, onLate: () => undefined, ...options };
+    this.#max = options.max;
     this.#limit = Math.min(options.max, Math.max(1, options.start));
   }
 
@@ -82,6 +85,20 @@ export class Batcher {
     this.#running ??= this.#work();
   }
 
+  /** Does something while nothing runs, before the next batch. */
+  between(work: () => Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#between.push(() => work().then(resolve, reject));
+      this.#running ??= this.#work();
+    });
+  }
+
+  /** From now on batches may be as large as this, and are. */
+  resize(max: number): void {
+    this.#max = this.#limit = Math.max(1, max);
+    this.#onTime = 0;
+  }
+
   /** Idempotent; lets the run in hand finish, the rest is told that it is closed. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -92,7 +109,8 @@ export class Batcher {
   async #work(): Promise<void> {
     // What arrives in the same turn of the event loop belongs together.
     await new Promise((resolve) => setImmediate(resolve));
-    while (this.#queue.length > 0) {
+    while (this.#queue.length + this.#between.length > 0) {
+      for (const work of this.#between.splice(0)) await work();
       const batch = this.#take();
       if (batch.length > 0) await this.#runBatch(batch);
     }
@@ -147,7 +165,7 @@ export class Batcher {
       this.#shrink();
     } else if (batch.length === this.#limit && ++this.#onTime >= GROW_AFTER) {
       this.#onTime = 0;
-      this.#limit = Math.min(this.#options.max, this.#limit + 1);
+      this.#limit = Math.min(this.#max, this.#limit + 1);
     }
   }
 

@@ -4,11 +4,22 @@
  */
 
 import net, { type Socket } from 'node:net';
+import { CacheUse } from '../../cache/use.ts';
 import { FaceOffError, toWire } from '../../errors.ts';
+import { EngineCache } from '../models/engines.ts';
 import { Ladder, type StepDown } from '../models/native/ladder.ts';
 import { lookAround } from '../models/native/machine.ts';
-import { DeviceModel } from './model.ts';
-import type { BatchReport, DeviceAnswer, DeviceAsk, DeviceOptions, DeviceReport, ModelSpec } from './protocol.ts';
+import { DeviceModel, type ModelHooks } from './model.ts';
+import { Opener } from './opener.ts';
+import type {
+  BatchReport,
+  DeviceAnswer,
+  DeviceAsk,
+  DeviceNews,
+  DeviceOptions,
+  DeviceReport,
+  ModelSpec,
+} from './protocol.ts';
 import { Tuning } from './tuning.ts';
 import { Reader, send } from './wire.ts';
 
@@ -30,8 +41,11 @@ export class Device {
   readonly #server = net.createServer((socket) => this.#welcome(socket));
   readonly #sockets = new Set<Socket>();
   readonly #onLost: (error: unknown) => void;
-  readonly #ladder: Ladder;
+  readonly #opener: Opener;
+  readonly #use: CacheUse;
+  readonly #engines: EngineCache;
   readonly #steps: StepDown[] = [];
+  #news: DeviceNews[] = [];
   #next = 1;
   #batches: BatchReport[] = [];
   #ooms = 0;
@@ -42,11 +56,17 @@ export class Device {
     this.#options = options;
     this.#onLost = onLost;
     this.#tuning = new Tuning(options.cacheDir, `${options.threads} threads, ${options.budgetMs} ms`);
-    this.#ladder = new Ladder(options.inference, lookAround(options.cacheDir), (step) => this.#steps.push(step));
+    const { cacheDir, inference, threads } = options;
+    const machine = lookAround(cacheDir);
+    const ladder = new Ladder(inference, machine, (step) => this.#steps.push(step));
+    this.#engines = new EngineCache({ cacheDir, settings: inference, folder: machine.folder });
+    this.#use = new CacheUse(cacheDir);
+    this.#opener = new Opener({ ladder, engines: this.#engines, use: this.#use, threads });
   }
 
-  listen(): Promise<void> {
-    return new Promise((resolve, reject) => {
+  async listen(): Promise<void> {
+    await this.#engines.sweep();
+    await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);
       this.#server.listen(this.#options.address, resolve);
     });
@@ -57,8 +77,16 @@ export class Device {
     const limits: Record<string, number> = {};
     for (const { opening } of this.#models.values())
       void opening.then(({ spec, batcher }) => (limits[spec.shape.name] = batcher.limit)).catch(() => undefined);
-    const report = { batches: this.#batches, ooms: this.#ooms, late: this.#late, limits, steps: this.#steps.splice(0) };
-    if (report.batches.length + report.ooms + report.late + report.steps.length === 0) return null;
+    const report = {
+      batches: this.#batches,
+      ooms: this.#ooms,
+      late: this.#late,
+      limits,
+      steps: this.#steps.splice(0),
+      news: this.#news,
+    };
+    this.#news = [];
+    if (report.batches.length + report.ooms + report.late + report.steps.length + report.news.length === 0) return null;
     this.#batches = [];
     this.#ooms = this.#late = 0;
     return report;
@@ -68,6 +96,7 @@ export class Device {
     this.#server.close();
     for (const socket of this.#sockets) socket.destroy();
     for (const [key, shared] of [...this.#models]) await this.#drop(key, shared);
+    await this.#use.close();
   }
 
   #welcome(socket: Socket): void {
@@ -149,8 +178,9 @@ export class Device {
     const opening = DeviceModel.open(
       spec,
       this.#options,
-      { ladder: this.#ladder, tuning: this.#tuning },
+      { opener: this.#opener, tuning: this.#tuning },
       {
+        ...this.#newsOf(spec.shape.name),
         onBatch: (size, waitMs, ranMs) => this.#batches.push({ model: spec.shape.name, size, waitMs, ranMs }),
         onLate: () => this.#late++,
         onOutOfMemory: async () => {
@@ -163,6 +193,16 @@ export class Device {
     this.#models.set(key, shared);
     opening.catch(() => this.#models.delete(key));
     return shared;
+  }
+
+  /** What is told of a model that moves to something better. */
+  #newsOf(model: string): Pick<ModelHooks, 'onMoved' | 'onBuild' | 'onBuildFailed'> {
+    return {
+      onMoved: (provider) => this.#news.push({ model, provider }),
+      onBuild: (building) => this.#news.push({ model, building }),
+      onBuildFailed: (error) =>
+        this.#news.push({ model, failed: error instanceof Error ? error.message : String(error) }),
+    };
   }
 
   #leave(socket: Socket, key: string, shared: Shared): void {

@@ -6,11 +6,13 @@ import os from 'node:os';
 import path from 'node:path';
 import type { Logger } from 'pino';
 import { root } from '../../root.ts';
-import type { DeviceOptions, DeviceReport } from './protocol.ts';
+import type { DeviceNews, DeviceOptions, DeviceReport } from './protocol.ts';
 
 /** A process that dies again and again is started ever later. */
 const PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 10_000;
+/** How often the log tells that a build goes on. */
+const LOG_BUILD_MS = 30_000;
 /** One that lived so long was well. */
 const WELL_MS = 30_000;
 
@@ -88,7 +90,16 @@ export class DeviceHost {
   #hear(report: DeviceReport): void {
     for (const { model, from, to, why } of report.steps)
       this.#log.warn({ model, from, to, why }, `${model ?? 'added models'} cannot run on ${from}, trying ${to}`);
+    for (const news of report.news) this.#tell(news);
     this.#onReport(report);
+  }
+
+  /** Builders say every second that they are still at it; the log need not. */
+  #tell(news: DeviceNews): void {
+    if ('provider' in news) this.#log.info(news, `${news.model} runs on ${news.provider} now`);
+    else if ('failed' in news) this.#log.warn(news, `nothing better was made for ${news.model}`);
+    else if (news.building !== null && news.building.elapsedMs % LOG_BUILD_MS < 1000)
+      this.#log.info(news, `something better is being made for ${news.model}`);
   }
 
   #onEnd(code: number | null, signal: NodeJS.Signals | null): void {

@@ -3,77 +3,130 @@
  * when it is opened: every size of batch is run once before the first real one, and the best is found and remembered.
  */
 
-import type { Ladder } from '../models/native/ladder.ts';
+import type { BuildProgress, EngineRequest } from '../models/build.ts';
 import type { NativeSession } from '../models/native/session.ts';
 import { readChecked } from '../models/store.ts';
 import { Batcher, type BatcherOptions, type BatchRunner, isOutOfMemory } from './batcher.ts';
+import type { Held, Opener } from './opener.ts';
 import type { DeviceOptions, ModelSpec } from './protocol.ts';
 import type { Tuning } from './tuning.ts';
 
+export interface ModelHooks extends Pick<BatcherOptions, 'onBatch' | 'onLate' | 'onOutOfMemory'> {
+  /** The model moved to something better. */
+  onMoved?: (provider: string) => void;
+  /** What is better is being built, or (null) no longer. */
+  onBuild?: (progress: BuildProgress | null) => void;
+  /** It could not be built: the model stays where it is. */
+  onBuildFailed?: (error: unknown) => void;
+}
+
+interface Parts {
+  opener: Opener;
+  tuning: Tuning;
+}
+
 export class DeviceModel {
   readonly spec: ModelSpec;
-  readonly provider: string;
   readonly batcher: Batcher;
   readonly loadMs: number;
-  /** Whether its best batch was known already. */
+  /** Whether what had to be prepared was found prepared. */
   readonly cached: boolean;
   /** Of a lone run. */
   usualMs: number;
-  readonly #session: NativeSession;
+  #held: Held;
+  #closed = false;
 
   private constructor(
-    ...[spec, session, batcher, load]: [
-      ...[ModelSpec, NativeSession, Batcher, { loadMs: number; cached: boolean; usualMs: number }],
-    ]
+    ...[spec, held, fitted, hooks, loadMs]: [ModelSpec, Held, Fitted & { known: boolean }, ModelHooks, number]
   ) {
     this.spec = spec;
-    this.provider = session.provider;
-    this.batcher = batcher;
-    this.loadMs = load.loadMs;
-    this.cached = load.cached;
-    this.usualMs = load.usualMs;
-    this.#session = session;
+    this.#held = held;
+    this.loadMs = loadMs;
+    this.cached = held.cached || fitted.known;
+    this.usualMs = fitted.loneMs;
+    const runner = runnerOf(() => this.#held.session, spec);
+    this.batcher = new Batcher(runner, { max: fitted.best, start: fitted.best, ...hooks });
   }
 
   /** @throws FaceOffError `model_missing`, `model_differs`, `model_unusable`, `out_of_memory`. */
   static async open(
-    ...[spec, options, { ladder, tuning }, hooks]: [
-      ...[
-        ModelSpec,
-        DeviceOptions,
-        { ladder: Ladder; tuning: Tuning },
-        Pick<BatcherOptions, 'onBatch' | 'onLate' | 'onOutOfMemory'>,
-      ],
-    ]
+    ...[spec, options, parts, hooks]: [ModelSpec, DeviceOptions, Parts, ModelHooks]
   ): Promise<DeviceModel> {
     const beganMs = performance.now();
-    const { shape, doubles, scalars } = spec;
-    const { bytes, sha256 } = await readChecked(spec.file, shape.name, spec.sha256);
-    const max = spec.open ? options.maxBatch : 1;
-    const { threads } = options;
-    const inputs = shape.inputs.map(({ name, shape }) => ({ name, shape, batched: !(name in scalars) }));
-    const session = await ladder.open({
-      ...{ name: shape.name, model: bytes, inputs, outputs: shape.outputs, doubles, threads, maxBatch: max },
-    });
-    for (const [name, value] of Object.entries(scalars)) session.inputs[name]!.fill(value);
+    const { sha256 } = await readChecked(spec.file, spec.shape.name, spec.sha256);
+    const request = requestOf(spec, sha256, options);
+    const held = await parts.opener.now(request);
+    const openedMs = performance.now() - beganMs;
     try {
-      const known = options.tune ? await tuning.find(sha256, session.provider) : null;
-      const fitted = await fitToMachine(session, max, options, known);
-      if (options.tune && known === null) await tuning.keep(sha256, session.provider, fitted);
-      const batcher = new Batcher(runnerOf(session, spec, max), { max: fitted.best, start: fitted.best, ...hooks });
-      const loadMs = performance.now() - beganMs;
-      return new DeviceModel(spec, session, batcher, { loadMs, cached: known !== null, usualMs: fitted.loneMs });
+      const fitted = await prepare(held.session, request, options, parts.tuning, spec);
+      const model = new DeviceModel(spec, held, fitted, hooks, performance.now() - beganMs);
+      void model.#improve(request, openedMs, options, parts, hooks);
+      return model;
     } catch (error) {
-      await session.close();
+      await held.close();
       throw error;
     }
   }
 
+  /** What it runs on now. */
+  get provider(): string {
+    return this.#held.session.provider;
+  }
+
   /** Idempotent; lets the run in hand finish. */
   async close(): Promise<void> {
+    this.#closed = true;
     await this.batcher.close();
-    await this.#session.close();
+    await this.#held.close();
   }
+
+  /** Moves to what is better once that is made; the batches go on meanwhile. */
+  async #improve(
+    ...[request, openedMs, options, { opener, tuning }, hooks]: [
+      ...[EngineRequest, number, DeviceOptions, Parts, ModelHooks],
+    ]
+  ): Promise<void> {
+    const { onBuild = () => undefined, onBuildFailed, onMoved } = hooks;
+    try {
+      const better = await opener.better(request, this.#held, openedMs, onBuild);
+      if (better === null) return;
+      const fitted = await prepare(better.session, request, options, tuning, this.spec);
+      await this.batcher.between(async () => {
+        const [old, wanted] = this.#closed ? [better, this.#held] : [this.#held, better];
+        this.#held = wanted;
+        await old.close();
+      });
+      if (this.#closed) return;
+      this.usualMs = fitted.loneMs;
+      this.batcher.resize(fitted.best);
+      onMoved?.(this.provider);
+    } catch (error) {
+      onBuildFailed?.(error);
+    }
+  }
+}
+
+function requestOf(
+  { file, shape, doubles, scalars, open }: ModelSpec,
+  sha256: string,
+  options: DeviceOptions,
+): EngineRequest {
+  const inputs = shape.inputs.map((one) => ({ name: one.name, shape: one.shape, batched: !(one.name in scalars) }));
+  const { name, outputs } = shape;
+  return { name, file, sha256, inputs, outputs, doubles, maxBatch: open ? options.maxBatch : 1 };
+}
+
+/** Warms a session and finds its best batch, or remembers it. */
+async function prepare(
+  ...[session, { sha256 }, options, tuning, { scalars }]: [
+    ...[NativeSession, EngineRequest, DeviceOptions, Tuning, ModelSpec],
+  ]
+): Promise<Fitted & { known: boolean }> {
+  for (const [name, value] of Object.entries(scalars)) session.inputs[name]!.fill(value);
+  const known = options.tune ? await tuning.find(sha256, session.provider) : null;
+  const fitted = await fitToMachine(session, options, known);
+  if (options.tune && known === null) await tuning.keep(sha256, session.provider, fitted);
+  return { ...fitted, known: known !== null };
 }
 
 /** What was found of a model on this machine. */
@@ -89,8 +142,9 @@ const BETTER = 1.05;
 
 /** Runs every size that may come, so that none is slow when it first does, and finds the best unless it is known. */
 async function fitToMachine(
-  ...[session, max, { warmupRuns, budgetMs, tune }, known]: [NativeSession, number, DeviceOptions, Fitted | null]
+  ...[session, { warmupRuns, budgetMs, tune }, known]: [NativeSession, DeviceOptions, Fitted | null]
 ): Promise<Fitted> {
+  const max = session.maxBatch;
   const timed = async (batches: number): Promise<number> => {
     const beganMs = performance.now();
     await session.run(batches);
@@ -118,26 +172,29 @@ async function fitToMachine(
   return { best, loneMs };
 }
 
-/** Lays jobs side by side in the session's buffers, which hold `max` of them. */
-function runnerOf(session: NativeSession, { shape, scalars }: ModelSpec, max: number): BatchRunner {
-  const inputs = shape.inputs.filter(({ name }) => !(name in scalars)).map(({ name }) => session.inputs[name]!);
-  const outputs = shape.outputs.map(({ name }) => session.outputs[name]!);
+/** Lays jobs side by side in the buffers of whatever session there is. */
+function runnerOf(sessionNow: () => NativeSession, { shape, scalars }: ModelSpec): BatchRunner {
+  const given = shape.inputs.filter(({ name }) => !(name in scalars)).map(({ name }) => name);
+  const share = (all: Float32Array, at: number): Float32Array => {
+    const { maxBatch } = sessionNow();
+    return all.subarray((at * all.length) / maxBatch, ((at + 1) * all.length) / maxBatch);
+  };
   let short = false;
   return {
     async run(size) {
       const shrink = short;
       try {
         // After a run without memory the arena gives back what it held for larger ones.
-        await session.run(size, { shrink });
+        await sessionNow().run(size, { shrink });
         short = false;
       } catch (error) {
         short = isOutOfMemory(error);
         throw error;
       }
     },
-    place(at, given) {
-      for (const [i, values] of given.entries()) inputs[i]!.set(values, at * (inputs[i]!.length / max));
+    place(at, inputs) {
+      for (const [i, values] of inputs.entries()) share(sessionNow().inputs[given[i]!]!, at).set(values);
     },
-    read: (at) => outputs.map((all) => all.subarray((at * all.length) / max, ((at + 1) * all.length) / max)),
+    read: (at) => shape.outputs.map(({ name }) => share(sessionNow().outputs[name]!, at)),
   };
 }

@@ -1,6 +1,7 @@
 /** What lanes and the device process say to each other, and what the process tells the main thread. */
 
 import type { WireError } from '../../errors.ts';
+import type { BuildProgress } from '../models/build.ts';
 import type { InferenceSettings, StepDown } from '../models/native/ladder.ts';
 import type { ModelShape } from '../models/session.ts';
 
@@ -56,7 +57,7 @@ export interface DeviceOptions {
   budgetMs: number;
   cacheDir: string;
   /** What models are to run on, and how. */
-  inference: InferenceSettings;
+  inference: InferenceSettings & { engineTimeoutMs: number };
 }
 
 /** One run of the device. */
@@ -67,6 +68,13 @@ export interface BatchReport {
   waitMs: number;
   ranMs: number;
 }
+
+/** A model that got something better to run on, or did not. */
+export type DeviceNews =
+  | { model: string; provider: string }
+  /** Null when the build is over. */
+  | { model: string; building: BuildProgress | null }
+  | { model: string; failed: string };
 
 /** Told to the main thread, once a second where there is news. */
 export interface DeviceReport {
@@ -79,4 +87,5 @@ export interface DeviceReport {
   limits: Record<string, number>;
   /** What was to run on something and runs on something else. */
   steps: StepDown[];
+  news: DeviceNews[];
 }

@@ -4,8 +4,8 @@
  * is then renamed. What is found broken is thrown away.
  */
 
-import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { FaceOffError } from '../../errors.ts';
 import { digestOf } from './store.ts';
@@ -49,7 +49,7 @@ export class Artefacts {
     try {
       await check(folder);
       const now = new Date();
-      await utimes(path.join(folder, MANIFEST), now, now);
+      await utimes(folder, now, now);
       return folder;
     } catch {
       await rm(folder, { recursive: true, force: true });
@@ -76,7 +76,8 @@ export class Artefacts {
     const found = await this.find(parts);
     if (found !== null) return found;
     await mkdir(this.folder, { recursive: true });
-    const half = await mkdtemp(path.join(this.folder, `${key}${HALF}${process.pid}-`));
+    const half = path.join(this.folder, `${key}${HALF}${process.pid}-${randomUUID().slice(0, 8)}.part`);
+    await mkdir(half);
     try {
       const beganMs = performance.now();
       await make(half);

@@ -10,7 +10,8 @@ export type ModelNews =
   /** Its file was read and is as it should be; it is not loaded, or no longer. */
   | { model: string; state: 'verified' }
   | { model: string; state: 'loading' }
-  | { model: string; state: 'ready'; provider: string }
+  /** `note`: what is still being done for it. */
+  | { model: string; state: 'ready'; provider: string; note?: string }
   | { model: string; state: 'failed'; why: string };
 
 export type Tell = (news: ModelNews) => void;
@@ -42,6 +43,10 @@ export class ModelStates {
   /** Whether a model runs on something other than the processor. */
   get usesGpu(): boolean {
     return this.#all().some((news) => news.state === 'ready' && news.provider !== 'cpu');
+  }
+
+  find(name: string): ModelInfo | undefined {
+    return this.list().find((one) => one.name === name);
   }
 
   /** Every model of the catalogue, those that come along first. */
@@ -83,7 +88,7 @@ export class ModelStates {
       return {
         state,
         provider: news.state === 'ready' ? news.provider : null,
-        why: news.state === 'failed' ? news.why : null,
+        why: news.state === 'failed' ? news.why : news.state === 'ready' ? (news.note ?? null) : null,
       };
     }
     return { state: here ? 'present' : 'absent', provider: null, why: null };
