@@ -58,8 +58,9 @@ export class Peer {
   readonly #soundWait = new Sums();
   readonly #pictureWait = new Sums();
   #channel: DataChannel | null = null;
-  /** The last message, for a channel that opens later. */
+  /** The last message, for a channel that opens later, and the last that was said. */
   #told: string | null = null;
+  #said: string | null = null;
   #closed = false;
   #offer: string | null = null;
   /** Offers are answered one after another. */
@@ -170,10 +171,12 @@ export class Peer {
     if (!this.#closed) this.#voice?.source.onData(sound);
   }
 
-  /** Says something on the data channel, where the other side opened one; the last message is said to a later one, too. */
+  /** Says something new on the data channel, where the other side opens one; the last message is said to a later one, too. */
   tell(message: string): void {
     this.#told = message;
-    if (!this.#closed && this.#channel?.readyState === 'open') this.#channel.send(message);
+    if (this.#closed || this.#said === message || this.#channel?.readyState !== 'open') return;
+    this.#channel.send(message);
+    this.#said = message;
   }
 
   /**
@@ -266,8 +269,9 @@ export class Peer {
   #converse(channel: DataChannel): void {
     if (this.#closed) return;
     this.#channel = channel;
+    this.#said = null;
     const greet = (): void => {
-      if (!this.#closed && this.#told !== null && channel.readyState === 'open') channel.send(this.#told);
+      if (this.#told !== null) this.tell(this.#told);
     };
     channel.onopen = greet;
     greet();
