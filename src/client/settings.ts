@@ -93,8 +93,12 @@ export function presetOf({ map: _map, on: _on, ...rest }: SwapSettings): PresetI
 
 /** What is kept on this machine for the next visit. People are not: their numbers hold for one session. */
 export function keepable(settings: SwapSettings): Omit<SwapSettings, 'map' | 'engine' | 'on'> {
-  const { face, choice, strength, shape, keepEyes, keepMouth, fallback, guarded = false, badge = false } = settings;
-  return { face, choice, strength, shape, keepEyes, keepMouth, fallback, guarded, badge };
+  const { face, choice, strength, shape, keepEyes, keepMouth, fallback, guarded, badge } = settings;
+  return {
+    ...{ face, choice, strength, shape, keepEyes, keepMouth, fallback },
+    ...(guarded !== undefined && { guarded }),
+    ...(badge !== undefined && { badge }),
+  };
 }
 
 /** Reads back what was kept; whatever does not fit is left out, so that an old or broken note does no harm. */

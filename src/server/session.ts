@@ -158,7 +158,7 @@ export class Session {
    */
   set(settings: Partial<SwapSettings>, elsewhere = false): void {
     this.#parts.swap.set(settings);
-    if (this.settings.guarded === true) this.#cover();
+    if (this.settings.guarded === true) this.#cover(this.#guard.cover());
     this.#disclose();
     if (elsewhere) this.#parts.onSettings?.(this.settings);
   }
@@ -232,22 +232,22 @@ export class Session {
   #pass(done: SwappedFrame): void {
     const frame = this.#guard.pass(done, this.settings.guarded === true);
     if (frame === null) this.#parts.stream.again();
-    else this.#show(frame);
+    else if (frame === done.frame) this.#show(frame);
+    else this.#cover(frame);
   }
 
-  #show(frame: Frame | null): void {
-    if (frame === null) return;
+  #show(frame: Frame): void {
     this.#peer.send(frame);
     this.#lipSync.picture(frame);
     this.#recorder?.show(frame);
   }
 
-  /** What is on its way out may be bare, too. */
-  #cover(): void {
-    const card = this.#guard.cover();
+  /** At once: what waits for its sound may be bare, too, and so may what viewers would be shown again. */
+  #cover(card: Frame | null): void {
     if (card === null) return;
     this.#lipSync.drop();
-    this.#show(card);
+    this.#peer.send(card);
+    this.#parts.stream.show(card);
   }
 
   #disclose(): void {

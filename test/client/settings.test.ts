@@ -76,9 +76,7 @@ test('the map of people does not grow without end', () => {
 
 test('settings come back on the next visit, without people', () => {
   const mine = { ...defaults, face: null, strength: 0.3, map: { 1: 'b' } };
-  expect(restored(JSON.parse(JSON.stringify(keepable(mine))), defaults)).toEqual({
-    ...{ ...mine, map: {}, guarded: false, badge: false },
-  });
+  expect(restored(JSON.parse(JSON.stringify(keepable(mine))), defaults)).toEqual({ ...mine, map: {} });
 });
 
 test('a broken note does no harm', () => {

@@ -95,6 +95,16 @@ async function picture(page: Page, name: string): Promise<Frame> {
   return rgbToFrame(Buffer.from(got.data, 'base64'), got.width, got.height, 4);
 }
 
+/** Whose face a page shows of somebody, as soon as one is seen. */
+async function face(page: Page, name: string): Promise<Float32Array[]> {
+  let found: Float32Array[] = [];
+  await until(async () => {
+    found = await who.embeddings(await picture(page, name));
+    return found.length > 0;
+  }, `a face of ${name}`);
+  return found;
+}
+
 /** The loudest that is heard of somebody within a while, 0..1. */
 function loudest(page: Page, name: string, ms: number): Promise<number> {
   return page.evaluate(
@@ -142,8 +152,8 @@ describe('two people', () => {
   });
 
   test('see each other with the face they chose', async () => {
-    const [annSeen] = await who.embeddings(await picture(b, 'Ann'));
-    const [bobSeen] = await who.embeddings(await picture(a, 'Bob'));
+    const [annSeen] = await face(b, 'Ann');
+    const [bobSeen] = await face(a, 'Bob');
     expect(distance(annSeen!, faces.astronaut)).toBeLessThan(distance(annSeen!, faces.ann));
     expect(distance(bobSeen!, faces.other)).toBeLessThan(distance(bobSeen!, faces.bob));
     expect(distance(annSeen!, faces.astronaut)).toBeLessThan(distance(annSeen!, faces.other));
