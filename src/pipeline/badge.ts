@@ -13,7 +13,7 @@ const MARGIN = 0.5;
 /** The wide mark may take this share of the picture's width. */
 const WIDEST = 0.9;
 /** Height that it is rendered at. */
-const RENDERED = 192;
+const RENDERED = 96;
 
 /** Letters: width and strokes, capitals 14 high. */
 const LETTERS: readonly (readonly [number, string])[] = [

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import WebSocket from 'ws';
-import type { ClientMessage, ServerMessage } from '../../src/messages.ts';
+import type { CallJoin, ClientMessage, ServerMessage } from '../../src/messages.ts';
 import { openPeers } from '../../src/server/peer.ts';
 import { type EchoServer, startEcho } from '../support/echo.ts';
 import { Publisher } from '../support/publisher.ts';
@@ -54,7 +54,7 @@ class StudioPage {
       if (candidate !== null) void this.camera.connection.addIceCandidate(candidate).catch(() => undefined);
   }
 
-  async live(more: { stream?: string; again?: string } = {}): Promise<this> {
+  async live(more: { stream?: string; again?: string; call?: CallJoin } = {}): Promise<this> {
     await until(() => this.all('hello').length === 1, 'the greeting');
     this.camera.send(320, 240);
     this.say({ type: 'offer', sdp: await this.camera.offer(), ...more });
@@ -182,4 +182,39 @@ test('a page that stays is told anew of TURN servers whose user names run out', 
   expect(page.all('ice')[0]!.iceServers[0]!.credential).toMatch(/=$/);
   page.leave();
   await turning.close();
+});
+
+test('a page joins a call with its offer, is told who is there, and has left when its session is over', async () => {
+  const page = await new StudioPage().live({ call: { room: 'kitchen', name: ' Ann ', muted: true, camera: true } });
+  const people = () => page.all('room').at(-1)!.people;
+  expect(page.all('room').at(-1)).toMatchObject({ room: 'kitchen', you: 'Ann' });
+  expect(people()).toMatchObject([{ name: 'Ann', muted: true, camera: true, speaking: false }]);
+  // Whoever knows the id of a session can take its place; the others in the call know only the stream.
+  expect(people()[0]!.stream).toBe(page.all('answer')[0]!.stream);
+  expect(people()[0]!.stream).not.toBe(page.all('answer')[0]!.session);
+  page.say({ type: 'presence', muted: false, camera: false });
+  await until(() => people()[0]!.muted === false && !people()[0]!.camera, 'the presence');
+  const status = async (): Promise<{ rooms: number }> =>
+    (await (await fetch(`${server.url}/api/status`)).json()) as { rooms: number };
+  expect((await status()).rooms).toBe(1);
+  page.say({ type: 'close' });
+  await until(async () => (await status()).rooms === 0, 'the room to be empty');
+});
+
+test.each([
+  ['a room that cannot be', { room: 'a b', name: 'Ann' }, 'unknown_stream'],
+  ['nobody', { room: 'kitchen', name: '   ' }, 'bad_message'],
+  ['two lines', { room: 'kitchen', name: 'Ann\nBob' }, 'bad_message'],
+  ['a name without end', { room: 'kitchen', name: 'x'.repeat(41) }, 'bad_message'],
+])('a call that cannot be joined opens nothing: %s', async (_what, call, code) => {
+  const page = new StudioPage();
+  await until(() => page.all('hello').length === 1, 'the greeting');
+  page.say({
+    type: 'offer',
+    sdp: await page.camera.offer(),
+    call: { ...call, muted: false, camera: true },
+  });
+  await until(() => page.all('error').length === 1, 'the refusal');
+  expect(page.all('error')[0]!.error.code).toBe(code);
+  expect([server.sessions.size, openPeers()]).toEqual([0, 0]);
 });
