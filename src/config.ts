@@ -125,6 +125,7 @@ const Schema = z.strictObject({
     gpuMemLimitMb: whole(0, 1_000_000, 0),
     workspaceMb: whole(16, 1_000_000, 2048),
     convSearch: choice(['heuristic', 'exhaustive', 'default'], 'heuristic'),
+    cudaGraphs: z.boolean().default(false),
     builderLevel: whole(0, 5, 3),
     engineTimeoutMs: whole(10_000, 86_400_000, 1_200_000),
   }),

@@ -17,7 +17,7 @@ import { type NativeSpec, openNative } from '../../src/pipeline/models/native/se
 import { gpuVersions } from '../../src/pipeline/models/native/versions.ts';
 import { root } from '../../src/root.ts';
 import { cacheDir } from '../support/cuda.ts';
-import { convolutions, doubling } from '../support/graphs.ts';
+import { convolutions, copies, doubling } from '../support/graphs.ts';
 
 const { inference } = defaultConfig();
 /** A quarter of a megabyte an item. */
@@ -80,6 +80,27 @@ const SCRIPTS: Record<string, () => Promise<object>> = {
   async nvml() {
     const nvml = openNvml();
     return { ...nvml, memory: nvml.memory(0), utilisation: nvml.utilisation(0) };
+  },
+
+  /** What is copied really is; a model of nothing but copies shows that tensors on the card arrive and come back. */
+  async graphs() {
+    const copying = copies(WIDTH);
+    const provider = providerFor('cuda', { ...settings, cudaGraphs: true }, copying, null);
+    const { bytes: model, ...rest } = copying;
+    const session = await openNative({ name: 'copies', model, ...rest, maxBatch: 4, folder: spec.folder!, provider });
+    const { x } = session.inputs;
+    const { y } = session.outputs;
+    const right: boolean[] = [];
+    for (const batch of [4, 1, 2, 4, 4, 1, 1, 4]) {
+      for (let i = 0; i < x!.length; i++) x![i] = i * batch + right.length;
+      y!.fill(-1);
+      await session.run(batch);
+      right.push(y!.every((value, i) => value === (i < batch * WIDTH ? x![i] : -1)));
+    }
+    await session.run(2, { shrink: true });
+    await session.close();
+    const ask = (name: string): number => Number(openLibrary('libcudart.so.13').func(name, 'size_t', [])());
+    return { right, left: ask('standInUsed'), launches: ask('standInLaunches') };
   },
 
   /** With a small card: too large a batch, then smaller ones. */

@@ -92,6 +92,13 @@ describe.skipIf(why !== null)(`the GPU providers of ONNX Runtime${why === null ?
     );
   });
 
+  test('with CUDA graphs, tensors stay on the card, and what is in them arrives and comes back, batch by batch', () => {
+    const { answer } = run('graphs');
+    expect(answer).toMatchObject({ right: new Array(8).fill(true), left: 0 });
+    // The first run of each batch captures its graph and launches it, as all from then on do.
+    expect((answer as { launches: number }).launches).toBe(8);
+  });
+
   test('a batch too large for the card is out of memory; a smaller one then runs', () => {
     const { large, codes } = run('memory', 24).answer as { large: string; codes: string[] };
     expect(large).toMatch(/in a batch of 64 failed.*not enough memory.*Failed to allocate memory for requested buffer/);

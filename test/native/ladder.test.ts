@@ -100,6 +100,8 @@ test('options are written as ONNX Runtime reads them', () => {
     cudnn_conv_use_max_workspace: '1',
     do_copy_in_default_stream: '1',
   });
+  const graphs = providerFor('cuda', { ...settings, cudaGraphs: true }, spec, null);
+  expect(graphs.kind === 'cuda' && entriesOf(graphs.cuda).enable_cuda_graph).toBe('1');
   expect(entriesOf(provider.tensorrt)).toMatchObject({
     device_id: '1',
     trt_fp16_enable: '1',

@@ -24,6 +24,18 @@ export function doubling(bias = 1, width = 4): TestModel {
   };
 }
 
+/** y = x, by copying. */
+export function copies(width: number): TestModel {
+  const graph = new GraphBuilder();
+  const x = graph.input('x', ['batch', width]);
+  graph.output(graph.node('Identity', [graph.node('Identity', [x])]), 'y', ['batch', width]);
+  return {
+    bytes: graph.bytes('copies'),
+    inputs: [{ name: 'x', shape: [1, width] }],
+    outputs: [{ name: 'y', shape: [1, width] }],
+  };
+}
+
 /** A picture through convolutions: work that takes a while. */
 export function convolutions(side = 64, channels = 16, layers = 4): TestModel {
   const graph = new GraphBuilder();

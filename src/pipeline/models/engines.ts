@@ -93,7 +93,8 @@ export class EngineCache {
   #engineParts(request: EngineRequest): Parts {
     const { settings, folder, versions = () => gpuVersions(folder, settings.deviceId) } = this.#options;
     this.#versions ??= versions();
-    const provider = providerFor('tensorrt', settings, request, { folder: '' });
+    // Graphs are made of an engine, not put into it.
+    const provider = providerFor('tensorrt', { ...settings, cudaGraphs: false }, request, { folder: '' });
     if (provider.kind !== 'tensorrt') throw new TypeError(provider.kind);
     return { ...this.#versions, weights: request.sha256, shapes: shapesOf(request), ...entriesOf(provider.tensorrt) };
   }

@@ -19,6 +19,7 @@ export interface InferenceSettings {
   workspaceMb: number;
   convSearch: 'heuristic' | 'exhaustive' | 'default';
   builderLevel: number;
+  cudaGraphs: boolean;
 }
 
 export interface StepDown {
@@ -74,9 +75,8 @@ export class Ladder {
   async open(spec: Opening, engine: EnginePlan | null = null): Promise<NativeSession> {
     const steps = this.steps.filter((kind) => kind !== 'tensorrt' || engine !== null);
     for (const kind of steps) {
-      const provider = providerFor(kind, this.#settings, spec, engine);
       try {
-        return await openNative({ ...spec, folder: this.#machine.folder, provider });
+        return await this.#openOn(kind, spec, engine);
       } catch (error) {
         const code = error instanceof FaceOffError ? error.code : '';
         if (kind === 'cpu' || (code !== 'provider_unavailable' && code !== 'model_unusable')) throw error;
@@ -86,6 +86,20 @@ export class Ladder {
       }
     }
     throw new FaceOffError('model_unusable', `Nothing on this machine runs the model ${spec.name}.`);
+  }
+
+  /** A graph that leaves work to the CPU cannot be captured; without that it may run. */
+  async #openOn(kind: ProviderKind, spec: Opening, engine: EnginePlan | null): Promise<NativeSession> {
+    const { cudaGraphs } = this.#settings;
+    const open = (graphs: boolean): Promise<NativeSession> => {
+      const provider = providerFor(kind, { ...this.#settings, cudaGraphs: graphs }, spec, engine);
+      return openNative({ ...spec, folder: this.#machine.folder, provider });
+    };
+    return open(cudaGraphs).catch((error: unknown) => {
+      const unfit = error instanceof FaceOffError && error.code === 'model_unusable';
+      if (unfit && cudaGraphs && (kind === 'cuda' || kind === 'tensorrt')) return open(false);
+      throw error;
+    });
   }
 
   #tell(model: string | null, from: ProviderKind, why: string): void {
@@ -108,7 +122,7 @@ export function providerFor(
 ): Provider {
   if (kind === 'cpu') return { kind };
   if (kind === 'webgpu') return { kind, webgpu: { powerPreference: 'high-performance', validationMode: 'basic' } };
-  const { deviceId, gpuMemLimitMb, workspaceMb, convSearch, precision, builderLevel } = settings;
+  const { deviceId, gpuMemLimitMb, workspaceMb, convSearch, precision, builderLevel, cudaGraphs } = settings;
   const cuda = {
     device_id: deviceId,
     ...(gpuMemLimitMb > 0 ? { gpu_mem_limit: gpuMemLimitMb * 2 ** 20 } : {}),
@@ -118,7 +132,7 @@ export function providerFor(
     cudnn_conv_use_max_workspace: true,
     do_copy_in_default_stream: true,
   };
-  if (kind === 'cuda' || engine === null) return { kind: 'cuda', cuda };
+  if (kind === 'cuda' || engine === null) return { kind: 'cuda', cuda: { ...cuda, enable_cuda_graph: cudaGraphs } };
   const tensorrt = {
     device_id: deviceId,
     trt_fp16_enable: precision === 'fp16',
@@ -128,6 +142,7 @@ export function providerFor(
     trt_engine_cache_path: engine.folder,
     trt_timing_cache_enable: true,
     trt_timing_cache_path: engine.folder,
+    trt_cuda_graph_enable: cudaGraphs,
     ...profileOf(spec.inputs, spec.maxBatch ?? 1),
   };
   return { kind, tensorrt, cuda };

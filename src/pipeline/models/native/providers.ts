@@ -22,7 +22,7 @@ export interface CudaOptions {
   cudnn_conv_use_max_workspace?: boolean;
   cudnn_conv1d_pad_to_nc1d?: boolean;
   do_copy_in_default_stream?: boolean;
-  /** Wants tensors that stay at one place on the device; see NativeSpec. */
+  /** Tensors then stay at one place on the card (device.ts), and each batch has a graph of its own. */
   enable_cuda_graph?: boolean;
   prefer_nhwc?: boolean;
   use_tf32?: boolean;
@@ -46,7 +46,7 @@ export interface TensorRTOptions {
   trt_profile_min_shapes?: string;
   trt_profile_opt_shapes?: string;
   trt_profile_max_shapes?: string;
-  /** Wants tensors that stay at one place on the device; see NativeSpec. */
+  /** Tensors then stay at one place on the card (device.ts), and each batch has a graph of its own. */
   trt_cuda_graph_enable?: boolean;
   trt_context_memory_sharing_enable?: boolean;
   trt_layer_norm_fp32_fallback?: boolean;

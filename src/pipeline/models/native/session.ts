@@ -7,6 +7,7 @@ import { FaceOffError } from '../../../errors.ts';
 import type { ModelSession } from '../session.ts';
 import { type OrtApi, openApi } from './api.ts';
 import { describe } from './describe.ts';
+import { DeviceMemory, DeviceTensors } from './device.ts';
 import { faultError } from './faults.ts';
 import { addressOf, type Pointer } from './foreign.ts';
 import { appendProvider, type Provider, type ProviderKind } from './providers.ts';
@@ -137,7 +138,10 @@ class OrtSession implements NativeSession {
   readonly #session: Pointer;
   readonly #feeds: Tensors;
   readonly #fetches: Tensors;
-  readonly #plain: Pointer;
+  /** Null where tensors are in memory of ours. */
+  readonly #memory: DeviceMemory | null;
+  /** By batch where there are CUDA graphs, as each batch has its own; else one for all. */
+  readonly #plain = new Map<number, Pointer>();
   readonly #shrinking: Pointer;
   #running: Promise<void> | null = null;
   #current: Pointer | null = null;
@@ -155,18 +159,19 @@ class OrtSession implements NativeSession {
     this.inputs = floats(spec.inputs, bind);
     this.outputs = floats(spec.outputs, {});
     const one = (name: string, numbers: Numbers): readonly [TensorSpec, Numbers] => [{ name, shape: [1] }, numbers];
-    this.#feeds = new Tensors(api, [
+    const graphs = graphsOf(provider);
+    this.#memory = graphs === null ? null : new DeviceMemory(api, session, graphs.deviceId);
+    const place = (tensors: readonly (readonly [TensorSpec, Numbers])[]): Tensors =>
+      this.#memory === null ? new Tensors(api, tensors) : new DeviceTensors(api, tensors, this.#memory);
+    this.#feeds = place([
       ...spec.inputs.map((tensor) => [tensor, this.inputs[tensor.name]!] as const),
       ...Object.entries(doubles).map(([name, value]) => one(name, Float64Array.of(value))),
       ...Object.entries(longs).map(([name, value]) => one(name, BigInt64Array.of(BigInt(value)))),
     ]);
-    this.#fetches = new Tensors(
-      api,
-      spec.outputs.map((tensor) => [tensor, this.outputs[tensor.name]!] as const),
-    );
-    this.#plain = api.make('CreateRunOptions');
+    this.#fetches = place(spec.outputs.map((tensor) => [tensor, this.outputs[tensor.name]!] as const));
     this.#shrinking = api.make('CreateRunOptions');
     api.call('AddRunConfigEntry', this.#shrinking, 'memory.enable_memory_arena_shrinkage', arenasOf(provider));
+    if (graphs !== null) api.call('AddRunConfigEntry', this.#shrinking, GRAPH_ID, NO_GRAPH);
   }
 
   async run(batch = 1, { shrink = false }: RunOptions = {}): Promise<void> {
@@ -174,7 +179,7 @@ class OrtSession implements NativeSession {
     if (this.#running !== null) throw new FaceOffError('model_busy', `The model ${this.name} is running already.`);
     if (!Number.isInteger(batch) || batch < 1 || batch > this.maxBatch)
       throw new RangeError(`The model ${this.name} takes batches of 1 to ${this.maxBatch}, not ${batch}.`);
-    const running = this.#run(batch, shrink ? this.#shrinking : this.#plain);
+    const running = this.#run(batch, shrink ? this.#shrinking : this.#optionsFor(batch));
     this.#running = running;
     try {
       await running;
@@ -188,6 +193,7 @@ class OrtSession implements NativeSession {
   /** What the other thread works on is held by this object, which the promise holds. */
   async #run(batch: number, options: Pointer): Promise<void> {
     const [feeds, fetches] = [this.#feeds, this.#fetches];
+    await feeds.upload(batch);
     const inputs = [feeds.names.address, feeds.forBatch(batch), feeds.count] as const;
     const outputs = [fetches.names.address, fetches.count, fetches.forBatch(batch)] as const;
     this.#current = options;
@@ -197,6 +203,18 @@ class OrtSession implements NativeSession {
       this.#current = null;
       this.#api.call('RunOptionsUnsetTerminate', options);
     }
+    await fetches.download(batch);
+  }
+
+  #optionsFor(batch: number): Pointer {
+    const id = this.#memory === null ? 0 : batch;
+    let options = this.#plain.get(id);
+    if (options === undefined) {
+      options = this.#api.make('CreateRunOptions');
+      this.#plain.set(id, options);
+      if (id > 0) this.#api.call('AddRunConfigEntry', options, GRAPH_ID, String(id));
+    }
+    return options;
   }
 
   terminate(): void {
@@ -211,9 +229,22 @@ class OrtSession implements NativeSession {
   #free(): void {
     this.#feeds.release();
     this.#fetches.release();
+    this.#memory?.release();
     this.#api.release('ReleaseSession', this.#session);
-    for (const options of [this.#plain, this.#shrinking]) this.#api.release('ReleaseRunOptions', options);
+    for (const options of [...this.#plain.values(), this.#shrinking]) this.#api.release('ReleaseRunOptions', options);
   }
+}
+
+/** Run config entry: which CUDA graph to capture or replay. */
+const GRAPH_ID = 'gpu_graph_id';
+const NO_GRAPH = '-1';
+
+/** The card whose CUDA graphs are used, or null: none are. */
+function graphsOf(provider: Provider): { deviceId: number } | null {
+  const on =
+    (provider.kind === 'cuda' && provider.cuda.enable_cuda_graph === true) ||
+    (provider.kind === 'tensorrt' && provider.tensorrt.trt_cuda_graph_enable === true);
+  return on ? { deviceId: provider.cuda.device_id ?? 0 } : null;
 }
 
 function memoryFor(spec: TensorSpec, maxBatch: number, own?: Float32Array): Float32Array {

@@ -22,7 +22,7 @@ export const isBatched = ({ shape, batched }: TensorSpec): boolean => batched ??
 /** Floats a tensor needs for that batch. */
 export const lengthOf = (spec: TensorSpec, batch: number): number => sizeOf(spec.shape) * (isBatched(spec) ? batch : 1);
 
-interface Held {
+export interface Held {
   spec: TensorSpec;
   numbers: Numbers;
   length: number;
@@ -32,14 +32,14 @@ interface Held {
 export class Tensors {
   readonly names: Strings;
   readonly count: number;
-  readonly #api: OrtApi;
-  readonly #held: Held[];
+  protected readonly api: OrtApi;
+  protected readonly held: readonly Held[];
   /** For each batch that was asked for: one OrtValue a tensor. */
   readonly #values = new Map<number, BigUint64Array>();
 
   constructor(api: OrtApi, tensors: readonly (readonly [TensorSpec, Numbers])[]) {
-    this.#api = api;
-    this.#held = tensors.map(([spec, numbers]) => ({ spec, numbers, length: numbers.length }));
+    this.api = api;
+    this.held = tensors.map(([spec, numbers]) => ({ spec, numbers, length: numbers.length }));
     this.names = new Strings(tensors.map(([{ name }]) => name));
     this.count = tensors.length;
   }
@@ -49,40 +49,49 @@ export class Tensors {
    * @throws FaceOffError `tensor_gone` when memory was transferred away: nothing is read where nothing is.
    */
   forBatch(batch: number): Pointer {
-    for (const { spec, numbers, length } of this.#held)
+    for (const { spec, numbers, length } of this.held)
       if (numbers.length !== length)
         throw new FaceOffError('tensor_gone', `The memory of the tensor ${spec.name} was given to another thread.`);
+    return addressOf(this.valuesFor(batch));
+  }
+
+  /** What stands in the inputs comes to where the model reads it: it does already. */
+  async upload(_batch: number): Promise<void> {}
+
+  /** What the model wrote comes into the outputs: it is there already. */
+  async download(_batch: number): Promise<void> {}
+
+  release(): void {
+    for (const values of this.#values.values()) for (const value of values) this.api.release('ReleaseValue', value);
+    this.#values.clear();
+  }
+
+  /** The OrtValues of that batch. */
+  protected valuesFor(batch: number): BigUint64Array {
     let values = this.#values.get(batch);
     if (values === undefined) {
       values = this.#make(batch);
       this.#values.set(batch, values);
     }
-    return addressOf(values);
-  }
-
-  release(): void {
-    for (const values of this.#values.values()) for (const value of values) this.#api.release('ReleaseValue', value);
-    this.#values.clear();
+    return values;
   }
 
   #make(batch: number): BigUint64Array {
     const values = new BigUint64Array(this.count);
     try {
-      for (const [i, { spec, numbers }] of this.#held.entries()) values[i] = this.#tensor(spec, numbers, batch);
+      for (const [i, { spec, numbers }] of this.held.entries()) values[i] = this.tensor(spec, numbers, batch);
       return values;
     } catch (error) {
-      for (const value of values) if (value !== 0n) this.#api.release('ReleaseValue', value);
+      for (const value of values) if (value !== 0n) this.api.release('ReleaseValue', value);
       throw error;
     }
   }
 
-  #tensor(spec: TensorSpec, numbers: Numbers, batch: number): Pointer {
-    const [first = 1, ...rest] = spec.shape;
-    const dimensions = isBatched(spec) ? [first * batch, ...rest] : spec.shape;
-    const shape = BigInt64Array.from(dimensions, BigInt);
-    return this.#api.make(
+  protected tensor(spec: TensorSpec, numbers: Numbers, batch: number): Pointer {
+    const shape = dimensionsOf(spec, batch);
+    return this.api.make(
       'CreateTensorWithDataAsOrtValue',
-      this.#api.cpuMemory,
+      this.api.cpuMemory,
       addressOf(numbers),
       lengthOf(spec, batch) * numbers.BYTES_PER_ELEMENT,
       addressOf(shape),
@@ -90,6 +99,12 @@ export class Tensors {
       ELEMENT[typeOf(numbers)],
     );
   }
+}
+
+/** As ONNX Runtime reads them. */
+export function dimensionsOf(spec: TensorSpec, batch: number): BigInt64Array {
+  const [first = 1, ...rest] = spec.shape;
+  return BigInt64Array.from(isBatched(spec) ? [first * batch, ...rest] : spec.shape, BigInt);
 }
 
 export function typeOf(numbers: Numbers): ElementType {
