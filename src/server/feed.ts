@@ -24,7 +24,7 @@ interface Picture {
 }
 
 /** How long ffmpeg may take to write what it still has. */
-const ENDING_MS = 10_000;
+const ENDING_MS = 20_000;
 
 /** How ffmpeg is to read its pipe: without looking ahead. */
 const INPUT = ['-probesize', '32', '-analyzeduration', '0', '-fpsprobesize', '0', '-f', 'matroska', '-i', 'pipe:0'];

@@ -137,3 +137,20 @@ test('when only the server is killed, ffmpeg finishes the file', async () => {
   const kept = (await list()).find(({ file }) => file.includes('orphan'))!;
   expect(complaints(path.join(dir, kept.file))).toBe('');
 }, 60_000);
+
+test('when the server is told to stop, it finishes the file first', async () => {
+  const publisher = new Publisher();
+  publisher.play(640, 480, [camera.data], 20);
+  expect((await publisher.whip(program.url, '?stream=stopped')).status).toBe(201);
+  await until(() => publisher.received.length > 0, 'pictures to come back');
+  const api = `${program.url}/api/sessions/${publisher.location.split('/').at(-1)}/recording`;
+  expect((await fetch(api, { method: 'POST' })).status).toBe(201);
+  await pause(2000);
+  await program.stop();
+  publisher.close();
+  const [file, ...others] = readdirSync(dir).filter((name) => name.includes('stopped'));
+  expect(others).toEqual([]);
+  expect(file).toMatch(/^\d/);
+  expect(complaints(path.join(dir, file!))).toBe('');
+  program = await startProgram(settings);
+}, 60_000);

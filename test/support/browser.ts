@@ -58,10 +58,11 @@ export async function launchBrowser(camera?: string, flags: string[] = []): Prom
 export async function launchWithExtension(
   folder: string,
   camera?: string,
+  flags: string[] = [],
 ): Promise<{ context: BrowserContext; worker: Worker } | null> {
   const options = await optionsFor(camera, [
     ...[`--load-extension=${folder}`, `--disable-extensions-except=${folder}`, '--headless=new'],
-    '--disable-features=DisableLoadExtensionCommandLineSwitch',
+    ...['--disable-features=DisableLoadExtensionCommandLineSwitch', ...flags],
   ]);
   const context = await chromium.launchPersistentContext('', {
     ...options,

@@ -36,7 +36,7 @@ export const FORMATS: Readonly<Record<RecordingFormat, Format>> = {
     mark: Buffer.from([0x1f, 0x43, 0xb6, 0x75]),
     output: (width, height) => [
       ...common,
-      ...['-c:v', 'libvpx', '-deadline', 'realtime', '-cpu-used', '8', '-b:v', `${kbpsOf(width, height)}k`],
+      ...['-c:v', 'libvpx', '-deadline', 'realtime', '-cpu-used', '16', '-b:v', `${kbpsOf(width, height)}k`],
       ...['-cluster_time_limit', String(1000 * PART_S), '-f', 'webm'],
     ],
   },
