@@ -13,6 +13,7 @@ export class Watcher {
   constructor() {
     const connection = this.connection as RTCPeerConnection & { ontrack: ((event: { track: never }) => void) | null };
     connection.ontrack = ({ track }) => {
+      if ((track as { kind: string }).kind !== 'video') return;
       const sink = new wrtc.nonstandard.RTCVideoSink(track);
       sink.onframe = ({ frame: { width, height } }) => {
         this.received++;
