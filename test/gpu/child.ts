@@ -1,6 +1,7 @@
 /** What the tests do with the real GPU providers, each in a process of its own: `node gpu.mjs NAME` prints an answer as JSON. */
 
-import { readdirSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { defaultConfig } from '../../src/config.ts';
 import { FaceOffError } from '../../src/errors.ts';
@@ -184,6 +185,34 @@ const SCRIPTS: Record<string, () => Promise<object>> = {
     const size = Math.max(...cpu!.map(Math.abs));
     for (const session of sessions) await session.close();
     return { provider: sessions[0].provider, steps, difference: difference / size };
+  },
+
+  /** On the CPU, with everything set that can be. */
+  async trace() {
+    const { bytes: model, ...rest } = doubling();
+    const saveOptimised = path.join(process.env.ENGINE_FOLDER!, 'optimised.onnx');
+    const config = { 'session.intra_op.allow_spinning': '0' };
+    const options = { threads: 3, saveOptimised, config, logLevel: 'verbose' } as const;
+    await (await openNative({ name: 'traced', model, ...rest, ...options })).close();
+    return { saved: existsSync(saveOptimised) };
+  },
+
+  /** The CPU provider in a process that may take no more memory than it has. */
+  async host() {
+    const batch = 2048;
+    const { folder: _, ...own } = { ...spec, maxBatch: batch };
+    const session = await openNative(own);
+    await session.run(1);
+    globalThis.gc?.();
+    const kilobytes = Number(/VmSize:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))![1]);
+    const limit = kilobytes * 1024 + Number(process.env.ROOM_MB) * 2 ** 20;
+    const limited = spawnSync('prlimit', ['--pid', String(process.pid), `--as=${limit}`]);
+    if (limited.status !== 0) throw new Error(String(limited.stderr));
+    const seen = new Set<string>();
+    for (let i = 0; i < 20; i++) seen.add(`${await attempt(session.run(batch))} ${await attempt(session.run(1))}`);
+    const message = await said(session.run(batch));
+    await session.close();
+    return { seen: [...seen], message };
   },
 
   /** The process ends in the middle of a run. */

@@ -1,6 +1,10 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { GraphBuilder } from '../../scripts/convert/graph.mjs';
 import { readCatalogue } from '../../src/pipeline/models/catalogue.ts';
 import { openNative } from '../../src/pipeline/models/native/session.ts';
@@ -18,6 +22,8 @@ const model = () => {
 function fill(values: Float32Array, of: (i: number) => number): void {
   for (let i = 0; i < values.length; i++) values[i] = of(i);
 }
+
+beforeAll(buildChild);
 
 describe('a native session', () => {
   test('gives what the binding gives, for every model that comes along', async () => {
@@ -117,8 +123,46 @@ describe('a native session', () => {
     await session.close();
   });
 
-  test('may be running when the process ends', async () => {
-    await buildChild();
+  const limits = spawnSync('prlimit', ['--version']).status === 0;
+  describe.skipIf(!limits)(`in a process with little memory${limits ? '' : ' (skipped: there is no prlimit)'}`, () => {
+    test('says so, and runs a smaller batch', () => {
+      const { answer, status } = runWith(null, 'host', { ROOM_MB: '400' });
+      expect(status).toBe(0);
+      expect(answer).toMatchObject({
+        seen: ['out_of_memory ok'],
+        message: expect.stringContaining('not enough memory'),
+      });
+    });
+
+    // ONNX Runtime then answers as if all were well: it has no memory for its message.
+    test('says so even where there is none left at all', () => {
+      const { answer, status } = runWith(null, 'host', { ROOM_MB: '64' });
+      expect(status).toBe(0);
+      for (const said of (answer as { seen: string[] }).seen)
+        expect(said).toMatch(/^out_of_memory (ok|out_of_memory)$/);
+    });
+  });
+
+  test('is told everything it is to be told', () => {
+    const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-trace-'));
+    const { answer, stderr } = runWith(null, 'trace', { ENGINE_FOLDER: folder });
+    rmSync(folder, { recursive: true, force: true });
+    expect(answer).toEqual({ saved: true });
+    const trace = /Session Options \{ (.*)\}/.exec(stderr)?.[1];
+    for (const said of [
+      'execution_mode:0',
+      `optimized_model_filepath:"${folder}/optimised.onnx"`,
+      'session_log_severity_level:0',
+      'graph_optimization_level:4',
+      'intra_op_param:OrtThreadPoolParams { thread_pool_size: 3',
+      'inter_op_param:OrtThreadPoolParams { thread_pool_size: 1',
+      'session.intra_op.allow_spinning: 0',
+      'session.force_spinning_stop: 1',
+    ])
+      expect(trace).toContain(said);
+  });
+
+  test('may be running when the process ends', () => {
     expect(runWith(null, 'exit')).toMatchObject({ status: 0, signal: null, stderr: '' });
   });
 

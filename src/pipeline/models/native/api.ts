@@ -6,7 +6,7 @@
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { FaceOffError } from '../../../errors.ts';
-import { OrtFailure } from './faults.ts';
+import { NO_MEMORY_TO_SAY, OrtFailure } from './faults.ts';
 import {
   type Argument,
   addressOf,
@@ -94,18 +94,23 @@ export class OrtApi {
     });
   }
 
-  /** A call whose last parameter is where to put a pointer. */
-  make(name: Call, ...args: Argument[]): Pointer {
+  /** A call whose last parameter is where to put a number or pointer, which may be 0. */
+  ask(name: Call, ...args: Argument[]): bigint {
     const out = new BigUint64Array(1);
     this.call(name, ...args, addressOf(out));
     return out[0]!;
+  }
+
+  /** A call whose last parameter is where to put what it makes. */
+  make(name: Call, ...args: Argument[]): Pointer {
+    return made(name, this.ask(name, ...args));
   }
 
   /** The same on another thread. */
   async makeAsync(name: Call, ...args: Argument[]): Promise<Pointer> {
     const out = new BigUint64Array(1);
     await this.callAsync(name, ...args, addressOf(out));
-    return out[0]!;
+    return made(name, out[0]!);
   }
 
   /** A call whose answer is text that has to be freed. */
@@ -160,6 +165,12 @@ export class OrtApi {
     this.release('ReleaseStatus', status);
     throw new OrtFailure(name, message, code);
   }
+}
+
+/** Where ONNX Runtime finds no memory for a status it answers with none, as if all were well: then nothing was made. */
+function made(name: Call, pointer: Pointer): Pointer {
+  if (pointer === 0n) throw new OrtFailure(name, NO_MEMORY_TO_SAY, 1);
+  return pointer;
 }
 
 /** OrtGetApiBase() → { GetApi, GetVersionString }. */

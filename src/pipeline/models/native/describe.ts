@@ -16,7 +16,7 @@ export function describe(api: OrtApi, session: Pointer): Description {
 }
 
 function list(api: OrtApi, session: Pointer, kind: 'Input' | 'Output'): Map<string, string> {
-  const count = Number(api.make(`SessionGet${kind}Count`, session));
+  const count = Number(api.ask(`SessionGet${kind}Count`, session));
   return new Map(
     Array.from({ length: count }, (_, i) => [
       api.text(`SessionGet${kind}Name`, session, i, api.allocator),
@@ -29,7 +29,7 @@ function list(api: OrtApi, session: Pointer, kind: 'Input' | 'Output'): Map<stri
 function elementType(api: OrtApi, info: Pointer): string {
   try {
     // Belongs to `info`; null for what is no tensor.
-    const tensor = api.make('CastTypeInfoToTensorInfo', info);
+    const tensor = api.ask('CastTypeInfoToTensorInfo', info);
     if (tensor === 0n) return 'no tensor';
     const type = new Int32Array(1);
     api.call('GetTensorElementType', tensor, addressOf(type));

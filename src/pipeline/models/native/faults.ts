@@ -66,6 +66,9 @@ const ADVICE: Record<Fault, string> = {
   model_unusable: 'ONNX Runtime cannot use the model',
 };
 
+/** What is said for ONNX Runtime when it had no memory for a message: it answers as if all were well. */
+export const NO_MEMORY_TO_SAY = 'out of memory: the process has none left at all';
+
 /** What ONNX Runtime answered when a call failed. */
 export class OrtFailure extends Error {
   /** The function of the C API. */

@@ -8,7 +8,7 @@ import type { ModelSession } from '../session.ts';
 import { type OrtApi, openApi } from './api.ts';
 import { describe } from './describe.ts';
 import { DeviceMemory, DeviceTensors } from './device.ts';
-import { faultError } from './faults.ts';
+import { faultError, NO_MEMORY_TO_SAY, OrtFailure } from './faults.ts';
 import { addressOf, type Pointer } from './foreign.ts';
 import { appendProvider, type Provider, type ProviderKind } from './providers.ts';
 import { LOG, type LogLevel } from './table.ts';
@@ -54,7 +54,8 @@ export interface NativeSession extends Omit<ModelSession, 'run'> {
   readonly provider: ProviderKind;
   readonly maxBatch: number;
   /**
-   * Runs on what stands in the inputs; items of a batch follow one another. One run at a time.
+   * Runs on what stands in the inputs; items of a batch follow one another. One run at a time. After a run that failed, the
+   * outputs hold nothing of meaning.
    * @param batch 1 to maxBatch; 1 unless told.
    * @throws FaceOffError `out_of_memory`, `device_lost`, `run_terminated`, `model_unusable`, `model_busy`, `model_closed`.
    */
@@ -196,6 +197,7 @@ class OrtSession implements NativeSession {
     await feeds.upload(batch);
     const inputs = [feeds.names.address, feeds.forBatch(batch), feeds.count] as const;
     const outputs = [fetches.names.address, fetches.count, fetches.forBatch(batch)] as const;
+    fetches.mark(batch);
     this.#current = options;
     try {
       await this.#api.callAsync('Run', this.#session, options, ...inputs, ...outputs);
@@ -204,6 +206,7 @@ class OrtSession implements NativeSession {
       this.#api.call('RunOptionsUnsetTerminate', options);
     }
     await fetches.download(batch);
+    if (fetches.isMarked(batch)) throw new OrtFailure('Run', NO_MEMORY_TO_SAY, 1);
   }
 
   #optionsFor(batch: number): Pointer {

@@ -2,7 +2,7 @@
  * The functions of ONNX Runtime's C API that are used here: their places in the table `OrtApi` and their parameters.
  *
  * The places are counted in `struct OrtApi` of onnxruntime_c_api.h, ORT_API_VERSION 29 (ONNX Runtime 1.29.0, MIT), from 0.
- * The header promises that the table only grows at its end. Every place is tried by test/native/api.test.ts.
+ * The header promises that the table only grows at its end. Every place is tried by what it does, in test/native and test/gpu.
  */
 
 export const API_VERSION = 29;

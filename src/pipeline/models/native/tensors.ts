@@ -22,9 +22,16 @@ export const isBatched = ({ shape, batched }: TensorSpec): boolean => batched ??
 /** Floats a tensor needs for that batch. */
 export const lengthOf = (spec: TensorSpec, batch: number): number => sizeOf(spec.shape) * (isBatched(spec) ? batch : 1);
 
+/** A NaN that no computation gives. */
+const MARK = 0x7fdeface;
+
+const lastOf = (spec: TensorSpec, batch: number): number => lengthOf(spec, batch) - 1;
+
 export interface Held {
   spec: TensorSpec;
   numbers: Numbers;
+  /** The same memory. */
+  bits: Uint32Array;
   length: number;
 }
 
@@ -39,7 +46,10 @@ export class Tensors {
 
   constructor(api: OrtApi, tensors: readonly (readonly [TensorSpec, Numbers])[]) {
     this.api = api;
-    this.held = tensors.map(([spec, numbers]) => ({ spec, numbers, length: numbers.length }));
+    this.held = tensors.map(([spec, numbers]) => {
+      const { buffer, byteOffset, byteLength, length } = numbers;
+      return { spec, numbers, length, bits: new Uint32Array(buffer, byteOffset, byteLength / 4) };
+    });
     this.names = new Strings(tensors.map(([{ name }]) => name));
     this.count = tensors.length;
   }
@@ -53,6 +63,16 @@ export class Tensors {
       if (numbers.length !== length)
         throw new FaceOffError('tensor_gone', `The memory of the tensor ${spec.name} was given to another thread.`);
     return addressOf(this.valuesFor(batch));
+  }
+
+  /** Puts a mark at the end of each, which whatever is written there replaces. */
+  mark(batch: number): void {
+    for (const { spec, bits } of this.held) bits[lastOf(spec, batch)] = MARK;
+  }
+
+  /** Whether a mark is still there: then not everything was written. */
+  isMarked(batch: number): boolean {
+    return this.held.some(({ spec, bits }) => bits[lastOf(spec, batch)] === MARK);
   }
 
   /** What stands in the inputs comes to where the model reads it: it does already. */
