@@ -155,7 +155,8 @@ function gpuLibraries(config: Config): Finding {
 
 function libraries(name: string, list: Record<string, string>): Finding[] {
   if (process.platform !== 'linux') return [];
-  const missing = Object.keys(list).filter((library) => complaintAbout(library) !== null);
+  const missing = attempt(() => Object.keys(list).filter((library) => complaintAbout(library) !== null));
+  if (missing instanceof Error) return [];
   const title = `${name} libraries`;
   if (missing.length === 0) return [{ name: title, state: 'ok', found: Object.keys(list).join(', ') }];
   const bringers = [...new Set(missing.map((library) => list[library]))].join('; ');

@@ -60,7 +60,7 @@ export class DeviceTensors extends Tensors {
   protected override tensor(spec: TensorSpec, numbers: Numbers, batch: number): Pointer {
     const shape = dimensionsOf(spec, batch);
     const type = ELEMENT[typeOf(numbers)];
-    return this.api.make('CreateTensorAsOrtValue', this.#memory.allocator, addressOf(shape), shape.length, type);
+    return this.api.make('CreateTensorAsOrtValue', this.#memory.allocator, shape, shape.length, type);
   }
 
   async #copyAll(batch: number, kind: number): Promise<void> {

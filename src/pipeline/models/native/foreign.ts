@@ -3,7 +3,8 @@
  * ours, which whoever calls must keep until C has done with it.
  */
 
-import koffi, { type LibraryHandle } from 'koffi';
+import { createRequire } from 'node:module';
+import type * as Koffi from 'koffi';
 
 export type Pointer = bigint;
 export type Argument = Pointer | number | string | null | ArrayBufferView;
@@ -17,12 +18,15 @@ export interface ForeignFunction {
 /** Koffi runs C on stacks of its own. Its 128 KiB for asynchronous calls are too few for a graph optimiser or a kernel builder. */
 const STACK_BYTES = 16 * 2 ** 20;
 
-let configured = false;
+let loaded: typeof Koffi | null = null;
 
-function configure(): void {
-  if (configured) return;
-  configured = true;
-  koffi.config({ sync_stack_size: STACK_BYTES, async_stack_size: STACK_BYTES, resident_async_pools: 2 });
+/** Loaded when it is first needed: FaceOff starts without it, and on platforms that it has no binary for. */
+function koffi(): typeof Koffi {
+  if (loaded === null) {
+    loaded = createRequire(import.meta.url)('koffi') as typeof Koffi;
+    loaded.config({ sync_stack_size: STACK_BYTES, async_stack_size: STACK_BYTES, resident_async_pools: 2 });
+  }
+  return loaded;
 }
 
 export interface Library {
@@ -30,7 +34,7 @@ export interface Library {
   func(name: string, result: string, parameters: readonly string[]): ForeignFunction;
 }
 
-const open = new Map<string | null, LibraryHandle>();
+const open = new Map<string | null, Koffi.LibraryHandle>();
 
 /**
  * Loads a library for as long as the process lives: what is called by its address must not go away when koffi's handle is
@@ -39,10 +43,9 @@ const open = new Map<string | null, LibraryHandle>();
  * @throws Error when it cannot be loaded.
  */
 export function openLibrary(file: string | null): Library {
-  configure();
   let library = open.get(file);
   if (library === undefined) {
-    library = koffi.load(file);
+    library = koffi().load(file);
     open.set(file, library);
     if (file !== null && process.platform !== 'win32') systemLoader().open(file, RTLD_LAZY | RTLD_NODELETE);
   }
@@ -54,22 +57,23 @@ export function openLibrary(file: string | null): Library {
 export function functionInTable(
   ...[table, index, result, parameters]: [Pointer, number, string, readonly string[]]
 ): ForeignFunction {
-  const address = koffi.decode(table, index * koffi.sizeof('void *'), 'void *') as Pointer;
-  return koffi.decode(address, koffi.proto(result, [...parameters])) as ForeignFunction;
+  const address = koffi().decode(table, index * koffi().sizeof('void *'), 'void *') as Pointer;
+  return koffi().decode(address, koffi().proto(result, [...parameters])) as ForeignFunction;
 }
 
 /**
- * Where the array's numbers are. They stay there as long as the array lives and its buffer is not transferred.
+ * Where the array's numbers are. They stay there as long as the array lives and its buffer is not transferred: use the array
+ * after the call, or pass the array itself.
  */
 export function addressOf(array: ArrayBufferView): Pointer {
   // Small typed arrays live in V8's heap, where they may be moved, until their buffer is asked for.
   void array.buffer;
-  return koffi.address(array);
+  return koffi().address(array);
 }
 
-export const readString = (pointer: Pointer): string => koffi.decode.string(pointer);
+export const readString = (pointer: Pointer): string => koffi().decode.string(pointer);
 export const readPointer = (pointer: Pointer, index = 0): Pointer =>
-  koffi.decode(pointer, index * koffi.sizeof('void *'), 'void *') as Pointer;
+  koffi().decode(pointer, index * koffi().sizeof('void *'), 'void *') as Pointer;
 
 const RTLD_LAZY = 1;
 const RTLD_NODELETE = process.platform === 'darwin' ? 0x80 : 0x1000;

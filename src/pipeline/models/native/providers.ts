@@ -93,8 +93,9 @@ export function appendProvider(api: OrtApi, options: Pointer, provider: Provider
   if (provider.kind === 'tensorrt') appendV2(api, options, 'TensorRT', provider.tensorrt);
   if (provider.kind === 'tensorrt' || provider.kind === 'cuda') appendV2(api, options, 'CUDA', provider.cuda);
   if (provider.kind === 'webgpu') {
-    const [keys, values, count] = keysAndValues(provider.webgpu);
-    api.call('SessionOptionsAppendExecutionProvider', options, 'WebGPU', keys.address, values.address, count);
+    withEntries(provider.webgpu, (...entries) =>
+      api.call('SessionOptionsAppendExecutionProvider', options, 'WebGPU', ...entries),
+    );
   }
 }
 
@@ -114,15 +115,20 @@ function withOptions<T>(
 ): T {
   const own = api.make(`Create${name}ProviderOptions`);
   try {
-    const [keys, values, count] = keysAndValues(given);
-    if (count > 0) api.call(`Update${name}ProviderOptions`, own, keys.address, values.address, count);
+    withEntries(given, (...entries) => api.call(`Update${name}ProviderOptions`, own, ...entries));
     return use(own);
   } finally {
     api.release(`Release${name}ProviderOptions`, own);
   }
 }
 
-function keysAndValues(options: CudaOptions | TensorRTOptions | WebGpuOptions): [Strings, Strings, number] {
+/** @param use takes them as ONNX Runtime does: keys, values, and how many. */
+function withEntries(
+  options: CudaOptions | TensorRTOptions | WebGpuOptions,
+  use: (keys: Pointer, values: Pointer, count: number) => void,
+): void {
   const entries = Object.entries(entriesOf(options));
-  return [new Strings(entries.map(([key]) => key)), new Strings(entries.map(([, value]) => value)), entries.length];
+  const keys = new Strings(entries.map(([key]) => key));
+  const values = new Strings(entries.map(([, value]) => value));
+  keys.use((k) => values.use((v) => use(k, v, entries.length)));
 }

@@ -11,8 +11,20 @@ export class Strings {
     this.#pointers = BigUint64Array.from(this.#texts, addressOf);
   }
 
-  /** Of the array, `const char *const *`. */
+  /** Of the array, `const char *const *`: as long as this object is held. */
   get address(): Pointer {
     return addressOf(this.#pointers);
   }
+
+  /** Holds it while something is done with its address. */
+  use<T>(work: (address: Pointer) => T): T {
+    inUse.add(this);
+    try {
+      return work(this.address);
+    } finally {
+      inUse.delete(this);
+    }
+  }
 }
+
+const inUse = new Set<Strings>();

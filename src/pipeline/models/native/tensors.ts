@@ -114,7 +114,7 @@ export class Tensors {
       this.api.cpuMemory,
       addressOf(numbers),
       lengthOf(spec, batch) * numbers.BYTES_PER_ELEMENT,
-      addressOf(shape),
+      shape,
       shape.length,
       ELEMENT[typeOf(numbers)],
     );

@@ -29,7 +29,7 @@ export function vulkanDevices(): VulkanDevice[] {
   const info = Buffer.alloc(CREATE_INFO_BYTES);
   info.writeUInt32LE(VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO, 0);
   const out = new BigUint64Array(1);
-  const status = create(addressOf(info), null, addressOf(out));
+  const status = create(info, null, addressOf(out));
   if (status !== 0) throw new Error(`the Vulkan loader has no driver that works (VkResult ${String(status)})`);
   const instance = out[0]!;
   try {
