@@ -18,7 +18,7 @@ import { type NativeSpec, openNative } from '../../src/pipeline/models/native/se
 import { gpuVersions } from '../../src/pipeline/models/native/versions.ts';
 import { root } from '../../src/root.ts';
 import { cacheDir } from '../support/cuda.ts';
-import { convolutions, copies, doubling } from '../support/graphs.ts';
+import { convolutions, copies, determinants, doubling } from '../support/graphs.ts';
 
 const { inference } = defaultConfig();
 /** A quarter of a megabyte an item. */
@@ -102,6 +102,20 @@ const SCRIPTS: Record<string, () => Promise<object>> = {
     await session.close();
     const ask = (name: string): number => Number(openLibrary('libcudart.so.13').func(name, 'size_t', [])());
     return { right, left: ask('standInUsed'), launches: ask('standInLaunches') };
+  },
+
+  /** A model that CUDA leaves to the CPU in part can be no graph. */
+  async ungraphable() {
+    const { bytes: model, ...rest } = determinants();
+    const steps: StepDown[] = [];
+    const wanted = { ...settings, provider: 'cuda', cudaGraphs: true } as const;
+    const ladder = new Ladder(wanted, lookAround(cacheDir), (step) => steps.push(step));
+    const session = await ladder.open({ name: 'determinants', model, ...rest });
+    session.inputs.x!.set([1, 2, 3, 4]);
+    await session.run();
+    const { provider, outputs } = session;
+    await session.close();
+    return { provider, steps, y: Math.round(outputs.y![0]!) };
   },
 
   /** With a small card: too large a batch, then smaller ones. */

@@ -99,6 +99,10 @@ describe.skipIf(why !== null)(`the GPU providers of ONNX Runtime${why === null ?
     expect((answer as { launches: number }).launches).toBe(8);
   });
 
+  test('a model that cannot be a graph runs on CUDA without one', () => {
+    expect(run('ungraphable').answer).toEqual({ provider: 'cuda', steps: [], y: -2 });
+  });
+
   test('a batch too large for the card is out of memory; a smaller one then runs', () => {
     const { large, codes } = run('memory', 24).answer as { large: string; codes: string[] };
     expect(large).toMatch(/in a batch of 64 failed.*not enough memory.*Failed to allocate memory for requested buffer/);

@@ -36,6 +36,17 @@ export function copies(width: number): TestModel {
   };
 }
 
+/** y = the determinant of x: CUDA has no kernel for it. */
+export function determinants(): TestModel {
+  const graph = new GraphBuilder();
+  graph.output(graph.node('Det', [graph.node('Identity', [graph.input('x', ['batch', 2, 2])])]), 'y', ['batch']);
+  return {
+    bytes: graph.bytes('determinants'),
+    inputs: [{ name: 'x', shape: [1, 2, 2] }],
+    outputs: [{ name: 'y', shape: [1], batched: true }],
+  };
+}
+
 /** A picture through convolutions: work that takes a while. */
 export function convolutions(side = 64, channels = 16, layers = 4): TestModel {
   const graph = new GraphBuilder();
