@@ -113,14 +113,14 @@ describe.skipIf(why !== null)(`the GPU providers of ONNX Runtime${why === null ?
     const { answer, status, signal } = run('openings', 0);
     expect({ status, signal }).toEqual({ status: 0, signal: null });
     expect(answer).toMatchObject({ seen: ['out_of_memory'] });
-    expect((answer as { rssGrewMb: number }).rssGrewMb).toBeLessThan(24);
+    expect((answer as { rssGrewMb: number }).rssGrewMb).toBeLessThan(16);
   });
 
   test('500 times out of memory, with a run after each, leave nothing behind', () => {
     const { answer, status } = run('faults', 24);
     expect(status).toBe(0);
     expect(answer).toMatchObject({ seen: ['out_of_memory ok'], cardGrewMb: 0, cardLeftMb: 0 });
-    expect((answer as { rssGrewMb: number }).rssGrewMb).toBeLessThan(24);
+    expect((answer as { rssGrewMb: number }).rssGrewMb).toBeLessThan(16);
   });
 
   test('a kernel that reads where it may not costs the device', () => {
