@@ -15,6 +15,7 @@ import { FaceOffError } from './errors.ts';
 import { Pool } from './pipeline/pool.ts';
 import { chooseFace, decodePicture, frameToRgb } from './pipeline/portrait.ts';
 import { type Frame, MESH, type SwapSession } from './pipeline/types.ts';
+import { animationSink, isAnimation, openAnimation, picturesIn } from './render/animation.ts';
 import { openClip, openSink } from './render/clip.ts';
 
 interface Options {
@@ -26,7 +27,7 @@ interface Options {
   quiet: boolean;
 }
 
-const PICTURES = /\.(png|jpe?g|webp)$/i;
+const PICTURES = /\.(png|jpe?g|webp|gif)$/i;
 const ID = 'render';
 
 const collect = (value: string, all: string[] = []): string[] => [...all, value];
@@ -81,7 +82,7 @@ async function render(input: string, output: string, options: Options): Promise<
     pool.offer(ID, async () => portraits);
     await pool.preload(ID);
     const session = pool.open(ID, { face: ID });
-    if (PICTURES.test(input)) await renderPicture(session, input, output);
+    if (PICTURES.test(input) && (await picturesIn(input)) === 1) await renderPicture(session, input, output);
     else await renderClip(session, input, output, options);
   } finally {
     await pool.close();
@@ -109,7 +110,8 @@ async function readPicture(file: string): Promise<Uint8Array> {
 }
 
 async function renderPicture(session: SwapSession, input: string, output: string): Promise<void> {
-  if (!PICTURES.test(output)) throw new FaceOffError('bad_output', 'A picture can be written as .png, .jpg or .webp.');
+  if (!PICTURES.test(output))
+    throw new FaceOffError('bad_output', 'A picture can be written as .png, .jpg, .webp or .gif.');
   const { frame } = await session.swap(await decodePicture(await readPicture(input), { bytes: Infinity, pixels: 1e9 }));
   const { width, height } = frame;
   // The format is told by the ending of the final name, which the temporary one keeps.
@@ -119,19 +121,27 @@ async function renderPicture(session: SwapSession, input: string, output: string
 }
 
 async function renderClip(session: SwapSession, input: string, output: string, options: Options): Promise<void> {
-  const clip = await openClip(input);
+  if (/\.(png|jpe?g)$/i.test(output))
+    throw new FaceOffError(
+      'bad_output',
+      'What moves can be written as .gif, .webp, .y4m or a video, not as one picture.',
+    );
+  const clip = isAnimation(input) ? await openAnimation(input) : await openClip(input);
   const aside = path.join(path.dirname(output), `.part-${path.basename(output)}`);
-  const sink = await openSink(aside, clip, { lossless: options.lossless, audioFrom: input });
+  const sink = isAnimation(output)
+    ? animationSink(aside, clip, options)
+    : await openSink(aside, clip, { lossless: options.lossless, audioFrom: input });
   const bar = options.quiet
     ? null
     : new SingleBar({ format: ' {bar} {value}/{total} frames, {eta} s left', hideCursor: true });
   bar?.start(clip.frames ?? 0, 0);
   try {
-    let count = 0;
-    for await (const data of clip) {
-      const frame: Frame = { width: clip.width, height: clip.height, data, receivedAtMs: (1000 * count) / clip.fps };
+    let [count, atMs] = [0, 0];
+    for await (const { data, ...own } of clip) {
+      const frame: Frame = { width: clip.width, height: clip.height, data, receivedAtMs: atMs };
       const swapped = await session.swap(frame);
-      await sink.write(swapped.frame.data);
+      await sink.write({ ...own, data: swapped.frame.data });
+      atMs += own.delayMs ?? 1000 / clip.fps;
       count++;
       if (count > (clip.frames ?? 0)) bar?.setTotal(count);
       bar?.update(count);

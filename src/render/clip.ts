@@ -1,13 +1,22 @@
 /** Clips as streams of I420 frames: y4m read and written here, everything else through ffmpeg. */
 
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createReadStream, createWriteStream } from 'node:fs';
 import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { FaceOffError } from '../errors.ts';
 
-/** Frames of one size, one after another, each in a buffer of its own. */
-export interface Clip extends AsyncIterable<Uint8Array<ArrayBuffer>> {
+export interface ClipFrame {
+  /** I420, in a buffer of its own. */
+  data: Uint8Array<ArrayBuffer>;
+  /** How long it is to be seen, where each frame says so itself. */
+  delayMs?: number;
+  /** How far each pixel hides what is behind, where not all do. */
+  alpha?: Uint8Array;
+}
+
+/** Frames of one size, one after another. */
+export interface Clip extends AsyncIterable<ClipFrame> {
   width: number;
   height: number;
   fps: number;
@@ -17,26 +26,34 @@ export interface Clip extends AsyncIterable<Uint8Array<ArrayBuffer>> {
   fullRange: boolean;
   /** How many there are, where that is known before the end. */
   frames: number | null;
+  /** How often it is played, 0 for ever; only animations say so. */
+  loop?: number;
 }
 
 export interface ClipSink {
-  write(frame: Uint8Array): Promise<void>;
+  write(frame: ClipFrame): Promise<void>;
   /** Resolves when everything is on disk. */
   end(): Promise<void>;
   abort(): Promise<void>;
 }
 
+/** What says that it is to be seen for less is seen for a tenth of a second by every browser. */
+export const SHORTEST_MS = 20;
+export const shownMs = (delayMs: number): number => (delayMs < SHORTEST_MS ? 100 : delayMs);
+
 const isY4m = (file: string): boolean => path.extname(file).toLowerCase() === '.y4m';
 
 /** 4:2:0 in the range it already has: a conversion would change every pixel. */
-const KEEP_RANGE = ['-vf', 'format=pix_fmts=yuv420p|yuvj420p'];
+const KEEP_RANGE = 'format=pix_fmts=yuv420p|yuvj420p';
+/** H.264 in 4:2:0 has even sizes only: an odd one loses its last row or column. */
+const MAKE_EVEN = 'crop=trunc(iw/2)*2:trunc(ih/2)*2';
 
 /** @throws FaceOffError `bad_clip`, `no_ffmpeg`. */
 export async function openClip(file: string): Promise<Clip> {
   if (isY4m(file)) return readY4m(createReadStream(file, { highWaterMark: 1 << 20 }), file, async () => undefined);
-  // ffmpeg makes it upright and I420, whatever it was.
+  // ffmpeg makes it upright, I420 and steady, whatever it was: a phone's frames come at uneven times, which y4m cannot say.
   const child = runFfmpeg(
-    ['-v', 'error', '-i', file, '-fps_mode', 'passthrough', ...KEEP_RANGE, '-strict', '-1', '-f', 'yuv4mpegpipe', '-'],
+    ['-v', 'error', '-i', file, '-fps_mode', 'cfr', '-vf', KEEP_RANGE, '-strict', '-1', '-f', 'yuv4mpegpipe', '-'],
     'read',
   );
   return readY4m(child.stdout!, file, child.finished);
@@ -47,7 +64,7 @@ export async function openSink(
   clip: Clip,
   options: { lossless: boolean; audioFrom: string },
 ): Promise<ClipSink> {
-  const { width, height, rate, fullRange } = clip;
+  const { width, height, rate, fps, fullRange } = clip;
   const range = fullRange ? ' XCOLORRANGE=FULL' : '';
   const header = `YUV4MPEG2 W${width} H${height} F${rate.numerator}:${rate.denominator} Ip A1:1 C420jpeg${range}\n`;
   if (isY4m(file)) {
@@ -55,14 +72,13 @@ export async function openSink(
     return sinkInto(
       out,
       header,
+      fps,
       async () => undefined,
       () => out.destroy(),
     );
   }
-  const coding = options.lossless ? losslessFor(file) : ['-crf', '18', '-preset', 'veryfast'];
-  const sound = isY4m(options.audioFrom)
-    ? []
-    : ['-i', options.audioFrom, '-map', '0:v', '-map', '1:a?', '-c:a', 'copy'];
+  const coding = options.lossless ? losslessFor(file) : codingFor(file);
+  const sound = soundFor(options.audioFrom, file);
   const child = runFfmpeg(
     [
       '-v',
@@ -76,18 +92,48 @@ export async function openSink(
       '-fps_mode',
       'passthrough',
       ...coding,
-      ...KEEP_RANGE,
+      '-vf',
+      coding.includes('libx264') ? `${KEEP_RANGE},${MAKE_EVEN}` : KEEP_RANGE,
       file,
     ],
     'write',
   );
-  return sinkInto(child.stdin!, header, child.finished, () => child.kill());
+  return sinkInto(child.stdin!, header, fps, child.finished, () => child.kill());
+}
+
+const endingOf = (file: string): string => path.extname(file).slice(1).toLowerCase();
+
+function codingFor(file: string): string[] {
+  if (endingOf(file) === 'webm')
+    return ['-c:v', 'libvpx-vp9', '-crf', '24', '-b:v', '0', '-cpu-used', '5', '-row-mt', '1'];
+  return ['-c:v', 'libx264', '-crf', '18', '-preset', 'veryfast'];
 }
 
 function losslessFor(file: string): string[] {
-  return ['.mkv', '.avi', '.nut'].includes(path.extname(file).toLowerCase())
-    ? ['-c:v', 'ffv1']
-    : ['-c:v', 'libx264', '-qp', '0', '-preset', 'ultrafast'];
+  if (['mkv', 'avi', 'nut'].includes(endingOf(file))) return ['-c:v', 'ffv1'];
+  if (endingOf(file) === 'webm') return ['-c:v', 'libvpx-vp9', '-lossless', '1', '-cpu-used', '5', '-row-mt', '1'];
+  return ['-c:v', 'libx264', '-qp', '0', '-preset', 'ultrafast'];
+}
+
+/** What a file of that ending can hold as it is; anything else is coded anew, as ffmpeg does for the ending. */
+const HOLDS: Record<string, RegExp> = {
+  mkv: /./,
+  mp4: /^(aac|mp3|ac3|eac3|alac|opus|flac)$/,
+  m4v: /^(aac|mp3|ac3|eac3|alac)$/,
+  mov: /^(aac|mp3|ac3|eac3|alac|pcm_s16le)$/,
+  webm: /^(opus|vorbis)$/,
+  avi: /^(mp3|ac3|pcm_s16le)$/,
+};
+
+/** The first sound track of the input, copied where the output can hold it. */
+function soundFor(input: string, output: string): string[] {
+  if (isY4m(input)) return [];
+  // ffmpeg tells what a file holds, and then complains that it was given nothing to do.
+  const { stderr } = spawnSync('ffmpeg', ['-hide_banner', '-i', input], { encoding: 'utf8' });
+  const codec = stderr?.match(/Stream #0:.*Audio: (\w+)/)?.[1];
+  if (codec === undefined) return [];
+  const copied = HOLDS[endingOf(output)]?.test(codec) ?? false;
+  return ['-i', input, '-map', '0:v', '-map', '1:a:0', ...(copied ? ['-c:a', 'copy'] : [])];
 }
 
 function runFfmpeg(args: string[], way: 'read' | 'write') {
@@ -139,13 +185,13 @@ export async function readY4m(stream: Readable, file: string, finished: () => Pr
     );
   }
   const bytes = width * height + 2 * Math.ceil(width / 2) * Math.ceil(height / 2);
-  async function* frames(): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  async function* frames(): AsyncGenerator<ClipFrame> {
     for (let n = 0; ; n++) {
       const line = await reader.line(LONGEST_LINE);
       if (line === null) break;
       const data = line.startsWith('FRAME') ? await reader.take(bytes) : null;
       if (data === null) throw new FaceOffError('bad_clip', `${file} ends in the middle of frame ${n}.`);
-      yield data;
+      yield { data };
     }
     await finished();
   }
@@ -202,7 +248,14 @@ class ByteReader {
   }
 }
 
-function sinkInto(stream: Writable, header: string, finished: () => Promise<void>, kill: () => void): ClipSink {
+/** A frame that is to be seen for longer than a tick of `fps` is written as often as it takes. */
+function sinkInto(
+  stream: Writable,
+  header: string,
+  fps: number,
+  finished: () => Promise<void>,
+  kill: () => void,
+): ClipSink {
   let failed: unknown = null;
   const closed = new Promise<void>((resolve) => stream.once('close', () => resolve()));
   stream.on('error', (error) => {
@@ -216,10 +269,13 @@ function sinkInto(stream: Writable, header: string, finished: () => Promise<void
   const begun = put(header);
   begun.catch(() => undefined);
   return {
-    async write(frame) {
+    async write({ data, delayMs }) {
       await begun;
-      await put('FRAME\n');
-      await put(frame);
+      const times = delayMs === undefined ? 1 : Math.round((shownMs(delayMs) * fps) / 1000);
+      for (let n = 0; n < times; n++) {
+        await put('FRAME\n');
+        await put(data);
+      }
     },
     async end() {
       await begun;

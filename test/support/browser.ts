@@ -25,7 +25,10 @@ function onPath(): string | null {
 }
 
 /** What starts it. @param camera a y4m or mjpeg file that plays as the camera; without one Chromium's own test picture does. */
-async function optionsFor(camera: string | undefined, flags: string[]): Promise<LaunchOptions> {
+async function optionsFor(
+  camera: string | undefined,
+  flags: string[],
+): Promise<LaunchOptions & { executablePath: string }> {
   const args = [...FLAGS, ...flags, '--use-fake-device-for-media-stream'];
   if (camera !== undefined) args.push(`--use-file-for-fake-video-capture=${camera}`);
   const found = process.env.FACEOFF_TEST_CHROMIUM ?? onPath();
@@ -47,9 +50,17 @@ async function optionsFor(camera: string | undefined, flags: string[]): Promise<
   };
 }
 
-/** @param camera a y4m or mjpeg file that plays as the camera. */
-export async function launchBrowser(camera?: string, flags: string[] = []): Promise<Browser> {
-  return chromium.launch(await optionsFor(camera, ['--use-fake-ui-for-media-stream', ...flags]));
+/**
+ * @param camera a y4m or mjpeg file that plays as the camera.
+ * @param wrap gives the program that is started instead, for instance one that runs it on another network.
+ */
+export async function launchBrowser(
+  camera?: string,
+  flags: string[] = [],
+  wrap: (executable: string) => string = (executable) => executable,
+): Promise<Browser> {
+  const options = await optionsFor(camera, ['--use-fake-ui-for-media-stream', ...flags]);
+  return chromium.launch({ ...options, executablePath: wrap(options.executablePath) });
 }
 
 /**

@@ -74,13 +74,15 @@ export interface Program {
   stop(): Promise<void>;
 }
 
-/** `faceoff serve` as a process of its own; resolves when it says that it is ready. */
-export async function startProgram(args: string[] = []): Promise<Program> {
+/** `faceoff serve` as a process of its own; resolves when it says that it is ready. @param prefix runs it, elsewhere. */
+export async function startProgram(args: string[] = [], prefix: readonly string[] = []): Promise<Program> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-program-'));
   const set = [`models.cacheDir=${folder}/cache`, `logging.dir=${folder}/logs`].flatMap((one) => ['--set', one]);
   // The tests' own variable is no setting of the program.
   const { FACEOFF_TEST_CHROMIUM: _, ...env } = process.env;
-  const child = spawn('node', [path.join(root, 'dist/main.js'), 'serve', '--port', '0', ...set, ...args], {
+  const main = path.join(root, 'dist/main.js');
+  const [command, ...line] = [...prefix, process.execPath, main, 'serve', '--port', '0', ...set, ...args];
+  const child = spawn(command!, line, {
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
