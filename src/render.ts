@@ -1,5 +1,5 @@
 /**
- * `faceoff render`: the live pipeline on files, every frame, no deadline. Pictures through sharp; y4m by itself; any
+ * `faceoff render`: the live pipeline on files, every frame, no deadline. Pictures, moving ones too, through sharp; y4m by itself; any
  * other video through ffmpeg where there is one.
  */
 
@@ -40,7 +40,7 @@ const integer = (value: string): number => {
 export function renderCommand(defaultConfig: string): Command {
   return new Command('render')
     .description(
-      'swap the faces of a picture (png, jpeg, webp) or a clip (y4m, or any video where ffmpeg is installed)',
+      'swap the faces of a picture (png, jpeg, webp, gif), an animation (gif, webp) or a clip (y4m, or any video where ffmpeg is installed)',
     )
     .argument('<in>', 'the file to swap faces in')
     .argument('<out>', 'the file to write; its ending decides the format')

@@ -3,10 +3,13 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import os from 'node:os';
 import path from 'node:path';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { root } from '../src/root.ts';
 import { writeClip } from './support/clip.ts';
 import { astronaut, cutFrame, group } from './support/lane.ts';
+
+// Each of them starts the program anew, some twice.
+vi.setConfig({ testTimeout: 120_000 });
 
 const PART = { left: 1400, top: 130, width: 460, height: 345 };
 const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-render-'));
@@ -62,14 +65,14 @@ test('a GIF that stands still is a picture', async () => {
   expect((await sharp(at('still-out.gif'), { pages: -1 }).metadata()).pages).toBe(1);
 });
 
-/** A moving picture of somebody, with these times and a see-through corner; every other picture is mirrored, as equal ones would become one. */
+/** A moving picture of somebody who moves a little, with these times, see-through in a corner where wished. */
 async function writeAnimation(name: string, delay: number[], loop: number, clear = false): Promise<string> {
   const [width, height] = [241, 181];
-  const person = sharp(group).extract(PART).resize(width, height, { fit: 'fill' }).ensureAlpha();
   const pictures: Buffer[] = [];
   for (let n = 0; n < delay.length; n++) {
-    const turned = n % 2 === 1 ? person.clone().flop() : person.clone();
-    const rgba = await turned.raw().toBuffer();
+    const part = sharp(group).extract({ ...PART, left: PART.left + 6 * n });
+    const person = part.resize(width, height, { fit: 'fill' }).ensureAlpha();
+    const rgba = await person.raw().toBuffer();
     if (clear) for (let y = 0; y < 10; y++) for (let x = 0; x < 20; x++) rgba[4 * (y * width + x) + 3] = 0;
     pictures.push(rgba);
   }
@@ -105,7 +108,7 @@ describe('an animation', () => {
     async (from, to) => {
       const input = await writeAnimation(from, DELAYS, 3);
       expect((await render(input, at(to))).stderr).toBe('');
-      const { pages, delay, loop, width, pageHeight, hasAlpha } = await sharp(at(to), { pages: -1 }).metadata();
+      const { pages, delay, loop, width, pageHeight } = await sharp(at(to), { pages: -1 }).metadata();
       expect({ pages, delay, loop, width, pageHeight }).toEqual({
         ...{ pages: 4, delay: DELAYS, loop: 3, width: 241, pageHeight: 181 },
       });
@@ -113,8 +116,6 @@ describe('an animation', () => {
         expect(await differ(input, at(to), page, FACE)).toBeGreaterThan(6);
         expect(await differ(input, at(to), page, CORNER)).toBeLessThan(6);
       }
-      // A GIF always may be see-through; a WebP only says so when it is.
-      if (to.endsWith('webp')) expect(hasAlpha).toBe(false);
     },
   );
 
