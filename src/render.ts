@@ -10,13 +10,14 @@ import { SingleBar } from 'cli-progress';
 import { Command, InvalidArgumentError } from 'commander';
 import { pino } from 'pino';
 import sharp from 'sharp';
-import { loadConfig } from './config.ts';
+import { type Config, loadConfig } from './config.ts';
 import { FaceOffError } from './errors.ts';
 import { Pool } from './pipeline/pool.ts';
 import { chooseFace, decodePicture, frameToRgb } from './pipeline/portrait.ts';
+import { PORTRAIT_SIDE } from './pipeline/protocol.ts';
 import { type Frame, MESH, type SwapSession } from './pipeline/types.ts';
 import { animationSink, isAnimation, openAnimation, picturesIn } from './render/animation.ts';
-import { openClip, openSink } from './render/clip.ts';
+import { type Clip, openClip, openSink } from './render/clip.ts';
 
 interface Options {
   source: string[];
@@ -58,7 +59,7 @@ export function renderCommand(defaultConfig: string): Command {
 }
 
 async function render(input: string, output: string, options: Options): Promise<void> {
-  const config = loadConfig({
+  const settings = loadConfig({
     file: options.config,
     env: process.env,
     set: ['pipeline.lanes=1', 'logging.level=warn', ...options.set],
@@ -66,9 +67,23 @@ async function render(input: string, output: string, options: Options): Promise<
   if (!existsSync(input)) throw new FaceOffError('no_input', `${input} does not exist.`);
   if (path.resolve(input) === path.resolve(output))
     throw new FaceOffError('same_file', 'The output must be another file than the input.');
+  const isPicture = PICTURES.test(input) && (await picturesIn(input)) === 1;
+  const kind = { isPicture, toPicture: /\.(png|jpe?g)$/i.test(output), toPictures: PICTURES.test(output) };
+  if (isPicture && !kind.toPictures)
+    throw new FaceOffError('bad_output', 'A picture can be written as .png, .jpg, .webp or .gif.');
+  if (!isPicture && kind.toPicture)
+    throw new FaceOffError(
+      'bad_output',
+      'What moves can be written as .gif, .webp, .y4m or a video, not as one picture.',
+    );
+  const clip = isPicture ? null : await (isAnimation(input) ? openAnimation(input) : openClip(input));
+  const config = withRoom(settings, clip ?? { width: PORTRAIT_SIDE, height: PORTRAIT_SIDE });
   const loaded = new Set<string>();
   const onModelLoad = ({ model }: { model: string }) => loaded.add(model);
-  const pool = await Pool.start(config, pino({ level: 'silent' }), { deadline: false, onModelLoad });
+  const pool = await Pool.start(config, pino({ level: 'silent' }), { deadline: false, onModelLoad }).catch((error) => {
+    clip?.close();
+    throw error;
+  });
   try {
     requireLoaded(pool, loaded);
     const limits = { bytes: config.limits.uploadBytes, pixels: config.limits.picturePixels };
@@ -82,11 +97,19 @@ async function render(input: string, output: string, options: Options): Promise<
     pool.offer(ID, async () => portraits);
     await pool.preload(ID);
     const session = pool.open(ID, { face: ID });
-    if (PICTURES.test(input) && (await picturesIn(input)) === 1) await renderPicture(session, input, output);
-    else await renderClip(session, input, output, options);
+    if (clip === null) await renderPicture(session, input, output);
+    else await renderClip(session, clip, input, output, options);
   } finally {
+    clip?.close();
     await pool.close();
   }
+}
+
+/** The limit of a frame is for cameras; a file is swapped whatever its size. */
+function withRoom(config: Config, { width, height }: { width: number; height: number }): Config {
+  const { frameWidth, frameHeight } = config.limits;
+  if (width * height <= frameWidth * frameHeight) return config;
+  return { ...config, limits: { ...config.limits, frameWidth: width, frameHeight: height } };
 }
 
 /** A live session is served by mesh meanwhile; a file is to be made as it was asked for. */
@@ -110,8 +133,6 @@ async function readPicture(file: string): Promise<Uint8Array> {
 }
 
 async function renderPicture(session: SwapSession, input: string, output: string): Promise<void> {
-  if (!PICTURES.test(output))
-    throw new FaceOffError('bad_output', 'A picture can be written as .png, .jpg, .webp or .gif.');
   const { frame } = await session.swap(await decodePicture(await readPicture(input), { bytes: Infinity, pixels: 1e9 }));
   const { width, height } = frame;
   // The format is told by the ending of the final name, which the temporary one keeps.
@@ -120,13 +141,13 @@ async function renderPicture(session: SwapSession, input: string, output: string
   await rename(aside, output);
 }
 
-async function renderClip(session: SwapSession, input: string, output: string, options: Options): Promise<void> {
-  if (/\.(png|jpe?g)$/i.test(output))
-    throw new FaceOffError(
-      'bad_output',
-      'What moves can be written as .gif, .webp, .y4m or a video, not as one picture.',
-    );
-  const clip = isAnimation(input) ? await openAnimation(input) : await openClip(input);
+async function renderClip(
+  session: SwapSession,
+  clip: Clip,
+  input: string,
+  output: string,
+  options: Options,
+): Promise<void> {
   const aside = path.join(path.dirname(output), `.part-${path.basename(output)}`);
   const sink = isAnimation(output)
     ? animationSink(aside, clip, options)

@@ -59,6 +59,14 @@ test.each(['png', 'jpg', 'webp'])('a picture comes out as %s', async (ending) =>
   expect(format).toBe(ending === 'jpg' ? 'jpeg' : ending);
 });
 
+test('a picture larger than a camera’s is swapped as well', async () => {
+  const square = sharp(group).extract(PART).resize(1600, 1600, { fit: 'fill' });
+  await square.png().toFile(at('square.png'));
+  expect((await render(at('square.png'), at('square-out.png'))).stderr).toBe('');
+  const middle = { x: 600, y: 700, side: 400 };
+  expect(await differ(at('square.png'), at('square-out.png'), 0, middle)).toBeGreaterThan(6);
+});
+
 test('a GIF that stands still is a picture', async () => {
   await sharp(group).resize(640).gif().toFile(at('still.gif'));
   expect((await render(at('still.gif'), at('still-out.gif'))).stderr).toBe('');

@@ -31,9 +31,9 @@ export async function readInput(
     if (exit.code !== 0 && !signal.aborted) throw inputError(name, exit);
   };
   try {
-    const clip = await readY4m(ffmpeg.stdout!, name, check);
+    const clip = await readY4m(ffmpeg.stdout!, name, check, stop);
     const { width, height } = clip;
-    for await (const data of clip) onFrame({ width, height, data, receivedAtMs: performance.now() });
+    for await (const { data } of clip) onFrame({ width, height, data, receivedAtMs: performance.now() });
   } catch (error) {
     // What was cut off in the middle of a picture is no clip; why it was is the better reason.
     await check();

@@ -64,6 +64,8 @@ export async function openAnimation(file: string): Promise<Clip> {
   return {
     ...{ width, height, loop, fps: 1000 / tickMs, frames: pages, fullRange: false },
     rate: { numerator: 1000, denominator: tickMs },
+    // Nothing stays open between its pictures.
+    close: () => undefined,
     [Symbol.asyncIterator]: frames,
   };
 }

@@ -28,6 +28,8 @@ export interface Clip extends AsyncIterable<ClipFrame> {
   frames: number | null;
   /** How often it is played, 0 for ever; only animations say so. */
   loop?: number;
+  /** Idempotent; for whoever does not read to the end. */
+  close(): void;
 }
 
 export interface ClipSink {
@@ -50,13 +52,21 @@ const MAKE_EVEN = 'crop=trunc(iw/2)*2:trunc(ih/2)*2';
 
 /** @throws FaceOffError `bad_clip`, `no_ffmpeg`. */
 export async function openClip(file: string): Promise<Clip> {
-  if (isY4m(file)) return readY4m(createReadStream(file, { highWaterMark: 1 << 20 }), file, async () => undefined);
+  if (isY4m(file)) {
+    const stream = createReadStream(file, { highWaterMark: 1 << 20 });
+    return readY4m(
+      stream,
+      file,
+      async () => undefined,
+      () => stream.destroy(),
+    );
+  }
   // ffmpeg makes it upright, I420 and steady, whatever it was: a phone's frames come at uneven times, which y4m cannot say.
   const child = runFfmpeg(
     ['-v', 'error', '-i', file, '-fps_mode', 'cfr', '-vf', KEEP_RANGE, '-strict', '-1', '-f', 'yuv4mpegpipe', '-'],
     'read',
   );
-  return readY4m(child.stdout!, file, child.finished);
+  return readY4m(child.stdout!, file, child.finished, child.kill);
 }
 
 export async function openSink(
@@ -161,8 +171,13 @@ function runFfmpeg(args: string[], way: 'read' | 'write') {
 /** A frame header holds at most this much. */
 const LONGEST_LINE = 1024;
 
-/** @param finished rejects where the stream ended for a reason. */
-export async function readY4m(stream: Readable, file: string, finished: () => Promise<void>): Promise<Clip> {
+/** @param finished rejects where the stream ended for a reason. @param close lets the source go before its end. */
+export async function readY4m(
+  stream: Readable,
+  file: string,
+  finished: () => Promise<void>,
+  close: () => void,
+): Promise<Clip> {
   const reader = new ByteReader(stream);
   const header = await reader.line(LONGEST_LINE);
   if (header === null || !header.startsWith('YUV4MPEG2 ')) {
@@ -203,6 +218,7 @@ export async function readY4m(stream: Readable, file: string, finished: () => Pr
     rate: { numerator: numerator || 30, denominator: denominator || 1 },
     fullRange: header.includes('XCOLORRANGE=FULL'),
     frames: null,
+    close,
     [Symbol.asyncIterator]: frames,
   };
 }
