@@ -190,7 +190,9 @@ export class Pool implements Swapping {
   pressure(pressure: Pressure): void {
     this.#pressure = pressure;
     for (const { thread } of this.#seats) this.#hold(thread);
-    if (pressure !== 'none') this.#tidy();
+    if (pressure === 'none') return;
+    this.#tidy();
+    this.#device.release();
   }
 
   left(session: PoolSession): void {
@@ -200,6 +202,11 @@ export class Pool implements Swapping {
   /** Ends a lane's thread from outside, as a crash would; for tests of what happens then. */
   async killLaneForTest(): Promise<void> {
     await this.#seats[0]!.thread.kill();
+  }
+
+  /** Memory of the device's process; 0 while there is none. */
+  get deviceRssBytes(): number {
+    return this.#device.rssBytes;
   }
 
   /** Ends the device's process from outside, as a crash would; for tests of what happens then. */
@@ -238,14 +245,11 @@ export class Pool implements Swapping {
   /** What lanes told of a model stays true, but for what it runs on and what is being done for it. */
   #hear(report: DeviceReport, { onDevice }: PoolOptions): void {
     for (const news of report.news) {
-      const { provider } = this.models.find(news.model) ?? {};
-      if ('provider' in news)
-        this.models.note(this.#device, { model: news.model, state: 'ready', provider: news.provider });
-      else if ('building' in news && provider != null) {
-        const seconds = Math.round((news.building?.elapsedMs ?? 0) / 1000);
-        const note = news.building === null ? {} : { note: `Something faster is being built, for ${seconds} s now.` };
-        this.models.note(this.#device, { model: news.model, state: 'ready', provider, ...note });
-      }
+      if ('provider' in news) this.models.amend(news.model, { provider: news.provider });
+      if (!('building' in news)) continue;
+      const seconds = Math.round((news.building?.elapsedMs ?? 0) / 1000);
+      const note = news.building === null ? null : `Something faster is being made, for ${seconds} s now.`;
+      this.models.amend(news.model, { note });
     }
     onDevice?.(report);
   }

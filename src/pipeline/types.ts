@@ -131,6 +131,8 @@ export interface Swapping {
   open(session: string, settings: Partial<SwapSettings>): SwapSession;
   /** Sessions the lanes hold state for, for the leak tests and /api/status. */
   readonly openSessions: number;
+  /** Memory of processes it runs beside this one. */
+  readonly deviceRssBytes?: number;
   /** Told when memory gets short, and when it no longer is. */
   pressure(pressure: Pressure): void;
   close(): Promise<void>;

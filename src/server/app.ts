@@ -104,6 +104,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   const monitor = new Monitor({
     ...{ memory: config.memory, gpu, metrics, log },
     usesGpu: () => states.usesGpu,
+    othersBytes: () => pool.deviceRssBytes ?? 0,
     load: () => sessions.load(),
   });
   monitor.onPressure((pressure) => pool.pressure(pressure));

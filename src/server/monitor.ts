@@ -17,6 +17,8 @@ export interface MonitorParts {
   usesGpu: () => boolean;
   /** What the sessions do just now. */
   load: () => Pick<MachineSample, 'sessions' | 'fps' | 'frameMs' | 'level'>;
+  /** Memory of this program's other processes. */
+  othersBytes?: () => number;
   metrics: Metrics;
   log: Logger;
 }
@@ -107,8 +109,8 @@ export class Monitor {
   }
 
   #note(gpu: GpuState | null): void {
-    const { load, metrics } = this.#parts;
-    const rssBytes = process.memoryUsage.rss();
+    const { load, metrics, othersBytes = () => 0 } = this.#parts;
+    const rssBytes = process.memoryUsage.rss() + othersBytes();
     const before = this.pressure;
     const pressure = this.#watch.observe(this.#shortest(gpu, rssBytes), performance.now());
     this.#history.push({

@@ -61,7 +61,7 @@ describe('a model that is not the released one', () => {
   test('is refused when ONNX Runtime cannot use it', async () => {
     const entry = catalogue.forRole('face-detector');
     await expect(openSession(entry, new TextEncoder().encode('nonsense'), { threads: 1 })).rejects.toThrow(
-      /cannot use the model face-detector/,
+      /Opening the model face-detector failed\. ONNX Runtime cannot use the model/,
     );
   });
 });

@@ -26,6 +26,8 @@ import { Reader, send } from './wire.ts';
 interface Shared {
   number: number;
   opening: Promise<DeviceModel>;
+  /** Once it is open. */
+  model: DeviceModel | null;
   /** Lanes that have it open. */
   users: Set<Socket>;
   idle: NodeJS.Timeout | undefined;
@@ -45,9 +47,9 @@ export class Device {
   readonly #use: CacheUse;
   readonly #engines: EngineCache;
   readonly #steps: StepDown[] = [];
-  #news: DeviceNews[] = [];
+  readonly #news: DeviceNews[] = [];
   #next = 1;
-  #batches: BatchReport[] = [];
+  readonly #batches: BatchReport[] = [];
   #ooms = 0;
   #late = 0;
 
@@ -75,21 +77,21 @@ export class Device {
   /** What happened since the last report; null if nothing did. */
   report(): DeviceReport | null {
     const limits: Record<string, number> = {};
-    for (const { opening } of this.#models.values())
-      void opening.then(({ spec, batcher }) => (limits[spec.shape.name] = batcher.limit)).catch(() => undefined);
-    const report = {
-      batches: this.#batches,
-      ooms: this.#ooms,
-      late: this.#late,
-      limits,
-      steps: this.#steps.splice(0),
-      news: this.#news,
-    };
-    this.#news = [];
-    if (report.batches.length + report.ooms + report.late + report.steps.length + report.news.length === 0) return null;
-    this.#batches = [];
+    for (const { model } of this.#models.values())
+      if (model !== null) limits[model.spec.shape.name] = model.batcher.limit;
+    const [batches, steps, news] = [this.#batches, this.#steps, this.#news].map((list) => list.splice(0)) as [
+      ...[BatchReport[], StepDown[], DeviceNews[]],
+    ];
+    const report = { batches, steps, news, limits, ooms: this.#ooms, late: this.#late };
     this.#ooms = this.#late = 0;
-    return report;
+    const idle = this.#models.size + batches.length + steps.length + news.length + report.ooms + report.late === 0;
+    return idle ? null : { ...report, rssBytes: process.memoryUsage.rss() };
+  }
+
+  /** Memory is short: closes what nobody wants, at once. */
+  async release(): Promise<void> {
+    const idle = [...this.#models].filter(([, { users }]) => users.size === 0);
+    for (const [key, shared] of idle) await this.#drop(key, shared);
   }
 
   async close(): Promise<void> {
@@ -185,13 +187,18 @@ export class Device {
         onLate: () => this.#late++,
         onOutOfMemory: async () => {
           this.#ooms++;
-          await this.#release();
+          await this.release();
         },
       },
     );
-    const shared: Shared = { number: this.#next++, opening, users: new Set(), idle: undefined };
+    const shared: Shared = { number: this.#next++, opening, model: null, users: new Set(), idle: undefined };
     this.#models.set(key, shared);
-    opening.catch(() => this.#models.delete(key));
+    opening.then(
+      (model) => {
+        shared.model = model;
+      },
+      () => this.#models.delete(key),
+    );
     return shared;
   }
 
@@ -210,12 +217,6 @@ export class Device {
     if (shared.users.size > 0) return;
     shared.idle = setTimeout(() => void this.#drop(key, shared), IDLE_MS);
     shared.idle.unref();
-  }
-
-  /** Closes what nobody wants, at once. */
-  async #release(): Promise<void> {
-    const idle = [...this.#models].filter(([, { users }]) => users.size === 0);
-    for (const [key, shared] of idle) await this.#drop(key, shared);
   }
 
   async #drop(key: string, shared: Shared): Promise<void> {

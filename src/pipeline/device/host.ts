@@ -26,6 +26,8 @@ export class DeviceHost {
   #pauseMs = PAUSE_MS;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
+  /** Memory of the process, when it last told. */
+  rssBytes = 0;
   /** Times the process had to be started again. */
   restarts = 0;
 
@@ -39,6 +41,11 @@ export class DeviceHost {
   get address(): string {
     const name = `${path.basename(this.#folder)}-${process.pid}`;
     return process.platform === 'win32' ? `\\\\.\\pipe\\${name}` : path.join(this.#folder, 'device.sock');
+  }
+
+  /** Memory is short: what nobody wants is closed. */
+  release(): void {
+    if (this.#child?.connected === true) this.#child.send('release');
   }
 
   get pid(): number | undefined {
@@ -90,6 +97,7 @@ export class DeviceHost {
   #hear(report: DeviceReport): void {
     for (const { model, from, to, why } of report.steps)
       this.#log.warn({ model, from, to, why }, `${model ?? 'added models'} cannot run on ${from}, trying ${to}`);
+    this.rssBytes = report.rssBytes;
     for (const news of report.news) this.#tell(news);
     this.#onReport(report);
   }
@@ -104,6 +112,7 @@ export class DeviceHost {
 
   #onEnd(code: number | null, signal: NodeJS.Signals | null): void {
     this.#child = null;
+    this.rssBytes = 0;
     if (this.#closed) return;
     const livedMs = performance.now() - this.#startedAtMs;
     this.#pauseMs = livedMs > WELL_MS ? PAUSE_MS : Math.min(LONGEST_PAUSE_MS, 2 * this.#pauseMs);

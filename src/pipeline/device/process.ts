@@ -15,6 +15,8 @@ setInterval(() => {
   if (report !== null) process.send?.(report);
 }, REPORT_MS).unref();
 
+// The only thing that is said to it: memory is short.
+process.on('message', () => void device.release());
 // Whoever started it is gone, or wants it gone.
 process.once('disconnect', () => void device.close().finally(() => process.exit(0)));
 // Ctrl-C goes to the whole group; the server ends this process in its own time.

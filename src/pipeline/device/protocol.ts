@@ -76,7 +76,7 @@ export type DeviceNews =
   | { model: string; building: BuildProgress | null }
   | { model: string; failed: string };
 
-/** Told to the main thread, once a second where there is news. */
+/** Told to the main thread, once a second while a model is open or there is news. */
 export interface DeviceReport {
   batches: BatchReport[];
   /** Times memory ran out. */
@@ -88,4 +88,6 @@ export interface DeviceReport {
   /** What was to run on something and runs on something else. */
   steps: StepDown[];
   news: DeviceNews[];
+  /** Memory of the process. */
+  rssBytes: number;
 }

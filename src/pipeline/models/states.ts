@@ -31,6 +31,17 @@ export class ModelStates {
     this.#told.set(source, told.set(news.model, news));
   }
 
+  /** Where a model is ready somewhere: what it runs on by now, or what is being done for it. */
+  amend(model: string, change: { provider: string } | { note: string | null }): void {
+    for (const told of this.#told.values()) {
+      const news = told.get(model);
+      if (news?.state !== 'ready') continue;
+      const { note: _, ...plain } = news;
+      if ('provider' in change) told.set(model, { ...news, ...change });
+      else told.set(model, change.note === null ? plain : { ...plain, note: change.note });
+    }
+  }
+
   /** A thread or process is gone, and what it had loaded with it. */
   forget(source: object): void {
     const told = this.#told.get(source);
@@ -43,10 +54,6 @@ export class ModelStates {
   /** Whether a model runs on something other than the processor. */
   get usesGpu(): boolean {
     return this.#all().some((news) => news.state === 'ready' && news.provider !== 'cpu');
-  }
-
-  find(name: string): ModelInfo | undefined {
-    return this.list().find((one) => one.name === name);
   }
 
   /** Every model of the catalogue, those that come along first. */
