@@ -12,6 +12,7 @@ import { DeviceClient } from './device/client.ts';
 import { Embedder } from './embed.ts';
 import type { Portrait, Swapper } from './engines/engine.ts';
 import { MeshEngine, type MeshFace } from './engines/mesh.ts';
+import type { Away } from './engines/neural/brushes.ts';
 import { Shelf } from './engines/neural/shelf.ts';
 import { NeuralEngine, type NeuralFace } from './engines/neural.ts';
 import { Restorer } from './engines/restorer.ts';
@@ -79,10 +80,14 @@ export class Lane {
     this.#turns = turns;
     this.#device = device;
     const { budgetMs, tell } = options;
-    this.#shelf = new Shelf((name) => new NeuralEngine(catalogue, name, { ...options, device }), onFault, {
-      budgetMs,
-      tell,
-    });
+    this.#shelf = new Shelf(
+      (name) => new NeuralEngine(catalogue, name, { ...options, device, away: turns.away }),
+      onFault,
+      {
+        budgetMs,
+        tell,
+      },
+    );
     this.#tools = {
       kernels,
       detector: new Detector(session('face-detector'), kernels),
@@ -116,7 +121,7 @@ export class Lane {
     const turns = new Turns();
     const { deviceAddress: address } = options;
     const device = address === null ? null : new DeviceClient({ address, away: turns.away });
-    const restorer = await openRestorer(catalogue, { ...options, device }, onFault);
+    const restorer = await openRestorer(catalogue, { ...options, device, away: turns.away }, onFault);
     const badge = await Badge.render(options.badgeCorner);
     const lane = new Lane(options, { badge, kernels, topology, catalogue, restorer, turns, device }, opened, onFault);
     await lane.#prepare(options.engine);
@@ -218,7 +223,7 @@ export class Lane {
   async #tryToSwap(frame: Frame, stream: LaneStream, plan: Plan, budget: Budget): Promise<Outcome> {
     if (frame.width * frame.height > this.#options.maxPixels) return { result: 'passed', faces: [], bare: true };
     try {
-      return await swapFrame(frame, stream, this.#tools, plan, budget);
+      return await stream.during(() => swapFrame(frame, stream, this.#tools, plan, budget));
     } catch (error) {
       if (!(error instanceof NotReady)) this.#onFault(error);
       return { result: 'failed', faces: [], bare: true };
@@ -273,10 +278,10 @@ export class Lane {
       first: () => {
         const own = this.#neuralFaces.get(engine)?.get(id);
         const neural = own !== undefined && generates() ? this.#shelf.ready(engine) : null;
-        return neural === null ? null : neural.swapper(own!);
+        if (neural === null) return null;
+        return { swapper: neural.swapper(own!), onFailure: (error) => this.#shelf.failed(engine, error, neural) };
       },
       reserve: this.#options.reserve === MESH ? this.#engine.swapper(face) : null,
-      onFailure: (error) => this.#shelf.failed(engine, error),
       reload: (frame, { square }) => this.#tools.landmarker.reload(frame, square),
     });
   }
@@ -303,7 +308,7 @@ export class Lane {
 async function openRestorer(
   ...[catalogue, options, onFault]: [
     Catalogue,
-    LaneOptions & { tell: Tell; device: DeviceClient | null },
+    LaneOptions & { tell: Tell; device: DeviceClient | null; away: Away },
     (error: unknown) => void,
   ]
 ): Promise<Restorer | null> {

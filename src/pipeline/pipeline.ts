@@ -82,7 +82,7 @@ export async function swapFrame(
         await budget.stage('restore', () => restorer.restore(frame, track.points));
       swapped.add(track);
     };
-    if (swapper.waits) waiting.push(paint);
+    if (swapper.waits?.() === true) waiting.push(paint);
     else await paint();
   }
   await tools.together(waiting);

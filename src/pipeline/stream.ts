@@ -52,6 +52,9 @@ export class LaneStream implements Stream {
   #nowMs = 0;
   /** A frame in hand may still go on for a moment. */
   #closed = false;
+  #inHand = false;
+  /** Swappers that the frame in hand may still be using. */
+  readonly #leaving: Swapper[] = [];
 
   constructor(parts: StreamParts, settings: SwapSettings, make: SwapperMaker) {
     this.tracker = parts.tracker;
@@ -59,6 +62,17 @@ export class LaneStream implements Stream {
     this.#base = parts.base;
     this.#settings = settings;
     this.#make = make;
+  }
+
+  /** Works on a frame. What it uses stays until it is done, also when it is no longer wanted by then. */
+  async during<T>(work: () => Promise<T>): Promise<T> {
+    this.#inHand = true;
+    try {
+      return await work();
+    } finally {
+      this.#inHand = false;
+      for (const swapper of this.#leaving.splice(0)) swapper.close();
+    }
   }
 
   get settings(): SwapSettings {
@@ -142,23 +156,20 @@ export class LaneStream implements Stream {
   }
 
   #release(id: number): void {
-    this.#fitted.get(id)?.swapper.close();
+    const fitted = this.#fitted.get(id);
     this.#fitted.delete(id);
+    if (this.#inHand && fitted !== undefined) this.#leaving.push(fitted.swapper);
+    else fitted?.swapper.close();
   }
 
   /** Drops every swapper made from this source face, so that the next frame makes it anew. */
   refit(face: string): void {
-    for (const [track, fitted] of this.#fitted) {
-      if (fitted.face !== face) continue;
-      fitted.swapper.close();
-      this.#fitted.delete(track);
-    }
+    for (const [track, fitted] of [...this.#fitted]) if (fitted.face === face) this.#release(track);
   }
 
   close(): void {
     this.#closed = true;
-    for (const { swapper } of this.#fitted.values()) swapper.close();
-    this.#fitted.clear();
+    for (const track of [...this.#fitted.keys()]) this.#release(track);
   }
 }
 

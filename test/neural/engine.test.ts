@@ -5,7 +5,7 @@ import path from 'node:path';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { GraphBuilder } from '../../scripts/convert/graph.mjs';
-import type { FaceOffError } from '../../src/errors.ts';
+import { FaceOffError } from '../../src/errors.ts';
 import { RegionMask } from '../../src/pipeline/engines/neural/mask.ts';
 import { Painter } from '../../src/pipeline/engines/neural/painter.ts';
 import { Shelf } from '../../src/pipeline/engines/neural/shelf.ts';
@@ -207,26 +207,44 @@ describe('a swapper in reserve', () => {
     },
     close: () => log.push(`${name} closed`),
   });
-  const call = (served: ServedSwapper) => served.swap(null as never, null as never, null as never);
+  const call = (served: ServedSwapper) => {
+    served.waits();
+    return served.swap(null as never, null as never, null as never);
+  };
+  function served(log: string[], failures: unknown[], first: () => ReturnType<typeof swapper> | null) {
+    const onFailure = (error: unknown) => failures.push(error);
+    return new ServedSwapper({
+      first: () => {
+        const now = first();
+        return now === null ? null : { swapper: now as never, onFailure };
+      },
+      reserve: swapper(log, 'mesh') as never,
+      reload: () => log.push('loaded again'),
+    });
+  }
 
   test('serves where the first is not ready or fails', async () => {
     const log: string[] = [];
     const failures: unknown[] = [];
     let first: ReturnType<typeof swapper> | null = null;
-    const served = new ServedSwapper({
-      first: () => first as never,
-      reserve: swapper(log, 'mesh') as never,
-      onFailure: (error) => failures.push(error),
-      reload: () => log.push('loaded again'),
-    });
-    await call(served);
+    const both = served(log, failures, () => first);
+    await call(both);
     first = swapper(log, 'neural');
-    await call(served);
+    await call(both);
     first = swapper(log, 'broken', true);
-    await call(served);
-    served.close();
+    await call(both);
+    both.close();
     expect(log).toEqual(['mesh', 'neural', 'broken', 'loaded again', 'mesh', 'mesh closed']);
     expect(failures).toHaveLength(1);
+  });
+
+  test('does not step in for one that was ready when it was asked: the memory holds something else by then', async () => {
+    const log: string[] = [];
+    // One that is too slow gets a frame now and then, and is at rest again as soon as it was asked.
+    let asked = 0;
+    const both = served(log, [], () => (asked++ === 0 ? swapper(log, 'neural') : null));
+    await call(both);
+    expect(log).toEqual(['neural']);
   });
 });
 
@@ -271,9 +289,29 @@ describe('the shelf', () => {
     shelf.ready('a');
     await Promise.resolve();
     expect(shelf.ready('a')).toBe(engine);
-    shelf.failed('a', new Error('in a run'));
+    shelf.failed('a', new Error('in a run'), engine as unknown as NeuralEngine);
     expect(shelf.ready('a')).toBeNull();
     expect(told).toHaveLength(2);
+  });
+
+  test('lets what was opened anew be, whatever its predecessor still fails at', async () => {
+    const engines = [fake(() => false), fake(() => false)] as const;
+    const asEngine = (i: 0 | 1) => engines[i] as unknown as NeuralEngine;
+    let made = 0;
+    const told: unknown[] = [];
+    const shelf = new Shelf(
+      () => asEngine(made++ as 0 | 1),
+      (error) => told.push(error),
+    );
+    await shelf.want('a');
+    const lost = new FaceOffError('device_lost', 'gone');
+    shelf.failed('a', lost, asEngine(0));
+    expect(engines[0].closed).toBe(1);
+    shelf.ready('a');
+    shelf.failed('a', lost, asEngine(0));
+    await Promise.resolve();
+    expect(shelf.ready('a')).toBe(asEngine(1));
+    expect(told).toHaveLength(1);
   });
 
   test('closes what nobody wants', async () => {

@@ -9,6 +9,7 @@
  */
 
 import { FaceOffError } from '../../errors.ts';
+import { tooLate } from '../deadline.ts';
 
 /** One question: a picture, or the tiles of one. */
 export interface Job {
@@ -177,6 +178,3 @@ export class Batcher {
 
 export const isOutOfMemory = (error: unknown): boolean =>
   error instanceof FaceOffError && error.code === 'out_of_memory';
-
-export const tooLate = (): FaceOffError =>
-  new FaceOffError('too_late', 'The generator did not answer while the frame had time.');

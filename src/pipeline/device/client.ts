@@ -2,9 +2,9 @@
 
 import net, { type Socket } from 'node:net';
 import { FaceOffError, fromWire } from '../../errors.ts';
+import { LONG_MS, tooLate, within } from '../deadline.ts';
 import type { Device } from '../engines/neural/open.ts';
 import type { ModelSession, RunCall } from '../models/session.ts';
-import { tooLate } from './batcher.ts';
 import type { DeviceAnswer, DeviceAsk, ModelSpec, Opened } from './protocol.ts';
 import { Reader, send } from './wire.ts';
 
@@ -147,8 +147,6 @@ export class DeviceClient implements Device {
 
 /** How fast the usual time follows. */
 const FOLLOW = 0.1;
-/** Stands for no deadline: a day. JSON has no infinity. */
-const LONG_MS = 86_400_000;
 
 const lost = (): FaceOffError =>
   new FaceOffError('device_lost', 'The device process is not there. It is being started again.');
@@ -162,22 +160,6 @@ function tryToConnect(address: string): Promise<Socket | null> {
     });
     socket.once('error', () => resolve(null));
   });
-}
-
-/** The answer, or `too_late`. */
-async function within<T>(answer: Promise<T>, leftMs: number): Promise<T> {
-  if (leftMs >= LONG_MS) return await answer;
-  // Whatever comes after the time is over is nobody's error.
-  answer.catch(() => undefined);
-  let timer: NodeJS.Timeout | undefined;
-  const over = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(tooLate()), Math.max(0, leftMs));
-  });
-  try {
-    return await Promise.race([answer, over]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 interface Line {

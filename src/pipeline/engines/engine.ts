@@ -35,8 +35,11 @@ export interface Looks {
 
 /** A source face on one tracked face; keeps what it learns from frame to frame. */
 export interface Swapper {
-  /** Whether its next swap waits for something elsewhere: then the frame's other faces are begun meanwhile. */
-  readonly waits?: boolean;
+  /**
+   * Asked once before each swap: whether that will wait for something elsewhere. Then the frame's other faces are begun
+   * meanwhile, and the lane's kernels hold something else when it is this one's turn.
+   */
+  waits?(): boolean;
   /**
    * Swaps the face in place. The part of the frame about the face is loaded in the lane's kernels, except for one that
    * waits; a swapper that throws has not changed the frame.

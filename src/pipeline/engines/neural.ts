@@ -6,7 +6,7 @@
 import type { Catalogue, EntryOf } from '../models/catalogue.ts';
 import type { Frame } from '../types.ts';
 import type { Engine, LiveFace, Looks, Portrait, Swapper } from './engine.ts';
-import { type Brush, Brushes } from './neural/brushes.ts';
+import { type Away, type Brush, Brushes } from './neural/brushes.ts';
 import { RegionMask } from './neural/mask.ts';
 import { Painter, type PaintOptions } from './neural/painter.ts';
 import { SourceMaker } from './neural/source.ts';
@@ -22,6 +22,8 @@ export interface NeuralOptions extends PaintOptions {
   mask: string | null;
   /** How long a frame may take from its arrival; left out, as long as it takes. */
   budgetMs?: number;
+  /** Lets other streams of the lane in while something is awaited. */
+  away?: Away;
 }
 
 export class NeuralEngine implements Engine<NeuralFace> {
@@ -89,7 +91,7 @@ export class NeuralEngine implements Engine<NeuralFace> {
   }
 
   async #load(): Promise<void> {
-    const brushes = await Brushes.open(() => this.#brush());
+    const brushes = await Brushes.open(() => this.#brush(), this.#options.away);
     if (this.#closed) await brushes.close();
     else this.#brushes = brushes;
   }
@@ -112,7 +114,7 @@ export class NeuralEngine implements Engine<NeuralFace> {
     const colour = looks.colour * this.#entry.profile.colour;
     const { budgetMs = Number.POSITIVE_INFINITY } = this.#options;
     const deadlineMs = frame.receivedAtMs + budgetMs;
-    await this.#brushes.with(({ painter, region }) =>
+    await this.#brushes.with(deadlineMs, ({ painter, region }) =>
       painter.paint(frame, face.points, { source, strength: looks.strength, colour, region, deadlineMs }),
     );
   }

@@ -3,7 +3,7 @@
 import { FaceOffError } from '../../errors.ts';
 import type { Catalogue } from '../models/catalogue.ts';
 import type { Frame } from '../types.ts';
-import { Brushes } from './neural/brushes.ts';
+import { type Away, Brushes } from './neural/brushes.ts';
 import { Painter, type PaintOptions } from './neural/painter.ts';
 
 export interface RestoreOptions extends Omit<PaintOptions, 'boost'> {
@@ -12,19 +12,30 @@ export interface RestoreOptions extends Omit<PaintOptions, 'boost'> {
   blend: number;
   /** How long a frame may take from its arrival. */
   budgetMs: number;
+  /** Lets other streams of the lane in while something is awaited. */
+  away?: Away;
 }
 
 /** A restorer that failed is left out for so long. */
 const REST_MS = 10_000;
 
 export class Restorer {
-  readonly #brushes: Brushes;
+  readonly #open: () => Promise<Brushes>;
   readonly #options: RestoreOptions;
   readonly #onFault: (error: unknown) => void;
+  /** Null while it is opened anew. */
+  #brushes: Brushes | null;
+  #opening: Promise<void> | null = null;
   #restUntilMs = 0;
+  #closed = false;
 
-  private constructor(brushes: Brushes, options: RestoreOptions, onFault: (error: unknown) => void) {
+  private constructor(
+    ...[brushes, open, options, onFault]: [
+      ...[Brushes, () => Promise<Brushes>, RestoreOptions, (error: unknown) => void],
+    ]
+  ) {
     this.#brushes = brushes;
+    this.#open = open;
     this.#options = options;
     this.#onFault = onFault;
   }
@@ -37,29 +48,68 @@ export class Restorer {
   ): Promise<Restorer> {
     const entry = catalogue.named(options.model, 'restorer');
     const make = () => Painter.open(catalogue, entry, { ...options, boost: 1 });
-    const brushes = await Brushes.open(async () => ({ painter: await make(), region: null }));
-    return new Restorer(brushes, options, onFault);
+    const open = () => Brushes.open(async () => ({ painter: await make(), region: null }), options.away);
+    return new Restorer(await open(), open, options, onFault);
   }
 
   /** Restores one face in place; a failure leaves the face as it was swapped. */
   async restore(frame: Frame, points: Float32Array): Promise<void> {
     if (performance.now() < this.#restUntilMs) return;
+    const brushes = this.#brushes;
+    if (brushes === null) {
+      this.#reopen();
+      return;
+    }
     try {
       const { blend: strength, budgetMs } = this.#options;
       const deadlineMs = frame.receivedAtMs + budgetMs;
-      await this.#brushes.with(({ painter }) => painter.paint(frame, points, { strength, colour: 0, deadlineMs }));
-    } catch (error) {
-      if (error instanceof FaceOffError && error.code === 'too_late') return;
-      this.#restUntilMs = performance.now() + REST_MS;
-      const why = error instanceof Error ? error.message : String(error);
-      this.#onFault(
-        new FaceOffError('restorer_failed', `Faces are not restored for a while: ${why}`, { cause: error }),
+      await brushes.with(deadlineMs, ({ painter }) =>
+        painter.paint(frame, points, { strength, colour: 0, deadlineMs }),
       );
+    } catch (error) {
+      this.#failed(error, brushes);
     }
   }
 
   /** Idempotent. */
-  close(): Promise<void> {
-    return this.#brushes.close();
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#opening;
+    await this.#brushes?.close();
+  }
+
+  #failed(error: unknown, brushes: Brushes): void {
+    const code = error instanceof FaceOffError ? error.code : '';
+    // Of several faces that were at it, only the first tells.
+    if (code === 'too_late' || this.#closed || this.#brushes !== brushes) return;
+    if (code === 'device_lost') {
+      // What was open there is gone for good, and opened anew where the device is started again.
+      this.#brushes = null;
+      void brushes.close().catch(() => undefined);
+      this.#reopen();
+    } else {
+      this.#rest(error);
+    }
+  }
+
+  #rest(error: unknown): void {
+    this.#restUntilMs = performance.now() + REST_MS;
+    const why = error instanceof Error ? error.message : String(error);
+    this.#onFault(new FaceOffError('restorer_failed', `Faces are not restored for a while: ${why}`, { cause: error }));
+  }
+
+  /** In the background; frames go on without it. */
+  #reopen(): void {
+    this.#opening ??= this.#open()
+      .then(async (brushes) => {
+        if (this.#closed) await brushes.close();
+        else this.#brushes = brushes;
+      })
+      .catch((error: unknown) => {
+        if (!this.#closed) this.#rest(error);
+      })
+      .finally(() => {
+        this.#opening = null;
+      });
   }
 }

@@ -3,38 +3,47 @@
 import type { Frame } from '../types.ts';
 import type { LiveFace, Looks, Swapper } from './engine.ts';
 
+/** Who is to serve a frame first. */
+export interface First {
+  swapper: Swapper;
+  /** Told when it failed on the frame. */
+  onFailure: (error: unknown) => void;
+}
+
 export interface Served {
-  /** Asked on every frame; null while it cannot serve. */
-  first: () => Swapper | null;
+  /** Asked once for every frame; null while it cannot serve. */
+  first: () => First | null;
   /** Null leaves the face as it is, which is the fallback's business. */
   reserve: Swapper | null;
-  /** Told when the first failed on a frame. */
-  onFailure: (error: unknown) => void;
   /** Loads the part of the frame about the face again: others had the memory while the first was waited for. */
   reload: (frame: Frame, face: LiveFace) => void;
 }
 
 export class ServedSwapper implements Swapper {
   readonly #parts: Served;
+  /** Who serves the frame in hand. It stays so, whatever changes until its turn comes. */
+  #first: First | null = null;
 
   constructor(parts: Served) {
     this.#parts = parts;
   }
 
-  get waits(): boolean {
-    return this.#parts.first() !== null;
+  waits(): boolean {
+    this.#first = this.#parts.first();
+    return this.#first !== null;
   }
 
   /** @throws what the first threw, where there is no reserve. */
   async swap(frame: Frame, face: LiveFace, looks: Looks): Promise<void> {
-    const { reserve, onFailure, reload } = this.#parts;
-    const first = this.#parts.first();
+    const { reserve, reload } = this.#parts;
+    const first = this.#first;
+    this.#first = null;
     let failure: unknown = new NotReady();
     if (first !== null) {
       try {
-        return await first.swap(frame, face, looks);
+        return await first.swapper.swap(frame, face, looks);
       } catch (error) {
-        onFailure(error);
+        first.onFailure(error);
         failure = error;
         if (reserve !== null) reload(frame, face);
       }

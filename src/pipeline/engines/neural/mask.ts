@@ -4,7 +4,7 @@ import type { Square } from '../../geometry.ts';
 import { boundsOf } from '../../geometry.ts';
 import { Kernels } from '../../kernels/kernels.ts';
 import type { Catalogue, EntryOf } from '../../models/catalogue.ts';
-import type { ModelSession } from '../../models/session.ts';
+import type { ModelSession, RunCall } from '../../models/session.ts';
 import type { Frame } from '../../types.ts';
 import { type Fit, fitPlain } from './fit.ts';
 import { layoutOf, rangeOf } from './form.ts';
@@ -77,8 +77,8 @@ export class RegionMask {
     return new RegionMask(entry, fit, kernels, session);
   }
 
-  /** Lessens the opacity [n, n] of a square's crop where there is no face. */
-  async limit(frame: Frame, square: Square, opacity: Uint8Array, n: number): Promise<void> {
+  /** Lessens the opacity [n, n] of a square's crop where there is no face. @param call by when, see Strokes. */
+  async limit(...[frame, square, opacity, n, call = {}]: [Frame, Square, Uint8Array, number, RunCall?]): Promise<void> {
     const rect = boundsOf(square, 2, frame.width, frame.height);
     if (rect === null) return;
     const { profile } = this.#entry;
@@ -86,7 +86,7 @@ export class RegionMask {
     this.#kernels.load(frame, rect);
     this.#kernels.crop(square, size, this.#crop, 1, 0);
     this.#kernels.tiles(this.#crop, size, 1, this.#session.inputs[input]!, layoutOf(profile, size), rangeOf(profile));
-    await this.#session.run();
+    await this.#session.run(call);
     this.#read(this.#session.outputs[output]!);
     atMost(opacity, n, this.#mask, this.#side);
   }

@@ -6,7 +6,7 @@
 import { boundsOf } from '../../geometry.ts';
 import { Kernels, type Layout } from '../../kernels/kernels.ts';
 import type { Catalogue, EntryOf } from '../../models/catalogue.ts';
-import type { ModelSession } from '../../models/session.ts';
+import type { ModelSession, RunCall } from '../../models/session.ts';
 import type { Frame } from '../../types.ts';
 import { alignedSquare } from './align.ts';
 import { matchColour } from './colour.ts';
@@ -129,10 +129,12 @@ export class Painter {
     this.#kernels.load(frame, rect);
     this.#kernels.crop(square, this.side, this.#crop, 1, 0);
     this.#kernels.tiles(this.#crop, size, this.#boost, this.#tiles, layout, rangeOf(this.#profile));
-    const opacity = await this.#run(strokes);
+    const { deadlineMs } = strokes;
+    const call = deadlineMs === undefined ? {} : { deadlineMs };
+    const opacity = await this.#run(strokes, call);
     if (strokes.region != null) {
       if (opacity === this.#box) this.#opacity.set(this.#box);
-      await strokes.region.limit(frame, square, this.#opacity, this.side);
+      await strokes.region.limit(frame, square, this.#opacity, this.side, call);
     }
     const shown = strokes.region == null ? opacity : this.#opacity;
     this.#mix(layout, shown, strokes.colour);
@@ -147,7 +149,7 @@ export class Painter {
   }
 
   /** Runs the model over every tile; returns what limits the paste. */
-  async #run({ source, deadlineMs }: Strokes): Promise<Uint8Array> {
+  async #run({ source }: Strokes, call: RunCall): Promise<Uint8Array> {
     const { input, output, batch, size, masks } = this.#fit;
     const { inputs, outputs } = this.#session;
     if (this.#fit.source !== null) repeat(source!, inputs[this.#fit.source]!);
@@ -156,7 +158,7 @@ export class Painter {
     for (let at = 0; at < this.#painted.length; at += stretch) {
       if (inputs[input] !== this.#tiles) inputs[input]!.set(this.#tiles.subarray(at, at + stretch));
       const beganMs = performance.now();
-      await this.#session.run(deadlineMs === undefined ? {} : { deadlineMs });
+      await this.#session.run(call);
       this.runMs += performance.now() - beganMs;
       this.#painted.set(outputs[output]!, at);
       // Every tile shows the whole face, so the first one's mask is that of all.

@@ -66,6 +66,7 @@ export class Shelf {
 
   /** Opens an engine; resolves when it is ready or has failed. */
   async want(name: string): Promise<void> {
+    let engine: NeuralEngine | null = null;
     try {
       const slot = this.#slots.get(name) ?? {
         engine: this.#make(name),
@@ -74,15 +75,21 @@ export class Shelf {
         slowTold: false,
       };
       this.#slots.set(name, slot);
-      if (this.#now() >= slot.restUntilMs) await slot.engine.open();
+      engine = slot.engine;
+      if (this.#now() >= slot.restUntilMs) await engine.open();
     } catch (error) {
-      this.failed(name, error);
+      this.failed(name, error, engine);
     }
   }
 
-  /** Lets an engine rest; told by whoever saw it fail. One whose device was lost is opened anew. */
-  failed(name: string, error: unknown): void {
+  /**
+   * Lets an engine rest; told by whoever saw it fail. One whose device was lost is opened anew.
+   * @param engine the one that failed: of one that was let go meanwhile there is nothing to tell, and its successor may
+   *   be well. Null for one that could not even be made.
+   */
+  failed(name: string, error: unknown, engine: NeuralEngine | null): void {
     const slot = this.#slots.get(name);
+    if (engine !== null && slot?.engine !== engine) return;
     const code = error instanceof FaceOffError ? error.code : '';
     if (code === 'too_late') return;
     if (code === 'device_lost' && slot?.engine.ready === true) {
