@@ -38,6 +38,11 @@ export class Puppet {
     for (const socket of this.#sockets) socket.destroy();
   }
 
+  /** Says something that is none of the device's language. */
+  shout(words: string): void {
+    for (const socket of this.#sockets) socket.write(words);
+  }
+
   /** Gone until it listens again. Idempotent. */
   async close(): Promise<void> {
     const server = this.#server;

@@ -9,7 +9,7 @@
  */
 
 import { FaceOffError } from '../../errors.ts';
-import { tooLate } from '../deadline.ts';
+import { LONG_MS, tooLate, within } from '../deadline.ts';
 
 /** One question: a picture, or the tiles of one. */
 export interface Job {
@@ -35,6 +35,8 @@ export interface BatcherOptions {
   max: number;
   /** What to begin with, as found by tuning. */
   start: number;
+  /** A run that takes so long never ends: the device is lost. No limit unless told. */
+  hungMs?: number;
   now?: () => number;
   /** Memory ran out: gives back what can be given back. */
   onOutOfMemory?: () => Promise<void>;
@@ -59,10 +61,12 @@ export class Batcher {
   #onTime = 0;
   #running: Promise<void> | null = null;
   #closed = false;
+  /** Nothing runs here any more. */
+  #lost: unknown = null;
 
   constructor(runner: BatchRunner, options: BatcherOptions) {
     this.#runner = runner;
-    const rest = { now: () => performance.now(), onOutOfMemory: async () => undefined };
+    const rest = { hungMs: LONG_MS, now: () => performance.now(), onOutOfMemory: async () => undefined };
     this.#options = { ...rest, onBatch: () => undefined, onLate: () => undefined, ...options };
     this.#max = options.max;
     this.#limit = Math.min(options.max, Math.max(1, options.start));
@@ -78,8 +82,8 @@ export class Batcher {
   }
 
   add(job: Job): void {
-    if (this.#closed) {
-      job.fail(new FaceOffError('model_closed', 'The model was closed.'));
+    if (this.#closed || this.#lost !== null) {
+      job.fail(this.#lost ?? new FaceOffError('model_closed', 'The model was closed.'));
       return;
     }
     this.#queue.push({ ...job, sinceMs: this.#options.now() });
@@ -132,11 +136,11 @@ export class Batcher {
   }
 
   async #runBatch(batch: Waiting[], again = false): Promise<void> {
-    const { now, onBatch } = this.#options;
+    const { now, onBatch, hungMs } = this.#options;
     const beganMs = now();
     try {
       for (const [at, job] of batch.entries()) this.#runner.place(at, job.inputs);
-      await this.#runner.run(batch.length);
+      await within(this.#runner.run(batch.length), hungMs, hung);
     } catch (error) {
       await this.#failed(batch, error, again);
       return;
@@ -150,7 +154,9 @@ export class Batcher {
   /** Out of memory: free what can be freed, and again in halves, down to one at a time; one alone is tried twice. */
   async #failed(batch: Waiting[], error: unknown, again: boolean): Promise<void> {
     if (!isOutOfMemory(error) || (batch.length === 1 && again)) {
-      for (const job of batch) job.fail(error);
+      if (isLost(error)) this.#lost = error;
+      const all = isLost(error) ? [...batch, ...this.#queue.splice(0)] : batch;
+      for (const job of all) job.fail(error);
       return;
     }
     this.#onTime = 0;
@@ -178,3 +184,7 @@ export class Batcher {
 
 export const isOutOfMemory = (error: unknown): boolean =>
   error instanceof FaceOffError && error.code === 'out_of_memory';
+
+const isLost = (error: unknown): boolean => error instanceof FaceOffError && error.code === 'device_lost';
+
+const hung = (): FaceOffError => new FaceOffError('device_lost', 'A run of the model does not end.', { status: 503 });

@@ -65,7 +65,7 @@ export class DeviceClient implements Device {
         leave,
       });
     } catch (error) {
-      this.#models.delete(key);
+      if (this.#models.get(key) === shared) this.#models.delete(key);
       throw error;
     }
   }
@@ -132,7 +132,13 @@ export class DeviceClient implements Device {
       if ('error' in head) waiting?.reject(fromWire(head.error));
       else waiting?.resolve(message);
     });
-    socket.on('data', (chunk) => reader.feed(chunk));
+    socket.on('data', (chunk) => {
+      try {
+        reader.feed(chunk);
+      } catch {
+        socket.destroy();
+      }
+    });
     socket.on('error', () => socket.destroy());
     socket.on('close', () => {
       this.#socket = null;

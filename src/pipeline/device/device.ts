@@ -9,6 +9,7 @@ import { FaceOffError, toWire } from '../../errors.ts';
 import { EngineCache } from '../models/engines.ts';
 import { Ladder, type StepDown } from '../models/native/ladder.ts';
 import { lookAround } from '../models/native/machine.ts';
+import { isOutOfMemory } from './batcher.ts';
 import { DeviceModel, type ModelHooks } from './model.ts';
 import { Opener } from './opener.ts';
 import type {
@@ -26,11 +27,18 @@ import { Reader, send } from './wire.ts';
 interface Shared {
   number: number;
   opening: Promise<DeviceModel>;
-  /** Once it is open. */
+  /** Null until it is open. */
   model: DeviceModel | null;
   /** Lanes that have it open. */
   users: Set<Socket>;
   idle: NodeJS.Timeout | undefined;
+}
+
+/** A model that one lane has open, so many times. */
+interface Opening {
+  key: string;
+  shared: Shared;
+  times: number;
 }
 
 /** A model that nobody wants is kept for a while: people try one face engine after another. */
@@ -88,10 +96,14 @@ export class Device {
     return idle ? null : { ...report, rssBytes: process.memoryUsage.rss() };
   }
 
-  /** Memory is short: closes what nobody wants, at once. */
-  async release(): Promise<void> {
-    const idle = [...this.#models].filter(([, { users }]) => users.size === 0);
+  /**
+   * Memory is short: closes what nobody wants, at once; returns how many. Not what is at work still or being opened: that
+   * may be the very one that waits for this, and must not wait for itself.
+   */
+  async release(): Promise<number> {
+    const idle = [...this.#models].filter(([, { users, model }]) => users.size === 0 && model?.batcher.busy === false);
     for (const [key, shared] of idle) await this.#drop(key, shared);
+    return idle.length;
   }
 
   async close(): Promise<void> {
@@ -103,7 +115,7 @@ export class Device {
 
   #welcome(socket: Socket): void {
     this.#sockets.add(socket);
-    const open = new Map<number, { key: string; shared: Shared }>();
+    const open = new Map<number, Opening>();
     const say = (answer: DeviceAnswer, tensors: readonly Float32Array[] = []): void => {
       if (!socket.destroyed) send(socket, answer, tensors);
     };
@@ -130,7 +142,7 @@ export class Device {
   async #answer(
     ...[socket, open, ask, tensors, say]: [
       Socket,
-      Map<number, { key: string; shared: Shared }>,
+      Map<number, Opening>,
       DeviceAsk,
       Float32Array[],
       (answer: DeviceAnswer, tensors?: readonly Float32Array[]) => void,
@@ -142,8 +154,13 @@ export class Device {
         const shared = this.#share(key, ask.spec);
         shared.users.add(socket);
         clearTimeout(shared.idle);
-        open.set(shared.number, { key, shared });
-        const { provider, usualMs, loadMs, cached } = await shared.opening;
+        const one = open.get(shared.number) ?? { key, shared, times: 0 };
+        open.set(shared.number, one);
+        one.times++;
+        const { provider, usualMs, loadMs, cached } = await shared.opening.catch((error: unknown) => {
+          open.delete(shared.number);
+          throw error;
+        });
         return say({ id: ask.id, opened: { model: shared.number, provider, usualMs, loadMs, cached } });
       }
       case 'run': {
@@ -167,8 +184,11 @@ export class Device {
       }
       case 'close': {
         const one = open.get(ask.model);
-        open.delete(ask.model);
-        if (one !== undefined) this.#leave(socket, one.key, one.shared);
+        // A lane may have opened it again before it told that it needs the first one no longer.
+        if (one !== undefined && --one.times === 0) {
+          open.delete(ask.model);
+          this.#leave(socket, one.key, one.shared);
+        }
         return say({ id: ask.id, closed: true });
       }
     }
@@ -177,29 +197,45 @@ export class Device {
   #share(key: string, spec: ModelSpec): Shared {
     const known = this.#models.get(key);
     if (known !== undefined) return known;
-    const opening = DeviceModel.open(
-      spec,
-      this.#options,
-      { opener: this.#opener, tuning: this.#tuning },
-      {
-        ...this.#newsOf(spec.shape.name),
-        onBatch: (size, waitMs, ranMs) => this.#batches.push({ model: spec.shape.name, size, waitMs, ranMs }),
-        onLate: () => this.#late++,
-        onOutOfMemory: async () => {
-          this.#ooms++;
-          await this.release();
-        },
-      },
-    );
+    const opening = this.#open(spec);
     const shared: Shared = { number: this.#next++, opening, model: null, users: new Set(), idle: undefined };
     this.#models.set(key, shared);
     opening.then(
       (model) => {
         shared.model = model;
       },
-      () => this.#models.delete(key),
+      () => {
+        if (this.#models.get(key) === shared) this.#models.delete(key);
+      },
     );
     return shared;
+  }
+
+  /** Where there is no memory for it, what nobody wants is closed first. */
+  async #open(spec: ModelSpec): Promise<DeviceModel> {
+    const open = () =>
+      DeviceModel.open(
+        spec,
+        this.#options,
+        { opener: this.#opener, tuning: this.#tuning },
+        {
+          ...this.#newsOf(spec.shape.name),
+          onBatch: (size, waitMs, ranMs) => this.#batches.push({ model: spec.shape.name, size, waitMs, ranMs }),
+          onLate: () => this.#late++,
+          onOutOfMemory: async () => {
+            this.#ooms++;
+            await this.release();
+          },
+        },
+      );
+    try {
+      return await open();
+    } catch (error) {
+      if (!isOutOfMemory(error)) throw error;
+      this.#ooms++;
+      if ((await this.release()) === 0) throw error;
+      return await open();
+    }
   }
 
   /** What is told of a model that moves to something better. */

@@ -56,6 +56,15 @@ export class DeviceHost {
   start(): void {
     if (this.#closed || this.#child !== null || this.#timer !== undefined) return;
     rmSync(this.address, { force: true });
+    this.#startedAtMs = performance.now();
+    try {
+      this.#child = this.#fork();
+    } catch (error) {
+      this.#onNone(error);
+    }
+  }
+
+  #fork(): ChildProcess {
     const options: DeviceOptions = { ...this.#options, address: this.address };
     const child = fork(path.join(root, 'dist/pipeline/device.js'), [JSON.stringify(options)], {
       execArgv: [],
@@ -63,15 +72,17 @@ export class DeviceHost {
       env: { ...process.env, UV_THREADPOOL_SIZE: '2' },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
-    this.#child = child;
-    this.#startedAtMs = performance.now();
     // ONNX Runtime's and the drivers' own words.
     child.stderr?.on('data', (text: Buffer) => this.#log.debug({ said: String(text).trim() }, 'device'));
     child.on('message', (message) => {
       if (message !== 'ready') this.#hear(message as DeviceReport);
     });
-    child.once('error', (error) => this.#log.error({ error: error.message }, 'device process cannot be started'));
+    // One that was started ends with an exit, whatever its errors.
+    child.on('error', (error) => {
+      if (child.pid === undefined) this.#onNone(error);
+    });
     child.once('exit', (code, signal) => this.#onEnd(code, signal));
+    return child;
   }
 
   /** Ends the process from outside, as a crash would; for tests of what happens then. */
@@ -84,7 +95,7 @@ export class DeviceHost {
     this.#closed = true;
     clearTimeout(this.#timer);
     const child = this.#child;
-    if (child !== null) {
+    if (child?.pid !== undefined) {
       const gone = new Promise((resolve) => child.once('exit', resolve));
       if (child.connected) child.disconnect();
       const patience = setTimeout(() => child.kill('SIGKILL'), 5000);
@@ -114,10 +125,23 @@ export class DeviceHost {
     this.#child = null;
     this.rssBytes = 0;
     if (this.#closed) return;
-    const livedMs = performance.now() - this.#startedAtMs;
-    this.#pauseMs = livedMs > WELL_MS ? PAUSE_MS : Math.min(LONGEST_PAUSE_MS, 2 * this.#pauseMs);
     this.restarts++;
     this.#log.warn({ code, signal, restarts: this.restarts }, 'device process lost, starting it again');
+    this.#startAgain();
+  }
+
+  /** There was no memory for another process, say. */
+  #onNone(error: unknown): void {
+    this.#child = null;
+    if (this.#closed) return;
+    const why = error instanceof Error ? error.message : String(error);
+    this.#log.error({ error: why }, 'device process cannot be started, trying again');
+    this.#startAgain();
+  }
+
+  #startAgain(): void {
+    const livedMs = performance.now() - this.#startedAtMs;
+    this.#pauseMs = livedMs > WELL_MS ? PAUSE_MS : Math.min(LONGEST_PAUSE_MS, 2 * this.#pauseMs);
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.start();

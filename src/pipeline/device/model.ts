@@ -20,6 +20,10 @@ export interface ModelHooks extends Pick<BatcherOptions, 'onBatch' | 'onLate' | 
   onBuildFailed?: (error: unknown) => void;
 }
 
+/** A run that takes so long, and so many times longer than it should, will not end any more. */
+const HUNG_MS = 60_000;
+const HUNG_TIMES = 20;
+
 interface Parts {
   opener: Opener;
   tuning: Tuning;
@@ -45,7 +49,8 @@ export class DeviceModel {
     this.cached = held.cached || fitted.known;
     this.usualMs = fitted.loneMs;
     const runner = runnerOf(() => this.#held.session, spec);
-    this.batcher = new Batcher(runner, { max: fitted.best, start: fitted.best, ...hooks });
+    const hungMs = Math.max(HUNG_MS, HUNG_TIMES * fitted.loneMs * fitted.best);
+    this.batcher = new Batcher(runner, { max: fitted.best, start: fitted.best, hungMs, ...hooks });
   }
 
   /** @throws FaceOffError `model_missing`, `model_differs`, `model_unusable`, `out_of_memory`. */
@@ -90,7 +95,10 @@ export class DeviceModel {
     try {
       const better = await opener.better(request, this.#held, openedMs, onBuild);
       if (better === null) return;
-      const fitted = await prepare(better.session, request, options, tuning, this.spec);
+      const fitted = await prepare(better.session, request, options, tuning, this.spec).catch(async (error) => {
+        await better.close();
+        throw error;
+      });
       await this.batcher.between(async () => {
         const [old, wanted] = this.#closed ? [better, this.#held] : [this.#held, better];
         this.#held = wanted;

@@ -12,6 +12,7 @@ export class Tuning {
   readonly #file: string;
   /** What else the times depend on. */
   readonly #setting: string;
+  #keeping: Promise<void> = Promise.resolve();
 
   /** @param setting threads, budget and whatever else of the configuration changes what is best. */
   constructor(cacheDir: string, setting: string) {
@@ -23,7 +24,14 @@ export class Tuning {
     return (await this.#read())[this.#key(sha256, provider)] ?? null;
   }
 
-  async keep(sha256: string, provider: string, fitted: Fitted): Promise<void> {
+  /** What cannot be kept is found anew at the next start. */
+  keep(sha256: string, provider: string, fitted: Fitted): Promise<void> {
+    // One after another: each is added to what the last one wrote.
+    this.#keeping = this.#keeping.then(() => this.#write(sha256, provider, fitted)).catch(() => undefined);
+    return this.#keeping;
+  }
+
+  async #write(sha256: string, provider: string, fitted: Fitted): Promise<void> {
     const all = { ...(await this.#read()), [this.#key(sha256, provider)]: fitted };
     await mkdir(path.dirname(this.#file), { recursive: true });
     const part = `${this.#file}.${process.pid}.part`;
