@@ -123,3 +123,28 @@ test.skipIf(!linux)('what never fits is told so, five hundred times, and leaves 
   );
   expect(rssMib() - before).toBeLessThan(20);
 });
+
+/** A model that holds so many MiB as long as it is open. */
+function heavy(mib: number): ModelSpec {
+  const name = `heavy ${mib}`;
+  const graph = new GraphBuilder();
+  const x = graph.input('x', ['batch', 3, 4, 4]);
+  const weights = graph.node('ConstantOfShape', [graph.ints([mib * FLOATS_PER_MIB])]);
+  // Which of them is looked up depends on the input, so none can be left out.
+  const none = graph.node('Mul', [graph.node('ReduceSum', [x], { keepdims: 0 }), graph.floats([0])]);
+  const one = graph.node('Gather', [weights, graph.node('Cast', [none], { to: 7 })]);
+  graph.output(graph.node('Add', [x, one]), 'y', ['batch', 3, 4, 4]);
+  const file = path.join(folder, `${mib}.onnx`);
+  writeFileSync(file, graph.bytes(name));
+  const tensor = (called: string) => ({ name: called, shape: [1, 3, 4, 4], meaning: '' });
+  const shape = { name, inputs: [tensor('x')], outputs: [tensor('y')] };
+  return { file, sha256: null, shape, doubles: {}, scalars: {}, open: true };
+}
+
+test.skipIf(!linux)('a model that fits only without one that nobody wants any more is opened', async () => {
+  for (const mib of [500, 510, 520, 530, 540]) {
+    const session = await client.open(heavy(mib), {});
+    expect(rssMib()).toBeGreaterThan(mib);
+    await session.close();
+  }
+});
