@@ -2,6 +2,6 @@ import type { OptionalEntry } from '../src/pipeline/models/catalogue.ts';
 
 /** See stand-ins.mjs. */
 export function entries(): OptionalEntry[];
-export function standIn(entry: OptionalEntry): Uint8Array;
+export function standIn(entry: OptionalEntry, work?: number): Uint8Array;
 export function realSize(): Uint8Array;
-export function writeStandIns(folder: string, names?: string[], full?: boolean): void;
+export function writeStandIns(folder: string, names?: string[], options?: { full?: boolean; work?: number }): void;

@@ -31,15 +31,15 @@ export function random(seed) {
 /** The optional models of models.yaml. */
 export const entries = () => load(readFileSync(path.join(root, 'models/models.yaml'), 'utf8')).optional;
 
-/** The stand-in of a model, as ONNX bytes. */
-export function standIn({ name, profile }) {
+/** The stand-in of a model, as ONNX bytes. @param work convolutions that a generator does for nothing, see `busy`. */
+export function standIn({ name, profile }, work = 0) {
   const graph = new GraphBuilder();
-  BUILD[profile.role](graph, profile);
+  BUILD[profile.role](graph, profile, work);
   return graph.bytes(`${name}-stand-in`);
 }
 
 const BUILD = {
-  generator(graph, profile) {
+  generator(graph, profile, work) {
     const target = graph.input('target', pictureShape(profile, 'batch'));
     sourceInput(graph, profile.source);
     if (profile.source.kind === 'none') graph.input('morph', [1]);
@@ -51,7 +51,13 @@ const BUILD = {
       return graph.node('Add', [graph.node('Mul', [mean, graph.floats([0])]), graph.floats([1])]);
     };
     if (profile.masks) graph.output(ones(), 'face_mask', maskShape);
-    graph.output(same(graph, target, profile), 'painted', pictureShape(profile, 'batch'));
+    const painted = same(graph, target, profile);
+    const nothing = work > 0 ? [busy(graph, target, work)] : [];
+    graph.output(
+      nothing.reduce((sum, none) => graph.node('Add', [sum, none]), painted),
+      'painted',
+      pictureShape(profile, 'batch'),
+    );
     if (profile.masks) graph.output(ones(), 'source_mask', maskShape);
     // Its last initializer is the matrix of its embedding: here each number moves on by one place.
     if (profile.source.recipe === 'emap') graph.floats(shiftMatrix(), [EMBEDDING, EMBEDDING]);
@@ -108,6 +114,27 @@ function pictureShape({ layout, size }, batch) {
 function sourceInput(graph, source) {
   if (source.kind === 'embedding') graph.input('source', ['batch', EMBEDDING]);
   if (source.kind === 'picture') graph.input('source', pictureShape(source, 'batch'));
+}
+
+/** Channels of a convolution that only takes time. */
+const BUSY = 32;
+
+/** Convolutions of the picture one after another, times nothing: so much time, and the same answer. Of NCHW alone. */
+function busy(graph, target, work) {
+  const next = random(4);
+  const conv = (x, from) => {
+    const scale = Math.sqrt(3 / (from * 9));
+    const count = BUSY * from * 9;
+    const weights = graph.floats(
+      Array.from({ length: count }, () => scale * (2 * next() - 1)),
+      [BUSY, from, 3, 3],
+    );
+    return graph.node('Conv', [x, weights], { kernel_shape: [3, 3], strides: [1, 1], pads: [1, 1, 1, 1] });
+  };
+  let x = conv(target, 3);
+  for (let i = 1; i < work; i++) x = conv(x, BUSY);
+  const mean = graph.node('ReduceMean', [x], { axes: [1, 2, 3], keepdims: 1 });
+  return graph.node('Mul', [mean, graph.floats([0])]);
 }
 
 /** The picture that went in, in the range of those that come out. */
@@ -203,12 +230,12 @@ export function realSize() {
 }
 
 /** Writes stand-ins and their catalogue into `folder`/optional. */
-export function writeStandIns(folder, names = entries().map(({ name }) => name), full = false) {
+export function writeStandIns(folder, names = entries().map(({ name }) => name), { full = false, work = 0 } = {}) {
   const to = path.join(folder, 'optional');
   mkdirSync(to, { recursive: true });
   const chosen = entries().filter(({ name }) => names.includes(name));
   for (const entry of chosen) {
-    const bytes = full && entry.name === 'inswapper_128' ? realSize() : standIn(entry);
+    const bytes = full && entry.name === 'inswapper_128' ? realSize() : standIn(entry, work);
     writeFileSync(path.join(to, entry.file), bytes);
   }
   const optional = chosen.map((entry) => ({ ...entry, url: null, sha256: null, bytes: null, licence: 'a stand-in' }));
@@ -219,5 +246,5 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [folder, ...rest] = process.argv.slice(2);
   if (folder === undefined) throw new Error('usage: node scripts/stand-ins.mjs FOLDER [NAME ...] [--real-size]');
   const names = rest.filter((word) => !word.startsWith('--'));
-  writeStandIns(folder, names.length > 0 ? names : undefined, rest.includes('--real-size'));
+  writeStandIns(folder, names.length > 0 ? names : undefined, { full: rest.includes('--real-size') });
 }

@@ -9,6 +9,8 @@ export class Publisher {
   #sinks: { stop(): void }[] = [];
   #timer: NodeJS.Timeout | undefined;
   readonly received: { width: number; height: number }[] = [];
+  /** When each came. */
+  readonly timesMs: number[] = [];
   /** The last picture that came back, I420. */
   picture: Uint8Array = new Uint8Array();
   location = '';
@@ -20,6 +22,7 @@ export class Publisher {
       const sink = new wrtc.nonstandard.RTCVideoSink(track);
       sink.onframe = ({ frame: { width, height, data } }) => {
         this.received.push({ width, height });
+        this.timesMs.push(performance.now());
         this.picture = data;
       };
       this.#sinks.push(sink);

@@ -16,10 +16,11 @@ export interface StandIns {
   remove(): void;
 }
 
-export function standIns(names?: string[]): StandIns {
+/** @param work how much generators do for nothing, see stand-ins.mjs. */
+export function standIns(names?: string[], work = 0): StandIns {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-stand-ins-'));
   cpSync(modelsDir, folder, { recursive: true, filter: (file) => path.basename(file) !== 'optional' });
-  writeStandIns(folder, names);
+  writeStandIns(folder, names, { work });
   return {
     folder,
     catalogue: readCatalogue(folder),
