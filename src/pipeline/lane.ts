@@ -226,6 +226,8 @@ export class Lane {
       return await stream.during(() => swapFrame(frame, stream, this.#tools, plan, budget));
     } catch (error) {
       if (!(error instanceof NotReady)) this.#onFault(error);
+      // Whoever went is not looked for for ever, however long swaps fail.
+      for (const lost of stream.tracker.tidy()) stream.forget(lost);
       return { result: 'failed', faces: [], bare: true };
     }
   }
@@ -262,11 +264,13 @@ export class Lane {
 
   async end(): Promise<void> {
     for (const session of [...this.#streams.keys()]) this.close(session);
-    await this.#shelf.close();
+    const shelf = this.#shelf.close();
+    // A model that is still being opened over there is not waited for: that may take minutes.
+    this.#device?.close();
+    await shelf;
     for (const engine of this.#enrolling.values()) await engine.close();
     await this.#tools.restorer?.close();
     for (const session of this.#sessions) await session.close();
-    this.#device?.close();
   }
 
   /** A swapper for a face; whatever the engine, its reserve serves while that is not ready or too slow. */

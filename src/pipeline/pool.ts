@@ -5,6 +5,7 @@
  */
 
 import os from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { FaceOffError } from '../errors.ts';
@@ -68,7 +69,9 @@ export class Pool implements Swapping {
   /** Stands for the enrolment thread among those who load models. */
   readonly #enrolment = {};
   #studioTimer: NodeJS.Timeout | undefined;
-  #closed = false;
+  readonly #replacing = new Set<Promise<void>>();
+  /** Aborted when the pool is closed. */
+  readonly #ending = new AbortController();
   #pressure: Pressure = 'none';
   #deaths = 0;
   #faults = 0;
@@ -103,6 +106,10 @@ export class Pool implements Swapping {
     }
     for (const load of pool.#seats.flatMap((seat) => seat.thread.loads)) options.onModelLoad?.(load);
     return pool;
+  }
+
+  get #closed(): boolean {
+    return this.#ending.signal.aborted;
   }
 
   get openSessions(): number {
@@ -220,10 +227,11 @@ export class Pool implements Swapping {
 
   /** Idempotent. Lets frames in hand finish, then ends every thread. */
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#ending.abort();
     clearTimeout(this.#studioTimer);
     for (const session of [...this.#sessions]) session.close();
     const studio = await this.#studio?.catch(() => null);
+    await Promise.all(this.#replacing);
     await Promise.all([...this.#seats.map((seat) => seat.thread.end()), studio?.end()]);
     await this.#device.close();
   }
@@ -236,7 +244,10 @@ export class Pool implements Swapping {
 
   #listener(seat: Seat): LaneListener {
     return {
-      onDeath: (cause) => void this.#replace(seat, cause),
+      onDeath: (cause) => {
+        const replacing = this.#replace(seat, cause).finally(() => this.#replacing.delete(replacing));
+        this.#replacing.add(replacing);
+      },
       onFault: (error) => this.#onFault(error, seat),
       onNews: (news) => this.models.note(seat, news),
     };
@@ -285,7 +296,7 @@ export class Pool implements Swapping {
         return;
       } catch (error) {
         this.#log.error({ error: String(error), pauseMs }, 'lane cannot be replaced, trying again');
-        await new Promise((resolve) => setTimeout(resolve, pauseMs));
+        await sleep(pauseMs, undefined, { signal: this.#ending.signal }).catch(() => undefined);
       }
     }
   }
@@ -302,6 +313,7 @@ export class Pool implements Swapping {
       else await thread.ask('takeFor', { id, engine, face });
     } catch (error) {
       seat.faces.delete(key);
+      if (this.#closed) return;
       this.#log.warn(
         { face: id, engine, error: error instanceof Error ? error.message : String(error) },
         'face cannot be used',
@@ -376,7 +388,9 @@ export class Pool implements Swapping {
     for (const key of this.#ready.keys()) if (idOf(key) === id) this.#ready.delete(key);
   }
 
+  /** @throws FaceOffError `closing` (503) once the pool is closed: a thread begun then would never end. */
   async #inStudio<T>(work: (thread: LaneThread) => Promise<T>): Promise<T> {
+    if (this.#closed) throw new FaceOffError('closing', 'FaceOff is being stopped.', { status: 503 });
     clearTimeout(this.#studioTimer);
     // The studio only enrols, so it needs no engine's own models.
     this.#studio ??= this.#startStudio();

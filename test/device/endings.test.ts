@@ -185,6 +185,20 @@ test('a run that never ends is told to all who wait, as a device that is lost', 
 });
 
 describe('a lane’s end', () => {
+  test('learns soon that a model became faster, and slowly that it became slower', async () => {
+    const puppet = new Puppet(path.join(folder, 'faster.sock'));
+    await puppet.listen();
+    endings.push(() => puppet.close());
+    puppet.usualMs = 1000;
+    const session = await lane(puppet.address).open(hungry('faster'), {});
+    puppet.usualMs = 10;
+    for (let i = 0; i < 5; i++) await session.run();
+    expect(session.usualMs).toBeLessThan(50);
+    puppet.usualMs = 1000;
+    await session.run();
+    expect(session.usualMs).toBeLessThan(150);
+  });
+
   test('hangs up on what does not speak its language, and connects again', async () => {
     const puppet = new Puppet(path.join(folder, 'nonsense.sock'));
     await puppet.listen();
