@@ -6,6 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { isAlive } from '../alive.ts';
 import { markUsed } from './kinds.ts';
 
 const FOLDER = '.in-use';
@@ -85,14 +86,5 @@ async function readList(file: string): Promise<string[]> {
     return Array.isArray(list) ? list.filter((one) => typeof one === 'string') : [];
   } catch {
     return [];
-  }
-}
-
-/** EPERM: alive, and another user's. */
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

@@ -6,7 +6,6 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { distance, SAME_PERSON } from '../../src/pipeline/embed.ts';
-import { rgbToFrame } from '../../src/pipeline/portrait.ts';
 import type { Frame } from '../../src/pipeline/types.ts';
 import { root } from '../../src/root.ts';
 import { launchBrowser } from '../support/browser.ts';
@@ -14,6 +13,7 @@ import { writeClip } from '../support/clip.ts';
 import { astronaut, cutFrame, group, readFrame } from '../support/lane.ts';
 import { type Program, startProgram, until } from '../support/server.ts';
 import { openWho, type Who } from '../support/who.ts';
+import { received } from './picture.ts';
 
 const demo = (name: string): string => path.join(root, 'node_modules/@vladmandic/face-api/demo', name);
 const stranger = { left: 1067, top: 280, width: 400, height: 400 };
@@ -80,20 +80,7 @@ const seen = (page: Page, name: string) =>
   page.waitForSelector(tile(name, '[data-live="true"]'), { timeout: 25_000, state: 'attached' });
 
 /** What a page shows of somebody, as I420. */
-async function picture(page: Page, name: string): Promise<Frame> {
-  const got = await page.evaluate((selector) => {
-    const video = document.querySelector<HTMLVideoElement>(`${selector} video`)!;
-    const canvas = document.createElement('canvas');
-    [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
-    const context = canvas.getContext('2d')!;
-    context.drawImage(video, 0, 0);
-    const { data, width, height } = context.getImageData(0, 0, canvas.width, canvas.height);
-    let text = '';
-    for (let i = 0; i < data.length; i += 4096) text += String.fromCharCode(...data.subarray(i, i + 4096));
-    return { width, height, data: btoa(text) };
-  }, tile(name));
-  return rgbToFrame(Buffer.from(got.data, 'base64'), got.width, got.height, 4);
-}
+const picture = (page: Page, name: string): Promise<Frame> => received(page, `${tile(name)} video`);
 
 /** Whose face a page shows of somebody, as soon as one is seen. */
 async function face(page: Page, name: string): Promise<Float32Array[]> {

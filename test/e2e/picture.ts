@@ -4,10 +4,10 @@ import type { Page } from 'playwright-core';
 import { rgbToFrame } from '../../src/pipeline/portrait.ts';
 import type { Frame } from '../../src/pipeline/types.ts';
 
-/** The picture that the page received, as I420. */
-export async function received(page: Page): Promise<Frame> {
-  const picture = await page.evaluate(() => {
-    const video = document.querySelector<HTMLVideoElement>('#after')!;
+/** The picture that the page received, as I420. @param selector of the video that shows it. */
+export async function received(page: Page, selector = '#after'): Promise<Frame> {
+  const picture = await page.evaluate((wanted) => {
+    const video = document.querySelector<HTMLVideoElement>(wanted)!;
     const canvas = document.createElement('canvas');
     [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
     const context = canvas.getContext('2d')!;
@@ -16,6 +16,6 @@ export async function received(page: Page): Promise<Frame> {
     let text = '';
     for (let i = 0; i < data.length; i += 4096) text += String.fromCharCode(...data.subarray(i, i + 4096));
     return { width, height, data: btoa(text) };
-  });
+  }, selector);
   return rgbToFrame(Buffer.from(picture.data, 'base64'), picture.width, picture.height, 4);
 }

@@ -7,6 +7,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { isAlive } from '../../alive.ts';
 import { FaceOffError } from '../../errors.ts';
 import { digestOf } from './store.ts';
 
@@ -131,12 +132,3 @@ const exists = (file: string): Promise<boolean> =>
     () => true,
     () => false,
   );
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}

@@ -6,6 +6,7 @@
 import { createReadStream } from 'node:fs';
 import { mkdir, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
+import { isAlive } from '../../alive.ts';
 import type { Config } from '../../config.ts';
 import { FaceOffError } from '../../errors.ts';
 import type { RecordingInfo } from '../../messages.ts';
@@ -162,13 +163,4 @@ async function isPlayable(file: string): Promise<boolean> {
     // There is no such file: ffmpeg had not yet begun.
   }
   return false;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }
