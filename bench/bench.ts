@@ -16,10 +16,11 @@ import { machine } from './machine.ts';
 import { benchNeural } from './neural.ts';
 import { benchOverload } from './overload.ts';
 import { benchSoak } from './soak.ts';
+import { benchViewers } from './viewers.ts';
 
 type Bench = (options: { minutes: number }) => Promise<unknown>;
 
-const BENCHES: Record<string, Bench> = { kernels, frame, neural, batching, glass, capacity, overload, soak };
+const BENCHES: Record<string, Bench> = { kernels, frame, neural, batching, glass, capacity, viewers, overload, soak };
 /** What runs without a name: what needs neither a browser nor minutes. */
 const QUICK = ['kernels', 'frame'];
 
@@ -82,6 +83,13 @@ async function capacity() {
     `640x480 sessions with 24 fps or more, cameras on this machine too: swap ${figures.swap}, echo ${figures.echo}`,
   );
   return figures;
+}
+
+async function viewers() {
+  const rows = await benchViewers();
+  console.log('one swapped 640x480 stream and those who look on:');
+  console.table(rows);
+  return rows;
 }
 
 async function overload() {

@@ -1,10 +1,11 @@
-/** Cameras in a process of their own: each publishes a moving face by WHIP, 640x480 at 30 fps, until it is told to stop. */
+/** Cameras and viewers in a process of their own: a camera publishes a moving face by WHIP, 640x480 at 30 fps, until it is told to stop. */
 
 import path from 'node:path';
 import sharp from 'sharp';
 import { rgbToFrame } from '../src/pipeline/portrait.ts';
 import { root } from '../src/root.ts';
 import { Publisher } from '../test/support/publisher.ts';
+import { Watcher } from '../test/support/viewer.ts';
 
 const [WIDTH, HEIGHT, FRAMES] = [640, 480, 12];
 
@@ -24,16 +25,35 @@ async function scenes(): Promise<Uint8Array[]> {
   );
 }
 
+export interface CameraOrder {
+  url: string;
+  stream?: string | undefined;
+  /** Watches the stream instead of publishing it. */
+  watch?: boolean;
+}
+
 const pictures = await scenes();
 const cameras: Publisher[] = [];
-process.on('message', (message: { url: string }) => {
+const watchers: Watcher[] = [];
+
+async function obey({ url, stream, watch }: CameraOrder): Promise<number> {
+  if (watch === true) {
+    const watcher = new Watcher();
+    watchers.push(watcher);
+    return (await watcher.whep(url, stream ?? '')).status;
+  }
   const camera = new Publisher();
   cameras.push(camera);
   camera.play(WIDTH, HEIGHT, pictures, 30);
-  void camera.whip(message.url, '?face=astronaut').then(({ status }) => process.send?.({ status }));
+  return (await camera.whip(url, `?face=astronaut${stream === undefined ? '' : `&stream=${stream}`}`)).status;
+}
+
+process.on('message', (message: CameraOrder | 'seen') => {
+  if (message === 'seen') process.send?.({ seen: watchers.reduce((sum, { received }) => sum + received, 0) });
+  else void obey(message).then((status) => process.send?.({ status }));
 });
 process.once('disconnect', () => {
-  const ended = cameras.map(({ location }) => fetch(location, { method: 'DELETE' }));
+  const ended = [...cameras, ...watchers].map(({ location }) => fetch(location, { method: 'DELETE' }));
   void Promise.allSettled(ended).then(() => process.exit(0));
 });
 process.send?.({ ready: true });

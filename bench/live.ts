@@ -4,6 +4,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import path from 'node:path';
 import type { SessionStats } from '../src/messages.ts';
 import { root } from '../src/root.ts';
+import type { CameraOrder } from './cameras.ts';
 import type { ServerFigures } from './server.ts';
 
 export type Mode = 'swap' | 'echo';
@@ -64,6 +65,8 @@ export class LiveServer {
 /** Cameras of one process; they end together. */
 export class Cameras {
   readonly #child: ChildProcess;
+  /** Viewers so far. */
+  watchers = 0;
 
   private constructor(child: ChildProcess) {
     this.#child = child;
@@ -76,11 +79,28 @@ export class Cameras {
   }
 
   /** One more camera; resolves when the server has answered it. */
-  async add(url: string): Promise<void> {
+  add(url: string, stream?: string): Promise<void> {
+    return this.#ask({ url, stream });
+  }
+
+  /** One more viewer of a stream. */
+  async watch(url: string, stream: string): Promise<void> {
+    await this.#ask({ url, stream, watch: true });
+    this.watchers++;
+  }
+
+  /** Pictures that all viewers got so far. */
+  async seen(): Promise<number> {
+    const answer = heard<{ seen: number }>(this.#child);
+    this.#child.send('seen');
+    return (await answer).seen;
+  }
+
+  async #ask(order: CameraOrder): Promise<void> {
     const answer = heard<{ status: number }>(this.#child);
-    this.#child.send({ url });
+    this.#child.send(order);
     const { status } = await answer;
-    if (status !== 201) throw new Error(`the server answered a camera with ${status}`);
+    if (status !== 201) throw new Error(`the server answered with ${status}`);
   }
 
   stop(): void {
