@@ -218,9 +218,9 @@ describe('a stream', () => {
     one.close();
     const before = camera.received.length;
     await until(() => camera.received.length > before + 20, 'the publisher to go on');
-    // Nothing comes from a viewer but its consent, which runs out after fifteen seconds.
-    await until(() => openPeers() === 1, 'the viewer to be noticed', 22_000);
-  });
+    // Nothing comes from a viewer but its consent, which runs out after fifteen seconds; a busy machine looks later.
+    await until(() => openPeers() === 1, 'the viewer to be noticed', 50_000);
+  }, 60_000);
 });
 
 test('viewers leave nothing private in the log', async () => {
