@@ -307,13 +307,17 @@ export class Pool implements Swapping {
     seat.faces.add(key);
     const { thread } = seat;
     try {
-      const face = await this.#face(engine, id);
-      if (!this.#photos.has(id)) return;
+      const enrolled = this.#face(engine, id);
+      const face = await enrolled;
+      // Made anew or withdrawn meanwhile: whoever did that has given out what is to be had now.
+      if (this.#ready.get(key) !== enrolled) return;
       if (isMesh(face)) await thread.ask('take', { id, face });
       else await thread.ask('takeFor', { id, engine, face });
     } catch (error) {
       seat.faces.delete(key);
-      if (this.#closed) return;
+      // The thread that takes a lost one's place is given everything anew.
+      const lost = error instanceof FaceOffError && error.code === 'lane_lost';
+      if (this.#closed || lost) return;
       this.#log.warn(
         { face: id, engine, error: error instanceof Error ? error.message : String(error) },
         'face cannot be used',

@@ -80,6 +80,50 @@ test('a pool that is closed while a lane is being replaced leaves no thread behi
   for (const thread of await threads()) expect(await isOver(thread)).toBe(true);
 });
 
+test('a face that is made anew while it is still being enrolled stays the new one', async () => {
+  const { pool } = await startPool();
+  const [face] = await pool.analyse(copyFrame(picture));
+  const [other] = await pool.analyse(copyFrame(camera));
+  const asked = vi.spyOn(LaneThread.prototype, 'ask');
+  endings.push(() => asked.mockRestore());
+  const given = () => asked.mock.calls.filter(([call]) => call === 'take').length;
+  const old = gate();
+  pool.offer('mine', async () => {
+    await old.opened;
+    return [{ picture, points: face!.points }];
+  });
+  pool.open('s', { face: 'mine' });
+  pool.offer('mine', async () => [{ picture: camera, points: other!.points }]);
+  pool.open('t', { face: 'mine' });
+  await until(() => given() === 1, 'the new one');
+  old.open();
+  const enrolled = () =>
+    asked.mock.calls.flatMap(([call], i) => (call === 'enrol' ? asked.mock.results[i]!.value : []));
+  await until(() => enrolled().length === 2, 'the old one being enrolled');
+  await Promise.all(enrolled());
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(given()).toBe(1);
+});
+
+test('a face that is chosen while a lane is replaced is worn when that is done, and nothing is said of it', async () => {
+  const lines: string[] = [];
+  const log = pino({ level: 'warn' }, { write: (line: string) => lines.push(line) });
+  const config = patchedConfig({ models: { dir: modelsDir, warmupRuns: 0, cacheDir: folder }, pipeline: { lanes: 1 } });
+  const pool = await Pool.start(config, log, { deadline: false });
+  endings.push(() => pool.close());
+  const [face] = await pool.analyse(copyFrame(picture));
+  pool.offer('mine', async () => [{ picture, points: face!.points }]);
+  await pool.killLaneForTest();
+  const session = pool.open('s', { face: 'mine' });
+  const swapped = async () => {
+    const done = await session.swap(copyFrame(camera)).catch(() => null);
+    return done?.result === 'swapped';
+  };
+  await until(swapped, 'a swap');
+  expect(lines.join()).toMatch(/lane lost/);
+  expect(lines.join()).not.toMatch(/face cannot be used/);
+});
+
 test('a lane ends though a model is still being opened for it', async () => {
   const puppet = new Puppet(path.join(folder, 'device.sock'));
   await puppet.listen();

@@ -259,7 +259,8 @@ export class Device {
     clearTimeout(shared.idle);
     if (this.#models.get(key) === shared) this.#models.delete(key);
     const model = await shared.opening.catch(() => null);
-    await model?.close();
+    // What could not be given back goes with the process.
+    await model?.close().catch(() => undefined);
   }
 
   #judge(error: unknown): void {
