@@ -2,6 +2,7 @@
 
 import { backoffMs } from './backoff.ts';
 import { preferVp8 } from './codecs.ts';
+import { fragmentOf } from './fragment.ts';
 import { iceServersOf } from './links.ts';
 
 export interface WhepConf {
@@ -19,8 +20,12 @@ interface Attempt {
   peer: RTCPeerConnection;
   /** The session's address, once the server answered. */
   session: URL | null;
+  /** This side's, not yet told to the server. */
+  candidates: RTCIceCandidate[];
 }
 
+/** Candidates come in bursts; those of one are told at once. */
+const TELL_WITHIN_MS = 50;
 const ANSWER_WITHIN_MS = 15_000;
 /** A broken path often heals by itself. */
 const HEALS_WITHIN_MS = 3000;
@@ -55,22 +60,13 @@ export class Whep {
   async check(): Promise<void> {
     const attempt = this.#attempt;
     if (attempt === null || attempt.session === null) return;
-    const isThere = await fetch(attempt.session, {
-      method: 'PATCH',
-      headers: { 'content-type': 'application/trickle-ice-sdpfrag', 'if-match': '*' },
-      body: 'a=mid:0\r\n',
-      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
-    }).then(
-      ({ ok }) => ok,
-      () => false,
-    );
-    if (!isThere && attempt === this.#attempt) this.#lost();
+    if (!(await patch(attempt.session, 'a=mid:0\r\n')) && attempt === this.#attempt) this.#lost();
   }
 
   async #open(): Promise<void> {
     this.#drop();
     const peer = new RTCPeerConnection();
-    const attempt: Attempt = { peer, session: null };
+    const attempt: Attempt = { peer, session: null, candidates: [] };
     this.#attempt = attempt;
     preferVp8(peer.addTransceiver('video', { direction: 'recvonly' }));
     if (this.#conf.sound === true) peer.addTransceiver('audio', { direction: 'recvonly' });
@@ -80,6 +76,7 @@ export class Whep {
       if (track.kind === 'video') this.#conf.onVideo(stream);
     };
     peer.onconnectionstatechange = () => this.#turn(attempt);
+    peer.onicecandidate = ({ candidate }) => candidate?.candidate && tell(attempt, candidate);
     try {
       await this.#meet(attempt);
     } catch {
@@ -105,8 +102,7 @@ export class Whep {
       this.#refused(answer);
       return;
     }
-    // Only now is it known which servers help on the way. This side's candidates need not be told: the server, which tells
-    // all of its own, sees where the checks come from.
+    // Only now is it known which servers help on the way.
     peer.setConfiguration({ iceServers: iceServersOf(answer.headers.get('link')) });
     this.#deadline = setTimeout(() => this.#lost(), CONNECT_WITHIN_MS);
     await peer.setLocalDescription(offer);
@@ -156,8 +152,34 @@ export class Whep {
   }
 }
 
+/**
+ * Where the server is reached directly, it sees where the checks come from. One that is behind a relay does not: that lets
+ * nothing through from an address that the server never heard of (RFC 8656, 9).
+ */
+function tell(attempt: Attempt, candidate: RTCIceCandidate): void {
+  if (attempt.candidates.push(candidate) > 1) return;
+  setTimeout(() => {
+    const candidates = attempt.candidates.splice(0);
+    if (attempt.session !== null && attempt.peer.signalingState !== 'closed')
+      void patch(attempt.session, fragmentOf(candidates));
+  }, TELL_WITHIN_MS);
+}
+
+/** Whether it was taken. */
+const patch = (session: URL, body: string): Promise<boolean> =>
+  fetch(session, {
+    method: 'PATCH',
+    headers: { 'content-type': 'application/trickle-ice-sdpfrag', 'if-match': '*' },
+    body,
+    signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+  }).then(
+    ({ ok }) => ok,
+    () => false,
+  );
+
 function end({ peer, session }: Attempt): void {
   peer.onconnectionstatechange = null;
+  peer.onicecandidate = null;
   peer.close();
   // The page may be going; what is sent with keepalive still arrives.
   if (session !== null) fetch(session, { method: 'DELETE', keepalive: true }).catch(() => undefined);
