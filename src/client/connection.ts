@@ -57,6 +57,8 @@ interface Attempt {
   sender: RTCRtpSender;
   /** The server answered the offer, or refused it. */
   settled: boolean;
+  /** A way for pictures was found. */
+  connected: boolean;
   /** The server's candidates that came before its answer. */
   early: RTCIceCandidateInit[];
 }
@@ -77,6 +79,8 @@ export class Connection {
   #sound: MediaStreamTrack | null = null;
   #iceServers: RTCIceServer[] = [];
   #tries = 0;
+  /** No attempt since the last way that was found has found one. */
+  #wayless = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #deadline: ReturnType<typeof setTimeout> | undefined;
   #patch: Partial<SwapSettings> | null = null;
@@ -102,6 +106,7 @@ export class Connection {
     this.#track = track;
     this.#sound = sound;
     this.#tries = 0;
+    this.#wayless = false;
     this.#become(nextState(this.#state, 'start'), 'connecting');
     this.retry();
   }
@@ -220,10 +225,10 @@ export class Connection {
     if (this.#sound !== null) peer.addTransceiver(this.#sound, { direction: 'sendonly', streams });
     preferVp8(transceiver);
     keepResolution(transceiver.sender);
-    const attempt: Attempt = { peer, sender: transceiver.sender, settled: false, early: [] };
+    const attempt: Attempt = { peer, sender: transceiver.sender, settled: false, connected: false, early: [] };
     this.#attempt = attempt;
-    this.#become(this.#state, 'connecting');
-    this.#deadline = setTimeout(() => this.#lost('lost'), PICTURE_WITHIN_MS);
+    this.#become(this.#state, this.#wayless ? 'no_way' : 'connecting');
+    this.#deadline = setTimeout(() => this.#ended(attempt), PICTURE_WITHIN_MS);
     peer.ontrack = ({ track }) => {
       void this.#conf.onVideo(new MediaStream([track])).then(() => {
         if (attempt !== this.#attempt) return;
@@ -287,20 +292,28 @@ export class Connection {
     if (attempt !== this.#attempt) return;
     const { connectionState } = attempt.peer;
     if (connectionState === 'failed') {
-      this.#lost('lost');
+      this.#ended(attempt);
     } else if (connectionState === 'disconnected') {
       clearTimeout(this.#deadline);
       this.#deadline = setTimeout(() => this.#lost('lost'), HEALS_WITHIN_MS);
     } else if (connectionState === 'connected') {
+      attempt.connected = true;
+      this.#wayless = false;
       if (this.#state === 'live') clearTimeout(this.#deadline);
       else this.#become(this.#state, 'waiting');
     }
   }
 
+  /** Without an answer it is the server that is lost; with one, and never connected, what is between. */
+  #ended({ settled, connected }: Attempt): void {
+    this.#wayless = settled && !connected;
+    this.#lost(this.#wayless ? 'no_way' : 'lost');
+  }
+
   /** The server ended a session: this one, or before the answer to the offer the one before. */
   #closed(): void {
     if (this.#attempt === null) return;
-    if (this.#attempt.settled) this.#lost('lost');
+    if (this.#attempt.settled) this.#ended(this.#attempt);
     else this.#attempt.early = [];
   }
 

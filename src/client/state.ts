@@ -40,6 +40,7 @@ export type Reason =
   | 'waiting'
   | 'live'
   | 'lost'
+  | 'no_way'
   | 'full'
   | 'taken'
   | 'unready'
@@ -87,6 +88,11 @@ const NOTICES: Record<Exclude<Reason, 'live'>, Notice> = {
   lost: {
     title: 'Connection lost, coming back',
     text: 'Your camera stays on; the picture goes on as soon as the server can be reached.',
+    action: NOW,
+  },
+  no_way: {
+    title: 'The pictures find no way',
+    text: 'The server answers, but a firewall or router in between lets no video through. The same network helps, or a TURN server (webrtc.iceServers). This page keeps trying.',
     action: NOW,
   },
   full: { title: 'The server is full', text: 'This page tries again by itself.', action: NOW },

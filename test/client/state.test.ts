@@ -31,7 +31,17 @@ test('late news of a stream nobody wants changes nothing', () => {
 
 test('every trouble has a sentence and something to do about it', () => {
   const reasons: Reason[] = [
-    ...(['lost', 'full', 'unready', 'unreachable', 'refused', 'insecure', 'denied', 'denied_by_system'] as const),
+    ...([
+      'lost',
+      'no_way',
+      'full',
+      'unready',
+      'unreachable',
+      'refused',
+      'insecure',
+      'denied',
+      'denied_by_system',
+    ] as const),
     ...(['no_camera', 'unplugged', 'busy', 'unfit', 'camera_failed', 'stopped', 'welcome'] as const),
   ];
   const notices = reasons.map((reason) => noticeOf({ state: 'failed', reason }));
