@@ -91,8 +91,8 @@ const NOTICES: Record<Exclude<Reason, 'live'>, Notice> = {
     action: NOW,
   },
   no_way: {
-    title: 'The pictures find no way',
-    text: 'The server answers, but a firewall or router in between lets no video through. The same network helps, or a TURN server (webrtc.iceServers). This page keeps trying.',
+    title: 'No video gets through',
+    text: 'The server answers, but a router or firewall stops the video. Join its network, or give it a TURN server (webrtc.iceServers). This page keeps trying.',
     action: NOW,
   },
   full: { title: 'The server is full', text: 'This page tries again by itself.', action: NOW },
