@@ -37,6 +37,7 @@ beforeAll(async () => {
       iceServers: [{ urls: ['stun:127.0.0.1:9'], secret: 'shared' }],
       idleTimeoutMs: 1500,
       connectTimeoutMs: 3000,
+      lostTimeoutMs: 3000,
     },
   });
 });
