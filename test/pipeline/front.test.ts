@@ -1,9 +1,14 @@
 /** Something in front of the face stays as the camera gave it. */
 
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { FaceMap, Front, MAP } from '../../src/pipeline/engines/mesh/front.ts';
+import { Kernels } from '../../src/pipeline/kernels/kernels.ts';
 import type { Lane } from '../../src/pipeline/lane.ts';
+import { POINTS, readTopology } from '../../src/pipeline/topology.ts';
 import type { Frame, SwapSettings } from '../../src/pipeline/types.ts';
-import { astronaut, copyFrame, cutFrame, group, readFrame, startLane } from '../support/lane.ts';
+import { astronaut, copyFrame, cutFrame, group, modelsDir, readFrame, startLane } from '../support/lane.ts';
 
 const settings: SwapSettings = {
   ...{ face: 'source', choice: 'all', map: {}, strength: 1, shape: 0.8 },
@@ -103,4 +108,41 @@ test('a face that only moves has nothing in front of it', async () => {
   }
   lane.close('plain');
   expect(Math.min(...sizes.slice(1))).toBeGreaterThan(0.97 * Math.max(...sizes));
+});
+
+describe('the model of the live face', () => {
+  const seen = new Float32Array(POINTS).fill(0.95);
+  let map: FaceMap;
+  beforeAll(async () => {
+    const topology = readTopology(await readFile(path.join(modelsDir, 'face-geometry.json')));
+    map = new FaceMap(await Kernels.load(64 * 64), topology);
+  });
+  /** Texels of the map, skin but for a patch. */
+  const colours = (patch: readonly [number, number, number]): Float32Array =>
+    Float32Array.from({ length: map.texels.length * 3 }, (_, n) => {
+      const texel = map.texels[Math.floor(n / 3)]!;
+      const inPatch = Math.abs((texel % MAP) - 24) < 4 && Math.abs(Math.floor(texel / MAP) - 40) < 4;
+      return (inPatch ? patch : [130, 115, 145])[n % 3]!;
+    });
+  const looks = (front: Front, patch: readonly [number, number, number], frames: number): boolean[] =>
+    Array.from({ length: frames }, () => {
+      front.look(colours(patch), seen);
+      return front.any;
+    });
+
+  test('takes another colour for something in front', () => {
+    const front = new Front(map);
+    expect(looks(front, [130, 115, 145], 12)).not.toContain(true);
+    expect(looks(front, [130, 135, 120], 4)).toContain(true);
+  });
+
+  test('but not where it knows a part only from the side', () => {
+    const front = new Front(map);
+    seen.fill(0.25);
+    looks(front, [130, 135, 120], 12);
+    seen.fill(0.95);
+    expect(looks(front, [130, 115, 145], 30)).not.toContain(true);
+    // What it has learned anew it knows.
+    expect(looks(front, [130, 135, 120], 4)).toContain(true);
+  });
 });

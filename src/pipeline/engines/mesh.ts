@@ -33,6 +33,8 @@ export interface MeshFace {
 
 /** Softness levels of the atlas, half an octave apart. */
 const LEVELS = 9;
+/** A point nearer to the frame's edge than this share of the face's square has nothing to tell: its surroundings are cut. */
+const EDGE_MARGIN = 0.02;
 
 export class MeshEngine implements Engine<MeshFace> {
   readonly #kernels: Kernels;
@@ -123,6 +125,8 @@ class MeshSwapper implements Swapper {
   readonly #light: Light;
   readonly #front: Front;
   readonly #seen = new Float32Array(POINTS);
+  /** The same, and nothing beyond the frame. */
+  readonly #shown = new Float32Array(POINTS);
   readonly #shaped = new Float32Array(POINTS * 2);
   readonly #texture: Texture;
   #level = -1;
@@ -139,7 +143,7 @@ class MeshSwapper implements Swapper {
   }
 
   swap(frame: Frame, live: LiveFace, looks: Looks): void {
-    this.#look(live);
+    this.#look(frame, live);
     reshape(live.points, this.#face.shape, this.#shared.freedom, looks.shape, this.#shaped);
     this.#pickLevel(live, looks.sharpness);
     const bounds = this.#place(live, looks);
@@ -156,17 +160,28 @@ class MeshSwapper implements Swapper {
   }
 
   /** Takes in the live face: which way its parts look, what is in front of it, and its light. */
-  #look(live: LiveFace): void {
+  #look(frame: Frame, live: LiveFace): void {
     const { sampler, map } = this.#shared;
-    const seen = facing(live.points, this.#topology, this.#seen);
+    facing(live.points, this.#topology, this.#seen);
+    this.#show(frame, live);
     sampler.place(live);
-    this.#front.look(map.sample(live.crop, sampler.points), seen);
+    this.#front.look(map.sample(live.crop, sampler.points), this.#shown);
     this.#light.follow(sampler.live(live.crop), this.#face.colours, this.#lit());
+  }
+
+  /** Beyond the frame's edge the crop repeats its last pixels, which tell nothing about the face. */
+  #show({ width, height }: Frame, { points, square }: LiveFace): void {
+    const margin = EDGE_MARGIN * square.side;
+    for (let i = 0; i < POINTS; i++) {
+      const [x, y] = [points[3 * i]!, points[3 * i + 1]!];
+      const inside = x > margin && y > margin && x < width - margin && y < height - margin;
+      this.#shown[i] = inside ? this.#seen[i]! : 0;
+    }
   }
 
   /** How much each point tells about the light: as squarely as it is seen, unless something is in front. */
   #lit(): Float32Array {
-    return this.#front.any ? this.#seen.map((seen, i) => seen * (1 - this.#front.at(i))) : this.#seen;
+    return this.#front.any ? this.#shown.map((seen, i) => seen * (1 - this.#front.at(i))) : this.#shown;
   }
 
   /** Fills the vertices; returns the box they lie in: x0, y0, x1, y1 in the frame. */

@@ -41,6 +41,8 @@ const TURN = 1.5;
 const LINGER = 0.4;
 /** Parts turned further away than this cosine say nothing. */
 const SEEN_LEAST = 0.2;
+/** Seen at a cosine so different from what it was learned at, a part is as good as new. */
+const VIEW_APART = 0.35;
 /** When more of the map than this is in front for so many frames, it is the model that is wrong. */
 const TOO_MUCH = 0.7;
 const TOO_LONG = 20;
@@ -165,7 +167,7 @@ export class Front {
     let [count, front] = [0, 0];
     for (let k = 0; k < texels.length; k++) {
       const view = seen[corner[k]!]!;
-      if (view < SEEN_LEAST || this.#looks[k]! < FIRST) continue;
+      if (view < SEEN_LEAST || this.#looks[k]! < FIRST || this.#turned(k, view)) continue;
       const dy = colours[3 * k]! - mean[3 * k]! - (level + across * x[k]! + down * y[k]!);
       const du = colours[3 * k + 1]! - mean[3 * k + 1]!;
       const dv = colours[3 * k + 2]! - mean[3 * k + 2]!;
@@ -266,10 +268,11 @@ export class Front {
     for (let k = 0; k < texels.length; k++) {
       const view = seen[corner[k]!]!;
       if (view < SEEN_LEAST) continue;
-      const front = astray || this.mask[texels[k]!]! > 0;
+      if (!astray && this.#turned(k, view)) this.#looks[k] = 0;
       const looks = this.#looks[k]!;
+      const front = (astray || this.mask[texels[k]!]! > 0) && looks >= FIRST;
       if (looks < 0xffff) this.#looks[k] = looks + 1;
-      const share = front && looks >= FIRST ? FOLLOW_FRONT : Math.max(1 / (looks + 1), FOLLOW);
+      const share = front ? FOLLOW_FRONT : Math.max(1 / (looks + 1), FOLLOW);
       const dy = colours[3 * k]! - mean[3 * k]!;
       const du = colours[3 * k + 1]! - mean[3 * k + 1]!;
       const dv = colours[3 * k + 2]! - mean[3 * k + 2]!;
@@ -281,6 +284,11 @@ export class Front {
       usual[2 * k]! += share * (Math.abs(dy) - usual[2 * k]!);
       usual[2 * k + 1]! += share * (Math.sqrt(du * du + dv * dv) - usual[2 * k + 1]!);
     }
+  }
+
+  /** Whether what is known of a texel is from quite another angle: a slanted look mixes it with what lies beside. */
+  #turned(k: number, view: number): boolean {
+    return Math.abs(view - this.#view[k]!) > VIEW_APART;
   }
 
   #forget(): void {
