@@ -66,8 +66,6 @@ interface Plane {
 const WORKING_BYTES = 24 * 2 ** 20;
 const PAGE = 65536;
 const PLACE_BYTES = 20;
-/** Where in a vertex what is added to Y stands. */
-const OFFSET_BYTES = 20;
 /** The luma pyramid: full size, then halves, down to an eighth. */
 const LEVELS = 4;
 
@@ -277,16 +275,12 @@ export class Kernels {
   }
 
   #warp(vertices: Float32Array, triangles: Uint16Array, gain: number, [y, u, v]: [Plane, Plane, Plane]): void {
-    const mesh = [vertices.byteOffset, triangles.byteOffset, triangles.length / 3];
-    const luma = this.#luma[0]!;
+    const [luma, chroma] = [this.#luma[0]!, this.#u];
     this.#run.warp(
-      ...[...mesh, 1, gain, OFFSET_BYTES, y.at, 0, y.stride, y.width, y.height],
-      ...[luma.at, 0, luma.stride, luma.width, luma.height],
-    );
-    const { at, stride, width, height } = this.#u;
-    this.#run.warp(
-      ...[...mesh, 0.5, gain, OFFSET_BYTES + 4, u.at, v.at, u.stride, u.width, u.height],
-      ...[at, this.#v.at, stride, width, height],
+      ...[vertices.byteOffset, triangles.byteOffset, triangles.length / 3, gain],
+      ...[y.at, y.stride, y.width, y.height, u.at, v.at, u.stride, u.width, u.height],
+      ...[luma.at, luma.stride, luma.width, luma.height],
+      ...[chroma.at, this.#v.at, chroma.stride, chroma.width, chroma.height],
     );
     this.#halved = 1;
   }

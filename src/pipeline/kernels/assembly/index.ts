@@ -214,117 +214,169 @@ export function coloursAt(tensor: usize, n: i32, points: usize, places: usize, c
 
 /** Bytes of one vertex: x, y, s, t, alpha, then what is added to Y, U, V. */
 const VERTEX: usize = 32;
-const S: usize = 8, T: usize = 12, ALPHA: usize = 16;
+const S: usize = 8, T: usize = 12, ALPHA: usize = 16, OFFSET_U: usize = 24, OFFSET_V: usize = 28;
 
-/** Of the word at `at` the first `count` bytes become those of `four`, which are whole numbers, saturated. */
+/** Four whole numbers, saturated, to the bytes at `at`, or to the first `count` of them. */
 // @ts-ignore
 @inline
 function put(at: usize, four: v128, count: i32): void {
   const words = i16x8.narrow_i32x4_s(four, four);
-  const bytes = i32x4.extract_lane(i8x16.narrow_i16x8_u(words, words), 0);
-  const keep: i32 = count >= 4 ? 0 : -1 << (count << 3);
-  store<i32>(at, (bytes & ~keep) | (load<i32>(at) & keep));
+  const bytes = i8x16.narrow_i16x8_u(words, words);
+  if (count >= 4) {
+    v128.store32_lane(at, bytes, 0);
+    return;
+  }
+  const keep: i32 = -1 << (count << 3);
+  store<i32>(at, (i32x4.extract_lane(bytes, 0) & ~keep) | (load<i32>(at) & keep));
 }
 
+/** Four floats as whole numbers. */
+// @ts-ignore
+@inline
+function rounded(x: v128): v128 { return i32x4.sub(f32x4.add(x, f32x4.splat(MAGIC)), i32x4.splat(MAGIC_BITS)); }
+
+/** Four bytes, moved towards `want` by `alpha`. */
 // @ts-ignore
 @inline
 function mixed(have: usize, want: v128, alpha: v128): v128 {
   const now = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(have))));
-  return i32x4.sub(f32x4.add(f32x4.add(now, f32x4.mul(f32x4.sub(want, now), alpha)), f32x4.splat(MAGIC)), i32x4.splat(MAGIC_BITS));
+  return rounded(f32x4.add(now, f32x4.mul(f32x4.sub(want, now), alpha)));
 }
 
+/** Lane `k` of x in all four. */
+// @ts-ignore
+@inline
+function all0(x: v128): v128 { return v128.shuffle<f32>(x, x, 0, 0, 0, 0); }
+// @ts-ignore
+@inline
+function all1(x: v128): v128 { return v128.shuffle<f32>(x, x, 1, 1, 1, 1); }
+// @ts-ignore
+@inline
+function all2(x: v128): v128 { return v128.shuffle<f32>(x, x, 2, 2, 2, 2); }
+// @ts-ignore
+@inline
+function all3(x: v128): v128 { return v128.shuffle<f32>(x, x, 3, 3, 3, 3); }
+
 /**
- * Draws a textured mesh into one plane, or into two of one size (U and V), in place:
- * out = in + alpha * (texture * gain + offset - in), rounded.
- * Vertices are in luma pixels of the region and of the texture; `shrink` is 1 for luma and 0.5 for chroma planes.
+ * Draws a textured mesh into an I420 picture, in place: out = in + alpha * (texture * gain + offset - in), rounded.
+ * Vertices are in luma pixels of the region and of the texture. Luma is bilinear; chroma is the nearest texel's, as the
+ * texture's chroma is finer than the picture's.
  * Spans are half open and every edge is walked from its upper end, so two triangles that share an edge round it to the
  * same pixel and never blend one twice. Up to 3 bytes beside a span are written again as they are.
- * @param offset byte offset of what is added in a vertex; the second plane's follows. @param dst2 0 for one plane.
  */
 export function warp(
-  vertices: usize, triangles: usize, count: i32, shrink: f32, gain: f32, offset: usize,
-  texture: usize, texture2: usize, textureStride: i32, textureWidth: i32, textureHeight: i32,
-  dst: usize, dst2: usize, stride: i32, width: i32, height: i32,
+  vertices: usize, triangles: usize, count: i32, gain: f32,
+  textureY: usize, textureStride: i32, textureWidth: i32, textureHeight: i32,
+  textureU: usize, textureV: usize, textureCStride: i32, textureCWidth: i32, textureCHeight: i32,
+  y: usize, stride: i32, width: i32, height: i32,
+  u: usize, v: usize, cStride: i32, cWidth: i32, cHeight: i32,
 ): void {
   // Places in the texture are walked half a texel low, so that rounding to the nearest is rounding down.
-  const least = f32x4.splat(-0.5), half = f32x4.splat(0.5), magic = f32x4.splat(MAGIC);
+  const least = f32x4.splat(-0.5), half = f32x4.splat(0.5), magic = f32x4.splat(MAGIC), one = f32x4.splat(1);
   const mostS = f32x4.splat(<f32>textureWidth - 1.504), mostT = f32x4.splat(<f32>textureHeight - 1.504);
-  const rows = f32x4.splat(<f32>textureStride);
-  const ramp = f32x4(0, 1, 2, 3);
-  const gain4 = f32x4.splat(gain / ONE);
-  texture -= MAGIC_BITS; texture2 -= MAGIC_BITS;
-  const two = dst2 != 0;
+  const mostCS = f32x4.splat(<f32>textureCWidth - 0.504), mostCT = f32x4.splat(<f32>textureCHeight - 0.504);
+  const rows = f32x4.splat(<f32>textureStride), rowsC = f32x4.splat(<f32>textureCStride);
+  const ramp = f32x4(0, 1, 2, 3), ramp2 = f32x4(0, 2, 4, 6), four = f32x4.splat(4), eight = f32x4.splat(8);
+  const gain1 = f32x4.splat(gain / ONE), gainC = f32x4.splat(gain);
+  textureY -= MAGIC_BITS; textureU -= MAGIC_BITS; textureV -= MAGIC_BITS;
   for (let k = 0; k < count; k++, triangles += 6) {
     let a = vertices + <usize>load<u16>(triangles) * VERTEX;
     let b = vertices + <usize>load<u16>(triangles, 2) * VERTEX;
     let c = vertices + <usize>load<u16>(triangles, 4) * VERTEX;
     const a0 = load<f32>(a, ALPHA), b0 = load<f32>(b, ALPHA), c0 = load<f32>(c, ALPHA);
     if (a0 <= 0 && b0 <= 0 && c0 <= 0) continue;
+    const opaque = a0 >= 1 && b0 >= 1 && c0 >= 1;
     // upper, middle, lower
     let swap: usize;
     if (load<f32>(b, 4) < load<f32>(a, 4)) { swap = a; a = b; b = swap; }
     if (load<f32>(c, 4) < load<f32>(b, 4)) { swap = b; b = c; c = swap; }
     if (load<f32>(b, 4) < load<f32>(a, 4)) { swap = a; a = b; b = swap; }
-    const ax = load<f32>(a) * shrink, ay = load<f32>(a, 4) * shrink;
-    const bx = load<f32>(b) * shrink, by = load<f32>(b, 4) * shrink;
-    const cx = load<f32>(c) * shrink, cy = load<f32>(c, 4) * shrink;
+    const ax = load<f32>(a), ay = load<f32>(a, 4);
+    const bx = load<f32>(b), by = load<f32>(b, 4);
+    const cx = load<f32>(c), cy = load<f32>(c, 4);
     const first = max(0, nearest(ay)), last = min(height, nearest(cy));
-    if (first >= last) continue;
+    const firstC = max(0, nearest(ay * 0.5)), lastC = min(cHeight, nearest(cy * 0.5));
+    if (first >= last && firstC >= lastC) continue;
     const area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay);
-    if (abs(area) < 1e-6) continue;
+    if (abs(area) < 4e-6) continue;
     const inv: f32 = 1.0 / area;
-    // gradients over the plane of the triangle: s, t, alpha, offset together; the second offset apart
-    const at0 = f32x4.mul(f32x4(load<f32>(a, S), load<f32>(a, T), load<f32>(a, ALPHA), load<f32>(a + offset)), f32x4(shrink, shrink, 1, 1));
-    const d1 = f32x4.sub(f32x4.mul(f32x4(load<f32>(b, S), load<f32>(b, T), load<f32>(b, ALPHA), load<f32>(b + offset)), f32x4(shrink, shrink, 1, 1)), at0);
-    const d2 = f32x4.sub(f32x4.mul(f32x4(load<f32>(c, S), load<f32>(c, T), load<f32>(c, ALPHA), load<f32>(c + offset)), f32x4(shrink, shrink, 1, 1)), at0);
-    const e1y = (cy - ay) * inv, e2y = (by - ay) * inv, e1x = (cx - ax) * inv, e2x = (bx - ax) * inv;
-    const gx = f32x4.sub(f32x4.mul(d1, f32x4.splat(e1y)), f32x4.mul(d2, f32x4.splat(e2y)));
-    const gy = f32x4.sub(f32x4.mul(d2, f32x4.splat(e2x)), f32x4.mul(d1, f32x4.splat(e1x)));
-    const p0 = load<f32>(a + offset, 4), p1 = load<f32>(b + offset, 4) - p0, p2 = load<f32>(c + offset, 4) - p0;
-    const px = p1 * e1y - p2 * e2y, py = p2 * e2x - p1 * e1x;
-    const sx = v128.shuffle<f32>(gx, gx, 0, 0, 0, 0), tx = v128.shuffle<f32>(gx, gx, 1, 1, 1, 1);
-    const lx = v128.shuffle<f32>(gx, gx, 2, 2, 2, 2), ox = v128.shuffle<f32>(gx, gx, 3, 3, 3, 3);
-    const four = f32x4.splat(4);
-    const sx4 = f32x4.mul(sx, four), tx4 = f32x4.mul(tx, four), lx4 = f32x4.mul(lx, four), ox4 = f32x4.mul(ox, four);
-    const px4 = f32x4.splat(4 * px);
-    const sRamp = f32x4.sub(f32x4.mul(sx, ramp), f32x4.splat(1)), tRamp = f32x4.sub(f32x4.mul(tx, ramp), f32x4.splat(1));
-    const lRamp = f32x4.mul(lx, ramp), oRamp = f32x4.mul(ox, ramp), pRamp = f32x4.mul(f32x4.splat(px), ramp);
+    // s, t, alpha and what is added to Y together, that of U and V apart: at the upper corner, across and down
+    const at0 = v128.load(a, S), d1 = f32x4.sub(v128.load(b, S), at0), d2 = f32x4.sub(v128.load(c, S), at0);
+    const e1y = f32x4.splat((cy - ay) * inv), e2y = f32x4.splat((by - ay) * inv);
+    const e1x = f32x4.splat((cx - ax) * inv), e2x = f32x4.splat((bx - ax) * inv);
+    const gx = f32x4.sub(f32x4.mul(d1, e1y), f32x4.mul(d2, e2y)), gy = f32x4.sub(f32x4.mul(d2, e2x), f32x4.mul(d1, e1x));
     const slopeLong = (cx - ax) / (cy - ay);
     const slopeUpper = by > ay ? (bx - ax) / (by - ay) : <f32>0;
     const slopeLower = cy > by ? (cx - bx) / (cy - by) : <f32>0;
-    for (let row = first; row < last; row++) {
-      const yc = <f32>row + 0.5;
-      const x1 = ax + (yc - ay) * slopeLong;
-      const x2 = yc < by ? ax + (yc - ay) * slopeUpper : bx + (yc - by) * slopeLower;
-      const i1 = nearest(x1), i2 = nearest(x2);
-      const from = max(0, min(i1, i2)), to = min(width, max(i1, i2));
+    const sx = all0(gx), tx = all1(gx), lx = all2(gx), ox = all3(gx);
+    if (first < last) {
+      const sx4 = f32x4.mul(sx, four), tx4 = f32x4.mul(tx, four), lx4 = f32x4.mul(lx, four), ox4 = f32x4.mul(ox, four);
+      const sRamp = f32x4.sub(f32x4.mul(sx, ramp), one), tRamp = f32x4.sub(f32x4.mul(tx, ramp), one);
+      const lRamp = f32x4.mul(lx, ramp), oRamp = f32x4.mul(ox, ramp);
+      for (let row = first; row < last; row++) {
+        const yc = <f32>row + 0.5;
+        const i1 = nearest(ax + (yc - ay) * slopeLong);
+        const i2 = nearest(yc < by ? ax + (yc - ay) * slopeUpper : bx + (yc - by) * slopeLower);
+        const from = max(0, min(i1, i2)), to = min(width, max(i1, i2));
+        if (from >= to) continue;
+        const start = f32x4.add(at0, f32x4.add(f32x4.mul(gx, f32x4.splat(<f32>from + 0.5 - ax)), f32x4.mul(gy, f32x4.splat(yc - ay))));
+        let s = f32x4.add(all0(start), sRamp), t = f32x4.add(all1(start), tRamp);
+        let alpha = f32x4.add(all2(start), lRamp), o = f32x4.add(all3(start), oRamp);
+        let at = y + <usize>(row * stride + from);
+        for (let x = from; x < to; x += 4, at += 4) {
+          const sc = clamped(s, least, mostS), tc = clamped(t, least, mostT);
+          const si = f32x4.sub(f32x4.add(sc, magic), magic), ti = f32x4.sub(f32x4.add(tc, magic), magic);
+          const place = f32x4.add(f32x4.add(f32x4.mul(ti, rows), si), magic);
+          const texel = bilinear(
+            textureY + <usize>i32x4.extract_lane(place, 0), textureY + <usize>i32x4.extract_lane(place, 1),
+            textureY + <usize>i32x4.extract_lane(place, 2), textureY + <usize>i32x4.extract_lane(place, 3),
+            textureStride, pairs(f32x4.add(f32x4.sub(sc, si), half)), f32x4.add(f32x4.sub(tc, ti), half),
+          );
+          const want = f32x4.add(f32x4.mul(texel, gain1), o);
+          put(at, opaque ? rounded(want) : mixed(at, want, alpha), to - x);
+          s = f32x4.add(s, sx4);
+          t = f32x4.add(t, tx4);
+          alpha = f32x4.add(alpha, lx4);
+          o = f32x4.add(o, ox4);
+        }
+      }
+    }
+    if (firstC >= lastC) continue;
+    const c0u = f32x4.splat(load<f32>(a, OFFSET_U)), c1u = f32x4.sub(f32x4.splat(load<f32>(b, OFFSET_U)), c0u), c2u = f32x4.sub(f32x4.splat(load<f32>(c, OFFSET_U)), c0u);
+    const c0v = f32x4.splat(load<f32>(a, OFFSET_V)), c1v = f32x4.sub(f32x4.splat(load<f32>(b, OFFSET_V)), c0v), c2v = f32x4.sub(f32x4.splat(load<f32>(c, OFFSET_V)), c0v);
+    const ux = f32x4.sub(f32x4.mul(c1u, e1y), f32x4.mul(c2u, e2y)), uy = f32x4.sub(f32x4.mul(c2u, e2x), f32x4.mul(c1u, e1x));
+    const vx = f32x4.sub(f32x4.mul(c1v, e1y), f32x4.mul(c2v, e2y)), vy = f32x4.sub(f32x4.mul(c2v, e2x), f32x4.mul(c1v, e1x));
+    // A chroma pixel is two of luma, in the picture and in the texture.
+    const sx4 = f32x4.mul(sx, four), tx4 = f32x4.mul(tx, four), lx4 = f32x4.mul(lx, eight), ux4 = f32x4.mul(ux, eight), vx4 = f32x4.mul(vx, eight);
+    const sRamp = f32x4.sub(f32x4.mul(sx, ramp), half), tRamp = f32x4.sub(f32x4.mul(tx, ramp), half);
+    const lRamp = f32x4.mul(lx, ramp2), uRamp = f32x4.add(c0u, f32x4.mul(ux, ramp2)), vRamp = f32x4.add(c0v, f32x4.mul(vx, ramp2));
+    for (let row = firstC; row < lastC; row++) {
+      const yc: f32 = 2 * <f32>row + 1;
+      const i1 = nearest((ax + (yc - ay) * slopeLong) * 0.5);
+      const i2 = nearest((yc < by ? ax + (yc - ay) * slopeUpper : bx + (yc - by) * slopeLower) * 0.5);
+      const from = max(0, min(i1, i2)), to = min(cWidth, max(i1, i2));
       if (from >= to) continue;
-      const dx = <f32>from + 0.5 - ax, dy = yc - ay;
-      const start = f32x4.add(at0, f32x4.add(f32x4.mul(gx, f32x4.splat(dx)), f32x4.mul(gy, f32x4.splat(dy))));
-      let s = f32x4.add(v128.shuffle<f32>(start, start, 0, 0, 0, 0), sRamp);
-      let t = f32x4.add(v128.shuffle<f32>(start, start, 1, 1, 1, 1), tRamp);
-      let alpha = f32x4.add(v128.shuffle<f32>(start, start, 2, 2, 2, 2), lRamp);
-      let o = f32x4.add(v128.shuffle<f32>(start, start, 3, 3, 3, 3), oRamp);
-      let o2 = f32x4.add(f32x4.splat(p0 + dx * px + dy * py), pRamp);
-      let at = <usize>(row * stride + from);
+      const dx = f32x4.splat(2 * <f32>from + 1 - ax), dy = f32x4.splat(yc - ay);
+      const start = f32x4.add(at0, f32x4.add(f32x4.mul(gx, dx), f32x4.mul(gy, dy)));
+      let s = f32x4.add(f32x4.mul(all0(start), half), sRamp), t = f32x4.add(f32x4.mul(all1(start), half), tRamp);
+      let alpha = f32x4.add(all2(start), lRamp);
+      let ou = f32x4.add(f32x4.add(f32x4.mul(ux, dx), f32x4.mul(uy, dy)), uRamp);
+      let ov = f32x4.add(f32x4.add(f32x4.mul(vx, dx), f32x4.mul(vy, dy)), vRamp);
+      let at = <usize>(row * cStride + from);
       for (let x = from; x < to; x += 4, at += 4) {
-        const sc = clamped(s, least, mostS), tc = clamped(t, least, mostT);
-        const si = f32x4.sub(f32x4.add(sc, magic), magic), ti = f32x4.sub(f32x4.add(tc, magic), magic);
-        const weights = pairs(f32x4.add(f32x4.sub(sc, si), half)), ft = f32x4.add(f32x4.sub(tc, ti), half);
-        const place = f32x4.add(f32x4.add(f32x4.mul(ti, rows), si), magic);
+        const si = f32x4.sub(f32x4.add(clamped(s, least, mostCS), magic), magic), ti = f32x4.sub(f32x4.add(clamped(t, least, mostCT), magic), magic);
+        const place = f32x4.add(f32x4.add(f32x4.mul(ti, rowsC), si), magic);
         const q0 = <usize>i32x4.extract_lane(place, 0), q1 = <usize>i32x4.extract_lane(place, 1);
         const q2 = <usize>i32x4.extract_lane(place, 2), q3 = <usize>i32x4.extract_lane(place, 3);
-        const texel = bilinear(texture + q0, texture + q1, texture + q2, texture + q3, textureStride, weights, ft);
-        put(dst + at, mixed(dst + at, f32x4.add(f32x4.mul(texel, gain4), o), alpha), to - x);
-        if (two) {
-          const texel2 = bilinear(texture2 + q0, texture2 + q1, texture2 + q2, texture2 + q3, textureStride, weights, ft);
-          put(dst2 + at, mixed(dst2 + at, f32x4.add(f32x4.mul(texel2, gain4), o2), alpha), to - x);
-          o2 = f32x4.add(o2, px4);
-        }
+        const wantU = f32x4.add(f32x4.mul(bytesAt(textureU + q0, textureU + q1, textureU + q2, textureU + q3), gainC), ou);
+        const wantV = f32x4.add(f32x4.mul(bytesAt(textureV + q0, textureV + q1, textureV + q2, textureV + q3), gainC), ov);
+        put(u + at, opaque ? rounded(wantU) : mixed(u + at, wantU, alpha), to - x);
+        put(v + at, opaque ? rounded(wantV) : mixed(v + at, wantV, alpha), to - x);
         s = f32x4.add(s, sx4);
         t = f32x4.add(t, tx4);
         alpha = f32x4.add(alpha, lx4);
-        o = f32x4.add(o, ox4);
+        ou = f32x4.add(ou, ux4);
+        ov = f32x4.add(ov, vx4);
       }
     }
   }
