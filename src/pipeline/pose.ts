@@ -34,11 +34,18 @@ export function fitSimilarity3(p: Float32Array, q: Float32Array): Fit {
   const h = new Float64Array(9);
   let spread = 0;
   for (let i = 0; i < POINTS * 3; i += 3) {
-    for (let r = 0; r < 3; r++) {
-      const target = q[i + r]! - to[r]!;
-      for (let c = 0; c < 3; c++) h[3 * r + c]! += target * (p[i + c]! - from[c]!);
-    }
-    for (let c = 0; c < 3; c++) spread += (p[i + c]! - from[c]!) ** 2;
+    const [x, y, z] = [p[i]! - from[0], p[i + 1]! - from[1], p[i + 2]! - from[2]];
+    const [u, v, w] = [q[i]! - to[0], q[i + 1]! - to[1], q[i + 2]! - to[2]];
+    h[0]! += u * x;
+    h[1]! += u * y;
+    h[2]! += u * z;
+    h[3]! += v * x;
+    h[4]! += v * y;
+    h[5]! += v * z;
+    h[6]! += w * x;
+    h[7]! += w * y;
+    h[8]! += w * z;
+    spread += x * x + y * y + z * z;
   }
   const rotation = polar(h);
   let scale = 0;
@@ -47,9 +54,13 @@ export function fitSimilarity3(p: Float32Array, q: Float32Array): Fit {
 }
 
 function centre(p: Float32Array): [number, number, number] {
-  const sum: [number, number, number] = [0, 0, 0];
-  for (let i = 0; i < POINTS * 3; i++) sum[i % 3]! += p[i]! / POINTS;
-  return sum;
+  let [x, y, z] = [0, 0, 0];
+  for (let i = 0; i < POINTS * 3; i += 3) {
+    x += p[i]!;
+    y += p[i + 1]!;
+    z += p[i + 2]!;
+  }
+  return [x / POINTS, y / POINTS, z / POINTS];
 }
 
 /** The rotation nearest to a 3×3 matrix: Newton's iteration X ← (X + X⁻ᵀ) / 2 (Higham 1986). */

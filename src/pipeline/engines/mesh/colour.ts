@@ -48,6 +48,8 @@ export class Light {
   readonly #skin: Float32Array;
   readonly #difference = new Float32Array(POINTS * 3);
   readonly #weight = new Float32Array(POINTS);
+  /** Points well inside the face. */
+  readonly #inner: Uint16Array;
   readonly #sorted = new Float32Array(POINTS);
   /** Y, U, V to add at each point, in steps of 1/255. */
   readonly offset = new Float32Array(POINTS * 3);
@@ -58,6 +60,7 @@ export class Light {
   constructor(topology: Topology, skin: Float32Array) {
     this.#topology = topology;
     this.#skin = skin;
+    this.#inner = Uint16Array.from([...topology.ring.keys()].filter((i) => i < POINTS && topology.ring[i]! >= 3));
   }
 
   /** @param live, source Y, U, V means at each point; @param seen how squarely each live point is seen, 0..1. */
@@ -92,7 +95,7 @@ export class Light {
   }
 
   #compare(live: Float32Array, source: Float32Array, seen: Float32Array): void {
-    const ratio = spreadOf(live, seen, this.#topology) / (spreadOf(source, seen, this.#topology) || 1);
+    const ratio = spreadOf(live, seen, this.#inner) / (spreadOf(source, seen, this.#inner) || 1);
     const wanted = Math.min(CONTRAST_MOST, Math.max(CONTRAST_LEAST, CONTRAST_SHARE * ratio));
     this.contrast += (wanted - this.contrast) * (this.#fresh ? 1 : CONTRAST_FOLLOW);
   }
@@ -153,11 +156,11 @@ export class Light {
   }
 }
 
-/** Standard deviation of luma over the points well inside the face that are seen well. */
-function spreadOf(colours: Float32Array, seen: Float32Array, { ring }: Topology): number {
+/** Standard deviation of luma over those of the points that are seen well. */
+function spreadOf(colours: Float32Array, seen: Float32Array, points: Uint16Array): number {
   let [n, sum, squares] = [0, 0, 0];
-  for (let i = 0; i < POINTS; i++) {
-    if (seen[i]! < 0.5 || ring[i]! < 3) continue;
+  for (const i of points) {
+    if (seen[i]! < 0.5) continue;
     const y = colours[3 * i]!;
     n++;
     sum += y;

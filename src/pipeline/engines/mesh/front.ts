@@ -31,6 +31,8 @@ const ASTRAY = 0.04;
 const DEVIATIONS = 2.5;
 const LUMA_LEAST = 12;
 const CHROMA_LEAST = 5;
+/** From this share of that on a texel is marked, with half as much more wholly. */
+const MARK_FROM = 0.75;
 /** At edges the slightest slip of the mesh changes the luma by part of the step between texels. */
 const SLIP = 0.7;
 /** Lids, brows and lips move in ways the mesh does not tell. */
@@ -164,7 +166,7 @@ export class Front {
     const usual = this.#usual;
     const known = this.#known.fill(0);
     const raw = this.#raw.fill(0);
-    let [count, front] = [0, 0];
+    let [count, front, marked] = [0, 0, false];
     for (let k = 0; k < texels.length; k++) {
       const view = seen[corner[k]!]!;
       if (view < SEEN_LEAST || this.#looks[k]! < FIRST || this.#turned(k, view)) continue;
@@ -174,16 +176,18 @@ export class Front {
       const tolerated = tolerance[k]! * (1 + TURN * Math.abs(view - this.#view[k]!));
       const limitY = tolerated * (LUMA_LEAST + DEVIATIONS * usual[2 * k]! + this.#slip[k]!);
       const limitC = tolerated * (CHROMA_LEAST + DEVIATIONS * usual[2 * k + 1]!);
-      const error = Math.max(Math.abs(dy) / limitY, Math.sqrt(du * du + dv * dv) / limitC);
       const texel = texels[k]!;
       known[texel] = 1;
-      raw[texel] = Math.min(1, Math.max(0, 2 * (error - 0.75)));
       count++;
+      const error = Math.max(Math.abs(dy) / limitY, Math.sqrt(du * du + dv * dv) / limitC);
+      if (error <= MARK_FROM) continue;
+      raw[texel] = Math.min(1, 2 * (error - MARK_FROM));
+      marked = true;
       if (error > 1) front++;
     }
     this.#wrong = front > TOO_MUCH * count ? this.#wrong + 1 : 0;
     if (this.#wrong > TOO_LONG) this.#forget();
-    else this.#spread();
+    else if (marked || this.any) this.#spread();
   }
 
   /** The room's light against the model's: level, and its rise across and down the map, fitted to what is the face. */
@@ -234,7 +238,6 @@ export class Front {
   /** From single texels to a mask: alone they are noise; together they are something, with a margin. */
   #spread(): void {
     const { inside } = this.#map;
-    if (!this.any && !this.#raw.some((value) => value > 0)) return;
     const soft = boxed(this.#raw, this.#known, this.#soft);
     const raw = this.#raw;
     for (let t = 0; t < TEXELS; t++) raw[t] = soft[t]! > 0.4 ? 1 : 0;

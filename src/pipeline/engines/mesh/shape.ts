@@ -63,11 +63,13 @@ export function reshape(
   ...[live, source, { free, parts }, amount, out]: [Float32Array, Float32Array, Freedom, number, Float32Array]
 ): void {
   const fit = fitSimilarity3(source, live);
-  const m = fit.matrix;
+  const [xx, xy, xz, yx, yy, yz] = fit.matrix as unknown as [number, number, number, number, number, number];
+  const [fromX, fromY, fromZ] = fit.from;
+  const [toX, toY] = fit.to;
   for (let i = 0, o = 0; i < POINTS * 3; i += 3, o += 2) {
-    const [x, y, z] = [source[i]! - fit.from[0], source[i + 1]! - fit.from[1], source[i + 2]! - fit.from[2]];
-    move[o] = m[0]! * x + m[1]! * y + m[2]! * z + fit.to[0] - live[i]!;
-    move[o + 1] = m[3]! * x + m[4]! * y + m[5]! * z + fit.to[1] - live[i + 1]!;
+    const [x, y, z] = [source[i]! - fromX, source[i + 1]! - fromY, source[i + 2]! - fromZ];
+    move[o] = xx * x + xy * y + xz * z + toX - live[i]!;
+    move[o + 1] = yx * x + yy * y + yz * z + toY - live[i + 1]!;
   }
   const whole = parts.map(({ points }) => meanMove(points));
   for (let i = 0; i < POINTS; i++) {

@@ -91,11 +91,30 @@ function bytesAt(p0: usize, p1: usize, p2: usize, p3: usize): v128 {
   return f32x4.convert_i32x4_s(q);
 }
 
+/** Four pixels of three channels (lanes of r, g, b) as r0 g0 b0 r1 | g1 b1 r2 g2 | b2 r3 g3 b3. */
+// @ts-ignore
+@inline
+function putRgb(out: usize, r: v128, g: v128, b: v128): void {
+  const rg = v128.shuffle<f32>(r, g, 0, 4, 1, 5), rgHigh = v128.shuffle<f32>(r, g, 2, 6, 3, 7);
+  v128.store(out, v128.shuffle<f32>(rg, b, 0, 1, 4, 2));
+  v128.store(out, v128.shuffle<f32>(v128.shuffle<f32>(rg, b, 3, 5, 3, 5), rgHigh, 0, 1, 4, 5), 16);
+  v128.store(out, v128.shuffle<f32>(v128.shuffle<f32>(b, rgHigh, 2, 6, 7, 3), b, 0, 1, 2, 7), 32);
+}
+
+/** The first and the second of two lanes, twice each; the third and the fourth. */
+// @ts-ignore
+@inline
+function twiceLow(x: v128): v128 { return v128.shuffle<f32>(x, x, 0, 0, 1, 1); }
+// @ts-ignore
+@inline
+function twiceHigh(x: v128): v128 { return v128.shuffle<f32>(x, x, 2, 2, 3, 3); }
+
 /**
- * Samples a rotated square of an I420 picture into an n x n RGB tensor [n, n, 3], edges replicated. n is at least 4.
+ * Samples a rotated square of an I420 picture into an n x n RGB tensor [n, n, 3], edges replicated. n is at least 8.
  * (ox, oy) is where the tensor's corner lies in the luma plane, (cx, cy) how far one tensor column goes; a row goes
- * (-cy, cx). Luma is bilinear from a plane `1 << shift` times smaller than the picture, chroma nearest.
- * Values come out as rgb(0..1) * scale + bias. Planes are at least 2 pixels wide and high.
+ * (-cy, cx). Luma is bilinear from a plane `1 << shift` times smaller than the picture; chroma is the nearest, and two
+ * columns share it, as the picture's own do. Values come out as rgb(0..1) * scale + bias. Planes are at least 2 pixels
+ * wide and high.
  */
 export function cropToTensor(
   y: usize, yStride: i32, yWidth: i32, yHeight: i32, shift: i32,
@@ -103,7 +122,8 @@ export function cropToTensor(
   ox: f32, oy: f32, cx: f32, cy: f32, n: i32, out: usize, scale: f32, bias: f32,
 ): void {
   const shrink: f32 = 1.0 / <f32>(1 << shift);
-  const ramp = f32x4(0, 1, 2, 3), half = f32x4.splat(0.5), magic = f32x4.splat(MAGIC);
+  const half = f32x4.splat(0.5), one = f32x4.splat(1), magic = f32x4.splat(MAGIC);
+  const ramp = f32x4(0.5, 1.5, 2.5, 3.5), rampC = f32x4(1, 3, 5, 7);
   // Places are walked half a pixel low, so that rounding to the nearest is rounding down.
   const least = f32x4.splat(-0.5);
   const mostX = f32x4.splat(<f32>yWidth - 1.504), mostY = f32x4.splat(<f32>yHeight - 1.504);
@@ -114,48 +134,48 @@ export function cropToTensor(
   const gv = f32x4.splat(-0.812968 / 255.0 * scale), bu = f32x4.splat(2.017232 / 255.0 * scale);
   const low = f32x4.splat(bias), top = f32x4.splat(scale + bias), grey = f32x4.splat(128);
   const stepX = f32x4.splat(4 * cx * shrink), stepY = f32x4.splat(4 * cy * shrink);
-  const stepU = f32x4.splat(2 * cx), stepV = f32x4.splat(2 * cy);
+  const stepU = f32x4.splat(4 * cx), stepV = f32x4.splat(4 * cy);
+  const rampX = f32x4.sub(f32x4.mul(ramp, f32x4.splat(cx * shrink)), one), rampY = f32x4.sub(f32x4.mul(ramp, f32x4.splat(cy * shrink)), one);
+  const rampU = f32x4.sub(f32x4.mul(rampC, f32x4.splat(0.5 * cx)), half), rampV = f32x4.sub(f32x4.mul(rampC, f32x4.splat(0.5 * cy)), half);
   y -= MAGIC_BITS; u -= MAGIC_BITS; v -= MAGIC_BITS;
   for (let j = 0; j < n; j++) {
     const fj = <f32>j + 0.5;
-    const sx = f32x4.add(f32x4.splat(ox + 0.5 * cx - fj * cy), f32x4.mul(ramp, f32x4.splat(cx)));
-    const sy = f32x4.add(f32x4.splat(oy + 0.5 * cy + fj * cx), f32x4.mul(ramp, f32x4.splat(cy)));
-    let px = f32x4.sub(f32x4.mul(sx, f32x4.splat(shrink)), f32x4.splat(1)), py = f32x4.sub(f32x4.mul(sy, f32x4.splat(shrink)), f32x4.splat(1));
-    let pu = f32x4.sub(f32x4.mul(sx, half), half), pv = f32x4.sub(f32x4.mul(sy, half), half);
-    for (let i = 0; i < n; i += 4) {
-      if (i > n - 4) {
-        // The last four overlap those before.
-        const back = f32x4.splat(<f32>(i + 4 - n) * 0.25);
-        px = f32x4.sub(px, f32x4.mul(stepX, back));
-        py = f32x4.sub(py, f32x4.mul(stepY, back));
-        pu = f32x4.sub(pu, f32x4.mul(stepU, back));
-        pv = f32x4.sub(pv, f32x4.mul(stepV, back));
-        out -= <usize>((i + 4 - n) * 12);
+    const sx = ox - fj * cy, sy = oy + fj * cx;
+    let px = f32x4.add(f32x4.splat(sx * shrink), rampX), py = f32x4.add(f32x4.splat(sy * shrink), rampY);
+    let pu = f32x4.add(f32x4.splat(0.5 * sx), rampU), pv = f32x4.add(f32x4.splat(0.5 * sy), rampV);
+    for (let i = 0; i < n; i += 8) {
+      if (i > n - 8) {
+        // The last eight overlap those before.
+        const back = <f32>(i + 8 - n) * 0.25, backC = f32x4.splat(back * 0.5), back1 = f32x4.splat(back);
+        px = f32x4.sub(px, f32x4.mul(stepX, back1));
+        py = f32x4.sub(py, f32x4.mul(stepY, back1));
+        pu = f32x4.sub(pu, f32x4.mul(stepU, backC));
+        pv = f32x4.sub(pv, f32x4.mul(stepV, backC));
+        out -= <usize>((i + 8 - n) * 12);
       }
-      const x = clamped(px, least, mostX), yy = clamped(py, least, mostY);
-      const xi = f32x4.sub(f32x4.add(x, magic), magic), yi = f32x4.sub(f32x4.add(yy, magic), magic);
-      const fx = f32x4.add(f32x4.sub(x, xi), half), fy = f32x4.add(f32x4.sub(yy, yi), half);
-      const at = f32x4.add(f32x4.add(f32x4.mul(yi, rowsY), xi), magic);
-      const luma = bilinear(
-        y + <usize>i32x4.extract_lane(at, 0), y + <usize>i32x4.extract_lane(at, 1),
-        y + <usize>i32x4.extract_lane(at, 2), y + <usize>i32x4.extract_lane(at, 3), yStride, pairs(fx), fy,
-      );
       const ui = f32x4.sub(f32x4.add(clamped(pu, least, mostU), magic), magic), vi = f32x4.sub(f32x4.add(clamped(pv, least, mostV), magic), magic);
       const c = f32x4.add(f32x4.add(f32x4.mul(vi, rowsC), ui), magic);
       const c0 = <usize>i32x4.extract_lane(c, 0), c1 = <usize>i32x4.extract_lane(c, 1), c2 = <usize>i32x4.extract_lane(c, 2), c3 = <usize>i32x4.extract_lane(c, 3);
       const uu = f32x4.sub(bytesAt(u + c0, u + c1, u + c2, u + c3), grey), vv = f32x4.sub(bytesAt(v + c0, v + c1, v + c2, v + c3), grey);
-      const base = f32x4.add(f32x4.mul(luma, gain), black);
-      const r = clamped(f32x4.add(base, f32x4.mul(rv, vv)), low, top);
-      const g = clamped(f32x4.add(base, f32x4.add(f32x4.mul(gu, uu), f32x4.mul(gv, vv))), low, top);
-      const b = clamped(f32x4.add(base, f32x4.mul(bu, uu)), low, top);
-      // r0 g0 b0 r1 | g1 b1 r2 g2 | b2 r3 g3 b3
-      const rg = v128.shuffle<f32>(r, g, 0, 4, 1, 5), rgHigh = v128.shuffle<f32>(r, g, 2, 6, 3, 7);
-      v128.store(out, v128.shuffle<f32>(rg, b, 0, 1, 4, 2));
-      v128.store(out, v128.shuffle<f32>(v128.shuffle<f32>(rg, b, 3, 5, 3, 5), rgHigh, 0, 1, 4, 5), 16);
-      v128.store(out, v128.shuffle<f32>(v128.shuffle<f32>(b, rgHigh, 2, 6, 7, 3), b, 0, 1, 2, 7), 32);
-      out += 48;
-      px = f32x4.add(px, stepX);
-      py = f32x4.add(py, stepY);
+      const red = f32x4.add(f32x4.mul(rv, vv), black), blue = f32x4.add(f32x4.mul(bu, uu), black);
+      const green = f32x4.add(f32x4.add(f32x4.mul(gu, uu), f32x4.mul(gv, vv)), black);
+      for (let side = 0; side < 2; side++) {
+        const x = clamped(px, least, mostX), yy = clamped(py, least, mostY);
+        const xi = f32x4.sub(f32x4.add(x, magic), magic), yi = f32x4.sub(f32x4.add(yy, magic), magic);
+        const fx = f32x4.add(f32x4.sub(x, xi), half), fy = f32x4.add(f32x4.sub(yy, yi), half);
+        const at = f32x4.add(f32x4.add(f32x4.mul(yi, rowsY), xi), magic);
+        const luma = f32x4.mul(bilinear(
+          y + <usize>i32x4.extract_lane(at, 0), y + <usize>i32x4.extract_lane(at, 1),
+          y + <usize>i32x4.extract_lane(at, 2), y + <usize>i32x4.extract_lane(at, 3), yStride, pairs(fx), fy,
+        ), gain);
+        const r = clamped(f32x4.add(luma, side == 0 ? twiceLow(red) : twiceHigh(red)), low, top);
+        const g = clamped(f32x4.add(luma, side == 0 ? twiceLow(green) : twiceHigh(green)), low, top);
+        const b = clamped(f32x4.add(luma, side == 0 ? twiceLow(blue) : twiceHigh(blue)), low, top);
+        putRgb(out, r, g, b);
+        out += 48;
+        px = f32x4.add(px, stepX);
+        py = f32x4.add(py, stepY);
+      }
       pu = f32x4.add(pu, stepU);
       pv = f32x4.add(pv, stepV);
     }
