@@ -149,7 +149,7 @@ class MeshSwapper implements Swapper {
     const bounds = this.#place(live, looks);
     const rect = evenRect(...bounds, frame.width, frame.height);
     if (rect === null) return;
-    this.#draw(looks);
+    this.#draw(looks, live);
     this.#kernels.store(frame, rect);
   }
 
@@ -217,10 +217,17 @@ class MeshSwapper implements Swapper {
     return 1 + colour * (this.#light.contrast - 1);
   }
 
-  #draw(looks: Looks): void {
+  #draw(looks: Looks, { points }: LiveFace): void {
     const { skin, vertices, under, underKept, underVertices, back, mask } = this.#shared;
     const kernels = this.#kernels;
-    kernels.keep();
+    let [top, bottom] = [Infinity, -Infinity];
+    for (let i = 0; i < POINTS; i++) {
+      const [live, drawn] = [points[3 * i + 1]!, this.#shaped[2 * i + 1]!];
+      top = Math.min(top, live, drawn);
+      bottom = Math.max(bottom, live, drawn);
+    }
+    const { y } = kernels.rect;
+    kernels.keep(top - y, bottom - y);
     kernels.warpKept(underVertices, looks.keepEyes || looks.keepMouth ? underKept : under);
     kernels.warp(vertices, skin, this.#gain(looks), this.#texture);
     if (!this.#front.any) return;

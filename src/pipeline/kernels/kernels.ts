@@ -248,10 +248,15 @@ export class Kernels {
     this.#run.coloursAt(tensor.byteOffset, n, points.byteOffset, places.byteOffset, count, out.byteOffset);
   }
 
-  /** Remembers the region as it is now, for `warpKept` and `restore`. */
-  keep(): void {
-    for (const [k, { at, stride, height }] of this.#planes().entries())
-      this.#bytes.copyWithin(this.#kept[k]!, at, at + stride * height);
+  /** Remembers the region's rows from `top` to `bottom` (pixels, in whole or not) as they are, for `warpKept` and `restore`. */
+  keep(top = 0, bottom = Number.POSITIVE_INFINITY): void {
+    for (const [k, { at, stride, height }] of this.#planes().entries()) {
+      // One row more on either side, as a sample reads the one below its own.
+      const shift = k === 0 ? 0 : 1;
+      const first = Math.max(0, (Math.floor(top) >> shift) - 1);
+      const end = Math.min(height, Math.ceil(bottom / (1 << shift)) + 2);
+      if (first < end) this.#bytes.copyWithin(this.#kept[k]! + first * stride, at + first * stride, at + end * stride);
+    }
   }
 
   /**

@@ -19,11 +19,9 @@ export function facing(points: Float32Array, topology: Topology, out = new Float
       const nx = uy * vz - uz * vy;
       const ny = uz * vx - ux * vz;
       const nz = ux * vy - uy * vx;
-      for (const at of [i, j, k]) {
-        normals[at]! += nx;
-        normals[at + 1]! += ny;
-        normals[at + 2]! += nz;
-      }
+      add(i, nx, ny, nz);
+      add(j, nx, ny, nz);
+      add(k, nx, ny, nz);
     }
   }
   for (let i = 0; i < POINTS; i++) {
@@ -38,3 +36,9 @@ export function facing(points: Float32Array, topology: Topology, out = new Float
 /** The canonical triangles wind so that, with y downwards and z away, normals of a frontal face have this sign of z. */
 const FRONT = -1;
 const normals = new Float32Array(POINTS * 3);
+
+function add(at: number, x: number, y: number, z: number): void {
+  normals[at]! += x;
+  normals[at + 1]! += y;
+  normals[at + 2]! += z;
+}

@@ -33,6 +33,8 @@ const LUMA_LEAST = 12;
 const CHROMA_LEAST = 5;
 /** From this share of that on a texel is marked, with half as much more wholly. */
 const MARK_FROM = 0.75;
+/** Of the marks in a texel's neighbourhood the mean must be more. */
+const MEAN_LEAST = 0.4;
 /** At edges the slightest slip of the mesh changes the luma by part of the step between texels. */
 const SLIP = 0.7;
 /** Lids, brows and lips move in ways the mesh does not tell. */
@@ -181,8 +183,9 @@ export class Front {
       count++;
       const error = Math.max(Math.abs(dy) / limitY, Math.sqrt(du * du + dv * dv) / limitC);
       if (error <= MARK_FROM) continue;
-      raw[texel] = Math.min(1, 2 * (error - MARK_FROM));
-      marked = true;
+      const mark = Math.min(1, 2 * (error - MARK_FROM));
+      raw[texel] = mark;
+      marked ||= mark > MEAN_LEAST;
       if (error > 1) front++;
     }
     this.#wrong = front > TOO_MUCH * count ? this.#wrong + 1 : 0;
@@ -240,7 +243,7 @@ export class Front {
     const { inside } = this.#map;
     const soft = boxed(this.#raw, this.#known, this.#soft);
     const raw = this.#raw;
-    for (let t = 0; t < TEXELS; t++) raw[t] = soft[t]! > 0.4 ? 1 : 0;
+    for (let t = 0; t < TEXELS; t++) raw[t] = soft[t]! > MEAN_LEAST ? 1 : 0;
     // Twice grown, and rounded off at the edge.
     grow(raw, soft);
     grow(soft, raw);

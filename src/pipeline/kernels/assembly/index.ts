@@ -189,14 +189,27 @@ export function meansAt(tensor: usize, n: i32, points: usize, pointStride: i32, 
   const share: f32 = 1.0 / <f32>pixels;
   for (let k = 0; k < count; k++) {
     const cx = <i32>floor(load<f32>(points)), cy = <i32>floor(load<f32>(points, 4));
-    let sum = f32x4.splat(0);
-    for (let dy = -radius; dy <= radius; dy++) {
-      const row = tensor + <usize>(clampI(cy + dy, n - 1) * n * 12);
-      for (let dx = -radius; dx <= radius; dx++) {
-        sum = f32x4.add(sum, v128.load(row + <usize>(clampI(cx + dx, n - 1) * 12)));
+    // Two sums, as each addition waits for the one before.
+    let sum = f32x4.splat(0), other = f32x4.splat(0);
+    if (cx >= radius && cy >= radius && cx < n - radius && cy < n - radius) {
+      let row = tensor + <usize>(((cy - radius) * n + cx - radius) * 12);
+      for (let dy = 0; dy < side; dy++, row += <usize>(n * 12)) {
+        let at = row;
+        for (let dx = 0; dx < radius; dx++, at += 24) {
+          sum = f32x4.add(sum, v128.load(at));
+          other = f32x4.add(other, v128.load(at, 12));
+        }
+        sum = f32x4.add(sum, v128.load(at));
+      }
+    } else {
+      for (let dy = -radius; dy <= radius; dy++) {
+        const row = tensor + <usize>(clampI(cy + dy, n - 1) * n * 12);
+        for (let dx = -radius; dx <= radius; dx++) {
+          sum = f32x4.add(sum, v128.load(row + <usize>(clampI(cx + dx, n - 1) * 12)));
+        }
       }
     }
-    sum = f32x4.mul(sum, f32x4.splat(share));
+    sum = f32x4.mul(f32x4.add(sum, other), f32x4.splat(share));
     store<f32>(out, f32x4.extract_lane(sum, 0));
     store<f32>(out, f32x4.extract_lane(sum, 1), 4);
     store<f32>(out, f32x4.extract_lane(sum, 2), 8);
