@@ -32,7 +32,7 @@ const OUTLIER = 2.5;
 const REACH = 8;
 
 /** At the rim the drawn skin meets the live skin, so there the light is taken over as it is. */
-const RIM_WEIGHT = 10;
+const RIM_WEIGHT = 60;
 
 /** How much a point tells about light: much at the rim, nothing at eyes, brows and lips, where faces differ by nature. */
 export function skinWeights({ ring, fromEyes, fromMouth }: Topology): Float32Array {
