@@ -19,6 +19,13 @@ const BROW_FREEDOM = 0.3;
 const EYES_SHARE = 0.3;
 const MOUTH_SHARE = 0.3;
 
+/**
+ * Of a head turned from how the photo saw it less of the shape is taken, as its depth is guessed from one photo: sines
+ * of the angle from, to, and the share that is then left.
+ */
+const TURNED = [0.3, 0.8] as const;
+const TURNED_SHARE = 0.4;
+
 /** A part that moves as a whole. */
 interface Part {
   points: readonly number[];
@@ -71,6 +78,8 @@ export function reshape(
     move[o] = xx * x + xy * y + xz * z + toX - live[i]!;
     move[o + 1] = yx * x + yy * y + yz * z + toY - live[i + 1]!;
   }
+  const turned = smoothstep(...TURNED, Math.hypot(xz, yz) / Math.hypot(xx, xy, xz));
+  const share = amount * (1 - (1 - TURNED_SHARE) * turned);
   const whole = parts.map(({ points }) => meanMove(points));
   for (let i = 0; i < POINTS; i++) {
     let [x, y] = [free[i]! * move[2 * i]!, free[i]! * move[2 * i + 1]!];
@@ -79,8 +88,8 @@ export function reshape(
       x += w * whole[k]![0];
       y += w * whole[k]![1];
     }
-    out[2 * i] = live[3 * i]! + amount * x;
-    out[2 * i + 1] = live[3 * i + 1]! + amount * y;
+    out[2 * i] = live[3 * i]! + share * x;
+    out[2 * i + 1] = live[3 * i + 1]! + share * y;
   }
 }
 
