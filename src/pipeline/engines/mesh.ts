@@ -13,7 +13,7 @@ import { ATLAS, atlasPoints, type Planes, paintAtlas } from './mesh/atlas.ts';
 import { blurred } from './mesh/blur.ts';
 import { cleanSkin } from './mesh/clean.ts';
 import { Light, skinWeights } from './mesh/colour.ts';
-import { bestViews, coverByPlace, coverByView, coverOutside, translucent } from './mesh/cover.ts';
+import { bestViews, coverByPlace, coverByView, coverOutside, foldsOf, translucent } from './mesh/cover.ts';
 import { facing } from './mesh/facing.ts';
 import { FaceMap, Front, MAP } from './mesh/front.ts';
 import { Sampler } from './mesh/sample.ts';
@@ -76,6 +76,8 @@ interface Shared {
   freedom: ReturnType<typeof freedom>;
   /** Opacity by place; with the live eyes kept, the live mouth, and both. */
   covers: readonly [Float32Array, Float32Array, Float32Array, Float32Array];
+  /** Points that fold behind the nose. */
+  folds: Uint8Array;
   /** The source's skin: triangles, and vertices with their places in the atlas. */
   skin: Uint16Array;
   vertices: Float32Array;
@@ -107,6 +109,7 @@ function sharedBy(kernels: Kernels, topology: Topology, atlas: Float32Array): Sh
     skinWeights: skinWeights(topology),
     freedom: freedom(topology),
     covers: [cover(false, false), cover(true, false), cover(false, true), cover(true, true)],
+    folds: foldsOf(topology),
     skin: kernels.indices(topology.skin),
     vertices,
     under: kernels.indices(translucent(topology, false)),
@@ -186,7 +189,7 @@ class MeshSwapper implements Swapper {
 
   /** Fills the vertices; returns the box they lie in: x0, y0, x1, y1 in the frame. */
   #place(live: LiveFace, looks: Looks): [number, number, number, number] {
-    const { vertices, underVertices, covers } = this.#shared;
+    const { vertices, underVertices, covers, folds } = this.#shared;
     const cover = covers[((looks.keepEyes ? 1 : 0) + (looks.keepMouth ? 2 : 0)) as 0 | 1 | 2 | 3];
     const { x: left, y: top } = this.#kernels.rect;
     const { offset } = this.#light;
@@ -206,7 +209,7 @@ class MeshSwapper implements Swapper {
       vertices[at + 1] = underVertices[at + 1] = y - top;
       underVertices[at + 2] = live.points[3 * i]! - left;
       underVertices[at + 3] = live.points[3 * i + 1]! - top;
-      vertices[at + 4] = looks.strength * cover[i]! * coverByView(this.#seen[i]!, views[i]!);
+      vertices[at + 4] = looks.strength * cover[i]! * coverByView(this.#seen[i]!, views[i]!, folds[i]!);
       for (let k = 0; k < 3; k++)
         vertices[at + 5 + k] = looks.colour * offset[3 * i + k]! + (1 - gain) * colours[3 * i + k]!;
     }

@@ -20,6 +20,10 @@ const MIRRORED = 0.8;
 const KEPT_FADE = { [-2]: 0, [-1]: 0, 0: 0, 1: 0, 2: 0.5 } as Readonly<Record<number, number>>;
 /** Cosines between which a part that turns away fades out. */
 const TURNED = [0, 0.25] as const;
+/** The same inside the face, where what turns away soon lies behind the nose: its dark side would be drawn as a line. */
+const FOLDED = [0.1, 0.35] as const;
+/** That far inside, in rings from the rim. */
+const FOLDS_FROM = 5;
 
 const BROWS = new Set([...BROW_LEFT, ...BROW_RIGHT]);
 
@@ -53,10 +57,20 @@ export function bestViews(portraits: Portrait[], topology: Topology): Float32Arr
   return best;
 }
 
-/** Share of a point's opacity that is left. @param live, photo cosines to the camera, live and in the best photo. */
-export function coverByView(live: number, photo: number): number {
+/** Which of 468 points fold behind the nose as the head turns; lids and lips do not, and stay as they are. */
+export function foldsOf({ ring, fromEyes, fromMouth }: Topology): Uint8Array {
+  return Uint8Array.from({ length: POINTS }, (_, i) =>
+    ring[i]! >= FOLDS_FROM && fromEyes[i]! > 1 && fromMouth[i]! > 2 ? 1 : 0,
+  );
+}
+
+/**
+ * Share of a point's opacity that is left.
+ * @param live, photo cosines to the camera, live and in the best photo. @param folds as `foldsOf` has it.
+ */
+export function coverByView(live: number, photo: number, folds: number): number {
   const worse = WORSE_LEAST + (1 - WORSE_LEAST) * ramp(WORSE, photo / Math.max(0.05, live));
-  return worse * ramp(TURNED, live);
+  return worse * ramp(folds ? FOLDED : TURNED, live);
 }
 
 /**
