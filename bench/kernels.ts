@@ -42,7 +42,7 @@ export async function benchKernels(): Promise<KernelFigures[]> {
   for (const plane of [texture.y, texture.u, texture.v]) plane.fill(120);
   for (const width of [150, 300]) {
     const vertices = face(kernels, topology, width);
-    const fast = (): void => kernels.warp(vertices, skin, 1, texture);
+    const fast = (): void => kernels.warp(vertices, skin, { gain: 1, saturation: 1 }, texture);
     figures.push(compare(`warp, face ${width} wide`, fast, () => plainWarp(frame, vertices, topology.skin, texture.y)));
   }
   return figures;

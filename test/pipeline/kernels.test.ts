@@ -143,6 +143,7 @@ describe('a warp', () => {
     alpha: number,
     gain: number,
     offset: number,
+    saturation = gain,
   ): { before: Uint8Array; after: Uint8Array; inside: boolean[] } {
     const frame = picture(width, height, random);
     const before = frame.data.slice();
@@ -153,7 +154,7 @@ describe('a warp', () => {
       vertices.set([x, y, x, y, alpha, offset, offset, offset], i * VERTEX_FLOATS);
     }
     kernels.load(frame, { x: 0, y: 0, width, height });
-    kernels.warp(vertices, kernels.indices(triangles), gain, texture);
+    kernels.warp(vertices, kernels.indices(triangles), { gain, saturation }, texture);
     kernels.store(frame, { x: 0, y: 0, width, height });
     kernels.release(texture);
     const outline = corners.slice(0, 4);
@@ -166,6 +167,19 @@ describe('a warp', () => {
     });
     return { before, after: frame.data, inside };
   }
+
+  test('multiplies luma by the gain and chroma by the saturation', () => {
+    const { before, after, inside } = draw(1, 1.2, 10, 0.5);
+    const middle = Math.floor(height / 2) * width + Math.floor(width / 2);
+    expect(inside[middle]).toBe(true);
+    expect(after[middle]).toBe(130);
+    const [cw, ch] = [(width + 1) >> 1, (height + 1) >> 1];
+    for (const plane of [0, 1]) {
+      const at = width * height + plane * cw * ch + Math.floor(ch / 2) * cw + Math.floor(cw / 2);
+      expect(before[at]).not.toBe(60);
+      expect(after[at]).toBe(60);
+    }
+  });
 
   test('blends every pixel inside exactly once and leaves the others alone', () => {
     const { before, after, inside } = draw(0.5, 1.2, 10);
@@ -189,7 +203,7 @@ describe('a warp', () => {
     const vertices = kernels.floats(corners.length * VERTEX_FLOATS);
     for (const [i, [x, y]] of corners.entries()) vertices.set([x, y, 1.3 * x, y, 1, 0, 0, 0], i * VERTEX_FLOATS);
     kernels.load(frame, { x: 0, y: 0, width, height });
-    kernels.warp(vertices, kernels.indices(triangles), 1, texture);
+    kernels.warp(vertices, kernels.indices(triangles), { gain: 1, saturation: 1 }, texture);
     kernels.store(frame, { x: 0, y: 0, width, height });
     kernels.release(texture);
     for (let y = 20; y < 60; y++) {
@@ -227,7 +241,7 @@ describe('a warp', () => {
     mask.set(Array.from({ length: 256 }, (_, i) => (i % 16 < 6 ? 255 : 0)));
     kernels.load(frame, { x: 0, y: 0, width, height });
     kernels.keep();
-    kernels.warp(vertices, kernels.indices(triangles), 1, texture);
+    kernels.warp(vertices, kernels.indices(triangles), { gain: 1, saturation: 1 }, texture);
     const drawn = { ...frame, data: frame.data.slice() };
     kernels.store(drawn, { x: 0, y: 0, width, height });
     kernels.restore(vertices, kernels.indices(triangles), mask, { x: 0, y: 0, width: 6, height: 16 }, 16, 128);

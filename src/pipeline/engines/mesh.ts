@@ -12,7 +12,7 @@ import type { Engine, LiveFace, Looks, Portrait, Swapper } from './engine.ts';
 import { ATLAS, atlasPoints, type Planes, paintAtlas } from './mesh/atlas.ts';
 import { blurred } from './mesh/blur.ts';
 import { cleanSkin } from './mesh/clean.ts';
-import { Light, skinWeights } from './mesh/colour.ts';
+import { GREY, Light, skinWeights } from './mesh/colour.ts';
 import { bestViews, coverByPlace, coverByView, coverOutside, foldsOf, translucent } from './mesh/cover.ts';
 import { facing } from './mesh/facing.ts';
 import { FaceMap, Front, MAP } from './mesh/front.ts';
@@ -193,7 +193,7 @@ class MeshSwapper implements Swapper {
     const cover = covers[((looks.keepEyes ? 1 : 0) + (looks.keepMouth ? 2 : 0)) as 0 | 1 | 2 | 3];
     const { x: left, y: top } = this.#kernels.rect;
     const { offset } = this.#light;
-    const gain = this.#gain(looks);
+    const { gain, saturation } = this.#gains(looks);
     const { colours, views } = this.#face;
     const shaped = this.#shaped;
     let [x0, y0, x1, y1] = [Infinity, Infinity, -Infinity, -Infinity];
@@ -210,14 +210,17 @@ class MeshSwapper implements Swapper {
       underVertices[at + 2] = live.points[3 * i]! - left;
       underVertices[at + 3] = live.points[3 * i + 1]! - top;
       vertices[at + 4] = looks.strength * cover[i]! * coverByView(this.#seen[i]!, views[i]!, folds[i]!);
-      for (let k = 0; k < 3; k++)
-        vertices[at + 5 + k] = looks.colour * offset[3 * i + k]! + (1 - gain) * colours[3 * i + k]!;
+      vertices[at + 5] = looks.colour * offset[3 * i]! + (1 - gain) * colours[3 * i]!;
+      vertices[at + 6] = looks.colour * offset[3 * i + 1]! + (1 - saturation) * GREY;
+      vertices[at + 7] = looks.colour * offset[3 * i + 2]! + (1 - saturation) * GREY;
     }
     return [x0, y0, x1, y1];
   }
 
-  #gain({ colour }: Looks): number {
-    return 1 + colour * (this.#light.contrast - 1);
+  /** What the source's luma is multiplied by, about its own mean, and its chroma, about grey. */
+  #gains({ colour }: Looks): { gain: number; saturation: number } {
+    const { contrast, saturation } = this.#light;
+    return { gain: 1 + colour * (contrast - 1), saturation: 1 + colour * (saturation - 1) };
   }
 
   #draw(looks: Looks, { points }: LiveFace): void {
@@ -232,7 +235,7 @@ class MeshSwapper implements Swapper {
     const { y } = kernels.rect;
     kernels.keep(top - y, bottom - y);
     kernels.warpKept(underVertices, looks.keepEyes || looks.keepMouth ? underKept : under);
-    kernels.warp(vertices, skin, this.#gain(looks), this.#texture);
+    kernels.warp(vertices, skin, this.#gains(looks), this.#texture);
     if (!this.#front.any) return;
     mask.set(this.#front.mask);
     kernels.restore(vertices, back, mask, this.#front.area, MAP, ATLAS);
@@ -240,7 +243,7 @@ class MeshSwapper implements Swapper {
 
   /** The softness that suits the face's size in the frame, changed only when clearly off so that it does not flip. */
   #pickLevel({ square }: LiveFace, sharpness: number): void {
-    const shrink = (ATLAS * 1.25) / square.side;
+    const shrink = ATLAS / square.side;
     const wanted = sharpness * Math.min(LEVELS - 1, Math.max(0, 2 * Math.log2(shrink)));
     if (this.#level >= 0 && Math.abs(wanted - this.#level) < 0.75) return;
     this.#level = Math.round(wanted);

@@ -49,6 +49,12 @@ export interface Texture {
   v: Uint8Array;
 }
 
+/** What a texture's luma and chroma are multiplied by. */
+export interface Gains {
+  gain: number;
+  saturation: number;
+}
+
 /** value · gain + bias, for red, green and blue. */
 export interface Range {
   gain: readonly [number, number, number];
@@ -260,13 +266,14 @@ export class Kernels {
   }
 
   /**
-   * Draws a textured mesh into the loaded frame: out = in + alpha·(texture·gain + offset − in), plane by plane.
+   * Draws a textured mesh into the loaded frame: out = in + alpha·(texture·gain + offset − in), plane by plane; of chroma
+   * the gain is `saturation`.
    * Vertices (VERTEX_FLOATS each) are in pixels of the loaded region and of the texture's luma.
    */
-  warp(vertices: Float32Array, triangles: Uint16Array, gain: number, { size, y, u, v }: Texture): void {
+  warp(vertices: Float32Array, triangles: Uint16Array, gains: Gains, { size, y, u, v }: Texture): void {
     const shape = { stride: size, width: size, height: size };
     const half = { stride: size / 2, width: size / 2, height: size / 2 };
-    this.#warp(vertices, triangles, gain, [
+    this.#warp(vertices, triangles, gains, [
       { at: y.byteOffset, ...shape },
       { at: u.byteOffset, ...half },
       { at: v.byteOffset, ...half },
@@ -276,13 +283,17 @@ export class Kernels {
   /** The same with the kept region as the texture: moves parts of the picture. */
   warpKept(vertices: Float32Array, triangles: Uint16Array): void {
     const [y, u, v] = this.#planes().map((plane, k) => ({ ...plane, at: this.#kept[k]! })) as [Plane, Plane, Plane];
-    this.#warp(vertices, triangles, 1, [y, u, v]);
+    this.#warp(vertices, triangles, { gain: 1, saturation: 1 }, [y, u, v]);
   }
 
-  #warp(vertices: Float32Array, triangles: Uint16Array, gain: number, [y, u, v]: [Plane, Plane, Plane]): void {
+  #warp(
+    ...[vertices, triangles, { gain, saturation }, [y, u, v]]: [
+      ...[Float32Array, Uint16Array, Gains, [Plane, Plane, Plane]],
+    ]
+  ): void {
     const [luma, chroma] = [this.#luma[0]!, this.#u];
     this.#run.warp(
-      ...[vertices.byteOffset, triangles.byteOffset, triangles.length / 3, gain],
+      ...[vertices.byteOffset, triangles.byteOffset, triangles.length / 3, gain, saturation],
       ...[y.at, y.stride, y.width, y.height, u.at, v.at, u.stride, u.width, u.height],
       ...[luma.at, luma.stride, luma.width, luma.height],
       ...[chroma.at, this.#v.at, chroma.stride, chroma.width, chroma.height],

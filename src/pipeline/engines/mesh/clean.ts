@@ -18,6 +18,8 @@ const SHADE = 0.3;
 const SHADE_SIGMA = 5;
 /** The colour of skin in white light, as U and V off grey in shares of luma above black. */
 const NEUTRAL = [-0.12, 0.13] as const;
+/** So much of the photo's colour is taken off: all of it would leave lips and lids in a very warm photo purple. */
+const NEUTRALISED = 0.5;
 /** Light of a softness above this many pixels of the grid is compared between the halves of the face. */
 const SIDE_LIGHT_SIGMA = 7;
 /** Of the difference between the halves so much is taken out: faces are not quite even, and a little light is lively. */
@@ -158,7 +160,7 @@ function evenSides(luma: Uint8Array, covered: Uint8Array): void {
 }
 
 /**
- * Takes the colour of the photo's light, found on the skin, off in proportion to luma: taken off evenly it would leave
+ * Takes half of the colour of the photo's light, found on the skin, off in proportion to luma: taken off evenly it would leave
  * dark brows and lids with the opposite tint. What has less of it to begin with (whites, lamps' reflections) loses less.
  */
 function neutralise({ y, u, v }: Planes, skin: readonly [number, number]): void {
@@ -169,7 +171,7 @@ function neutralise({ y, u, v }: Planes, skin: readonly [number, number]): void 
     const i = 2 * Math.floor(p / half) * ATLAS + 2 * (p % half);
     const luma = Math.max(1, (y[i]! + y[i + 1]! + y[i + ATLAS]! + y[i + ATLAS + 1]!) / 4 - BLACK);
     const [du, dv] = [(u[p]! - GREY) / luma - NEUTRAL[0], (v[p]! - GREY) / luma - NEUTRAL[1]];
-    const share = Math.min(1, Math.max(0, (du * tu + dv * tv) / strength));
+    const share = NEUTRALISED * Math.min(1, Math.max(0, (du * tu + dv * tv) / strength));
     u[p] = Math.round(u[p]! - share * tu * luma);
     v[p] = Math.round(v[p]! - share * tv * luma);
   }

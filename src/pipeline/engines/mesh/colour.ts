@@ -1,27 +1,38 @@
 /**
  * The live face's light on the source's skin. At every mesh point the local mean colour of the frame is compared with
- * that of the source; the difference is smoothed over the mesh (a screened Poisson equation) so that light is taken
- * over and the source's own features stay. Solved by over-relaxed sweeps that start from the last frame's answer:
- * cheap, and steady over time.
+ * that of the source. What the difference has in common over the whole face is the light: it is fitted as a quadratic
+ * over the canonical face, so that a face lit from the front takes over a face lit from above without a step. What is left
+ * at the rim is carried a little way inwards (a screened Poisson equation), so that the drawn skin meets the live skin;
+ * what is left inside are the source's own features, which stay, at the camera's contrast. Solved by over-relaxed sweeps
+ * that start from the last frame's answer: cheap, and steady over time.
  */
 
 import { BROW_LEFT, BROW_RIGHT, LIPS_OUTER, POINTS, type Topology } from '../../topology.ts';
-import { fitPlane } from './plane.ts';
+import { type Fitted, fitWeighted } from './fit.ts';
 
-/**
- * How far a difference spreads: the weight of a neighbour against a point's own sample. Luma spreads far, as its local
- * differences are the source's features; chroma stays near, as a face of another tint than its neck looks pasted on.
- */
-const LUMA_SPREAD = 30;
+/** How far what is left at the rim spreads: the weight of a neighbour against a point's own sample. */
+const LUMA_SPREAD = 20;
 const CHROMA_SPREAD = 3;
+/** At the rim the drawn skin meets the live skin, so there the light is taken over as it is. */
+const RIM_WEIGHT = 60;
+/** Of the light as a whole the rim tells more than other parts, as that is where a difference shows, but not all. */
+const RIM_IN_LIGHT = 10;
+/** How firmly the inside keeps the source's features, in luma. */
+const FEATURE_WEIGHT = 60;
+/** Rings from the rim over which the source's own lights and darks set in: hair and shadow at its edge are not its face. */
+const FEATURES_FROM = 1;
+const FEATURES_TO = 5;
 /** Bounds of the contrast taken over, and how fast it follows a frame. */
 const CONTRAST_LEAST = 0.5;
 const CONTRAST_MOST = 1.05;
 /** Of the contrast found so much is taken: less measured nearer to the source on every clip, as photos are lit harder. */
 const CONTRAST_SHARE = 0.85;
 const CONTRAST_FOLLOW = 0.05;
-/** How fast the light's level and its rise across the face follow: a lamp switched on is taken over in a third of a second. */
-const LEVEL_FOLLOW = 0.1;
+/** Bounds of how colourful the source may become against its photo. */
+const SATURATION_LEAST = 0.3;
+const SATURATION_MOST = 1.5;
+/** How fast the light as a whole follows: a lamp switched on is taken over in a third of a second. */
+const LIGHT_FOLLOW = 0.1;
 const FIRST_SWEEPS = 150;
 const SWEEPS = 4;
 /** How far beyond its new value a sweep moves each point, as the next would move it on the same way: half the sweeps do. */
@@ -30,9 +41,10 @@ const RELAXATION = 1.5;
 const OUTLIER = 2.5;
 /** About half of the canonical face, in its centimetres: keeps the numbers near one. */
 const REACH = 8;
-
-/** At the rim the drawn skin meets the live skin, so there the light is taken over as it is. */
-const RIM_WEIGHT = 60;
+/** Terms of the quadratic: 1, x, y, x², xy, y². */
+const TERMS = 6;
+/** U and V of grey. */
+export const GREY = 128;
 
 /** How much a point tells about light: much at the rim, nothing at eyes, brows and lips, where faces differ by nature. */
 export function skinWeights({ ring, fromEyes, fromMouth }: Topology): Float32Array {
@@ -46,32 +58,88 @@ export function skinWeights({ ring, fromEyes, fromMouth }: Topology): Float32Arr
 export class Light {
   readonly #topology: Topology;
   readonly #skin: Float32Array;
+  /** The quadratic's terms at each point. */
+  readonly #terms: Float32Array;
+  /** Share of the source's features at each point: 0 at the rim, 1 inside. */
+  readonly #featured: Float32Array;
   readonly #difference = new Float32Array(POINTS * 3);
   readonly #weight = new Float32Array(POINTS);
+  readonly #inLight = new Float32Array(POINTS);
+  readonly #sorted = new Float32Array(POINTS);
   /** Points well inside the face. */
   readonly #inner: Uint16Array;
-  readonly #sorted = new Float32Array(POINTS);
+  /** The light as a whole: of Y, U, V a coefficient for each term. */
+  readonly #light = new Float64Array(TERMS * 3);
+  /** What is left of the difference, spread over the mesh. */
+  readonly #rest = new Float32Array(POINTS * 3);
+  /** The source's luma at each point, without a quadratic of its own: its features. */
+  #features: Float32Array | null = null;
   /** Y, U, V to add at each point, in steps of 1/255. */
   readonly offset = new Float32Array(POINTS * 3);
   /** How strong the live face's own lights and darks are against the source's: a dim or hazy camera softens both. */
   contrast = 1;
+  /** How colourful the live skin is against the source's: what the source's chroma is multiplied by, about grey. */
+  saturation = 1;
   #fresh = true;
 
   constructor(topology: Topology, skin: Float32Array) {
+    const { ring, vertices } = topology;
     this.#topology = topology;
     this.#skin = skin;
-    this.#inner = Uint16Array.from([...topology.ring.keys()].filter((i) => i < POINTS && topology.ring[i]! >= 3));
+    this.#inner = Uint16Array.from([...ring.keys()].filter((i) => i < POINTS && ring[i]! >= 3));
+    this.#featured = Float32Array.from(ring.subarray(0, POINTS), (r) =>
+      Math.min(1, Math.max(0, (r - FEATURES_FROM) / (FEATURES_TO - FEATURES_FROM))),
+    );
+    this.#terms = new Float32Array(POINTS * TERMS);
+    for (let i = 0; i < POINTS; i++) {
+      const [x, y] = [vertices[3 * i]! / REACH, vertices[3 * i + 1]! / REACH];
+      this.#terms.set([1, x, y, x * x, x * y, y * y], TERMS * i);
+    }
   }
 
   /** @param live, source Y, U, V means at each point; @param seen how squarely each live point is seen, 0..1. */
   follow(live: Float32Array, source: Float32Array, seen: Float32Array): void {
+    const share = this.#fresh ? 1 : CONTRAST_FOLLOW;
+    this.#compare(live, source, seen, share);
+    this.#compareColour(live, source, seen, share);
+    this.#features ??= this.#featuresOf(source);
     const difference = this.#difference;
-    for (let i = 0; i < difference.length; i++) difference[i] = live[i]! - source[i]!;
+    for (let i = 0; i < difference.length; i += 3) {
+      difference[i] = live[i]! - source[i]!;
+      for (let k = i + 1; k < i + 3; k++) difference[k] = live[k]! - GREY - this.saturation * (source[k]! - GREY);
+    }
     this.#weigh(seen);
-    this.#compare(live, source, seen);
-    this.#level();
+    this.#fitLight();
+    this.#aim();
     for (let sweep = this.#fresh ? FIRST_SWEEPS : SWEEPS; sweep > 0; sweep--) this.#sweep();
+    for (let i = 0; i < this.offset.length; i++) this.offset[i]! += this.#rest[i]!;
     this.#fresh = false;
+  }
+
+  /** Contrast of the live face's middle over that of the source's. */
+  #compare(live: Float32Array, source: Float32Array, seen: Float32Array, share: number): void {
+    const ratio = spreadOf(live, seen, this.#inner) / (spreadOf(source, seen, this.#inner) || 1);
+    const wanted = Math.min(CONTRAST_MOST, Math.max(CONTRAST_LEAST, CONTRAST_SHARE * ratio));
+    this.contrast += (wanted - this.contrast) * share;
+  }
+
+  /** Least squares of one factor from the source's chroma to the live one's, over the skin. */
+  #compareColour(live: Float32Array, source: Float32Array, seen: Float32Array, share: number): void {
+    let [both, own] = [0, 0];
+    for (let i = 0; i < POINTS; i++) {
+      if (this.#skin[i] === 0 || seen[i]! <= 0) continue;
+      const [u, v] = [source[3 * i + 1]! - GREY, source[3 * i + 2]! - GREY];
+      both += seen[i]! * (u * (live[3 * i + 1]! - GREY) + v * (live[3 * i + 2]! - GREY));
+      own += seen[i]! * (u * u + v * v);
+    }
+    const wanted = own === 0 ? 1 : Math.min(SATURATION_MOST, Math.max(SATURATION_LEAST, both / own));
+    this.saturation += (wanted - this.saturation) * share;
+  }
+
+  #featuresOf(source: Float32Array): Float32Array {
+    this.#inLight.set(this.#skin.map(inLight));
+    const fit = fitWeighted(this.#terms, TERMS, source, this.#inLight);
+    return Float32Array.from({ length: POINTS }, (_, i) => source[3 * i]! - this.#valueAt(fit, i, 0));
   }
 
   #weigh(seen: Float32Array): void {
@@ -94,44 +162,37 @@ export class Light {
     }
   }
 
-  #compare(live: Float32Array, source: Float32Array, seen: Float32Array): void {
-    const ratio = spreadOf(live, seen, this.#inner) / (spreadOf(source, seen, this.#inner) || 1);
-    const wanted = Math.min(CONTRAST_MOST, Math.max(CONTRAST_LEAST, CONTRAST_SHARE * ratio));
-    this.contrast += (wanted - this.contrast) * (this.#fresh ? 1 : CONTRAST_FOLLOW);
+  /** The light as a whole, a little way towards this frame's, into `offset`. */
+  #fitLight(): void {
+    for (let i = 0; i < POINTS; i++) this.#inLight[i] = inLight(this.#weight[i]!);
+    const fit = fitWeighted(this.#terms, TERMS, this.#difference, this.#inLight);
+    const share = this.#fresh ? 1 : LIGHT_FOLLOW;
+    for (let c = 0; c < fit.length; c++) this.#light[c]! += share * (fit[c]! - this.#light[c]!);
+    for (let i = 0; i < POINTS; i++) {
+      for (let k = 0; k < 3; k++) this.offset[3 * i + k] = this.#valueAt(this.#light, i, k);
+    }
   }
 
-  /**
-   * Sweeps carry what neighbours have in common only slowly, so the light's level and its rise across and down the face,
-   * which all points share, are brought up to date at once: least squares of what is left.
-   */
-  #level(): void {
-    const { vertices } = this.#topology;
-    for (let k = 0; k < 3; k++) {
-      const m = new Float64Array(9);
-      for (let i = 0; i < POINTS; i++) {
-        const [w, x, y] = [this.#weight[i]!, vertices[3 * i]! / REACH, vertices[3 * i + 1]! / REACH];
-        const d = this.#difference[3 * i + k]! - this.offset[3 * i + k]!;
-        m[0]! += w;
-        m[1]! += w * x;
-        m[2]! += w * y;
-        m[3]! += w * x * x;
-        m[4]! += w * x * y;
-        m[5]! += w * y * y;
-        m[6]! += w * d;
-        m[7]! += w * d * x;
-        m[8]! += w * d * y;
-      }
-      const [level, across, down] = fitPlane(m);
-      const share = this.#fresh ? 1 : LEVEL_FOLLOW;
-      for (let i = 0; i < POINTS; i++)
-        this.offset[3 * i + k]! += share * (level + (across * vertices[3 * i]! + down * vertices[3 * i + 1]!) / REACH);
+  #valueAt(fit: Fitted, i: number, k: number): number {
+    let value = 0;
+    for (let term = 0; term < TERMS; term++) value += this.#terms[TERMS * i + term]! * fit[3 * term + k]!;
+    return value;
+  }
+
+  /** Turns `difference` into what the sweeps go for: at the rim, and in chroma, what the light leaves; inside, the features. */
+  #aim(): void {
+    const { ring } = this.#topology;
+    const difference = this.#difference;
+    for (let i = 0; i < POINTS; i++) {
+      for (let k = 3 * i; k < 3 * i + 3; k++) difference[k]! -= this.offset[k]!;
+      if (ring[i]! > 1) difference[3 * i] = (this.contrast * this.#featured[i]! - 1) * this.#features![i]!;
     }
   }
 
   /** Successive over-relaxation (Young 1954). */
   #sweep(): void {
-    const { first, neighbours } = this.#topology;
-    const offset = this.offset;
+    const { first, neighbours, ring } = this.#topology;
+    const rest = this.#rest;
     const difference = this.#difference;
     for (let i = 0; i < POINTS; i++) {
       let y = 0;
@@ -140,21 +201,25 @@ export class Light {
       const end = first[i + 1]!;
       for (let n = first[i]!; n < end; n++) {
         const at = 3 * neighbours[n]!;
-        y += offset[at]!;
-        u += offset[at + 1]!;
-        v += offset[at + 2]!;
+        y += rest[at]!;
+        u += rest[at + 1]!;
+        v += rest[at + 2]!;
       }
       const w = this.#weight[i]!;
+      const wLuma = ring[i]! <= 1 ? w : FEATURE_WEIGHT;
       const links = end - first[i]!;
-      const luma = RELAXATION / (w + LUMA_SPREAD * links);
+      const luma = RELAXATION / (wLuma + LUMA_SPREAD * links);
       const chroma = RELAXATION / (w + CHROMA_SPREAD * links);
       const at = 3 * i;
-      offset[at]! += luma * (w * difference[at]! + LUMA_SPREAD * y) - RELAXATION * offset[at]!;
-      offset[at + 1]! += chroma * (w * difference[at + 1]! + CHROMA_SPREAD * u) - RELAXATION * offset[at + 1]!;
-      offset[at + 2]! += chroma * (w * difference[at + 2]! + CHROMA_SPREAD * v) - RELAXATION * offset[at + 2]!;
+      rest[at]! += luma * (wLuma * difference[at]! + LUMA_SPREAD * y) - RELAXATION * rest[at]!;
+      rest[at + 1]! += chroma * (w * difference[at + 1]! + CHROMA_SPREAD * u) - RELAXATION * rest[at + 1]!;
+      rest[at + 2]! += chroma * (w * difference[at + 2]! + CHROMA_SPREAD * v) - RELAXATION * rest[at + 2]!;
     }
   }
 }
+
+/** A point's weight in the light as a whole, of its weight where the skins meet. */
+const inLight = (weight: number): number => (weight > 1 ? (weight * RIM_IN_LIGHT) / RIM_WEIGHT : weight);
 
 /** Standard deviation of luma over those of the points that are seen well. */
 function spreadOf(colours: Float32Array, seen: Float32Array, points: Uint16Array): number {

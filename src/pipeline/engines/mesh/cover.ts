@@ -5,11 +5,11 @@ import type { Portrait } from '../engine.ts';
 import { facing } from './facing.ts';
 
 /** A little of the live skin everywhere keeps its grain and movement: expression, flicker and seam all measured better. */
-const MOST = 0.9;
+const MOST = 0.93;
 /** Opacity by rings from the rim inwards. */
 const RIM_FADE = [0, 0.55, 1];
 /** Opacity at the edge of an eye and of the mouth's inside. */
-const LID = 0.5;
+const LID = 0.8;
 const LIP = 0.5;
 /** What the photos saw this many times less squarely than the camera does fades, from, to, down to the least. */
 const WORSE = [0.3, 0.8] as const;

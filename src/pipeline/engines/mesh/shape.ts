@@ -14,7 +14,7 @@ const smoothstep = (from: number, to: number, x: number): number => {
 };
 
 /** How far brows take the source's shape, as they are shape and expression both. */
-const BROW_FREEDOM = 0.3;
+const BROW_FREEDOM = 0.5;
 /** How far eyes and mouth go to the source's places. */
 const EYES_SHARE = 0.3;
 const MOUTH_SHARE = 0.3;

@@ -298,7 +298,7 @@ function all3(x: v128): v128 { return v128.shuffle<f32>(x, x, 3, 3, 3, 3); }
  * same pixel and never blend one twice. Up to 3 bytes beside a span are written again as they are.
  */
 export function warp(
-  vertices: usize, triangles: usize, count: i32, gain: f32,
+  vertices: usize, triangles: usize, count: i32, gain: f32, saturation: f32,
   textureY: usize, textureStride: i32, textureWidth: i32, textureHeight: i32,
   textureU: usize, textureV: usize, textureCStride: i32, textureCWidth: i32, textureCHeight: i32,
   y: usize, stride: i32, width: i32, height: i32,
@@ -310,7 +310,7 @@ export function warp(
   const mostCS = f32x4.splat(<f32>textureCWidth - 0.504), mostCT = f32x4.splat(<f32>textureCHeight - 0.504);
   const rows = f32x4.splat(<f32>textureStride), rowsC = f32x4.splat(<f32>textureCStride);
   const ramp = f32x4(0, 1, 2, 3), ramp2 = f32x4(0, 2, 4, 6), four = f32x4.splat(4), eight = f32x4.splat(8);
-  const gain1 = f32x4.splat(gain / ONE), gainC = f32x4.splat(gain);
+  const gain1 = f32x4.splat(gain / ONE), gainC = f32x4.splat(saturation);
   textureY -= MAGIC_BITS; textureU -= MAGIC_BITS; textureV -= MAGIC_BITS;
   for (let k = 0; k < count; k++, triangles += 6) {
     let a = vertices + <usize>load<u16>(triangles) * VERTEX;
