@@ -31,6 +31,9 @@ export interface MeshFace {
   views: Float32Array;
 }
 
+/** The light is looked at in every frame so many times, then in each of so many. */
+const LIGHT_FIRST = 8;
+const LIGHT_EVERY = 2;
 /** Softness levels of the atlas, half an octave apart. */
 const LEVELS = 9;
 /** A point nearer to the frame's edge than this share of the face's square has nothing to tell: its surroundings are cut. */
@@ -133,6 +136,7 @@ class MeshSwapper implements Swapper {
   readonly #shaped = new Float32Array(POINTS * 2);
   readonly #texture: Texture;
   #level = -1;
+  #looked = 0;
   #closed = false;
 
   constructor(...[kernels, topology, shared, face]: [Kernels, Topology, Shared, MeshFace]) {
@@ -169,7 +173,9 @@ class MeshSwapper implements Swapper {
     this.#show(frame, live);
     sampler.place(live);
     this.#front.look(map.sample(live.crop, sampler.points), this.#shown);
-    this.#light.follow(sampler.live(live.crop), this.#face.colours, this.#lit());
+    // Light changes slowly: every second frame is enough, the one between those that the model of what is in front learns from.
+    if (++this.#looked % LIGHT_EVERY === 0 || this.#looked <= LIGHT_FIRST)
+      this.#light.follow(sampler.live(live.crop), this.#face.colours, this.#lit());
   }
 
   /** Beyond the frame's edge the crop repeats its last pixels, which tell nothing about the face. */

@@ -164,25 +164,27 @@ export class Front {
     const { texels, corner, tolerance, x, y } = this.#map;
     const [level, across, down] = this.#light(colours, seen);
     if (this.#frames % EDGE_FRAMES === FIRST % EDGE_FRAMES) this.#findEdges();
-    const mean = this.#mean;
-    const usual = this.#usual;
+    const [mean, usual, looks, views, slip] = [this.#mean, this.#usual, this.#looks, this.#view, this.#slip];
     const known = this.#known.fill(0);
     const raw = this.#raw.fill(0);
     let [count, front, marked] = [0, 0, false];
     for (let k = 0; k < texels.length; k++) {
       const view = seen[corner[k]!]!;
-      if (view < SEEN_LEAST || this.#looks[k]! < FIRST || this.#turned(k, view)) continue;
-      const dy = colours[3 * k]! - mean[3 * k]! - (level + across * x[k]! + down * y[k]!);
+      if (view < SEEN_LEAST || looks[k]! < FIRST) continue;
+      const turned = Math.abs(view - views[k]!);
+      if (turned > VIEW_APART) continue;
+      const dy = Math.abs(colours[3 * k]! - mean[3 * k]! - (level + across * x[k]! + down * y[k]!));
       const du = colours[3 * k + 1]! - mean[3 * k + 1]!;
       const dv = colours[3 * k + 2]! - mean[3 * k + 2]!;
-      const tolerated = tolerance[k]! * (1 + TURN * Math.abs(view - this.#view[k]!));
-      const limitY = tolerated * (LUMA_LEAST + DEVIATIONS * usual[2 * k]! + this.#slip[k]!);
+      const tolerated = tolerance[k]! * (1 + TURN * turned);
+      const limitY = tolerated * (LUMA_LEAST + DEVIATIONS * usual[2 * k]! + slip[k]!);
       const limitC = tolerated * (CHROMA_LEAST + DEVIATIONS * usual[2 * k + 1]!);
       const texel = texels[k]!;
       known[texel] = 1;
       count++;
-      const error = Math.max(Math.abs(dy) / limitY, Math.sqrt(du * du + dv * dv) / limitC);
-      if (error <= MARK_FROM) continue;
+      // Nearly all are the face, and are done with here.
+      if (dy <= MARK_FROM * limitY && du * du + dv * dv <= (MARK_FROM * limitC) ** 2) continue;
+      const error = Math.max(dy / limitY, Math.sqrt(du * du + dv * dv) / limitC);
       const mark = Math.min(1, 2 * (error - MARK_FROM));
       raw[texel] = mark;
       marked ||= mark > MEAN_LEAST;

@@ -249,31 +249,15 @@ export function coloursAt(tensor: usize, n: i32, points: usize, places: usize, c
 const VERTEX: usize = 32;
 const S: usize = 8, T: usize = 12, ALPHA: usize = 16, OFFSET_U: usize = 24, OFFSET_V: usize = 28;
 
-/** Four whole numbers, saturated, to the bytes at `at`, or to the first `count` of them. */
+/** Moves the four bytes at `at` towards `want` by `alpha`, rounded and saturated; by none of it they stay as they are. */
 // @ts-ignore
 @inline
-function put(at: usize, four: v128, count: i32): void {
-  const words = i16x8.narrow_i32x4_s(four, four);
-  const bytes = i8x16.narrow_i16x8_u(words, words);
-  if (count >= 4) {
-    v128.store32_lane(at, bytes, 0);
-    return;
-  }
-  const keep: i32 = -1 << (count << 3);
-  store<i32>(at, (i32x4.extract_lane(bytes, 0) & ~keep) | (load<i32>(at) & keep));
-}
-
-/** Four floats as whole numbers. */
-// @ts-ignore
-@inline
-function rounded(x: v128): v128 { return i32x4.sub(f32x4.add(x, f32x4.splat(MAGIC)), i32x4.splat(MAGIC_BITS)); }
-
-/** Four bytes, moved towards `want` by `alpha`. */
-// @ts-ignore
-@inline
-function mixed(have: usize, want: v128, alpha: v128): v128 {
-  const now = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(have))));
-  return rounded(f32x4.add(now, f32x4.mul(f32x4.sub(want, now), alpha)));
+function mix(at: usize, want: v128, alpha: v128): void {
+  const now = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(at))));
+  const mixed = f32x4.add(now, f32x4.mul(f32x4.sub(want, now), alpha));
+  const whole = i32x4.sub(f32x4.add(mixed, f32x4.splat(MAGIC)), i32x4.splat(MAGIC_BITS));
+  const words = i16x8.narrow_i32x4_s(whole, whole);
+  v128.store32_lane(at, i8x16.narrow_i16x8_u(words, words), 0);
 }
 
 /** Lane `k` of x in all four. */
@@ -318,7 +302,6 @@ export function warp(
     let c = vertices + <usize>load<u16>(triangles, 4) * VERTEX;
     const a0 = load<f32>(a, ALPHA), b0 = load<f32>(b, ALPHA), c0 = load<f32>(c, ALPHA);
     if (a0 <= 0 && b0 <= 0 && c0 <= 0) continue;
-    const opaque = a0 >= 1 && b0 >= 1 && c0 >= 1;
     // upper, middle, lower
     let swap: usize;
     if (load<f32>(b, 4) < load<f32>(a, 4)) { swap = a; a = b; b = swap; }
@@ -366,7 +349,7 @@ export function warp(
             textureStride, pairs(f32x4.add(f32x4.sub(sc, si), half)), f32x4.add(f32x4.sub(tc, ti), half),
           );
           const want = f32x4.add(f32x4.mul(texel, gain1), o);
-          put(at, opaque ? rounded(want) : mixed(at, want, alpha), to - x);
+          mix(at, want, v128.and(alpha, f32x4.gt(f32x4.splat(<f32>(to - x)), ramp)));
           s = f32x4.add(s, sx4);
           t = f32x4.add(t, tx4);
           alpha = f32x4.add(alpha, lx4);
@@ -403,8 +386,9 @@ export function warp(
         const q2 = <usize>i32x4.extract_lane(place, 2), q3 = <usize>i32x4.extract_lane(place, 3);
         const wantU = f32x4.add(f32x4.mul(bytesAt(textureU + q0, textureU + q1, textureU + q2, textureU + q3), gainC), ou);
         const wantV = f32x4.add(f32x4.mul(bytesAt(textureV + q0, textureV + q1, textureV + q2, textureV + q3), gainC), ov);
-        put(u + at, opaque ? rounded(wantU) : mixed(u + at, wantU, alpha), to - x);
-        put(v + at, opaque ? rounded(wantV) : mixed(v + at, wantV, alpha), to - x);
+        const share = v128.and(alpha, f32x4.gt(f32x4.splat(<f32>(to - x)), ramp));
+        mix(u + at, wantU, share);
+        mix(v + at, wantV, share);
         s = f32x4.add(s, sx4);
         t = f32x4.add(t, tx4);
         alpha = f32x4.add(alpha, lx4);
