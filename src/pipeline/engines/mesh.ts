@@ -107,7 +107,7 @@ function sharedBy(kernels: Kernels, topology: Topology, atlas: Float32Array): Sh
     return place.map((share, i) => share * outside[i]!);
   };
   return {
-    sampler: new Sampler(kernels, topology),
+    sampler: new Sampler(kernels),
     map: new FaceMap(kernels, topology),
     skinWeights: skinWeights(topology),
     freedom: freedom(topology),

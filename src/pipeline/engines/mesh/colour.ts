@@ -11,10 +11,10 @@ import { BROW_LEFT, BROW_RIGHT, LIPS_OUTER, POINTS, type Topology } from '../../
 import { type Fitted, fitWeighted } from './fit.ts';
 
 /** How far what is left at the rim spreads: the weight of a neighbour against a point's own sample. */
-const LUMA_SPREAD = 20;
+const LUMA_SPREAD = 15;
 const CHROMA_SPREAD = 3;
 /** At the rim the drawn skin meets the live skin, so there the light is taken over as it is. */
-const RIM_WEIGHT = 60;
+const RIM_WEIGHT = 200;
 /** Of the light as a whole the rim tells more than other parts, as that is where a difference shows, but not all. */
 const RIM_IN_LIGHT = 10;
 /** How firmly the inside keeps the source's features, in luma. */

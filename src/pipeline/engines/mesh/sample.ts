@@ -3,29 +3,23 @@
 import { cropToFrame, inverse } from '../../geometry.ts';
 import type { Kernels } from '../../kernels/kernels.ts';
 import { CROP } from '../../landmarks.ts';
-import { POINTS, type Topology } from '../../topology.ts';
+import { POINTS } from '../../topology.ts';
 import type { LiveFace } from '../engine.ts';
 import { ATLAS, type Planes } from './atlas.ts';
 
 /** Half side of the square a colour is the mean of: in pixels of the 192 crop, and of the atlas. */
 const RADIUS = 3;
 const ATLAS_RADIUS = 12;
-/** How far towards the face's middle the rim's samples are drawn, so that they are of skin; by rings from the rim. */
-const INSET = [0.1, 0.04];
 
 export class Sampler {
   readonly #kernels: Kernels;
-  readonly #inset: Float32Array;
-  readonly #at: Float32Array;
   readonly #colours: Float32Array;
   /** Where the mesh points lie in the crop, x, y of 468; set by `place`. */
   readonly points: Float32Array;
 
-  constructor(kernels: Kernels, { ring }: Topology) {
+  constructor(kernels: Kernels) {
     this.#kernels = kernels;
-    this.#inset = Float32Array.from(ring, (r) => INSET[r] ?? 0);
     this.points = kernels.floats(POINTS * 2);
-    this.#at = kernels.floats(POINTS * 2);
     this.#colours = kernels.floats(POINTS * 3);
   }
 
@@ -42,10 +36,8 @@ export class Sampler {
 
   /** Colours of the live face that was placed last, into a buffer that the next call overwrites. */
   live(crop: Float32Array): Float32Array {
-    this.#at.set(this.points);
-    drawIn(this.#at, this.#inset);
     const colours = this.#colours;
-    this.#kernels.meansAt(crop, CROP, this.#at, 2, RADIUS, colours);
+    this.#kernels.meansAt(crop, CROP, this.points, 2, RADIUS, colours);
     for (let i = 0; i < colours.length; i += 3) {
       const [r, g, b] = [colours[i]!, colours[i + 1]!, colours[i + 2]!];
       colours[i] = 16 + 65.481 * r + 128.553 * g + 24.966 * b;
@@ -57,30 +49,14 @@ export class Sampler {
 
   /** @param points x, y of 468 in pixels of the atlas. */
   atlas({ y, u, v }: Planes, points: Float32Array): Float32Array {
-    const at = points.slice();
-    drawIn(at, this.#inset);
     const colours = new Float32Array(POINTS * 3);
     for (let i = 0; i < POINTS; i++) {
-      const [px, py] = [at[2 * i]!, at[2 * i + 1]!];
+      const [px, py] = [points[2 * i]!, points[2 * i + 1]!];
       colours[3 * i] = boxMean(y, ATLAS, px, py, ATLAS_RADIUS);
       colours[3 * i + 1] = boxMean(u, ATLAS / 2, px / 2, py / 2, ATLAS_RADIUS / 2);
       colours[3 * i + 2] = boxMean(v, ATLAS / 2, px / 2, py / 2, ATLAS_RADIUS / 2);
     }
     return colours;
-  }
-}
-
-/** Draws points (x, y of 468) towards their common middle, each by its share. */
-function drawIn(points: Float32Array, share: Float32Array): void {
-  let x = 0;
-  let y = 0;
-  for (let i = 0; i < POINTS; i++) {
-    x += points[2 * i]! / POINTS;
-    y += points[2 * i + 1]! / POINTS;
-  }
-  for (let i = 0; i < POINTS; i++) {
-    points[2 * i]! += (x - points[2 * i]!) * share[i]!;
-    points[2 * i + 1]! += (y - points[2 * i + 1]!) * share[i]!;
   }
 }
 
