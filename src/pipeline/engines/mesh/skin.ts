@@ -18,7 +18,10 @@ const NEAR_LEAST = 0.04;
 /** Steps from the skin nearby that are no longer skin: of brightness in octaves, of colour in shares of the brightness. */
 const BRIGHTNESS_STEP = 0.18;
 const COLOUR_STEP = 0.05;
-/** How far skin may stray altogether from what is usual in the face's middle, in the same units: darker, brighter, colour. */
+/**
+ * How far skin may stray altogether from what is usual in the face's middle, in the same units: darker, brighter, colour.
+ * One excludes the other: shade keeps the skin's tint, while hair in a soft picture begins without a step and is dark and grey.
+ */
 const DARKEST = 1.5;
 const BRIGHTEST = 0.8;
 const COLOUR_MOST = 0.16;
@@ -107,7 +110,8 @@ export function findStrays(planes: Planes, areas: Areas): { strays: Uint8Array; 
   });
   const candidate = covered.map((c, p) => {
     const [brightness, colour] = off(p);
-    return c && !features[p] && brightness > -DARKEST && brightness < BRIGHTEST && colour < COLOUR_MOST ? 1 : 0;
+    const far = Math.hypot(brightness / (brightness < 0 ? DARKEST : BRIGHTEST), colour / COLOUR_MOST);
+    return c && !features[p] && far < 1 ? 1 : 0;
   });
   grow(skin, candidate, look);
   const outside = covered.map((c, p) => (c || holes[p] ? 0 : 1));
