@@ -8,9 +8,9 @@ import { facing } from './facing.ts';
 const MOST = 0.93;
 /** Opacity by rings from the rim inwards. */
 const RIM_FADE = [0, 0.55, 1];
-/** Opacity at the edge of an eye and of the mouth's inside. */
-const LID = 0.8;
-const LIP = 0.5;
+/** Opacity at the edge of an eye and of the mouth's inside, where drawing ends at once: more shows as a jagged line. */
+const LID = 0.2;
+const LIP = 0.25;
 /** What the photos saw this many times less squarely than the camera does fades, from, to, down to the least. */
 const WORSE = [0.3, 0.8] as const;
 const WORSE_LEAST = 0.3;
