@@ -182,6 +182,19 @@ export function cropToTensor(
   }
 }
 
+/**
+ * Reads a byte of every cache line of a part of memory, in order. What a model's run has driven out of the nearer caches comes
+ * back in a stream, as the processor sees it coming; in the order that a mesh asks for it, each line is waited for.
+ */
+export function touch(at: usize, bytes: i32): i32 {
+  let sum = 0;
+  for (const end = at + <usize>bytes; at < end; at += LINE) sum += load<u8>(at);
+  return sum;
+}
+
+/** Bytes of a cache line. */
+const LINE: usize = 64;
+
 /** Mean of the RGB tensor over a square of `2 * radius + 1` about each point (x, y in tensor pixels) into [count, 3]. */
 export function meansAt(tensor: usize, n: i32, points: usize, pointStride: i32, count: i32, radius: i32, out: usize): void {
   const side: i32 = 2 * radius + 1;
