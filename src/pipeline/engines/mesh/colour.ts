@@ -17,11 +17,13 @@ const CHROMA_SPREAD = 3;
 const RIM_WEIGHT = 200;
 /** Of the light as a whole the rim tells more than other parts, as that is where a difference shows, but not all. */
 const RIM_IN_LIGHT = 10;
+/** What a point that is not seen still tells. */
+const UNSEEN = 0.005;
 /** How firmly the inside keeps the source's features, in luma. */
 const FEATURE_WEIGHT = 60;
 /** Rings from the rim over which the source's own lights and darks set in: hair and shadow at its edge are not its face. */
 const FEATURES_FROM = 1;
-const FEATURES_TO = 5;
+const FEATURES_TO = 3;
 /** Bounds of the contrast taken over, and how fast it follows a frame. */
 const CONTRAST_LEAST = 0.5;
 const CONTRAST_MOST = 1.05;
@@ -60,6 +62,8 @@ export class Light {
   readonly #skin: Float32Array;
   /** The quadratic's terms at each point. */
   readonly #terms: Float32Array;
+  /** Of its weight where the skins meet, what each point has in the light as a whole. */
+  readonly #lightShare: Float32Array;
   /** Share of the source's features at each point: 0 at the rim, 1 inside. */
   readonly #featured: Float32Array;
   readonly #difference = new Float32Array(POINTS * 3);
@@ -87,6 +91,7 @@ export class Light {
     this.#topology = topology;
     this.#skin = skin;
     this.#inner = Uint16Array.from([...ring.keys()].filter((i) => i < POINTS && ring[i]! >= 3));
+    this.#lightShare = Float32Array.from(ring.subarray(0, POINTS), (r) => (r <= 1 ? RIM_IN_LIGHT / RIM_WEIGHT : 1));
     this.#featured = Float32Array.from(ring.subarray(0, POINTS), (r) =>
       Math.min(1, Math.max(0, (r - FEATURES_FROM) / (FEATURES_TO - FEATURES_FROM))),
     );
@@ -137,8 +142,7 @@ export class Light {
   }
 
   #featuresOf(source: Float32Array): Float32Array {
-    this.#inLight.set(this.#skin.map(inLight));
-    const fit = fitWeighted(this.#terms, TERMS, source, this.#inLight);
+    const fit = this.#fit(source, this.#skin);
     return Float32Array.from({ length: POINTS }, (_, i) => source[3 * i]! - this.#valueAt(fit, i, 0));
   }
 
@@ -146,7 +150,7 @@ export class Light {
     const weight = this.#weight;
     let count = 0;
     for (let i = 0; i < POINTS; i++) {
-      weight[i] = this.#skin[i]! * Math.max(0.02, Math.min(1, seen[i]!));
+      weight[i] = this.#skin[i]! * Math.max(UNSEEN, Math.min(1, seen[i]!));
       if (this.#skin[i]! > 0 && seen[i]! > 0.3) this.#sorted[count++] = this.#difference[3 * i]!;
     }
     if (count < 20) return;
@@ -164,13 +168,17 @@ export class Light {
 
   /** The light as a whole, a little way towards this frame's, into `offset`. */
   #fitLight(): void {
-    for (let i = 0; i < POINTS; i++) this.#inLight[i] = inLight(this.#weight[i]!);
-    const fit = fitWeighted(this.#terms, TERMS, this.#difference, this.#inLight);
+    const fit = this.#fit(this.#difference, this.#weight);
     const share = this.#fresh ? 1 : LIGHT_FOLLOW;
     for (let c = 0; c < fit.length; c++) this.#light[c]! += share * (fit[c]! - this.#light[c]!);
     for (let i = 0; i < POINTS; i++) {
       for (let k = 0; k < 3; k++) this.offset[3 * i + k] = this.#valueAt(this.#light, i, k);
     }
+  }
+
+  #fit(values: Float32Array, weight: Float32Array): Fitted {
+    for (let i = 0; i < POINTS; i++) this.#inLight[i] = weight[i]! * this.#lightShare[i]!;
+    return fitWeighted(this.#terms, TERMS, values, this.#inLight);
   }
 
   #valueAt(fit: Fitted, i: number, k: number): number {
@@ -217,9 +225,6 @@ export class Light {
     }
   }
 }
-
-/** A point's weight in the light as a whole, of its weight where the skins meet. */
-const inLight = (weight: number): number => (weight > 1 ? (weight * RIM_IN_LIGHT) / RIM_WEIGHT : weight);
 
 /** Standard deviation of luma over those of the points that are seen well. */
 function spreadOf(colours: Float32Array, seen: Float32Array, points: Uint16Array): number {
