@@ -3,7 +3,8 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { GREY, Light, skinWeights } from '../../src/pipeline/engines/mesh/colour.ts';
+import { Light, skinWeights } from '../../src/pipeline/engines/mesh/colour.ts';
+import { GREY } from '../../src/pipeline/engines/mesh/skin.ts';
 import { POINTS, readTopology } from '../../src/pipeline/topology.ts';
 import { modelsDir } from '../support/lane.ts';
 

@@ -5,19 +5,20 @@
  */
 
 import { evenRect } from '../geometry.ts';
-import { type Kernels, type Texture, VERTEX_FLOATS } from '../kernels/kernels.ts';
+import { type Gains, type Kernels, type Texture, VERTEX_FLOATS } from '../kernels/kernels.ts';
 import { POINTS, type Topology } from '../topology.ts';
 import type { Frame } from '../types.ts';
 import type { Engine, LiveFace, Looks, Portrait, Swapper } from './engine.ts';
 import { ATLAS, atlasPoints, type Planes, paintAtlas } from './mesh/atlas.ts';
 import { blurred } from './mesh/blur.ts';
 import { cleanSkin } from './mesh/clean.ts';
-import { GREY, Light, skinWeights } from './mesh/colour.ts';
+import { Light, skinWeights } from './mesh/colour.ts';
 import { bestViews, coverByPlace, coverByView, coverOutside, foldsOf, translucent } from './mesh/cover.ts';
 import { facing } from './mesh/facing.ts';
 import { FaceMap, Front, MAP } from './mesh/front.ts';
 import { Sampler } from './mesh/sample.ts';
 import { freedom, reshape } from './mesh/shape.ts';
+import { GREY } from './mesh/skin.ts';
 
 /** A source face ready to be drawn. Plain data, so it can be sent to any lane. */
 export interface MeshFace {
@@ -31,7 +32,7 @@ export interface MeshFace {
   views: Float32Array;
 }
 
-/** The light is looked at in every frame so many times, then in each of so many. */
+/** The light is looked at in so many frames one after another, then in one of so many. */
 const LIGHT_FIRST = 8;
 const LIGHT_EVERY = 2;
 /** Softness levels of the atlas, half an octave apart. */
@@ -224,7 +225,7 @@ class MeshSwapper implements Swapper {
   }
 
   /** What the source's luma is multiplied by, about its own mean, and its chroma, about grey. */
-  #gains({ colour }: Looks): { gain: number; saturation: number } {
+  #gains({ colour }: Looks): Gains {
     const { contrast, saturation } = this.#light;
     return { gain: 1 + colour * (contrast - 1), saturation: 1 + colour * (saturation - 1) };
   }

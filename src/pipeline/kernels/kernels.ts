@@ -275,7 +275,7 @@ export class Kernels {
    * Vertices (VERTEX_FLOATS each) are in pixels of the loaded region and of the texture's luma.
    */
   warp(vertices: Float32Array, triangles: Uint16Array, gains: Gains, { size, y, u, v }: Texture): void {
-    // Takes a twentieth of the drawing and saves a fourth of it: meanwhile the landmark model had the caches.
+    // The landmark model had the caches meanwhile: with this and the crop's an eighth of the swap's time is saved.
     this.#run.touch(y.byteOffset, v.byteOffset + v.length - y.byteOffset);
     const shape = { stride: size, width: size, height: size };
     const half = { stride: size / 2, width: size / 2, height: size / 2 };

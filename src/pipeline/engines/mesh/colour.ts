@@ -9,6 +9,7 @@
 
 import { BROW_LEFT, BROW_RIGHT, LIPS_OUTER, POINTS, type Topology } from '../../topology.ts';
 import { type Fitted, fitWeighted } from './fit.ts';
+import { GREY } from './skin.ts';
 
 /** How far what is left at the rim spreads: the weight of a neighbour against a point's own sample. */
 const LUMA_SPREAD = 15;
@@ -45,8 +46,6 @@ const OUTLIER = 2.5;
 const REACH = 8;
 /** Terms of the quadratic: 1, x, y, x², xy, y². */
 const TERMS = 6;
-/** U and V of grey. */
-export const GREY = 128;
 
 /** How much a point tells about light: much at the rim, nothing at eyes, brows and lips, where faces differ by nature. */
 export function skinWeights({ ring, fromEyes, fromMouth }: Topology): Float32Array {
