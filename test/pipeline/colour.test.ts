@@ -72,3 +72,21 @@ test('a lamp that is switched on is taken over little by little', () => {
   for (let frame = 0; frame < 40; frame++) light.follow(face([140, 120, 140]), source, seen);
   expect(light.offset[3 * inside]!).toBeGreaterThan(27);
 });
+
+test('hair at the rim is not taken for skin, nor skin for hair when a lamp goes on or a hand is in front of it', () => {
+  const [source, dim, bright] = [face([110, 120, 140]), face([100, 120, 140]), face([140, 120, 140])];
+  const temple = topology.ring.indexOf(0);
+  const hair = follow(
+    face([100, 120, 140], (_x, _y, i) => (i === temple ? -60 : 0)),
+    source,
+  );
+  expect(hair.likeness[temple]).toBeLessThan(0.05);
+  expect(hair.likeness.filter((like) => like < 0.9)).toHaveLength(1);
+  const light = follow(dim, source);
+  light.follow(bright, source, seen);
+  expect(Math.min(...light.likeness)).toBeGreaterThan(0.9);
+  const hand = face([140, 120, 140], (_x, _y, i) => (i === temple ? -60 : 0));
+  const behind = seen.map((view, i) => (i === temple ? 0 : view));
+  for (let frame = 0; frame < 10; frame++) light.follow(hand, source, behind);
+  expect(light.likeness[temple]).toBeGreaterThan(0.9);
+});

@@ -13,7 +13,15 @@ import { ATLAS, atlasPoints, type Planes, paintAtlas } from './mesh/atlas.ts';
 import { blurred } from './mesh/blur.ts';
 import { cleanSkin } from './mesh/clean.ts';
 import { Light, skinWeights } from './mesh/colour.ts';
-import { bestViews, coverByPlace, coverByView, coverOutside, foldsOf, translucent } from './mesh/cover.ts';
+import {
+  bestViews,
+  coverByPlace,
+  coverByView,
+  coverOutside,
+  coverOverHair,
+  foldsOf,
+  translucent,
+} from './mesh/cover.ts';
 import { facing } from './mesh/facing.ts';
 import { FaceMap, Front, MAP } from './mesh/front.ts';
 import { Sampler } from './mesh/sample.ts';
@@ -80,6 +88,8 @@ interface Shared {
   freedom: ReturnType<typeof freedom>;
   /** Opacity by place; with the live eyes kept, the live mouth, and both. */
   covers: readonly [Float32Array, Float32Array, Float32Array, Float32Array];
+  /** What is left of it over hair. */
+  overHair: Float32Array;
   /** Points that fold behind the nose. */
   folds: Uint8Array;
   /** The source's skin: triangles, and vertices with their places in the atlas. */
@@ -113,6 +123,7 @@ function sharedBy(kernels: Kernels, topology: Topology, atlas: Float32Array): Sh
     skinWeights: skinWeights(topology),
     freedom: freedom(topology),
     covers: [cover(false, false), cover(true, false), cover(false, true), cover(true, true)],
+    overHair: coverOverHair(topology),
     folds: foldsOf(topology),
     skin: kernels.indices(topology.skin),
     vertices,
@@ -196,10 +207,10 @@ class MeshSwapper implements Swapper {
 
   /** Fills the vertices; returns the box they lie in: x0, y0, x1, y1 in the frame. */
   #place(live: LiveFace, looks: Looks): [number, number, number, number] {
-    const { vertices, underVertices, covers, folds } = this.#shared;
+    const { vertices, underVertices, covers, overHair, folds } = this.#shared;
     const cover = covers[((looks.keepEyes ? 1 : 0) + (looks.keepMouth ? 2 : 0)) as 0 | 1 | 2 | 3];
     const { x: left, y: top } = this.#kernels.rect;
-    const { offset } = this.#light;
+    const { offset, likeness } = this.#light;
     const { gain, saturation } = this.#gains(looks);
     const { colours, views } = this.#face;
     const shaped = this.#shaped;
@@ -216,7 +227,8 @@ class MeshSwapper implements Swapper {
       vertices[at + 1] = underVertices[at + 1] = y - top;
       underVertices[at + 2] = live.points[3 * i]! - left;
       underVertices[at + 3] = live.points[3 * i + 1]! - top;
-      vertices[at + 4] = looks.strength * cover[i]! * coverByView(this.#seen[i]!, views[i]!, folds[i]!);
+      const hair = overHair[i]! + (1 - overHair[i]!) * likeness[i]!;
+      vertices[at + 4] = looks.strength * cover[i]! * hair * coverByView(this.#seen[i]!, views[i]!, folds[i]!);
       vertices[at + 5] = looks.colour * offset[3 * i]! + (1 - gain) * colours[3 * i]!;
       vertices[at + 6] = looks.colour * offset[3 * i + 1]! + (1 - saturation) * GREY;
       vertices[at + 7] = looks.colour * offset[3 * i + 2]! + (1 - saturation) * GREY;

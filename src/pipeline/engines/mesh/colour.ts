@@ -36,6 +36,11 @@ const SATURATION_LEAST = 0.3;
 const SATURATION_MOST = 1.5;
 /** How fast the light as a whole follows: a lamp switched on is taken over in a third of a second. */
 const LIGHT_FOLLOW = 0.2;
+/** A point this far from what the light makes of the source's skin, in luma and in chroma, is half taken for something else. */
+const UNLIKE_LUMA = 20;
+const UNLIKE_CHROMA = 8;
+/** How fast that follows: hair that swings is noticed in a third of a second, a single odd frame is not. */
+const LIKENESS_FOLLOW = 0.2;
 const FIRST_SWEEPS = 150;
 const SWEEPS = 4;
 /** How far beyond its new value a sweep moves each point, as the next would move it on the same way: half the sweeps do. */
@@ -83,6 +88,8 @@ export class Light {
   contrast = 1;
   /** How colourful the live skin is against the source's: what the source's chroma is multiplied by, about grey. */
   saturation = 1;
+  /** How much each live point looks like lit skin, 0..1: hair, a headset's band or the ground behind a slipped rim do not. */
+  readonly likeness = new Float32Array(POINTS).fill(1);
   #fresh = true;
 
   constructor(topology: Topology, skin: Float32Array) {
@@ -113,7 +120,7 @@ export class Light {
       for (let k = i + 1; k < i + 3; k++) difference[k] = live[k]! - GREY - this.saturation * (source[k]! - GREY);
     }
     this.#weigh(seen);
-    this.#fitLight();
+    this.#fitLight(seen);
     this.#aim();
     for (let sweep = this.#fresh ? FIRST_SWEEPS : SWEEPS; sweep > 0; sweep--) this.#sweep();
     for (let i = 0; i < this.offset.length; i++) this.offset[i]! += this.#rest[i]!;
@@ -166,8 +173,9 @@ export class Light {
   }
 
   /** The light as a whole, a little way towards this frame's, into `offset`. */
-  #fitLight(): void {
+  #fitLight(seen: Float32Array): void {
     const fit = this.#fit(this.#difference, this.#weight);
+    this.#liken(fit, seen);
     const share = this.#fresh ? 1 : LIGHT_FOLLOW;
     for (let c = 0; c < fit.length; c++) this.#light[c]! += share * (fit[c]! - this.#light[c]!);
     for (let i = 0; i < POINTS; i++) {
@@ -184,6 +192,18 @@ export class Light {
     let value = 0;
     for (let term = 0; term < TERMS; term++) value += this.#terms[TERMS * i + term]! * fit[3 * term + k]!;
     return value;
+  }
+
+  /** Compares each point with what this frame's light makes of the source. What is not seen stays as it was. */
+  #liken(light: Fitted, seen: Float32Array): void {
+    const share = this.#fresh ? 1 : LIKENESS_FOLLOW;
+    const off = (i: number, k: number): number => this.#difference[3 * i + k]! - this.#valueAt(light, i, k);
+    for (let i = 0; i < POINTS; i++) {
+      if (seen[i]! <= 0) continue;
+      const [luma, u, v] = [off(i, 0) / UNLIKE_LUMA, off(i, 1) / UNLIKE_CHROMA, off(i, 2) / UNLIKE_CHROMA];
+      const now = 1 / (1 + (luma * luma + u * u + v * v) ** 2);
+      this.likeness[i]! += share * (now - this.likeness[i]!);
+    }
   }
 
   /** Turns `difference` into what the sweeps go for: at the rim, and in chroma, what the light leaves; inside, the features. */

@@ -6,8 +6,10 @@ import { facing } from './facing.ts';
 
 /** A little of the live skin everywhere keeps its grain and movement: expression, flicker and seam all measured better. */
 const MOST = 0.93;
-/** Opacity by rings from the rim inwards. */
-const RIM_FADE = [0, 0.55, 1];
+/** Opacity by rings from the rim inwards. The light meets the live skin there, so on skin little is to be hidden. */
+const RIM_FADE = [0.7, 1];
+/** What is left of it where the live face shows hair or a headset instead, which are to stay. */
+const HAIR_FADE = [0, 0.4, 0.8];
 /** Opacity at the edge of an eye and of the mouth's inside, where drawing ends at once: more shows as a jagged line. */
 const LID = 0.2;
 const LIP = 0.25;
@@ -36,6 +38,11 @@ export function coverByPlace({ ring, fromEyes, fromMouth }: Topology): Float32Ar
     const rim = RIM_FADE[ring[i]!] ?? 1;
     return MOST * rim * (fromEyes[i] === 0 ? LID : 1) * (fromMouth[i] === 0 ? LIP : 1);
   });
+}
+
+/** What is left of the opacity of each of 468 points where no live skin is. */
+export function coverOverHair({ ring }: Topology): Float32Array {
+  return Float32Array.from({ length: POINTS }, (_, i) => HAIR_FADE[ring[i]!] ?? 1);
 }
 
 /** What is left of the opacity of each of 468 points where the live person's eyes or mouth are to stay. */
