@@ -3,9 +3,9 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { Light, skinWeights } from '../../src/pipeline/engines/mesh/colour.ts';
+import { Light, skinWeights, tintShares } from '../../src/pipeline/engines/mesh/colour.ts';
 import { GREY } from '../../src/pipeline/engines/mesh/skin.ts';
-import { POINTS, readTopology } from '../../src/pipeline/topology.ts';
+import { BROW_LEFT, POINTS, readTopology } from '../../src/pipeline/topology.ts';
 import { modelsDir } from '../support/lane.ts';
 
 const topology = readTopology(await readFile(path.join(modelsDir, 'face-geometry.json')));
@@ -89,4 +89,14 @@ test('hair at the rim is not taken for skin, nor skin for hair when a lamp goes 
   const behind = seen.map((view, i) => (i === temple ? 0 : view));
   for (let frame = 0; frame < 10; frame++) light.follow(hand, source, behind);
   expect(light.likeness[temple]).toBeGreaterThan(0.9);
+});
+
+test("the light's colour is taken by skin whole, and by what is half as bright a quarter", () => {
+  const brow = BROW_LEFT[0]!;
+  const tint = tintShares(
+    face([116, 120, 140], (_x, _y, i) => (i === brow ? -50 : 0)),
+    skin,
+  );
+  expect(tint[brow]).toBeCloseTo(0.25);
+  expect(tint.filter((share) => share !== 1)).toHaveLength(1);
 });

@@ -12,7 +12,7 @@ import type { Engine, LiveFace, Looks, Portrait, Swapper } from './engine.ts';
 import { ATLAS, atlasPoints, type Planes, paintAtlas } from './mesh/atlas.ts';
 import { blurred } from './mesh/blur.ts';
 import { cleanSkin } from './mesh/clean.ts';
-import { Light, skinWeights } from './mesh/colour.ts';
+import { Light, skinWeights, tintShares } from './mesh/colour.ts';
 import {
   bestViews,
   coverByPlace,
@@ -142,6 +142,8 @@ class MeshSwapper implements Swapper {
   readonly #face: MeshFace;
   readonly #light: Light;
   readonly #front: Front;
+  /** How much of the light's colour each point takes. */
+  readonly #tint: Float32Array;
   readonly #seen = new Float32Array(POINTS);
   /** The same, and nothing beyond the frame. */
   readonly #shown = new Float32Array(POINTS);
@@ -158,6 +160,7 @@ class MeshSwapper implements Swapper {
     this.#face = face;
     this.#light = new Light(topology, shared.skinWeights);
     this.#front = new Front(shared.map);
+    this.#tint = tintShares(face.colours, shared.skinWeights);
     this.#texture = kernels.texture(ATLAS);
   }
 
@@ -230,8 +233,9 @@ class MeshSwapper implements Swapper {
       const hair = overHair[i]! + (1 - overHair[i]!) * likeness[i]!;
       vertices[at + 4] = looks.strength * cover[i]! * hair * coverByView(this.#seen[i]!, views[i]!, folds[i]!);
       vertices[at + 5] = looks.colour * offset[3 * i]! + (1 - gain) * colours[3 * i]!;
-      vertices[at + 6] = looks.colour * offset[3 * i + 1]! + (1 - saturation) * GREY;
-      vertices[at + 7] = looks.colour * offset[3 * i + 2]! + (1 - saturation) * GREY;
+      const tint = looks.colour * this.#tint[i]!;
+      vertices[at + 6] = tint * offset[3 * i + 1]! + (1 - saturation) * GREY;
+      vertices[at + 7] = tint * offset[3 * i + 2]! + (1 - saturation) * GREY;
     }
     return [x0, y0, x1, y1];
   }

@@ -9,7 +9,7 @@
 
 import { BROW_LEFT, BROW_RIGHT, LIPS_OUTER, POINTS, type Topology } from '../../topology.ts';
 import { type Fitted, fitWeighted } from './fit.ts';
-import { GREY } from './skin.ts';
+import { BLACK, GREY } from './skin.ts';
 
 /** How far what is left at the rim spreads: the weight of a neighbour against a point's own sample. */
 const LUMA_SPREAD = 15;
@@ -59,6 +59,18 @@ export function skinWeights({ ring, fromEyes, fromMouth }: Topology): Float32Arr
     if (hairy.has(i) || fromMouth[i]! <= 2 || fromEyes[i]! <= 1) return 0;
     return ring[i]! <= 1 ? RIM_WEIGHT : 1;
   });
+}
+
+/**
+ * How much of the light's colour each of 468 points takes, 0..1: coloured light multiplies, so brows and lashes take little,
+ * where an offset made for skin would leave them violet. Squared, as a point's mean holds skin beside the brow too.
+ * @param source Y, U, V means at each point. @param skin as `skinWeights` has it.
+ */
+export function tintShares(source: Float32Array, skin: Float32Array): Float32Array {
+  const luma = Float32Array.from({ length: POINTS }, (_, i) => Math.max(0, source[3 * i]! - BLACK));
+  const bright = luma.filter((_, i) => skin[i]! > 0).sort();
+  const usual = bright[bright.length >> 1] || 1;
+  return luma.map((value) => Math.min(1, value / usual) ** 2);
 }
 
 export class Light {
