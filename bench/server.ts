@@ -12,6 +12,7 @@ import { Metrics } from '../src/metrics.ts';
 import { FaceLibrary } from '../src/pipeline/library.ts';
 import { defaultSettings, Pool } from '../src/pipeline/pool.ts';
 import type { Swapping, SwapSettings } from '../src/pipeline/types.ts';
+import { raise } from '../src/priority.ts';
 import { root } from '../src/root.ts';
 import { buildServer } from '../src/server/app.ts';
 
@@ -52,6 +53,7 @@ const config = {
   models: { ...standard.models, dir: path.join(root, 'models'), cacheDir },
 };
 const log = pino({ level: 'silent' });
+raise(config.server.priority, log);
 const metrics = new Metrics(config.metrics);
 const real = await Pool.start(config, log);
 const faces = await FaceLibrary.open(config, real, log);

@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { isLocal } from './address.ts';
 import { FaceOffError } from './errors.ts';
 import { CORNERS, FACE_CHOICES, FALLBACKS, RESERVES } from './pipeline/types.ts';
+import { PRIORITIES } from './priority.ts';
 import { RECORDING_FORMATS } from './server/recording/format.ts';
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
@@ -45,6 +46,7 @@ const Schema = z.strictObject({
       .default(null),
     certificate: z.string().min(1).nullable().default(null),
     key: z.string().min(1).nullable().default(null),
+    priority: choice(PRIORITIES, 'above'),
     origins: z
       .array(z.string().refine(isOrigin, 'must be an origin, such as https://studio.example'))
       .default([EXTENSION]),

@@ -10,6 +10,7 @@ import { FaceLibrary } from './pipeline/library.ts';
 import { openGpu } from './pipeline/models/gpu.ts';
 import { defaultSettings, Pool } from './pipeline/pool.ts';
 import type { ModelLoad } from './pipeline/protocol.ts';
+import { raise } from './priority.ts';
 import { buildServer } from './server/app.ts';
 import { certificateOf } from './server/certificate.ts';
 import { urlOf, welcomeOf } from './welcome.ts';
@@ -44,6 +45,8 @@ async function serve(options: Options, version: string): Promise<void> {
   const certificate = await certificateOf(config);
   const log = await openLog(config);
   const { logger } = log;
+  // Before anything has threads of its own.
+  raise(config.server.priority, logger);
   const beganMs = performance.now();
   const cache = await CacheKeeper.start(config, logger);
   const metrics = new Metrics(config.metrics);

@@ -47,11 +47,12 @@ export const guarded = (plan: Plan): Plan => ({ ...plan, faces: Number.POSITIVE_
 const TOO_MUCH = 1;
 const EASY = 0.5;
 /** Above this one rung is not enough. */
-const FAR_TOO_MUCH = 1.5;
-/** Time constant of the smoothing. */
-const SMOOTH_MS = 300;
-/** A step down shows its effect before the next. */
-const DOWN_PAUSE_MS = 500;
+const FAR_TOO_MUCH = 1.25;
+/** Time constants of the smoothing: frames that come late are believed sooner than frames that come in time again. */
+const RISE_MS = 150;
+const FALL_MS = 300;
+/** A step down shows its effect before the next: frames that waited while it was made have gone by then. */
+const DOWN_PAUSE_MS = 300;
 /** A step up waits so long; twice as long each time the last one did not hold, up to the longest. */
 const UP_WAIT_MS = 1500;
 const UP_WAIT_LONGEST_MS = 12_000;
@@ -105,7 +106,8 @@ export class Degrader {
     this.#lastMs = nowMs;
     // One frame alone counts for at most twice its budget: a hiccup is no trend.
     const load = Math.min(2, ageMs / this.#budgetMs);
-    this.#load += (load - this.#load) * (1 - Math.exp(-passedMs / SMOOTH_MS));
+    const smoothMs = load > this.#load ? RISE_MS : FALL_MS;
+    this.#load += (load - this.#load) * (1 - Math.exp(-passedMs / smoothMs));
     if (this.#load > TOO_MUCH) this.#down(nowMs);
     else if (this.#load < EASY) this.#up(nowMs);
     else this.#easySinceMs = null;
@@ -130,6 +132,8 @@ export class Degrader {
     }
     this.#level = Math.min(this.#ladder.length - 1, this.#level + (this.#load > FAR_TOO_MUCH ? 2 : 1));
     this.#changedAtMs = nowMs;
+    // What was measured belongs to the rung above.
+    this.#load = TOO_MUCH;
   }
 
   #up(nowMs: number): void {

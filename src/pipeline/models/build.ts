@@ -3,6 +3,7 @@
 import { fork } from 'node:child_process';
 import path from 'node:path';
 import { FaceOffError, fromWire, type WireError } from '../../errors.ts';
+import { lower } from '../../priority.ts';
 import { root } from '../../root.ts';
 import type { InferenceSettings } from './native/ladder.ts';
 import type { NativeSpec } from './native/session.ts';
@@ -62,6 +63,7 @@ export async function buildInChild(job: BuildJob, onProgress?: (progress: BuildP
 /** The process ends with this one: its channel closes. */
 function attemptBuild(job: BuildJob, onElapsed: (ms: number) => void): Promise<void> {
   const child = fork(path.join(root, 'dist/pipeline/builder.js'), { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+  lower(child.pid);
   const beganMs = performance.now();
   let answer: BuildAnswer | null = null;
   let timedOut = false;
