@@ -10,7 +10,8 @@ import { POINTS, type Topology } from '../topology.ts';
 import type { Frame } from '../types.ts';
 import type { Engine, LiveFace, Looks, Portrait, Swapper } from './engine.ts';
 import { ATLAS, atlasPoints, type Planes, paintAtlas } from './mesh/atlas.ts';
-import { blurred } from './mesh/blur.ts';
+import { blurred, blurredPlane } from './mesh/blur.ts';
+import { calmed, smileOf } from './mesh/calm.ts';
 import { cleanSkin } from './mesh/clean.ts';
 import { Light, skinWeights, tintShares } from './mesh/colour.ts';
 import {
@@ -32,6 +33,8 @@ import { GREY } from './mesh/skin.ts';
 export interface MeshFace {
   /** The atlas at growing softness: level k is what a camera sees from 2^(k/2) times further away. */
   levels: Planes[];
+  /** What a smile has left in it; null where the photo does not smile. */
+  smile: Smile | null;
   /** Y, U, V about each of the 468 points. */
   colours: Float32Array;
   /** x, y, z of the 468 points in pixels of the best photo. */
@@ -40,9 +43,20 @@ export interface MeshFace {
   views: Float32Array;
 }
 
+export interface Smile {
+  /** How broad it is, 0..1. */
+  breadth: number;
+  /** Luma of each level as it is without the smile's folds, from `rows[0]` to before `rows[1]`: elsewhere it is the same. */
+  calm: Uint8Array[];
+  rows: readonly [number, number];
+}
+
 /** The light is looked at in so many frames one after another, then in one of so many. */
 const LIGHT_FIRST = 8;
 const LIGHT_EVERY = 2;
+/** How fast the folds of a smile follow the live mouth, and the change that is worth touching the texture for. */
+const SMILE_FOLLOW = 0.3;
+const SMILE_STEP = 0.04;
 /** Softness levels of the atlas, half an octave apart. */
 const LEVELS = 9;
 /** A point nearer to the frame's edge than this share of the face's square has nothing to tell: its surroundings are cut. */
@@ -65,19 +79,41 @@ export class MeshEngine implements Engine<MeshFace> {
     const topology = this.#topology;
     const atlas = paintAtlas(portraits, topology);
     cleanSkin(atlas, this.#atlasPoints, topology);
-    const levels = [atlas];
-    for (let k = 1; k < LEVELS; k++) levels.push(blurred(atlas, ATLAS, 0.5 * Math.sqrt(2 ** k - 1)));
+    const levels = Array.from({ length: LEVELS }, (_, k) => (k === 0 ? atlas : blurred(atlas, ATLAS, softness(k))));
     return {
       levels,
+      smile: this.#smileIn(portraits[0]!, atlas),
       colours: this.#shared.sampler.atlas(atlas, this.#atlasPoints),
       shape: portraits[0]!.points.slice(0, POINTS * 3),
       views: bestViews(portraits, topology),
     };
   }
 
+  #smileIn({ points }: Portrait, atlas: Planes): Smile | null {
+    const breadth = smileOf(points);
+    if (breadth === 0) return null;
+    const y = calmed(atlas, this.#atlasPoints, this.#topology);
+    const rows = rowsApart(y, atlas.y);
+    const calm = Array.from({ length: LEVELS }, (_, k) => (k === 0 ? y : blurredPlane(y, ATLAS, softness(k))));
+    return { breadth, rows, calm: calm.map((plane) => plane.slice(rows[0] * ATLAS, rows[1] * ATLAS)) };
+  }
+
   swapper(face: MeshFace): Swapper {
     return new MeshSwapper(this.#kernels, this.#topology, this.#shared, face);
   }
+}
+
+/** Standard deviation of a level's softness, in pixels of the atlas. */
+const softness = (level: number): number => 0.5 * Math.sqrt(2 ** level - 1);
+
+/** First row in which two planes of the atlas differ, and the one after the last; a little more, as the levels are softer. */
+function rowsApart(a: Uint8Array, b: Uint8Array): [number, number] {
+  const apart = a.map((value, p) => (value === b[p] ? 0 : 1));
+  const first = apart.indexOf(1);
+  const margin = Math.ceil(2.5 * softness(LEVELS - 1));
+  if (first < 0) return [0, 0];
+  const end = Math.floor(apart.lastIndexOf(1) / ATLAS) + 1;
+  return [Math.max(0, Math.floor(first / ATLAS) - margin), Math.min(ATLAS, end + margin)];
 }
 
 /** What every swapper of a lane uses: the fixed things of the mesh, and buffers that hold one face at a time. */
@@ -150,6 +186,9 @@ class MeshSwapper implements Swapper {
   readonly #shaped = new Float32Array(POINTS * 2);
   readonly #texture: Texture;
   #level = -1;
+  /** How much of the source's smile is taken out of the texture, and how broadly the live person smiles. */
+  #calmed = 0;
+  #smiling: number | null = null;
   #looked = 0;
   #closed = false;
 
@@ -167,7 +206,7 @@ class MeshSwapper implements Swapper {
   swap(frame: Frame, live: LiveFace, looks: Looks): void {
     this.#look(frame, live);
     reshape(live.points, this.#face.shape, this.#shared.freedom, looks.shape, this.#shaped);
-    this.#pickLevel(live, looks.sharpness);
+    this.#dress(live, looks.sharpness);
     const bounds = this.#place(live, looks);
     const rect = evenRect(...bounds, frame.width, frame.height);
     if (rect === null) return;
@@ -264,15 +303,33 @@ class MeshSwapper implements Swapper {
     kernels.restore(vertices, back, mask, this.#front.area, MAP, ATLAS);
   }
 
-  /** The softness that suits the face's size in the frame, changed only when clearly off so that it does not flip. */
-  #pickLevel({ square }: LiveFace, sharpness: number): void {
-    const shrink = ATLAS / square.side;
-    const wanted = sharpness * Math.min(LEVELS - 1, Math.max(0, 2 * Math.log2(shrink)));
-    if (this.#level >= 0 && Math.abs(wanted - this.#level) < 0.75) return;
-    this.#level = Math.round(wanted);
-    const { y, u, v } = this.#face.levels[this.#level]!;
-    this.#texture.y.set(y);
-    this.#texture.u.set(u);
-    this.#texture.v.set(v);
+  /** Has the texture as soft as suits the face's size in the frame, and with so much of the source's smile as the live person has. */
+  #dress({ square, points }: LiveFace, sharpness: number): void {
+    const { levels, smile } = this.#face;
+    const wanted = sharpness * Math.min(LEVELS - 1, Math.max(0, 2 * Math.log2(ATLAS / square.side)));
+    // Changed only when clearly off, so that it does not flip.
+    const isOff = this.#level < 0 || Math.abs(wanted - this.#level) >= 0.75;
+    if (isOff) {
+      this.#level = Math.round(wanted);
+      const { y, u, v } = levels[this.#level]!;
+      this.#texture.y.set(y);
+      this.#texture.u.set(u);
+      this.#texture.v.set(v);
+    }
+    if (smile === null) return;
+    const now = smileOf(points);
+    this.#smiling = this.#smiling === null ? now : this.#smiling + SMILE_FOLLOW * (now - this.#smiling);
+    const calmed = Math.max(0, smile.breadth - this.#smiling);
+    if (!isOff && Math.abs(calmed - this.#calmed) < SMILE_STEP) return;
+    this.#calmed = calmed;
+    this.#calm(smile);
+  }
+
+  #calm({ calm, rows: [from, to] }: Smile): void {
+    const { y } = this.#face.levels[this.#level]!;
+    const plane = calm[this.#level]!;
+    const texture = this.#texture.y;
+    const share = this.#calmed;
+    for (let p = from * ATLAS, q = 0; p < to * ATLAS; p++, q++) texture[p] = y[p]! + share * (plane[q]! - y[p]!) + 0.5;
   }
 }

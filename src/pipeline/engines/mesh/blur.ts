@@ -4,10 +4,16 @@ import type { Planes } from './atlas.ts';
 
 /** @param sigma in luma pixels; chroma is softened by half as many of its own. */
 export function blurred({ y, u, v }: Planes, size: number, sigma: number): Planes {
-  const whole = (plane: Uint8Array, side: number, spread: number): Uint8Array =>
-    Uint8Array.from(blurPlane(plane, side, spread), Math.round);
-  return { y: whole(y, size, sigma), u: whole(u, size / 2, sigma / 2), v: whole(v, size / 2, sigma / 2) };
+  return {
+    y: blurredPlane(y, size, sigma),
+    u: blurredPlane(u, size / 2, sigma / 2),
+    v: blurredPlane(v, size / 2, sigma / 2),
+  };
 }
+
+/** One of its planes, rounded. */
+export const blurredPlane = (plane: Uint8Array, size: number, sigma: number): Uint8Array =>
+  Uint8Array.from(blurPlane(plane, size, sigma), Math.round);
 
 /** One square plane, `size` pixels a side, edges replicated. */
 export function blurPlane(plane: ArrayLike<number>, size: number, sigma: number): Float32Array {

@@ -6,7 +6,8 @@
 import type { Topology } from '../../topology.ts';
 import { ATLAS, type Planes } from './atlas.ts';
 import { blurPlane } from './blur.ts';
-import { type Areas, areasOf, BLACK, findStrays, GREY, GRID, GRID_STEP, shrink } from './skin.ts';
+import { enlarged, GRID, GRID_STEP, shrink } from './grid.ts';
+import { type Areas, areasOf, BLACK, findStrays, GREY } from './skin.ts';
 
 /** What is no skin is taken to reach so many pixels of the grid further: hair has soft edges. */
 const MARGIN = 2;
@@ -120,24 +121,6 @@ function pullPush(plane: Float32Array, weight: Float32Array, size: number): void
 function lay(plane: Uint8Array, size: number, fill: Float32Array, opacity: Float32Array): void {
   const [value, share] = [enlarged(fill, size), enlarged(opacity, size)];
   for (let p = 0; p < plane.length; p++) plane[p] = Math.round(plane[p]! + share[p]! * (value[p]! - plane[p]!));
-}
-
-/** The grid at `size` pixels a side, bilinear. */
-function enlarged(grid: Float32Array, size: number): Float32Array {
-  const step = size / GRID;
-  const place = (i: number): [number, number] => {
-    const at = Math.min(GRID - 1, Math.max(0, (i + 0.5) / step - 0.5));
-    const low = Math.min(GRID - 2, Math.floor(at));
-    return [low, at - low];
-  };
-  const places = Array.from({ length: size }, (_, i) => place(i));
-  return Float32Array.from({ length: size * size }, (_, p) => {
-    const [[x, fx], [y, fy]] = [places[p % size]!, places[Math.floor(p / size)]!];
-    const q = y * GRID + x;
-    const upper = grid[q]! + fx * (grid[q + 1]! - grid[q]!);
-    const lower = grid[q + GRID]! + fx * (grid[q + GRID + 1]! - grid[q + GRID]!);
-    return upper + fy * (lower - upper);
-  });
 }
 
 /** Takes out what falls on one half of the face only and is too soft to be a feature. */

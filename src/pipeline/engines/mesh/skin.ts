@@ -7,10 +7,8 @@
 import { BROW_LEFT, BROW_RIGHT, type Topology } from '../../topology.ts';
 import { ATLAS, forEachPixel, type Planes } from './atlas.ts';
 import { blurPlane } from './blur.ts';
+import { GRID, GRID_STEP, shrink } from './grid.ts';
 
-/** Work is done on a grid of a quarter of the atlas. */
-export const GRID_STEP = 4;
-export const GRID = ATLAS / GRID_STEP;
 /** How far the skin just before a pixel is looked at, in pixels of the grid. */
 const NEAR = 2;
 /** Least weight of known skin nearby for a pixel to be judged: a strand of hair may be jumped over, a fringe may not. */
@@ -176,15 +174,4 @@ function usualOf(look: Look, core: Uint8Array): [number, number, number] {
     return values[values.length >> 1] ?? 0;
   };
   return [median(look[0]), median(look[1]), median(look[2])];
-}
-
-/** A plane of `size` pixels a side on the grid: means. */
-export function shrink(plane: Uint8Array, size: number): Float32Array {
-  const step = size / GRID;
-  return Float32Array.from({ length: GRID * GRID }, (_, p) => {
-    const first = Math.floor(p / GRID) * step * size + (p % GRID) * step;
-    let sum = 0;
-    for (let row = 0; row < step; row++) for (let i = 0; i < step; i++) sum += plane[first + row * size + i]!;
-    return sum / (step * step);
-  });
 }
