@@ -254,6 +254,52 @@ describe('a warp', () => {
     }
   });
 
+  test('of a mesh that reaches beyond the picture blends every pixel exactly once, whatever its triangles', () => {
+    const side = 9;
+    for (let round = 0; round < 20; round++) {
+      const frame = picture(width, height, random);
+      const before = frame.data.slice();
+      const texture = kernels.texture(128);
+      for (const plane of [texture.y, texture.u, texture.v]) plane.fill(200);
+      const vertices = kernels.floats(side * side * VERTEX_FLOATS);
+      const indices: number[] = [];
+      for (let i = 0; i < side * side; i++) {
+        const [column, row] = [i % side, Math.floor(i / side)];
+        const free = column === 0 || row === 0 || column === side - 1 || row === side - 1 ? 0 : 6;
+        const [x, y] = [column * 16 - 14 + free * (random() - 0.5), row * 14 - 14 + free * (random() - 0.5)];
+        vertices.set([x, y, 1 + column * 15, 1 + row * 15, 0.5, 0, 0, 0], i * VERTEX_FLOATS);
+        if (column === side - 1 || row === side - 1) continue;
+        const [b, c, d] = [i + 1, i + side, i + side + 1];
+        indices.push(...(random() < 0.5 ? [i, b, c, b, d, c] : [i, b, d, i, d, c]));
+      }
+      kernels.load(frame, { x: 0, y: 0, width, height });
+      kernels.warp(vertices, kernels.indices(indices), { gain: 1, saturation: 1 }, texture);
+      kernels.store(frame, { x: 0, y: 0, width, height });
+      kernels.release(texture);
+      const wrong = before.findIndex((was, i) => Math.abs(frame.data[i]! - (was + 200) / 2) > 1);
+      expect(wrong).toBe(-1);
+    }
+  });
+
+  test('of vertices from nowhere stays within its memory', () => {
+    const wild = [Number.NaN, Number.POSITIVE_INFINITY, -1e30, 1e30, 3e6, -5000, 1e-7, 40, 40.00001, 127];
+    const texture = kernels.texture(128);
+    const guard = kernels.texture(128);
+    guard.y.fill(77);
+    const vertices = kernels.floats(wild.length * wild.length * VERTEX_FLOATS);
+    const indices: number[] = [];
+    for (let i = 0; i < wild.length ** 2; i++) {
+      const any = (): number => wild[Math.floor(random() * wild.length)]!;
+      vertices.set([any(), any(), any(), any(), 1, 0, 0, 0], i * VERTEX_FLOATS);
+    }
+    for (let k = 0; k < 6000; k++) indices.push(Math.floor(random() * wild.length ** 2));
+    kernels.load(picture(width, height, random), { x: 0, y: 0, width, height });
+    expect(() => kernels.warp(vertices, kernels.indices(indices), { gain: 1, saturation: 1 }, texture)).not.toThrow();
+    expect(guard.y.every((value) => value === 77)).toBe(true);
+    kernels.release(texture);
+    kernels.release(guard);
+  });
+
   test('with no opacity changes nothing', () => {
     const { before, after } = draw(0, 1, 50);
     expect(after).toEqual(before);

@@ -116,6 +116,9 @@ function rowsApart(a: Uint8Array, b: Uint8Array): [number, number] {
   return [Math.max(0, Math.floor(first / ATLAS) - margin), Math.min(ATLAS, end + margin)];
 }
 
+/** A place along a side of so many pixels, not nearer to its ends than a warp may sample. */
+const within = (at: number, side: number): number => Math.min(side - 0.51, Math.max(0.5, at));
+
 /** What every swapper of a lane uses: the fixed things of the mesh, and buffers that hold one face at a time. */
 interface Shared {
   sampler: Sampler;
@@ -251,7 +254,7 @@ class MeshSwapper implements Swapper {
   #place(live: LiveFace, looks: Looks): [number, number, number, number] {
     const { vertices, underVertices, covers, overHair, folds } = this.#shared;
     const cover = covers[((looks.keepEyes ? 1 : 0) + (looks.keepMouth ? 2 : 0)) as 0 | 1 | 2 | 3];
-    const { x: left, y: top } = this.#kernels.rect;
+    const { x: left, y: top, width, height } = this.#kernels.rect;
     const { offset, likeness } = this.#light;
     const { gain, saturation } = this.#gains(looks);
     const { colours, views } = this.#face;
@@ -267,8 +270,8 @@ class MeshSwapper implements Swapper {
       y1 = Math.max(y1, y);
       vertices[at] = underVertices[at] = x - left;
       vertices[at + 1] = underVertices[at + 1] = y - top;
-      underVertices[at + 2] = live.points[3 * i]! - left;
-      underVertices[at + 3] = live.points[3 * i + 1]! - top;
+      underVertices[at + 2] = within(live.points[3 * i]! - left, width);
+      underVertices[at + 3] = within(live.points[3 * i + 1]! - top, height);
       const hair = overHair[i]! + (1 - overHair[i]!) * likeness[i]!;
       vertices[at + 4] = looks.strength * cover[i]! * hair * coverByView(this.#seen[i]!, views[i]!, folds[i]!);
       vertices[at + 5] = looks.colour * offset[3 * i]! + (1 - gain) * colours[3 * i]!;

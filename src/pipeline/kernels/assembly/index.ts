@@ -291,6 +291,7 @@ function all3(x: v128): v128 { return v128.shuffle<f32>(x, x, 3, 3, 3, 3); }
  * Draws a textured mesh into an I420 picture, in place: out = in + alpha * (texture * gain + offset - in), rounded.
  * Vertices are in luma pixels of the region and of the texture. Luma is bilinear; chroma is the nearest texel's, as the
  * texture's chroma is finer than the picture's.
+ * No vertex may lie nearer than half a texel to the texture's left and upper edge, or than 0.51 to the others.
  * Spans are half open and every edge is walked from its upper end, so two triangles that share an edge round it to the
  * same pixel and never blend one twice. Up to 3 bytes beside a span are written again as they are.
  */
@@ -302,13 +303,15 @@ export function warp(
   u: usize, v: usize, cStride: i32, cWidth: i32, cHeight: i32,
 ): void {
   // Places in the texture are walked half a texel low, so that rounding to the nearest is rounding down.
-  const least = f32x4.splat(-0.5), half = f32x4.splat(0.5), magic = f32x4.splat(MAGIC), one = f32x4.splat(1);
-  const mostS = f32x4.splat(<f32>textureWidth - 1.504), mostT = f32x4.splat(<f32>textureHeight - 1.504);
-  const mostCS = f32x4.splat(<f32>textureCWidth - 0.504), mostCT = f32x4.splat(<f32>textureCHeight - 0.504);
+  const half = f32x4.splat(0.5), magic = f32x4.splat(MAGIC), one = f32x4.splat(1);
   const rows = f32x4.splat(<f32>textureStride), rowsC = f32x4.splat(<f32>textureCStride);
   const ramp = f32x4(0, 1, 2, 3), ramp2 = f32x4(0, 2, 4, 6), four = f32x4.splat(4), eight = f32x4.splat(8);
   const gain1 = f32x4.splat(gain / ONE), gainC = f32x4.splat(saturation);
-  textureY -= MAGIC_BITS; textureU -= MAGIC_BITS; textureV -= MAGIC_BITS;
+  // Only pixels beside a span, which are not drawn, can lie beyond its corners in the texture: they are kept in its memory.
+  const none = f32x4.splat(0), last4 = f32x4.splat(<f32>(textureStride * (textureHeight - 1) - 2));
+  const lastC4 = f32x4.splat(<f32>(textureCStride * textureCHeight - 1));
+  const base = i32x4.splat(<i32>textureY - MAGIC_BITS), baseC = i32x4.splat(<i32>textureU - MAGIC_BITS);
+  const apart = textureV - textureU;
   for (let k = 0; k < count; k++, triangles += 6) {
     let a = vertices + <usize>load<u16>(triangles) * VERTEX;
     let b = vertices + <usize>load<u16>(triangles, 2) * VERTEX;
@@ -337,29 +340,35 @@ export function warp(
     const slopeLong = (cx - ax) / (cy - ay);
     const slopeUpper = by > ay ? (bx - ax) / (by - ay) : <f32>0;
     const slopeLower = cy > by ? (cx - bx) / (cy - by) : <f32>0;
+    // With the middle corner to the right of the long edge, that is the left one.
+    const slopeLeft = area > 0 ? slopeLong : slopeUpper, slopeRight = area > 0 ? slopeUpper : slopeLong;
     const sx = all0(gx), tx = all1(gx), lx = all2(gx), ox = all3(gx);
     if (first < last) {
       const sx4 = f32x4.mul(sx, four), tx4 = f32x4.mul(tx, four), lx4 = f32x4.mul(lx, four), ox4 = f32x4.mul(ox, four);
       const sRamp = f32x4.sub(f32x4.mul(sx, ramp), one), tRamp = f32x4.sub(f32x4.mul(tx, ramp), one);
       const lRamp = f32x4.mul(lx, ramp), oRamp = f32x4.mul(ox, ramp);
-      for (let row = first; row < last; row++) {
-        const yc = <f32>row + 0.5;
-        const i1 = nearest(ax + (yc - ay) * slopeLong);
-        const i2 = nearest(yc < by ? ax + (yc - ay) * slopeUpper : bx + (yc - by) * slopeLower);
-        const from = max(0, min(i1, i2)), to = min(width, max(i1, i2));
+      const before: f32 = 0.5 - ax, down = <f32>first + 0.5 - ay, middle = max(first, nearest(by));
+      let left = ax + down * slopeLeft, right = ax + down * slopeRight, leftStep = slopeLeft, rightStep = slopeRight;
+      let atRow = f32x4.add(at0, f32x4.mul(gy, f32x4.splat(down)));
+      let line = y + <usize>(first * stride);
+      for (let row = first; row < last; row++, left += leftStep, right += rightStep, line += stride, atRow = f32x4.add(atRow, gy)) {
+        if (row == middle) {
+          const edge = bx + (<f32>row + 0.5 - by) * slopeLower;
+          if (area > 0) { right = edge; rightStep = slopeLower; } else { left = edge; leftStep = slopeLower; }
+        }
+        const from = max(0, nearest(left)), to = min(width, nearest(right));
         if (from >= to) continue;
-        const start = f32x4.add(at0, f32x4.add(f32x4.mul(gx, f32x4.splat(<f32>from + 0.5 - ax)), f32x4.mul(gy, f32x4.splat(yc - ay))));
+        const start = f32x4.add(atRow, f32x4.mul(gx, f32x4.splat(<f32>from + before)));
         let s = f32x4.add(all0(start), sRamp), t = f32x4.add(all1(start), tRamp);
         let alpha = f32x4.add(all2(start), lRamp), o = f32x4.add(all3(start), oRamp);
-        let at = y + <usize>(row * stride + from);
+        let at = line + <usize>from;
         for (let x = from; x < to; x += 4, at += 4) {
-          const sc = clamped(s, least, mostS), tc = clamped(t, least, mostT);
-          const si = f32x4.sub(f32x4.add(sc, magic), magic), ti = f32x4.sub(f32x4.add(tc, magic), magic);
-          const place = f32x4.add(f32x4.add(f32x4.mul(ti, rows), si), magic);
+          const si = f32x4.sub(f32x4.add(s, magic), magic), ti = f32x4.sub(f32x4.add(t, magic), magic);
+          const place = i32x4.add(f32x4.add(clamped(f32x4.add(f32x4.mul(ti, rows), si), none, last4), magic), base);
           const texel = bilinear(
-            textureY + <usize>i32x4.extract_lane(place, 0), textureY + <usize>i32x4.extract_lane(place, 1),
-            textureY + <usize>i32x4.extract_lane(place, 2), textureY + <usize>i32x4.extract_lane(place, 3),
-            textureStride, pairs(f32x4.add(f32x4.sub(sc, si), half)), f32x4.add(f32x4.sub(tc, ti), half),
+            <usize>i32x4.extract_lane(place, 0), <usize>i32x4.extract_lane(place, 1),
+            <usize>i32x4.extract_lane(place, 2), <usize>i32x4.extract_lane(place, 3),
+            textureStride, pairs(f32x4.add(f32x4.sub(s, si), half)), f32x4.add(f32x4.sub(t, ti), half),
           );
           const want = f32x4.add(f32x4.mul(texel, gain1), o);
           mix(at, want, v128.and(alpha, f32x4.gt(f32x4.splat(<f32>(to - x)), ramp)));
@@ -379,26 +388,37 @@ export function warp(
     const sx4 = f32x4.mul(sx, four), tx4 = f32x4.mul(tx, four), lx4 = f32x4.mul(lx, eight), ux4 = f32x4.mul(ux, eight), vx4 = f32x4.mul(vx, eight);
     const sRamp = f32x4.sub(f32x4.mul(sx, ramp), half), tRamp = f32x4.sub(f32x4.mul(tx, ramp), half);
     const lRamp = f32x4.mul(lx, ramp2), uRamp = f32x4.add(c0u, f32x4.mul(ux, ramp2)), vRamp = f32x4.add(c0v, f32x4.mul(vx, ramp2));
-    for (let row = firstC; row < lastC; row++) {
-      const yc: f32 = 2 * <f32>row + 1;
-      const i1 = nearest((ax + (yc - ay) * slopeLong) * 0.5);
-      const i2 = nearest((yc < by ? ax + (yc - ay) * slopeUpper : bx + (yc - by) * slopeLower) * 0.5);
-      const from = max(0, min(i1, i2)), to = min(cWidth, max(i1, i2));
+    const gy2 = f32x4.add(gy, gy), uy2 = f32x4.add(uy, uy), vy2 = f32x4.add(vy, vy);
+    const before: f32 = 1 - ax, down: f32 = 2 * <f32>firstC + 1 - ay, down4 = f32x4.splat(down), middle = max(firstC, nearest(by * 0.5));
+    let left = (ax + down * slopeLeft) * 0.5, right = (ax + down * slopeRight) * 0.5, leftStep = slopeLeft, rightStep = slopeRight;
+    let atRow = f32x4.add(at0, f32x4.mul(gy, down4));
+    let uRow = f32x4.add(uRamp, f32x4.mul(uy, down4)), vRow = f32x4.add(vRamp, f32x4.mul(vy, down4));
+    let line = <usize>(firstC * cStride);
+    for (
+      let row = firstC;
+      row < lastC;
+      row++, left += leftStep, right += rightStep, line += cStride,
+      atRow = f32x4.add(atRow, gy2), uRow = f32x4.add(uRow, uy2), vRow = f32x4.add(vRow, vy2)
+    ) {
+      if (row == middle) {
+        const edge = (bx + (2 * <f32>row + 1 - by) * slopeLower) * 0.5;
+        if (area > 0) { right = edge; rightStep = slopeLower; } else { left = edge; leftStep = slopeLower; }
+      }
+      const from = max(0, nearest(left)), to = min(cWidth, nearest(right));
       if (from >= to) continue;
-      const dx = f32x4.splat(2 * <f32>from + 1 - ax), dy = f32x4.splat(yc - ay);
-      const start = f32x4.add(at0, f32x4.add(f32x4.mul(gx, dx), f32x4.mul(gy, dy)));
+      const across = f32x4.splat(<f32>(from + from) + before);
+      const start = f32x4.add(atRow, f32x4.mul(gx, across));
+      let ou = f32x4.add(uRow, f32x4.mul(ux, across)), ov = f32x4.add(vRow, f32x4.mul(vx, across));
       let s = f32x4.add(f32x4.mul(all0(start), half), sRamp), t = f32x4.add(f32x4.mul(all1(start), half), tRamp);
       let alpha = f32x4.add(all2(start), lRamp);
-      let ou = f32x4.add(f32x4.add(f32x4.mul(ux, dx), f32x4.mul(uy, dy)), uRamp);
-      let ov = f32x4.add(f32x4.add(f32x4.mul(vx, dx), f32x4.mul(vy, dy)), vRamp);
-      let at = <usize>(row * cStride + from);
+      let at = line + <usize>from;
       for (let x = from; x < to; x += 4, at += 4) {
-        const si = f32x4.sub(f32x4.add(clamped(s, least, mostCS), magic), magic), ti = f32x4.sub(f32x4.add(clamped(t, least, mostCT), magic), magic);
-        const place = f32x4.add(f32x4.add(f32x4.mul(ti, rowsC), si), magic);
+        const si = f32x4.sub(f32x4.add(s, magic), magic), ti = f32x4.sub(f32x4.add(t, magic), magic);
+        const place = i32x4.add(f32x4.add(clamped(f32x4.add(f32x4.mul(ti, rowsC), si), none, lastC4), magic), baseC);
         const q0 = <usize>i32x4.extract_lane(place, 0), q1 = <usize>i32x4.extract_lane(place, 1);
         const q2 = <usize>i32x4.extract_lane(place, 2), q3 = <usize>i32x4.extract_lane(place, 3);
-        const wantU = f32x4.add(f32x4.mul(bytesAt(textureU + q0, textureU + q1, textureU + q2, textureU + q3), gainC), ou);
-        const wantV = f32x4.add(f32x4.mul(bytesAt(textureV + q0, textureV + q1, textureV + q2, textureV + q3), gainC), ov);
+        const wantU = f32x4.add(f32x4.mul(bytesAt(q0, q1, q2, q3), gainC), ou);
+        const wantV = f32x4.add(f32x4.mul(bytesAt(q0 + apart, q1 + apart, q2 + apart, q3 + apart), gainC), ov);
         const share = v128.and(alpha, f32x4.gt(f32x4.splat(<f32>(to - x)), ramp));
         mix(u + at, wantU, share);
         mix(v + at, wantV, share);
