@@ -50,6 +50,12 @@ export interface FrameFigures {
   stagesMs: Record<string, number>;
 }
 
+/** How many times larger than the portrait, and what of it is in the middle of a cut. */
+interface Scale {
+  by: number;
+  about: readonly [number, number];
+}
+
 export async function benchFrames(): Promise<{ rows: FrameFigures[]; largeOverSmall: number }> {
   const config = defaultConfig();
   const options = laneOptions({ ...config, models: { ...config.models, dir: modelsDir } });
@@ -60,17 +66,19 @@ export async function benchFrames(): Promise<{ rows: FrameFigures[]; largeOverSm
   const [face] = await lane.analyse({ ...picture, data: picture.data.slice() });
   if (face === undefined) throw new Error('the shipped portrait shows no face');
   lane.take('source', lane.enrol([{ picture, points: face.points }]));
-  const scale = FACE / face.box.width;
+  const { x, y, width: faceWidth, height: faceHeight } = face.box;
+  const scale = { by: FACE / faceWidth, about: [x + faceWidth / 2, y + faceHeight / 2] } as const;
   const rows: FrameFigures[] = [];
   for (const [width, height] of SIZES) rows.push(await measure(lane, width, height, 1, scale));
-  for (const [width, height] of SIZES.slice(2)) rows.push(await measure(lane, width, height, 3, scale * 0.8));
+  for (const [width, height] of SIZES.slice(2))
+    rows.push(await measure(lane, width, height, 3, { ...scale, by: 0.8 * scale.by }));
   const largeOverSmall = await compare(lane, [1920, 1080], [640, 480], scale);
   await lane.end();
   return { rows, largeOverSmall };
 }
 
 /** The same face in two sizes of picture, in turns; p50 over p50. */
-async function compare(lane: Lane, a: readonly [number, number], b: readonly [number, number], scale: number) {
+async function compare(lane: Lane, a: readonly [number, number], b: readonly [number, number], scale: Scale) {
   const sides = [];
   for (const [width, height] of [a, b]) {
     const id = `turns ${width}`;
@@ -89,7 +97,7 @@ async function compare(lane: Lane, a: readonly [number, number], b: readonly [nu
   return ratio(spread(sides[0]!.times).p50, spread(sides[1]!.times).p50);
 }
 
-async function measure(lane: Lane, width: number, height: number, faces: number, scale: number): Promise<FrameFigures> {
+async function measure(lane: Lane, width: number, height: number, faces: number, scale: Scale): Promise<FrameFigures> {
   const catalogue = readCatalogue(modelsDir);
   const entry = catalogue.forRole('face-mesh');
   const landmark = await openSession(entry, catalogue.read(entry), { threads: 1 });
@@ -126,15 +134,16 @@ async function measure(lane: Lane, width: number, height: number, faces: number,
 }
 
 /** The portrait, once or side by side, on grey; `step` moves it a few pixels. */
-async function scene(width: number, height: number, faces: number, scale: number, step: number): Promise<Frame> {
-  const { width: w = 0 } = await sharp(portrait).metadata();
-  const side = Math.min(height, Math.floor(width / faces), Math.round(w * scale));
-  // Cut rather than shrunk, so that the face keeps its size in a small picture.
-  const large = await sharp(portrait)
-    .resize(Math.round(w * scale))
-    .toBuffer();
+async function scene(width: number, height: number, faces: number, { by, about }: Scale, step: number): Promise<Frame> {
+  const { width: w = 0, height: h = 0 } = await sharp(portrait).metadata();
+  const size = { width: Math.round(w * by), height: Math.round(h * by) };
+  const side = Math.min(height, Math.floor(width / faces), size.width, size.height);
+  // Cut rather than shrunk, so that the face keeps its size in a small picture, and about the face, so that all of it is there.
+  const cut = (middle: number, most: number): number =>
+    Math.max(0, Math.min(most - side, Math.round(middle * by - side / 2)));
+  const large = await sharp(portrait).resize(size).toBuffer();
   const input = await sharp(large)
-    .extract({ left: Math.round((w * scale - side) / 2), top: 0, width: side, height: side })
+    .extract({ left: cut(about[0], size.width), top: cut(about[1], size.height), width: side, height: side })
     .toBuffer();
   const left = (i: number): number =>
     Math.min(width - side, Math.round((width * (i + 0.5)) / faces - side / 2 + 2 * (step % 3)));
