@@ -179,8 +179,8 @@ export class Light {
       (luma[Math.floor(luma.length * 0.75)]! - luma[Math.floor(luma.length * 0.25)]!) * OUTLIER,
     );
     for (let i = 0; i < POINTS; i++) {
-      const far = (this.#difference[3 * i]! - middle) / width;
-      weight[i]! /= 1 + far ** 4;
+      const far = ((this.#difference[3 * i]! - middle) / width) ** 2;
+      weight[i]! /= 1 + far * far;
     }
   }
 
@@ -213,7 +213,8 @@ export class Light {
     for (let i = 0; i < POINTS; i++) {
       if (seen[i]! <= 0) continue;
       const [luma, u, v] = [off(i, 0) / UNLIKE_LUMA, off(i, 1) / UNLIKE_CHROMA, off(i, 2) / UNLIKE_CHROMA];
-      const now = 1 / (1 + (luma * luma + u * u + v * v) ** 2);
+      const far = luma * luma + u * u + v * v;
+      const now = 1 / (1 + far * far);
       this.likeness[i]! += share * (now - this.likeness[i]!);
     }
   }
