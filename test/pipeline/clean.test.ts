@@ -5,7 +5,7 @@ import path from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { ATLAS, atlasPoints, type Planes } from '../../src/pipeline/engines/mesh/atlas.ts';
 import { cleanSkin } from '../../src/pipeline/engines/mesh/clean.ts';
-import { BROW_LEFT, readTopology, type Topology } from '../../src/pipeline/topology.ts';
+import { BROW_LEFT, BROW_RIGHT, readTopology, type Topology } from '../../src/pipeline/topology.ts';
 import { modelsDir } from '../support/lane.ts';
 
 const SKIN = [150, 112, 146] as const;
@@ -59,6 +59,15 @@ describe('what does not belong to a source face', () => {
     const steps = Array.from({ length: 60 }, (_, i) => luma(planes, [column, Math.round(line) - 30 + i]));
     const rises = steps.slice(1).map((value, i) => Math.abs(value - steps[i]!));
     expect(Math.max(...rises)).toBeLessThan(6);
+  });
+
+  test('a fringe close above the brows goes over softly into what skin is left between them', () => {
+    const [column, brow] = place(BROW_RIGHT[2]!);
+    const line = brow - 24;
+    const planes = cleaned((_, y) => (y < line ? HAIR : SKIN));
+    const steps = Array.from({ length: 20 }, (_, i) => luma(planes, [column, line - 30 + 3 * i]));
+    expect(Math.max(...steps.slice(1).map((value, i) => value - steps[i]!))).toBeLessThan(10);
+    expect(steps.at(-1)).toBe(SKIN[0]);
   });
 
   test('soft shade is followed and kept', () => {

@@ -12,11 +12,13 @@ import { type Areas, areasOf, BLACK, findStrays, GREY } from './skin.ts';
 /** What is no skin is taken to reach so many pixels of the grid further: hair has soft edges. */
 const MARGIN = 2;
 /** Softness of the fill's edge and of the skin that it starts from, in pixels of the grid. */
-const FEATHER = 1;
+const FEATHER = 1.5;
 const START = 1.5;
 /** What hair hides mostly looks away from the light: so much darker far from the skin that shows, and how far that is. */
 const SHADE = 0.3;
 const SHADE_SIGMA = 5;
+/** How softly what was there is asked whether it was darker at all: a single bright strand says nothing. */
+const STRANDS = 3;
 /** The colour of skin in white light, as U and V off grey in shares of luma above black. */
 const NEUTRAL = [-0.12, 0.13] as const;
 /** So much of the photo's colour is taken off: all of it would leave lips and lids in a very warm photo purple. */
@@ -44,7 +46,7 @@ export function cleanSkin(planes: Planes, at: Float32Array, topology: Topology):
     FEATHER,
   );
   const luma = shrink(planes.y, ATLAS);
-  lay(planes.y, ATLAS, shaded(filled(luma, plain), luma, plain), opacity);
+  lay(planes.y, ATLAS, shaded(filled(luma, plain), luma, keep), opacity);
   for (const plane of [planes.u, planes.v]) lay(plane, ATLAS / 2, filled(shrink(plane, ATLAS / 2), plain), opacity);
   evenSides(planes.y, areas.covered);
   neutralise(planes, colour);
@@ -91,9 +93,10 @@ function filled(plane: Float32Array, keep: Uint8Array): Float32Array {
 /** The fill, darker the further it lies from what is kept, but not darker than what was there. */
 function shaded(fill: Float32Array, was: Float32Array, keep: Uint8Array): Float32Array {
   const near = blurPlane(keep, GRID, SHADE_SIGMA);
+  const dark = blurPlane(was, GRID, STRANDS);
   return fill.map((value, p) => {
     const shade = keep[p] ? 0 : SHADE * Math.max(0, 1 - 2 * near[p]!);
-    return Math.max(BLACK + (value - BLACK) * (1 - shade), Math.min(value, was[p]!));
+    return Math.max(BLACK + (value - BLACK) * (1 - shade), Math.min(value, dark[p]!));
   });
 }
 
