@@ -13,22 +13,31 @@ export type Priority = (typeof PRIORITIES)[number];
 const { PRIORITY_NORMAL, PRIORITY_ABOVE_NORMAL, PRIORITY_HIGH } = os.constants.priority;
 const NICE: Record<Priority, number> = { normal: PRIORITY_NORMAL, above: PRIORITY_ABOVE_NORMAL, high: PRIORITY_HIGH };
 
-/** Raises this program; threads begun later stand as it does. Where that needs a right that it has not, it says so and goes on. */
+/**
+ * Raises this program; threads begun later stand as it does. Where that needs a right that it has not, it says so and goes
+ * on; where somebody put it behind others (`nice`) it stays there.
+ */
 export function raise(priority: Priority, log: Logger): void {
-  if (priority === 'normal') return;
+  if (priority === 'normal' || os.getPriority() > PRIORITY_NORMAL) return;
   try {
-    for (const thread of threads()) os.setPriority(thread, NICE[priority]);
+    for (const thread of threads()) setTo(thread, NICE[priority]);
   } catch {
-    log.info({ priority }, 'the system does not let FaceOff run before other programs; it runs like any of them');
+    const why = 'the system does not let FaceOff run before other programs, so it runs like any of them';
+    log.info({ priority }, `${why}; server.priority: normal asks for nothing more`);
   }
 }
 
 /** Has a child, which stands as this program does, run like any other. */
 export function lower(pid: number | undefined): void {
+  if (pid !== undefined && os.getPriority() < PRIORITY_NORMAL) setTo(pid, PRIORITY_NORMAL);
+}
+
+/** Does nothing for one that has ended meanwhile. */
+function setTo(id: number, nice: number): void {
   try {
-    if (pid !== undefined && os.getPriority(pid) < PRIORITY_NORMAL) os.setPriority(pid, PRIORITY_NORMAL);
-  } catch {
-    // It has ended already.
+    os.setPriority(id, nice);
+  } catch (error) {
+    if ((error as { info?: { code?: string } }).info?.code !== 'ESRCH') throw error;
   }
 }
 

@@ -100,7 +100,7 @@ test('the folds of a smiling photo show on a live face as it smiles', async () =
   const [atRest, smiling, again] = [shown(REST), shown(SMILE), shown(REST)];
   expect(SKIN - smiling).toBeGreaterThan(10);
   expect(SKIN - atRest).toBeLessThan(0.5 * (SKIN - smiling));
-  expect(again).toBe(atRest);
+  expect(Math.abs(again - atRest)).toBeLessThan(3);
   swapper.close();
 });
 

@@ -53,7 +53,7 @@ export interface Smile {
 
 /** The light is looked at in so many frames one after another, then in one of so many. */
 const LIGHT_FIRST = 8;
-const LIGHT_EVERY = 2;
+const LIGHT_EVERY = 3;
 /** How fast the folds of a smile follow the live mouth, and the change that is worth touching the texture for. */
 const SMILE_FOLLOW = 0.3;
 const SMILE_STEP = 0.04;
@@ -230,7 +230,7 @@ class MeshSwapper implements Swapper {
     this.#show(frame, live);
     sampler.place(live);
     this.#front.look(map.sample(live.crop, sampler.points), this.#shown);
-    // Light changes slowly: every second frame is enough, the one between those that the model of what is in front learns from.
+    // Light changes slowly, and followed more often it passes more of the noise on: every third frame is enough.
     if (++this.#looked % LIGHT_EVERY === 0 || this.#looked <= LIGHT_FIRST)
       this.#light.follow(sampler.live(live.crop), this.#face.colours, this.#lit());
   }

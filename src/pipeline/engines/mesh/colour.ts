@@ -30,17 +30,17 @@ const CONTRAST_LEAST = 0.5;
 const CONTRAST_MOST = 1.05;
 /** Of the contrast found so much is taken: less measured nearer to the source on every clip, as photos are lit harder. */
 const CONTRAST_SHARE = 0.85;
-const CONTRAST_FOLLOW = 0.1;
+const CONTRAST_FOLLOW = 0.15;
 /** Bounds of how colourful the source may become against its photo. */
 const SATURATION_LEAST = 0.3;
 const SATURATION_MOST = 1.5;
 /** How fast the light as a whole follows: a lamp switched on is taken over in a third of a second. */
-const LIGHT_FOLLOW = 0.2;
+const LIGHT_FOLLOW = 0.28;
 /** A point this far from what the light makes of the source's skin, in luma and in chroma, is half taken for something else. */
 const UNLIKE_LUMA = 20;
 const UNLIKE_CHROMA = 8;
 /** How fast that follows: hair that swings is noticed in a third of a second, a single odd frame is not. */
-const LIKENESS_FOLLOW = 0.2;
+const LIKENESS_FOLLOW = 0.28;
 const FIRST_SWEEPS = 150;
 const SWEEPS = 4;
 /** How far beyond its new value a sweep moves each point, as the next would move it on the same way: half the sweeps do. */
