@@ -45,7 +45,7 @@ async function serve(options: Options, version: string): Promise<void> {
   const certificate = await certificateOf(config);
   const log = await openLog(config);
   const { logger } = log;
-  // Before anything has threads of its own.
+  // Before the lanes and WebRTC have threads, which then stand as it does.
   raise(config.server.priority, logger);
   const beganMs = performance.now();
   const cache = await CacheKeeper.start(config, logger);

@@ -35,6 +35,14 @@ test('overload is answered within a second, as far down as it takes', () => {
   expect(LADDER[levels.at(-1)!]!.swap).toBe(true);
 });
 
+test('a load that begins at once is answered within an eighth of a second, and by three rungs within half of one', () => {
+  const degrader = new Degrader(BUDGET);
+  play(degrader, () => 8, 0, 3000);
+  const { levels } = play(degrader, () => 60, 3000, 3500);
+  expect(levels[Math.floor(125 / FRAME)]).toBe(1);
+  expect(levels.at(-1)).toBe(3);
+});
+
 test('hopeless overload ends at passthrough, and full quality is back within ten seconds of its end', () => {
   const degrader = new Degrader(BUDGET);
   const { levels } = play(degrader, (_atMs, cost) => (cost < 0.1 ? 20 : 500), 0, 20_000);

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { cropToFrame } from '../../src/pipeline/geometry.ts';
-import { Kernels, VERTEX_FLOATS } from '../../src/pipeline/kernels/kernels.ts';
+import { EDGE, Kernels, VERTEX_FLOATS } from '../../src/pipeline/kernels/kernels.ts';
 import type { Frame } from '../../src/pipeline/types.ts';
 
 /** A repeatable random number, 0..1 (mulberry32). */
@@ -279,6 +279,32 @@ describe('a warp', () => {
       const wrong = before.findIndex((was, i) => Math.abs(frame.data[i]! - (was + 200) / 2) > 1);
       expect(wrong).toBe(-1);
     }
+  });
+
+  test('at the very edge of the texture takes what lies there', () => {
+    const texture = kernels.texture(128);
+    // Each row and column has its own value, and the first texel, where a wrong place ends up, is like no other.
+    for (let i = 0; i < texture.y.length; i++) texture.y[i] = 60 + Math.floor((i % 128) / 2) + Math.floor(i / 256);
+    texture.y[0] = 255;
+    texture.u.fill(128);
+    texture.v.fill(128);
+    const vertices = kernels.floats(corners.length * VERTEX_FLOATS);
+    for (const [name, t, value] of [
+      ['upper', EDGE, 60],
+      ['lower', 128 - EDGE, 60 + 63],
+    ] as const) {
+      const frame = picture(width, height, random);
+      for (const [i, [x, y]] of corners.entries()) vertices.set([x, y, 4 + x, t, 1, 0, 0, 0], i * VERTEX_FLOATS);
+      kernels.load(frame, { x: 0, y: 0, width, height });
+      kernels.warp(vertices, kernels.indices(triangles), { gain: 1, saturation: 1 }, texture);
+      kernels.store(frame, { x: 0, y: 0, width, height });
+      for (let y = 20; y < 60; y++)
+        for (let x = 20; x < 70; x++) {
+          const off = frame.data[y * width + x]! - (value + (x + 4) / 2);
+          if (Math.abs(off) > 1.5) expect.fail(`${name} edge, pixel ${x}, ${y}: off by ${off}`);
+        }
+    }
+    kernels.release(texture);
   });
 
   test('of vertices from nowhere stays within its memory', () => {

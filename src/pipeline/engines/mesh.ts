@@ -5,7 +5,7 @@
  */
 
 import { evenRect } from '../geometry.ts';
-import { type Gains, type Kernels, type Texture, VERTEX_FLOATS } from '../kernels/kernels.ts';
+import { EDGE, type Gains, type Kernels, type Texture, VERTEX_FLOATS } from '../kernels/kernels.ts';
 import { POINTS, type Topology } from '../topology.ts';
 import type { Frame } from '../types.ts';
 import type { Engine, LiveFace, Looks, Portrait, Swapper } from './engine.ts';
@@ -46,9 +46,10 @@ export interface MeshFace {
 export interface Smile {
   /** How broad it is, 0..1. */
   breadth: number;
-  /** Luma of each level as it is without the smile's folds, from `rows[0]` to before `rows[1]`: elsewhere it is the same. */
+  /** Where it shows in any level. */
+  texels: Uint32Array;
+  /** Luma of each level there as it is without the smile's folds. */
   calm: Uint8Array[];
-  rows: readonly [number, number];
 }
 
 /** The light is looked at in so many frames one after another, then in one of so many. */
@@ -82,20 +83,21 @@ export class MeshEngine implements Engine<MeshFace> {
     const levels = Array.from({ length: LEVELS }, (_, k) => (k === 0 ? atlas : blurred(atlas, ATLAS, softness(k))));
     return {
       levels,
-      smile: this.#smileIn(portraits[0]!, atlas),
+      smile: this.#smileIn(portraits[0]!, levels),
       colours: this.#shared.sampler.atlas(atlas, this.#atlasPoints),
       shape: portraits[0]!.points.slice(0, POINTS * 3),
       views: bestViews(portraits, topology),
     };
   }
 
-  #smileIn({ points }: Portrait, atlas: Planes): Smile | null {
+  #smileIn({ points }: Portrait, levels: Planes[]): Smile | null {
     const breadth = smileOf(points);
     if (breadth === 0) return null;
-    const y = calmed(atlas, this.#atlasPoints, this.#topology);
-    const rows = rowsApart(y, atlas.y);
-    const calm = Array.from({ length: LEVELS }, (_, k) => (k === 0 ? y : blurredPlane(y, ATLAS, softness(k))));
-    return { breadth, rows, calm: calm.map((plane) => plane.slice(rows[0] * ATLAS, rows[1] * ATLAS)) };
+    const y = calmed(levels[0]!, this.#atlasPoints, this.#topology);
+    const planes = levels.map((_, k) => (k === 0 ? y : blurredPlane(y, ATLAS, softness(k))));
+    const shows = (texel: number): boolean => planes.some((plane, k) => plane[texel] !== levels[k]!.y[texel]);
+    const texels = Uint32Array.from(y.keys()).filter(shows);
+    return { breadth, texels, calm: planes.map((plane) => Uint8Array.from(texels, (texel) => plane[texel]!)) };
   }
 
   swapper(face: MeshFace): Swapper {
@@ -106,18 +108,8 @@ export class MeshEngine implements Engine<MeshFace> {
 /** Standard deviation of a level's softness, in pixels of the atlas. */
 const softness = (level: number): number => 0.5 * Math.sqrt(2 ** level - 1);
 
-/** First row in which two planes of the atlas differ, and the one after the last; a little more, as the levels are softer. */
-function rowsApart(a: Uint8Array, b: Uint8Array): [number, number] {
-  const apart = a.map((value, p) => (value === b[p] ? 0 : 1));
-  const first = apart.indexOf(1);
-  const margin = Math.ceil(2.5 * softness(LEVELS - 1));
-  if (first < 0) return [0, 0];
-  const end = Math.floor(apart.lastIndexOf(1) / ATLAS) + 1;
-  return [Math.max(0, Math.floor(first / ATLAS) - margin), Math.min(ATLAS, end + margin)];
-}
-
 /** A place along a side of so many pixels, not nearer to its ends than a warp may sample. */
-const within = (at: number, side: number): number => Math.min(side - 0.51, Math.max(0.5, at));
+const within = (at: number, side: number): number => Math.min(side - EDGE, Math.max(EDGE, at));
 
 /** What every swapper of a lane uses: the fixed things of the mesh, and buffers that hold one face at a time. */
 interface Shared {
@@ -328,11 +320,14 @@ class MeshSwapper implements Swapper {
     this.#calm(smile);
   }
 
-  #calm({ calm, rows: [from, to] }: Smile): void {
+  #calm({ texels, calm }: Smile): void {
     const { y } = this.#face.levels[this.#level]!;
-    const plane = calm[this.#level]!;
+    const without = calm[this.#level]!;
     const texture = this.#texture.y;
-    const share = this.#calmed;
-    for (let p = from * ATLAS, q = 0; p < to * ATLAS; p++, q++) texture[p] = y[p]! + share * (plane[q]! - y[p]!) + 0.5;
+    const share = Math.round(256 * this.#calmed);
+    for (let k = 0; k < texels.length; k++) {
+      const texel = texels[k]!;
+      texture[texel] = y[texel]! + ((share * (without[k]! - y[texel]!) + 128) >> 8);
+    }
   }
 }

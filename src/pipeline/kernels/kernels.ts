@@ -36,6 +36,9 @@ export interface Layout {
 /** Floats of one vertex of a warp: x, y, s, t, alpha, then what is added to Y, U and V. */
 export const VERTEX_FLOATS = 8;
 
+/** How near to its texture's edges a vertex may lie, in texels: half a texel, and some for what rounding does to it. */
+export const EDGE = 0.51;
+
 /** A place on a mesh: three corners and their weights, which sum to 1. */
 export interface Place {
   corners: readonly [number, number, number];
@@ -272,8 +275,8 @@ export class Kernels {
   /**
    * Draws a textured mesh into the loaded frame: out = in + alpha·(texture·gain + offset − in), plane by plane; of chroma
    * the gain is `saturation`.
-   * Vertices (VERTEX_FLOATS each) are in pixels of the loaded region and of the texture's luma; in the texture they stay 0.5
-   * away from its left and upper edge and 0.51 from the others.
+   * Vertices (VERTEX_FLOATS each) are in pixels of the loaded region and of the texture's luma; in the texture they stay EDGE away
+   * from its edges.
    */
   warp(vertices: Float32Array, triangles: Uint16Array, gains: Gains, { size, y, u, v }: Texture): void {
     // The landmark model had the caches meanwhile: with this and the crop's an eighth of the swap's time is saved.

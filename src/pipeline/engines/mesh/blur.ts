@@ -15,6 +15,17 @@ export function blurred({ y, u, v }: Planes, size: number, sigma: number): Plane
 export const blurredPlane = (plane: Uint8Array, size: number, sigma: number): Uint8Array =>
   Uint8Array.from(blurPlane(plane, size, sigma), Math.round);
 
+/** The mean about each pixel of those that are in the mask alone; 0 where none is near. */
+export function blurWithin(plane: Float32Array, mask: Uint8Array, size: number, sigma: number): Float32Array {
+  const weight = blurPlane(mask, size, sigma);
+  const sum = blurPlane(
+    plane.map((value, p) => value * mask[p]!),
+    size,
+    sigma,
+  );
+  return sum.map((value, p) => value / (weight[p]! || 1));
+}
+
 /** One square plane, `size` pixels a side, edges replicated. */
 export function blurPlane(plane: ArrayLike<number>, size: number, sigma: number): Float32Array {
   const radius = Math.max(1, Math.ceil(2.5 * sigma));

@@ -3,16 +3,16 @@
  * smile has not. They come back as the live person smiles, as wrinkle maps do in games.
  */
 
-import { POINTS, type Topology } from '../../topology.ts';
+import { EYE_OUTER_LEFT, EYE_OUTER_RIGHT, LIPS_OUTER, POINTS, type Topology } from '../../topology.ts';
 import { ATLAS, forEachPixel, type Planes } from './atlas.ts';
-import { blurPlane } from './blur.ts';
+import { blurPlane, blurWithin } from './blur.ts';
 import { enlarged, GRID, GRID_STEP, shrink } from './grid.ts';
 import { areasOf } from './skin.ts';
 
 /** Width of the mouth over the distance of the outer eye corners, at rest and in a broad smile. */
 const AT_REST = 0.6;
 const SMILING = 0.72;
-const [MOUTH_RIGHT, MOUTH_LEFT, EYE_RIGHT, EYE_LEFT] = [61, 291, 33, 263];
+const [MOUTH_RIGHT, MOUTH_LEFT] = [LIPS_OUTER[0]!, LIPS_OUTER[LIPS_OUTER.length / 2]!];
 /** How much of the fold runs through points of the right half, nose to chin; the left half is its mirror. */
 // biome-ignore format: table
 const FOLD: readonly (readonly [number, number])[] = [
@@ -26,10 +26,13 @@ const EDGE = 1;
 
 /** How broadly a face smiles, 0..1, whichever way it looks. @param points x, y, z of 468 in pixels. */
 export function smileOf(points: Float32Array): number {
-  const apart = (p: number, q: number): number =>
-    Math.hypot(...[0, 1, 2].map((k) => points[3 * p + k]! - points[3 * q + k]!));
-  const width = apart(MOUTH_RIGHT, MOUTH_LEFT) / apart(EYE_RIGHT, EYE_LEFT);
+  const width = apart(points, MOUTH_RIGHT, MOUTH_LEFT) / apart(points, EYE_OUTER_RIGHT, EYE_OUTER_LEFT);
   return Math.min(1, Math.max(0, (width - AT_REST) / (SMILING - AT_REST)));
+}
+
+function apart(points: Float32Array, p: number, q: number): number {
+  const [x, y] = [points[3 * p]! - points[3 * q]!, points[3 * p + 1]! - points[3 * q + 1]!];
+  return Math.hypot(x, y, points[3 * p + 2]! - points[3 * q + 2]!);
 }
 
 /** An atlas's luma without its folds. @param at texture coordinates of the points in pixels of the atlas. */
@@ -37,15 +40,10 @@ export function calmed({ y }: Planes, at: Float32Array, topology: Topology): Uin
   const { covered, features, holes } = areasOf(topology, at);
   const plain = covered.map((c, p) => (c && !features[p] && !holes[p] ? 1 : 0));
   const luma = shrink(y, ATLAS);
-  const weight = blurPlane(plain, GRID, CHEEK);
-  const cheek = blurPlane(
-    luma.map((value, p) => value * plain[p]!),
-    GRID,
-    CHEEK,
-  );
+  const cheek = blurWithin(luma, plain, GRID, CHEEK);
   const share = blurPlane(foldAreas(at, topology), GRID, EDGE);
   const fold = enlarged(
-    luma.map((value, p) => share[p]! * (value - cheek[p]! / (weight[p]! || 1))),
+    luma.map((value, p) => share[p]! * (value - cheek[p]!)),
     ATLAS,
   );
   return y.map((value, p) => Math.round(Math.min(255, Math.max(0, value - fold[p]!))));

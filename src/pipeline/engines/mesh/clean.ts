@@ -5,7 +5,7 @@
 
 import type { Topology } from '../../topology.ts';
 import { ATLAS, type Planes } from './atlas.ts';
-import { blurPlane } from './blur.ts';
+import { blurPlane, blurWithin } from './blur.ts';
 import { enlarged, GRID, GRID_STEP, shrink } from './grid.ts';
 import { type Areas, areasOf, BLACK, findStrays, GREY } from './skin.ts';
 
@@ -68,13 +68,8 @@ function shrunk(mask: Uint8Array, { features, holes }: Areas): Uint8Array {
  * that it also spans a whole forehead.
  */
 function filled(plane: Float32Array, keep: Uint8Array): Float32Array {
-  const weight = blurPlane(keep, GRID, START);
-  const smooth = blurPlane(
-    plane.map((value, p) => value * keep[p]!),
-    GRID,
-    START,
-  );
-  const out = smooth.map((sum, p) => (keep[p] ? sum / weight[p]! : 0));
+  const near = blurWithin(plane, keep, GRID, START);
+  const out = near.map((value, p) => (keep[p] ? value : 0));
   pullPush(out, Float32Array.from(keep), GRID);
   for (let pass = 0; pass < 60; pass++) {
     for (let p = 0; p < out.length; p++) {
@@ -129,13 +124,7 @@ function lay(plane: Uint8Array, size: number, fill: Float32Array, opacity: Float
 /** Takes out what falls on one half of the face only and is too soft to be a feature. */
 function evenSides(luma: Uint8Array, covered: Uint8Array): void {
   const small = shrink(luma, ATLAS);
-  const weight = blurPlane(covered, GRID, SIDE_LIGHT_SIGMA);
-  const light = blurPlane(
-    small.map((y, p) => y * covered[p]!),
-    GRID,
-    SIDE_LIGHT_SIGMA,
-  );
-  const soft = light.map((sum, p) => sum / (weight[p]! || 1));
+  const soft = blurWithin(small, covered, GRID, SIDE_LIGHT_SIGMA);
   for (let p = 0; p < luma.length; p++) {
     const from = Math.floor(Math.floor(p / ATLAS) / GRID_STEP) * GRID + Math.floor((p % ATLAS) / GRID_STEP);
     const mirrored = from - (from % GRID) + GRID - 1 - (from % GRID);

@@ -291,7 +291,7 @@ function all3(x: v128): v128 { return v128.shuffle<f32>(x, x, 3, 3, 3, 3); }
  * Draws a textured mesh into an I420 picture, in place: out = in + alpha * (texture * gain + offset - in), rounded.
  * Vertices are in luma pixels of the region and of the texture. Luma is bilinear; chroma is the nearest texel's, as the
  * texture's chroma is finer than the picture's.
- * No vertex may lie nearer than half a texel to the texture's left and upper edge, or than 0.51 to the others.
+ * No vertex may lie nearer than 0.51 of a texel to the texture's edges.
  * Spans are half open and every edge is walked from its upper end, so two triangles that share an edge round it to the
  * same pixel and never blend one twice. Up to 3 bytes beside a span are written again as they are.
  */
