@@ -4,6 +4,7 @@
  */
 
 import type { Budget } from './budget.ts';
+import type { Cuts } from './cut.ts';
 import type { Plan } from './degrade.ts';
 import type { Detector } from './detect.ts';
 import type { Embedder } from './embed.ts';
@@ -28,6 +29,7 @@ export interface Tools {
 
 /** What belongs to one stream. */
 export interface Stream {
+  cuts: Cuts;
   tracker: Tracker;
   looks: Looks;
   /** The faces to look at closely of those followed, most wanted first. */
@@ -39,6 +41,8 @@ export interface Stream {
   /** The source for a face; null leaves it as it is. */
   swapperFor(track: Track): Swapper | null;
   forget(track: Track): void;
+  /** Another scene: nobody is followed any more, and whoever is in it is new until recognised. */
+  cut(): void;
 }
 
 export interface Outcome {
@@ -60,17 +64,31 @@ export async function swapFrame(
   const { kernels, detector, landmarker, embedder, restorer } = tools;
   if (!plan.swap) return { result: 'passed', faces: [], bare: true };
 
+  if (stream.cuts.at(frame)) stream.cut();
+
   // With nobody followed there is nothing else to do; else the look for new faces waits for a frame with time to spare,
   // unless it may not wait at all.
   const spare = tracker.tracks.length === 0 || plan.seekPatience === 0 || budget.allows('detect', 'landmark', 'swap');
-  if (spare && tracker.due(frame.receivedAtMs, plan.seekPatience)) {
-    await budget.stage('detect', () => tracker.seek(frame, detector, frame.receivedAtMs));
-  }
+  const seek = () => budget.stage('detect', () => tracker.seek(frame, detector, frame.receivedAtMs));
+  let sought = !spare || tracker.due(frame.receivedAtMs, plan.seekPatience);
+  if (spare && sought) await seek();
   const swapped = new Set<Track>();
   const waiting: (() => Promise<void>)[] = [];
-  for (const track of stream.chosen(tracker.tracks, frame.receivedAtMs).slice(0, plan.faces)) {
-    const found = await budget.stage('landmark', () => tracker.follow(track, frame, kernels, landmarker));
+  const chosen = [...stream.chosen(tracker.tracks, frame.receivedAtMs)];
+  let left = plan.faces;
+  for (const track of chosen) {
+    if (left === 0) break;
+    const look = () => budget.stage('landmark', () => tracker.follow(track, frame, kernels, landmarker));
+    let found = await look();
+    if (!found && !sought) {
+      // Whoever jumped, or sat still while pictures were lost, is looked for at once rather than bare for a frame.
+      sought = true;
+      await seek();
+      chosen.push(...stream.chosen(tracker.tracks, frame.receivedAtMs).filter((other) => !chosen.includes(other)));
+      found = await look();
+    }
     if (!found) continue;
+    left--;
     if (stream.wonders(track, frame.receivedAtMs) && budget.allows('recognise', 'swap'))
       await budget.stage('recognise', async () => stream.meet(track, await embedder.embed(track.points)));
     const swapper = stream.swapperFor(track);

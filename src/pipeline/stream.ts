@@ -1,6 +1,7 @@
 /** One stream's part of a lane: its tracker, what the person has chosen, and a swapper for each followed face. */
 
 import { Costs } from './budget.ts';
+import { Cuts } from './cut.ts';
 import type { Degrader } from './degrade.ts';
 import type { Looks, Swapper } from './engines/engine.ts';
 import { People } from './people.ts';
@@ -31,6 +32,7 @@ interface Fitted {
 }
 
 export class LaneStream implements Stream {
+  readonly cuts = new Cuts();
   readonly tracker: Tracker;
   readonly degrader: Degrader;
   /** What its stages usually take. */
@@ -47,6 +49,8 @@ export class LaneStream implements Stream {
   /** Whose face is swapped where it is one person's. */
   #one: number | null = null;
   #oneSeenAtMs = Number.NEGATIVE_INFINITY;
+  /** After a cut, until somebody wears the face: should that person not be there, the largest is not kept waiting. */
+  #free = false;
   /** Ids in the frame in hand, and when it came. */
   #present: ReadonlySet<number> = new Set();
   #nowMs = 0;
@@ -118,7 +122,7 @@ export class LaneStream implements Stream {
     const bySize = [...tracks].sort((p, q) => area(q) - area(p));
     if (this.#choice !== 'largest') return bySize;
     const one = bySize.find(({ id }) => id === this.#one);
-    if (one !== undefined) this.#oneSeenAtMs = nowMs;
+    if (one !== undefined) [this.#oneSeenAtMs, this.#free] = [nowMs, false];
     else if (this.#one === null || nowMs - this.#oneSeenAtMs > AWAY_MS) this.#one = bySize[0]?.id ?? null;
     return one === undefined ? bySize : [one];
   }
@@ -130,13 +134,16 @@ export class LaneStream implements Stream {
   meet(track: Track, embedding: Float32Array): void {
     const before = track.id;
     track.id = this.#people.meet(before, embedding, this.#present, this.#nowMs);
-    if (track.id !== before) this.#release(before);
+    if (track.id === before) return;
+    this.#release(before);
+    if (this.#one === before) this.#one = track.id;
   }
 
   swapperFor(track: Track): Swapper | null {
     const { on = true, face, map } = this.#settings;
     const choice = this.#choice;
-    if (this.#closed || !on || this.engine === NONE || (choice === 'largest' && track.id !== this.#one)) return null;
+    if (this.#closed || !on || this.engine === NONE) return null;
+    if (choice === 'largest' && !this.#isOne(track)) return null;
     // Somebody nobody chose a face for wears the common one: a person who was lost for a moment is never bare.
     const own = choice === 'mapped' ? map[track.id] : undefined;
     const wanted = own === undefined ? face : own;
@@ -151,8 +158,22 @@ export class LaneStream implements Stream {
     return swapper;
   }
 
+  #isOne({ id }: Track): boolean {
+    if (id === this.#one) return true;
+    if (!this.#free) return false;
+    this.#free = false;
+    // From the next frame on it is the largest's, unless that person was found after all.
+    this.#oneSeenAtMs = Number.NEGATIVE_INFINITY;
+    return true;
+  }
+
   forget({ id }: Track): void {
     this.#release(id);
+  }
+
+  cut(): void {
+    for (const gone of this.tracker.clear()) this.forget(gone);
+    this.#free = true;
   }
 
   #release(id: number): void {

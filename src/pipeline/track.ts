@@ -107,7 +107,7 @@ export class Tracker {
   /** Finds one followed face in the frame; its part of the frame stays loaded in the kernels. */
   async follow(track: Track, frame: Frame, kernels: Kernels, landmarker: Landmarker): Promise<boolean> {
     const face = track as Followed;
-    const fresh = face.points.length === 0;
+    const fresh = face.points.length === 0 || face.missed > 0;
     face.seen = false;
     face.followedAtMs = frame.receivedAtMs;
     const look = async () => {
@@ -136,6 +136,11 @@ export class Tracker {
     face.missed = 0;
     face.seen = true;
     return true;
+  }
+
+  /** Begins anew: nobody is followed any more. @returns those who were. */
+  clear(): Track[] {
+    return this.#tracks.splice(0);
   }
 
   /** Forgets faces unseen for too long, and one of two that came to look at the same face. */

@@ -1,0 +1,79 @@
+import { describe, expect, test } from 'vitest';
+import { Cuts } from '../../src/pipeline/cut.ts';
+import type { Frame } from '../../src/pipeline/types.ts';
+
+const [WIDTH, HEIGHT] = [641, 359];
+const CHROMA = ((WIDTH + 1) / 2) * ((HEIGHT + 1) / 2);
+
+/** Soft shapes that differ from scene to scene. */
+function scene(seed: number): Frame {
+  const data = new Uint8Array(WIDTH * HEIGHT + 2 * CHROMA);
+  for (let i = 0; i < data.length; i++) {
+    const [x, y] = [i % WIDTH, Math.floor(i / WIDTH)];
+    data[i] = 120 + 60 * Math.sin(seed + x / (40 + seed)) * Math.cos(seed * y * 0.013);
+  }
+  data.fill(120 + seed, WIDTH * HEIGHT, WIDTH * HEIGHT + CHROMA);
+  data.fill(130 - seed, WIDTH * HEIGHT + CHROMA);
+  return { width: WIDTH, height: HEIGHT, data, receivedAtMs: 0 };
+}
+
+const changed = ({ data, ...rest }: Frame, by: (luma: number, x: number, y: number) => number): Frame => ({
+  ...rest,
+  data: data.map((value, i) => {
+    if (i >= WIDTH * HEIGHT) return value;
+    return Math.min(255, Math.max(0, by(value, i % WIDTH, Math.floor(i / WIDTH))));
+  }),
+});
+
+/** After a few frames of a scene. */
+function watching(frames: Frame[]): Cuts {
+  const cuts = new Cuts();
+  for (const frame of frames) expect(cuts.at(frame)).toBe(false);
+  return cuts;
+}
+
+describe('a cut', () => {
+  test('is another scene, once', () => {
+    const cuts = watching([scene(1), scene(1), scene(1)]);
+    expect(cuts.at(scene(4))).toBe(true);
+    expect(cuts.at(scene(4))).toBe(false);
+    expect(cuts.at(scene(1))).toBe(true);
+  });
+
+  test('is another size', () => {
+    const cuts = watching([scene(1), scene(1)]);
+    const data = new Uint8Array(320 * 180 * 1.5).fill(120);
+    expect(cuts.at({ width: 320, height: 180, data, receivedAtMs: 0 })).toBe(true);
+    expect(cuts.at({ width: 320, height: 180, data, receivedAtMs: 0 })).toBe(false);
+  });
+
+  test('is not a lamp that is switched on', () => {
+    const cuts = watching([scene(1), scene(1)]);
+    expect(cuts.at(changed(scene(1), (luma) => luma + 50))).toBe(false);
+  });
+
+  test('is not somebody who comes in', () => {
+    const cuts = watching([scene(1), scene(1)]);
+    const inside = (x: number, y: number): boolean => Math.hypot(x - 300, y - 200) < 120;
+    expect(cuts.at(changed(scene(1), (luma, x, y) => (inside(x, y) ? 40 : luma)))).toBe(false);
+  });
+
+  test('is not noise, and is still seen through it', () => {
+    let state = 1;
+    const grain = (): number => {
+      state = (state * 16807) % 2147483647;
+      return 60 * (state / 2147483647 - 0.5);
+    };
+    const cuts = watching(Array.from({ length: 30 }, () => changed(scene(1), (luma) => luma + grain())));
+    expect(cuts.at(changed(scene(4), (luma) => luma + grain()))).toBe(true);
+  });
+
+  test('is found in the smallest frames without reading beyond them', () => {
+    const tiny = (value: number): Frame => ({
+      ...{ width: 2, height: 2, receivedAtMs: 0 },
+      data: new Uint8Array(6).fill(value),
+    });
+    const cuts = watching([tiny(10), tiny(10)]);
+    expect(cuts.at(tiny(200))).toBe(false);
+  });
+});
