@@ -36,17 +36,20 @@ export function inverse({ a, b, tx, ty }: Similarity): Similarity {
   return { a: a / d, b: -b / d, tx: -(a * tx + b * ty) / d, ty: (b * tx - a * ty) / d };
 }
 
-/** The smallest even-aligned rectangle of the frame that holds the square, grown by `margin` pixels; null when outside. */
+/** The rectangle of the frame, as `evenRect` has it, that holds the square, grown by `margin` pixels; null when outside. */
 export function boundsOf(square: Square, margin: number, width: number, height: number): Rect | null {
   const reach = (square.side / 2) * (Math.abs(Math.cos(square.angle)) + Math.abs(Math.sin(square.angle))) + margin;
   return evenRect(square.x - reach, square.y - reach, square.x + reach, square.y + reach, width, height);
 }
 
-/** [x0, x1) × [y0, y1) widened to even corners and cut to the frame; null when nothing of it is inside. */
+/**
+ * [x0, x1) × [y0, y1) widened to even rows and, so that rows of chroma too are whole words of four bytes, to eights of columns;
+ * cut to the frame, null when nothing of it is inside.
+ */
 export function evenRect(x0: number, y0: number, x1: number, y1: number, width: number, height: number): Rect | null {
-  const left = Math.max(0, Math.floor(x0 / 2) * 2);
+  const left = Math.max(0, Math.floor(x0 / 8) * 8);
   const top = Math.max(0, Math.floor(y0 / 2) * 2);
-  const right = Math.min(width, Math.ceil(x1 / 2) * 2);
+  const right = Math.min(width, Math.ceil(x1 / 8) * 8);
   const bottom = Math.min(height, Math.ceil(y1 / 2) * 2);
   return right > left && bottom > top ? { x: left, y: top, width: right - left, height: bottom - top } : null;
 }

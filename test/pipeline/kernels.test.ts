@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { cropToFrame } from '../../src/pipeline/geometry.ts';
+import { cropToFrame, evenRect } from '../../src/pipeline/geometry.ts';
 import { EDGE, Kernels, VERTEX_FLOATS } from '../../src/pipeline/kernels/kernels.ts';
 import type { Frame } from '../../src/pipeline/types.ts';
 
@@ -62,6 +62,29 @@ describe.each(SIZES)('at %i x %i', (width, height) => {
       const [w, x, y] = i < luma ? [width, rect.x, rect.y] : [cw, cx, cy];
       const inside = plane % w >= x && Math.floor(plane / w) >= y;
       if (frame.data[i] !== (inside ? before[i] : 7)) expect.fail(`byte ${i}`);
+    }
+  });
+
+  test('a part of what is loaded is stored, and nothing beside it', () => {
+    const random = seeded(width + height);
+    const side = (most: number): number => Math.floor(random() * most);
+    for (let k = 0; k < 8; k++) {
+      const frame = picture(width, height, random);
+      kernels.load(frame, { x: 0, y: 0, width, height });
+      const before = frame.data.slice();
+      const [x0, y0] = [side(width), side(height)];
+      const rect = evenRect(x0, y0, x0 + 1 + side(width), y0 + 1 + side(height), width, height)!;
+      frame.data.fill(7);
+      kernels.store(frame, rect);
+      const [cw, luma] = [(width + 1) >> 1, width * height];
+      for (let i = 0; i < frame.data.length; i++) {
+        const shift = i < luma ? 0 : 1;
+        const plane = i < luma ? i : (i - luma) % (cw * ((height + 1) >> 1));
+        const [column, row] = [plane % (i < luma ? width : cw), Math.floor(plane / (i < luma ? width : cw))];
+        const [x, y] = [column - (rect.x >> shift), row - (rect.y >> shift)];
+        const inside = x >= 0 && y >= 0 && x < (rect.width + shift) >> shift && y < (rect.height + shift) >> shift;
+        if (frame.data[i] !== (inside ? before[i] : 7)) expect.fail(`byte ${i} of ${JSON.stringify(rect)}`);
+      }
     }
   });
 

@@ -221,7 +221,7 @@ class MeshSwapper implements Swapper {
     facing(live.points, this.#topology, this.#seen);
     this.#show(frame, live);
     sampler.place(live);
-    this.#front.look(map.sample(live.crop, sampler.points), this.#shown);
+    this.#front.look(map.sample(live.crop, sampler.points, this.#front.part), this.#shown);
     // Light changes slowly, and followed more often it passes more of the noise on: every third frame is enough.
     if (++this.#looked % LIGHT_EVERY === 0 || this.#looked <= LIGHT_FIRST)
       this.#light.follow(sampler.live(live.crop), this.#face.colours, this.#lit());

@@ -20,7 +20,7 @@ const LIGHT_STEP = 4;
 const EDGE_FRAMES = 8;
 /** Frames before the model is believed. */
 const FIRST = 4;
-/** Frames it learns from each; later from every second, which costs half. */
+/** Frames it looks at every texel of; later at every second one in turns, as on a chessboard, while nothing is in front. */
 const EARLY = 16;
 /** How fast the model follows what it takes for the face, and what it does not: something that stays becomes part of it. */
 const FOLLOW = 0.12;
@@ -51,13 +51,19 @@ const VIEW_APART = 0.35;
 const TOO_MUCH = 0.7;
 const TOO_LONG = 20;
 
+/** First and end of a part of the map's texels: the white ones, the black ones or all. */
+export type Part = readonly [number, number];
+
 /** The map's texels on the mesh, shared by every face. */
 export class FaceMap {
   readonly #kernels: Kernels;
-  readonly #places: Uint8Array;
+  /** The texels' places on the mesh, up to `half` and from there. */
+  readonly #places: readonly [Uint8Array, Uint8Array];
   readonly #sampled: Float32Array;
-  /** Map index of each texel that shows skin, its place −0.5..0.5, and a corner of its triangle. */
+  /** Map index of each texel that shows skin, its place −0.5..0.5, and a corner of its triangle: the white of a chessboard first. */
   readonly texels: Uint16Array;
+  /** How many of them are white. */
+  readonly half: number;
   readonly x: Float32Array;
   readonly y: Float32Array;
   readonly corner: Uint16Array;
@@ -73,23 +79,23 @@ export class FaceMap {
   constructor(kernels: Kernels, topology: Topology) {
     this.#kernels = kernels;
     const at = atlasPoints(topology).map((value) => (value * MAP) / ATLAS);
-    const places: Place[] = [];
-    const texels: number[] = [];
-    const taken = new Set<number>();
+    const found = new Map<number, Place>();
     this.inside = new Uint8Array(TEXELS);
     for (const mesh of [topology.skin, topology.holes]) {
       for (let t = 0; t < mesh.length; t += 3) {
         forEachPixel(mesh.subarray(t, t + 3), at, MAP, (texel, i, j, k, p, q, r) => {
           this.inside[texel] = 1;
-          if (mesh === topology.holes || taken.has(texel)) return;
-          taken.add(texel);
-          texels.push(texel);
-          places.push({ corners: [i, j, k], weights: [p, q, r] });
+          if (mesh === topology.holes || found.has(texel)) return;
+          found.set(texel, { corners: [i, j, k], weights: [p, q, r] });
         });
       }
     }
+    const white = (texel: number): boolean => (texel + Math.floor(texel / MAP)) % 2 === 0;
+    const texels = [...found.keys()].sort((a, b) => Number(white(b)) - Number(white(a)));
+    const places = texels.map((texel) => found.get(texel)!);
+    this.half = texels.filter(white).length;
     const { fromEyes, fromMouth } = topology;
-    this.#places = kernels.places(places);
+    this.#places = [kernels.places(places.slice(0, this.half)), kernels.places(places.slice(this.half))];
     this.#sampled = kernels.floats(places.length * 3);
     this.texels = Uint16Array.from(texels);
     this.x = Float32Array.from(texels, (t) => (t % MAP) / MAP - 0.5);
@@ -107,10 +113,16 @@ export class FaceMap {
     });
   }
 
-  /** Y, U, V of each texel of a face, into a buffer that the next call overwrites. @param points x, y in the crop. */
-  sample(crop: Float32Array, points: Float32Array): Float32Array {
-    this.#kernels.coloursAt(crop, CROP, points, this.#places, this.#sampled);
-    return this.#sampled;
+  /**
+   * Y, U, V of each texel of a face, into a buffer that the next call overwrites.
+   * @param points x, y in the crop. @param part of the texels; the others stay as they were.
+   */
+  sample(crop: Float32Array, points: Float32Array, [from, to]: Part): Float32Array {
+    const [white, black] = this.#places;
+    const sampled = this.#sampled;
+    if (from < this.half) this.#kernels.coloursAt(crop, CROP, points, white, sampled);
+    if (to > this.half) this.#kernels.coloursAt(crop, CROP, points, black, sampled.subarray(3 * this.half));
+    return sampled;
   }
 }
 
@@ -148,10 +160,19 @@ export class Front {
     this.#slip = new Float32Array(map.texels.length);
   }
 
-  /** @param colours Y, U, V of each texel; @param seen how squarely each of 468 points is seen. */
+  /** The texels that the next look is at. */
+  get part(): Part {
+    const { half, texels } = this.#map;
+    if (this.#frames < EARLY || this.any) return [0, texels.length];
+    return this.#frames % 2 === 0 ? [0, half] : [half, texels.length];
+  }
+
+  /** @param colours Y, U, V of each texel, `part` of them as they are now; @param seen how squarely each of 468 points is seen. */
   look(colours: Float32Array, seen: Float32Array): void {
-    if (this.#frames >= FIRST) this.#compare(colours, seen);
-    if (this.#frames < EARLY || this.#frames % 2 === 0) this.#learn(colours, seen);
+    const part = this.part;
+    if (this.#frames >= FIRST) this.#compare(colours, seen, part);
+    // Once a texel is known it is learned from in every second frame.
+    if (this.#frames < EARLY || !this.any || this.#frames % 2 === 0) this.#learn(colours, seen, part);
     this.#frames++;
   }
 
@@ -160,15 +181,15 @@ export class Front {
     return this.mask[this.#map.under[point]!]! / 255;
   }
 
-  #compare(colours: Float32Array, seen: Float32Array): void {
+  #compare(colours: Float32Array, seen: Float32Array, [from, to]: Part): void {
     const { texels, corner, tolerance, x, y } = this.#map;
-    const [level, across, down] = this.#light(colours, seen);
+    const [level, across, down] = this.#light(colours, seen, [from, to]);
     if (this.#frames % EDGE_FRAMES === FIRST % EDGE_FRAMES) this.#findEdges();
     const [mean, usual, looks, views, slip] = [this.#mean, this.#usual, this.#looks, this.#view, this.#slip];
     const known = this.#known.fill(0);
     const raw = this.#raw.fill(0);
     let [count, front, marked] = [0, 0, false];
-    for (let k = 0; k < texels.length; k++) {
+    for (let k = from; k < to; k++) {
       const view = seen[corner[k]!]!;
       if (view < SEEN_LEAST || looks[k]! < FIRST) continue;
       const turned = Math.abs(view - views[k]!);
@@ -196,7 +217,7 @@ export class Front {
   }
 
   /** The room's light against the model's: level, and its rise across and down the map, fitted to what is the face. */
-  #light(colours: Float32Array, seen: Float32Array): [number, number, number] {
+  #light(colours: Float32Array, seen: Float32Array, [from, to]: Part): [number, number, number] {
     const { texels, corner, x, y } = this.#map;
     let fit: [number, number, number] = [0, 0, 0];
     const m = this.#moments;
@@ -205,7 +226,7 @@ export class Front {
       const [level, across, down] = fit;
       // First everything counts, but nothing too much; then what is far from the plane counts little.
       const reach = pass === 0 ? 40 : 15;
-      for (let k = 0; k < texels.length; k += LIGHT_STEP) {
+      for (let k = from; k < to; k += LIGHT_STEP) {
         if (seen[corner[k]!]! < SEEN_LEAST) continue;
         const [px, py] = [x[k]!, y[k]!];
         const d = colours[3 * k]! - this.#mean[3 * k]!;
@@ -268,12 +289,12 @@ export class Front {
     this.area = { x: x0, y: y0, width: x1 - x0, height: y1 - y0 };
   }
 
-  #learn(colours: Float32Array, seen: Float32Array): void {
+  #learn(colours: Float32Array, seen: Float32Array, [from, to]: Part): void {
     const { texels, corner } = this.#map;
     const mean = this.#mean;
     const usual = this.#usual;
     const astray = this.#covered > ASTRAY;
-    for (let k = 0; k < texels.length; k++) {
+    for (let k = from; k < to; k++) {
       const view = seen[corner[k]!]!;
       if (view < SEEN_LEAST) continue;
       if (!astray && this.#turned(k, view)) this.#looks[k] = 0;
