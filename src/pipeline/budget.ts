@@ -3,13 +3,20 @@
 /** What the stages of a stream usually take, from frame to frame. */
 export class Costs {
   readonly #usualMs = new Map<string, number>();
+  readonly #others: Costs | null;
+
+  /** @param others what they take for all streams of a lane, which one that begins goes by. */
+  constructor(others: Costs | null = null) {
+    this.#others = others;
+  }
 
   /** Milliseconds; 0 for a stage that has not run yet. */
   of(stage: string): number {
-    return this.#usualMs.get(stage) ?? 0;
+    return this.#usualMs.get(stage) ?? this.#others?.of(stage) ?? 0;
   }
 
   note(stage: string, ms: number): void {
+    this.#others?.note(stage, ms);
     const usual = this.#usualMs.get(stage) ?? ms;
     this.#usualMs.set(stage, usual + (ms - usual) * FOLLOW);
   }

@@ -20,7 +20,7 @@ const SHARE = 0.25;
 const FOLLOW = 0.1;
 
 export class Cuts {
-  /** Where each patch of Y, U and V begins, and how long the rows there are, in a frame of this size. */
+  /** Where each patch of Y, U and V begins in a frame of this size. */
   readonly #first = new Int32Array(3 * PATCHES);
   #width = 0;
   #height = 0;
@@ -33,14 +33,14 @@ export class Cuts {
   /** Share of the patches that change from frame to frame. */
   #usual = 0;
 
-  /** Whether this frame belongs to another scene than the one asked about before it. */
+  /** Whether this frame belongs to another scene than the one asked about before it, whatever the sizes of both. */
   at(frame: Frame): boolean {
-    const known = this.#width > 0;
-    const same = frame.width === this.#width && frame.height === this.#height;
-    if (!same) this.#lay(frame);
+    const { width, height } = frame;
+    const [first, alike] = [this.#width === 0, sameShape(frame, { width: this.#width, height: this.#height })];
+    if (width !== this.#width || height !== this.#height) this.#lay(frame);
     [this.#now, this.#last] = [this.#last, this.#now];
     this.#measure(frame);
-    if (!same) return known;
+    if (first || !alike) return !first;
     const share = this.#compare();
     if (share > SHARE + this.#usual) return true;
     this.#usual += FOLLOW * (share - this.#usual);
@@ -90,6 +90,16 @@ export class Cuts {
     while (below <= PATCHES / 2) below += counts[++value]!;
     return value - 255;
   }
+}
+
+/** Whether one picture may be the other, made larger or smaller: WebRTC does that as its bandwidth goes. */
+function sameShape(a: Size, b: Size): boolean {
+  return Math.abs(a.width * b.height - a.height * b.width) <= Math.max(a.width + a.height, b.width + b.height);
+}
+
+interface Size {
+  width: number;
+  height: number;
 }
 
 function meanOf(data: Uint8Array, first: number, stride: number, wide: number): number {

@@ -5,7 +5,7 @@
 
 import { FaceOffError } from '../errors.ts';
 import { Badge } from './badge.ts';
-import { Budget } from './budget.ts';
+import { Budget, Costs } from './budget.ts';
 import { Degrader, guarded, IDLE, LADDER, LADDER_WITH_RESERVE, type Plan } from './degrade.ts';
 import { Detector } from './detect.ts';
 import { DeviceClient } from './device/client.ts';
@@ -54,6 +54,8 @@ export class Lane {
   readonly #enrolling = new Map<string, NeuralEngine>();
   readonly #catalogue: Catalogue;
   readonly #streams = new Map<string, LaneStream>();
+  /** What the stages take for all of them. */
+  readonly #costs = new Costs();
   readonly loads: ModelLoad[];
   /** Memory is short. */
   #held = false;
@@ -143,7 +145,8 @@ export class Lane {
     const tracker = new Tracker({ score, minSize, faces, intervalMs, lostAfterFrames, smoothing });
     const make: SwapperMaker = (...asked) => this.#swapper(...asked);
     const degrader = new Degrader(this.#options.budgetMs);
-    const stream = new LaneStream({ tracker, degrader, base: { colour, sharpness } }, settings, make);
+    const costs = new Costs(this.#costs);
+    const stream = new LaneStream({ tracker, degrader, costs, base: { colour, sharpness } }, settings, make);
     degrader.climb(this.#ladderOf(stream));
     degrader.hold(this.#held, performance.now());
     this.#streams.set(session, stream);

@@ -65,6 +65,7 @@ export async function swapFrame(
   if (!plan.swap) return { result: 'passed', faces: [], bare: true };
 
   if (stream.cuts.at(frame)) stream.cut();
+  tracker.enter(frame);
 
   // With nobody followed there is nothing else to do; else the look for new faces waits for a frame with time to spare,
   // unless it may not wait at all.

@@ -1,6 +1,6 @@
 /** One stream's part of a lane: its tracker, what the person has chosen, and a swapper for each followed face. */
 
-import { Costs } from './budget.ts';
+import type { Costs } from './budget.ts';
 import { Cuts } from './cut.ts';
 import type { Degrader } from './degrade.ts';
 import type { Looks, Swapper } from './engines/engine.ts';
@@ -21,6 +21,8 @@ export type SwapperMaker = (face: string, engine: string, generates: () => boole
 export interface StreamParts {
   tracker: Tracker;
   degrader: Degrader;
+  /** What its stages usually take. */
+  costs: Costs;
   /** Looks that the configuration fixes. */
   base: Pick<Looks, 'colour' | 'sharpness'>;
 }
@@ -35,8 +37,7 @@ export class LaneStream implements Stream {
   readonly cuts = new Cuts();
   readonly tracker: Tracker;
   readonly degrader: Degrader;
-  /** What its stages usually take. */
-  readonly costs = new Costs();
+  readonly costs: Costs;
   /** Frames seen, by which some are left out on the lower plans. */
   frames = 0;
   /** Frames in a row that came too late to be worked on. */
@@ -63,6 +64,7 @@ export class LaneStream implements Stream {
   constructor(parts: StreamParts, settings: SwapSettings, make: SwapperMaker) {
     this.tracker = parts.tracker;
     this.degrader = parts.degrader;
+    this.costs = parts.costs;
     this.#base = parts.base;
     this.#settings = settings;
     this.#make = make;

@@ -56,6 +56,8 @@ export class Tracker {
   readonly #tracks: Followed[] = [];
   #nextId = 1;
   #soughtAtMs = -Infinity;
+  /** Width of the frame in hand. */
+  #width = 0;
 
   constructor(options: TrackingOptions) {
     this.#options = options;
@@ -63,6 +65,13 @@ export class Tracker {
 
   get tracks(): readonly Track[] {
     return this.#tracks;
+  }
+
+  /** Goes on in this frame, which may be the same picture larger or smaller than the last. */
+  enter({ width }: Frame): void {
+    const by = width / this.#width;
+    if (this.#width > 0 && by !== 1) for (const track of this.#tracks) rescale(track, by);
+    this.#width = width;
   }
 
   /** Whether it is time for the detector: nobody is followed, somebody was just lost, or the interval is over. */
@@ -153,6 +162,14 @@ export class Tracker {
     for (const track of gone) this.#tracks.splice(this.#tracks.indexOf(track), 1);
     return gone;
   }
+}
+
+function rescale(track: Followed, by: number): void {
+  const { next, box, filter } = track;
+  track.next = { ...next, x: by * next.x, y: by * next.y, side: by * next.side };
+  track.box = { x: by * box.x, y: by * box.y, width: by * box.width, height: by * box.height };
+  track.points = track.points.map((value) => by * value);
+  filter.scale(by);
 }
 
 /** A detection whose centre lies on a followed face is that face, whatever the boxes' sizes. */

@@ -3,18 +3,19 @@ import { Cuts } from '../../src/pipeline/cut.ts';
 import type { Frame } from '../../src/pipeline/types.ts';
 
 const [WIDTH, HEIGHT] = [641, 359];
-const CHROMA = ((WIDTH + 1) / 2) * ((HEIGHT + 1) / 2);
 
-/** Soft shapes that differ from scene to scene. */
-function scene(seed: number): Frame {
-  const data = new Uint8Array(WIDTH * HEIGHT + 2 * CHROMA);
-  for (let i = 0; i < data.length; i++) {
-    const [x, y] = [i % WIDTH, Math.floor(i / WIDTH)];
+/** Soft shapes that differ from scene to scene, in a picture so many times smaller. */
+function scene(seed: number, shrink = 1): Frame {
+  const [width, height] = [Math.round(WIDTH / shrink), Math.round(HEIGHT / shrink)];
+  const chroma = ((width + 1) >> 1) * ((height + 1) >> 1);
+  const data = new Uint8Array(width * height + 2 * chroma);
+  for (let i = 0; i < width * height; i++) {
+    const [x, y] = [shrink * (i % width), shrink * Math.floor(i / width)];
     data[i] = 120 + 60 * Math.sin(seed + x / (40 + seed)) * Math.cos(seed * y * 0.013);
   }
-  data.fill(120 + seed, WIDTH * HEIGHT, WIDTH * HEIGHT + CHROMA);
-  data.fill(130 - seed, WIDTH * HEIGHT + CHROMA);
-  return { width: WIDTH, height: HEIGHT, data, receivedAtMs: 0 };
+  data.fill(120 + seed, width * height, width * height + chroma);
+  data.fill(130 - seed, width * height + chroma);
+  return { width, height, data, receivedAtMs: 0 };
 }
 
 const changed = ({ data, ...rest }: Frame, by: (luma: number, x: number, y: number) => number): Frame => ({
@@ -40,11 +41,16 @@ describe('a cut', () => {
     expect(cuts.at(scene(1))).toBe(true);
   });
 
-  test('is another size', () => {
+  test('is another shape of picture', () => {
     const cuts = watching([scene(1), scene(1)]);
-    const data = new Uint8Array(320 * 180 * 1.5).fill(120);
-    expect(cuts.at({ width: 320, height: 180, data, receivedAtMs: 0 })).toBe(true);
-    expect(cuts.at({ width: 320, height: 180, data, receivedAtMs: 0 })).toBe(false);
+    const data = new Uint8Array(320 * 240 * 1.5).fill(120);
+    expect(cuts.at({ width: 320, height: 240, data, receivedAtMs: 0 })).toBe(true);
+    expect(cuts.at({ width: 320, height: 240, data, receivedAtMs: 0 })).toBe(false);
+  });
+
+  test('is not the same scene at another size', () => {
+    const cuts = watching([scene(1), scene(1), scene(1, 2), scene(1, 2), scene(1)]);
+    expect(cuts.at(scene(4, 2))).toBe(true);
   });
 
   test('is not a lamp that is switched on', () => {

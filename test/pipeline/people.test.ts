@@ -140,6 +140,23 @@ describe('in a lane', () => {
     lane.close('stream');
   });
 
+  test('a face is followed where the picture becomes smaller or larger, under its id', async () => {
+    atMs = 0;
+    lane.open('stream', { ...settings, choice: 'all' });
+    const part = { left: 1400, top: 130, width: 460, height: 345 };
+    const sizes = [await cutFrame(group, part, 640, 480), await cutFrame(group, part, 320, 240)] as const;
+    const seen = [];
+    for (const size of [0, 0, 1, 1, 0, 1] as const) seen.push(await show(sizes[size]));
+    const id = seen[0]!.faces[0]!.track;
+    for (const { result, faces, stagesMs } of seen.slice(1)) {
+      expect(result).toBe('swapped');
+      expect(faces).toMatchObject([{ track: id, swapped: true }]);
+      // Nobody had to be looked for.
+      expect(stagesMs).not.toHaveProperty('detect');
+    }
+    lane.close('stream');
+  });
+
   test('who is elsewhere from one frame to the next, in the same scene, is not bare for a frame', async () => {
     atMs = 0;
     lane.open('stream', { ...settings, choice: 'all' });

@@ -38,3 +38,13 @@ test('a head that moves fast does not lag by more than a few pixels', () => {
   }
   expect(worst).toBeLessThan(4);
 });
+
+test('a face at rest does not jump where the picture becomes larger', () => {
+  const filter = new FaceFilter(smoothing);
+  for (let f = 0; f < 30; f++) filter.next(shape.slice(), f * 33);
+  filter.scale(2);
+  const larger = shape.map((value) => 2 * value);
+  const next = larger.slice();
+  filter.next(next, 30 * 33);
+  expect(Math.max(...next.map((value, i) => Math.abs(value - larger[i]!)))).toBeLessThan(0.1);
+});
