@@ -41,7 +41,7 @@ const UNLIKE_LUMA = 20;
 const UNLIKE_CHROMA = 8;
 /** How fast that follows: hair that swings is noticed in a third of a second, a single odd frame is not. */
 const LIKENESS_FOLLOW = 0.28;
-const FIRST_SWEEPS = 150;
+const FIRST_SWEEPS = 30;
 const SWEEPS = 4;
 /** How far beyond its new value a sweep moves each point, as the next would move it on the same way: half the sweeps do. */
 const RELAXATION = 1.5;
