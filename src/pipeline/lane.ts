@@ -31,6 +31,7 @@ import { Tracker } from './track.ts';
 import { Turns } from './turns.ts';
 import { type Frame, isGenerator, MESH, type SwappedFrame, type SwapSettings } from './types.ts';
 import { veil } from './veil.ts';
+import { warmUp } from './warmup.ts';
 
 /** Looks at a still picture: the second and third refine where the first saw the face. */
 const STILL_LOOKS = 3;
@@ -166,6 +167,8 @@ export class Lane {
   }
 
   take(id: string, face: MeshFace): void {
+    if (this.#faces.size === 0 && this.#options.warmupRuns > 0)
+      warmUp(this.#engine.swapper(face), face.shape, this.#tools.landmarker);
     this.#faces.set(id, face);
     for (const stream of this.#streams.values()) stream.refit(id);
   }

@@ -159,6 +159,18 @@ test("eyes and the inside of the mouth stay the live person's", async () => {
   expect(frame.data[at]).toBe(camera.data[at]);
 });
 
+test('a lane that was warmed up draws what one that was not draws, bit for bit', async () => {
+  const picture = await readFrame(astronaut);
+  const warm = await startLane(undefined, { warmupRuns: 1 });
+  const [face] = await warm.analyse(copyFrame(picture));
+  warm.take('source', warm.enrol([{ picture, points: face!.points }]));
+  warm.open('stream', settings);
+  const { frame, result } = await warm.swap('stream', copyFrame(camera));
+  await warm.end();
+  expect(result).toBe('swapped');
+  expect(Buffer.from(frame.data).equals(Buffer.from((await swapOnce(camera)).frame.data))).toBe(true);
+});
+
 test('a swapper gives its texture back, however often faces change', async () => {
   lane.open('changing', settings);
   for (let i = 0; i < 100; i++) {

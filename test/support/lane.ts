@@ -7,6 +7,7 @@ import { defaultConfig } from '../../src/config.ts';
 import { Lane } from '../../src/pipeline/lane.ts';
 import { laneOptions } from '../../src/pipeline/pool.ts';
 import { decodePicture, rgbToFrame } from '../../src/pipeline/portrait.ts';
+import type { LaneOptions } from '../../src/pipeline/protocol.ts';
 import type { Frame } from '../../src/pipeline/types.ts';
 import { root } from '../../src/root.ts';
 
@@ -15,13 +16,17 @@ export const astronaut = path.join(modelsDir, 'portraits/astronaut.webp');
 /** A group photo of an npm devDependency. */
 export const group = path.join(root, 'node_modules/@vladmandic/face-api/demo/sample1.jpg');
 
-export async function startLane(onFault: (error: unknown) => void = () => undefined): Promise<Lane> {
+export async function startLane(
+  onFault: (error: unknown) => void = () => undefined,
+  options: Partial<LaneOptions> = {},
+): Promise<Lane> {
   const config = defaultConfig();
   return Lane.start(
     {
       ...laneOptions({ ...config, models: { ...config.models, dir: modelsDir } }),
       warmupRuns: 0,
       budgetMs: Number.POSITIVE_INFINITY,
+      ...options,
     },
     onFault,
   );
