@@ -117,16 +117,20 @@ describe('the model of the live face', () => {
     const topology = readTopology(await readFile(path.join(modelsDir, 'face-geometry.json')));
     map = new FaceMap(await Kernels.load(64 * 64), topology);
   });
+  type Colour = readonly [number, number, number];
+  const skin: Colour = [130, 115, 145];
+  /** Where a patch is, and how far it reaches to each side. */
+  const cheek = { x: 24, y: 40, reach: 4 };
   /** Texels of the map, skin but for a patch. */
-  const colours = (patch: readonly [number, number, number]): Float32Array =>
+  const colours = (patch: Colour, { x, y, reach }: typeof cheek): Float32Array =>
     Float32Array.from({ length: map.texels.length * 3 }, (_, n) => {
       const texel = map.texels[Math.floor(n / 3)]!;
-      const inPatch = Math.abs((texel % MAP) - 24) < 4 && Math.abs(Math.floor(texel / MAP) - 40) < 4;
-      return (inPatch ? patch : [130, 115, 145])[n % 3]!;
+      const inPatch = Math.abs((texel % MAP) - x) < reach && Math.abs(Math.floor(texel / MAP) - y) < reach;
+      return (inPatch ? patch : skin)[n % 3]!;
     });
-  const looks = (front: Front, patch: readonly [number, number, number], frames: number): boolean[] =>
+  const looks = (front: Front, patch: Colour, frames: number, place = cheek): boolean[] =>
     Array.from({ length: frames }, () => {
-      front.look(colours(patch), seen);
+      front.look(colours(patch, place), seen);
       return front.any;
     });
 
@@ -144,5 +148,41 @@ describe('the model of the live face', () => {
     expect(looks(front, [130, 115, 145], 30)).not.toContain(true);
     // What it has learned anew it knows.
     expect(looks(front, [130, 135, 120], 4)).toContain(true);
+  });
+
+  test('takes a small mark inside the face for light that moved, and learns it', () => {
+    const front = new Front(map);
+    const spot = { ...cheek, reach: 2 };
+    looks(front, skin, 12);
+    expect(looks(front, [190, 115, 145], 40, spot)).not.toContain(true);
+    // By now the spot is how the face is, and where it goes away it is that which is odd.
+    expect(looks(front, skin, 4, spot)).not.toContain(true);
+  });
+
+  test('but the same mark at the rim, or beside the inside of the mouth, for something that comes in', () => {
+    const besides = [...map.texels].filter((texel) =>
+      [texel - 1, texel + 1, texel - MAP, texel + MAP].some((beside) => map.outside[beside] === 1),
+    );
+    const place = (texel: number): typeof cheek => ({ x: texel % MAP, y: Math.floor(texel / MAP), reach: 2 });
+    const inner = ({ x, y }: typeof cheek): boolean => Math.hypot(x - MAP / 2, y - MAP / 2) < MAP / 3;
+    const places = besides.map(place);
+    const chin = places.reduce((a, b) => (b.y > a.y ? b : a));
+    const lip = places.find(inner)!;
+    for (const at of [chin, lip]) {
+      const front = new Front(map);
+      looks(front, skin, 12);
+      expect(looks(front, [190, 115, 145], 4, at)).toContain(true);
+    }
+  });
+
+  test('knows nothing in front any more when what came in at the very edge of the map has gone', () => {
+    const texel = [...map.texels].reduce((a, b) => (b % MAP < a % MAP ? b : a));
+    const edge = { x: texel % MAP, y: Math.floor(texel / MAP), reach: 6 };
+    const front = new Front(map);
+    looks(front, skin, 12);
+    expect(looks(front, [60, 128, 128], 12, edge)).toContain(true);
+    looks(front, skin, 12);
+    expect(front.any).toBe(false);
+    expect(front.mask.every((value) => value === 0)).toBe(true);
   });
 });

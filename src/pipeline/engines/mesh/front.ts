@@ -35,6 +35,11 @@ const CHROMA_LEAST = 5;
 const MARK_FROM = 0.75;
 /** Of the marks in a texel's neighbourhood the mean must be more. */
 const MEAN_LEAST = 0.4;
+/**
+ * What is in front comes in from beside the face, or out of the mouth. A mark of less than this share of the map that touches neither
+ * is a shadow's edge or a highlight that moved over the skin, and is learned.
+ */
+const ISLAND = 0.03;
 /** At edges the slightest slip of the mesh changes the luma by part of the step between texels. */
 const SLIP = 0.7;
 /** Lids, brows and lips move in ways the mesh does not tell. */
@@ -75,21 +80,26 @@ export class FaceMap {
   readonly under: Uint16Array;
   /** Texels of the whole face, holes included. */
   readonly inside: Uint8Array;
+  /** Texels by which something can come in front: beside the face and inside the mouth. */
+  readonly outside: Uint8Array;
 
   constructor(kernels: Kernels, topology: Topology) {
     this.#kernels = kernels;
     const at = atlasPoints(topology).map((value) => (value * MAP) / ATLAS);
     const found = new Map<number, Place>();
     this.inside = new Uint8Array(TEXELS);
+    const mouth = new Set<number>();
     for (const mesh of [topology.skin, topology.holes]) {
       for (let t = 0; t < mesh.length; t += 3) {
         forEachPixel(mesh.subarray(t, t + 3), at, MAP, (texel, i, j, k, p, q, r) => {
           this.inside[texel] = 1;
+          if (mesh === topology.holes && topology.fromMouth[i] === 0) mouth.add(texel);
           if (mesh === topology.holes || found.has(texel)) return;
           found.set(texel, { corners: [i, j, k], weights: [p, q, r] });
         });
       }
     }
+    this.outside = this.inside.map((inside, texel) => (inside === 0 || mouth.has(texel) ? 1 : 0));
     const white = (texel: number): boolean => (texel + Math.floor(texel / MAP)) % 2 === 0;
     const texels = [...found.keys()].sort((a, b) => Number(white(b)) - Number(white(a)));
     const places = texels.map((texel) => found.get(texel)!);
@@ -140,6 +150,7 @@ export class Front {
   readonly #slip: Float32Array;
   readonly #moments = new Float64Array(9);
   readonly #known = new Uint8Array(TEXELS);
+  readonly #visited = new Uint8Array(TEXELS);
   readonly #soft = new Float32Array(TEXELS);
   /** 0 the face, 255 something in front, MAP² texels. */
   readonly mask = new Uint8Array(TEXELS);
@@ -270,6 +281,7 @@ export class Front {
     // Twice grown, and rounded off at the edge.
     grow(raw, soft);
     grow(soft, raw);
+    this.#drown(raw);
     boxed(raw, inside, soft);
     let [x0, y0, x1, y1, covered] = [MAP, MAP, 0, 0, 0];
     for (let t = 0; t < TEXELS; t++) {
@@ -287,6 +299,27 @@ export class Front {
     this.any = x1 > 0;
     this.#covered = covered / this.#map.texels.length;
     this.area = { x: x0, y: y0, width: x1 - x0, height: y1 - y0 };
+  }
+
+  /** Takes small islands off. */
+  #drown(raw: Float32Array): void {
+    const { outside, texels } = this.#map;
+    const visited = this.#visited.fill(0);
+    for (let first = 0; first < TEXELS; first++) {
+      if (raw[first] === 0 || visited[first]) continue;
+      const island = [first];
+      visited[first] = 1;
+      let ashore = false;
+      for (const texel of island) {
+        for (const beside of [texel - 1, texel + 1, texel - MAP, texel + MAP]) {
+          ashore ||= outside[beside] === 1;
+          if (raw[beside] === 0 || visited[beside]) continue;
+          visited[beside] = 1;
+          island.push(beside);
+        }
+      }
+      if (!ashore && island.length < ISLAND * texels.length) for (const texel of island) raw[texel] = 0;
+    }
   }
 
   #learn(colours: Float32Array, seen: Float32Array, [from, to]: Part): void {
@@ -330,7 +363,7 @@ export class Front {
   }
 }
 
-/** Mean over 3×3 of the texels that count. */
+/** Mean over 3×3 of the texels that count; nothing along the map's edge. */
 function boxed(from: Float32Array, counts: Uint8Array, out: Float32Array): Float32Array {
   for (let y = 1; y < MAP - 1; y++) {
     for (let x = 1; x < MAP - 1; x++) {
@@ -349,7 +382,10 @@ function boxed(from: Float32Array, counts: Uint8Array, out: Float32Array): Float
   return out;
 }
 
+/** Each texel as its largest neighbour; nothing along the map's edge. */
 function grow(from: Float32Array, out: Float32Array): void {
-  for (let t = MAP; t < TEXELS - MAP; t++)
-    out[t] = Math.max(from[t]!, from[t - 1]!, from[t + 1]!, from[t - MAP]!, from[t + MAP]!);
+  for (let y = 1; y < MAP - 1; y++) {
+    for (let t = y * MAP + 1; t < (y + 1) * MAP - 1; t++)
+      out[t] = Math.max(from[t]!, from[t - 1]!, from[t + 1]!, from[t - MAP]!, from[t + MAP]!);
+  }
 }
