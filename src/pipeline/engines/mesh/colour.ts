@@ -52,12 +52,17 @@ const REACH = 8;
 /** Terms of the quadratic: 1, x, y, x², xy, y². */
 const TERMS = 6;
 
+/** Below the nose, from this height of the canonical face down in centimetres, there may be a beard: so much less is told. */
+const BEARD_BELOW = -2.5;
+const BEARD_WEIGHT = 0.2;
+
 /** How much a point tells about light: much at the rim, nothing at eyes, brows and lips, where faces differ by nature. */
-export function skinWeights({ ring, fromEyes, fromMouth }: Topology): Float32Array {
+export function skinWeights({ ring, fromEyes, fromMouth, vertices }: Topology): Float32Array {
   const hairy = new Set([...BROW_LEFT, ...BROW_RIGHT, ...LIPS_OUTER]);
   return Float32Array.from({ length: POINTS }, (_, i) => {
     if (hairy.has(i) || fromMouth[i]! <= 2 || fromEyes[i]! <= 1) return 0;
-    return ring[i]! <= 1 ? RIM_WEIGHT : 1;
+    if (ring[i]! <= 1) return RIM_WEIGHT;
+    return vertices[3 * i + 1]! < BEARD_BELOW ? BEARD_WEIGHT : 1;
   });
 }
 
