@@ -16,7 +16,7 @@ const LUMA_STEP = 16;
 const CHROMA_STEP = 4;
 /** At a cut so much more of the picture changes than usual; in one scene a person who leans over changes up to a fifth. */
 const SHARE = 0.25;
-/** How fast the usual follows: with a camera that shakes, or is full of noise, a cut must change more. */
+/** How fast the usual follows: with a camera that is carried about, or is full of noise, a cut must change more. */
 const FOLLOW = 0.1;
 
 export class Cuts {
@@ -42,9 +42,9 @@ export class Cuts {
     this.#measure(frame);
     if (first || !alike) return !first;
     const share = this.#compare();
-    if (share > SHARE + this.#usual) return true;
+    const isCut = share > SHARE + this.#usual;
     this.#usual += FOLLOW * (share - this.#usual);
-    return false;
+    return isCut;
   }
 
   #lay({ width, height }: Frame): void {

@@ -82,7 +82,7 @@ export async function swapFrame(
     const look = () => budget.stage('landmark', () => tracker.follow(track, frame, kernels, landmarker));
     let found = await look();
     if (!found && !sought) {
-      // Whoever jumped, or sat still while pictures were lost, is looked for at once rather than bare for a frame.
+      // Whoever jumped, or moved while pictures were lost, is looked for at once rather than bare for a frame.
       sought = true;
       await seek();
       chosen.push(...stream.chosen(tracker.tracks, frame.receivedAtMs).filter((other) => !chosen.includes(other)));

@@ -74,6 +74,13 @@ describe('a cut', () => {
     expect(cuts.at(changed(scene(4), (luma) => luma + grain()))).toBe(true);
   });
 
+  test('is not every frame of a camera that is carried about', () => {
+    const cuts = new Cuts();
+    const walked = (i: number): Frame => changed(scene(1), (_luma, x) => 120 + 60 * Math.sin((x + 90 * i) / 60));
+    const found = Array.from({ length: 60 }, (_, i) => cuts.at(walked(i)));
+    expect(found.slice(20)).not.toContain(true);
+  });
+
   test('is found in the smallest frames without reading beyond them', () => {
     const tiny = (value: number): Frame => ({
       ...{ width: 2, height: 2, receivedAtMs: 0 },
