@@ -14,8 +14,8 @@ const PATCHES = ACROSS * DOWN;
 /** A patch has changed when it differs by so many steps more than the middle one does, which is the light. */
 const LUMA_STEP = 16;
 const CHROMA_STEP = 4;
-/** At a cut so much more of the picture changes than usual; in one scene a person who leans over changes up to a fifth. */
-const SHARE = 0.25;
+/** At a cut so much more of the picture changes than usual; a person who leans over changes a fifth, a hand waved before the camera more. */
+const SHARE = 0.4;
 /** How fast the usual follows: with a camera that is carried about, or is full of noise, a cut must change more. */
 const FOLLOW = 0.1;
 

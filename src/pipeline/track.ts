@@ -50,6 +50,11 @@ interface Followed extends Track {
 /** Presence under which the landmark model no longer looks at a face. */
 const PRESENT = 0.5;
 const SAME_FACE = 0.3;
+/** Looks at one face in one frame. */
+const MOST_LOOKS = 3;
+/** A look that was off by more than this share of the square is rough; a face that moved or grew by more jumped. */
+const ROUGH = 0.07;
+const JUMP = 0.15;
 
 export class Tracker {
   readonly #options: TrackingOptions;
@@ -127,10 +132,13 @@ export class Tracker {
       const found = await landmarker.find(face.next);
       return found.presence >= PRESENT ? found.points : null;
     };
+    const expected = face.next;
     let points = await look();
-    if (points !== null && fresh) {
-      // The detector's square is rough: a second look at the face's own square gives the points their full precision.
-      face.next = squareOf(points);
+    // Off the square that was looked at, or in the detector's rough one, a face is seen roughly: looks at its own correct that.
+    for (let looks = 1; points !== null && looks < MOST_LOOKS; looks++) {
+      const own = squareOf(points);
+      if (!(fresh && looks === 1) && apart(face.next, own) < ROUGH) break;
+      face.next = own;
       points = await look();
     }
     if (points === null) {
@@ -138,7 +146,7 @@ export class Tracker {
       return false;
     }
     face.next = squareOf(points);
-    if (face.missed > 0) face.filter = new FaceFilter(this.#options.smoothing);
+    if (fresh || apart(expected, face.next) > JUMP) face.filter = new FaceFilter(this.#options.smoothing);
     face.filter.next(points, frame.receivedAtMs);
     face.points = points;
     face.box = boxOf(points);
@@ -170,6 +178,12 @@ function rescale(track: Followed, by: number): void {
   track.box = { x: by * box.x, y: by * box.y, width: by * box.width, height: by * box.height };
   track.points = track.points.map((value) => by * value);
   filter.scale(by);
+}
+
+/** How far a face lies from where it was looked for, or how much larger or smaller it is, as a share of the square. */
+function apart(looked: Square, found: Square): number {
+  const off = Math.hypot(found.x - looked.x, found.y - looked.y) / looked.side;
+  return Math.max(off, Math.abs(Math.log(found.side / looked.side)));
 }
 
 /** A detection whose centre lies on a followed face is that face, whatever the boxes' sizes. */

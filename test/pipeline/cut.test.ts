@@ -64,6 +64,14 @@ describe('a cut', () => {
     expect(cuts.at(changed(scene(1), (luma, x, y) => (inside(x, y) ? 40 : luma)))).toBe(false);
   });
 
+  test('is not a hand waved close before the camera', () => {
+    const hand = (i: number): Frame => {
+      const left = 100 + 60 * (i % 4);
+      return changed(scene(1), (luma, x) => (x >= left && x < left + 180 ? 150 + 30 * Math.sin(x + 7 * i) : luma));
+    };
+    watching([scene(1), scene(1), ...Array.from({ length: 12 }, (_, i) => hand(i)), scene(1)]);
+  });
+
   test('is not noise, and is still seen through it', () => {
     let state = 1;
     const grain = (): number => {

@@ -157,6 +157,17 @@ describe('in a lane', () => {
     lane.close('stream');
   });
 
+  test('who is much nearer from one frame to the next is seen whole in that frame', async () => {
+    atMs = 0;
+    lane.open('stream', { ...settings, choice: 'all' });
+    const near = await cutFrame(group, { left: 1400, top: 130, width: 460, height: 345 }, 480, 360);
+    for (let i = 0; i < 4; i++) await show(one);
+    const seen = [];
+    for (let i = 0; i < 4; i++) seen.push((await show(onWall([near, 680, 100]))).faces[0]!);
+    expect(Math.abs(seen[0]!.height / seen.at(-1)!.height - 1)).toBeLessThan(0.03);
+    lane.close('stream');
+  });
+
   test('who is elsewhere from one frame to the next, in the same scene, is not bare for a frame', async () => {
     atMs = 0;
     lane.open('stream', { ...settings, choice: 'all' });
