@@ -135,17 +135,16 @@ export class Tracker {
     const expected = face.next;
     let points = await look();
     // Off the square that was looked at, or in the detector's rough one, a face is seen roughly: looks at its own correct that.
-    for (let looks = 1; points !== null && looks < MOST_LOOKS; looks++) {
-      const own = squareOf(points);
-      if (!(fresh && looks === 1) && apart(face.next, own) < ROUGH) break;
-      face.next = own;
+    for (let looks = 1; points !== null; looks++) {
+      face.next = squareOf(points);
+      const isRough = (fresh && looks === 1) || apart(face.square, face.next) > ROUGH;
+      if (!isRough || looks === MOST_LOOKS) break;
       points = await look();
     }
     if (points === null) {
       face.missed++;
       return false;
     }
-    face.next = squareOf(points);
     if (fresh || apart(expected, face.next) > JUMP) face.filter = new FaceFilter(this.#options.smoothing);
     face.filter.next(points, frame.receivedAtMs);
     face.points = points;

@@ -89,12 +89,13 @@ describe('a cut', () => {
     expect(found.slice(20)).not.toContain(true);
   });
 
-  test('is found in the smallest frames without reading beyond them', () => {
+  test('is found in small frames too, and in the smallest nothing is', () => {
+    expect(watching([scene(1, 13), scene(1, 13)]).at(scene(4, 13))).toBe(true);
+    // Patches reach beyond such a frame.
     const tiny = (value: number): Frame => ({
       ...{ width: 2, height: 2, receivedAtMs: 0 },
       data: new Uint8Array(6).fill(value),
     });
-    const cuts = watching([tiny(10), tiny(10)]);
-    expect(cuts.at(tiny(200))).toBe(false);
+    expect(watching([tiny(10), tiny(10)]).at(tiny(200))).toBe(false);
   });
 });

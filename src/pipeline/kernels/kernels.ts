@@ -200,7 +200,7 @@ export class Kernels {
   /** Writes the part `rect` of what is in memory back into the frame. */
   store(frame: Frame, rect: Rect): void {
     const held = this.#held();
-    const words = new Int32Array(frame.data.buffer, 0, frame.data.length >> 2);
+    const words = new Int32Array(frame.data.buffer, frame.data.byteOffset, frame.data.length >> 2);
     for (const { plane, offset, stride, x, y, shift } of this.#sides(frame, rect)) {
       const width = (rect.width + shift) >> shift;
       const height = (rect.height + shift) >> shift;
