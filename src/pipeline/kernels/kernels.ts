@@ -13,6 +13,7 @@ import type { Frame } from '../types.ts';
 
 type Numbers = (...numbers: number[]) => void;
 interface Exports extends Record<string, unknown> {
+  ownBytes: () => number;
   halve: Numbers;
   cropToTensor: Numbers;
   touch: Numbers;
@@ -104,8 +105,7 @@ export class Kernels {
     this.#bytes = new Uint8Array(memory.buffer);
     this.#words = new Int32Array(memory.buffer);
     this.#run = run;
-    // The first KiB stays clear of the compiler's own statics.
-    this.#top = 1024;
+    this.#top = run.ownBytes();
     // Rows are padded to 16 bytes so that a SIMD load at a row's end stays inside the plane.
     const padded = Math.ceil(maxPixels * 1.1) + 64 * 1024;
     this.#luma = Array.from({ length: LEVELS }, (_, k) => ({

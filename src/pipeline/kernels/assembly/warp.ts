@@ -1,0 +1,238 @@
+/**
+ * Draws a textured mesh: triangle by triangle, first its rows as spans, then their pixels. Apart, each part keeps what it needs in
+ * registers; together a row took as long to begin as four of its pixels.
+ */
+
+// @ts-nocheck AssemblyScript, not TypeScript
+
+import { bilinear, bytesAt, clamped, hold, MAGIC, MAGIC_BITS, nearest, ONE } from './lanes';
+
+/** Bytes of one vertex: x, y, s, t, alpha, then what is added to Y, U, V. */
+export const VERTEX: usize = 32;
+export const S: usize = 8, T: usize = 12;
+const ALPHA: usize = 16, OFFSET_U: usize = 24, OFFSET_V: usize = 28;
+
+/**
+ * Bytes of one span: s, t, alpha and offset of its first pixel, the address of that, how many there are, and the way to it from
+ * the triangle's upper corner, across and down.
+ */
+const SPAN: usize = 32, AT: usize = 16, COUNT: usize = 20, ACROSS: usize = 24, DOWN: usize = 28;
+/** Most rows of one triangle that are drawn; a face with a larger one would not fit in any frame. */
+const MOST_ROWS: i32 = 1024;
+const SPANS: usize = memory.data(32 * 1024, 16);
+/** All of a group of four pixels from four lanes before MASKS on, less from there up. */
+const MASKS: usize = memory.data<i32>([-1, -1, -1, -1, 0, 0, 0, 0]) + 16;
+/** Four steps, the step to each lane of a group, MAGIC. */
+const STEPS: usize = memory.data<f32>([4.0, 0.0, 1.0, 2.0, 3.0, 12582912.0]);
+const RAMP: usize = 4, MAGICS: usize = 20;
+
+/** Moves the four bytes at `at` towards `want` by `alpha`, rounded and saturated; by none of it they stay as they are. */
+// @ts-ignore
+@inline
+function mix(at: usize, want: v128, alpha: v128, magic: v128): void {
+  const now = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(v128.load8x8_u(at)));
+  const mixed = f32x4.add(now, f32x4.mul(f32x4.sub(want, now), alpha));
+  const whole = i32x4.sub(f32x4.add(mixed, magic), magic);
+  const words = i16x8.narrow_i32x4_s(whole, whole);
+  v128.store32_lane(at, i8x16.narrow_i16x8_u(words, words), 0);
+}
+
+/** Lane `k` of x in all four. */
+// @ts-ignore
+@inline
+function all0(x: v128): v128 { return v128.shuffle<f32>(x, x, 0, 0, 0, 0); }
+// @ts-ignore
+@inline
+function all1(x: v128): v128 { return v128.shuffle<f32>(x, x, 1, 1, 1, 1); }
+// @ts-ignore
+@inline
+function all2(x: v128): v128 { return v128.shuffle<f32>(x, x, 2, 2, 2, 2); }
+// @ts-ignore
+@inline
+function all3(x: v128): v128 { return v128.shuffle<f32>(x, x, 3, 3, 3, 3); }
+
+/**
+ * Writes down the spans of a triangle in a plane. Corners are upper, middle, lower, in pixels of the plane.
+ * Spans are half open and every edge is walked from its upper end, so two triangles that share an edge round it to the
+ * same pixel and never blend one twice.
+ * @param turn above 0 where the middle corner lies to the right of the long edge.
+ * @param at0, gx, gy s, t, alpha and offset at the upper corner, and how they change across and down.
+ * @returns where the spans end.
+ */
+function spansOf(
+  ax: f32, ay: f32, bx: f32, by: f32, cx: f32, cy: f32, turn: f32, at0: v128, gx: v128, gy: v128,
+  plane: usize, stride: i32, width: i32, height: i32,
+): usize {
+  let span = SPANS, row = max(0, nearest(ay));
+  const last = min(min(height, row + MOST_ROWS), nearest(cy));
+  if (row >= last) return span;
+  const slopeLong = (cx - ax) / (cy - ay);
+  const slopeUpper = by > ay ? (bx - ax) / (by - ay) : <f32>0;
+  const slopeLower = cy > by ? (cx - bx) / (cy - by) : <f32>0;
+  let leftStep = turn > 0 ? slopeLong : slopeUpper, rightStep = turn > 0 ? slopeUpper : slopeLong;
+  const before: f32 = 0.5 - ax, middle = max(row, nearest(by));
+  let down = <f32>row + 0.5 - ay;
+  let left = ax + down * leftStep, right = ax + down * rightStep;
+  let atRow = f32x4.add(at0, f32x4.mul(gy, f32x4.splat(down)));
+  let line = plane + <usize>(row * stride);
+  let end = min(middle, last);
+  while (true) {
+    for (; row < end; row++) {
+      const from = max(0, nearest(left)), to = min(width, nearest(right));
+      if (from < to) {
+        const across = <f32>from + before;
+        v128.store(span, f32x4.add(atRow, f32x4.mul(gx, f32x4.splat(across))));
+        store<usize>(span, line + <usize>from, AT);
+        store<i32>(span, to - from, COUNT);
+        store<f32>(span, across, ACROSS);
+        store<f32>(span, down, DOWN);
+        span += SPAN;
+      }
+      left += leftStep;
+      right += rightStep;
+      down += 1;
+      line += <usize>stride;
+      atRow = f32x4.add(atRow, gy);
+    }
+    if (row >= last) return span;
+    const edge = bx + (<f32>row + 0.5 - by) * slopeLower;
+    if (turn > 0) { right = edge; rightStep = slopeLower; } else { left = edge; leftStep = slopeLower; }
+    end = last;
+  }
+}
+
+/** A texture's plane as the loops want it: where it lies, its rows, and the last place that may be read in it. */
+// @ts-ignore
+@inline
+function baseOf(plane: usize): v128 { return i32x4.splat(<i32>plane - MAGIC_BITS); }
+// @ts-ignore
+@inline
+function rowsOf(stride: i32): v128 { return f32x4.splat(<f32>stride); }
+// @ts-ignore
+@inline
+function mostOf(last: i32): v128 { return f32x4.splat(MAGIC + <f32>last); }
+
+/**
+ * Draws luma along the spans up to `end`, of which there is one at least, bilinear.
+ * Places in the texture are walked half a texel low, so that rounding to the nearest is rounding down.
+ * Only pixels beside a span, which are not drawn, can lie beyond its corners in the texture: they are kept in its memory.
+ */
+function paintLuma(end: usize, gx: v128, base: v128, rows: v128, most: v128, stride: usize, gain: v128): void {
+  const ramp = v128.load(STEPS, RAMP), four = v128.load32_splat(STEPS), one = f32x4.splat(1), magic = v128.load32_splat(STEPS, MAGICS);
+  const sx = all0(gx), tx = all1(gx), ax = all2(gx), ox = all3(gx);
+  const sRamp = hold(f32x4.sub(f32x4.mul(sx, ramp), one)), tRamp = hold(f32x4.sub(f32x4.mul(tx, ramp), one));
+  const aRamp = hold(f32x4.mul(ax, ramp)), oRamp = hold(f32x4.mul(ox, ramp));
+  const sx4 = hold(f32x4.mul(sx, four)), tx4 = hold(f32x4.mul(tx, four)), ax4 = hold(f32x4.mul(ax, four)), ox4 = hold(f32x4.mul(ox, four));
+  let span = SPANS;
+  do {
+    let at = load<usize>(span, AT), left = load<i32>(span, COUNT);
+    let s = f32x4.add(v128.load32_splat(span), sRamp), t = f32x4.add(v128.load32_splat(span, 4), tRamp);
+    let alpha = f32x4.add(v128.load32_splat(span, 8), aRamp), offset = f32x4.add(v128.load32_splat(span, 12), oRamp);
+    span += SPAN;
+    do {
+      const sBits = f32x4.add(s, magic), ti = f32x4.sub(f32x4.add(t, magic), magic);
+      const place = i32x4.add(clamped(f32x4.add(f32x4.mul(ti, rows), sBits), magic, most), base);
+      const texel = bilinear(place, stride, f32x4.sub(s, f32x4.sub(sBits, magic)), f32x4.sub(t, ti));
+      const some = v128.load(MASKS - (<usize>min(left, 4) << 2));
+      mix(at, f32x4.add(f32x4.mul(texel, gain), offset), v128.and(alpha, some), magic);
+      s = f32x4.add(s, sx4);
+      t = f32x4.add(t, tx4);
+      alpha = f32x4.add(alpha, ax4);
+      offset = f32x4.add(offset, ox4);
+      at += 4;
+      left -= 4;
+    } while (left > 0);
+  } while (span < end);
+}
+
+/**
+ * Draws both planes of chroma along the spans up to `end`, the nearest texel's, as the texture's chroma is finer than the picture's.
+ * @param apart from U to V in the texture. @param v from U to V in the picture. @param v0, vx, vy as `at0`, `gx`, `gy` of what is added to V.
+ */
+function paintChroma(
+  end: usize, gx: v128, v0: f32, vx: f32, vy: f32, base: v128, rows: v128, most: v128, apart: usize, saturation: v128, v: usize,
+): void {
+  const ramp = v128.load(STEPS, RAMP), four = v128.load32_splat(STEPS), half = f32x4.splat(0.5), magic = v128.load32_splat(STEPS, MAGICS);
+  const sx = all0(gx), tx = all1(gx), ax = all2(gx), ux = all3(gx), vx1 = f32x4.splat(vx);
+  const sRamp = hold(f32x4.sub(f32x4.mul(sx, ramp), half)), tRamp = hold(f32x4.sub(f32x4.mul(tx, ramp), half));
+  const aRamp = hold(f32x4.mul(ax, ramp)), uRamp = hold(f32x4.mul(ux, ramp)), vRamp = hold(f32x4.mul(vx1, ramp));
+  const sx4 = hold(f32x4.mul(sx, four)), tx4 = hold(f32x4.mul(tx, four)), ax4 = hold(f32x4.mul(ax, four));
+  const ux4 = hold(f32x4.mul(ux, four)), vx4 = hold(f32x4.mul(vx1, four));
+  let span = SPANS;
+  do {
+    let at = load<usize>(span, AT), left = load<i32>(span, COUNT);
+    let s = f32x4.add(v128.load32_splat(span), sRamp), t = f32x4.add(v128.load32_splat(span, 4), tRamp);
+    let alpha = f32x4.add(v128.load32_splat(span, 8), aRamp), ou = f32x4.add(v128.load32_splat(span, 12), uRamp);
+    let ov = f32x4.add(f32x4.splat(v0 + vx * load<f32>(span, ACROSS) + vy * load<f32>(span, DOWN)), vRamp);
+    span += SPAN;
+    do {
+      const ti = f32x4.sub(f32x4.add(t, magic), magic);
+      const place = i32x4.add(clamped(f32x4.add(f32x4.mul(ti, rows), f32x4.add(s, magic)), magic, most), base);
+      const q0 = <usize>i32x4.extract_lane(place, 0), q1 = <usize>i32x4.extract_lane(place, 1);
+      const q2 = <usize>i32x4.extract_lane(place, 2), q3 = <usize>i32x4.extract_lane(place, 3);
+      const share = v128.and(alpha, v128.load(MASKS - (<usize>min(left, 4) << 2)));
+      mix(at, f32x4.add(f32x4.mul(bytesAt(q0, q1, q2, q3), saturation), ou), share, magic);
+      mix(at + v, f32x4.add(f32x4.mul(bytesAt(q0 + apart, q1 + apart, q2 + apart, q3 + apart), saturation), ov), share, magic);
+      s = f32x4.add(s, sx4);
+      t = f32x4.add(t, tx4);
+      alpha = f32x4.add(alpha, ax4);
+      ou = f32x4.add(ou, ux4);
+      ov = f32x4.add(ov, vx4);
+      at += 4;
+      left -= 4;
+    } while (left > 0);
+  } while (span < end);
+}
+
+/**
+ * Draws a textured mesh into an I420 picture, in place: out = in + alpha * (texture * gain + offset - in), rounded.
+ * Vertices are in luma pixels of the region and of the texture.
+ * No vertex may lie nearer than 0.51 of a texel to the texture's edges.
+ * Up to 3 bytes beside a span are written again as they are, up to 7 are read.
+ */
+export function warp(
+  vertices: usize, triangles: usize, count: i32, gain: f32, saturation: f32,
+  textureY: usize, textureStride: i32, textureWidth: i32, textureHeight: i32,
+  textureU: usize, textureV: usize, textureCStride: i32, textureCWidth: i32, textureCHeight: i32,
+  y: usize, stride: i32, width: i32, height: i32,
+  u: usize, v: usize, cStride: i32, cWidth: i32, cHeight: i32,
+): void {
+  const base = baseOf(textureY), rows = rowsOf(textureStride), most = mostOf(textureStride * (textureHeight - 1) - 2);
+  const baseC = baseOf(textureU), rowsC = rowsOf(textureCStride), mostC = mostOf(textureCStride * textureCHeight - 1);
+  const gain1 = f32x4.splat(gain / ONE), gainC = f32x4.splat(saturation);
+  for (let k = 0; k < count; k++, triangles += 6) {
+    let a = vertices + <usize>load<u16>(triangles) * VERTEX;
+    let b = vertices + <usize>load<u16>(triangles, 2) * VERTEX;
+    let c = vertices + <usize>load<u16>(triangles, 4) * VERTEX;
+    if (load<f32>(a, ALPHA) <= 0 && load<f32>(b, ALPHA) <= 0 && load<f32>(c, ALPHA) <= 0) continue;
+    // upper, middle, lower
+    let swap: usize;
+    if (load<f32>(b, 4) < load<f32>(a, 4)) { swap = a; a = b; b = swap; }
+    if (load<f32>(c, 4) < load<f32>(b, 4)) { swap = b; b = c; c = swap; }
+    if (load<f32>(b, 4) < load<f32>(a, 4)) { swap = a; a = b; b = swap; }
+    const ax = load<f32>(a), ay = load<f32>(a, 4);
+    const bx = load<f32>(b), by = load<f32>(b, 4);
+    const cx = load<f32>(c), cy = load<f32>(c, 4);
+    const area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay);
+    if (abs(area) < 4e-6) continue;
+    const inv: f32 = 1.0 / area;
+    const e1y = (cy - ay) * inv, e2y = (by - ay) * inv, e1x = (cx - ax) * inv, e2x = (bx - ax) * inv;
+    const at0 = v128.load(a, S), d1 = f32x4.sub(v128.load(b, S), at0), d2 = f32x4.sub(v128.load(c, S), at0);
+    const gx = f32x4.sub(f32x4.mul(d1, f32x4.splat(e1y)), f32x4.mul(d2, f32x4.splat(e2y)));
+    const gy = f32x4.sub(f32x4.mul(d2, f32x4.splat(e2x)), f32x4.mul(d1, f32x4.splat(e1x)));
+    const end = spansOf(ax, ay, bx, by, cx, cy, area, at0, gx, gy, y, stride, width, height);
+    if (end > SPANS) paintLuma(end, gx, base, rows, most, textureStride, gain1);
+    // A chroma pixel is two of luma, in the picture and in the texture.
+    const u0 = load<f32>(a, OFFSET_U), u1 = load<f32>(b, OFFSET_U) - u0, u2 = load<f32>(c, OFFSET_U) - u0;
+    const atC = f32x4.mul(f32x4.replace_lane(at0, 3, u0), f32x4(0.5, 0.5, 1, 1));
+    const gxC = f32x4.mul(f32x4.replace_lane(gx, 3, u1 * e1y - u2 * e2y), f32x4(1, 1, 2, 2));
+    const gyC = f32x4.mul(f32x4.replace_lane(gy, 3, u2 * e2x - u1 * e1x), f32x4(1, 1, 2, 2));
+    const endC = spansOf(
+      ax * 0.5, ay * 0.5, bx * 0.5, by * 0.5, cx * 0.5, cy * 0.5, area, atC, gxC, gyC, u, cStride, cWidth, cHeight,
+    );
+    if (endC == SPANS) continue;
+    const v0 = load<f32>(a, OFFSET_V), v1 = load<f32>(b, OFFSET_V) - v0, v2 = load<f32>(c, OFFSET_V) - v0;
+    const vx = <f32>2 * (v1 * e1y - v2 * e2y), vy = <f32>2 * (v2 * e2x - v1 * e1x);
+    paintChroma(endC, gxC, v0, vx, vy, baseC, rowsC, mostC, textureV - textureU, gainC, v - u);
+  }
+}
