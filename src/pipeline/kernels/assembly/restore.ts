@@ -2,7 +2,33 @@
 
 // @ts-nocheck AssemblyScript, not TypeScript
 
-import { S, T, VERTEX } from './warp';
+import { bilinear, clamped, hold, MAGIC, MAGIC_BITS, ONE } from './lanes';
+import { all0, all1, AT, bytes4, COUNT, magic4, mix, ramp4, S, SPAN, SPANS, spansOf, steps4, T, VERTEX, within } from './spans';
+
+/** Along the spans up to `end`, of which there is one at least. @param kept from a pixel to what it was before. */
+function giveBack(end: usize, gx: v128, base: v128, rows: v128, most: v128, size: usize, kept: usize): void {
+  const ramp = ramp4(), four = steps4(), one = f32x4.splat(1), magic = magic4(), least = f32x4.splat(-0.5);
+  const sx = all0(gx), tx = all1(gx), share = hold(f32x4.splat(1.0 / (255.0 * ONE)));
+  const sRamp = hold(f32x4.sub(f32x4.mul(sx, ramp), one)), tRamp = hold(f32x4.sub(f32x4.mul(tx, ramp), one));
+  const sx4 = hold(f32x4.mul(sx, four)), tx4 = hold(f32x4.mul(tx, four));
+  let span = SPANS;
+  do {
+    let at = load<usize>(span, AT), left = load<i32>(span, COUNT);
+    let s = f32x4.add(v128.load32_splat(span), sRamp), t = f32x4.add(v128.load32_splat(span, 4), tRamp);
+    span += SPAN;
+    do {
+      const x = clamped(s, least, most), y = clamped(t, least, most);
+      const xBits = f32x4.add(x, magic), yi = f32x4.sub(f32x4.add(y, magic), magic);
+      const place = i32x4.add(f32x4.add(f32x4.mul(yi, rows), xBits), base);
+      const back = f32x4.mul(bilinear(place, size, f32x4.sub(x, f32x4.sub(xBits, magic)), f32x4.sub(y, yi)), share);
+      mix(at, bytes4(at + kept), v128.and(back, within(left)), magic);
+      s = f32x4.add(s, sx4);
+      t = f32x4.add(t, tx4);
+      at += 4;
+      left -= 4;
+    } while (left > 0);
+  } while (span < end);
+}
 
 /**
  * Gives pixels of a mesh back what was there before: out = out + mask * (kept - out), rounded. Spans as in `warp`.
@@ -15,7 +41,8 @@ export function restore(
   mask: usize, maskSize: i32, maskScale: f32, maskLeft: f32, maskTop: f32, maskRight: f32, maskBottom: f32,
   kept: usize, dst: usize, stride: i32, width: i32, height: i32,
 ): void {
-  const limit: f32 = <f32>(maskSize - 2);
+  const base = i32x4.splat(<i32>mask - MAGIC_BITS), rows = f32x4.splat(<f32>maskSize), most = f32x4.splat(<f32>maskSize - 2.504);
+  const scale = f32x4.splat(maskScale);
   for (let k = 0; k < count; k++, triangles += 6) {
     let a = vertices + <usize>load<u16>(triangles) * VERTEX;
     let b = vertices + <usize>load<u16>(triangles, 2) * VERTEX;
@@ -34,35 +61,10 @@ export function restore(
     const area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay);
     if (abs(area) < 1e-6) continue;
     const inv: f32 = 1.0 / area;
-    const e1y = (cy - ay) * inv, e2y = (by - ay) * inv, e1x = (cx - ax) * inv, e2x = (bx - ax) * inv;
-    const s0 = load<f32>(a, S) * maskScale, s1 = load<f32>(b, S) * maskScale - s0, s2 = load<f32>(c, S) * maskScale - s0;
-    const t0 = load<f32>(a, T) * maskScale, t1 = load<f32>(b, T) * maskScale - t0, t2 = load<f32>(c, T) * maskScale - t0;
-    const sx = s1 * e1y - s2 * e2y, sy = s2 * e2x - s1 * e1x;
-    const tx = t1 * e1y - t2 * e2y, ty = t2 * e2x - t1 * e1x;
-    const slopeLong = (cx - ax) / (cy - ay);
-    const slopeUpper = by > ay ? (bx - ax) / (by - ay) : <f32>0;
-    const slopeLower = cy > by ? (cx - bx) / (cy - by) : <f32>0;
-    const first = max(0, <i32>ceil(ay - 0.5)), last = min(height, <i32>ceil(cy - 0.5));
-    for (let row = first; row < last; row++) {
-      const yc = <f32>row + 0.5;
-      let left = ax + (yc - ay) * slopeLong;
-      let right = yc < by ? ax + (yc - ay) * slopeUpper : bx + (yc - by) * slopeLower;
-      if (right < left) { const m = left; left = right; right = m; }
-      const from = max(0, <i32>ceil(left - 0.5)), to = min(width, <i32>ceil(right - 0.5));
-      const dx = <f32>from + 0.5 - ax, dy = yc - ay;
-      let s = s0 + dx * sx + dy * sy - 0.5, t = t0 + dx * tx + dy * ty - 0.5;
-      let at = <usize>(row * stride + from);
-      for (let x = from; x < to; x++, at++, s += sx, t += tx) {
-        const sm = min(max(s, <f32>0), limit), tm = min(max(t, <f32>0), limit);
-        const si = <i32>sm, ti = <i32>tm;
-        const fs = sm - <f32>si, ft = tm - <f32>ti;
-        const p = mask + <usize>(ti * maskSize + si);
-        const upper: f32 = <f32>load<u8>(p) + (<f32>load<u8>(p, 1) - <f32>load<u8>(p)) * fs;
-        const lower: f32 = <f32>load<u8>(p + <usize>maskSize) + (<f32>load<u8>(p + <usize>maskSize, 1) - <f32>load<u8>(p + <usize>maskSize)) * fs;
-        const m: f32 = (upper + (lower - upper) * ft) * (1.0 / 255.0);
-        const have: f32 = <f32>load<u8>(dst + at), was: f32 = <f32>load<u8>(kept + at);
-        store<u8>(dst + at, <u8>(have + m * (was - have) + 0.5));
-      }
-    }
+    const at0 = f32x4.mul(v128.load(a, S), scale), d1 = f32x4.sub(f32x4.mul(v128.load(b, S), scale), at0), d2 = f32x4.sub(f32x4.mul(v128.load(c, S), scale), at0);
+    const gx = f32x4.sub(f32x4.mul(d1, f32x4.splat((cy - ay) * inv)), f32x4.mul(d2, f32x4.splat((by - ay) * inv)));
+    const gy = f32x4.sub(f32x4.mul(d2, f32x4.splat((bx - ax) * inv)), f32x4.mul(d1, f32x4.splat((cx - ax) * inv)));
+    const end = spansOf(ax, ay, bx, by, cx, cy, area, at0, gx, gy, dst, stride, width, height);
+    if (end > SPANS) giveBack(end, gx, base, rows, most, maskSize, kept - dst);
   }
 }

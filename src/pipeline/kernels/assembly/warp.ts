@@ -5,101 +5,10 @@
 
 // @ts-nocheck AssemblyScript, not TypeScript
 
-import { bilinear, bytesAt, clamped, hold, MAGIC, MAGIC_BITS, nearest, ONE } from './lanes';
-
-/** Bytes of one vertex: x, y, s, t, alpha, then what is added to Y, U, V. */
-export const VERTEX: usize = 32;
-export const S: usize = 8, T: usize = 12;
-const ALPHA: usize = 16, OFFSET_U: usize = 24, OFFSET_V: usize = 28;
-
-/**
- * Bytes of one span: s, t, alpha and offset of its first pixel, the address of that, how many there are, and the way to it from
- * the triangle's upper corner, across and down.
- */
-const SPAN: usize = 32, AT: usize = 16, COUNT: usize = 20, ACROSS: usize = 24, DOWN: usize = 28;
-/** Most rows of one triangle that are drawn; a face with a larger one would not fit in any frame. */
-const MOST_ROWS: i32 = 1024;
-const SPANS: usize = memory.data(32 * 1024, 16);
-/** All of a group of four pixels from four lanes before MASKS on, less from there up. */
-const MASKS: usize = memory.data<i32>([-1, -1, -1, -1, 0, 0, 0, 0]) + 16;
-/** Four steps, the step to each lane of a group, MAGIC. */
-const STEPS: usize = memory.data<f32>([4.0, 0.0, 1.0, 2.0, 3.0, 12582912.0]);
-const RAMP: usize = 4, MAGICS: usize = 20;
-
-/** Moves the four bytes at `at` towards `want` by `alpha`, rounded and saturated; by none of it they stay as they are. */
-// @ts-ignore
-@inline
-function mix(at: usize, want: v128, alpha: v128, magic: v128): void {
-  const now = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(v128.load8x8_u(at)));
-  const mixed = f32x4.add(now, f32x4.mul(f32x4.sub(want, now), alpha));
-  const whole = i32x4.sub(f32x4.add(mixed, magic), magic);
-  const words = i16x8.narrow_i32x4_s(whole, whole);
-  v128.store32_lane(at, i8x16.narrow_i16x8_u(words, words), 0);
-}
-
-/** Lane `k` of x in all four. */
-// @ts-ignore
-@inline
-function all0(x: v128): v128 { return v128.shuffle<f32>(x, x, 0, 0, 0, 0); }
-// @ts-ignore
-@inline
-function all1(x: v128): v128 { return v128.shuffle<f32>(x, x, 1, 1, 1, 1); }
-// @ts-ignore
-@inline
-function all2(x: v128): v128 { return v128.shuffle<f32>(x, x, 2, 2, 2, 2); }
-// @ts-ignore
-@inline
-function all3(x: v128): v128 { return v128.shuffle<f32>(x, x, 3, 3, 3, 3); }
-
-/**
- * Writes down the spans of a triangle in a plane. Corners are upper, middle, lower, in pixels of the plane.
- * Spans are half open and every edge is walked from its upper end, so two triangles that share an edge round it to the
- * same pixel and never blend one twice.
- * @param turn above 0 where the middle corner lies to the right of the long edge.
- * @param at0, gx, gy s, t, alpha and offset at the upper corner, and how they change across and down.
- * @returns where the spans end.
- */
-function spansOf(
-  ax: f32, ay: f32, bx: f32, by: f32, cx: f32, cy: f32, turn: f32, at0: v128, gx: v128, gy: v128,
-  plane: usize, stride: i32, width: i32, height: i32,
-): usize {
-  let span = SPANS, row = max(0, nearest(ay));
-  const last = min(min(height, row + MOST_ROWS), nearest(cy));
-  if (row >= last) return span;
-  const slopeLong = (cx - ax) / (cy - ay);
-  const slopeUpper = by > ay ? (bx - ax) / (by - ay) : <f32>0;
-  const slopeLower = cy > by ? (cx - bx) / (cy - by) : <f32>0;
-  let leftStep = turn > 0 ? slopeLong : slopeUpper, rightStep = turn > 0 ? slopeUpper : slopeLong;
-  const before: f32 = 0.5 - ax, middle = max(row, nearest(by));
-  let down = <f32>row + 0.5 - ay;
-  let left = ax + down * leftStep, right = ax + down * rightStep;
-  let atRow = f32x4.add(at0, f32x4.mul(gy, f32x4.splat(down)));
-  let line = plane + <usize>(row * stride);
-  let end = min(middle, last);
-  while (true) {
-    for (; row < end; row++) {
-      const from = max(0, nearest(left)), to = min(width, nearest(right));
-      if (from < to) {
-        const across = <f32>from + before;
-        v128.store(span, f32x4.add(atRow, f32x4.mul(gx, f32x4.splat(across))));
-        store<usize>(span, line + <usize>from, AT);
-        store<i32>(span, to - from, COUNT);
-        store<f32>(span, across, ACROSS);
-        store<f32>(span, down, DOWN);
-        span += SPAN;
-      }
-      left += leftStep;
-      right += rightStep;
-      down += 1;
-      line += <usize>stride;
-      atRow = f32x4.add(atRow, gy);
-    }
-    if (row >= last) return span;
-    const edge = bx + (<f32>row + 0.5 - by) * slopeLower;
-    if (turn > 0) { right = edge; rightStep = slopeLower; } else { left = edge; leftStep = slopeLower; }
-    end = last;
-  }
-}
+import { bilinear, bytesAt, clamped, hold, MAGIC, MAGIC_BITS, ONE } from './lanes';
+import {
+  ACROSS, ALPHA, all0, all1, all2, all3, AT, COUNT, DOWN, magic4, mix, OFFSET_U, OFFSET_V, ramp4, S, SPAN, SPANS, spansOf, steps4, VERTEX, within,
+} from './spans';
 
 /** A texture's plane as the loops want it: where it lies, its rows, and the last place that may be read in it. */
 // @ts-ignore
@@ -118,7 +27,7 @@ function mostOf(last: i32): v128 { return f32x4.splat(MAGIC + <f32>last); }
  * Only pixels beside a span, which are not drawn, can lie beyond its corners in the texture: they are kept in its memory.
  */
 function paintLuma(end: usize, gx: v128, base: v128, rows: v128, most: v128, stride: usize, gain: v128): void {
-  const ramp = v128.load(STEPS, RAMP), four = v128.load32_splat(STEPS), one = f32x4.splat(1), magic = v128.load32_splat(STEPS, MAGICS);
+  const ramp = ramp4(), four = steps4(), one = f32x4.splat(1), magic = magic4();
   const sx = all0(gx), tx = all1(gx), ax = all2(gx), ox = all3(gx);
   const sRamp = hold(f32x4.sub(f32x4.mul(sx, ramp), one)), tRamp = hold(f32x4.sub(f32x4.mul(tx, ramp), one));
   const aRamp = hold(f32x4.mul(ax, ramp)), oRamp = hold(f32x4.mul(ox, ramp));
@@ -133,8 +42,7 @@ function paintLuma(end: usize, gx: v128, base: v128, rows: v128, most: v128, str
       const sBits = f32x4.add(s, magic), ti = f32x4.sub(f32x4.add(t, magic), magic);
       const place = i32x4.add(clamped(f32x4.add(f32x4.mul(ti, rows), sBits), magic, most), base);
       const texel = bilinear(place, stride, f32x4.sub(s, f32x4.sub(sBits, magic)), f32x4.sub(t, ti));
-      const some = v128.load(MASKS - (<usize>min(left, 4) << 2));
-      mix(at, f32x4.add(f32x4.mul(texel, gain), offset), v128.and(alpha, some), magic);
+      mix(at, f32x4.add(f32x4.mul(texel, gain), offset), v128.and(alpha, within(left)), magic);
       s = f32x4.add(s, sx4);
       t = f32x4.add(t, tx4);
       alpha = f32x4.add(alpha, ax4);
@@ -152,7 +60,7 @@ function paintLuma(end: usize, gx: v128, base: v128, rows: v128, most: v128, str
 function paintChroma(
   end: usize, gx: v128, v0: f32, vx: f32, vy: f32, base: v128, rows: v128, most: v128, apart: usize, saturation: v128, v: usize,
 ): void {
-  const ramp = v128.load(STEPS, RAMP), four = v128.load32_splat(STEPS), half = f32x4.splat(0.5), magic = v128.load32_splat(STEPS, MAGICS);
+  const ramp = ramp4(), four = steps4(), half = f32x4.splat(0.5), magic = magic4();
   const sx = all0(gx), tx = all1(gx), ax = all2(gx), ux = all3(gx), vx1 = f32x4.splat(vx);
   const sRamp = hold(f32x4.sub(f32x4.mul(sx, ramp), half)), tRamp = hold(f32x4.sub(f32x4.mul(tx, ramp), half));
   const aRamp = hold(f32x4.mul(ax, ramp)), uRamp = hold(f32x4.mul(ux, ramp)), vRamp = hold(f32x4.mul(vx1, ramp));
@@ -170,7 +78,7 @@ function paintChroma(
       const place = i32x4.add(clamped(f32x4.add(f32x4.mul(ti, rows), f32x4.add(s, magic)), magic, most), base);
       const q0 = <usize>i32x4.extract_lane(place, 0), q1 = <usize>i32x4.extract_lane(place, 1);
       const q2 = <usize>i32x4.extract_lane(place, 2), q3 = <usize>i32x4.extract_lane(place, 3);
-      const share = v128.and(alpha, v128.load(MASKS - (<usize>min(left, 4) << 2)));
+      const share = v128.and(alpha, within(left));
       mix(at, f32x4.add(f32x4.mul(bytesAt(q0, q1, q2, q3), saturation), ou), share, magic);
       mix(at + v, f32x4.add(f32x4.mul(bytesAt(q0 + apart, q1 + apart, q2 + apart, q3 + apart), saturation), ov), share, magic);
       s = f32x4.add(s, sx4);
