@@ -5,14 +5,14 @@ import { readdirSync } from 'node:fs';
 import os from 'node:os';
 import { pino } from 'pino';
 import { afterEach, expect, test, vi } from 'vitest';
-import { lower, raise } from '../src/priority.ts';
+import { lower, NICE, raise } from '../src/priority.ts';
 import { startProgram } from './support/server.ts';
 
 afterEach(() => {
   vi.restoreAllMocks();
 });
 
-const ABOVE = os.constants.priority.PRIORITY_ABOVE_NORMAL;
+const ABOVE = NICE.above;
 /** Whether this machine lets its programs raise themselves, found out by a program that does nothing else. */
 const isAllowed = spawnSync(process.execPath, ['-e', `require('os').setPriority(${ABOVE})`]).status === 0;
 
