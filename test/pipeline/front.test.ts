@@ -120,7 +120,9 @@ describe('the model of the live face', () => {
   type Colour = readonly [number, number, number];
   const skin: Colour = [130, 115, 145];
   /** Where a patch is, and how far it reaches to each side. */
-  const cheek = { x: 24, y: 40, reach: 4 };
+  const cheek = { x: 16, y: 38, reach: 4 };
+  /** The same, but it reaches the rim. */
+  const rim = { ...cheek, x: 5 };
   /** Texels of the map, skin but for a patch. */
   const colours = (patch: Colour, { x, y, reach }: typeof cheek): Float32Array =>
     Float32Array.from({ length: map.texels.length * 3 }, (_, n) => {
@@ -128,7 +130,7 @@ describe('the model of the live face', () => {
       const inPatch = Math.abs((texel % MAP) - x) < reach && Math.abs(Math.floor(texel / MAP) - y) < reach;
       return (inPatch ? patch : skin)[n % 3]!;
     });
-  const looks = (front: Front, patch: Colour, frames: number, place = cheek): boolean[] =>
+  const looks = (front: Front, patch: Colour, frames: number, place: typeof cheek): boolean[] =>
     Array.from({ length: frames }, () => {
       front.look(colours(patch, place), seen);
       return front.any;
@@ -136,30 +138,41 @@ describe('the model of the live face', () => {
 
   test('takes another colour for something in front', () => {
     const front = new Front(map);
-    expect(looks(front, [130, 115, 145], 12)).not.toContain(true);
-    expect(looks(front, [130, 135, 120], 4)).toContain(true);
+    expect(looks(front, skin, 12, rim)).not.toContain(true);
+    expect(looks(front, [130, 135, 120], 4, rim)).toContain(true);
   });
 
   test('but not where it knows a part only from the side', () => {
     const front = new Front(map);
     seen.fill(0.25);
-    looks(front, [130, 135, 120], 12);
+    looks(front, [130, 135, 120], 12, rim);
     seen.fill(0.95);
-    expect(looks(front, [130, 115, 145], 30)).not.toContain(true);
+    expect(looks(front, skin, 30, rim)).not.toContain(true);
     // What it has learned anew it knows.
-    expect(looks(front, [130, 135, 120], 4)).toContain(true);
+    expect(looks(front, [130, 135, 120], 4, rim)).toContain(true);
   });
 
-  test('takes a small mark inside the face for light that moved, and learns it', () => {
+  test.each([
+    ['small', 2],
+    ['larger', 4],
+  ])('takes a %s mark inside the face for light that moved, and learns it', (_, reach) => {
     const front = new Front(map);
-    const spot = { ...cheek, reach: 2 };
-    looks(front, skin, 12);
+    const spot = { ...cheek, reach };
+    looks(front, skin, 12, spot);
     expect(looks(front, [190, 115, 145], 40, spot)).not.toContain(true);
     // By now the spot is how the face is, and where it goes away it is that which is odd.
     expect(looks(front, skin, 4, spot)).not.toContain(true);
   });
 
-  test('but the same mark at the rim, or beside the inside of the mouth, for something that comes in', () => {
+  test('but not one that came in from the rim and went on', () => {
+    const front = new Front(map);
+    looks(front, skin, 12, rim);
+    for (let x = rim.x; x <= cheek.x; x += 2)
+      expect(looks(front, [190, 115, 145], 1, { ...rim, x }), `at ${x}`).toEqual([true]);
+    expect(looks(front, [190, 115, 145], 20, cheek)).not.toContain(false);
+  });
+
+  test('nor a small one at the rim, or at the opening of the mouth', () => {
     const besides = [...map.texels].filter((texel) =>
       [texel - 1, texel + 1, texel - MAP, texel + MAP].some((beside) => map.outside[beside] === 1),
     );
@@ -167,10 +180,11 @@ describe('the model of the live face', () => {
     const inner = ({ x, y }: typeof cheek): boolean => Math.hypot(x - MAP / 2, y - MAP / 2) < MAP / 3;
     const places = besides.map(place);
     const chin = places.reduce((a, b) => (b.y > a.y ? b : a));
-    const lip = places.find(inner)!;
+    const lip = places.find(inner);
     for (const at of [chin, lip]) {
+      if (at === undefined) throw new Error('the map has no mouth');
       const front = new Front(map);
-      looks(front, skin, 12);
+      looks(front, skin, 12, at);
       expect(looks(front, [190, 115, 145], 4, at)).toContain(true);
     }
   });
@@ -179,9 +193,9 @@ describe('the model of the live face', () => {
     const texel = [...map.texels].reduce((a, b) => (b % MAP < a % MAP ? b : a));
     const edge = { x: texel % MAP, y: Math.floor(texel / MAP), reach: 6 };
     const front = new Front(map);
-    looks(front, skin, 12);
+    looks(front, skin, 12, edge);
     expect(looks(front, [60, 128, 128], 12, edge)).toContain(true);
-    looks(front, skin, 12);
+    looks(front, skin, 12, edge);
     expect(front.any).toBe(false);
     expect(front.mask.every((value) => value === 0)).toBe(true);
   });

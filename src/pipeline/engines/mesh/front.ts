@@ -36,10 +36,13 @@ const MARK_FROM = 0.75;
 /** Of the marks in a texel's neighbourhood the mean must be more. */
 const MEAN_LEAST = 0.4;
 /**
- * What is in front comes in from beside the face, or out of the mouth. A mark of less than this share of the map that touches neither
- * is a shadow's edge or a highlight that moved over the skin, and is learned.
+ * What is in front comes in from beside the face, or out of the mouth. A mark of less than the first share of the map that touches neither
+ * is a shadow's edge or a highlight that moved over the skin, and is learned; so is one of less than the second that lies where
+ * nothing was in front a frame ago. From there on it may be a hand whose arm looks like the skin behind it.
  */
-const ISLAND = 0.03;
+const [ISLAND, NEW_ISLAND] = [0.03, 0.12];
+/** So much of an island must lie where something was. */
+const STAYS = 0.25;
 /** At edges the slightest slip of the mesh changes the luma by part of the step between texels. */
 const SLIP = 0.7;
 /** Lids, brows and lips move in ways the mesh does not tell. */
@@ -80,7 +83,7 @@ export class FaceMap {
   readonly under: Uint16Array;
   /** Texels of the whole face, holes included. */
   readonly inside: Uint8Array;
-  /** Texels by which something can come in front: beside the face and inside the mouth. */
+  /** Texels by which something can come in front: beside the face, and at the opening of the mouth, which closed is but a line. */
   readonly outside: Uint8Array;
 
   constructor(kernels: Kernels, topology: Topology) {
@@ -88,18 +91,15 @@ export class FaceMap {
     const at = atlasPoints(topology).map((value) => (value * MAP) / ATLAS);
     const found = new Map<number, Place>();
     this.inside = new Uint8Array(TEXELS);
-    const mouth = new Set<number>();
     for (const mesh of [topology.skin, topology.holes]) {
       for (let t = 0; t < mesh.length; t += 3) {
         forEachPixel(mesh.subarray(t, t + 3), at, MAP, (texel, i, j, k, p, q, r) => {
           this.inside[texel] = 1;
-          if (mesh === topology.holes && topology.fromMouth[i] === 0) mouth.add(texel);
           if (mesh === topology.holes || found.has(texel)) return;
           found.set(texel, { corners: [i, j, k], weights: [p, q, r] });
         });
       }
     }
-    this.outside = this.inside.map((inside, texel) => (inside === 0 || mouth.has(texel) ? 1 : 0));
     const white = (texel: number): boolean => (texel + Math.floor(texel / MAP)) % 2 === 0;
     const texels = [...found.keys()].sort((a, b) => Number(white(b)) - Number(white(a)));
     const places = texels.map((texel) => found.get(texel)!);
@@ -121,6 +121,8 @@ export class FaceMap {
       const place = (value: number): number => Math.min(MAP - 1, Math.max(0, Math.floor(value)));
       return place(at[2 * i + 1]!) * MAP + place(at[2 * i]!);
     });
+    const mouth = new Set(this.under.filter((_, i) => fromMouth[i] === 0));
+    this.outside = this.inside.map((inside, texel) => (inside === 0 || mouth.has(texel) ? 1 : 0));
   }
 
   /**
@@ -301,16 +303,18 @@ export class Front {
     this.area = { x: x0, y: y0, width: x1 - x0, height: y1 - y0 };
   }
 
-  /** Takes small islands off. */
+  /** Takes islands off that are but light. */
   #drown(raw: Float32Array): void {
     const { outside, texels } = this.#map;
+    const mask = this.mask;
     const visited = this.#visited.fill(0);
     for (let first = 0; first < TEXELS; first++) {
       if (raw[first] === 0 || visited[first]) continue;
       const island = [first];
       visited[first] = 1;
-      let ashore = false;
+      let [ashore, stays] = [false, 0];
       for (const texel of island) {
+        if (mask[texel]! > 0) stays++;
         for (const beside of [texel - 1, texel + 1, texel - MAP, texel + MAP]) {
           ashore ||= outside[beside] === 1;
           if (raw[beside] === 0 || visited[beside]) continue;
@@ -318,7 +322,8 @@ export class Front {
           island.push(beside);
         }
       }
-      if (!ashore && island.length < ISLAND * texels.length) for (const texel of island) raw[texel] = 0;
+      const least = stays > STAYS * island.length ? ISLAND : NEW_ISLAND;
+      if (!ashore && island.length < least * texels.length) for (const texel of island) raw[texel] = 0;
     }
   }
 
