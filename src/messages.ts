@@ -139,7 +139,7 @@ export interface RecordingState {
   lastedMs: number;
   /** On the server. */
   folder: string;
-  /** Finished files, in the order they were begun: each change of the picture's size begins another. */
+  /** Finished files, in the order they were begun: each change of the picture's size begins another, and so does sound where there was none. */
   files: string[];
   bytes: number;
   frames: number;

@@ -1,12 +1,13 @@
 /**
- * Live pictures of one size into an ffmpeg, each with the time at which it came. One is being written and the newest
- * wait, as many as there is room for; the rest are dropped and counted. An ffmpeg that is slow, or stands still, holds
- * nobody up.
+ * Live pictures of one size into an ffmpeg, each with the time at which it came, and sound if there is any. One is being
+ * written and the newest wait, as many as there is room for; the rest are dropped and counted. An ffmpeg that is slow, or
+ * stands still, holds nobody up.
  */
 
 import { type Ffmpeg, type FfmpegExit, startFfmpeg } from '../ffmpeg.ts';
 import type { Frame } from '../pipeline/types.ts';
-import { matroskaHeader, matroskaPicture } from './matroska.ts';
+import { matroskaBlock, matroskaHeader, PICTURES, SOUND, type SoundFormat } from './matroska.ts';
+import type { Sound } from './sound.ts';
 
 export interface FeedOptions {
   /** ffmpeg's arguments from the codec on. */
@@ -14,17 +15,24 @@ export interface FeedOptions {
   stdout?: 'inherit' | 'ignore';
   /** Room for waiting pictures; one always has some. Live pictures want none, so that they are never old. */
   roomBytes: number;
+  /** What its sound is made of; it takes no other. */
+  sound?: SoundFormat | null;
   /** ffmpeg went without having been told to. */
   onEnd(exit: FfmpegExit): void;
 }
 
-interface Picture {
+interface Block {
+  track: typeof PICTURES | typeof SOUND;
   data: Uint8Array;
   atMs: number;
 }
 
 /** How long ffmpeg may take to write what it still has. */
 const ENDING_MS = 20_000;
+/** Sound that waits for ffmpeg: more than half a minute of it. */
+const MOST_PIECES = 4000;
+/** Pieces come in bursts, and follow one another. What is so far off its place was lost in between, or comes from a clock of its own. */
+const ASTRAY_MS = 40;
 
 /** How ffmpeg is to read its pipe: without looking ahead. */
 const INPUT = ['-probesize', '32', '-analyzeduration', '0', '-fpsprobesize', '0', '-f', 'matroska', '-i', 'pipe:0'];
@@ -34,24 +42,32 @@ export class Feed {
   readonly height: number;
   readonly #ffmpeg: Ffmpeg;
   readonly #most: number;
-  readonly #waiting: Picture[] = [];
+  readonly #sound: SoundFormat | null;
+  /** In the order in which they came. */
+  readonly #waiting: Block[] = [];
+  #pictures = 0;
   readonly #begunMs = performance.now();
   #lastMs = -1;
+  /** Where the next piece of sound belongs. */
+  #soundMs = 0;
   #isWriting = false;
   #isOver = false;
   frames = 0;
   dropped = 0;
 
-  constructor({ width, height, data }: Frame, { output, stdout = 'ignore', roomBytes, onEnd }: FeedOptions) {
+  constructor({ width, height, data }: Frame, options: FeedOptions) {
+    const { output, stdout = 'ignore', roomBytes, sound = null, onEnd } = options;
     this.width = width;
     this.height = height;
     this.#most = Math.max(1, Math.floor(roomBytes / data.length));
+    this.#sound = sound;
     this.#ffmpeg = startFfmpeg([...INPUT, ...output], { stdin: 'pipe', stdout, isPatient: true });
-    this.#ffmpeg.stdin?.write(matroskaHeader(width, height));
+    this.#ffmpeg.stdin?.write(matroskaHeader(width, height, sound));
     void this.#ffmpeg.exit.then((exit) => {
       const wasOver = this.#isOver;
       this.#isOver = true;
       this.#waiting.length = 0;
+      this.#pictures = 0;
       if (!wasOver) onEnd(exit);
     });
   }
@@ -61,11 +77,43 @@ export class Feed {
     if (this.#isOver) return;
     // No two have the same time.
     this.#lastMs = Math.max(this.#lastMs + 1, Math.round(performance.now() - this.#begunMs));
-    this.#waiting.push({ data, atMs: this.#lastMs });
-    if (this.#waiting.length > this.#most) {
-      this.#waiting.shift();
+    this.#put({ track: PICTURES, data, atMs: this.#lastMs });
+  }
+
+  /** Whether its sound is made of that. */
+  isFor({ sampleRate, channelCount }: SoundFormat): boolean {
+    return this.#sound?.sampleRate === sampleRate && this.#sound.channelCount === channelCount;
+  }
+
+  /** @param atMs when it would have come, had it not been behind the pictures, on performance.now(). */
+  hear(sound: Sound, atMs: number): void {
+    if (this.#isOver || !this.isFor(sound)) return;
+    const { samples, numberOfFrames, sampleRate } = sound;
+    const wantedMs = atMs - this.#begunMs;
+    // Ahead of its time: this piece is left out. Behind: what is missing is silent.
+    if (this.#soundMs - wantedMs > ASTRAY_MS) return;
+    if (wantedMs - this.#soundMs > ASTRAY_MS) this.#soundMs = wantedMs;
+    const data = new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength);
+    this.#put({ track: SOUND, data, atMs: Math.round(this.#soundMs) });
+    this.#soundMs += (1000 * numberOfFrames) / sampleRate;
+  }
+
+  #put(block: Block): void {
+    const waiting = this.#waiting;
+    waiting.push(block);
+    if (block.track === PICTURES && ++this.#pictures > this.#most) {
+      waiting.splice(
+        waiting.findIndex(({ track }) => track === PICTURES),
+        1,
+      );
+      this.#pictures--;
       this.dropped++;
     }
+    if (waiting.length - this.#pictures > MOST_PIECES)
+      waiting.splice(
+        waiting.findIndex(({ track }) => track === SOUND),
+        1,
+      );
     if (!this.#isWriting) void this.#run();
   }
 
@@ -81,18 +129,21 @@ export class Feed {
 
   async #run(): Promise<void> {
     this.#isWriting = true;
-    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) await this.#write(next);
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      if (next.track === PICTURES) this.#pictures--;
+      await this.#write(next);
+    }
     this.#isWriting = false;
     if (this.#isOver) this.#ffmpeg.stdin?.end();
   }
 
   /** Resolves when it is in the pipe, or the pipe is broken. */
-  #write({ data, atMs }: Picture): Promise<void> {
+  #write({ track, data, atMs }: Block): Promise<void> {
     const { stdin } = this.#ffmpeg;
     return new Promise((resolve) => {
-      stdin?.write(matroskaPicture(atMs, data.length));
+      stdin?.write(matroskaBlock(track, atMs, data.length));
       stdin?.write(data, (error) => {
-        if (!error) this.frames++;
+        if (!error && track === PICTURES) this.frames++;
         resolve();
       });
     });

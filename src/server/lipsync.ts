@@ -46,9 +46,14 @@ export class LipSync {
     this.#parts = parts;
   }
 
-  /** How far sound is behind the pictures that leave the swap, as far as listeners are concerned; negative is ahead. */
+  /** How far sound that comes in is behind the pictures that leave the swap; negative is ahead. */
+  get behindMs(): number {
+    return this.#bufferMs + IN_MS - this.#frameMs;
+  }
+
+  /** The same as far as listeners are concerned. */
   get lagMs(): number {
-    return this.#bufferMs + IN_MS + OUT_MS - this.#frameMs;
+    return this.behindMs + OUT_MS;
   }
 
   /** Takes in how long a frame took, from the decoder to the end of its swap. */

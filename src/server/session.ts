@@ -18,6 +18,7 @@ import { Lifeline } from './lifeline.ts';
 import { LipSync } from './lipsync.ts';
 import { Peer, type PeerState } from './peer.ts';
 import type { Recorder } from './recording/recorder.ts';
+import type { Sound } from './sound.ts';
 import { RollingStats } from './stats.ts';
 import type { Stream } from './stream.ts';
 import { Voice } from './voice.ts';
@@ -56,6 +57,8 @@ export class Session {
   #closed = false;
   #connected = false;
   #recorder: Recorder | null = null;
+  /** The last piece of sound. */
+  #heard: Sound | null = null;
 
   constructor(parts: SessionParts) {
     this.id = parts.id;
@@ -77,6 +80,8 @@ export class Session {
       onSound: (sound) => {
         this.#voice.hear(sound);
         this.#lipSync.sound(sound);
+        this.#heard = sound;
+        this.#recorder?.hear(sound, this.#lipSync.behindMs);
       },
       onState: (state) => this.#turn(state),
       onCandidate: (candidate) => parts.onCandidate?.(candidate),
@@ -163,9 +168,11 @@ export class Session {
     if (elsewhere) this.#parts.onSettings?.(this.settings);
   }
 
-  /** Every picture from now on goes to this recorder as well. */
+  /** Every picture and all sound from now on go to this recorder as well. */
   record(recorder: Recorder): void {
     this.#recorder = recorder;
+    // So that it knows from its first picture on that there is sound.
+    if (this.#heard !== null) recorder.hear(this.#heard, 0);
   }
 
   /** Idempotent; the peer, the lane's state and the timers are gone when it returns. */

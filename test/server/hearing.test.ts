@@ -10,33 +10,11 @@ import { Publisher } from '../support/publisher.ts';
 import { until } from '../support/server.ts';
 import { Watcher } from '../support/viewer.ts';
 
-const FRAMES = 480;
-
 let server: EchoServer;
 beforeAll(async () => {
   server = await startEcho();
 });
 afterAll(() => server.close());
-
-/** Gives a publisher a microphone that hums. @returns what ends it. */
-function hum({ connection }: Publisher): () => void {
-  const source = new wrtc.nonstandard.RTCAudioSource();
-  const track = source.createTrack();
-  connection.addTransceiver(track, { direction: 'sendonly' });
-  let phase = 0;
-  const timer = setInterval(() => {
-    const samples = new Int16Array(FRAMES);
-    for (let i = 0; i < FRAMES; i++) {
-      phase += 0.05;
-      samples[i] = 12_000 * Math.sin(phase);
-    }
-    source.onData({ samples, sampleRate: 48_000, channelCount: 1, numberOfFrames: FRAMES, bitsPerSample: 16 });
-  }, 10);
-  return () => {
-    clearInterval(timer);
-    track.stop();
-  };
-}
 
 /** The loudness of each piece that comes to a watcher. @returns it, and what ends it. */
 function listen({ connection }: Watcher): { heard: number[]; stop(): void } {
@@ -49,7 +27,7 @@ function listen({ connection }: Watcher): { heard: number[]; stop(): void } {
 
 async function hearing(): Promise<void> {
   const camera = new Publisher();
-  const quiet = hum(camera);
+  camera.hum();
   camera.send(160, 120);
   expect((await camera.whip(server.url, '?stream=hum')).status).toBe(201);
   const [one, silent] = [new Watcher(), new Watcher()];
@@ -60,7 +38,7 @@ async function hearing(): Promise<void> {
   await until(() => heard.filter((level) => level > 0.1).length > 20, 'sound');
   await until(() => one.received > 2 && silent.received > 2, 'pictures');
   stop();
-  quiet();
+  camera.unplug();
   for (const { location } of [one, silent, camera]) await fetch(new URL(location, server.url), { method: 'DELETE' });
   for (const client of [camera, one, silent]) client.close();
   server.sessions.close();

@@ -10,7 +10,7 @@ import type { RecordingInfo, RecordingState } from '../../src/messages.ts';
 import { type EchoServer, startEcho } from '../support/echo.ts';
 import { Publisher } from '../support/publisher.ts';
 import { until } from '../support/server.ts';
-import { complaints, pictureAt, probe } from '../support/video.ts';
+import { brightAndLoud, complaints, pictureAt, probe } from '../support/video.ts';
 
 const hasFfmpeg = spawnSync('ffmpeg', ['-version']).status === 0;
 const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-recordings-'));
@@ -27,7 +27,8 @@ afterEach(async () => {
 });
 afterAll(async () => {
   await server.close();
-  rmSync(folder, { recursive: true, force: true });
+  if (!process.env.KEEPREC) rmSync(folder, { recursive: true, force: true });
+  else console.log(folder);
 });
 
 /** A publisher whose pictures come back. @returns the address of its session. */
@@ -67,7 +68,7 @@ describe.runIf(hasFfmpeg)('a recording', () => {
     expect(state.files[0]).toMatch(new RegExp(`^\\d{4}-\\d\\d-\\d\\d_[\\d-]{8}-stage-${format}\\.${format}$`));
 
     const video = probe(recorded(state));
-    expect(video).toMatchObject({ width: 320, height: 240, codec });
+    expect(video).toMatchObject({ width: 320, height: 240, codec, sound: null });
     expect(video.comment).toMatch(/^AI-modified/);
     expect(video.timesMs.length).toBe(state.frames);
     const lastedMs = video.timesMs.at(-1)! - video.timesMs[0]!;
@@ -78,6 +79,59 @@ describe.runIf(hasFfmpeg)('a recording', () => {
     expect(data[320 * 200 + 160]).toBeGreaterThan(110);
     expect(data[320 * 240 + 160 * 60 + 80]).toBeGreaterThan(155);
     expect(readdirSync(state.folder).filter((name) => name.startsWith('.'))).toEqual([]);
+  });
+
+  /** A publisher whose picture is bright, and whose microphone loud, for a quarter of a second in every second. */
+  async function clap(stream: string, publisher = new Publisher()): Promise<string> {
+    publishers.push(publisher);
+    const isOn = (): boolean => performance.now() % 1000 < 250;
+    publisher.hum(isOn);
+    const [width, height] = [160, 120];
+    const picture = (luma: number): Uint8Array =>
+      new Uint8Array(1.5 * width * height).fill(luma, 0, width * height).fill(128, width * height);
+    publisher.play(width, height, [picture(40), picture(200)], 30, () => (isOn() ? 1 : 0));
+    expect((await publisher.whip(server.url, `?stream=${stream}`)).status).toBe(201);
+    await until(() => publisher.received.length > 30, 'pictures to come back');
+    return `${server.url}/api/sessions/${publisher.location.split('/').at(-1)}`;
+  }
+
+  test.each([
+    ['webm', 'opus'],
+    ['mp4', 'aac'],
+  ])('as %s holds the sound, in step with the pictures', async (format, codec) => {
+    const session = await clap(`clap-${format}`);
+    await ask('POST', `${session}/recording?format=${format}`);
+    await pause(6500);
+    const [, state] = await ask('DELETE', `${session}/recording`);
+    expect([state.files.length, state.error]).toEqual([1, null]);
+    expect(probe(recorded(state)).sound).toBe(codec);
+    expect(complaints(recorded(state))).toBe('');
+    const { bright, loud } = brightAndLoud(recorded(state));
+    const flashesMs = bright.flatMap(([atMs, share], n) =>
+      share > 0.5 && (bright[n - 1]?.[1] ?? 1) <= 0.5 ? [atMs] : [],
+    );
+    const bangsMs = loud.flatMap((level, n) => (level > 0.05 && (loud[n - 1] ?? 1) <= 0.05 ? [10 * n] : []));
+    const apartMs = flashesMs.map((flash) =>
+      bangsMs.map((bang) => bang - flash).reduce((a, b) => (Math.abs(a) < Math.abs(b) ? a : b), 1000),
+    );
+    console.log(`sound behind the picture, ms: ${apartMs.map(Math.round).join(' ')}`);
+    expect(apartMs.length).toBeGreaterThan(3);
+    const middle = apartMs.toSorted((a, b) => a - b)[apartMs.length >> 1]!;
+    expect(Math.abs(middle)).toBeLessThan(80);
+  });
+
+  test('whose microphone is unplugged goes on, silent', async () => {
+    const publisher = new Publisher();
+    const session = await clap('unplugged', publisher);
+    await ask('POST', `${session}/recording`);
+    await pause(1500);
+    publisher.unplug();
+    await pause(2500);
+    const [, state] = await ask('DELETE', `${session}/recording`);
+    expect([state.files.length, state.error]).toEqual([1, null]);
+    const { timesMs } = probe(recorded(state));
+    expect(timesMs.at(-1)! - timesMs[0]!).toBeGreaterThan(3300);
+    expect(complaints(recorded(state))).toBe('');
   });
 
   test('goes on in another file when the size of the picture changes', async () => {

@@ -1,6 +1,9 @@
-/** A WebRTC client in this process: sends pictures, counts what comes back. */
+/** A WebRTC client in this process: sends pictures, and sound if it is to, counts what comes back. */
 
 import wrtc, { type RTCPeerConnection } from '@roamhq/wrtc';
+
+/** Samples of ten milliseconds. */
+const PIECE = 480;
 
 export class Publisher {
   readonly connection: RTCPeerConnection = new wrtc.RTCPeerConnection({});
@@ -8,6 +11,7 @@ export class Publisher {
   readonly #track = this.#source.createTrack();
   #sinks: { stop(): void }[] = [];
   #timer: NodeJS.Timeout | undefined;
+  #microphone: { timer: NodeJS.Timeout; track: { stop(): void } } | null = null;
   readonly received: { width: number; height: number }[] = [];
   /** When each came. */
   readonly timesMs: number[] = [];
@@ -44,18 +48,45 @@ export class Publisher {
     }, 50);
   }
 
-  /** Sends pictures (I420, all of one size) over and over. */
-  play(width: number, height: number, pictures: readonly Uint8Array[], fps: number): void {
+  /** Sends pictures (I420, all of one size) over and over, or those that `which` gives the numbers of. */
+  play(
+    ...[width, height, pictures, fps, which]: [number, number, readonly Uint8Array[], number, ((n: number) => number)?]
+  ): void {
     clearInterval(this.#timer);
     let n = 0;
-    this.#timer = setInterval(
-      () => this.#source.onFrame({ width, height, data: pictures[n++ % pictures.length]! }),
-      1000 / fps,
-    );
+    this.#timer = setInterval(() => {
+      const data = pictures[which?.(n) ?? n % pictures.length]!;
+      n++;
+      this.#source.onFrame({ width, height, data });
+    }, 1000 / fps);
   }
 
   silence(): void {
     clearInterval(this.#timer);
+  }
+
+  /** Opens a microphone, before anything is offered, that hums while `isLoud` says so. */
+  hum(isLoud: () => boolean = () => true): void {
+    const source = new wrtc.nonstandard.RTCAudioSource();
+    const track = source.createTrack();
+    this.connection.addTransceiver(track, { direction: 'sendonly' });
+    let phase = 0;
+    const timer = setInterval(() => {
+      const level = isLoud() ? 12_000 : 0;
+      const samples = Int16Array.from({ length: PIECE }, () => {
+        phase += 0.05;
+        return level * Math.sin(phase);
+      });
+      source.onData({ samples, sampleRate: 48_000, channelCount: 1, numberOfFrames: PIECE, bitsPerSample: 16 });
+    }, 10);
+    this.#microphone = { timer, track };
+  }
+
+  /** The microphone is taken away. */
+  unplug(): void {
+    clearInterval(this.#microphone?.timer);
+    this.#microphone?.track.stop();
+    this.#microphone = null;
   }
 
   async offer(): Promise<string> {
@@ -84,6 +115,7 @@ export class Publisher {
 
   close(): void {
     this.silence();
+    this.unplug();
     for (const sink of this.#sinks) sink.stop();
     this.#track.stop();
     this.connection.close();

@@ -16,6 +16,8 @@ interface Format {
   mark: Buffer;
   /** ffmpeg's arguments from the codec on, but for the file. */
   output(width: number, height: number): string[];
+  /** The same where there is sound. */
+  sound: { encoder: string; output: readonly string[] };
 }
 
 const PART_S = 1;
@@ -24,10 +26,13 @@ const KEYS = '60';
 
 const common = [
   // Pictures keep the time at which they came, to the millisecond.
-  ...['-fps_mode', 'vfr', '-enc_time_base', '1/1000'],
+  ...['-fps_mode', 'vfr', '-enc_time_base:v', '1/1000'],
   ...['-color_range', 'tv', '-colorspace', 'smpte170m', '-color_primaries', 'smpte170m', '-color_trc', 'smpte170m'],
   ...['-g', KEYS, '-metadata', `comment=${DISCLOSURE}`, '-flush_packets', '1'],
 ];
+
+/** Gaps are silent, the beginning too; and pictures wait on disk no longer than this for sound that does not come, in microseconds. */
+const heard = ['-af', 'aresample=async=1:first_pts=0', '-max_interleave_delta', '500000'];
 
 export const FORMATS: Readonly<Record<RecordingFormat, Format>> = {
   webm: {
@@ -39,18 +44,21 @@ export const FORMATS: Readonly<Record<RecordingFormat, Format>> = {
       ...['-c:v', 'libvpx', '-deadline', 'realtime', '-cpu-used', '16', '-b:v', `${kbpsOf(width, height)}k`],
       ...['-cluster_time_limit', String(1000 * PART_S), '-f', 'webm'],
     ],
+    sound: { encoder: 'libopus', output: [...heard, '-c:a', 'libopus', '-b:a', '96k'] },
   },
   mp4: {
     encoder: 'libx264',
     mark: Buffer.from('moof'),
     output: () => [
       ...common,
-      ...['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '21', '-pix_fmt', 'yuv420p'],
+      // No picture is told by a later one: times would begin below 0, which a file that is begun at once cannot hold beside sound.
+      ...['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '21', '-bf', '0', '-pix_fmt', 'yuv420p'],
       // The codec has no odd sizes.
       ...['-vf', 'crop=trunc(iw/2)*2:trunc(ih/2)*2:0:0'],
       ...['-movflags', '+frag_keyframe+empty_moov+default_base_moof', '-frag_duration', String(1e6 * PART_S)],
       ...['-f', 'mp4'],
     ],
+    sound: { encoder: 'aac', output: [...heard, '-c:a', 'aac', '-b:a', '128k'] },
   },
 };
 

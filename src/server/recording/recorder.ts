@@ -1,5 +1,6 @@
 /**
- * One recording of a session's pictures as they are shown. A picture of another size begins the next file. It ends when
+ * One recording of a session's pictures as they are shown, and of its sound. A picture of another size begins the next file,
+ * and so does sound where there was none. It ends when
  * it is stopped, when its session ends, and when there is no more room: that ends the recording, and nothing else.
  */
 
@@ -9,7 +10,9 @@ import { noFfmpeg } from '../../ffmpeg.ts';
 import type { ErrorBody, RecordingState } from '../../messages.ts';
 import type { Frame } from '../../pipeline/types.ts';
 import { Feed } from '../feed.ts';
+import type { SoundFormat } from '../matroska.ts';
 import { errorBody } from '../reply.ts';
+import type { Sound } from '../sound.ts';
 import { diskFull, type RecordingsFolder, stampOf } from './folder.ts';
 import { FORMATS, type RecordingFormat } from './format.ts';
 
@@ -18,6 +21,8 @@ export interface RecorderParts {
   format: RecordingFormat;
   /** What the files are called, after the time. */
   name: string;
+  /** Whether sound can be written. */
+  isHeard: boolean;
   /** Told once, when every file is finished. */
   onEnd(state: RecordingState): void;
 }
@@ -38,6 +43,8 @@ export class Recorder {
   readonly #begunAtMs = performance.now();
   readonly #watch: NodeJS.Timeout;
   #part: Part | null = null;
+  /** What the sound is made of, once there is any. */
+  #sound: SoundFormat | null = null;
   #count = 0;
   /** Files are finished one after another. */
   #finishing: Promise<void> = Promise.resolve();
@@ -81,8 +88,16 @@ export class Recorder {
   show(frame: Frame): void {
     if (this.#ended !== null) return;
     const { feed } = this.#part ?? {};
-    if (feed === undefined || feed.width !== frame.width || feed.height !== frame.height) this.#next(frame);
+    const isOdd = feed === undefined || feed.width !== frame.width || feed.height !== frame.height;
+    if (isOdd || (this.#sound !== null && !feed.isFor(this.#sound))) this.#next(frame);
     this.#part?.feed.show(frame);
+  }
+
+  /** Takes a moment, too. @param behindMs how far the sound is behind the pictures. */
+  hear(sound: Sound, behindMs: number): void {
+    if (this.#ended !== null || !this.#parts.isHeard) return;
+    this.#sound = sound;
+    this.#part?.feed.hear(sound, performance.now() - behindMs);
   }
 
   /** Idempotent; resolves when every file is finished. */
@@ -107,9 +122,11 @@ export class Recorder {
     const { folder, format } = this.#parts;
     const file = `${this.#base}${++this.#count > 1 ? `-${this.#count}` : ''}.${format}`;
     const path = folder.partOf(file);
-    const output = [...FORMATS[format].output(frame.width, frame.height), '-y', path];
+    const { output, sound } = FORMATS[format];
+    const heard = this.#sound === null ? [] : sound.output;
     const feed: Feed = new Feed(frame, {
-      output,
+      output: [...heard, ...output(frame.width, frame.height), '-y', path],
+      sound: this.#sound,
       roomBytes: ROOM_BYTES,
       onEnd: (exit) => void this.stop(whyItEnded(exit)),
     });

@@ -36,7 +36,14 @@ export class Recordings {
    */
   async start(session: Session, format: RecordingFormat = this.#format): Promise<void> {
     refuseTwice(session);
-    await requireEncoder(FORMATS[format].encoder, `A recording as ${format}`);
+    const { encoder, sound } = FORMATS[format];
+    await requireEncoder(encoder, `A recording as ${format}`);
+    // Pictures without sound are worth more than nothing.
+    const isHeard = await requireEncoder(sound.encoder, 'Sound').then(
+      () => true,
+      () => false,
+    );
+    if (!isHeard) this.#log.warn({ encoder: sound.encoder }, 'this ffmpeg cannot write sound, so recordings have none');
     await this.folder.prepare();
     // Another request may have been as quick, or the session be over.
     refuseTwice(session);
@@ -44,7 +51,7 @@ export class Recordings {
       throw new FaceOffError('session_closed', 'The session ended before it could be recorded.', { status: 410 });
     const name = session.stream === session.id ? session.id.slice(0, 8) : session.stream;
     const recorder: Recorder = new Recorder({
-      ...{ folder: this.folder, format, name },
+      ...{ folder: this.folder, format, name, isHeard },
       onEnd: ({ files, frames, dropped, bytes, error }) => {
         this.#open.delete(recorder);
         this.#metrics.recordings(this.#open.size, dropped);
