@@ -20,9 +20,10 @@ afterAll(async () => {
   await program?.stop();
 });
 
-async function publish(stream: string, headers: Record<string, string> = {}): Promise<Publisher> {
+async function publish(stream: string, headers: Record<string, string> = {}, hums = false): Promise<Publisher> {
   const camera = new Publisher();
   cameras.push(camera);
+  if (hums) camera.hum();
   camera.send(320, 240);
   expect((await camera.whip(program.url, `?stream=${stream}`, headers)).status).toBe(201);
   await until(() => camera.received.length > 0, 'pictures to come back');
@@ -99,6 +100,40 @@ describe('the picture', () => {
       const text = await (await fetch(`${program.url}/metrics`)).text();
       return /^faceoff_viewers 0$/m.test(text);
     }, 'the viewers to be gone');
+    await unpublish(camera);
+  });
+
+  test('is heard where the address says so, after a click if the browser wants one', async () => {
+    const camera = await publish('heard', {}, true);
+    const page = await open('/view/heard?sound');
+    await state(page, 'live');
+    const isMuted = (): Promise<boolean> => page.evaluate(() => document.querySelector('video')!.muted);
+    if (await isMuted()) await page.mouse.click(100, 100);
+    await until(async () => !(await isMuted()), 'the page to be heard');
+    const loudest = await page.evaluate(async () => {
+      const context = new AudioContext();
+      const analyser = context.createAnalyser();
+      context.createMediaStreamSource(document.querySelector('video')!.srcObject as MediaStream).connect(analyser);
+      const samples = new Float32Array(analyser.fftSize);
+      let most = 0;
+      for (let i = 0; i < 100 && most < 0.05; i++) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        analyser.getFloatTimeDomainData(samples);
+        most = samples.reduce((a, b) => Math.max(a, Math.abs(b)), most);
+      }
+      return most;
+    });
+    expect(loudest).toBeGreaterThan(0.05);
+    const silent = await open('/view/heard');
+    await state(silent, 'live');
+    expect(
+      await silent.evaluate(() => {
+        const video = document.querySelector('video')!;
+        return [video.muted, (video.srcObject as MediaStream).getAudioTracks().length];
+      }),
+    ).toEqual([true, 0]);
+    await page.context().close();
+    await silent.context().close();
     await unpublish(camera);
   });
 
