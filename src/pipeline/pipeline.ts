@@ -79,6 +79,8 @@ export async function swapFrame(
   let left = plan.faces;
   for (const track of chosen) {
     if (left === 0) break;
+    // It may have turned out to be somebody who is followed elsewhere now.
+    if (!tracker.tracks.includes(track)) continue;
     const look = () => budget.stage('landmark', () => tracker.follow(track, frame, kernels, landmarker));
     let found = await look();
     if (!found && !sought) {

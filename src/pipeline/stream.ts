@@ -52,8 +52,7 @@ export class LaneStream implements Stream {
   #oneSeenAtMs = Number.NEGATIVE_INFINITY;
   /** After a cut, until somebody wears the face: should that person not be there, the largest is not kept waiting. */
   #free = false;
-  /** Ids in the frame in hand, and when it came. */
-  #present: ReadonlySet<number> = new Set();
+  /** When the frame in hand came. */
   #nowMs = 0;
   /** A frame in hand may still go on for a moment. */
   #closed = false;
@@ -119,14 +118,13 @@ export class LaneStream implements Stream {
    * moment the others are looked at, should it be one of them, and only then does the largest follow.
    */
   chosen(tracks: readonly Track[], nowMs: number): readonly Track[] {
-    this.#present = new Set(tracks.map(({ id }) => id));
     this.#nowMs = nowMs;
     const bySize = [...tracks].sort((p, q) => area(q) - area(p));
     if (this.#choice !== 'largest') return bySize;
     const one = bySize.find(({ id }) => id === this.#one);
     if (one !== undefined) [this.#oneSeenAtMs, this.#free] = [nowMs, false];
     else if (this.#one === null || nowMs - this.#oneSeenAtMs > AWAY_MS) this.#one = bySize[0]?.id ?? null;
-    return one === undefined ? bySize : [one];
+    return one === undefined || isLost(one) ? bySize : [one];
   }
 
   wonders({ id, points }: Track, nowMs: number): boolean {
@@ -135,8 +133,12 @@ export class LaneStream implements Stream {
 
   meet(track: Track, embedding: Float32Array): void {
     const before = track.id;
-    track.id = this.#people.meet(before, embedding, this.#present, this.#nowMs);
-    if (track.id === before) return;
+    const present = new Set(this.tracker.tracks.filter(({ seen }) => seen).map(({ id }) => id));
+    const id = this.#people.meet(before, embedding, present, this.#nowMs);
+    if (id === before) return;
+    // Whoever jumped is not looked for where they were any more; the swapper stays theirs.
+    this.tracker.drop(id);
+    track.id = id;
     this.#release(before);
     if (this.#one === before) this.#one = track.id;
   }
@@ -195,5 +197,8 @@ export class LaneStream implements Stream {
     for (const track of [...this.#fitted.keys()]) this.#release(track);
   }
 }
+
+/** Whether somebody who was followed is not there any more. */
+const isLost = ({ seen, points }: Track): boolean => !seen && points.length > 0;
 
 const area = ({ box }: Track): number => box.width * box.height;

@@ -154,6 +154,12 @@ export class Tracker {
     return true;
   }
 
+  /** Whoever is followed under this id is no longer. */
+  drop(id: number): void {
+    const at = this.#tracks.findIndex((track) => track.id === id);
+    if (at >= 0) this.#tracks.splice(at, 1);
+  }
+
   /** Begins anew: nobody is followed any more. @returns those who were. */
   clear(): Track[] {
     return this.#tracks.splice(0);

@@ -168,11 +168,32 @@ describe('in a lane', () => {
     lane.close('stream');
   });
 
-  test('who is elsewhere from one frame to the next, in the same scene, is not bare for a frame', async () => {
+  test.each(['all', 'largest'] as const)(
+    'who is elsewhere from one frame to the next, in the same scene, is not bare for a frame: %s',
+    async (choice) => {
+      atMs = 0;
+      lane.open('stream', { ...settings, choice });
+      const ids = new Set<number>();
+      for (const left of [760, 760, 700, 860, 760, 100, 100, 700]) {
+        const { result, faces } = await show(onWall([first, left, 160]));
+        expect(result, `at ${left}`).toBe('swapped');
+        for (const { track, swapped } of faces) if (swapped) ids.add(track);
+      }
+      // One person all along.
+      expect(ids.size).toBe(1);
+      lane.close('stream');
+    },
+  );
+
+  test('nor does the swap go to somebody else who is there meanwhile', async () => {
     atMs = 0;
-    lane.open('stream', { ...settings, choice: 'all' });
-    for (const left of [760, 760, 700, 860, 760]) {
-      expect((await show(onWall([first, left, 160]))).result).toBe('swapped');
+    lane.open('stream', settings);
+    for (const left of [760, 760, 760]) await show(onWall([first, left, 160]));
+    for (let i = 0; i < 12; i++) await show(onWall([first, 760, 160], [nearer, 120, 80]));
+    for (const left of [560, 860, 560]) {
+      const { result, faces } = await show(onWall([first, left, 160], [nearer, 120, 80]));
+      expect(result).toBe('swapped');
+      expect(faces.filter(({ swapped }) => swapped).map(({ x }) => x > 500)).toEqual([true]);
     }
     lane.close('stream');
   });
