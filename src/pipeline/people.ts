@@ -21,10 +21,11 @@ interface Person {
 export class People {
   readonly #known = new Map<number, Person>();
 
-  /** Whether a look at the person with this id would tell something. */
-  wonders(id: number, nowMs: number): boolean {
+  /** Whether a look at the person with this id would tell something. @param isBusy a look that can wait is to wait. */
+  wonders(id: number, nowMs: number, isBusy = false): boolean {
     const person = this.#known.get(id);
-    return person === undefined || (person.looks < LOOKS && nowMs - person.lookedAtMs >= PAUSE_MS);
+    if (person === undefined) return true;
+    return !isBusy && person.looks < LOOKS && nowMs - person.lookedAtMs >= PAUSE_MS;
   }
 
   /**

@@ -34,8 +34,8 @@ export interface Stream {
   looks: Looks;
   /** The faces to look at closely of those followed, most wanted first. */
   chosen(tracks: readonly Track[], nowMs: number): readonly Track[];
-  /** Whether it is to be found out who this is. */
-  wonders(track: Track, nowMs: number): boolean;
+  /** Whether it is to be found out who this is; in a busy frame only if nothing is known. */
+  wonders(track: Track, nowMs: number, isBusy: boolean): boolean;
   /** Gives a track the id of the person, who may have been here before. */
   meet(track: Track, embedding: Float32Array): void;
   /** The source for a face; null leaves it as it is. */
@@ -92,7 +92,9 @@ export async function swapFrame(
     }
     if (!found) continue;
     left--;
-    if (stream.wonders(track, frame.receivedAtMs) && budget.allows('recognise', 'swap'))
+    // A look for new faces and one at somebody who is known are not for one frame, unless every frame has the first.
+    const isBusy = sought && plan.seekPatience > 0;
+    if (stream.wonders(track, frame.receivedAtMs, isBusy) && budget.allows('recognise', 'swap'))
       await budget.stage('recognise', async () => stream.meet(track, await embedder.embed(track.points)));
     const swapper = stream.swapperFor(track);
     if (swapper === null) continue;

@@ -127,8 +127,8 @@ export class LaneStream implements Stream {
     return one === undefined || isLost(one) ? bySize : [one];
   }
 
-  wonders({ id, points }: Track, nowMs: number): boolean {
-    return this.#people.wonders(id, nowMs) && facesCamera(points);
+  wonders({ id, points }: Track, nowMs: number, isBusy: boolean): boolean {
+    return this.#people.wonders(id, nowMs, isBusy) && facesCamera(points);
   }
 
   meet(track: Track, embedding: Float32Array): void {

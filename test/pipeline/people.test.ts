@@ -33,6 +33,14 @@ describe('people', () => {
     }
     expect(looks).toBe(3);
   });
+
+  test('of a busy frame only who is not known yet is worth a look', () => {
+    const people = new People();
+    expect(people.wonders(1, 0, true)).toBe(true);
+    people.meet(1, someone(1), new Set([1]), 0);
+    expect(people.wonders(1, 2000, true)).toBe(false);
+    expect(people.wonders(1, 2000, false)).toBe(true);
+  });
 });
 
 describe('in a lane', () => {
