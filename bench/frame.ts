@@ -65,7 +65,7 @@ export async function benchFrames(): Promise<{ rows: FrameFigures[]; largeOverSm
   const picture = await decodePicture(await sharp(portrait).toBuffer(), { bytes: 1e8, pixels: 1e8 });
   const [face] = await lane.analyse({ ...picture, data: picture.data.slice() });
   if (face === undefined) throw new Error('the shipped portrait shows no face');
-  lane.take('source', lane.enrol([{ picture, points: face.points }]));
+  await lane.take('source', lane.enrol([{ picture, points: face.points }]));
   const { x, y, width: faceWidth, height: faceHeight } = face.box;
   const scale = { by: FACE / faceWidth, about: [x + faceWidth / 2, y + faceHeight / 2] } as const;
   const rows: FrameFigures[] = [];

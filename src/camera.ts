@@ -16,7 +16,8 @@ import { FaceLibrary } from './pipeline/library.ts';
 import { Pool } from './pipeline/pool.ts';
 import type { Frame } from './pipeline/types.ts';
 import { follow } from './server/follow.ts';
-import { Latest } from './server/latest.ts';
+import { Intake } from './server/intake.ts';
+import { Opening } from './server/opening.ts';
 import { urlOf } from './welcome.ts';
 
 interface Options {
@@ -159,18 +160,20 @@ async function swapping(config: Config, wanted: string | undefined, output: Outp
   try {
     const session = pool.open(ID, { face });
     if (face !== null) await pool.preload(face);
-    const latest = new Latest<Frame>(
-      async (frame) => {
+    const opening = new Opening();
+    const intake = new Intake(
+      async (frame, dropped) => {
         // A lane that is lost takes its picture with it; the next one finds a new lane.
-        const done = await session.swap(frame).catch(() => null);
-        if (done !== null && !done.hold) output.show(done.frame);
+        const done = await session.swap(frame, dropped).catch(() => null);
+        if (done !== null && !opening.holds(done, face !== null) && !done.hold) output.show(done.frame);
+        return done;
       },
       () => undefined,
     );
     return {
-      show: (frame) => latest.put(frame),
+      show: (frame) => intake.put(frame),
       async close() {
-        latest.clear();
+        intake.clear();
         session.close();
         await pool.close();
       },

@@ -127,6 +127,8 @@ export interface SessionStats {
   failed: number;
   plan: string;
   level: number;
+  /** Most pictures a second that are swapped by this plan, so that no more need be sent; null for all. */
+  maxFps: number | null;
   faces: SeenFace[];
   /** Of its last recording, if there was any. */
   recording?: RecordingState;

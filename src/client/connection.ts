@@ -189,7 +189,9 @@ export class Connection {
         break;
       }
       case 'stats': {
-        if (this.#state === 'live') this.#conf.onStats(message.stats);
+        if (this.#state !== 'live') break;
+        if (this.#attempt !== null) limitRate(this.#attempt.sender, message.stats.maxFps);
+        this.#conf.onStats(message.stats);
         break;
       }
       case 'faces': {
@@ -375,5 +377,15 @@ export class Connection {
 function keepResolution(sender: RTCRtpSender): void {
   const parameters: RTCRtpSendParameters & { degradationPreference?: string } = sender.getParameters();
   parameters.degradationPreference = 'maintain-resolution';
+  sender.setParameters(parameters).catch(() => undefined);
+}
+
+/** Sends no more pictures than are swapped: one that is left out there need not be coded twice. The camera's own preview stays as it is. */
+function limitRate(sender: RTCRtpSender, maxFps: number | null): void {
+  const parameters = sender.getParameters();
+  const [encoding] = parameters.encodings;
+  if (encoding === undefined || (encoding.maxFramerate ?? null) === maxFps) return;
+  if (maxFps === null) delete encoding.maxFramerate;
+  else encoding.maxFramerate = maxFps;
   sender.setParameters(parameters).catch(() => undefined);
 }

@@ -6,7 +6,7 @@
 import { FaceOffError } from '../errors.ts';
 import { Badge } from './badge.ts';
 import { Budget, Costs } from './budget.ts';
-import { Degrader, guarded, IDLE, LADDER, LADDER_WITH_RESERVE, type Plan } from './degrade.ts';
+import { Degrader, guarded, IDLE, ladderFor, type Plan } from './degrade.ts';
 import { Detector } from './detect.ts';
 import { DeviceClient } from './device/client.ts';
 import { Embedder } from './embed.ts';
@@ -19,6 +19,7 @@ import { Restorer } from './engines/restorer.ts';
 import { NotReady, ServedSwapper } from './engines/served.ts';
 import { Kernels } from './kernels/kernels.ts';
 import { Landmarker } from './landmarks.ts';
+import { LaneLoad } from './lane-load.ts';
 import { type Catalogue, readCatalogue } from './models/catalogue.ts';
 import { type ModelSession, openSession } from './models/session.ts';
 import type { Tell } from './models/states.ts';
@@ -31,14 +32,23 @@ import { Tracker } from './track.ts';
 import { Turns } from './turns.ts';
 import { type Frame, isGenerator, MESH, type SwappedFrame, type SwapSettings } from './types.ts';
 import { veil } from './veil.ts';
-import { warmUp } from './warmup.ts';
+import { warmUp, warmUpFrame } from './warmup.ts';
 
 /** Looks at a still picture: the second and third refine where the first saw the face. */
 const STILL_LOOKS = 3;
 /** Roles of the models that every lane needs. */
 const ROLES = ['face-detector', 'face-mesh', 'face-embedder'];
-/** Most frames left out in a row because they came too late. */
+/** A frame may wait for the lane as long as it is no older than so many budgets when it is done, and a budget anyway. */
+const MOST_BUDGETS = 1.8;
+/** Most frames left out in a row because they waited longer. */
 const MOST_LATE = 5;
+
+/** The stream a lane warms up with. */
+const WARM_UP = 'warm-up';
+const WARM_UP_SETTINGS: Omit<SwapSettings, 'face'> = {
+  ...{ engine: MESH, choice: 'all', map: {}, strength: 1, shape: 1, keepEyes: false, keepMouth: false },
+  ...{ fallback: 'passthrough' },
+};
 
 export class Lane {
   readonly #options: LaneOptions & { tell: Tell };
@@ -56,13 +66,14 @@ export class Lane {
   readonly #catalogue: Catalogue;
   readonly #streams = new Map<string, LaneStream>();
   /** What the stages take for all of them. */
-  readonly #costs = new Costs();
+  #costs = new Costs();
   readonly loads: ModelLoad[];
   /** Memory is short. */
   #held = false;
 
   readonly #onFault: (error: unknown) => void;
   readonly #turns: Turns;
+  readonly #load: LaneLoad;
   readonly #device: DeviceClient | null;
 
   private constructor(
@@ -81,6 +92,7 @@ export class Lane {
     this.#engine = new MeshEngine(kernels, topology);
     const { turns, device } = parts;
     this.#turns = turns;
+    this.#load = new LaneLoad((nowMs) => turns.heldMs(nowMs));
     this.#device = device;
     const { budgetMs, tell } = options;
     this.#shelf = new Shelf(
@@ -145,7 +157,7 @@ export class Lane {
     const smoothing = { minCutoffHz, beta };
     const tracker = new Tracker({ score, minSize, faces, intervalMs, lostAfterFrames, smoothing });
     const make: SwapperMaker = (...asked) => this.#swapper(...asked);
-    const degrader = new Degrader(this.#options.budgetMs);
+    const degrader = new Degrader(this.#load);
     const costs = new Costs(this.#costs);
     const stream = new LaneStream({ tracker, degrader, costs, base: { colour, sharpness } }, settings, make);
     degrader.climb(this.#ladderOf(stream));
@@ -166,11 +178,22 @@ export class Lane {
     void this.#tidyShelf();
   }
 
-  take(id: string, face: MeshFace): void {
-    if (this.#faces.size === 0 && this.#options.warmupRuns > 0)
-      warmUp(this.#engine.swapper(face), face.shape, this.#tools.landmarker);
+  /** Gives the lane a source face; with the first one it warms up. */
+  async take(id: string, face: MeshFace): Promise<void> {
+    const isFirst = this.#faces.size === 0;
     this.#faces.set(id, face);
+    if (isFirst && this.#options.warmupRuns > 0) await this.#warmUp(id);
     for (const stream of this.#streams.values()) stream.refit(id);
+  }
+
+  /** Swaps a picture by the whole way of a frame; nothing of it stays. */
+  async #warmUp(face: string): Promise<void> {
+    this.open(WARM_UP, { ...WARM_UP_SETTINGS, face });
+    const picture = await warmUpFrame();
+    await warmUp(picture, (frame) => this.#swap(WARM_UP, frame, 0));
+    this.close(WARM_UP);
+    // What the first frames took is not what frames take.
+    this.#costs = new Costs();
   }
 
   takeFor(engine: string, id: string, face: NeuralFace): void {
@@ -194,34 +217,56 @@ export class Lane {
     return this.#turns.hold(work);
   }
 
-  swap(session: string, frame: Frame): Promise<SwappedFrame> {
-    return this.#turns.hold(() => this.#swap(session, frame));
+  /** @param dropped frames since the last one that were left out before they came here. */
+  swap(session: string, frame: Frame, dropped = 0): Promise<SwappedFrame> {
+    return this.#turns.hold(() => this.#swap(session, frame, dropped));
   }
 
-  async #swap(session: string, frame: Frame): Promise<SwappedFrame> {
+  async #swap(session: string, frame: Frame, dropped: number): Promise<SwappedFrame> {
     const stream = this.#stream(session);
     const budget = new Budget(frame.receivedAtMs, this.#options.budgetMs, stream.costs);
     const waitMs = Math.max(0, performance.now() - frame.receivedAtMs);
     const { wanting, looking, degrader } = stream;
     const { plan, level } = degrader;
     const state = { frame, stagesMs: budget.stagesMs, waitMs, plan: plan.name, level };
-    if (looking && (stream.frames++ % plan.every !== 0 || this.#tooLate(stream, waitMs)))
-      return { ...state, result: 'dropped', hold: true, bare: true, faces: [] };
-    const { result, faces, bare } = await this.#tryToSwap(frame, stream, looking ? planFor(stream) : IDLE, budget);
+    if (looking && this.#tooLate(stream, waitMs)) {
+      degrader.observe({ nowMs: performance.now(), dropped, serviceMs: null });
+      return { ...state, ...rateOf(degrader.plan), result: 'dropped', hold: true, bare: true, faces: [] };
+    }
+    const probe = looking ? degrader.probe(frame.receivedAtMs) : null;
+    const wanted = looking ? planFor(stream, probe ?? plan) : IDLE;
+    const { result, faces, bare } = await this.#tryToSwap(frame, stream, wanted, budget);
+    this.#load.frames++;
+    if (looking) {
+      const { spentMs: serviceMs, stagesMs } = budget;
+      const optionalMs = stagesMs.restore ?? 0;
+      degrader.observe({ nowMs: performance.now(), dropped, serviceMs, optionalMs, isProbe: probe !== null });
+    }
+    if (probe !== null) return { ...state, ...rateOf(degrader.plan), result: 'dropped', hold: true, bare: true, faces };
     const { fallback, guarded: isGuarded = false, badge = false } = stream.settings;
     const missed = isGuarded ? bare : wanting && result !== 'swapped';
     const veiled = missed && fallback === 'blur';
     if (veiled) await budget.stage('veil', () => veil(frame));
     if (wanting && badge) this.#badge.draw(frame);
-    if (looking) degrader.observe(waitMs + budget.spentMs, performance.now());
     const hold = missed && !veiled && (isGuarded || fallback === 'freeze');
-    return { ...state, result, hold, bare: bare && !veiled, faces };
+    return {
+      ...{ ...state, result, hold, bare: bare && !veiled, faces },
+      ...(looking && rateOf(degrader.plan)),
+      ...(missed && this.#isOnItsWay(stream.settings) && { awaitsFace: true }),
+    };
   }
 
-  /** A frame that waited its whole budget would only keep the next one waiting; but some frame must go out at last. */
+  /** Whether the face that is wanted is still being made ready. */
+  #isOnItsWay({ face }: SwapSettings): boolean {
+    return face !== null && !this.#faces.has(face);
+  }
+
+  /** A frame that waited too long would only keep the next one waiting; but some frame must go out at last. */
   #tooLate(stream: LaneStream, waitMs: number): boolean {
-    stream.late = waitMs > this.#options.budgetMs && stream.late < MOST_LATE ? stream.late + 1 : 0;
-    if (stream.late > 0) stream.degrader.observe(waitMs, performance.now());
+    const { budgetMs } = this.#options;
+    const usualMs = stream.costs.of('landmark') + stream.costs.of('swap');
+    const isLate = waitMs > Math.max(budgetMs, MOST_BUDGETS * budgetMs - usualMs);
+    stream.late = isLate && stream.late < MOST_LATE ? stream.late + 1 : 0;
     return stream.late > 0;
   }
 
@@ -297,7 +342,7 @@ export class Lane {
   }
 
   #ladderOf({ engine }: LaneStream): readonly Plan[] {
-    return isGenerator(engine) && this.#options.reserve === MESH ? LADDER_WITH_RESERVE : LADDER;
+    return ladderFor(this.#tools.restorer !== null, isGenerator(engine) && this.#options.reserve === MESH);
   }
 
   /** Closes the engines that no stream wants; the configured one stays. */
@@ -343,8 +388,10 @@ interface Parts {
   device: DeviceClient | null;
 }
 
-const planFor = ({ degrader: { plan }, settings }: LaneStream): Plan =>
-  settings.guarded === true ? guarded(plan) : plan;
+/** How many pictures a second are to come from now on. */
+const rateOf = ({ fps }: Plan): Pick<SwappedFrame, 'fps'> => (fps === Number.POSITIVE_INFINITY ? {} : { fps });
+
+const planFor = ({ settings }: LaneStream, plan: Plan): Plan => (settings.guarded === true ? guarded(plan) : plan);
 
 interface OpenedModel {
   role: string;

@@ -76,9 +76,7 @@ export async function swapFrame(
   const swapped = new Set<Track>();
   const waiting: (() => Promise<void>)[] = [];
   const chosen = [...stream.chosen(tracker.tracks, frame.receivedAtMs)];
-  let left = plan.faces;
   for (const track of chosen) {
-    if (left === 0) break;
     // It may have turned out to be somebody who is followed elsewhere now.
     if (!tracker.tracks.includes(track)) continue;
     const look = () => budget.stage('landmark', () => tracker.follow(track, frame, kernels, landmarker));
@@ -91,7 +89,6 @@ export async function swapFrame(
       found = await look();
     }
     if (!found) continue;
-    left--;
     // A look for new faces and one at somebody who is known are not for one frame, unless every frame has the first.
     const isBusy = sought && plan.seekPatience > 0;
     if (stream.wonders(track, frame.receivedAtMs, isBusy) && budget.allows('recognise', 'swap'))

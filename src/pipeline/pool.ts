@@ -439,8 +439,8 @@ class PoolSession implements SwapSession {
     this.#pool.supply(this.#seat, this.#settings);
   }
 
-  swap(frame: Frame): Promise<SwappedFrame> {
-    return this.#seat.thread.ask('swap', { session: this.id, frame }, [frame.data.buffer]);
+  swap(frame: Frame, dropped = 0): Promise<SwappedFrame> {
+    return this.#seat.thread.ask('swap', { session: this.id, frame, dropped }, [frame.data.buffer]);
   }
 
   set(settings: Partial<SwapSettings>): void {

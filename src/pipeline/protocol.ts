@@ -28,7 +28,8 @@ export interface Calls {
   open: { ask: { session: string; settings: SwapSettings }; answer: undefined };
   set: { ask: { session: string; settings: SwapSettings }; answer: undefined };
   close: { ask: { session: string }; answer: undefined };
-  swap: { ask: { session: string; frame: Frame }; answer: SwappedFrame };
+  /** `dropped`: frames of the session since the last one that came here, whose place a newer one took. */
+  swap: { ask: { session: string; frame: Frame; dropped: number }; answer: SwappedFrame };
   /** Gives the lane a source face to use under this id, in place of an earlier one. */
   take: { ask: { id: string; face: MeshFace }; answer: undefined };
   /** The same face for an engine other than mesh. */

@@ -38,8 +38,6 @@ export class LaneStream implements Stream {
   readonly tracker: Tracker;
   readonly degrader: Degrader;
   readonly costs: Costs;
-  /** Frames seen, by which some are left out on the lower plans. */
-  frames = 0;
   /** Frames in a row that came too late to be worked on. */
   late = 0;
   readonly #make: SwapperMaker;
@@ -194,6 +192,7 @@ export class LaneStream implements Stream {
 
   close(): void {
     this.#closed = true;
+    this.degrader.close();
     for (const track of [...this.#fitted.keys()]) this.#release(track);
   }
 }

@@ -2,7 +2,13 @@
 
 export class Turns {
   readonly #waiting: (() => void)[] = [];
-  #taken = false;
+  #takenAtMs: number | null = null;
+  #heldMs = 0;
+
+  /** Milliseconds that anybody has had the turn, up to now. */
+  heldMs(nowMs: number): number {
+    return this.#heldMs + (this.#takenAtMs === null ? 0 : nowMs - this.#takenAtMs);
+  }
 
   /** Does the work when it is its turn; turns come in the order they were asked for. */
   async hold<T>(work: () => T | Promise<T>): Promise<Awaited<T>> {
@@ -33,8 +39,8 @@ export class Turns {
   };
 
   #take(): Promise<void> | undefined {
-    if (!this.#taken) {
-      this.#taken = true;
+    if (this.#takenAtMs === null) {
+      this.#takenAtMs = performance.now();
       return undefined;
     }
     return new Promise((resolve) => this.#waiting.push(resolve));
@@ -42,7 +48,11 @@ export class Turns {
 
   #give(): void {
     const next = this.#waiting.shift();
-    if (next === undefined) this.#taken = false;
-    else next();
+    if (next !== undefined) {
+      next();
+      return;
+    }
+    this.#heldMs = this.heldMs(performance.now());
+    this.#takenAtMs = null;
   }
 }

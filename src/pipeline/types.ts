@@ -106,6 +106,10 @@ export interface SwappedFrame {
   /** Name of the plan in force, `full` down to `passthrough`, and its place on the ladder, 0 = full quality. */
   plan: string;
   level: number;
+  /** Most pictures a second that are to come from now on; left out, all that there are. */
+  fps?: number;
+  /** Nothing was swapped, and the face that is wanted is still being made ready. */
+  awaitsFace?: true;
 }
 
 /** One live stream's place in the pipeline. */
@@ -114,10 +118,11 @@ export interface SwapSession {
   /**
    * Swaps the faces of one frame in place. The frame is moved: its buffer is empty here until it comes back in the
    * answer. One frame at a time: call again only when the last one is back.
+   * @param dropped frames since the last one whose place a newer one took, for want of time.
    * @throws FaceOffError `lane_lost` when the worker died with the frame (the session goes on, on a new worker),
    *   `frame_too_large` above the largest frame the pipeline takes.
    */
-  swap(frame: Frame): Promise<SwappedFrame>;
+  swap(frame: Frame, dropped?: number): Promise<SwappedFrame>;
   /** Takes effect from the next frame on. Throws FaceOffError `unknown_face` or `unknown_model` (404), `model_missing` (409) and changes nothing. */
   set(settings: Partial<SwapSettings>): void;
   readonly settings: SwapSettings;

@@ -1,34 +1,36 @@
-/** Code that has not run yet is slow: a lane's first drawings take ten times as long as later ones. */
+/**
+ * Code that has not run yet is slow: a lane's first frames take ten times as long as later ones. So before its first stream a lane
+ * swaps a shipped portrait until that is as fast as it gets. In the lane's thread.
+ */
 
-import type { Looks, Swapper } from './engines/engine.ts';
-import { type Landmarker, squareOf } from './landmarks.ts';
-import { ALL_POINTS } from './topology.ts';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import sharp from 'sharp';
+import { root } from '../root.ts';
+import { rgbToFrame } from './portrait.ts';
 import type { Frame } from './types.ts';
 
 /** After so many the compiler has done what it does. */
-const RUNS = 12;
+const RUNS = 16;
+/** The usual size of a webcam's picture, and how much of its height the portrait takes. */
 const [WIDTH, HEIGHT] = [640, 480];
-const LOOKS: Looks = { strength: 1, shape: 1, keepEyes: false, keepMouth: false, colour: 1, sharpness: 1 };
+const SHARE = 0.8;
+const PORTRAIT = path.join(root, 'models/portraits/astronaut.webp');
 
-/**
- * Draws a face on an empty picture until that is as fast as it gets, and closes the swapper.
- * @param swapper one that does not wait. @param shape x, y, z of the face's points, any place and size.
- */
-export function warmUp(swapper: Swapper, shape: Float32Array, landmarker: Landmarker): void {
-  const from = squareOf(shape);
-  const by = HEIGHT / from.side;
-  const points = new Float32Array(ALL_POINTS * 3);
-  for (let i = 0; i < shape.length; i += 3) {
-    points[i] = by * (shape[i]! - from.x) + WIDTH / 2;
-    points[i + 1] = by * (shape[i + 1]! - from.y) + HEIGHT / 2;
-    points[i + 2] = by * shape[i + 2]!;
-  }
-  const square = squareOf(points);
-  const data = Uint8Array.from({ length: (WIDTH * HEIGHT * 3) / 2 }, (_, i) => 16 + ((i * 7919) % 220));
-  const frame: Frame = { width: WIDTH, height: HEIGHT, data, receivedAtMs: 0 };
-  for (let run = 0; run < RUNS; run++) {
-    landmarker.reload(frame, square);
-    void swapper.swap(frame, { points, square, crop: landmarker.crop }, LOOKS);
-  }
-  swapper.close();
+/** A picture with a face in it. */
+export async function warmUpFrame(): Promise<Frame> {
+  const side = Math.round(SHARE * HEIGHT);
+  const portrait = await sharp(readFileSync(PORTRAIT)).resize(side, side).toBuffer();
+  const { data } = await sharp({ create: { width: WIDTH, height: HEIGHT, channels: 3, background: '#808890' } })
+    .composite([{ input: portrait }])
+    .removeAlpha()
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  return rgbToFrame(data, WIDTH, HEIGHT, 3);
+}
+
+/** Has a picture swapped again and again. @param swap does it in place. */
+export async function warmUp({ data, ...frame }: Frame, swap: (frame: Frame) => Promise<unknown>): Promise<void> {
+  for (let run = 0; run < RUNS; run++)
+    await swap({ ...frame, data: Uint8Array.from(data), receivedAtMs: performance.now() });
 }

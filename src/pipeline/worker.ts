@@ -37,7 +37,7 @@ async function answer(lane: Lane, { call, ask }: Ask): Promise<unknown> {
       return await lane.inTurn(() => lane.hold(ask.on));
     }
     case 'swap': {
-      return await lane.swap(ask.session, ask.frame);
+      return await lane.swap(ask.session, ask.frame, ask.dropped);
     }
     case 'analyse': {
       return await lane.analyse(ask.picture);

@@ -13,9 +13,10 @@ import { type Frame, type SwappedFrame, type SwapSession, type SwapSettings, wan
 import { disclosureHeader, disclosureMessage } from './disclosure.ts';
 import type { IceCandidate, IceCredentials } from './fragment.ts';
 import { Guard } from './guard.ts';
-import { Latest } from './latest.ts';
+import { Intake } from './intake.ts';
 import { Lifeline } from './lifeline.ts';
 import { LipSync } from './lipsync.ts';
+import { Opening } from './opening.ts';
 import { Peer, type PeerState } from './peer.ts';
 import type { Recorder } from './recording/recorder.ts';
 import type { Sound } from './sound.ts';
@@ -44,8 +45,9 @@ export class Session {
   readonly #parts: SessionParts;
   readonly #peer: Peer;
   readonly #stats = new RollingStats();
-  readonly #latest: Latest<Frame>;
+  readonly #intake: Intake;
   readonly #lifeline: Lifeline;
+  readonly #opening = new Opening();
   readonly #guard = new Guard();
   readonly #voice: Voice;
   readonly #lipSync: LipSync;
@@ -63,8 +65,8 @@ export class Session {
   constructor(parts: SessionParts) {
     this.id = parts.id;
     this.#parts = parts;
-    this.#latest = new Latest(
-      (frame) => this.#work(frame),
+    this.#intake = new Intake(
+      (frame, dropped) => this.#work(frame, dropped),
       () => this.#drop(),
     );
     this.#voice = new Voice((speaking) => parts.onSpeaking?.(speaking));
@@ -100,7 +102,8 @@ export class Session {
   }
 
   get stats(): SessionStats {
-    const stats = this.#stats.read(this.id);
+    const { fps } = this.#intake;
+    const stats = { ...this.#stats.read(this.id), maxFps: fps === Number.POSITIVE_INFINITY ? null : fps };
     return this.#recorder === null ? stats : { ...stats, recording: this.#recorder.state };
   }
 
@@ -181,7 +184,7 @@ export class Session {
     this.#closed = true;
     this.#lifeline.close();
     clearInterval(this.#idle);
-    this.#latest.clear();
+    this.#intake.clear();
     this.#lipSync.close();
     this.#peer.close();
     this.#parts.swap.close();
@@ -194,7 +197,7 @@ export class Session {
     this.#lastFrameAtMs = frame.receivedAtMs;
     this.#stats.arrived(frame.width, frame.height);
     this.#tellSize(frame);
-    this.#latest.put(frame);
+    this.#intake.put(frame);
   }
 
   /** One line a session. */
@@ -210,29 +213,33 @@ export class Session {
     this.#parts.metrics.count('dropped');
   }
 
-  async #work(frame: Frame): Promise<void> {
+  async #work(frame: Frame, dropped: number): Promise<SwappedFrame | null> {
     const { swap, metrics, log } = this.#parts;
     try {
-      const done = await swap.swap(frame);
-      if (this.#closed) return;
+      const swapped = await swap.swap(frame, dropped);
+      if (this.#closed) return swapped;
+      const isHeld = this.#opening.holds(swapped, this.modified);
+      const done: SwappedFrame = isHeld ? { ...swapped, result: 'dropped', hold: true } : swapped;
       this.#pass(done);
       this.#tellPlan(done.plan);
       if (done.result === 'dropped') {
         this.#drop();
-        return;
+        return done;
       }
       const frameMs = performance.now() - frame.receivedAtMs;
       if (!done.hold) this.#lipSync.took(frameMs);
       this.#stats.done(done, frameMs);
       metrics.frame(done, frameMs);
+      return done;
     } catch (error) {
-      if (this.#closed) return;
+      if (this.#closed) return null;
       this.#stats.count('failed');
       metrics.count('failed');
       // The frame went down with its lane; the next one finds a new lane. One line is enough.
       const code = error instanceof FaceOffError ? error.code : 'internal';
       if (!this.#lossTold) log.warn({ session: this.id, code }, 'frame lost');
       this.#lossTold = true;
+      return null;
     }
   }
 

@@ -44,7 +44,8 @@ export class RollingStats {
     return this.#last?.level ?? 0;
   }
 
-  read(session: string): SessionStats {
+  /** All but what only the session knows. */
+  read(session: string): Omit<SessionStats, 'maxFps'> {
     this.#trim();
     return {
       session,

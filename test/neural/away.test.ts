@@ -60,7 +60,7 @@ async function start(patch: Partial<LaneOptions> = {}): Promise<{ lane: Lane; pu
   endings.push(() => lane.end());
   const [face] = await lane.analyse(copyFrame(picture));
   const portraits = [{ picture, points: face!.points }];
-  lane.take('source', lane.enrol(portraits));
+  await lane.take('source', lane.enrol(portraits));
   lane.takeFor(ENGINE, 'source', { source: new Float32Array(512).fill(0.1) });
   return { lane, puppet };
 }

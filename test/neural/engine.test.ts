@@ -59,7 +59,7 @@ async function start(patch: Partial<LaneOptions> = {}): Promise<Lane> {
   lanes.push(lane);
   const [face] = await lane.analyse(copyFrame(picture));
   const portraits = [{ picture, points: face!.points }];
-  lane.take('source', lane.enrol(portraits));
+  await lane.take('source', lane.enrol(portraits));
   for (const engine of ['inswapper_128', 'ghost_1_256'])
     lane.takeFor(engine, 'source', await lane.enrolFor(engine, portraits));
   return lane;

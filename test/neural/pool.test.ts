@@ -135,7 +135,7 @@ test('a lane ends though a model is still being opened for it', async () => {
     (error) => faults.push(error),
   );
   const [face] = await lane.analyse(copyFrame(picture));
-  lane.take('source', lane.enrol([{ picture, points: face!.points }]));
+  await lane.take('source', lane.enrol([{ picture, points: face!.points }]));
   lane.takeFor('inswapper_128', 'source', { source: new Float32Array(512) });
   lane.open('a', {
     ...{ face: 'source', engine: 'inswapper_128', choice: 'all', map: {}, strength: 1, shape: 0.8 },
@@ -163,7 +163,7 @@ test('while an engine is on its way and nothing serves meanwhile, faces that wen
   );
   endings.push(() => lane.end());
   const [face] = await lane.analyse(copyFrame(picture));
-  lane.take('source', lane.enrol([{ picture, points: face!.points }]));
+  await lane.take('source', lane.enrol([{ picture, points: face!.points }]));
   lane.takeFor('inswapper_128', 'source', { source: new Float32Array(512).fill(0.1) });
   const opening = gate();
   puppet.opening = () => opening.opened;

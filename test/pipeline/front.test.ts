@@ -24,7 +24,7 @@ beforeAll(async () => {
   lane = await startLane();
   const picture = await readFrame(astronaut);
   const [face] = await lane.analyse(copyFrame(picture));
-  lane.take('source', lane.enrol([{ picture, points: face!.points }]));
+  await lane.take('source', lane.enrol([{ picture, points: face!.points }]));
   // The head moves a little, as heads do.
   pictures = await Promise.all(
     Array.from({ length: 8 }, (_, i) => {

@@ -73,7 +73,7 @@ describe('in a lane', () => {
     lane = await startLane();
     const picture = await readFrame(astronaut);
     const [face] = await lane.analyse(copyFrame(picture));
-    lane.take('source', lane.enrol([{ picture, points: face!.points }]));
+    await lane.take('source', lane.enrol([{ picture, points: face!.points }]));
     // Somebody, and somebody else who is nearer to the camera, in front of one wall.
     first = await cutFrame(group, { left: 1400, top: 130, width: 460, height: 345 }, 320, 240);
     nearer = await cutFrame(group, { left: 360, top: 300, width: 340, height: 340 }, 400, 400);

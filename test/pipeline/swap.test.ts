@@ -27,7 +27,7 @@ beforeAll(async () => {
   who = await openWho();
   const picture = await readFrame(astronaut);
   const [face] = await lane.analyse(picture);
-  lane.take('source', lane.enrol([{ picture, points: face!.points }]));
+  await lane.take('source', lane.enrol([{ picture, points: face!.points }]));
   camera = await cutFrame(group, PART, 640, 480);
   people = await readFrame(group);
 });
@@ -163,7 +163,7 @@ test('a lane that was warmed up draws what one that was not draws, bit for bit',
   const picture = await readFrame(astronaut);
   const warm = await startLane(undefined, { warmupRuns: 1 });
   const [face] = await warm.analyse(copyFrame(picture));
-  warm.take('source', warm.enrol([{ picture, points: face!.points }]));
+  await warm.take('source', warm.enrol([{ picture, points: face!.points }]));
   warm.open('stream', settings);
   const { frame, result } = await warm.swap('stream', copyFrame(camera));
   await warm.end();

@@ -66,7 +66,7 @@ describe('the mark', () => {
     const lane = await startLane();
     const portrait = await readFrame(astronaut);
     const [found] = await lane.analyse(portrait);
-    lane.take('a', lane.enrol([{ picture: portrait, points: found!.points }]));
+    await lane.take('a', lane.enrol([{ picture: portrait, points: found!.points }]));
     const face = await cutFrame(group, { left: 1400, top: 130, width: 460, height: 345 }, 640, 480);
     const base = { choice: 'all' as const, map: {}, strength: 1, shape: 1, keepEyes: false, keepMouth: false };
     const corner = async (frame: Frame, patch: { face: string | null; badge: boolean }): Promise<boolean> => {

@@ -37,7 +37,7 @@ afterAll(() => lane.end());
 async function enrol(): Promise<void> {
   const portrait = await readFrame(astronaut);
   const [face] = await lane.analyse(portrait);
-  lane.take('astronaut', lane.enrol([{ picture: portrait, points: face!.points }]));
+  await lane.take('astronaut', lane.enrol([{ picture: portrait, points: face!.points }]));
 }
 
 /** What the others see while the camera pans; null where the picture stands still. */

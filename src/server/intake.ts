@@ -1,0 +1,48 @@
+/** Frames on their way into a lane: at the rate that it asks for, one at a time, the newest of the others waits. */
+
+import type { Frame, SwappedFrame } from '../pipeline/types.ts';
+import { Latest } from './latest.ts';
+import { Pacer } from './pacer.ts';
+
+export class Intake {
+  readonly #latest: Latest<Frame>;
+  readonly #pacer = new Pacer();
+  readonly #onDrop: () => void;
+  /** Frames since the last one that went in, whose place a newer one took. */
+  #dropped = 0;
+
+  /**
+   * @param work has the lane swap a frame; null where the lane was lost with it. It must not reject.
+   * @param onDrop told of each frame that does not go in.
+   */
+  constructor(work: (frame: Frame, dropped: number) => Promise<SwappedFrame | null>, onDrop: () => void) {
+    this.#onDrop = onDrop;
+    this.#latest = new Latest(
+      async (frame) => {
+        const dropped = this.#dropped;
+        this.#dropped = 0;
+        const done = await work(frame, dropped);
+        if (done !== null) this.#pacer.fps = done.fps ?? Number.POSITIVE_INFINITY;
+      },
+      () => {
+        this.#dropped++;
+        onDrop();
+      },
+    );
+  }
+
+  /** Most pictures a second that go in now; Infinity where all may. */
+  get fps(): number {
+    return this.#pacer.fps;
+  }
+
+  put(frame: Frame): void {
+    if (this.#pacer.takes(frame.receivedAtMs)) this.#latest.put(frame);
+    else this.#onDrop();
+  }
+
+  /** Lets go of the waiting frame. */
+  clear(): void {
+    this.#latest.clear();
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * A machine in numbers, without a clock: cameras, the newest-wins hand-off, one lane and its controllers, moved from event to
+ * event. What a frame takes is given as a curve of time, or comes from a trace that was recorded.
+ */
+
+import { Degrader, type Plan } from '../../src/pipeline/degrade.ts';
+import { LaneLoad } from '../../src/pipeline/lane-load.ts';
+import { Pacer } from '../../src/server/pacer.ts';
+
+export interface Camera {
+  /** When its frames come, in milliseconds, ascending. */
+  arrivals: readonly number[];
+  /** What a frame takes in the lane, in milliseconds. @param plan in force. */
+  serviceMs: (atMs: number, plan: Plan) => number;
+  ladder?: readonly Plan[];
+}
+
+export interface Change {
+  atMs: number;
+  from: string;
+  to: string;
+}
+
+export interface Course {
+  changes: Change[];
+  /** Frames that went out: when, how old, and under which plan. */
+  shown: { atMs: number; ageMs: number; plan: Plan }[];
+  plan: Plan;
+}
+
+interface Seat {
+  camera: Camera;
+  degrader: Degrader;
+  pacer: Pacer;
+  course: Course;
+  next: number;
+  waiting: number | null;
+  dropped: number;
+  late: number;
+}
+
+/** Frames at a steady rate, each as much late as `jitterMs` says. */
+export function steady(
+  fps: number,
+  fromMs: number,
+  toMs: number,
+  jitterMs: (atMs: number) => number = () => 0,
+): number[] {
+  const count = Math.floor(((toMs - fromMs) * fps) / 1000);
+  const times = Array.from({ length: count }, (_, i) => fromMs + (i * 1000) / fps);
+  return times.map((atMs) => atMs + jitterMs(atMs)).sort((a, b) => a - b);
+}
+
+/** As in the lane: a frame that waited longer is left out, but for every sixth. */
+const BUDGET_MS = 33;
+const longestWaitMs = (serviceMs: number): number => Math.max(BUDGET_MS, 1.8 * BUDGET_MS - serviceMs);
+const MOST_LATE = 5;
+
+/** Runs the cameras through one lane; streams in order of their first frame. */
+export function run(cameras: readonly Camera[]): Course[] {
+  let busyMs = 0;
+  let freeAtMs = 0;
+  const load = new LaneLoad(() => busyMs);
+  const seats: Seat[] = cameras.map((camera) => {
+    const degrader = new Degrader(load);
+    if (camera.arrivals[0]! > 0) degrader.close();
+    if (camera.ladder !== undefined) degrader.climb(camera.ladder);
+    const course: Course = { changes: [], shown: [], plan: degrader.plan };
+    return { ...{ camera, degrader, course }, pacer: new Pacer(), next: 0, waiting: null, dropped: 0, late: 0 };
+  });
+  for (;;) {
+    // Every frame that came before the lane is free takes its place, the newest of a camera's wins.
+    const upcoming = Math.min(...seats.map(({ camera, next }) => camera.arrivals[next] ?? Infinity));
+    const isIdle = seats.every(({ waiting }) => waiting === null);
+    if (upcoming === Infinity && isIdle) break;
+    if (isIdle || upcoming <= freeAtMs) {
+      const seat = seats.find(({ camera, next }) => camera.arrivals[next] === upcoming)!;
+      // A stream takes part in its lane from its first frame to its last.
+      if (seat.next++ === 0) load.users.add(seat.degrader);
+      if (seat.next === seat.camera.arrivals.length) seat.degrader.close();
+      if (!seat.pacer.takes(upcoming)) continue;
+      if (seat.waiting !== null) seat.dropped++;
+      seat.waiting = upcoming;
+      freeAtMs = Math.max(freeAtMs, isIdle ? upcoming : freeAtMs);
+      continue;
+    }
+    const seat = seats.filter(({ waiting }) => waiting !== null).sort((a, b) => a.waiting! - b.waiting!)[0]!;
+    serve(seat);
+  }
+  return seats.map(({ course }) => course);
+
+  function serve(seat: Seat): void {
+    const { camera, degrader, course, pacer } = seat;
+    const [cameAtMs, dropped] = [seat.waiting!, seat.dropped];
+    [seat.waiting, seat.dropped] = [null, 0];
+    const { plan } = degrader;
+    const probe = degrader.probe(cameAtMs);
+    const takesMs = plan.swap || probe !== null ? camera.serviceMs(freeAtMs, probe ?? plan) : 0.3;
+    const isLate = freeAtMs - cameAtMs > longestWaitMs(takesMs) && seat.late < MOST_LATE;
+    seat.late = isLate ? seat.late + 1 : 0;
+    const serviceMs = isLate ? 0.1 : takesMs;
+    freeAtMs += serviceMs;
+    busyMs += serviceMs;
+    load.frames++;
+    degrader.observe({ nowMs: freeAtMs, dropped, serviceMs: isLate ? null : serviceMs, isProbe: probe !== null });
+    if (!isLate && probe === null) course.shown.push({ atMs: freeAtMs, ageMs: freeAtMs - cameAtMs, plan });
+    if (degrader.plan === plan) return;
+    course.changes.push({ atMs: freeAtMs, from: plan.name, to: degrader.plan.name });
+    course.plan = degrader.plan;
+    pacer.fps = degrader.plan.fps;
+  }
+}
+
+/** Pictures a second that went out between two times. */
+export const fpsOf = ({ shown }: Course, fromMs: number, toMs: number): number =>
+  (1000 * shown.filter(({ atMs }) => atMs >= fromMs && atMs < toMs).length) / (toMs - fromMs);
