@@ -9,6 +9,7 @@ import { Argument, Command, InvalidArgumentError } from 'commander';
 import { root } from '../src/root.ts';
 import { benchBatching } from './batching.ts';
 import { benchCapacity } from './capacity.ts';
+import { CONDITIONS, type Condition } from './conditions.ts';
 import { benchFrames } from './frame.ts';
 import { benchGlass } from './glass.ts';
 import { benchKernels } from './kernels.ts';
@@ -16,11 +17,23 @@ import { machine } from './machine.ts';
 import { benchNeural } from './neural.ts';
 import { benchOverload } from './overload.ts';
 import { benchSoak } from './soak.ts';
+import { benchSteady, partsOf, type SteadyRow, tableOf } from './steady.ts';
 import { benchViewers } from './viewers.ts';
 
-type Bench = (options: { minutes: number }) => Promise<unknown>;
+interface Options {
+  minutes: number;
+  pairs: number;
+  seconds: number;
+  size: [number, number][];
+  conditions: Condition[];
+  clip?: string;
+}
 
-const BENCHES: Record<string, Bench> = { kernels, frame, neural, batching, glass, capacity, viewers, overload, soak };
+type Bench = (options: Options) => Promise<unknown>;
+
+const BENCHES: Record<string, Bench> = {
+  ...{ kernels, frame, neural, batching, glass, capacity, viewers, overload, soak, steady },
+};
 /** What runs without a name: what needs neither a browser nor minutes. */
 const QUICK = ['kernels', 'frame'];
 
@@ -100,11 +113,27 @@ async function overload() {
   return figures;
 }
 
-async function soak({ minutes }: { minutes: number }) {
+async function soak({ minutes }: Options) {
   const figures = await benchSoak(minutes);
   console.log(`${minutes} minutes, the first minute against the last:`);
   const { rssMiB, frameP95Ms, fps } = figures;
   console.table({ 'memory MiB': rssMiB, 'frame age p95 ms': frameP95Ms, 'frames a second': fps });
+  return figures;
+}
+
+async function steady({ size, clip, ...options }: Options) {
+  const { pairs, seconds } = options;
+  console.log(`calls of ${seconds} s, ${pairs} of each kind, browser and server on this machine; median (worst):`);
+  const tell = (row: SteadyRow): void => {
+    console.log(`\n${row.size}, ${row.condition}:`);
+    console.table(tableOf(row));
+    const parts = partsOf(row);
+    if (parts === null) return;
+    console.log('cores of the server by part:');
+    console.table(parts);
+  };
+  const figures = await benchSteady({ ...options, sizes: size, clip }, tell);
+  for (const why of figures.leftOut) console.log(`left out, ${why}`);
   return figures;
 }
 
@@ -120,17 +149,36 @@ function keep(results: Record<string, unknown>): void {
   appendFileSync(path.join(folder, 'history.jsonl'), `${JSON.stringify({ machine: on, ...results })}\n`);
 }
 
-const minutesOf = (text: string): number => {
-  const minutes = Number(text);
-  if (!(minutes > 0)) throw new InvalidArgumentError('must be minutes, more than 0');
-  return minutes;
+const moreThanNone = (text: string): number => {
+  const number = Number(text);
+  if (!(number > 0)) throw new InvalidArgumentError('must be a number, more than 0');
+  return number;
 };
+
+const sizesOf = (text: string): [number, number][] =>
+  text.split(',').map((size) => {
+    const [, width, height] = size.match(/^(\d+)x(\d+)$/) ?? [];
+    if (height === undefined) throw new InvalidArgumentError('must be sizes, as 640x480,1280x720');
+    return [Number(width), Number(height)];
+  });
+
+const conditionsOf = (text: string): Condition[] =>
+  text.split(',').map((name) => {
+    const condition = CONDITIONS.find((one) => one === name);
+    if (condition === undefined) throw new InvalidArgumentError(`must be of ${CONDITIONS.join(', ')}`);
+    return condition;
+  });
 
 const on = machine();
 await new Command('bench')
   .addArgument(new Argument('[names...]', 'what to measure').choices([...Object.keys(BENCHES), 'all']))
-  .option('--minutes <n>', 'how long the soak takes', minutesOf, 10)
-  .action(async (names: string[], options: { minutes: number }) => {
+  .option('--minutes <n>', 'how long the soak takes', moreThanNone, 10)
+  .option('--pairs <n>', 'steady: calls of each kind', moreThanNone, 3)
+  .option('--seconds <n>', 'steady: how long a call takes', moreThanNone, 60)
+  .option('--size <sizes>', 'steady: sizes of the picture', sizesOf, sizesOf('640x480,1280x720'))
+  .option('--conditions <names>', `steady: of ${CONDITIONS.join(', ')}`, conditionsOf, [...CONDITIONS])
+  .option('--clip <file>', 'steady: a y4m that plays as the camera, instead of the shipped portrait moved about')
+  .action(async (names: string[], options: Options) => {
     console.log(`${on.cpu}, ${on.cores} cores, ${on.memoryGiB} GiB, Node ${on.node}, ${on.date}\n`);
     const wanted = names.includes('all') ? Object.keys(BENCHES) : names.length > 0 ? names : QUICK;
     const results: Record<string, unknown> = {};

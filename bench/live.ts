@@ -39,6 +39,10 @@ export class LiveServer {
     return new LiveServer(child, url);
   }
 
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
   figures(): Promise<ServerFigures> {
     const answer = heard<ServerFigures>(this.#child);
     this.#child.send('figures');

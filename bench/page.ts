@@ -1,43 +1,39 @@
 /**
- * Runs in the browser: publishes a picture that carries the time, reads the time off the picture that comes back. The
- * time is drawn as a row of large black and white blocks, which survive any codec.
+ * Runs in the browser: publishes a picture that carries the time, reads the time off the picture that comes back.
  */
 
-const BITS = 20;
-const BLOCK = 24;
-const WRAP = 2 ** BITS;
+import { BITS, blockAt, codeAfter, codeHeight, readCode, WRAP } from './timecode.ts';
+
 const [WIDTH, HEIGHT] = [640, 480];
-/** The row lies at the top, away from the face. */
-const TOP = 4;
 
 export function drawTime(context: CanvasRenderingContext2D, timeMs: number): void {
   const code = Math.floor(timeMs) % WRAP;
   for (let bit = 0; bit < BITS; bit++) {
     context.fillStyle = (code >> bit) & 1 ? '#fff' : '#000';
-    context.fillRect(8 + bit * BLOCK, TOP, BLOCK, BLOCK);
+    const [left, top, side] = blockAt(bit, context.canvas.width);
+    context.fillRect(left, top, side, side);
   }
 }
 
 /** The time that was drawn, in milliseconds modulo WRAP. */
 export function readTime(context: CanvasRenderingContext2D): number {
-  let code = 0;
-  for (let bit = 0; bit < BITS; bit++) {
-    const [x, y] = [8 + bit * BLOCK + BLOCK / 2, TOP + BLOCK / 2];
-    const { data } = context.getImageData(x - 2, y - 2, 4, 4);
+  const { width, height } = context.canvas;
+  const { data } = context.getImageData(0, 0, width, Math.min(height, codeHeight(width)));
+  return readCode(width, (x, y) => {
     let sum = 0;
-    for (let i = 0; i < data.length; i += 4) sum += data[i]!;
-    if (sum / 16 > 128) code |= 1 << bit;
-  }
-  return code;
+    for (let down = -2; down < 2; down++)
+      for (let right = -2; right < 2; right++) sum += data[4 * ((y + down) * width + x + right)]!;
+    return sum / 16 > 128;
+  });
 }
 
-function canvas(): [HTMLCanvasElement, CanvasRenderingContext2D] {
+export function canvas(width = WIDTH, height = HEIGHT): [HTMLCanvasElement, CanvasRenderingContext2D] {
   const element = document.createElement('canvas');
-  [element.width, element.height] = [WIDTH, HEIGHT];
+  [element.width, element.height] = [width, height];
   return [element, element.getContext('2d', { willReadFrequently: true })!];
 }
 
-async function picture(base64: string): Promise<ImageBitmap> {
+export async function picture(base64: string): Promise<ImageBitmap> {
   const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
   return createImageBitmap(new Blob([bytes]));
 }
@@ -56,7 +52,7 @@ function camera(face: ImageBitmap): { stream: MediaStream; stop(): void } {
   return { stream: element.captureStream(30), stop: () => clearInterval(timer) };
 }
 
-async function publish(
+export async function publish(
   stream: MediaStream,
   query: string,
 ): Promise<{ peer: RTCPeerConnection; at: string; back: MediaStream }> {
@@ -102,7 +98,7 @@ export async function measureDelay(face: string, query: string, warmUpMs: number
     if (done) return;
     context.drawImage(video, 0, 0, WIDTH, HEIGHT);
     const nowMs = performance.now();
-    const delay = (Math.floor(nowMs) - readTime(context) + WRAP) % WRAP;
+    const delay = codeAfter(Math.floor(nowMs), readTime(context));
     if (nowMs - beganMs > warmUpMs && delay < 5000) delays.push(delay);
     video.requestVideoFrameCallback(look);
   };

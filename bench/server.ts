@@ -15,12 +15,15 @@ import type { Swapping, SwapSettings } from '../src/pipeline/types.ts';
 import { raise } from '../src/priority.ts';
 import { root } from '../src/root.ts';
 import { buildServer } from '../src/server/app.ts';
+import { readCode } from './timecode.ts';
 
 /** What the server says of itself when it is asked. */
 export interface ServerFigures {
   /** Processor time since it began, in milliseconds. */
   cpuMs: number;
   rssMiB: number;
+  /** The time that was drawn into the first picture that was swapped. */
+  firstSwapped: number | null;
 }
 
 class Echo implements Swapping {
@@ -44,6 +47,38 @@ class Echo implements Swapping {
   async close(): Promise<void> {}
 }
 
+let firstSwapped: number | null = null;
+
+/** The pool as it is, and the first picture that it swaps. */
+class Noted implements Swapping {
+  readonly #pool: Swapping;
+  constructor(pool: Swapping) {
+    this.#pool = pool;
+  }
+  get openSessions() {
+    return this.#pool.openSessions;
+  }
+  open(id: string, settings: Partial<SwapSettings>) {
+    const session = this.#pool.open(id, settings);
+    const swap = session.swap.bind(session);
+    session.swap = async (frame) => {
+      const done = await swap(frame);
+      if (firstSwapped === null && done.result === 'swapped') {
+        const { width, data } = done.frame;
+        firstSwapped = readCode(width, (x, y) => data[y * width + x]! > 128);
+      }
+      return done;
+    };
+    return session;
+  }
+  pressure(pressure: Parameters<Swapping['pressure']>[0]): void {
+    this.#pool.pressure(pressure);
+  }
+  close(): Promise<void> {
+    return this.#pool.close();
+  }
+}
+
 const echo = process.argv[2] === 'echo';
 const cacheDir = mkdtempSync(path.join(os.tmpdir(), 'faceoff-bench-'));
 const standard = defaultConfig();
@@ -59,7 +94,7 @@ const real = await Pool.start(config, log);
 const faces = await FaceLibrary.open(config, real, log);
 const defaults = defaultSettings(config);
 if (defaults.face !== null) await real.preload(defaults.face);
-const pool: Swapping = echo ? new Echo(defaults) : real;
+const pool: Swapping = echo ? new Echo(defaults) : new Noted(real);
 const server = await buildServer({ config, pool, faces, metrics, models: [], log, version: 'bench', defaults });
 const url = await server.app.listen({ host: '127.0.0.1', port: 0 });
 process.send?.({ url });
@@ -68,6 +103,7 @@ process.on('message', () => {
   process.send?.({
     cpuMs: (user + system) / 1000,
     rssMiB: process.memoryUsage.rss() / 2 ** 20,
+    firstSwapped,
   } satisfies ServerFigures);
 });
 process.once('disconnect', () => {

@@ -44,10 +44,10 @@ async function buildPages() {
   await build({ ...common, entryPoints, outdir: at('dist/client'), target: ['chrome110', 'firefox115', 'safari16'] });
 }
 
-/** What the latency bench runs in the browser. */
-async function buildBenchPage() {
-  const entryPoints = [at('bench/page.ts')];
-  await build({ ...common, format: 'iife', sourcemap: false, entryPoints, outfile: at('dist/bench/page.js') });
+/** What the benches of live streams run in the browser. */
+async function buildBenchPages() {
+  const entryPoints = [at('bench/page.ts'), at('bench/steady-page.ts')];
+  await build({ ...common, format: 'iife', sourcemap: false, entryPoints, outdir: at('dist/bench') });
 }
 
 async function buildServer() {
@@ -74,4 +74,4 @@ async function buildServer() {
 
 await mkdir(at('dist'), { recursive: true });
 await rm(at('dist/chunks'), { recursive: true, force: true });
-await Promise.all([buildKernels(), buildPages(), buildBenchPage(), buildServer()]);
+await Promise.all([buildKernels(), buildPages(), buildBenchPages(), buildServer()]);
