@@ -37,7 +37,8 @@ class Echo implements Swapping {
     const done = { result: 'passed', hold: false, faces: [], stagesMs: {}, waitMs: 0, plan: 'echo', level: 0 } as const;
     return {
       id,
-      settings: this.#defaults,
+      // No face, or the first second would be waited for a swapped picture.
+      settings: { ...this.#defaults, face: null },
       swap: async (frame: Parameters<ReturnType<Swapping['open']>['swap']>[0]) => ({ ...done, faces: [], frame }),
       set: () => undefined,
       close: () => void this.openSessions--,
