@@ -7,7 +7,7 @@ import { root } from '../src/root.ts';
 import { launchBrowser } from '../test/support/browser.ts';
 import { type Condition, make } from './conditions.ts';
 import { LiveServer, type Mode, pause } from './live.ts';
-import { canTell, coresByPart, cpuOf, familyOf, type Part, threadsOf } from './threads.ts';
+import { busyS, canTell, coresByPart, cpuOf, familyOf, type Part, type Thread, threadsOf } from './threads.ts';
 import { codeAfter, WRAP } from './timecode.ts';
 import type { CameraWish, Counted, Shown, Watched } from './watched.ts';
 
@@ -21,8 +21,8 @@ export interface RunWish extends CameraWish {
 
 export interface RunFigures extends SeenFigures, ServerSide {
   mode: Mode;
-  /** Cores in use: the server, its parts, the browser; null where the system does not tell. */
-  cores: ({ server: number; browser: number } & Record<Part, number>) | null;
+  /** Cores in use: the server, its parts, the browser, all else on the machine; null where the system does not tell. */
+  cores: ({ server: number; browser: number; elsewhere: number } & Record<Part, number>) | null;
   counted: Counted;
 }
 
@@ -84,22 +84,49 @@ export async function runCall(wish: RunWish): Promise<RunFigures> {
     const { face, width, height } = wish;
     await page.evaluate(`openCamera(${JSON.stringify({ face, width, height } satisfies CameraWish)})`);
     const query = wish.mode === 'swap' ? '?face=astronaut' : '';
-    const before = { atMs: performance.now(), threads: threadsOf(server.pid), browser: cpuOf(browsers) };
+    const meter = canTell() ? new Meter(server.pid, browsers, wish.mode) : null;
     const looks = new Looks(server);
     const watched = (await page.evaluate(`call('${query}', ${1000 * wish.seconds})`)) as Watched;
-    const forS = (performance.now() - before.atMs) / 1000;
-    const parts = coresByPart(server.pid, before.threads, threadsOf(server.pid), forS, wish.mode === 'swap');
-    const browserCores = (cpuOf(browsers) - before.browser) / forS;
-    const cores = { server: sum(Object.values(parts)), browser: browserCores, ...parts };
+    const cores = meter?.read() ?? null;
     const { firstSwapped } = await server.figures();
     return {
       ...{ mode: wish.mode, ...seenOf(watched, firstSwapped), ...looks.end() },
-      ...{ cores: canTell() ? mapped(cores, (n) => rounded(n, 1000)) : null, counted: round(watched.counted) },
+      ...{ cores, counted: round(watched.counted) },
     };
   } finally {
     await browser?.close();
     server?.stop();
     await circumstances.end();
+  }
+}
+
+/** Processor time since it was made. */
+class Meter {
+  readonly #server: number;
+  readonly #browsers: number[];
+  readonly #swaps: boolean;
+  readonly #before: { atMs: number; threads: Thread[]; browserS: number; busyS: number };
+
+  constructor(server: number, browsers: number[], mode: Mode) {
+    this.#server = server;
+    this.#browsers = browsers;
+    this.#swaps = mode === 'swap';
+    this.#before = this.#now();
+  }
+
+  #now() {
+    const [threads, browserS] = [threadsOf(this.#server), cpuOf(this.#browsers)];
+    return { atMs: performance.now(), threads, browserS, busyS: busyS() };
+  }
+
+  read(): NonNullable<RunFigures['cores']> {
+    const [before, now] = [this.#before, this.#now()];
+    const forS = (now.atMs - before.atMs) / 1000;
+    const parts = coresByPart(this.#server, before.threads, now.threads, forS, this.#swaps);
+    const server = sum(Object.values(parts));
+    const browser = (now.browserS - before.browserS) / forS;
+    const elsewhere = (now.busyS - before.busyS) / forS - server - browser;
+    return mapped({ server, browser, elsewhere, ...parts }, (cores) => rounded(cores, 1000));
   }
 }
 

@@ -88,6 +88,7 @@ const JUDGED: [name: string, of: (run: RunFigures) => number | null, worst: 'lea
   ['age p95 ms', ({ ageP95Ms }) => ageP95Ms, 'most'],
   ['cores', ({ cores }) => cores?.server ?? null, 'most'],
   ['browser cores', ({ cores }) => cores?.browser ?? null, 'most'],
+  ['cores elsewhere', ({ cores }) => cores?.elsewhere ?? null, 'most'],
 ];
 
 /** Median and worst over the pairs, `median (worst)`. */

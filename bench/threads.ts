@@ -71,6 +71,12 @@ export function familyOf(pid: number): number[] {
 export const cpuOf = (pids: readonly number[]): number =>
   pids.reduce((sum, pid) => sum + (statOf(`/proc/${pid}/stat`)?.cpuS ?? 0), 0);
 
+/** Seconds that all cores together were at work since the machine began, for whomever. */
+export function busyS(): number {
+  const [, user, nice, system, , , irq, soft] = readFileSync('/proc/stat', 'utf8').split(/\s+/, 8).map(Number);
+  return (user! + nice! + system! + irq! + soft!) / TICKS_A_SECOND;
+}
+
 /** Cores in use by part between two looks. @param swaps whether a lane works. */
 export function coresByPart(
   pid: number,

@@ -17,6 +17,7 @@ import type { NeuralFace } from './engines/neural.ts';
 import { type Catalogue, readCatalogue } from './models/catalogue.ts';
 import { ModelStates } from './models/states.ts';
 import { requireFile } from './models/store.ts';
+import { Places } from './places.ts';
 import type { FoundFace, LaneOptions, ModelLoad } from './protocol.ts';
 import { type LaneListener, LaneThread } from './thread.ts';
 import {
@@ -44,12 +45,16 @@ export interface PoolOptions {
 interface Seat {
   thread: LaneThread;
   sessions: Set<PoolSession>;
+  /** Frames that may be in the lane's hands, of streams whose frames keep it busy. */
+  places: Places;
   /** Faces this thread has been given, `engine/id` each. */
   faces: Set<string>;
 }
 
 /** Lanes that die one after another mean something is wrong for good: wait longer each time, up to this. */
 const LONGEST_PAUSE_MS = 10_000;
+/** The one in work: another would only grow old there, while newer ones come. */
+const IN_HAND = 1;
 /** The enrolment thread is let go when nobody needed it for this long. */
 const IDLE_MS = 60_000;
 
@@ -237,7 +242,12 @@ export class Pool implements Swapping {
   }
 
   async #seat(): Promise<Seat> {
-    const seat: Seat = { thread: null as unknown as LaneThread, sessions: new Set(), faces: new Set() };
+    const seat: Seat = {
+      thread: null as unknown as LaneThread,
+      sessions: new Set(),
+      faces: new Set(),
+      places: new Places(IN_HAND),
+    };
     seat.thread = await LaneThread.start(this.#options, this.#listener(seat));
     return seat;
   }
@@ -437,6 +447,11 @@ class PoolSession implements SwapSession {
   reopen(): void {
     this.#tell('open', { session: this.id, settings: this.#settings });
     this.#pool.supply(this.#seat, this.#settings);
+  }
+
+  /** Frames that wait for the device do not keep the lane busy, and are the better gathered the more there are. */
+  place(): Promise<() => void> {
+    return isGenerator(this.#settings.engine ?? MESH) ? Promise.resolve(() => undefined) : this.#seat.places.take();
   }
 
   swap(frame: Frame, dropped = 0): Promise<SwappedFrame> {

@@ -123,6 +123,8 @@ export interface SwapSession {
    *   `frame_too_large` above the largest frame the pipeline takes.
    */
   swap(frame: Frame, dropped?: number): Promise<SwappedFrame>;
+  /** Resolves when its lane has a place for a frame, to what gives it back; which frame is to be decided then. Left out it always has. */
+  place?(): Promise<() => void>;
   /** Takes effect from the next frame on. Throws FaceOffError `unknown_face` or `unknown_model` (404), `model_missing` (409) and changes nothing. */
   set(settings: Partial<SwapSettings>): void;
   readonly settings: SwapSettings;

@@ -14,8 +14,13 @@ export class Intake {
   /**
    * @param work has the lane swap a frame; null where the lane was lost with it. It must not reject.
    * @param onDrop told of each frame that does not go in.
+   * @param place resolves when the lane has a place for a frame, to what gives it back.
    */
-  constructor(work: (frame: Frame, dropped: number) => Promise<SwappedFrame | null>, onDrop: () => void) {
+  constructor(
+    work: (frame: Frame, dropped: number) => Promise<SwappedFrame | null>,
+    onDrop: () => void,
+    place?: () => Promise<() => void>,
+  ) {
     this.#onDrop = onDrop;
     this.#latest = new Latest(
       async (frame) => {
@@ -28,6 +33,7 @@ export class Intake {
         this.#dropped++;
         onDrop();
       },
+      place,
     );
   }
 

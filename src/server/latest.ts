@@ -1,15 +1,25 @@
-/** One works, one waits: a newer item takes the waiting one's place, which is counted as dropped. */
+/**
+ * One works, one waits: a newer item takes the waiting one's place, which is counted as dropped. Which item is worked on is
+ * decided when there is a place for it, not before, so that it is the newest.
+ */
+
+const ANYWHERE = async (): Promise<() => void> => () => undefined;
 
 export class Latest<T> {
   readonly #work: (item: T) => Promise<void>;
+  readonly #place: () => Promise<() => void>;
   readonly #onDrop: () => void;
   #waiting: T | null = null;
   #working = false;
 
-  /** @param work must not reject. */
-  constructor(work: (item: T) => Promise<void>, onDrop: () => void) {
+  /**
+   * @param work must not reject.
+   * @param place resolves when there is a place to work in, to what gives it back; left out there always is one.
+   */
+  constructor(work: (item: T) => Promise<void>, onDrop: () => void, place: () => Promise<() => void> = ANYWHERE) {
     this.#work = work;
     this.#onDrop = onDrop;
+    this.#place = place;
   }
 
   put(item: T): void {
@@ -26,9 +36,12 @@ export class Latest<T> {
   async #run(): Promise<void> {
     this.#working = true;
     while (this.#waiting !== null) {
-      const item = this.#waiting;
+      const leave = await this.#place();
+      const item = this.#waiting as T | null;
       this.#waiting = null;
-      await this.#work(item);
+      // It may have been let go of meanwhile.
+      if (item !== null) await this.#work(item);
+      leave();
     }
     this.#working = false;
   }

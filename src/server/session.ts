@@ -68,6 +68,7 @@ export class Session {
     this.#intake = new Intake(
       (frame, dropped) => this.#work(frame, dropped),
       () => this.#drop(),
+      () => parts.swap.place?.() ?? Promise.resolve(() => undefined),
     );
     this.#voice = new Voice((speaking) => parts.onSpeaking?.(speaking));
     // Sound goes to the viewers alone: nobody wants to hear themselves.

@@ -1,0 +1,28 @@
+/** A number of places, given in the order they were asked for. */
+
+export class Places {
+  readonly #waiting: ((leave: () => void) => void)[] = [];
+  #free: number;
+
+  constructor(count: number) {
+    this.#free = count;
+  }
+
+  /** Resolves, once a place is free, to what gives it back; calling that again does nothing. */
+  take(): Promise<() => void> {
+    if (this.#free === 0) return new Promise((resolve) => this.#waiting.push(resolve));
+    this.#free--;
+    return Promise.resolve(this.#leave());
+  }
+
+  #leave(): () => void {
+    let isTaken = true;
+    return () => {
+      if (!isTaken) return;
+      isTaken = false;
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#free++;
+      else next(this.#leave());
+    };
+  }
+}
