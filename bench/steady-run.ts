@@ -46,6 +46,7 @@ interface ServerSide {
   passed: number;
   dropped: number;
   failed: number;
+  /** Of the pictures that went out. */
   swappedShare: number;
   /** Changes of plan, all of them and those after the first five seconds. */
   planChanges: number;
@@ -161,7 +162,7 @@ class Looks {
     for (const { plan } of this.#looks) plans[plan] = (plans[plan] ?? 0) + 1 / this.#looks.length;
     return {
       ...counts,
-      swappedShare: rounded(counts.swapped / Math.max(1, sum(Object.values(counts))), 1000),
+      swappedShare: rounded(counts.swapped / Math.max(1, counts.swapped + counts.passed + counts.failed), 1000),
       ...{ planChanges: changes.length, lateChanges: changes.filter(isLate).length },
       plans: mapped(plans, (share) => rounded(share, 1000)),
       ...{ ageP95Ms: rounded(quantile(ages, 0.5)), worstAgeP95Ms: rounded(quantile(ages, 1)) },

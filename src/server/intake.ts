@@ -3,6 +3,7 @@
 import type { Frame, SwappedFrame } from '../pipeline/types.ts';
 import { Latest } from './latest.ts';
 import { Pacer } from './pacer.ts';
+import { release } from './release.ts';
 
 export class Intake {
   readonly #latest: Latest<Frame>;
@@ -29,9 +30,9 @@ export class Intake {
         const done = await work(frame, dropped);
         if (done !== null) this.#pacer.fps = done.fps ?? Number.POSITIVE_INFINITY;
       },
-      () => {
+      (frame) => {
         this.#dropped++;
-        onDrop();
+        this.#leaveOut(frame);
       },
       place,
     );
@@ -44,7 +45,12 @@ export class Intake {
 
   put(frame: Frame): void {
     if (this.#pacer.takes(frame.receivedAtMs)) this.#latest.put(frame);
-    else this.#onDrop();
+    else this.#leaveOut(frame);
+  }
+
+  #leaveOut(frame: Frame): void {
+    release(frame);
+    this.#onDrop();
   }
 
   /** Lets go of the waiting frame. */

@@ -3,12 +3,10 @@
  * decided when there is a place for it, not before, so that it is the newest.
  */
 
-const ANYWHERE = async (): Promise<() => void> => () => undefined;
-
 export class Latest<T> {
   readonly #work: (item: T) => Promise<void>;
-  readonly #place: () => Promise<() => void>;
-  readonly #onDrop: () => void;
+  readonly #place: (() => Promise<() => void>) | null;
+  readonly #onDrop: (item: T) => void;
   #waiting: T | null = null;
   #working = false;
 
@@ -16,14 +14,18 @@ export class Latest<T> {
    * @param work must not reject.
    * @param place resolves when there is a place to work in, to what gives it back; left out there always is one.
    */
-  constructor(work: (item: T) => Promise<void>, onDrop: () => void, place: () => Promise<() => void> = ANYWHERE) {
+  constructor(
+    work: (item: T) => Promise<void>,
+    onDrop: (item: T) => void,
+    place: (() => Promise<() => void>) | null = null,
+  ) {
     this.#work = work;
     this.#onDrop = onDrop;
     this.#place = place;
   }
 
   put(item: T): void {
-    if (this.#waiting !== null) this.#onDrop();
+    if (this.#waiting !== null) this.#onDrop(this.#waiting);
     this.#waiting = item;
     if (!this.#working) void this.#run();
   }
@@ -36,12 +38,12 @@ export class Latest<T> {
   async #run(): Promise<void> {
     this.#working = true;
     while (this.#waiting !== null) {
-      const leave = await this.#place();
+      const leave = this.#place === null ? null : await this.#place();
       const item = this.#waiting as T | null;
       this.#waiting = null;
       // It may have been let go of meanwhile.
       if (item !== null) await this.#work(item);
-      leave();
+      leave?.();
     }
     this.#working = false;
   }

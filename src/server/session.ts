@@ -75,7 +75,7 @@ export class Session {
     this.#lipSync = new LipSync({
       buffersMs: () => this.#peer.buffersMs(),
       onSound: (sound) => parts.stream.hear(sound),
-      onPicture: (frame) => parts.stream.show(frame),
+      onPicture: (frame) => parts.stream.show(frame, this.#recorder !== null),
     });
     this.#lifeline = new Lifeline(parts.webrtc, (why) => this.close(why));
     this.#peer = new Peer(parts.webrtc, {

@@ -6,6 +6,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Frame } from '../pipeline/types.ts';
 import { Latest } from './latest.ts';
+import { release } from './release.ts';
 import type { Sound } from './sound.ts';
 import type { Viewer } from './viewer.ts';
 
@@ -15,6 +16,8 @@ export class Stream {
   readonly #latest: Latest<Frame>;
   #live = true;
   #last: Frame | null = null;
+  /** Whether others may still use it. */
+  #isShared = false;
   #modified = false;
   #patience: NodeJS.Timeout | undefined;
 
@@ -31,6 +34,7 @@ export class Stream {
 
   /** What it shows; null while it has no publisher, and before the first picture. */
   get picture(): Frame | null {
+    this.#isShared = true;
     return this.#last;
   }
 
@@ -48,8 +52,13 @@ export class Stream {
     this.#patience = setTimeout(onEnd, patienceMs);
   }
 
-  /** To every viewer, soon; the picture must not be changed any more. */
-  show(frame: Frame): void {
+  /**
+   * To every viewer, soon; the picture must not be changed any more. The one before is let go of, if nobody else has it.
+   * @param isShared whether somebody else has this one, too.
+   */
+  show(frame: Frame, isShared = false): void {
+    if (this.#last !== null && this.#last !== frame && !this.#isShared) release(this.#last);
+    this.#isShared = isShared || this.viewers.size > 0 || (this.#isShared && this.#last === frame);
     this.#last = frame;
     if (this.viewers.size > 0) this.#latest.put(frame);
   }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { Places } from '../../src/pipeline/places.ts';
 import type { Frame, SwappedFrame } from '../../src/pipeline/types.ts';
 import { Intake } from '../../src/server/intake.ts';
 import { Opening } from '../../src/server/opening.ts';
@@ -58,6 +59,34 @@ describe('a pacer', () => {
     const taken = camera(30, 1).filter((atMs) => pacer.takes(60_000 + atMs));
     expect(taken.length).toBeLessThanOrEqual(11);
   });
+});
+
+test('which frame goes in is decided when the lane has a place: the newest of those that came meanwhile', async () => {
+  const lane = new Places(1);
+  const leave = await lane.take();
+  const went: number[] = [];
+  const intake = new Intake(
+    async ({ receivedAtMs }) => {
+      went.push(receivedAtMs);
+      return null;
+    },
+    () => undefined,
+    () => lane.take(),
+  );
+  const frames = [0, 10, 20].map(frameAt);
+  for (const frame of frames) intake.put(frame);
+  await new Promise(setImmediate);
+  expect(went).toEqual([]);
+  leave();
+  leave();
+  await new Promise(setImmediate);
+  expect(went).toEqual([20]);
+  // What was left out is given back at once; what went in is not.
+  expect(frames.map(({ data }) => data.length)).toEqual([0, 0, 6]);
+  // The place was given back once: one can be had, another not.
+  await lane.take();
+  const second = lane.take().then(() => 'second');
+  expect(await Promise.race([second, new Promise((resolve) => setImmediate(resolve, 'none'))])).toBe('none');
 });
 
 test('the newest waits, what it replaces is counted and told, and the lane’s rate is kept', async () => {

@@ -59,3 +59,27 @@ test('one who is not connected costs nothing, and one who comes while the pictur
   await settled();
   expect(viewer.seen).toEqual([1]);
 });
+
+test('a picture that nobody else has is given back when the next one comes; one that is looked at or recorded is not', () => {
+  const { stream } = streamFor();
+  const frames = [0, 1, 2, 3, 4].map(frame);
+  const [alone, looked, recorded, again, last] = frames as [Frame, Frame, Frame, Frame, Frame];
+  stream.show(alone);
+  stream.show(looked);
+  expect(stream.picture).toBe(looked);
+  stream.show(recorded, true);
+  stream.show(again);
+  stream.again();
+  expect(again.data).toHaveLength(6);
+  stream.show(last);
+  expect(frames.map(({ data }) => data.length)).toEqual([0, 6, 6, 0, 6]);
+});
+
+test('a picture that viewers may still be handed is not given back', async () => {
+  const viewer = new Fake();
+  const { stream } = streamFor(viewer);
+  const frames = [0, 1, 2].map(frame);
+  for (const one of frames) stream.show(one);
+  await settled();
+  expect(frames.map(({ data }) => data.length)).toEqual([6, 6, 6]);
+});
