@@ -2,9 +2,10 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { convertFaceMesh } from './face-mesh.mjs';
 import { GraphBuilder } from './graph.mjs';
 import { Converter, permute } from './operators.mjs';
-import { readFlex, readTflite } from './tflite.mjs';
+import { readTflite } from './tflite.mjs';
 
 const packages = path.join(path.dirname(fileURLToPath(import.meta.url)), '../../node_modules');
 const read = (...parts) => readFileSync(path.join(packages, ...parts));
@@ -25,9 +26,6 @@ function begin(file) {
   return { model, graph, converter };
 }
 
-/** The tensor of that name, in the graph's own order. */
-const named = (model, name) => model.tensors.findIndex((tensor) => tensor.name === name);
-
 export function faceDetector() {
   const { model, graph, converter } = begin(read('@mediapipe/face_detection/face_detection_full_range.tflite'));
   const [boxes, scores] = model.outputs;
@@ -42,43 +40,8 @@ export function personSegmenter() {
   return graph.bytes('person-segmenter');
 }
 
-/**
- * The attention mesh with its refinement inside the graph, as MediaPipe's tensors_to_face_landmarks_with_attention does
- * it: lips and eyes replace x and y of the mesh points they refine, irises follow at the end with their eye's mean
- * depth. Which points they refine stands in the model itself: the points each crop was taken about.
- */
 export function faceMesh() {
-  const { model, graph, converter } = begin(packedAsset('face_landmark_with_attention.tflite'));
-  const value = (name) => converter.value(named(model, name));
-  const flat = (name, shape) => graph.node('Reshape', [value(name), graph.ints(shape)]);
-  const subsets = model.operators
-    .filter(({ op }) => op === 'Landmarks2TransformMatrix')
-    .map(({ custom }) => [...readFlex(custom).subset_idxs]);
-  const mesh = flat('output_mesh_identity', [468, 3]);
-  const column = (from, a, b) => graph.node('Slice', [from, graph.ints([a]), graph.ints([b]), graph.ints([1])]);
-  // Later replacements win, as in MediaPipe: lips, left eye, right eye.
-  const parts = ['output_lips', 'output_left_eye', 'output_right_eye'].map((name, k) =>
-    flat(name, [subsets[k].length, 2]),
-  );
-  const all = graph.node('Concat', [column(mesh, 0, 2), ...parts], { axis: 0 });
-  const place = Array.from({ length: 468 }, (_, i) => i);
-  let next = 468;
-  for (const subset of subsets) for (const point of subset) place[point] = next++;
-  const refined = graph.node('Gather', [all, graph.ints(place)], { axis: 0 });
-  const irises = ['output_left_iris', 'output_right_iris'].map((name) => flat(name, [5, 2]));
-  const depth = column(mesh, 2, 3);
-  // The first sixteen points of an eye's subset are its contour.
-  const irisDepths = [subsets[1], subsets[2]].map((subset) => {
-    const contour = graph.node('Gather', [depth, graph.ints(subset.slice(0, 16))], { axis: 0 });
-    const mean = graph.node('ReduceMean', [contour], { axes: [0], keepdims: 1 });
-    return graph.node('Expand', [mean, graph.ints([5, 1])]);
-  });
-  const xy = graph.node('Concat', [refined, ...irises], { axis: 0 });
-  const z = graph.node('Concat', [depth, ...irisDepths], { axis: 0 });
-  const points = graph.node('Concat', [xy, z], { axis: 1 });
-  graph.output(graph.node('Reshape', [points, graph.ints([1, 478, 3])]), 'landmarks', [1, 478, 3]);
-  graph.output(flat('conv_faceflag', [1, 1]), 'presence', [1, 1]);
-  return graph.bytes('face-mesh');
+  return convertFaceMesh(readTflite(packedAsset('face_landmark_with_attention.tflite')));
 }
 
 /** dlib's face recognition ResNet as face-api ships it: uint8 weights, residual blocks, 128 numbers. */

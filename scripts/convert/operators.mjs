@@ -3,10 +3,10 @@
  * [1, channels, height, width]: inside the graph every picture is in ONNX's order, and only reshapes and outputs see
  * TFLite's. MediaPipe's own operators follow the maths of its util/tflite/operations.
  */
-import { readFlex } from './tflite.mjs';
-
 const SAME = 0;
 const ACTIVATIONS = { 1: 'Relu', 3: 'Relu6' };
+/** Operators that can make up for negative channels. */
+const LINEAR = ['ADD', 'CONV_2D', 'DEPTHWISE_CONV_2D'];
 
 /** Converts a graph read by readTflite; returns the ONNX value of any tensor by `value(index)`, in TFLite's order. */
 export class Converter {
@@ -15,16 +15,44 @@ export class Converter {
   /** ONNX names of tensors; pictures (four dimensions) in ONNX's order. */
   #values = new Map();
   #constants = new Map();
+  /** Inputs of the model, in TFLite's order. */
+  #images = new Map();
+  /** Outputs of convolutions that a picture of fewer channels is added to, and that picture. */
+  #widened = new Map();
+  /** Pictures that are made with some channels negative: 1 or -1 of each channel; all others are as they should be. */
+  #signs = new Map();
 
   constructor(model, graph) {
     this.#model = model;
     this.#graph = graph;
+    for (const { op, inputs, outputs } of model.operators)
+      if (op === 'DEQUANTIZE') this.#constants.set(outputs[0], inputs[0]);
   }
 
-  run(inputName) {
+  /** Converts the picture `image`, in TFLite's order, and the operators that follow from it. */
+  run(image, operators = this.#model.operators) {
     const [input] = this.#model.inputs;
-    this.#values.set(input, this.#graph.node('Transpose', [inputName], { perm: [0, 3, 1, 2] }));
-    for (const operator of this.#model.operators) this.#convert(operator);
+    const first = operators.filter(({ inputs }) => inputs.includes(input));
+    if (first.every(({ op }) => op === 'CONV_2D')) this.#images.set(input, image);
+    else this.#values.set(input, this.#graph.node('Transpose', [image], { perm: [0, 3, 1, 2] }));
+    this.go(operators);
+  }
+
+  /** Converts operators whose inputs are converted already. */
+  go(operators) {
+    this.#findWidenings(operators);
+    this.#findSigns(operators);
+    for (const operator of operators) this.#convert(operator);
+  }
+
+  /** Gives a tensor, a picture in ONNX's order if it is one, the ONNX value that was made for it elsewhere. */
+  set(index, value) {
+    this.#values.set(index, value);
+  }
+
+  /** A tensor in ONNX's order. */
+  get(index) {
+    return this.#values.get(index);
   }
 
   /** Tensor `index` in TFLite's order. */
@@ -37,12 +65,16 @@ export class Converter {
   }
 
   #shape = (index) => this.#model.tensors[index].shape;
+  #size = (index) => this.#shape(index).reduce((a, b) => a * b, 1);
   #reshape = (value, shape) => this.#graph.node('Reshape', [value, this.#graph.ints(shape)]);
 
-  #convert({ op, inputs, outputs, options, custom }) {
+  #convert(operator) {
+    const { op, inputs, outputs } = operator;
     const convert = this[op];
     if (convert === undefined) throw new Error(`the converter does not know the operator ${op}`);
-    const value = convert.call(this, { inputs, output: outputs[0], options, custom });
+    if (inputs.some((input) => this.#signs.has(input)) && ![...LINEAR, 'PRELU'].includes(op))
+      throw new Error(`the converter cannot give ${op} negative channels`);
+    const value = convert.call(this, { ...operator, output: outputs[0] });
     if (value !== undefined) this.#values.set(outputs[0], value);
   }
 
@@ -54,11 +86,11 @@ export class Converter {
   }
 
   /** A constant with its axes in another order, as an ONNX value. */
-  #weights(index, shape, permutation) {
+  #weights(index, shape, permutation, sign = null) {
     const { data, type } = this.#constant(index);
     const from = this.#shape(index);
     const size = type === 'float16' ? 2 : 4;
-    const bytes = permute(data, from, permutation, size);
+    const bytes = permute(sign === null ? data : flip(data, size, sign), from, permutation, size);
     return type === 'float16'
       ? this.#graph.halves(bytes, shape)
       : this.#graph.floats(new Float32Array(bytes.buffer), shape);
@@ -88,24 +120,109 @@ export class Converter {
     return [Math.floor(v / 2), Math.floor(h / 2), Math.ceil(v / 2), Math.ceil(h / 2)];
   }
 
-  #convolution({ inputs: [data, weights, bias], options }, group, shape, order, fused) {
+  /** Which convolutions have a picture of fewer channels, filled up by PAD, added to what they make: #widen does both. */
+  #findWidenings(operators) {
+    for (const pad of operators.filter(({ op }) => op === 'PAD')) {
+      const sum = operators.find(({ op, inputs }) => op === 'ADD' && inputs.includes(pad.outputs[0]));
+      const other = sum?.inputs.find((input) => input !== pad.outputs[0]);
+      if (operators.some(({ op, outputs }) => op === 'CONV_2D' && outputs[0] === other))
+        this.#widened.set(other, pad.inputs[0]).set(pad.outputs[0], null);
+    }
+  }
+
+  /** Which pictures have negative channels: PRELU says why. What is added to one of them must have the same. */
+  #findSigns(operators) {
+    const all = [...this.#model.operators, ...operators];
+    for (const { op, inputs, outputs } of operators) {
+      const signed = inputs.find((input) => this.#signs.has(input));
+      if (op === 'ADD' && signed !== undefined)
+        for (const tensor of [...inputs, ...outputs]) this.#signs.set(tensor, this.#signs.get(signed));
+      if (op !== 'PRELU') continue;
+      const signs = this.#numbers(inputs[1]).map((slope) => (slope > 1 ? -1 : 1));
+      const users = all.filter((user) => user.inputs.includes(outputs[0]));
+      if (signs.includes(-1) && users.every((user) => LINEAR.includes(user.op))) this.#signs.set(outputs[0], signs);
+    }
+  }
+
+  #convolution({ inputs: [data, weights, bias], options, output }, group, shape, order, fused) {
     const strides = [options.int32(2, 1), options.int32(1, 1)];
     const kernel = this.#shape(weights).slice(1, 3);
     const pads = this.#pads(options.int8(0), this.#shape(data), kernel, strides);
-    const values = [this.#values.get(data), this.#weights(weights, shape, order)];
-    if (bias !== undefined && bias >= 0) values.push(this.#weights(bias, this.#shape(bias), [0]));
-    const out = this.#graph.node('Conv', values, { kernel_shape: kernel, strides, pads, group });
-    return this.#activate(out, fused);
+    const [given, made] = [this.#signs.get(data), this.#signs.get(output)];
+    const [out, , , into] = this.#shape(weights);
+    // Of a weight, in TFLite's order: [out, kh, kw, in] where there are groups of more than one channel.
+    const isDepthwise = group > 1 && out === 1;
+    const sign = (i) => {
+      const to = isDepthwise ? i % into : Math.floor((i * out) / this.#size(weights));
+      const from = isDepthwise ? to : Math.floor((to * group) / out) * into + (i % into);
+      return (given?.[from] ?? 1) * (made?.[to] ?? 1);
+    };
+    const values = [this.#values.get(data), this.#weights(weights, shape, order, sign)];
+    if (bias !== undefined && bias >= 0)
+      values.push(this.#weights(bias, this.#shape(bias), [0], (i) => made?.[i] ?? 1));
+    const conv = this.#graph.node('Conv', values, { kernel_shape: kernel, strides, pads, group });
+    return this.#activate(conv, fused);
   }
 
   CONV_2D(operator) {
-    const [out, kh, kw, into] = this.#shape(operator.inputs[1]);
-    return this.#convolution(operator, 1, [out, into, kh, kw], [0, 3, 1, 2], operator.options.int8(3));
+    const { inputs, options, groups = 1, output } = operator;
+    const [out, kh, kw, into] = this.#shape(inputs[1]);
+    const fused = options.int8(3);
+    if (this.#images.has(inputs[0])) return this.#firstConvolution(operator, [out, kh, kw, into], fused);
+    if (this.#widened.has(output)) return this.#widen(operator, [out, into], this.#widened.get(output));
+    return this.#convolution(operator, groups, [out, into, kh, kw], [0, 3, 1, 2], fused);
+  }
+
+  /** The picture's rows taken as they are, a pixel's channels one behind the other: nothing has to be reordered. */
+  #firstConvolution({ inputs: [image, weights, bias], options }, [out, kh, kw, channels], fused) {
+    const g = this.#graph;
+    const [, height, width] = this.#shape(image);
+    const strides = [options.int32(2, 1), options.int32(1, 1)];
+    const [top, left, bottom, right] = this.#pads(options.int8(0), [1, height, width], [kh, kw], strides);
+    const rows = this.#reshape(this.#images.get(image), [1, 1, height, width * channels]);
+    const values = [rows, this.#weights(weights, [out, 1, kh, kw * channels], [0, 1, 2, 3])];
+    values.push(this.#weights(bias, this.#shape(bias), [0]));
+    const conv = g.node('Conv', values, {
+      kernel_shape: [kh, kw * channels],
+      strides: [strides[0], strides[1] * channels],
+      pads: [top, left * channels, bottom, right * channels],
+    });
+    return this.#activate(conv, fused);
+  }
+
+  /**
+   * A convolution of one pixel, and a picture of fewer channels added to the first of its channels. ONNX Runtime fills up
+   * channels in the plain order only. So the other channels are made apart, or, where there are groups, the lesser
+   * picture is spread by a convolution.
+   */
+  #widen({ inputs: [data, weights, bias], groups = 1 }, [out, into], lesser) {
+    const g = this.#graph;
+    const few = this.#shape(lesser).at(-1);
+    const x = this.#values.get(data);
+    const w = this.#weights(weights, [out, into, 1, 1], [0, 3, 1, 2]);
+    const b = this.#weights(bias, [out], [0]);
+    const small = this.#values.get(lesser);
+    const conv = (...inputs) => g.node('Conv', inputs, { kernel_shape: [1, 1], group: groups });
+    if (groups > 1) {
+      const [from, to] = [few / groups, out / groups];
+      const spread = Array.from({ length: out * from }, (_, i) => (Math.floor(i / from) % to === i % from ? 1 : 0));
+      return g.node('Add', [conv(x, w, b), conv(small, g.floats(spread, [out, from, 1, 1]))]);
+    }
+    const part = (value, from, to) => g.node('Slice', [value, g.ints([from]), g.ints([to]), g.ints([0])]);
+    const first = g.node('Add', [conv(x, part(w, 0, few), part(b, 0, few)), small]);
+    return g.node('Concat', [first, conv(x, part(w, few, out), part(b, few, out))], { axis: 1 });
   }
 
   DEPTHWISE_CONV_2D(operator) {
     const [, kh, kw, channels] = this.#shape(operator.inputs[1]);
     return this.#convolution(operator, channels, [channels, 1, kh, kw], [3, 0, 1, 2], operator.options.int8(4));
+  }
+
+  /** The channels of branches side by side, some of them more than once. */
+  CHANNELS({ inputs: [data], output, picks }) {
+    const each = this.#shape(output).at(-1) / picks.length;
+    const places = picks.flatMap((pick) => Array.from({ length: each }, (_, i) => pick * each + i));
+    return this.#graph.node('Gather', [this.#values.get(data), this.#graph.ints(places)], { axis: 1 });
   }
 
   Convolution2DTransposeBias({ inputs: [data, weights, bias], custom }) {
@@ -137,6 +254,10 @@ export class Converter {
   }
 
   ADD(operator) {
+    // Added by the convolution already.
+    const { inputs } = operator;
+    if (inputs.some((input) => this.#widened.get(input) === null))
+      return this.#values.get(inputs.find((input) => this.#widened.get(input) !== null));
     return this.#binary('Add', operator);
   }
 
@@ -165,22 +286,43 @@ export class Converter {
   }
 
   /**
-   * slope · x + (1 − slope) · relu(x), the factors as convolutions of one weight a channel. ONNX Runtime's own PRelu knows
-   * pictures in the plain order only: it is slow, and every convolution beside it would reorder its picture. Measured on
-   * the face mesh: 1.2 ms instead of 4.3.
+   * slope · x + relu((1 − slope) · x), the factors as convolutions of one weight a channel. ONNX Runtime's own PRelu knows
+   * pictures in the plain order only: it is slow, and every convolution beside it would reorder its picture. Where a slope
+   * is above 1 it is −relu((slope − 1) · x): such a channel is made negative, or if that cannot be, takes one more step.
    */
-  PRELU({ inputs: [data, slope] }) {
+  PRELU({ inputs: [data, slope], output }) {
     const g = this.#graph;
-    const channels = this.#shape(slope).at(-1);
-    const order = this.#shape(slope).map((_, i) => i);
-    const below = this.#weights(slope, [channels, 1, 1, 1], order);
-    const rest = g.node('Sub', [g.floats([1]), below]);
-    const scale = (value, by) => g.node('Conv', [value, by], { kernel_shape: [1, 1], group: channels });
+    const slopes = this.#numbers(slope);
+    const scale = (value, factors) =>
+      g.node('Conv', [value, g.floats(factors, [factors.length, 1, 1, 1])], {
+        kernel_shape: [1, 1],
+        group: factors.length,
+      });
     const x = this.#values.get(data);
-    return g.node('Add', [scale(x, below), scale(g.node('Relu', [x]), rest)]);
+    const given = this.#signs.get(data) ?? slopes.map(() => 1);
+    const made = this.#signs.get(output) ?? slopes.map(() => 1);
+    const bend = slopes.map((a) => (a > 1 ? -1 : 1));
+    const bent = g.node('Relu', [
+      scale(
+        x,
+        slopes.map((a, i) => given[i] * Math.abs(1 - a)),
+      ),
+    ]);
+    const straight = scale(
+      x,
+      slopes.map((a, i) => made[i] * given[i] * a),
+    );
+    return g.node('Add', [straight, bend.every((sign, i) => sign === made[i]) ? bent : scale(bent, bend)]);
   }
 
-  PAD({ inputs: [data, amounts] }) {
+  #numbers(index) {
+    const { data, type } = this.#constant(index);
+    const { buffer } = Uint8Array.from(data);
+    return type === 'float16' ? Array.from(new Uint16Array(buffer), half) : [...new Float32Array(buffer)];
+  }
+
+  PAD({ inputs: [data, amounts], output }) {
+    if (this.#widened.has(output)) return undefined;
     const pairs = new Int32Array(this.#constant(amounts).data.slice().buffer);
     const at = (axis, end) => pairs[2 * axis + end];
     const pads = [0, 1].flatMap((end) => [0, 3, 1, 2].map((axis) => at(axis, end)));
@@ -204,101 +346,9 @@ export class Converter {
     return this.#reshape(flat, to.length === 4 ? [to[0], to[3], to[1], to[2]] : to);
   }
 
-  DEQUANTIZE({ inputs: [data], output }) {
-    this.#constants.set(output, data);
+  /** Constants are widened where they are used. */
+  DEQUANTIZE() {
     return undefined;
-  }
-
-  /** Used once, to copy the whole mesh. */
-  'builtin 45'({ inputs: [data] }) {
-    return this.#values.get(data);
-  }
-
-  /**
-   * Landmarks [1, n, 3] → matrix [1, 4, 4] from a crop about some of them to the picture: the crop is turned so that two
-   * points are level and holds the points' extent, scaled.
-   */
-  Landmarks2TransformMatrix({ inputs: [landmarks], custom }) {
-    const g = this.#graph;
-    const o = readFlex(custom);
-    const points = this.#reshape(this.#values.get(landmarks), this.#shape(landmarks).slice(1));
-    const pick = (indices) => g.node('Gather', [points, g.ints(indices)], { axis: 0 });
-    const column = (value, k) => g.node('Slice', [value, g.ints([k]), g.ints([k + 1]), g.ints([1])]);
-    const across = g.node('Sub', [pick([o.right_rotation_idx]), pick([o.left_rotation_idx])]);
-    const [dx, dy] = [column(across, 0), column(across, 1)];
-    const square = (v) => g.node('Mul', [v, v]);
-    const length = g.node('Sqrt', [g.node('Add', [square(dx), square(dy)])]);
-    // The points are turned back by the angle of dx, dy; the crop is turned forth by it.
-    const [cos, sin] = [g.node('Div', [dx, length]), g.node('Div', [dy, length])];
-    const chosen = pick([...o.subset_idxs]);
-    const [x, y] = [column(chosen, 0), column(chosen, 1)];
-    const mul = (a, b) => g.node('Mul', [a, b]);
-    const level = g.node('Add', [mul(x, cos), mul(y, sin)]);
-    const upright = g.node('Sub', [mul(y, cos), mul(x, sin)]);
-    const bounds = (v) => ['ReduceMax', 'ReduceMin'].map((op) => g.node(op, [v], { axes: [0], keepdims: 1 }));
-    const [xMax, xMin] = bounds(level);
-    const [yMax, yMin] = bounds(upright);
-    const middle = (a, b) => mul(g.node('Add', [a, b]), g.floats([0.5]));
-    const [mx, my] = [middle(xMax, xMin), middle(yMax, yMin)];
-    const cx = g.node('Sub', [mul(mx, cos), mul(my, sin)]);
-    const cy = g.node('Add', [mul(mx, sin), mul(my, cos)]);
-    const sx = mul(g.node('Sub', [xMax, xMin]), g.floats([o.scale_x / o.output_width]));
-    const sy = mul(g.node('Sub', [yMax, yMin]), g.floats([o.scale_y / o.output_height]));
-    const minus = (v) => g.node('Neg', [v]);
-    const rows = [
-      [mul(cos, sx), minus(mul(sin, sy)), cx],
-      [mul(sin, sx), mul(cos, sy), cy],
-    ].map(([a, b, c]) => {
-      const centre = g.node('Add', [mul(a, g.floats([o.output_width / 2])), mul(b, g.floats([o.output_height / 2]))]);
-      return [a, b, g.floats([0], [1, 1]), g.node('Sub', [c, centre])];
-    });
-    const rest = g.floats([0, 0, 1, 0, 0, 0, 0, 1], [1, 8]);
-    return this.#reshape(g.node('Concat', [...rows.flat(), rest], { axis: 1 }), [1, 4, 4]);
-  }
-
-  /** Samples a turned crop of a picture, pixel centres at halves, nothing outside. */
-  TransformTensorBilinear({ inputs: [data, matrix], output }) {
-    const g = this.#graph;
-    const [, height, width] = this.#shape(data);
-    const [, outHeight, outWidth] = this.#shape(output);
-    const centres = Array.from({ length: outHeight * outWidth }, (_, i) => [
-      (i % outWidth) + 0.5,
-      Math.floor(i / outWidth) + 0.5,
-      0,
-      1,
-    ]);
-    const columns = g.floats(centres.flat(), [outHeight * outWidth, 4]);
-    const rows = g.node('Transpose', [this.#reshape(this.#values.get(matrix), [4, 4])], { perm: [1, 0] });
-    const places = g.node('Slice', [g.node('MatMul', [columns, rows]), g.ints([0]), g.ints([2]), g.ints([1])]);
-    // GridSample counts −1..1 from edge to edge of the picture.
-    const scaled = g.node('Mul', [places, g.floats([2 / width, 2 / height])]);
-    const grid = this.#reshape(g.node('Sub', [scaled, g.floats([1])]), [1, outHeight, outWidth, 2]);
-    return g.node('GridSample', [this.#values.get(data), grid], {
-      mode: 'bilinear',
-      padding_mode: 'zeros',
-      align_corners: 0,
-    });
-  }
-
-  /** Landmarks of a crop, x and y, to the picture. */
-  TransformLandmarks({ inputs: [landmarks, matrix], output }) {
-    const g = this.#graph;
-    const [, count] = this.#shape(output);
-    const points = this.#reshape(this.#values.get(landmarks), [count, 2]);
-    const full = g.node(
-      'Concat',
-      [
-        points,
-        g.floats(
-          new Array(2 * count).fill(0).map((_, i) => i % 2),
-          [count, 2],
-        ),
-      ],
-      { axis: 1 },
-    );
-    const rows = g.node('Transpose', [this.#reshape(this.#values.get(matrix), [4, 4])], { perm: [1, 0] });
-    const moved = g.node('Slice', [g.node('MatMul', [full, rows]), g.ints([0]), g.ints([2]), g.ints([1])]);
-    return this.#reshape(moved, [1, count, 2]);
   }
 }
 
@@ -318,4 +368,17 @@ export function permute(data, shape, order, size) {
     for (let b = 0; b < size; b++) bytes[i * size + b] = data[from * size + b];
   }
   return bytes;
+}
+
+/** Numbers, little-endian and `size` bytes long, with the sign of those turned for which `sign` says -1. */
+function flip(data, size, sign) {
+  const bytes = Uint8Array.from(data);
+  for (let i = 0; i < bytes.length / size; i++) if (sign(i) < 0) bytes[(i + 1) * size - 1] ^= 0x80;
+  return bytes;
+}
+
+/** A half float from its bits; no infinities. */
+function half(bits) {
+  const [sign, exponent, fraction] = [bits >> 15 ? -1 : 1, (bits >> 10) & 31, bits & 1023];
+  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15));
 }
