@@ -18,6 +18,7 @@ import { benchNeural } from './neural.ts';
 import { benchOverload } from './overload.ts';
 import { benchSoak } from './soak.ts';
 import { benchSteady, partsOf, type SteadyRow, tableOf } from './steady.ts';
+import { recordTraces } from './traces.ts';
 import { benchViewers } from './viewers.ts';
 
 interface Options {
@@ -33,6 +34,7 @@ type Bench = (options: Options) => Promise<unknown>;
 
 const BENCHES: Record<string, Bench> = {
   ...{ kernels, frame, neural, batching, glass, capacity, viewers, overload, soak, steady },
+  traces: recordTraces,
 };
 /** What runs without a name: what needs neither a browser nor minutes. */
 const QUICK = ['kernels', 'frame'];
@@ -180,7 +182,11 @@ await new Command('bench')
   .option('--clip <file>', 'steady: a y4m that plays as the camera, instead of the shipped portrait moved about')
   .action(async (names: string[], options: Options) => {
     console.log(`${on.cpu}, ${on.cores} cores, ${on.memoryGiB} GiB, Node ${on.node}, ${on.date}\n`);
-    const wanted = names.includes('all') ? Object.keys(BENCHES) : names.length > 0 ? names : QUICK;
+    const wanted = names.includes('all')
+      ? Object.keys(BENCHES).filter((name) => name !== 'traces')
+      : names.length > 0
+        ? names
+        : QUICK;
     const results: Record<string, unknown> = {};
     for (const name of wanted) {
       results[name] = await BENCHES[name]!(options);

@@ -24,6 +24,8 @@ export interface ServerFigures {
   rssMiB: number;
   /** The time that was drawn into the first picture that was swapped. */
   firstSwapped: number | null;
+  /** Of every session there was, in the order they were opened. */
+  traces: TracedFrame[][];
 }
 
 class Echo implements Swapping {
@@ -48,9 +50,13 @@ class Echo implements Swapping {
   async close(): Promise<void> {}
 }
 
+/** A frame that a session had its lane swap: when it came, how many before it were dropped, how long its stages took. */
+export type TracedFrame = [receivedAtMs: number, dropped: number, serviceMs: number | null];
+
+const traces: TracedFrame[][] = [];
 let firstSwapped: number | null = null;
 
-/** The pool as it is, and the first picture that it swaps. */
+/** The pool as it is, the first picture that it swaps, and a trace of each session. */
 class Noted implements Swapping {
   readonly #pool: Swapping;
   constructor(pool: Swapping) {
@@ -62,8 +68,13 @@ class Noted implements Swapping {
   open(id: string, settings: Partial<SwapSettings>) {
     const session = this.#pool.open(id, settings);
     const swap = session.swap.bind(session);
-    session.swap = async (frame) => {
-      const done = await swap(frame);
+    const trace: TracedFrame[] = [];
+    traces.push(trace);
+    session.swap = async (frame, dropped = 0) => {
+      const { receivedAtMs } = frame;
+      const done = await swap(frame, dropped);
+      const serviceMs = Object.values(done.stagesMs).reduce((sum, ms) => sum + ms, 0);
+      trace.push([receivedAtMs, dropped, done.result === 'dropped' ? null : serviceMs]);
       if (firstSwapped === null && done.result === 'swapped') {
         const { width, data } = done.frame;
         firstSwapped = readCode(width, (x, y) => data[y * width + x]! > 128);
@@ -104,7 +115,7 @@ process.on('message', () => {
   process.send?.({
     cpuMs: (user + system) / 1000,
     rssMiB: process.memoryUsage.rss() / 2 ** 20,
-    firstSwapped,
+    ...{ firstSwapped, traces },
   } satisfies ServerFigures);
 });
 process.once('disconnect', () => {

@@ -7,6 +7,7 @@ import { root } from '../src/root.ts';
 import { launchBrowser } from '../test/support/browser.ts';
 import { type Condition, make } from './conditions.ts';
 import { LiveServer, type Mode, pause } from './live.ts';
+import type { TracedFrame } from './server.ts';
 import { busyS, canTell, coresByPart, cpuOf, familyOf, type Part, type Thread, threadsOf } from './threads.ts';
 import { codeAfter, WRAP } from './timecode.ts';
 import type { CameraWish, Counted, Shown, Watched } from './watched.ts';
@@ -24,6 +25,8 @@ export interface RunFigures extends SeenFigures, ServerSide {
   /** Cores in use: the server, its parts, the browser, all else on the machine; null where the system does not tell. */
   cores: ({ server: number; browser: number; elsewhere: number } & Record<Part, number>) | null;
   counted: Counted;
+  /** What became of each frame in the lane; empty for an echo. */
+  trace: TracedFrame[];
 }
 
 interface SeenFigures {
@@ -89,10 +92,10 @@ export async function runCall(wish: RunWish): Promise<RunFigures> {
     const looks = new Looks(server);
     const watched = (await page.evaluate(`call('${query}', ${1000 * wish.seconds})`)) as Watched;
     const cores = meter?.read() ?? null;
-    const { firstSwapped } = await server.figures();
+    const { firstSwapped, traces } = await server.figures();
     return {
       ...{ mode: wish.mode, ...seenOf(watched, firstSwapped), ...looks.end() },
-      ...{ cores, counted: round(watched.counted) },
+      ...{ cores, counted: round(watched.counted), trace: traces[0] ?? [] },
     };
   } finally {
     await browser?.close();

@@ -22,10 +22,12 @@ export interface SteadyOptions {
   clip: string | undefined;
 }
 
+type Figures = Omit<RunFigures, 'trace'>;
+
 export interface SteadyRow {
   size: string;
   condition: Condition;
-  pairs: ({ fpsRatio: number; coresRatio: number | null } & Record<Mode, RunFigures>)[];
+  pairs: ({ fpsRatio: number; coresRatio: number | null } & Record<Mode, Figures>)[];
 }
 
 export interface SteadyFigures {
@@ -48,7 +50,10 @@ export async function benchSteady(options: SteadyOptions, onRow: (row: SteadyRow
       continue;
     }
     for (const [width, height] of sizes) {
-      const run = (mode: Mode): Promise<RunFigures> => runCall({ mode, condition, seconds, clip, face, width, height });
+      const run = async (mode: Mode): Promise<Figures> => {
+        const { trace: _, ...figures } = await runCall({ mode, condition, seconds, clip, face, width, height });
+        return figures;
+      };
       const row: SteadyRow = { size: `${width}x${height}`, condition, pairs: [] };
       for (let i = 0; i < pairs; i++) row.pairs.push(await pairOf(i, run));
       rows.push(row);
@@ -59,7 +64,7 @@ export async function benchSteady(options: SteadyOptions, onRow: (row: SteadyRow
 }
 
 /** Each goes first in every other pair. */
-async function pairOf(n: number, run: (mode: Mode) => Promise<RunFigures>): Promise<SteadyRow['pairs'][number]> {
+async function pairOf(n: number, run: (mode: Mode) => Promise<Figures>): Promise<SteadyRow['pairs'][number]> {
   const early = n % 2 === 0 ? await run('echo') : null;
   const swap = await run('swap');
   const echo = early ?? (await run('echo'));
@@ -71,7 +76,7 @@ async function pairOf(n: number, run: (mode: Mode) => Promise<RunFigures>): Prom
 }
 
 /** What a run is judged by, and which end of it is the bad one. */
-const JUDGED: [name: string, of: (run: RunFigures) => number | null, worst: 'least' | 'most'][] = [
+const JUDGED: [name: string, of: (run: Figures) => number | null, worst: 'least' | 'most'][] = [
   ['fps', ({ fps }) => fps, 'least'],
   ['first picture ms', ({ firstMs }) => firstMs, 'most'],
   ['first swapped ms', ({ firstSwappedMs }) => firstSwappedMs, 'most'],
