@@ -65,6 +65,8 @@ const Schema = z.strictObject({
     viewers: whole(0, 1000, 12),
     roomPeople: whole(2, 16, 4),
     wrongTokens: whole(0, 10_000, 10),
+    requestTimeoutMs: whole(200, 3_600_000, 60_000),
+    connectionsPerAddress: whole(0, 100_000, 256),
   }),
   webrtc: section({
     iceServers: z

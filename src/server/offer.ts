@@ -61,12 +61,14 @@ const RID = '[A-Za-z0-9]{1,16}';
 
 /** An ICE candidate without `a=` (RFC 8839, 5.1), of the transports and types there are. */
 const CANDIDATE =
-  /^candidate:[\w+/.:-]{1,64} [12] (?:udp|tcp|ssltcp) \d{1,10} [\w.:-]{1,253} \d{1,5} typ (?:host|srflx|prflx|relay)(?: [!-~]{1,256}){0,20}$/i;
-const TCP_TYPE = / tcptype (?!active\b|passive\b|so\b)/;
+  /^candidate:[\w+/.:-]{1,64} [12] (?:udp|tcp|ssltcp) \d{1,10} [\w.:-]{1,253} \d{1,5} typ (?:host|srflx|prflx|relay)(?: raddr [\w.:-]{1,253} rport \d{1,5})?(?: (?!raddr|rport)[!-~]{1,32} [!-~]{1,256}){0,10}$/i;
+/** Extensions whose value libwebrtc reads, where it cannot. */
+const BAD_EXTENSION =
+  / (?:tcptype (?!(?:active|passive|so)(?: |$))|(?:generation|network-id|network-cost) (?!\d{1,9}(?: |$)))/;
 
 /** Whether libwebrtc can be given this candidate: `candidate:` and what follows it. */
 export const isCandidate = (text: string): boolean =>
-  text.length <= LINE_BYTES && CANDIDATE.test(text) && !TCP_TYPE.test(text);
+  text.length <= LINE_BYTES && CANDIDATE.test(text) && !BAD_EXTENSION.test(text);
 
 const rule = (at: readonly Place[], most: number, value: string, more: 'optional' | '' = '', flags = ''): Rule => ({
   ...{ at, most, value: new RegExp(`^(?:${value})$`, flags) },

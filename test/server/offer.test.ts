@@ -149,6 +149,8 @@ test.each([
   ['candidate:1 1 udp 1 fd00::2 9 typ relay raddr 0.0.0.0 rport 0', true],
   ['candidate:1 1 tcp 1 192.0.2.2 9 typ host tcptype later', false],
   ['candidate:1 3 udp 1 192.0.2.2 9 typ host', false],
+  ['candidate:1 1 udp 1 192.0.2.2 9 typ srflx raddr 192.0.2.3 rport y', false],
+  ['candidate:1 1 udp 1 192.0.2.2 9 typ host generation many', false],
   [`candidate:1 1 udp 1 192.0.2.2 9 typ host ${'x '.repeat(500)}y`, false],
   ['candidate:', false],
 ])('whether it is a candidate: %s', (text, is) => {
