@@ -67,8 +67,15 @@ const BAD_EXTENSION =
   / (?:tcptype (?!(?:active|passive|so)(?: |$))|(?:generation|network-id|network-cost) (?!\d{1,9}(?: |$)))/;
 
 /** Whether libwebrtc can be given this candidate: `candidate:` and what follows it. */
-export const isCandidate = (text: string): boolean =>
-  text.length <= LINE_BYTES && CANDIDATE.test(text) && !BAD_EXTENSION.test(text);
+export function isCandidate(text: string): boolean {
+  if (text.length > LINE_BYTES || !CANDIDATE.test(text) || BAD_EXTENSION.test(text)) return false;
+  const words = text.split(' ');
+  const ports = [words[5], words.includes('rport') ? words[words.indexOf('rport') + 1] : 0];
+  const isTcp = words[2]!.toLowerCase() === 'tcp';
+  return (
+    Number(words[3]) < 2 ** 32 && ports.every((port) => Number(port) <= 65535) && (isTcp || !words.includes('tcptype'))
+  );
+}
 
 const rule = (at: readonly Place[], most: number, value: string, more: 'optional' | '' = '', flags = ''): Rule => ({
   ...{ at, most, value: new RegExp(`^(?:${value})$`, flags) },
