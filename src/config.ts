@@ -55,6 +55,9 @@ const Schema = z.strictObject({
     sessions: whole(1, 1000, 4),
     uploadBytes: whole(1024, 2 ** 30, 20 * 2 ** 20),
     picturePixels: whole(10_000, 1e9, 50e6),
+    pictureSide: whole(100, 1e6, 16_384),
+    pictureMemoryMb: whole(16, 100_000, 512),
+    pictureTimeoutMs: whole(1000, 600_000, 10_000),
     frameWidth: whole(64, 7680, 1920),
     frameHeight: whole(64, 4320, 1088),
     faces: whole(1, 10_000, 64),
@@ -62,6 +65,8 @@ const Schema = z.strictObject({
     viewers: whole(0, 1000, 12),
     roomPeople: whole(2, 16, 4),
     wrongTokens: whole(0, 10_000, 10),
+    requestTimeoutMs: whole(200, 3_600_000, 60_000),
+    connectionsPerAddress: whole(0, 100_000, 256),
   }),
   webrtc: section({
     iceServers: z

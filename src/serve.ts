@@ -1,5 +1,6 @@
 /** `faceoff serve`: starts everything, says where it is, and stops in order. */
 
+import { constants } from 'node:os';
 import { Command } from 'commander';
 import { CacheKeeper } from './cache/keeper.ts';
 import { loadConfig } from './config.ts';
@@ -21,6 +22,9 @@ interface Options {
   host?: string;
   port?: string;
 }
+
+/** A Ctrl-C comes twice through npm: from the terminal, which tells all, and passed on. */
+const SAME_SIGNAL_MS = 200;
 
 const collect = (value: string, all: string[]): string[] => [...all, value];
 
@@ -99,11 +103,24 @@ async function serve(options: Options, version: string): Promise<void> {
   const welcome = welcomeOf(config, actual);
   // A screen is for people; what is piped somewhere holds log lines alone.
   if (welcome !== null && process.stdout.isTTY) process.stdout.write(welcome);
+  endOn(() => {
+    logger.info('stopping');
+    return stop();
+  });
+}
+
+/** Ends on SIGINT or SIGTERM, and at once on a second one. */
+function endOn(stop: () => Promise<void>): void {
+  let sinceMs: number | null = null;
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
-      logger.info('stopping');
-      // WebRTC's threads outlive their peers, so the process is ended once everything of ours is closed.
-      void stop().finally(() => process.exit(0));
+    process.on(signal, () => {
+      if (sinceMs === null) {
+        sinceMs = performance.now();
+        // WebRTC's threads outlive their peers, so the process is ended once everything of ours is closed.
+        void stop().finally(() => process.exit(0));
+      } else if (performance.now() - sinceMs > SAME_SIGNAL_MS) {
+        process.exit(128 + constants.signals[signal]);
+      }
     });
   }
 }

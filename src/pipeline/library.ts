@@ -16,6 +16,7 @@ import type { Portrait } from './engines/engine.ts';
 import type { Pool } from './pool.ts';
 import { chooseFace, decodePicture, frameToRgb, type PictureLimits } from './portrait.ts';
 import type { FoundFace } from './protocol.ts';
+import { Turns } from './turns.ts';
 import type { Frame } from './types.ts';
 
 export interface Upload {
@@ -31,8 +32,8 @@ export interface Upload {
 export interface Faces {
   list(): FaceInfo[];
   /**
-   * @throws FaceOffError `bad_picture` (415), `picture_too_large` (413), `no_face`, `face_too_small`, `face_turned` (422),
-   *   `several_faces` (409, details SeveralFaces), `unknown_face` (404), `too_many_faces` (507).
+   * @throws FaceOffError `bad_picture` (415), `picture_too_large` (413), `picture_too_slow`, `no_face`, `face_too_small`,
+   *   `face_turned` (422), `several_faces` (409, details SeveralFaces), `unknown_face` (404), `too_many_faces` (507).
    */
   add(upload: Upload): Promise<FaceInfo>;
   /** @throws FaceOffError `unknown_face` (404), `built_in_face` (403). */
@@ -63,11 +64,16 @@ export class FaceLibrary implements Faces {
   readonly #pool: Pool;
   readonly #entries = new Map<string, Entry>();
   /** Additions and removals wait for each other. */
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #changes = new Turns();
+  /** One upload is decoded at a time: libuv's few threads are everybody's. */
+  readonly #decodings = new Turns();
 
   private constructor({ models, limits }: Config, pool: Pool) {
     this.#folder = path.join(models.cacheDir, 'faces');
-    this.#limits = { bytes: limits.uploadBytes, pixels: limits.picturePixels };
+    this.#limits = {
+      ...{ bytes: limits.uploadBytes, pixels: limits.picturePixels, side: limits.pictureSide },
+      ...{ memory: limits.pictureMemoryMb * 2 ** 20, timeMs: limits.pictureTimeoutMs },
+    };
     this.#most = limits.faces;
     this.#pool = pool;
   }
@@ -109,24 +115,11 @@ export class FaceLibrary implements Faces {
     return [...this.#entries.values()].sort((a, b) => a.addedAt.localeCompare(b.addedAt)).map(infoOf);
   }
 
-  add(upload: Upload): Promise<FaceInfo> {
-    return this.#inTurn(async () => {
-      const known = upload.to === undefined ? null : this.#own(upload.to);
-      if (known === null && this.#entries.size >= this.#most) {
-        throw new FaceOffError(
-          'too_many_faces',
-          `There are already ${this.#most} faces. Delete one first, or raise limits.faces.`,
-          { status: 507 },
-        );
-      }
-      if (known !== null && known.photos.length >= MOST_PHOTOS) {
-        throw new FaceOffError(
-          'too_many_photos',
-          `This face already has ${MOST_PHOTOS} photos, which is as many as help.`,
-          { status: 409 },
-        );
-      }
-      const picture = await decodePicture(upload.data, this.#limits);
+  async add(upload: Upload): Promise<FaceInfo> {
+    this.#check(upload);
+    const picture = await this.#decodings.hold(() => decodePicture(upload.data, this.#limits));
+    return this.#changes.hold(async () => {
+      const known = this.#check(upload);
       const chosen = chooseFace(picture, await this.#pool.analyse(copyOf(picture)), upload.pick);
       const photo = await cut(picture, chosen);
       const entry = await this.#write(known, upload.name.trim() || 'Face', photo);
@@ -135,8 +128,28 @@ export class FaceLibrary implements Faces {
     });
   }
 
+  /** Whether there is room for it. @returns the face it is a further photo of. */
+  #check(upload: Upload): Entry | null {
+    const known = upload.to === undefined ? null : this.#own(upload.to);
+    if (known === null && this.#entries.size >= this.#most) {
+      throw new FaceOffError(
+        'too_many_faces',
+        `There are already ${this.#most} faces. Delete one first, or raise limits.faces.`,
+        { status: 507 },
+      );
+    }
+    if (known !== null && known.photos.length >= MOST_PHOTOS) {
+      throw new FaceOffError(
+        'too_many_photos',
+        `This face already has ${MOST_PHOTOS} photos, which is as many as help.`,
+        { status: 409 },
+      );
+    }
+    return known;
+  }
+
   remove(id: string): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#changes.hold(async () => {
       const { folder } = this.#own(id);
       this.#entries.delete(id);
       this.#pool.withdraw(id);
@@ -214,12 +227,6 @@ export class FaceLibrary implements Faces {
     await writeFile(path.join(aside, 'face.json'), recordOf(entry));
     await rename(aside, folder);
     return entry;
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#last.then(work);
-    this.#last = turn.catch(() => undefined);
-    return turn;
   }
 }
 

@@ -1,13 +1,21 @@
 /** Pictures people bring: decoded within limits, upright, as one I420 frame; and which face of them to take. */
 
-import sharp from 'sharp';
+import sharp, { type Metadata } from 'sharp';
 import { FaceOffError } from '../errors.ts';
 import { type FoundFace, PORTRAIT_SIDE } from './protocol.ts';
 import type { Frame } from './types.ts';
 
 export interface PictureLimits {
+  /** Of the file. */
   bytes: number;
+  /** Width times height. */
   pixels: number;
+  /** Width and height each, in pixels; any, where it is left out. */
+  side?: number;
+  /** Bytes that decoding may take; any, where it is left out. */
+  memory?: number;
+  /** Milliseconds that decoding may take, to the next whole second; any, where it is left out. */
+  timeMs?: number;
 }
 
 /** What sharp may decode here: no vector formats, no documents. */
@@ -18,49 +26,75 @@ const MOST_YAW_DEGREES = 50;
 const MOST_PITCH_DEGREES = 40;
 
 /**
- * Decodes a picture file: EXIF orientation applied, alpha on mid grey, sRGB, at most 1600 pixels long.
- * @throws FaceOffError `bad_picture` (415), `picture_too_large` (413).
+ * Decodes a picture file: EXIF orientation applied, alpha on mid grey, sRGB, at most 1600 pixels long. What it would take is
+ * told by its header, before anything is decoded; decoding is on a thread of sharp's.
+ * @throws FaceOffError `bad_picture` (415), `picture_too_large` (413), `picture_too_slow` (422).
  */
 export async function decodePicture(data: Uint8Array, limits: PictureLimits): Promise<Frame> {
-  if (data.byteLength > limits.bytes) {
-    throw new FaceOffError(
-      'picture_too_large',
-      `The picture has more than ${megabytes(limits.bytes)} MB. Save it smaller and try again.`,
-      { status: 413 },
-    );
-  }
-  const open = () => sharp(data, { limitInputPixels: false, failOn: 'error', pages: 1 });
+  if (data.byteLength > limits.bytes) throw tooLarge(`has more than ${megabytes(limits.bytes)} MB`);
+  const options = { failOn: 'error', pages: 1 } as const;
   const badly = (cause: unknown) =>
     new FaceOffError(
       'bad_picture',
       'This file is not a picture that can be read. Use a JPEG, PNG, WebP, AVIF, GIF or TIFF picture.',
       { status: 415, cause },
     );
-  const info = await open()
+  const info = await sharp(data, { ...options, limitInputPixels: false })
     .metadata()
     .catch((cause: unknown) => {
       throw badly(cause);
     });
   if (!FORMATS.includes(info.format ?? '')) throw badly(info.format);
-  if (info.width * info.height > limits.pixels) {
-    throw new FaceOffError(
-      'picture_too_large',
-      `The picture has ${info.width} x ${info.height} pixels, more than ${Math.round(limits.pixels / 1e6)} million. Save it smaller and try again.`,
-      { status: 413 },
-    );
-  }
-  const { data: rgb, info: raw } = await open()
+  checkCost(info, limits);
+  const decoding = sharp(data, { ...options, limitInputPixels: limits.pixels })
     .rotate()
     .flatten({ background: '#808080' })
     .resize({ width: PORTRAIT_SIDE, height: PORTRAIT_SIDE, fit: 'inside', withoutEnlargement: true })
     .toColourspace('srgb')
-    .raw()
-    .toBuffer({ resolveWithObject: true })
-    .catch((cause: unknown) => {
-      throw badly(cause);
-    });
+    .raw();
+  if (limits.timeMs !== undefined) decoding.timeout({ seconds: Math.ceil(limits.timeMs / 1000) });
+  const { data: rgb, info: raw } = await decoding.toBuffer({ resolveWithObject: true }).catch((cause: Error) => {
+    throw cause.message.includes('timeout:') ? tooSlow(cause) : badly(cause);
+  });
   return rgbToFrame(rgb, raw.width, raw.height, raw.channels);
 }
+
+const BYTES_OF_DEPTH: Record<string, number> = {
+  ushort: 2,
+  short: 2,
+  uint: 4,
+  int: 4,
+  float: 4,
+  complex: 8,
+  double: 8,
+  dpcomplex: 16,
+};
+/** AV1 is decoded as a whole, with 17 bytes a pixel: 830 MB for 7000 x 7000. */
+const AV1_BYTES = 17;
+
+/** @throws FaceOffError `picture_too_large` (413). */
+function checkCost(info: Metadata, { pixels, side = Infinity, memory = Infinity }: PictureLimits): void {
+  const { width, height, channels = 4, depth = 'uchar' } = info;
+  const size = `has ${width} x ${height} pixels`;
+  if (width * height > pixels) throw tooLarge(`${size}, more than ${Math.round(pixels / 1e6)} million`);
+  if (Math.max(width, height) > side) throw tooLarge(`${size}, more than ${side} on a side`);
+  const sample = BYTES_OF_DEPTH[depth] ?? 1;
+  // What does not come line by line is held as a whole, beside what it is decoded from.
+  const held = info.isProgressive ? 3 : 1;
+  const each = info.format === 'heif' ? AV1_BYTES : channels * sample * held;
+  if (width * height * each > memory)
+    throw tooLarge(`${size} and takes more than ${megabytes(memory)} MB of memory to decode`);
+}
+
+const tooLarge = (why: string): FaceOffError =>
+  new FaceOffError('picture_too_large', `The picture ${why}. Save it smaller and try again.`, { status: 413 });
+
+const tooSlow = (cause: Error): FaceOffError =>
+  new FaceOffError(
+    'picture_too_slow',
+    'The picture takes too long to decode. Save it smaller, or as a JPEG, and try again.',
+    { status: 422, cause },
+  );
 
 const megabytes = (bytes: number): number => Math.round(bytes / 2 ** 20);
 

@@ -1,5 +1,6 @@
 /** Everything that is reached over HTTP, put together. */
 
+import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import path from 'node:path';
 import fastifyStatic from '@fastify/static';
@@ -18,6 +19,7 @@ import type { Swapping, SwapSettings } from '../pipeline/types.ts';
 import { root } from '../root.ts';
 import { cacheRoutes } from './cache.ts';
 import type { Certificate } from './certificate.ts';
+import { Connections } from './connections.ts';
 import { controlRoutes } from './control.ts';
 import { shareWith, welcomeOrigins } from './cors.ts';
 import { faceRoutes } from './faces.ts';
@@ -74,17 +76,48 @@ const HEADERS = {
   'referrer-policy': 'no-referrer',
 };
 
-function listener(https: Certificate | null): FastifyInstance {
-  const options = { logger: false, bodyLimit: 1 << 20, forceCloseConnections: true } as const;
+/** Longest that the headers of a request may take to come. */
+const HEADERS_MS = 10_000;
+
+/** What cannot be read as a request is answered before any route sees it. */
+function refuseClient({ code }: NodeJS.ErrnoException, socket: Socket): void {
+  if (code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const [status, body] =
+    code === 'ERR_HTTP_REQUEST_TIMEOUT'
+      ? [408, { code: 'request_timeout', message: 'The request took too long to come (limits.requestTimeoutMs).' }]
+      : code === 'HPE_HEADER_OVERFLOW'
+        ? [431, { code: 'headers_too_large', message: 'The headers of the request are too large.' }]
+        : [400, { code: 'bad_request', message: 'This is not an HTTP request.' }];
+  const text = JSON.stringify(body);
+  const head = `HTTP/1.1 ${status} ${STATUS_CODES[Number(status)]}\r\ncontent-type: application/json\r\n`;
+  socket.write(`${head}content-length: ${text.length}\r\nconnection: close\r\n\r\n${text}`);
+  socket.destroy();
+}
+
+/** Slow requests are answered 408 and closed; sockets that became WebSockets, and answers, may take as long as they like. */
+function listener(https: Certificate | null, requestTimeout: number): FastifyInstance {
+  const options = {
+    ...{ logger: false, bodyLimit: 1 << 20, forceCloseConnections: true, requestTimeout },
+    clientErrorHandler: refuseClient,
+  } as const;
+  const http = {
+    headersTimeout: Math.min(HEADERS_MS, requestTimeout),
+    connectionsCheckingInterval: Math.min(1000, requestTimeout / 4),
+  };
   // The same to all routes; only the listener's own type differs.
-  return https === null ? fastify(options) : (fastify({ ...options, https }) as unknown as FastifyInstance);
+  return https === null
+    ? fastify({ ...options, http })
+    : (fastify({ ...options, https: { ...https, ...http } }) as unknown as FastifyInstance);
 }
 
 /** Everything is loaded and warm when this is called, so the server is ready as soon as it listens. */
 export async function buildServer(parts: ServerParts): Promise<Server> {
   const { config, pool, faces, metrics, models, log, version, defaults, gpu = null, certificate = null } = parts;
   const { states = new ModelStates(readCatalogue(config.models.dir)) } = parts;
-  const app = listener(certificate);
+  const app = listener(certificate, config.limits.requestTimeoutMs);
   // Not which address: logs hold none.
   const tries = new Tries(config.limits.wrongTokens, () =>
     log.warn('too many wrong tokens from one address, which has to wait'),
@@ -110,15 +143,16 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   monitor.onPressure((pressure) => pool.pressure(pressure));
   const startedAtMs = performance.now();
   let ready = true;
-  // Sockets that became WebSockets, or were refused to, are nobody's any more; the listener would wait for them for ever.
-  const sockets = new Set<Socket>();
-  app.server.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-  });
+  // The listener alone would wait for ever for sockets that became WebSockets, or were refused to.
+  const connections = new Connections(config.limits.connectionsPerAddress, () =>
+    log.warn('one address has as many connections as limits.connectionsPerAddress lets it have'),
+  );
+  connections.watch(app.server);
 
-  app.setErrorHandler((error, _request, reply) => {
-    if (errorBody(error).status === 500)
+  app.setErrorHandler((error, { raw }, reply) => {
+    // Whoever went away in the middle of a request is no defect of ours.
+    const isGone = raw.destroyed && !raw.complete;
+    if (errorBody(error).status === 500 && !isGone)
       log.error({ error: error instanceof Error ? error.stack : String(error) }, 'request failed');
     return sendError(reply, error);
   });
@@ -207,9 +241,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
       signalling.close();
       await recordings.close();
       const closed = app.close();
-      const patience = setTimeout(() => {
-        for (const socket of sockets) socket.destroy();
-      }, PATIENCE_MS);
+      const patience = setTimeout(() => connections.destroyAll(), PATIENCE_MS);
       await closed;
       clearTimeout(patience);
     },

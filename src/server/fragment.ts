@@ -1,6 +1,7 @@
 /** SDP fragments (RFC 8840): what a PATCH carries, both ways. Pure functions on text. */
 
 import { FaceOffError } from '../errors.ts';
+import { MOST_CANDIDATES } from './offer.ts';
 
 export interface IceCandidate {
   candidate: string;
@@ -32,6 +33,7 @@ export function readFragment(text: string): Fragment {
     pwd: attribute('ice-pwd', text),
     candidates: candidatesOf(text),
   };
+  if (fragment.candidates.length > MOST_CANDIDATES) throw badFragment(`it has more than ${MOST_CANDIDATES} candidates`);
   // The lengths and characters of RFC 8839, 5.4: what is outside of them would only fail deeper down.
   if (fragment.ufrag !== null && !/^[\w+/]{4,256}$/.test(fragment.ufrag))
     throw badFragment('its ice-ufrag is malformed');

@@ -9,16 +9,17 @@ import { FaceOffError } from '../errors.ts';
 import type { Frame } from '../pipeline/types.ts';
 import { fragmentOf, type IceCandidate, type IceCredentials, withIce } from './fragment.ts';
 import { iceServersOf } from './ice.ts';
+import { badSdp, isCandidate, rebuildOffer } from './offer.ts';
 import {
   CODECS,
   type Direction,
   iceUfrag,
   inOneStream,
-  looksLikeSdp,
   readDirections,
   readVideo,
   type VideoOffer,
   withBitrates,
+  withCandidates,
 } from './sdp.ts';
 import type { Sound } from './sound.ts';
 import { upright } from './upright.ts';
@@ -44,6 +45,8 @@ let open = 0;
 export const openPeers = (): number => open;
 
 const GATHERING_MS = 2000;
+/** Most candidates that come after an offer: libwebrtc compares each with all before it. */
+const MOST_TRICKLED = 256;
 
 export class Peer {
   readonly #config: Config['webrtc'];
@@ -64,6 +67,14 @@ export class Peer {
   #said: string | null = null;
   #closed = false;
   #offer: string | null = null;
+  /** Candidates that came since it. */
+  #trickled = 0;
+  /**
+   * This side's ICE user name and candidates, as they were told. The library's own account of them, `localDescription`, must
+   * not be read: it writes it down on this thread while another one still adds to it, which can end the process.
+   */
+  #ufrag = '';
+  #gatheredHere: IceCandidate[] = [];
   /** Offers are answered one after another. */
   #last: Promise<unknown> = Promise.resolve();
 
@@ -78,13 +89,13 @@ export class Peer {
     this.#connection.onconnectionstatechange = () => listener.onState(this.#connection.connectionState);
     this.#connection.ondatachannel = ({ channel }) => this.#converse(channel);
     this.#connection.onicecandidate = ({ candidate }) => {
-      listener.onCandidate(
-        candidate && {
-          candidate: candidate.candidate,
-          sdpMid: candidate.sdpMid,
-          sdpMLineIndex: candidate.sdpMLineIndex,
-        },
-      );
+      const told = candidate && {
+        candidate: candidate.candidate,
+        sdpMid: candidate.sdpMid,
+        sdpMLineIndex: candidate.sdpMLineIndex,
+      };
+      if (told !== null) this.#gatheredHere.push(told);
+      listener.onCandidate(told);
     };
     open++;
   }
@@ -96,19 +107,19 @@ export class Peer {
 
   /** An entity tag of the ICE session: this side's user name, which changes with it. */
   get etag(): string {
-    return `"${iceUfrag(this.#connection.localDescription?.sdp ?? '') ?? ''}"`;
+    return `"${this.#ufrag}"`;
   }
 
   /**
    * Answers an offer, the first or a later one. Pictures go out on the first section that wants to receive.
    * @param gather wait until the answer holds every candidate, for those who cannot trickle.
-   * @throws FaceOffError `bad_sdp` (400), `no_video` (422), `no_codec` (406), `session_closed` (410).
+   * @throws FaceOffError `bad_sdp` (400), `offer_too_large` (413), `no_video` (422), `no_codec` (406), `session_closed` (410).
    */
   answer(offer: string, gather: boolean): Promise<string> {
     return this.#inTurn(async () => {
-      if (!looksLikeSdp(offer)) throw badSdp('it is not an SDP');
-      checkVideo(readVideo(offer), this.#listener.onFrame !== null);
-      return inOneStream(withBitrates(await this.#negotiate(offer, [], gather), this.#config));
+      const rebuilt = rebuildOffer(offer);
+      checkVideo(readVideo(rebuilt), this.#listener.onFrame !== null);
+      return inOneStream(withBitrates(await this.#negotiate(rebuilt, [], gather), this.#config));
     });
   }
 
@@ -130,13 +141,19 @@ export class Peer {
     return done;
   }
 
+  /** @param offer a rebuilt one: libwebrtc gets no other. */
   async #negotiate(offer: string, candidates: readonly IceCandidate[], gather: boolean): Promise<string> {
+    let answer: string;
     try {
       await this.#connection.setRemoteDescription({ type: 'offer', sdp: withBitrates(offer, this.#config) });
       this.#offer = offer;
+      this.#trickled = 0;
       await this.#wire(readVideo(offer).directions);
       await this.#wireSound(readDirections(offer, 'audio'));
-      await this.#connection.setLocalDescription(await this.#connection.createAnswer());
+      const made = await this.#connection.createAnswer();
+      answer = made.sdp;
+      this.#ufrag = iceUfrag(answer) ?? '';
+      await this.#connection.setLocalDescription(made);
     } catch (cause) {
       throw badSdp(cause instanceof Error ? cause.message : String(cause), cause);
     }
@@ -145,12 +162,22 @@ export class Peer {
     if (gather) await this.#gathered();
     if (this.#closed)
       throw new FaceOffError('session_closed', 'The session was closed while it was being answered.', { status: 410 });
-    return this.#connection.localDescription!.sdp;
+    return gather ? withCandidates(answer, this.#ownCandidates()) : answer;
+  }
+
+  /** Those of the ICE session there is; ones of the session before may come late. */
+  #ownCandidates(): IceCandidate[] {
+    this.#gatheredHere = this.#gatheredHere.filter(({ candidate }) => candidate.split(' ').includes(this.#ufrag));
+    return this.#gatheredHere;
   }
 
   /** @throws FaceOffError `bad_candidate` (400). */
   async addCandidate({ candidate, sdpMid, sdpMLineIndex }: IceCandidate): Promise<void> {
+    // What some say when there are no more.
+    if (candidate === '') return;
     try {
+      if (!isCandidate(candidate)) throw new Error('malformed');
+      if (++this.#trickled > MOST_TRICKLED) throw new Error('too many');
       // The library wants what is not known left out; null is refused.
       await this.#connection.addIceCandidate({
         candidate,
@@ -291,8 +318,7 @@ export class Peer {
   async #gathered(): Promise<void> {
     const connection = this.#connection;
     // After a restart the state of the session before may still stand; its candidates do not.
-    const isDone = (): boolean =>
-      connection.iceGatheringState === 'complete' && /^a=candidate:/m.test(connection.localDescription?.sdp ?? '');
+    const isDone = (): boolean => connection.iceGatheringState === 'complete' && this.#ownCandidates().length > 0;
     if (isDone()) return;
     let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve) => {
@@ -336,8 +362,4 @@ function checkVideo({ directions, codecs }: VideoOffer, sends: boolean): void {
     `The offer's video codecs (${offered}) cannot be used here. Offer VP8, VP9 or AV1.`,
     { status: 406 },
   );
-}
-
-function badSdp(why: string, cause?: unknown): FaceOffError {
-  return new FaceOffError('bad_sdp', `The session description cannot be used: ${why}.`, { status: 400, cause });
 }

@@ -21,9 +21,6 @@ export const CODECS = ['VP8', 'VP9', 'AV1'];
 /** The media sections, each with its lines; the first entry is the session part. */
 const sectionsOf = (sdp: string): string[] => sdp.split(/^(?=m=)/m);
 
-/** Whether the text can be an SDP at all: a version, an origin and at least one media section. */
-export const looksLikeSdp = (sdp: string): boolean => /^v=0\r?\n/.test(sdp) && /^o=/m.test(sdp) && /^m=/m.test(sdp);
-
 /** The first ICE user name of an SDP or a fragment of one. */
 export const iceUfrag = (sdp: string): string | null => sdp.match(/^a=ice-ufrag:(\S+)/m)?.[1] ?? null;
 
@@ -49,6 +46,20 @@ export function readDirections(sdp: string, kind: 'audio' | 'video'): Direction[
  */
 export const inOneStream = (sdp: string): string => sdp.replace(/^(a=(?:ssrc:\d+ )?msid:)- /gm, '$1faceoff ');
 
+/** Adds the candidates of this side, all there are, each to its media section. */
+export function withCandidates(
+  sdp: string,
+  candidates: readonly { candidate: string; sdpMLineIndex: number | null }[],
+): string {
+  const [head = '', ...sections] = sectionsOf(sdp);
+  const told = sections.map((section, index) => {
+    const lines = candidates.filter(({ sdpMLineIndex }) => (sdpMLineIndex ?? 0) === index);
+    if (lines.length === 0) return section;
+    return `${section}${lines.map(({ candidate }) => `a=${candidate}\r\n`).join('')}a=end-of-candidates\r\n`;
+  });
+  return head + told.join('');
+}
+
 /**
  * Adds Chromium's bit rate hints to every video codec, so that the picture need not climb for half a minute. Codecs
  * that have an fmtp line get it longer, others (VP8) get one.
@@ -58,17 +69,22 @@ export function withBitrates(sdp: string, { startKbps, minKbps, maxKbps }: Bitra
   return sectionsOf(sdp)
     .map((section) => {
       if (!section.startsWith('m=video')) return section;
-      const pictures = [...section.matchAll(/^a=rtpmap:(\d+) (VP8|VP9|AV1|H264)\/90000\r?$/gim)].map(
-        (match) => match[1]!,
-      );
-      return pictures.reduce((text, payload) => {
-        const fmtp = new RegExp(`^(a=fmtp:${payload} [^\\r\\n]*)`, 'm');
-        if (fmtp.test(text)) return text.replace(fmtp, `$1;${hints}`);
-        return text.replace(
-          new RegExp(`^(a=rtpmap:${payload} [^\\r\\n]*)(\\r?\\n)`, 'm'),
-          `$1$2a=fmtp:${payload} ${hints}$2`,
-        );
-      }, section);
+      const lines = section.split('\n');
+      const withParameters = new Set(lines.map((line) => line.match(/^a=fmtp:(\d+) /)?.[1]));
+      const pictures = new Set<string>();
+      for (const line of lines) {
+        const payload = line.match(/^a=rtpmap:(\d+) (?:VP8|VP9|AV1|H264)\/90000\r?$/i)?.[1];
+        if (payload !== undefined) pictures.add(payload);
+      }
+      return lines
+        .map((line) => {
+          const [, name, payload] = line.match(/^a=(rtpmap|fmtp):(\d+) /) ?? [];
+          if (payload === undefined || !pictures.has(payload)) return line;
+          const [text, end] = line.endsWith('\r') ? [line.slice(0, -1), '\r'] : [line, ''];
+          if (name === 'fmtp') return `${text};${hints}${end}`;
+          return withParameters.has(payload) ? line : `${line}\na=fmtp:${payload} ${hints}${end}`;
+        })
+        .join('\n');
     })
     .join('');
 }

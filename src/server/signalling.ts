@@ -36,7 +36,8 @@ const Call = z.strictObject({
 const Message = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('offer'),
-    sdp: z.string().max(256 * 1024),
+    // How long it may be is said where it is read.
+    sdp: z.string(),
     settings: z.unknown().optional(),
     stream: z.string().regex(STREAM_NAME).optional(),
     again: z.string().max(64).optional(),

@@ -8,11 +8,10 @@ import type { Config } from '../config.ts';
 import { FaceOffError } from '../errors.ts';
 import { type IceCandidate, type IceCredentials, readFragment } from './fragment.ts';
 import { type IceServer, iceServersOf } from './ice.ts';
+import { OFFER_BYTES, offerTooLarge } from './offer.ts';
 
 const SDP = 'application/sdp';
 const FRAGMENT = 'application/trickle-ice-sdpfrag';
-/** No offer is longer. */
-const BODY_LIMIT = 256 * 1024;
 
 export interface WishSession {
   readonly id: string;
@@ -41,9 +40,12 @@ export interface Wish {
 /** A plugin: it has body parsers of its own. */
 export function wishRoutes(app: FastifyInstance, wish: Wish): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser([SDP, FRAGMENT], { parseAs: 'string', bodyLimit: BODY_LIMIT }, (_request, body, done) =>
+  app.addContentTypeParser([SDP, FRAGMENT], { parseAs: 'string', bodyLimit: OFFER_BYTES }, (_request, body, done) =>
     done(null, body),
   );
+  app.setErrorHandler((error: { code?: string }) => {
+    throw error.code === 'FST_ERR_CTP_BODY_TOO_LARGE' ? offerTooLarge() : error;
+  });
 
   app.post(wish.endpoint, { onRequest: only(SDP) }, async (request, reply) => {
     const session = wish.open(request);

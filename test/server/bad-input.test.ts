@@ -1,8 +1,13 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { Readable } from 'node:stream';
+import { deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
 import type { ServerMessage } from '../../src/messages.ts';
+import { decodePicture } from '../../src/pipeline/portrait.ts';
+import { root } from '../../src/root.ts';
 import { astronaut, group } from '../support/lane.ts';
 import { Publisher } from '../support/publisher.ts';
 import { startServer, type TestServer, until } from '../support/server.ts';
@@ -30,6 +35,37 @@ async function upload(
   return { status: answer.status, body: (await answer.json()) as Refusal & { id: string; photos: number } };
 }
 
+const flatAvif = path.join(root, 'test/fixtures/flat-7000.avif');
+
+/** A grey PNG, one pixel wide. */
+function column(height: number): Buffer {
+  const chunk = (type: string, data: Buffer): Buffer => {
+    const body = Buffer.concat([Buffer.from(type), data]);
+    const ends = Buffer.alloc(8);
+    ends.writeUInt32BE(data.length, 0);
+    ends.writeUInt32BE(crc32(body), 4);
+    return Buffer.concat([ends.subarray(0, 4), body, ends.subarray(4)]);
+  };
+  const header = Buffer.from([0, 0, 0, 1, 0, 0, 0, 0, 8, 0, 0, 0, 0]);
+  header.writeUInt32BE(height, 4);
+  return Buffer.concat([
+    Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
+    chunk('IHDR', header),
+    chunk('IDAT', deflateSync(Buffer.alloc(2 * height), { level: 1 })),
+    chunk('IEND', Buffer.alloc(0)),
+  ]);
+}
+
+/** The checksum of PNG and zip. */
+function crc32(data: Uint8Array): number {
+  let crc = -1;
+  for (const byte of data) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
+  }
+  return ~crc >>> 0;
+}
+
 const blank = (width: number, height: number) => sharp({ create: { width, height, channels: 3, background: '#888' } });
 
 describe('pictures that cannot be a face', () => {
@@ -38,6 +74,8 @@ describe('pictures that cannot be a face', () => {
     ['half a picture', async () => (await sharp(group).jpeg().toBuffer()).subarray(0, 20_000), 415, 'bad_picture'],
     ['an SVG', async () => '<svg xmlns="http://www.w3.org/2000/svg" width="100" height="100"/>', 415, 'bad_picture'],
     ['a decompression bomb', async () => blank(12_000, 12_000).png().toBuffer(), 413, 'picture_too_large'],
+    ['a picture of one column', async () => column(50_000_000), 413, 'picture_too_large'],
+    ['an AVIF of 1.7 kB that takes 830 MB', () => readFile(flatAvif), 413, 'picture_too_large'],
     ['a picture without a face', async () => blank(640, 480).jpeg().toBuffer(), 422, 'no_face'],
     ['a tiny face', async () => sharp(astronaut).resize(70, 70).png().toBuffer(), 422, /no_face|face_too_small/],
     ['an empty file', async () => '', 422, 'no_file'],
@@ -70,6 +108,36 @@ describe('pictures that cannot be a face', () => {
     if (answer !== null) expect(answer.status).toBe(413);
     expect(process.memoryUsage.rss() - before).toBeLessThan(150 * 2 ** 20);
     expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
+  });
+});
+
+describe('decoding', () => {
+  const lenient = { bytes: 1e9, pixels: 1e9 };
+
+  test('ends in time, however long a picture would take', async () => {
+    await expect(decodePicture(column(50_000_000), { ...lenient, timeMs: 1000 })).rejects.toMatchObject({
+      code: 'picture_too_slow',
+      status: 422,
+    });
+  });
+
+  test.each([
+    ['a side', { side: 1000 }, /1001 x 1 pixels, more than 1000 on a side/],
+    ['the pixels', { pixels: 1000 }, /more than 0 million/],
+    ['the memory', { memory: 8000 }, /memory/],
+  ])('is refused where it passes a limit: %s', async (_what, limits, why) => {
+    const picture = await sharp({ create: { width: 1001, height: 1, channels: 4, background: '#888' } })
+      .toColourspace('rgb16')
+      .png()
+      .toBuffer();
+    await expect(decodePicture(picture, { ...lenient, ...limits })).rejects.toMatchObject({
+      code: 'picture_too_large',
+      status: 413,
+      message: expect.stringMatching(why),
+    });
+    await expect(decodePicture(picture, { ...lenient, side: 1001, memory: 8008 })).resolves.toMatchObject({
+      width: 1001,
+    });
   });
 });
 
@@ -148,8 +216,8 @@ describe('WHIP refuses', () => {
       'v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=video 9 UDP',
       'application/sdp',
       '',
-      406,
-      /no_codec|bad_sdp/,
+      400,
+      'bad_sdp',
     ],
     ['another content type', 'v=0', 'application/json', '', 415, 'wrong_type'],
     ['a content type it does not know', 'v=0', 'text/html', '', 415, 'wrong_type'],

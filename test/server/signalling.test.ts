@@ -93,6 +93,18 @@ test('a later offer that makes no sense is refused, and the stream goes on', asy
   expect(page.all('closed')).toHaveLength(0);
 });
 
+test('an offer of more than 32 kB is refused, and the stream goes on', async () => {
+  const page = await new StudioPage().live();
+  page.say({ type: 'offer', sdp: `${await page.camera.offer()}a=x:${'y'.repeat(32 * 1024)}\r\n` });
+  await until(() => page.all('error').length === 1, 'the refusal');
+  expect(page.all('error')[0]!.error).toMatchObject({
+    code: 'offer_too_large',
+    message: expect.stringContaining('32 kB'),
+  });
+  const before = page.camera.received.length;
+  await until(() => page.camera.received.length > before + 5, 'pictures');
+});
+
 test('settings that come with a later offer take effect', async () => {
   const page = await new StudioPage().live();
   page.say({ type: 'offer', sdp: await page.camera.offer(), settings: { shape: 0.125 } });
