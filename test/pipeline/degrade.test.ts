@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Degrader, ladderFor } from '../../src/pipeline/degrade.ts';
 import { LaneLoad } from '../../src/pipeline/lane-load.ts';
-import { type Course, fpsOf, run, steady } from '../support/machine.ts';
+import { type Course, fpsOf, recorded, run, steady } from '../support/machine.ts';
 
 const MINUTE_MS = 60_000;
 const FPS = 30;
@@ -107,6 +107,40 @@ describe('a load of a minute', () => {
 
   test('does not turn it up and down faster than every ten seconds, but for a step up that did not hold', () => {
     expect(turns(busy(40)).every((ms) => ms >= 10_000)).toBe(true);
+  });
+});
+
+describe('as recorded on two cores:', () => {
+  test.each([
+    ['cold-start', 'a beginning beside a browser'],
+    ['half-speed', 'half the processor, browser included'],
+    ['neighbours-1s', 'four busy programs for a second'],
+    ['neighbours-15s', 'four busy programs for a quarter of a minute'],
+  ])('%s (%s) changes nothing', (name) => {
+    const course = only(run(recorded(name)));
+    expect(course.changes).toEqual([]);
+    expect(allSwapped(course)).toBe(true);
+  });
+
+  test('four-sessions are all swapped, and none goes up and down', () => {
+    const courses = run(recorded('four-sessions'));
+    expect(courses.every(allSwapped)).toBe(true);
+    expect(courses.flatMap(turns)).toEqual([]);
+  });
+
+  // The same frames on a processor that takes several times as long.
+  test.each([
+    [3, 'half-speed'],
+    [4, 'neighbours-15s'],
+    [6, 'cold-start'],
+  ])('%i times as slow, %s is swapped at a rate that holds', (times, name) => {
+    const cameras = recorded(name).map((camera) => ({
+      ...camera,
+      serviceMs: (atMs: number): number => times * camera.serviceMs(atMs, ladderFor(false, false)[0]!),
+    }));
+    const course = only(run(cameras));
+    expect(allSwapped(course)).toBe(true);
+    expect(course.changes.length).toBeLessThanOrEqual(3);
   });
 });
 

@@ -3,6 +3,7 @@
  * event. What a frame takes is given as a curve of time, or comes from a trace that was recorded.
  */
 
+import { readFileSync } from 'node:fs';
 import { Degrader, type Plan } from '../../src/pipeline/degrade.ts';
 import { LaneLoad } from '../../src/pipeline/lane-load.ts';
 import { Pacer } from '../../src/server/pacer.ts';
@@ -114,3 +115,23 @@ export function run(cameras: readonly Camera[]): Course[] {
 /** Pictures a second that went out between two times. */
 export const fpsOf = ({ shown }: Course, fromMs: number, toMs: number): number =>
   (1000 * shown.filter(({ atMs }) => atMs >= fromMs && atMs < toMs).length) / (toMs - fromMs);
+
+/** A session's frames as `npm run bench -- traces` recorded them: when each came, how many were dropped before it, what it took. */
+type Trace = [receivedAtMs: number, dropped: number, serviceMs: number | null][];
+
+/** The cameras of a recorded trace; a frame takes what the frame took that was worked on about then. */
+export function recorded(name: string): Camera[] {
+  const file = new URL(`../fixtures/traces/${name}.json`, import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as Trace[]).map(cameraOf);
+}
+
+function cameraOf(trace: Trace): Camera {
+  const arrivals = trace.flatMap(([atMs, dropped], i) => {
+    const fromMs = trace[i - 1]?.[0] ?? atMs;
+    // Those that were dropped came between this one and the one before.
+    return Array.from({ length: dropped + 1 }, (_, k) => fromMs + ((k + 1) * (atMs - fromMs)) / (dropped + 1));
+  });
+  const worked = trace.filter(([, , serviceMs]) => serviceMs !== null);
+  const serviceMs = (atMs: number): number => (worked.findLast(([at]) => at <= atMs) ?? worked[0]!)[2]!;
+  return { arrivals, serviceMs };
+}
