@@ -38,9 +38,7 @@ import { warmUp, warmUpFrame } from './warmup.ts';
 const STILL_LOOKS = 3;
 /** Roles of the models that every lane needs. */
 const ROLES = ['face-detector', 'face-mesh', 'face-embedder'];
-/** A frame may wait for the lane as long as it is no older than so many budgets when it is done, and a budget anyway. */
-const MOST_BUDGETS = 1.8;
-/** Most frames left out in a row because they waited longer. */
+/** Most frames left out in a row because they waited longer than their budget. */
 const MOST_LATE = 5;
 
 /** The stream a lane warms up with. */
@@ -261,11 +259,10 @@ export class Lane {
     return face !== null && !this.#faces.has(face);
   }
 
-  /** A frame that waited too long would only keep the next one waiting; but some frame must go out at last. */
+  /** A frame that waited its whole budget would only keep the next one waiting; but some frame must go out at last. */
   #tooLate(stream: LaneStream, waitMs: number): boolean {
-    const { budgetMs } = this.#options;
-    const usualMs = stream.costs.of('landmark') + stream.costs.of('swap');
-    const isLate = waitMs > Math.max(budgetMs, MOST_BUDGETS * budgetMs - usualMs);
+    // Where few pictures are taken, the next one is far.
+    const isLate = waitMs > Math.max(this.#options.budgetMs, 500 / stream.degrader.plan.fps);
     stream.late = isLate && stream.late < MOST_LATE ? stream.late + 1 : 0;
     return stream.late > 0;
   }

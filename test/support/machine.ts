@@ -36,6 +36,8 @@ interface Seat {
   course: Course;
   next: number;
   waiting: number | null;
+  /** When it began to wait for the lane: its place is by this, whichever frame then takes it. */
+  askedAtMs: number;
   dropped: number;
   late: number;
 }
@@ -54,7 +56,6 @@ export function steady(
 
 /** As in the lane: a frame that waited longer is left out, but for every sixth. */
 const BUDGET_MS = 33;
-const longestWaitMs = (serviceMs: number): number => Math.max(BUDGET_MS, 1.8 * BUDGET_MS - serviceMs);
 const MOST_LATE = 5;
 
 /** Runs the cameras through one lane; streams in order of their first frame. */
@@ -67,7 +68,15 @@ export function run(cameras: readonly Camera[]): Course[] {
     if (camera.arrivals[0]! > 0) degrader.close();
     if (camera.ladder !== undefined) degrader.climb(camera.ladder);
     const course: Course = { changes: [], shown: [], plan: degrader.plan };
-    return { ...{ camera, degrader, course }, pacer: new Pacer(), next: 0, waiting: null, dropped: 0, late: 0 };
+    return {
+      ...{ camera, degrader, course },
+      pacer: new Pacer(),
+      next: 0,
+      waiting: null,
+      askedAtMs: 0,
+      dropped: 0,
+      late: 0,
+    };
   });
   for (;;) {
     // Every frame that came before the lane is free takes its place, the newest of a camera's wins.
@@ -81,11 +90,12 @@ export function run(cameras: readonly Camera[]): Course[] {
       if (seat.next === seat.camera.arrivals.length) seat.degrader.close();
       if (!seat.pacer.takes(upcoming)) continue;
       if (seat.waiting !== null) seat.dropped++;
+      else seat.askedAtMs = upcoming;
       seat.waiting = upcoming;
       freeAtMs = Math.max(freeAtMs, isIdle ? upcoming : freeAtMs);
       continue;
     }
-    const seat = seats.filter(({ waiting }) => waiting !== null).sort((a, b) => a.waiting! - b.waiting!)[0]!;
+    const seat = seats.filter(({ waiting }) => waiting !== null).sort((a, b) => a.askedAtMs - b.askedAtMs)[0]!;
     serve(seat);
   }
   return seats.map(({ course }) => course);
@@ -97,7 +107,7 @@ export function run(cameras: readonly Camera[]): Course[] {
     const { plan } = degrader;
     const probe = degrader.probe(cameAtMs);
     const takesMs = plan.swap || probe !== null ? camera.serviceMs(freeAtMs, probe ?? plan) : 0.3;
-    const isLate = freeAtMs - cameAtMs > longestWaitMs(takesMs) && seat.late < MOST_LATE;
+    const isLate = freeAtMs - cameAtMs > Math.max(BUDGET_MS, 500 / plan.fps) && seat.late < MOST_LATE;
     seat.late = isLate ? seat.late + 1 : 0;
     const serviceMs = isLate ? 0.1 : takesMs;
     freeAtMs += serviceMs;
