@@ -20,6 +20,7 @@ import { requireFile } from './models/store.ts';
 import type { FoundFace, LaneOptions, ModelLoad } from './protocol.ts';
 import { type LaneListener, LaneThread } from './thread.ts';
 import {
+  type Capacity,
   type Frame,
   isGenerator,
   MESH,
@@ -46,10 +47,20 @@ interface Seat {
   sessions: Set<PoolSession>;
   /** Faces this thread has been given, `engine/id` each. */
   faces: Set<string>;
+  /** What a swap took at warm-up; null before it. */
+  swapMs: number | null;
+  /** What the lane told with the last frame, and when. */
+  busy: number;
+  toldAtMs: number;
 }
 
+const UNKNOWN: Pick<Seat, 'swapMs' | 'busy' | 'toldAtMs'> = {
+  ...{ swapMs: null, busy: 0, toldAtMs: Number.NEGATIVE_INFINITY },
+};
 /** Lanes that die one after another mean something is wrong for good: wait longer each time, up to this. */
 const LONGEST_PAUSE_MS = 10_000;
+/** A lane that had no frame for so long does nothing. */
+const QUIET_MS = 2000;
 /** The enrolment thread is let go when nobody needed it for this long. */
 const IDLE_MS = 60_000;
 
@@ -216,6 +227,19 @@ export class Pool implements Swapping {
     return this.#device.rssBytes;
   }
 
+  get deviceCpuMs(): number {
+    return this.#device.cpuMs;
+  }
+
+  get capacity(): Capacity {
+    const measured = this.#seats.flatMap(({ swapMs }) => swapMs ?? []);
+    const nowMs = performance.now();
+    return {
+      swapMs: measured.length === 0 ? null : Math.max(...measured),
+      lanes: this.#seats.map(({ busy, toldAtMs }) => (nowMs - toldAtMs > QUIET_MS ? 0 : busy)),
+    };
+  }
+
   /** Ends the device's process from outside, as a crash would; for tests of what happens then. */
   killDeviceForTest(): void {
     this.#device.killForTest();
@@ -237,7 +261,7 @@ export class Pool implements Swapping {
   }
 
   async #seat(): Promise<Seat> {
-    const seat: Seat = { thread: null as unknown as LaneThread, sessions: new Set(), faces: new Set() };
+    const seat: Seat = { thread: null as unknown as LaneThread, sessions: new Set(), faces: new Set(), ...UNKNOWN };
     seat.thread = await LaneThread.start(this.#options, this.#listener(seat));
     return seat;
   }
@@ -311,7 +335,7 @@ export class Pool implements Swapping {
       const face = await enrolled;
       // Made anew or withdrawn meanwhile: whoever did that has given out what is to be had now.
       if (this.#ready.get(key) !== enrolled) return;
-      if (isMesh(face)) await thread.ask('take', { id, face });
+      if (isMesh(face)) seat.swapMs = (await thread.ask('take', { id, face })) ?? seat.swapMs;
       else await thread.ask('takeFor', { id, engine, face });
     } catch (error) {
       seat.faces.delete(key);
@@ -439,8 +463,11 @@ class PoolSession implements SwapSession {
     this.#pool.supply(this.#seat, this.#settings);
   }
 
-  swap(frame: Frame, dropped = 0): Promise<SwappedFrame> {
-    return this.#seat.thread.ask('swap', { session: this.id, frame, dropped }, [frame.data.buffer]);
+  async swap(frame: Frame, dropped = 0): Promise<SwappedFrame> {
+    const seat = this.#seat;
+    const done = await seat.thread.ask('swap', { session: this.id, frame, dropped }, [frame.data.buffer]);
+    [seat.busy, seat.toldAtMs] = [done.lane?.busy ?? 0, performance.now()];
+    return done;
   }
 
   set(settings: Partial<SwapSettings>): void {

@@ -91,7 +91,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   );
   const gate = new Gate(config.server.token, certificate !== null, tries);
   const streams = new Streams(config, metrics, log);
-  const sessions = new Sessions(config, pool, streams, metrics, log);
+  const sessions = new Sessions(config, pool, streams, metrics, log, () => monitor.figures);
   const recordings = new Recordings(config, metrics, log);
   await recordings.recover();
   const presets = await Presets.open(config, log);
@@ -105,6 +105,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     ...{ memory: config.memory, gpu, metrics, log },
     usesGpu: () => states.usesGpu,
     othersBytes: () => pool.deviceRssBytes ?? 0,
+    othersCpuMs: () => pool.deviceCpuMs ?? 0,
     load: () => sessions.load(),
   });
   monitor.onPressure((pressure) => pool.pressure(pressure));

@@ -7,15 +7,18 @@ import { Pacer } from './pacer.ts';
 export class Intake {
   readonly #latest: Latest<Frame>;
   readonly #pacer = new Pacer();
-  readonly #onDrop: () => void;
+  readonly #onDrop: (isLate: boolean) => void;
   /** Frames since the last one that went in, whose place a newer one took. */
   #dropped = 0;
 
   /**
    * @param work has the lane swap a frame; null where the lane was lost with it. It must not reject.
-   * @param onDrop told of each frame that does not go in.
+   * @param onDrop told of each frame that does not go in: for want of time, or as the rate wants none of it.
    */
-  constructor(work: (frame: Frame, dropped: number) => Promise<SwappedFrame | null>, onDrop: () => void) {
+  constructor(
+    work: (frame: Frame, dropped: number) => Promise<SwappedFrame | null>,
+    onDrop: (isLate: boolean) => void,
+  ) {
     this.#onDrop = onDrop;
     this.#latest = new Latest(
       async (frame) => {
@@ -26,7 +29,7 @@ export class Intake {
       },
       () => {
         this.#dropped++;
-        onDrop();
+        onDrop(true);
       },
     );
   }
@@ -38,7 +41,7 @@ export class Intake {
 
   put(frame: Frame): void {
     if (this.#pacer.takes(frame.receivedAtMs)) this.#latest.put(frame);
-    else this.#onDrop();
+    else this.#onDrop(false);
   }
 
   /** Lets go of the waiting frame. */
