@@ -1,6 +1,7 @@
 /** Everything that is reached over HTTP, put together. */
 
 import type { Socket } from 'node:net';
+import os from 'node:os';
 import path from 'node:path';
 import fastifyStatic from '@fastify/static';
 import websocket from '@fastify/websocket';
@@ -14,7 +15,7 @@ import { readCatalogue } from '../pipeline/models/catalogue.ts';
 import type { Gpu } from '../pipeline/models/gpu.ts';
 import { ModelStates } from '../pipeline/models/states.ts';
 import type { ModelLoad } from '../pipeline/protocol.ts';
-import type { Swapping, SwapSettings } from '../pipeline/types.ts';
+import { MESH, type Swapping, type SwapSettings } from '../pipeline/types.ts';
 import { root } from '../root.ts';
 import { cacheRoutes } from './cache.ts';
 import type { Certificate } from './certificate.ts';
@@ -26,6 +27,7 @@ import { machineRoutes, machineStatus } from './machine.ts';
 import { Monitor } from './monitor.ts';
 import { checkOrigin } from './origin.ts';
 import { openPeers } from './peer.ts';
+import { preflight } from './preflight.ts';
 import { Presets, presetRoutes } from './presets.ts';
 import { recordRoutes } from './record.ts';
 import { Recordings } from './recording/recordings.ts';
@@ -194,6 +196,17 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   }));
   cacheRoutes(app, config);
   machineRoutes(app, monitor, config.memory.intervalMs);
+  app.get('/api/preflight', async () =>
+    preflight({
+      capacity: pool.capacity ?? null,
+      machine: monitor.figures,
+      open: sessions.size,
+      most: config.limits.sessions,
+      engine: defaults.engine ?? MESH,
+      limited: sessions.short,
+      isAhead: os.getPriority() < 0,
+    }),
+  );
 
   return {
     app,
