@@ -130,8 +130,41 @@ export interface SessionStats {
   /** Most pictures a second that are swapped by this plan, so that no more need be sent; null for all. */
   maxFps: number | null;
   faces: SeenFace[];
+  /** What limits it. */
+  verdict: Verdict;
   /** Of its last recording, if there was any. */
   recording?: RecordingState;
+}
+
+/**
+ * What limits a session: nothing; the machine's processor, which is full; the lane, which has too little time for its frames; the
+ * network's losses or bursts; a camera that gives few pictures; memory that is short; a generator that takes too long.
+ */
+export type Cause = 'good' | 'processor' | 'lane' | 'network' | 'camera' | 'memory' | 'model';
+
+export interface Verdict {
+  cause: Cause;
+  /** One sentence: what it is, with figures, and what would help. */
+  text: string;
+}
+
+/** `/api/preflight`: what the machine can hold beside what it does now. An estimate. */
+export interface Preflight {
+  /** As many more cameras, 0 for none, at so many pictures a second; null where it was not measured what a swap takes. */
+  sessions: number;
+  fps: number | null;
+  /** The same in one sentence. */
+  text: string;
+}
+
+/** The processor at one moment; cores as a number, 1 is one core. */
+export interface ProcessorSample {
+  /** Cores of the machine, how many of them all programs use, and how many FaceOff may use. */
+  cores: number;
+  busy: number;
+  allowed: number;
+  /** Share of the time in which a quota stopped FaceOff, 0..1. */
+  throttled: number;
 }
 
 /** A recording under way or, when it is not active, the last one. */
@@ -168,8 +201,10 @@ export interface MachineSample {
   /** Memory of the server's process, and what the machine could still give. */
   rssBytes: number;
   availableBytes: number;
-  /** Processor time of the server's process, 1 is one core. */
+  /** Processor time of the server's processes, 1 is one core. */
   cores: number;
+  /** The whole processor. */
+  processor: ProcessorSample;
   /** The longest that its event loop was held up. */
   loopDelayMs: number;
   sessions: number;

@@ -2,6 +2,7 @@
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { type Config, defaultConfig } from './config.ts';
+import type { Cause } from './messages.ts';
 import type { DeviceReport } from './pipeline/device/protocol.ts';
 import type { GpuState } from './pipeline/models/gpu.ts';
 import type { ModelLoad } from './pipeline/protocol.ts';
@@ -16,6 +17,7 @@ export class Metrics {
   readonly #wait: Histogram;
   readonly #frames: Counter<'result'>;
   readonly #level: Gauge;
+  readonly #verdicts: Gauge<'cause'>;
   readonly #sessions: Gauge;
   readonly #viewers: Gauge;
   readonly #skipped: Counter;
@@ -63,6 +65,12 @@ export class Metrics {
     this.#level = new Gauge({
       name: 'faceoff_degradation_level',
       help: 'Worst level of any session, 0 is full quality',
+      registers,
+    });
+    this.#verdicts = new Gauge({
+      name: 'faceoff_verdict',
+      help: 'Sessions by what limits them; good is nothing',
+      labelNames: ['cause'],
       registers,
     });
     this.#sessions = new Gauge({ name: 'faceoff_sessions', help: 'Sessions open now', registers });
@@ -131,6 +139,11 @@ export class Metrics {
   sessions(open: number, worstLevel: number): void {
     this.#sessions.set(open);
     this.#level.set(worstLevel);
+  }
+
+  /** How many sessions there are of each cause. */
+  verdicts(counts: Record<Cause, number>): void {
+    for (const [cause, sessions] of Object.entries(counts)) this.#verdicts.set({ cause }, sessions);
   }
 
   viewers(open: number): void {

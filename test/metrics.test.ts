@@ -39,10 +39,14 @@ test('a frame is counted where it fell, in seconds', async () => {
 test('sessions, quality and models are gauges', async () => {
   const metrics = new Metrics();
   metrics.sessions(3, 2);
+  metrics.verdicts({ good: 2, processor: 1, lane: 0, network: 0, camera: 0, memory: 0, model: 0 });
   metrics.modelLoad({ model: 'mesh', provider: 'cpu', cached: false, loadMs: 1500 });
   expect(await figures(metrics)).toMatchObject({
     faceoff_sessions: 3,
     faceoff_degradation_level: 2,
+    'faceoff_verdict{cause="good"}': 2,
+    'faceoff_verdict{cause="processor"}': 1,
+    'faceoff_verdict{cause="lane"}': 0,
     'faceoff_model_load_seconds{model="mesh",provider="cpu",cache="miss"}': 1.5,
   });
 });

@@ -11,7 +11,7 @@ import { Gallery } from './gallery.ts';
 import { keep, kept, keptJson, tabMemory } from './keep.ts';
 import { Microphone, microphoneProblem } from './microphone.ts';
 import { Agreement, keepable, restored, withoutGone } from './settings.ts';
-import { callNotice, callRemark, cameraProblem, isActive, type Situation } from './state.ts';
+import { callNotice, callRemark, cameraProblem, isActive, limitOf, type Situation } from './state.ts';
 import { Table } from './table.ts';
 import { toast } from './toast.ts';
 import { Upload } from './upload.ts';
@@ -240,7 +240,7 @@ function added(face: FaceInfo): void {
 
 function remark(stats: SessionStats): void {
   if (agreement === null) return;
-  const text = blank === null ? callRemark(stats, agreement.shown) : null;
+  const text = blank === null ? (callRemark(stats, agreement.shown) ?? limitOf(stats)) : null;
   element('remark', HTMLElement).hidden = text === null;
   element('remark', HTMLElement).textContent = text;
 }

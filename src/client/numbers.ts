@@ -1,6 +1,6 @@
 /** The live numbers: what goes in and out, and how long a picture takes. */
 
-import type { SessionStats } from '../messages.ts';
+import type { SessionStats, Verdict } from '../messages.ts';
 import { element, make } from './dom.ts';
 import { showMs, showRate, showSize } from './format.ts';
 import type { Network } from './network.ts';
@@ -26,6 +26,7 @@ export class Numbers {
     put('size', showSize(stats.width, stats.height));
     put('plan', stats.plan);
     element('plan', HTMLElement).dataset.level = String(stats.level);
+    this.#judge(stats.verdict);
     this.#spark.add(frameMs.p95);
     this.#list({ wait: waitMs.p50, ...stats.stagesMs });
   }
@@ -34,8 +35,17 @@ export class Numbers {
     for (const id of ['fps-in', 'fps-out', 'frame-p50', 'frame-p95', 'latency', 'round-trip', 'buffer', 'size', 'plan'])
       put(id, '–');
     delete element('plan', HTMLElement).dataset.level;
+    this.#judge(null);
     this.#spark.clear();
     this.#list({});
+  }
+
+  /** What limits the stream, in one line. */
+  #judge(verdict: Verdict | null): void {
+    const line = element('verdict', HTMLElement);
+    line.hidden = verdict === null;
+    line.dataset.cause = verdict?.cause ?? '';
+    put('verdict', verdict?.text ?? '');
   }
 
   #list(stages: Record<string, number>): void {

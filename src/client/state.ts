@@ -217,6 +217,10 @@ export function remarkOf(
   return faces.length === 0 ? 'No face in sight' : 'Not swapped just now';
 }
 
+/** What limits the stream, for a page that shows no more of it; null while nothing does. */
+export const limitOf = ({ verdict: { cause, text } }: Pick<SessionStats, 'verdict'>): string | null =>
+  cause === 'good' ? null : text;
+
 const CALL_NOTICES: Partial<Record<Reason, Notice>> = {
   welcome: { title: 'Join the call', text: 'Choose the face that the others see, then say who you are.' },
   stopped: { title: 'You left the call', text: 'Camera and microphone are off. You can join again.' },

@@ -16,6 +16,7 @@ import { NetworkReader } from './network.ts';
 import { Numbers } from './numbers.ts';
 import { Obs } from './obs.ts';
 import { People } from './people.ts';
+import { PreflightLine } from './preflight.ts';
 import { Presets } from './presets.ts';
 import { Recording } from './recording.ts';
 import { Agreement, adopt, keepable, presetOf, restored, withoutGone } from './settings.ts';
@@ -35,6 +36,7 @@ const view = new View();
 const numbers = new Numbers();
 const network = new NetworkReader();
 new Machine();
+const preflight = new PreflightLine();
 const camera = new Camera(() => void cameraGone());
 const obs = new Obs();
 const people = new People(pickPerson);
@@ -116,6 +118,7 @@ function show(next: Situation): void {
     noticeButton.textContent = notice.action?.label ?? '';
     noticeButton.dataset.does = notice.action?.does ?? '';
   }
+  preflight.on = (state === 'idle' || state === 'stopped') && (reason === 'welcome' || reason === 'stopped');
   startButton.hidden = isActive(state);
   stopButton.hidden = !isActive(state);
   if (state !== 'live') quiet();

@@ -85,7 +85,7 @@ const TREND = 3;
 const SHORT = 0.85;
 const ENOUGH = 0.95;
 /** How much of the lane's time, and of the time between two pictures, a step up may plan with. */
-const MOST_BUSY = 0.8;
+export const MOST_BUSY = 0.8;
 /** A rate may be a little above what was reached: dropping evenly wastes less. */
 const REACH = 1.05;
 /**

@@ -176,22 +176,27 @@ export class Lane {
     void this.#tidyShelf();
   }
 
-  /** Gives the lane a source face; with the first one it warms up. */
-  async take(id: string, face: MeshFace): Promise<void> {
+  /**
+   * Gives the lane a source face; with the first one it warms up.
+   * @returns what a swap took then, in milliseconds; null for a face that is not the first.
+   */
+  async take(id: string, face: MeshFace): Promise<number | null> {
     const isFirst = this.#faces.size === 0;
     this.#faces.set(id, face);
-    if (isFirst && this.#options.warmupRuns > 0) await this.#warmUp(id);
+    const swapMs = isFirst && this.#options.warmupRuns > 0 ? await this.#warmUp(id) : null;
     for (const stream of this.#streams.values()) stream.refit(id);
+    return swapMs;
   }
 
-  /** Swaps a picture by the whole way of a frame; nothing of it stays. */
-  async #warmUp(face: string): Promise<void> {
+  /** Swaps a picture by the whole way of a frame; nothing of it stays. @returns milliseconds a swap, once warm. */
+  async #warmUp(face: string): Promise<number> {
     this.open(WARM_UP, { ...WARM_UP_SETTINGS, face });
     const picture = await warmUpFrame();
-    await warmUp(picture, (frame) => this.#swap(WARM_UP, frame, 0));
+    const swapMs = await warmUp(picture, (frame) => this.#swap(WARM_UP, frame, 0));
     this.close(WARM_UP);
     // What the first frames took is not what frames take.
     this.#costs = new Costs();
+    return swapMs;
   }
 
   takeFor(engine: string, id: string, face: NeuralFace): void {
@@ -226,7 +231,7 @@ export class Lane {
     const waitMs = Math.max(0, performance.now() - frame.receivedAtMs);
     const { wanting, looking, degrader } = stream;
     const { plan, level } = degrader;
-    const state = { frame, stagesMs: budget.stagesMs, waitMs, plan: plan.name, level };
+    const state = { frame, stagesMs: budget.stagesMs, waitMs, plan: plan.name, level, ...this.#figures(stream) };
     if (looking && this.#tooLate(stream, waitMs)) {
       degrader.observe({ nowMs: performance.now(), dropped, serviceMs: null });
       return { ...state, ...rateOf(degrader.plan), result: 'dropped', hold: true, bare: true, faces: [] };
@@ -252,6 +257,14 @@ export class Lane {
       ...(looking && rateOf(degrader.plan)),
       ...(missed && this.#isOnItsWay(stream.settings) && { awaitsFace: true }),
     };
+  }
+
+  /** What the session is told of the lane with each frame. */
+  #figures({ engine }: LaneStream): Pick<SwappedFrame, 'lane' | 'slowEngine'> {
+    const lane = this.#load.figures(performance.now());
+    const takesMs = isGenerator(engine) ? this.#shelf.tooSlowMs(engine) : null;
+    if (takesMs === null) return { lane };
+    return { lane, slowEngine: { model: engine, takesMs, budgetMs: this.#options.budgetMs } };
   }
 
   /** Whether the face that is wanted is still being made ready. */

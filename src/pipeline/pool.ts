@@ -21,6 +21,7 @@ import { Places } from './places.ts';
 import type { FoundFace, LaneOptions, ModelLoad } from './protocol.ts';
 import { type LaneListener, LaneThread } from './thread.ts';
 import {
+  type Capacity,
   type Frame,
   isGenerator,
   MESH,
@@ -49,12 +50,22 @@ interface Seat {
   places: Places;
   /** Faces this thread has been given, `engine/id` each. */
   faces: Set<string>;
+  /** What a swap took at warm-up; null before it. */
+  swapMs: number | null;
+  /** What the lane told with the last frame, and when. */
+  busy: number;
+  toldAtMs: number;
 }
 
+const UNKNOWN: Pick<Seat, 'swapMs' | 'busy' | 'toldAtMs'> = {
+  ...{ swapMs: null, busy: 0, toldAtMs: Number.NEGATIVE_INFINITY },
+};
 /** Lanes that die one after another mean something is wrong for good: wait longer each time, up to this. */
 const LONGEST_PAUSE_MS = 10_000;
 /** The one in work: another would only grow old there, while newer ones come. */
 const IN_HAND = 1;
+/** A lane that had no frame for so long does nothing. */
+const QUIET_MS = 2000;
 /** The enrolment thread is let go when nobody needed it for this long. */
 const IDLE_MS = 60_000;
 
@@ -221,6 +232,19 @@ export class Pool implements Swapping {
     return this.#device.rssBytes;
   }
 
+  get deviceCpuMs(): number {
+    return this.#device.cpuMs;
+  }
+
+  get capacity(): Capacity {
+    const measured = this.#seats.flatMap(({ swapMs }) => swapMs ?? []);
+    const nowMs = performance.now();
+    return {
+      swapMs: measured.length === 0 ? null : Math.max(...measured),
+      lanes: this.#seats.map(({ busy, toldAtMs }) => (nowMs - toldAtMs > QUIET_MS ? 0 : busy)),
+    };
+  }
+
   /** Ends the device's process from outside, as a crash would; for tests of what happens then. */
   killDeviceForTest(): void {
     this.#device.killForTest();
@@ -247,6 +271,7 @@ export class Pool implements Swapping {
       sessions: new Set(),
       faces: new Set(),
       places: new Places(IN_HAND),
+      ...UNKNOWN,
     };
     seat.thread = await LaneThread.start(this.#options, this.#listener(seat));
     return seat;
@@ -321,7 +346,7 @@ export class Pool implements Swapping {
       const face = await enrolled;
       // Made anew or withdrawn meanwhile: whoever did that has given out what is to be had now.
       if (this.#ready.get(key) !== enrolled) return;
-      if (isMesh(face)) await thread.ask('take', { id, face });
+      if (isMesh(face)) seat.swapMs = (await thread.ask('take', { id, face })) ?? seat.swapMs;
       else await thread.ask('takeFor', { id, engine, face });
     } catch (error) {
       seat.faces.delete(key);
@@ -454,8 +479,11 @@ class PoolSession implements SwapSession {
     return isGenerator(this.#settings.engine ?? MESH) ? Promise.resolve(() => undefined) : this.#seat.places.take();
   }
 
-  swap(frame: Frame, dropped = 0): Promise<SwappedFrame> {
-    return this.#seat.thread.ask('swap', { session: this.id, frame, dropped }, [frame.data.buffer]);
+  async swap(frame: Frame, dropped = 0): Promise<SwappedFrame> {
+    const seat = this.#seat;
+    const done = await seat.thread.ask('swap', { session: this.id, frame, dropped }, [frame.data.buffer]);
+    [seat.busy, seat.toldAtMs] = [done.lane?.busy ?? 0, performance.now()];
+    return done;
   }
 
   set(settings: Partial<SwapSettings>): void {

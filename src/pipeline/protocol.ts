@@ -30,8 +30,8 @@ export interface Calls {
   close: { ask: { session: string }; answer: undefined };
   /** `dropped`: frames of the session since the last one that came here, whose place a newer one took. */
   swap: { ask: { session: string; frame: Frame; dropped: number }; answer: SwappedFrame };
-  /** Gives the lane a source face to use under this id, in place of an earlier one. */
-  take: { ask: { id: string; face: MeshFace }; answer: undefined };
+  /** Gives the lane a source face to use under this id, in place of an earlier one; answered by what a swap took at warm-up, if it was. */
+  take: { ask: { id: string; face: MeshFace }; answer: number | null };
   /** The same face for an engine other than mesh. */
   takeFor: { ask: { id: string; engine: string; face: NeuralFace }; answer: undefined };
   /** Forgets a face for every engine. */

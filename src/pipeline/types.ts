@@ -110,6 +110,35 @@ export interface SwappedFrame {
   fps?: number;
   /** Nothing was swapped, and the face that is wanted is still being made ready. */
   awaitsFace?: true;
+  /** What the lane does. */
+  lane?: LaneFigures;
+  /** The generator that is wanted takes too long, and something else serves. */
+  slowEngine?: SlowEngine;
+}
+
+/** A lane in the last second. */
+export interface LaneFigures {
+  /** Share of the time in which it worked, 0..1. */
+  busy: number;
+  /** What a frame took of it, on average. */
+  frameMs: number;
+  /** How many streams share it. */
+  streams: number;
+}
+
+/** A generator that takes longer for a face than a frame may take. */
+export interface SlowEngine {
+  model: string;
+  takesMs: number;
+  budgetMs: number;
+}
+
+/** What lanes can take. */
+export interface Capacity {
+  /** How long one frame with one face takes a lane, by mesh, in milliseconds; null where it was not measured. */
+  swapMs: number | null;
+  /** Share of each lane's time in which it works now, 0..1. */
+  lanes: readonly number[];
 }
 
 /** One live stream's place in the pipeline. */
@@ -140,6 +169,10 @@ export interface Swapping {
   readonly openSessions: number;
   /** Memory of processes it runs beside this one. */
   readonly deviceRssBytes?: number;
+  /** Processor time that they have used so far, in milliseconds. */
+  readonly deviceCpuMs?: number;
+  /** Left out where nothing is known of it. */
+  readonly capacity?: Capacity;
   /** Told when memory gets short, and when it no longer is. */
   pressure(pressure: Pressure): void;
   close(): Promise<void>;

@@ -2,6 +2,7 @@
 
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import os from 'node:os';
 import path from 'node:path';
 import fastifyStatic from '@fastify/static';
 import websocket from '@fastify/websocket';
@@ -15,7 +16,7 @@ import { readCatalogue } from '../pipeline/models/catalogue.ts';
 import type { Gpu } from '../pipeline/models/gpu.ts';
 import { ModelStates } from '../pipeline/models/states.ts';
 import type { ModelLoad } from '../pipeline/protocol.ts';
-import type { Swapping, SwapSettings } from '../pipeline/types.ts';
+import { MESH, type Swapping, type SwapSettings } from '../pipeline/types.ts';
 import { root } from '../root.ts';
 import { cacheRoutes } from './cache.ts';
 import type { Certificate } from './certificate.ts';
@@ -28,6 +29,7 @@ import { machineRoutes, machineStatus } from './machine.ts';
 import { Monitor } from './monitor.ts';
 import { checkOrigin } from './origin.ts';
 import { openPeers } from './peer.ts';
+import { preflight } from './preflight.ts';
 import { Presets, presetRoutes } from './presets.ts';
 import { recordRoutes } from './record.ts';
 import { Recordings } from './recording/recordings.ts';
@@ -124,7 +126,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   );
   const gate = new Gate(config.server.token, certificate !== null, tries);
   const streams = new Streams(config, metrics, log);
-  const sessions = new Sessions(config, pool, streams, metrics, log);
+  const sessions = new Sessions(config, pool, streams, metrics, log, () => monitor.figures);
   const recordings = new Recordings(config, metrics, log);
   await recordings.recover();
   const presets = await Presets.open(config, log);
@@ -138,6 +140,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     ...{ memory: config.memory, gpu, metrics, log },
     usesGpu: () => states.usesGpu,
     othersBytes: () => pool.deviceRssBytes ?? 0,
+    othersCpuMs: () => pool.deviceCpuMs ?? 0,
     load: () => sessions.load(),
   });
   monitor.onPressure((pressure) => pool.pressure(pressure));
@@ -227,6 +230,17 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   }));
   cacheRoutes(app, config);
   machineRoutes(app, monitor, config.memory.intervalMs);
+  app.get('/api/preflight', async () =>
+    preflight({
+      capacity: pool.capacity ?? null,
+      machine: monitor.figures,
+      open: sessions.size,
+      most: config.limits.sessions,
+      engine: defaults.engine ?? MESH,
+      limited: sessions.short,
+      isAhead: os.getPriority() < 0,
+    }),
+  );
 
   return {
     app,

@@ -8,18 +8,18 @@ import { release } from './release.ts';
 export class Intake {
   readonly #latest: Latest<Frame>;
   readonly #pacer = new Pacer();
-  readonly #onDrop: () => void;
+  readonly #onDrop: (isLate: boolean) => void;
   /** Frames since the last one that went in, whose place a newer one took. */
   #dropped = 0;
 
   /**
    * @param work has the lane swap a frame; null where the lane was lost with it. It must not reject.
-   * @param onDrop told of each frame that does not go in.
+   * @param onDrop told of each frame that does not go in: for want of time, or as the rate wants none of it.
    * @param place resolves when the lane has a place for a frame, to what gives it back.
    */
   constructor(
     work: (frame: Frame, dropped: number) => Promise<SwappedFrame | null>,
-    onDrop: () => void,
+    onDrop: (isLate: boolean) => void,
     place?: () => Promise<() => void>,
   ) {
     this.#onDrop = onDrop;
@@ -32,7 +32,7 @@ export class Intake {
       },
       (frame) => {
         this.#dropped++;
-        this.#leaveOut(frame);
+        this.#leaveOut(frame, true);
       },
       place,
     );
@@ -45,12 +45,12 @@ export class Intake {
 
   put(frame: Frame): void {
     if (this.#pacer.takes(frame.receivedAtMs)) this.#latest.put(frame);
-    else this.#leaveOut(frame);
+    else this.#leaveOut(frame, false);
   }
 
-  #leaveOut(frame: Frame): void {
+  #leaveOut(frame: Frame, isLate: boolean): void {
     release(frame);
-    this.#onDrop();
+    this.#onDrop(isLate);
   }
 
   /** Lets go of the waiting frame. */

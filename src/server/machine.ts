@@ -29,6 +29,8 @@ const COLUMNS: Record<string, (sample: MachineSample) => string | number | null 
   frame_time_p95_ms: ({ frameMs }) => frameMs,
   degradation_level: ({ level }) => level,
   memory_pressure: ({ pressure }) => PRESSURES.indexOf(pressure),
+  machine_cpu_cores: ({ processor }) => processor.cores,
+  machine_cpu_cores_busy: ({ processor }) => processor.busy,
 };
 
 /** RFC 4180, a header line first; no cell needs quotes. */

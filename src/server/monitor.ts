@@ -9,6 +9,8 @@ import type { Metrics } from '../metrics.ts';
 import type { Gpu, GpuState } from '../pipeline/models/gpu.ts';
 import type { Pressure } from '../pipeline/types.ts';
 import { MemoryWatch } from './pressure.ts';
+import { Processor } from './processor.ts';
+import type { MachineFigures } from './verdict.ts';
 
 export interface MonitorParts {
   memory: Config['memory'];
@@ -17,8 +19,9 @@ export interface MonitorParts {
   usesGpu: () => boolean;
   /** What the sessions do just now. */
   load: () => Pick<MachineSample, 'sessions' | 'fps' | 'frameMs' | 'level'>;
-  /** Memory of this program's other processes. */
+  /** Memory of this program's other processes, and processor time that they have used, in milliseconds. */
   othersBytes?: () => number;
+  othersCpuMs?: () => number;
   metrics: Metrics;
   log: Logger;
 }
@@ -28,6 +31,8 @@ const BEAT_MS = 20;
 /** How long the GPU may take to answer, as a share of the time between two looks. */
 const PATIENCE = 0.8;
 const MINUTE_MS = 60_000;
+/** Figures are means of so long. */
+const FIGURES_MS = 3000;
 
 export class Monitor {
   readonly #parts: MonitorParts;
@@ -39,7 +44,8 @@ export class Monitor {
   readonly #beats: NodeJS.Timeout;
   #beatAtMs = performance.now();
   #worstDelayMs = 0;
-  #cpu = process.cpuUsage();
+  readonly #processor = new Processor();
+  #cpuMs = 0;
   #lastMs = performance.now();
   #asking = false;
   #vramShare = 0;
@@ -49,6 +55,7 @@ export class Monitor {
     const { intervalMs, historyMinutes } = parts.memory;
     this.#parts = parts;
     this.#watch = new MemoryWatch(parts.memory);
+    this.#cpuMs = this.#cpuTimeMs();
     this.#most = Math.max(1, Math.round((historyMinutes * MINUTE_MS) / intervalMs));
     // Node's own histogram of delays misses what comes right after it was reset.
     this.#beats = setInterval(() => this.#beat(), BEAT_MS).unref();
@@ -66,6 +73,30 @@ export class Monitor {
   /** The newest; null before the first. */
   get latest(): MachineSample | null {
     return this.#history.at(-1) ?? null;
+  }
+
+  /** Means of the last seconds; null before the first look. */
+  get figures(): MachineFigures | null {
+    const last = this.latest;
+    if (last === null) return null;
+    const samples = this.#history.slice(-Math.max(1, Math.round(FIGURES_MS / this.#parts.memory.intervalMs)));
+    const mean = (of: (sample: MachineSample) => number): number =>
+      samples.reduce((sum, sample) => sum + of(sample), 0) / samples.length;
+    const { cores, allowed } = last.processor;
+    return {
+      ...{ cores, allowed, pressure: last.pressure, memory: this.#memory(last) },
+      busy: mean(({ processor }) => processor.busy),
+      own: mean((sample) => sample.cores),
+      throttled: mean(({ processor }) => processor.throttled),
+      loopDelayMs: Math.max(...samples.map(({ loopDelayMs }) => loopDelayMs)),
+    };
+  }
+
+  #memory({ rssBytes, gpu }: MachineSample): MachineFigures['memory'] {
+    const limitBytes = this.#parts.memory.rssLimitMb * 2 ** 20;
+    if (gpu !== null && this.#shortest(gpu, rssBytes) > rssBytes / limitBytes)
+      return { kind: 'GPU memory', usedBytes: gpu.usedBytes, limitBytes: gpu.totalBytes };
+    return { kind: 'memory', usedBytes: rssBytes, limitBytes };
   }
 
   /** Oldest first. @param sinceMs those after it, in milliseconds since 1970. */
@@ -120,6 +151,7 @@ export class Monitor {
       // What a container is allowed counts where Node can tell.
       availableBytes: process.availableMemory?.() ?? freemem(),
       cores: this.#coresSince(),
+      processor: this.#processor.read(),
       loopDelayMs: this.#worstDelay(),
       ...load(),
       pressure,
@@ -148,12 +180,15 @@ export class Monitor {
 
   /** Processor time of all threads since the last look, in cores. */
   #coresSince(): number {
-    const { user, system } = process.cpuUsage(this.#cpu);
-    const nowMs = performance.now();
-    const cores = (user + system) / 1000 / (nowMs - this.#lastMs);
-    this.#cpu = process.cpuUsage();
-    this.#lastMs = nowMs;
+    const [nowMs, cpuMs] = [performance.now(), this.#cpuTimeMs()];
+    const cores = Math.max(0, cpuMs - this.#cpuMs) / (nowMs - this.#lastMs);
+    [this.#lastMs, this.#cpuMs] = [nowMs, cpuMs];
     return Math.round(cores * 100) / 100;
+  }
+
+  #cpuTimeMs(): number {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1000 + (this.#parts.othersCpuMs?.() ?? 0);
   }
 
   #beat(): void {

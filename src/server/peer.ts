@@ -23,6 +23,7 @@ import {
 } from './sdp.ts';
 import type { Sound } from './sound.ts';
 import { upright } from './upright.ts';
+import type { Traffic } from './verdict.ts';
 
 export type PeerState = RTCPeerConnection['connectionState'];
 
@@ -47,6 +48,8 @@ export const openPeers = (): number => open;
 const GATHERING_MS = 2000;
 /** Most candidates that come after an offer: libwebrtc compares each with all before it. */
 const MOST_TRICKLED = 256;
+/** Shares of fewer packets say nothing. */
+const FEWEST_PACKETS = 20;
 
 export class Peer {
   readonly #config: Config['webrtc'];
@@ -61,6 +64,8 @@ export class Peer {
   #ear: { track: unknown; sink: InstanceType<typeof wrtc.nonstandard.RTCAudioSink> } | null = null;
   readonly #soundWait = new Sums();
   readonly #pictureWait = new Sums();
+  /** Of pictures that come in, up to the last look. */
+  #packets = { received: 0, lost: 0 };
   #channel: DataChannel | null = null;
   /** The last message, for a channel that opens later, and the last that was said. */
   #told: string | null = null;
@@ -219,6 +224,20 @@ export class Peer {
     const sound = this.#soundWait.mean(audio?.jitterBufferDelay, audio?.jitterBufferEmittedCount);
     const picture = this.#pictureWait.mean(video?.totalProcessingDelay, video?.framesDecoded);
     return sound === null || picture === null ? null : { sound, picture };
+  }
+
+  /** How the packets of pictures fared since the last call; null when there were too few to tell. */
+  async traffic(): Promise<Traffic | null> {
+    if (this.#closed) return null;
+    const entries = [...(await this.#connection.getStats()).values()].filter(({ kind }) => kind === 'video');
+    const inbound = entries.find(({ type }) => type === 'inbound-rtp');
+    const remote = entries.find(({ type }) => type === 'remote-inbound-rtp');
+    const { packetsReceived = 0, packetsLost = 0, jitter = 0 } = inbound ?? {};
+    const [received, lost] = [packetsReceived - this.#packets.received, packetsLost - this.#packets.lost];
+    this.#packets = { received: packetsReceived, lost: packetsLost };
+    if (received + lost < FEWEST_PACKETS) return null;
+    const lostIn = Math.max(0, lost) / (received + Math.max(0, lost));
+    return { lostIn, lostOut: remote?.fractionLost ?? 0, jitterMs: 1000 * jitter };
   }
 
   /** Idempotent. */

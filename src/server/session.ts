@@ -7,7 +7,7 @@
 import type { Config } from '../config.ts';
 import { FaceOffError } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import type { SessionStats } from '../messages.ts';
+import type { SessionStats, Verdict } from '../messages.ts';
 import type { Metrics } from '../metrics.ts';
 import { type Frame, type SwappedFrame, type SwapSession, type SwapSettings, wantsSwap } from '../pipeline/types.ts';
 import { disclosureHeader, disclosureMessage } from './disclosure.ts';
@@ -22,6 +22,7 @@ import type { Recorder } from './recording/recorder.ts';
 import type { Sound } from './sound.ts';
 import { RollingStats } from './stats.ts';
 import type { Stream } from './stream.ts';
+import { type Look, type MachineFigures, Steady, type Traffic, verdictOf } from './verdict.ts';
 import { Voice } from './voice.ts';
 
 export interface SessionParts {
@@ -33,12 +34,17 @@ export interface SessionParts {
   largestPixels: number;
   metrics: Metrics;
   log: Logger;
+  /** The machine over the last seconds; null before the first look at it. */
+  machine: () => MachineFigures | null;
   onCandidate?: (candidate: IceCandidate | null) => void;
   onSpeaking?: (speaking: boolean) => void;
   /** The settings were changed by someone else than whoever publishes. */
   onSettings?: (settings: SwapSettings) => void;
   onClose: (session: Session, why: string) => void;
 }
+
+/** How often it is asked what limits the session. */
+const LOOK_MS = 1000;
 
 export class Session {
   readonly id: string;
@@ -52,6 +58,10 @@ export class Session {
   readonly #voice: Voice;
   readonly #lipSync: LipSync;
   #idle: NodeJS.Timeout | undefined;
+  #looking: NodeJS.Timeout | undefined;
+  readonly #steady = new Steady();
+  #looks = 0;
+  #traffic: Traffic | null = null;
   #lastFrameAtMs = performance.now();
   #lossTold = false;
   #sizeTold = false;
@@ -67,7 +77,7 @@ export class Session {
     this.#parts = parts;
     this.#intake = new Intake(
       (frame, dropped) => this.#work(frame, dropped),
-      () => this.#drop(),
+      (isLate) => this.#drop(isLate),
       () => parts.swap.place?.() ?? Promise.resolve(() => undefined),
     );
     this.#voice = new Voice((speaking) => parts.onSpeaking?.(speaking));
@@ -92,6 +102,7 @@ export class Session {
     const { idleTimeoutMs } = parts.webrtc;
     this.#disclose();
     this.#idle = setInterval(() => this.#checkIdle(), Math.max(50, idleTimeoutMs / 4));
+    this.#looking = setInterval(() => void this.#look(), LOOK_MS);
   }
 
   get settings(): SwapSettings {
@@ -102,9 +113,13 @@ export class Session {
     return this.#stats.level;
   }
 
+  /** What limits it. */
+  get verdict(): Verdict {
+    return this.#steady.verdict;
+  }
+
   get stats(): SessionStats {
-    const { fps } = this.#intake;
-    const stats = { ...this.#stats.read(this.id), maxFps: fps === Number.POSITIVE_INFINITY ? null : fps };
+    const stats = { ...this.#stats.read(this.id), maxFps: this.#maxFps, verdict: this.verdict };
     return this.#recorder === null ? stats : { ...stats, recording: this.#recorder.state };
   }
 
@@ -185,12 +200,32 @@ export class Session {
     this.#closed = true;
     this.#lifeline.close();
     clearInterval(this.#idle);
+    clearInterval(this.#looking);
     this.#intake.clear();
     this.#lipSync.close();
     this.#peer.close();
     this.#parts.swap.close();
     void this.#recorder?.stop();
     this.#parts.onClose(this, why);
+  }
+
+  get #maxFps(): number | null {
+    const { fps } = this.#intake;
+    return fps === Number.POSITIVE_INFINITY ? null : fps;
+  }
+
+  /** Once a second; the network every other time, as its figures cost a millisecond or two. */
+  async #look(): Promise<void> {
+    if (this.#looks++ % 2 === 0) this.#traffic = await this.#peer.traffic().catch(() => null);
+    const { width, fpsIn, fpsOut, plan, level, frameMs, waitMs } = this.#stats.read(this.id);
+    if (this.#closed || width === 0) return;
+    const { lane = null, slowEngine = null } = this.#stats.last ?? {};
+    const look: Look = {
+      ...{ fpsIn, fpsOut, plan, level, frameMs, waitMs, lane, slowEngine },
+      ...{ wantsSwap: this.modified, maxFps: this.#maxFps },
+      ...{ missedShare: this.#stats.missedShare, traffic: this.#traffic, machine: this.#parts.machine() },
+    };
+    this.#steady.look(verdictOf(look, this.verdict.cause));
   }
 
   #receive(frame: Frame): void {
@@ -209,7 +244,9 @@ export class Session {
     this.#parts.log.warn(size, 'frames too large to swap go out as they came; raise limits.frameWidth and frameHeight');
   }
 
-  #drop(): void {
+  /** @param isLate for want of time. */
+  #drop(isLate: boolean): void {
+    if (isLate) this.#stats.miss();
     this.#stats.count('dropped');
     this.#parts.metrics.count('dropped');
   }
@@ -224,7 +261,7 @@ export class Session {
       this.#pass(done);
       this.#tellPlan(done.plan);
       if (done.result === 'dropped') {
-        this.#drop();
+        this.#drop(!isHeld);
         return done;
       }
       const frameMs = performance.now() - frame.receivedAtMs;

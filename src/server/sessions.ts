@@ -4,12 +4,14 @@ import { randomUUID } from 'node:crypto';
 import type { Config } from '../config.ts';
 import { FaceOffError } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import type { Cause } from '../messages.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Swapping, SwapSettings } from '../pipeline/types.ts';
 import type { IceCandidate } from './fragment.ts';
 import { RETRY_AFTER_MS } from './reply.ts';
 import { Session } from './session.ts';
 import type { Streams } from './streams.ts';
+import { CAUSES, type MachineFigures } from './verdict.ts';
 
 export interface SessionHooks {
   onCandidate?: (candidate: IceCandidate | null) => void;
@@ -20,20 +22,30 @@ export interface SessionHooks {
   onSpeaking?: (speaking: boolean) => void;
 }
 
+/** Causes that one more session would make worse. */
+const SHARED: ReadonlySet<Cause> = new Set(['processor', 'lane', 'memory']);
+
 export class Sessions {
   readonly #config: Config;
   readonly #pool: Swapping;
   readonly #streams: Streams;
   readonly #metrics: Metrics;
   readonly #log: Logger;
+  readonly #machine: () => MachineFigures | null;
   readonly #open = new Map<string, Session>();
 
-  constructor(config: Config, pool: Swapping, streams: Streams, metrics: Metrics, log: Logger) {
+  /** @param machine over the last seconds; null before the first look at it. */
+  constructor(
+    ...[config, pool, streams, metrics, log, machine]: [
+      ...[Config, Swapping, Streams, Metrics, Logger, () => MachineFigures | null],
+    ]
+  ) {
     this.#config = config;
     this.#pool = pool;
     this.#streams = streams;
     this.#metrics = metrics;
     this.#log = log;
+    this.#machine = machine;
   }
 
   get size(): number {
@@ -70,6 +82,7 @@ export class Sessions {
       largestPixels: this.#config.limits.frameWidth * this.#config.limits.frameHeight,
       metrics: this.#metrics,
       log: this.#log,
+      machine: this.#machine,
       onCandidate: hooks.onCandidate ?? (() => undefined),
       ...(hooks.onSpeaking !== undefined && { onSpeaking: hooks.onSpeaking }),
       onSettings: hooks.onSettings ?? (() => undefined),
@@ -90,6 +103,14 @@ export class Sessions {
   /** Brings the gauges up to date. */
   measure(): void {
     this.#metrics.sessions(this.#open.size, Math.max(0, ...this.all().map((session) => session.level)));
+    const causes = this.all().map(({ verdict }) => verdict.cause);
+    const counts = CAUSES.map((cause) => [cause, causes.filter((one) => one === cause).length]);
+    this.#metrics.verdicts(Object.fromEntries(counts) as Record<Cause, number>);
+  }
+
+  /** How many are short of what all share. */
+  get short(): number {
+    return this.all().filter(({ verdict }) => SHARED.has(verdict.cause)).length;
   }
 
   /** What they do just now, together. */

@@ -15,6 +15,8 @@ export class RollingStats {
   readonly #now: () => number;
   #arrivals: number[] = [];
   #done: Done[] = [];
+  /** When frames were left out for want of time. */
+  #missed: number[] = [];
   #last: SwappedFrame | null = null;
   #size = { width: 0, height: 0 };
   readonly #counts: Record<FrameResult, number> = { swapped: 0, passed: 0, dropped: 0, failed: 0 };
@@ -40,12 +42,30 @@ export class RollingStats {
     this.#counts[result]++;
   }
 
+  /** A frame was left out for want of time. */
+  miss(): void {
+    this.#missed.push(this.#now());
+    if (this.#missed.length > 1000) this.#trim();
+  }
+
+  /** Share of the last seconds' frames that were left out for want of time, 0..1; those that the rate wants left out do not count. */
+  get missedShare(): number {
+    this.#trim();
+    const missed = this.#missed.length;
+    return missed === 0 ? 0 : missed / (missed + this.#done.length);
+  }
+
+  /** The last frame that was done. */
+  get last(): SwappedFrame | null {
+    return this.#last;
+  }
+
   get level(): number {
     return this.#last?.level ?? 0;
   }
 
   /** All but what only the session knows. */
-  read(session: string): Omit<SessionStats, 'maxFps'> {
+  read(session: string): Omit<SessionStats, 'maxFps' | 'verdict'> {
     this.#trim();
     return {
       session,
@@ -66,6 +86,7 @@ export class RollingStats {
     const since = this.#now() - WINDOW_MS;
     this.#arrivals = this.#arrivals.filter((atMs) => atMs >= since);
     this.#done = this.#done.filter(({ atMs }) => atMs >= since);
+    this.#missed = this.#missed.filter((atMs) => atMs >= since);
   }
 }
 

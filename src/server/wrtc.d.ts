@@ -39,7 +39,7 @@ declare module '@roamhq/wrtc' {
     getStats(): Promise<Map<string, RtpStats>>;
     close(): void;
   }
-  /** What is used of an inbound RTP stream's statistics (W3C webrtc-stats). */
+  /** What is used of an RTP stream's statistics (W3C webrtc-stats). */
   export interface RtpStats {
     type: string;
     kind?: 'audio' | 'video';
@@ -47,6 +47,12 @@ declare module '@roamhq/wrtc' {
     jitterBufferEmittedCount?: number;
     totalProcessingDelay?: number;
     framesDecoded?: number;
+    packetsReceived?: number;
+    packetsLost?: number;
+    /** Seconds. */
+    jitter?: number;
+    /** Of what the other side says in `remote-inbound-rtp`: share of the packets it lost lately. */
+    fractionLost?: number;
   }
   export interface DataChannel {
     readonly readyState: 'connecting' | 'open' | 'closing' | 'closed';

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { backoffMs } from '../../src/client/backoff.ts';
 import {
   cameraProblem,
+  limitOf,
   nextState,
   noticeOf,
   type Reason,
@@ -105,4 +106,9 @@ test('the picture says why nothing is swapped, only where a swap is wanted', () 
   expect(remarkOf(still, { ...one, face: null })).toBeNull();
   expect(remarkOf(still, { ...one, on: false })).toBeNull();
   expect(remarkOf(still, { ...one, choice: 'mapped', map: { 1: null } })).toBeNull();
+});
+
+test('a page that shows no numbers says what limits the stream', () => {
+  expect(limitOf({ verdict: { cause: 'good', text: 'All well.' } })).toBeNull();
+  expect(limitOf({ verdict: { cause: 'network', text: 'The network loses 8 %.' } })).toBe('The network loses 8 %.');
 });

@@ -108,7 +108,17 @@ describe('the swapped picture', () => {
   test('comes with live numbers', async () => {
     await until(async () => Number(await page.textContent('#fps-out')) > 5, 'a frame rate');
     expect(Number(await page.textContent('#frame-p50'))).toBeGreaterThan(0);
+    expect(await page.textContent('#verdict')).toMatch(/\d.*\.$/);
+    expect(await page.isVisible('#preflight')).toBe(false);
   });
+});
+
+test('before Start the page says what the machine can hold', async () => {
+  const page = await openStudio();
+  await page.waitForSelector('#preflight:not([hidden])');
+  expect(await page.textContent('#preflight')).toMatch(/^This machine .*\.$/);
+  expect(await page.isVisible('#verdict')).toBe(false);
+  await page.close();
 });
 
 describe('a session leaves nothing behind', () => {

@@ -1,3 +1,4 @@
+import os from 'node:os';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { MachineHistory } from '../../src/messages.ts';
 import type { Gpu } from '../../src/pipeline/models/gpu.ts';
@@ -64,6 +65,8 @@ describe('a machine with a GPU', () => {
     expect(last.rssBytes).toBeGreaterThan(50 * 2 ** 20);
     expect(last.availableBytes).toBeGreaterThan(0);
     expect(last.cores).toBeGreaterThanOrEqual(0);
+    expect(last.processor.cores).toBe(os.cpus().length);
+    expect(last.processor.busy).toBeGreaterThanOrEqual(0);
     expect(last).toMatchObject({ sessions: 0, fps: 0, level: 0, pressure: 'none' });
     expect(samples.every(({ atMs }, i) => i === 0 || atMs > samples[i - 1]!.atMs)).toBe(true);
   });
@@ -91,9 +94,11 @@ describe('a machine with a GPU', () => {
     expect(response.headers.get('content-disposition')).toContain('memory.csv');
     const [header, first, ...rest] = (await response.text()).trimEnd().split('\r\n');
     expect(header).toBe(
-      'time,gpu_memory_used_bytes,gpu_memory_total_bytes,gpu_utilization_ratio,process_memory_bytes,machine_available_bytes,process_cpu_cores,event_loop_delay_ms,sessions,frames_per_second,frame_time_p95_ms,degradation_level,memory_pressure',
+      'time,gpu_memory_used_bytes,gpu_memory_total_bytes,gpu_utilization_ratio,process_memory_bytes,machine_available_bytes,process_cpu_cores,event_loop_delay_ms,sessions,frames_per_second,frame_time_p95_ms,degradation_level,memory_pressure,machine_cpu_cores,machine_cpu_cores_busy',
     );
-    expect(first).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z,2147483648,8589934592,0\.25,\d+,\d+,[\d.]+,[\d.]+,0,0,0,0,0$/);
+    expect(first).toMatch(
+      /^\d{4}-\d\d-\d\dT[\d:.]+Z,2147483648,8589934592,0\.25,\d+,\d+,[\d.]+,[\d.]+,0,0,0,0,0,\d+,[\d.]+$/,
+    );
     expect(rest.every((line) => line.split(',').length === header!.split(',').length)).toBe(true);
   });
 

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
-import type { ServerMessage } from '../../src/messages.ts';
+import type { ServerMessage, Verdict } from '../../src/messages.ts';
 import { root } from '../../src/root.ts';
 import { openPeers } from '../../src/server/peer.ts';
 import { Publisher } from '../support/publisher.ts';
@@ -29,6 +29,24 @@ afterEach(async () => {
   await nothingLeft();
 });
 afterAll(() => server.stop());
+
+test('what limits a session is told by /api/sessions and counted in the metrics', async () => {
+  const camera = publisher();
+  camera.play(320, 240, [new Uint8Array(320 * 240 * 1.5).fill(120)], 8);
+  await camera.whip(server.url);
+  const verdict = async () =>
+    ((await (await fetch(`${server.url}/api/sessions`)).json()) as { verdict: Verdict }[])[0]?.verdict;
+  await until(async () => (await verdict()) !== undefined, 'a session');
+  expect(await verdict()).toEqual({ cause: 'good', text: 'No picture has come yet.' });
+  await until(async () => (await verdict())?.cause !== 'good', 'a cause', 15_000);
+  const { cause, text } = (await verdict())!;
+  // A machine that others use meanwhile is a cause, too.
+  expect(['camera', 'processor']).toContain(cause);
+  expect(text).toMatch(/\d.*\.$/);
+  const metrics = await (await fetch(`${server.url}/metrics`)).text();
+  expect(metrics).toContain(`faceoff_verdict{cause="${cause}"} 1`);
+  expect(metrics).toContain('faceoff_verdict{cause="memory"} 0');
+});
 
 /** The server's peers, the lanes' sessions and the registry are empty. */
 async function nothingLeft(): Promise<void> {

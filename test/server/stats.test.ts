@@ -28,3 +28,19 @@ test('figures are those of the last seconds, counts those of the whole session',
   nowMs += 10_000;
   expect(stats.read('s')).toMatchObject({ fpsIn: 0, fpsOut: 0, swapped: 150 });
 });
+
+test('frames that were left out for want of time are a share of the last seconds, those the rate leaves out are not', () => {
+  let nowMs = 0;
+  const stats = new RollingStats(() => nowMs);
+  expect(stats.missedShare).toBe(0);
+  for (let i = 0; i < 80; i++) {
+    nowMs += 25;
+    if (i % 4 === 0) stats.miss();
+    else if (i % 4 === 1) stats.count('dropped');
+    else stats.done(done('swapped'), 10);
+  }
+  expect(stats.missedShare).toBeCloseTo(1 / 3, 2);
+  expect(stats.last?.plan).toBe('lean');
+  nowMs += 4000;
+  expect(stats.missedShare).toBe(0);
+});

@@ -93,7 +93,9 @@ export class Device {
     const report = { batches, steps, news, limits, ooms: this.#ooms, late: this.#late };
     this.#ooms = this.#late = 0;
     const idle = this.#models.size + batches.length + steps.length + news.length + report.ooms + report.late === 0;
-    return idle ? null : { ...report, rssBytes: process.memoryUsage.rss() };
+    if (idle) return null;
+    const { user, system } = process.cpuUsage();
+    return { ...report, rssBytes: process.memoryUsage.rss(), cpuMs: (user + system) / 1000 };
   }
 
   /**

@@ -28,6 +28,8 @@ export class DeviceHost {
   #closed = false;
   /** Memory of the process, when it last told. */
   rssBytes = 0;
+  /** Processor time of all processes there were, as far as they told, in milliseconds. */
+  #cpuMs = { lost: 0, told: 0 };
   /** Times the process had to be started again. */
   restarts = 0;
 
@@ -46,6 +48,10 @@ export class DeviceHost {
   /** Memory is short: what nobody wants is closed. */
   release(): void {
     if (this.#child?.connected === true) this.#child.send('release');
+  }
+
+  get cpuMs(): number {
+    return this.#cpuMs.lost + this.#cpuMs.told;
   }
 
   get pid(): number | undefined {
@@ -109,6 +115,7 @@ export class DeviceHost {
     for (const { model, from, to, why } of report.steps)
       this.#log.warn({ model, from, to, why }, `${model ?? 'added models'} cannot run on ${from}, trying ${to}`);
     this.rssBytes = report.rssBytes;
+    this.#cpuMs.told = report.cpuMs;
     for (const news of report.news) this.#tell(news);
     this.#onReport(report);
   }
@@ -124,6 +131,7 @@ export class DeviceHost {
   #onEnd(code: number | null, signal: NodeJS.Signals | null): void {
     this.#child = null;
     this.rssBytes = 0;
+    this.#cpuMs = { lost: this.cpuMs, told: 0 };
     if (this.#closed) return;
     this.restarts++;
     this.#log.warn({ code, signal, restarts: this.restarts }, 'device process lost, starting it again');

@@ -88,6 +88,7 @@ export interface DeviceReport {
   /** What was to run on something and runs on something else. */
   steps: StepDown[];
   news: DeviceNews[];
-  /** Memory of the process. */
+  /** Memory of the process, and processor time that it has used since it began, in milliseconds. */
   rssBytes: number;
+  cpuMs: number;
 }

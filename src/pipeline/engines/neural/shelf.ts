@@ -64,6 +64,12 @@ export class Shelf {
     return this.#slots.get(name)?.engine.runsOn ?? null;
   }
 
+  /** What an engine that is too slow takes for a face, in milliseconds; null for one that keeps time, or is not open. */
+  tooSlowMs(name: string): number | null {
+    const slot = this.#slots.get(name);
+    return slot?.slowTold === true ? slot.engine.usualMs : null;
+  }
+
   /** Opens an engine; resolves when it is ready or has failed. */
   async want(name: string): Promise<void> {
     let engine: NeuralEngine | null = null;
