@@ -5,6 +5,7 @@ import WebSocket from 'ws';
 import type { ServerMessage, Verdict } from '../../src/messages.ts';
 import { root } from '../../src/root.ts';
 import { openPeers } from '../../src/server/peer.ts';
+import { astronaut, readFrame } from '../support/lane.ts';
 import { Publisher } from '../support/publisher.ts';
 import { startServer, type TestServer, until } from '../support/server.ts';
 
@@ -63,7 +64,7 @@ describe('a stream by WHIP', () => {
     const answer = await camera.whip(server.url);
     expect(answer.status).toBe(201);
     expect(answer.headers.get('content-type')).toBe('application/sdp');
-    expect(await answer.text()).toContain('x-google-start-bitrate=4000');
+    expect(await answer.text()).toContain('x-google-start-bitrate=3000');
     await until(() => camera.received.length > 5, 'pictures to come back');
     expect((await fetch(camera.location, { method: 'DELETE' })).status).toBe(200);
     await nothingLeft();
@@ -206,9 +207,11 @@ test('a worker that dies is replaced and its sessions carry on', async () => {
 
 test('a hundred sessions one after another leave memory and handles where they were', async () => {
   const handles = (): number => process.getActiveResourcesInfo().filter((name) => name !== 'Immediate').length;
+  // A face, so that a session begins as soon as it can, and is swapped.
+  const { width, height, data } = await readFrame(astronaut);
   const round = async (): Promise<void> => {
     const camera = new Publisher();
-    camera.send(320, 240);
+    camera.play(width, height, [data], 30);
     await camera.whip(server.url);
     await until(() => camera.received.length > 0, 'a picture');
     await fetch(camera.location, { method: 'DELETE' });
