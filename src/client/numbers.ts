@@ -8,6 +8,7 @@ import { Sparkline } from './sparkline.ts';
 
 /** One frame at 30 a second. */
 const FRAME_MS = 1000 / 30;
+const IDLE = 'Once you are live, this line says what limits the picture, if anything does.';
 
 export class Numbers {
   readonly #spark = new Sparkline(element('spark', HTMLCanvasElement), FRAME_MS);
@@ -42,10 +43,9 @@ export class Numbers {
 
   /** What limits the stream, in one line. */
   #judge(verdict: Verdict | null): void {
-    const line = element('verdict', HTMLElement);
-    line.hidden = verdict === null;
-    line.dataset.cause = verdict?.cause ?? '';
-    put('verdict', verdict?.text ?? '');
+    element('verdict', HTMLElement).dataset.cause = verdict?.cause ?? '';
+    // The line keeps its place while there is nothing to say, so that the picture does not move.
+    put('verdict', verdict?.text ?? IDLE);
   }
 
   #list(stages: Record<string, number>): void {

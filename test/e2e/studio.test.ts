@@ -117,7 +117,7 @@ test('before Start the page says what the machine can hold', async () => {
   const page = await openStudio();
   await page.waitForSelector('#preflight:not([hidden])');
   expect(await page.textContent('#preflight')).toMatch(/^This machine .*\.$/);
-  expect(await page.isVisible('#verdict')).toBe(false);
+  expect(await page.textContent('#verdict')).toMatch(/Once you are live/);
   await page.close();
 });
 
