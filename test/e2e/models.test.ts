@@ -65,7 +65,7 @@ test('the list tells state, role, size and licence of every model', async () => 
   await page.click('#models summary');
   await page.waitForSelector('[data-model="gfpgan_1.4"]');
   expect(await page.getAttribute('[data-model="face-mesh"]', 'data-state')).toBe('ready');
-  expect(await page.textContent('[data-model="face-mesh"]')).toMatch(/ready on cpu.*2 MB.*Apache-2\.0/);
+  expect(await page.textContent('[data-model="face-mesh"]')).toMatch(/ready on cpu.*3 MB.*Apache-2\.0/);
   await until(
     async () => (await page.getAttribute('[data-model="inswapper_128"]', 'data-state')) === 'verified',
     'rest',
