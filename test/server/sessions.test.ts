@@ -64,7 +64,7 @@ describe('a stream by WHIP', () => {
     const answer = await camera.whip(server.url);
     expect(answer.status).toBe(201);
     expect(answer.headers.get('content-type')).toBe('application/sdp');
-    expect(await answer.text()).toContain('x-google-start-bitrate=3000');
+    expect(await answer.text()).toContain('x-google-start-bitrate=4000');
     await until(() => camera.received.length > 5, 'pictures to come back');
     expect((await fetch(camera.location, { method: 'DELETE' })).status).toBe(200);
     await nothingLeft();
