@@ -190,8 +190,8 @@ export class Lane {
 
   /** Swaps a picture by the whole way of a frame; nothing of it stays. @returns milliseconds a swap, once warm. */
   async #warmUp(face: string): Promise<number> {
-    this.open(WARM_UP, { ...WARM_UP_SETTINGS, face });
     const picture = await warmUpFrame();
+    this.open(WARM_UP, { ...WARM_UP_SETTINGS, face });
     const swapMs = await warmUp(picture, (frame) => this.#swap(WARM_UP, frame, 0));
     this.close(WARM_UP);
     // What the first frames took is not what frames take.
