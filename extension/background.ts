@@ -3,7 +3,7 @@
  * person allowed, and into no others.
  */
 
-import { type Choices, DEFAULTS, patternOf, refusal, type WorkerAnswer, type WorkerAsk } from './protocol.ts';
+import { type Choices, DEFAULTS, patternOf, refusal, type WorkerAnswer, type WorkerAsk } from './extension-protocol.ts';
 
 const SDP = 'application/sdp';
 const FRAGMENT = 'application/trickle-ice-sdpfrag';

@@ -3,7 +3,7 @@
  * keeps the sessions' addresses. A page gets no picture that the person did not allow it a camera for.
  */
 
-import { ANSWERED, type Answer, ASKED, type Ask, refusal, type WorkerAnswer, type WorkerAsk } from './protocol.ts';
+import { ANSWERED, type Answer, ASKED, type Ask, refusal, type WorkerAnswer, type WorkerAsk } from './extension-protocol.ts';
 
 const sessions = new Map<number, string>();
 let count = 0;

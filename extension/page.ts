@@ -1,9 +1,9 @@
 /** In the page's own world, before its scripts: adds the FaceOff camera to what the page finds and may open. */
 
-import { askExtension } from './ask.ts';
+import { askExtension } from './ask-extension.ts';
 import { DEVICE, forCamera, isForUs } from './constraints.ts';
-import { Swap } from './swap.ts';
-import { dress, dressStream } from './track.ts';
+import { Swap } from './camera-swap.ts';
+import { dress, dressStream } from './dress-track.ts';
 
 /** Set where it is installed already: the popup installs it into a page that was open before. */
 const INSTALLED = Symbol.for('faceoff');

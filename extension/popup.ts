@@ -1,8 +1,8 @@
 /** The extension's popup: which pages get the camera, whose face, and which server. */
 
-import { element, make } from '../src/client/dom.ts';
-import type { FaceInfo } from '../src/messages.ts';
-import { type Choices, DEFAULTS, patternOf } from './protocol.ts';
+import { element, make } from '../src/client/lib/dom.ts';
+import type { FaceInfo } from '../src/shared/messages.ts';
+import { type Choices, DEFAULTS, patternOf } from './extension-protocol.ts';
 
 const site = element('site', HTMLInputElement);
 const face = element('face', HTMLSelectElement);

@@ -10,6 +10,9 @@ import { build } from 'esbuild';
 
 const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..');
 const at = (...parts) => path.join(root, ...parts);
+/** Each page is a folder of src/client with a script and an HTML file of its name. */
+const PAGES = ['studio', 'call', 'player', 'login'];
+const STYLES = ['styles/styles.css', 'call/call.css', 'player/player.css'];
 const common = { bundle: true, format: 'esm', sourcemap: true, logLevel: 'warning', absWorkingDir: root };
 
 async function newest(folder) {
@@ -31,34 +34,33 @@ async function buildKernels() {
 }
 
 async function buildPages() {
-  const from = at('src/client');
-  const names = await readdir(from);
   await mkdir(at('dist/client'), { recursive: true });
-  for (const name of names.filter((n) => /\.(html|css|svg|png|ico|webmanifest)$/.test(n))) {
-    await copyFile(path.join(from, name), at('dist/client', name));
-  }
-  const pages = names
-    .filter((n) => n.endsWith('.html'))
-    .map((n) => n.replace('.html', '.ts').replace('index.ts', 'studio.ts'));
-  const entryPoints = pages.filter((n) => names.includes(n)).map((n) => path.join(from, n));
-  await build({ ...common, entryPoints, outdir: at('dist/client'), target: ['chrome110', 'firefox115', 'safari16'] });
+  const copied = ['icon.svg', ...PAGES.map((page) => `${page}/${page === 'studio' ? 'index' : page}.html`)];
+  await Promise.all(copied.map((file) => copyFile(at('src/client', file), at('dist/client', path.basename(file)))));
+  await build({
+    ...common,
+    entryPoints: [...PAGES.map((page) => at('src/client', page, `${page}.ts`)), ...STYLES.map((file) => at('src/client', file))],
+    entryNames: '[name]',
+    outdir: at('dist/client'),
+    target: ['chrome110', 'firefox115', 'safari16'],
+  });
 }
 
 /** What the benches of live streams run in the browser. */
 async function buildBenchPages() {
-  const entryPoints = [at('bench/page.ts'), at('bench/steady-page.ts')];
+  const entryPoints = [at('bench/speed/live/bench-page.ts'), at('bench/speed/live/steady-page.ts')];
   await build({ ...common, format: 'iife', sourcemap: false, entryPoints, outdir: at('dist/bench') });
 }
 
 async function buildServer() {
   const entryPoints = {
     main: 'src/main.ts',
-    'pipeline/worker': 'src/pipeline/worker.ts',
-    'pipeline/device': 'src/pipeline/device/process.ts',
-    'pipeline/builder': 'src/pipeline/builder.ts',
-    'bench/bench': 'bench/bench.ts',
-    'bench/server': 'bench/server.ts',
-    'bench/cameras': 'bench/cameras.ts',
+    'pipeline/worker': 'src/pipeline/lane/worker.ts',
+    'pipeline/device': 'src/pipeline/device/device-process.ts',
+    'pipeline/builder': 'src/pipeline/inference/builder.ts',
+    'bench/bench': 'bench/speed/bench.ts',
+    'bench/bench-server': 'bench/speed/live/bench-server.ts',
+    'bench/fake-cameras': 'bench/speed/live/fake-cameras.ts',
   };
   await build({
     ...{

@@ -7,11 +7,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { load } from 'js-yaml';
 import { z } from 'zod';
-import { isLocal } from './address.ts';
-import { FaceOffError } from './errors.ts';
-import { CORNERS, FACE_CHOICES, FALLBACKS, RESERVES } from './pipeline/types.ts';
-import { PRIORITIES } from './priority.ts';
-import { RECORDING_FORMATS } from './server/recording/format.ts';
+import { isLocal } from './lib/address.ts';
+import { FaceOffError } from './shared/errors.ts';
+import { CORNERS, FACE_CHOICES, FALLBACKS, RESERVES } from './shared/types.ts';
+import { PRIORITIES } from './lib/priority.ts';
+import { RECORDING_FORMATS } from './server/recording/recording-format.ts';
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 

@@ -4,15 +4,15 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command } from 'commander';
-import { cacheCommand } from './cache.ts';
-import { cameraCommand } from './camera.ts';
-import { doctorCommand } from './doctor.ts';
-import { FaceOffError } from './errors.ts';
-import { gpuCommand } from './gpu.ts';
-import { modelsCommand } from './models.ts';
-import { renderCommand } from './render.ts';
-import { root } from './root.ts';
-import { serveCommand } from './serve.ts';
+import { cacheCommand } from './commands/cache.ts';
+import { cameraCommand } from './commands/camera.ts';
+import { doctorCommand } from './commands/doctor.ts';
+import { FaceOffError } from './shared/errors.ts';
+import { gpuCommand } from './commands/gpu-install.ts';
+import { modelsCommand } from './commands/models.ts';
+import { renderCommand } from './commands/render.ts';
+import { root } from './lib/package-root.ts';
+import { serveCommand } from './commands/serve.ts';
 
 const config = path.join(root, 'config.yaml');
 const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { version: string };

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import type { Browser, BrowserContext, LaunchOptions, Worker } from 'playwright-core';
 import { chromium } from 'playwright-core';
-import { root } from '../../src/root.ts';
+import { root } from '../../src/lib/package-root.ts';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 const FLAGS = [

@@ -3,7 +3,7 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import type { Frame } from '../../src/pipeline/types.ts';
+import type { Frame } from '../../src/shared/types.ts';
 
 /** @returns the file, in a folder of its own under the system's temporary folder. */
 export function writeClip({ width, height, data }: Frame, frames: number): string {

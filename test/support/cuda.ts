@@ -8,10 +8,10 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import os from 'node:os';
 import path from 'node:path';
 import { build } from 'esbuild';
-import { hasGpuLibraries } from '../../src/pipeline/models/native/places.ts';
-import { root } from '../../src/root.ts';
+import { hasGpuLibraries } from '../../src/pipeline/inference/native/runtime-paths.ts';
+import { root } from '../../src/lib/package-root.ts';
 
-const source = path.join(root, 'test/gpu/stand-in');
+const source = path.join(root, 'test/media/gpu/stand-in');
 export const cacheDir = path.join(root, 'cache');
 
 /** Libraries without functions that anybody asks for by name. */
@@ -78,12 +78,12 @@ const built = path.join(root, 'dist/test/gpu.mjs');
 /** What `runWith` runs. */
 export async function buildChild(): Promise<void> {
   await build({
-    ...{ entryPoints: [path.join(root, 'test/gpu/child.ts')], outfile: built, bundle: true, format: 'esm' },
+    ...{ entryPoints: [path.join(root, 'test/media/gpu/child.ts')], outfile: built, bundle: true, format: 'esm' },
     ...{ platform: 'node', packages: 'external', target: 'node20', logLevel: 'warning' },
   });
 }
 
-/** Runs a script of test/gpu/child.ts in a process of its own: the loader looks for libraries where it was told at its start. */
+/** Runs a script of test/media/gpu/child.ts in a process of its own: the loader looks for libraries where it was told at its start. */
 export function runWith(cuda: string | null, script: string, env: Record<string, string> = {}): Outcome {
   const { status, signal, stdout, stderr } = spawnSync(process.execPath, ['--expose-gc', built, script], {
     encoding: 'utf8',

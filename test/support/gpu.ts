@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { root } from '../../src/root.ts';
+import { root } from '../../src/lib/package-root.ts';
 
 const GB = 2 ** 30;
 
@@ -20,7 +20,7 @@ export interface StandInGpu {
 export function buildGpu(): StandInGpu | null {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-gpu-'));
   const library = path.join(folder, 'libnvidia-ml.so.1');
-  const source = path.join(root, 'test/gpu/nvml.c');
+  const source = path.join(root, 'test/media/gpu/nvml.c');
   const built = spawnSync('cc', ['-shared', '-fPIC', '-O1', '-o', library, source], { encoding: 'utf8' });
   if (built.status !== 0) {
     console.warn(`no stand-in GPU, its tests are skipped: ${built.error?.message ?? built.stderr}`);

@@ -1,7 +1,7 @@
 /** Small ONNX graphs for tests of sessions. */
 
 import { GraphBuilder } from '../../scripts/convert/graph.mjs';
-import type { TensorSpec } from '../../src/pipeline/models/native/tensors.ts';
+import type { TensorSpec } from '../../src/pipeline/inference/native/ort-tensors.ts';
 
 export interface TestModel {
   bytes: Uint8Array;

@@ -4,9 +4,9 @@
  */
 
 import { readFileSync } from 'node:fs';
-import { Degrader, type Plan } from '../../src/pipeline/degrade.ts';
-import { LaneLoad } from '../../src/pipeline/lane-load.ts';
-import { Pacer } from '../../src/server/pacer.ts';
+import { Degrader, type Plan } from '../../src/pipeline/lane/degrade.ts';
+import { LaneLoad } from '../../src/pipeline/lane/lane-load.ts';
+import { Pacer } from '../../src/server/session/pacer.ts';
 
 export interface Camera {
   /** When its frames come, in milliseconds, ascending. */

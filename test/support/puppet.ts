@@ -2,10 +2,10 @@
 
 import { rmSync } from 'node:fs';
 import net, { type Server, type Socket } from 'node:net';
-import type { FaceOffError } from '../../src/errors.ts';
-import { toWire } from '../../src/errors.ts';
-import type { DeviceAsk, ModelSpec } from '../../src/pipeline/device/protocol.ts';
-import { Reader, send } from '../../src/pipeline/device/wire.ts';
+import type { FaceOffError } from '../../src/shared/errors.ts';
+import { toWire } from '../../src/shared/errors.ts';
+import type { DeviceAsk, ModelSpec } from '../../src/pipeline/device/device-protocol.ts';
+import { Reader, send } from '../../src/pipeline/device/device-wire.ts';
 
 const floatsOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 

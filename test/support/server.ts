@@ -7,12 +7,12 @@ import path from 'node:path';
 import { pino } from 'pino';
 import { type Config, defaultConfig } from '../../src/config.ts';
 import { Metrics } from '../../src/metrics.ts';
-import { FaceLibrary } from '../../src/pipeline/library.ts';
-import type { Gpu } from '../../src/pipeline/models/gpu.ts';
-import { Pool } from '../../src/pipeline/pool.ts';
-import type { ModelLoad } from '../../src/pipeline/protocol.ts';
-import { root } from '../../src/root.ts';
-import { buildServer, type Server } from '../../src/server/app.ts';
+import { FaceLibrary } from '../../src/faces/face-library.ts';
+import type { Gpu } from '../../src/server/monitor/gpu-sensor.ts';
+import { Pool } from '../../src/pipeline/pool/pool.ts';
+import type { ModelLoad } from '../../src/pipeline/pool/lane-protocol.ts';
+import { root } from '../../src/lib/package-root.ts';
+import { buildServer, type Server } from '../../src/server/http/app.ts';
 import { modelsDir } from './lane.ts';
 
 export interface TestServer extends Server {

@@ -1,7 +1,7 @@
 /** What is in a video file, as ffmpeg sees it. */
 
 import { spawnSync } from 'node:child_process';
-import type { Frame } from '../../src/pipeline/types.ts';
+import type { Frame } from '../../src/shared/types.ts';
 
 export interface Video {
   width: number;

@@ -7,7 +7,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { brotliDecompressSync } from 'node:zlib';
 import { extract } from 'tar-stream';
-import { root } from '../../src/root.ts';
+import { root } from '../../src/lib/package-root.ts';
 
 export interface SoftwareVulkan {
   /** Of a process that is to find it: its loader and its driver. */

@@ -1,13 +1,13 @@
 /** Tells who is in a picture, with the models of the project but outside of its pipeline. */
 
-import { Detector } from '../../src/pipeline/detect.ts';
-import { Embedder } from '../../src/pipeline/embed.ts';
-import { boundsOf } from '../../src/pipeline/geometry.ts';
+import { Detector } from '../../src/pipeline/face/detect.ts';
+import { Embedder } from '../../src/pipeline/face/embed.ts';
+import { boundsOf } from '../../src/shared/geometry.ts';
 import { Kernels } from '../../src/pipeline/kernels/kernels.ts';
-import { Landmarker, squareOf } from '../../src/pipeline/landmarks.ts';
+import { Landmarker, squareOf } from '../../src/pipeline/face/landmarks.ts';
 import { readCatalogue } from '../../src/pipeline/models/catalogue.ts';
-import { openSession } from '../../src/pipeline/models/session.ts';
-import type { Frame } from '../../src/pipeline/types.ts';
+import { openSession } from '../../src/pipeline/inference/model-session.ts';
+import type { Frame } from '../../src/shared/types.ts';
 import { modelsDir } from './lane.ts';
 
 export interface Who {

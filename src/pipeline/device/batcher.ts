@@ -8,8 +8,8 @@
  * out, and the streams' own ladders ask for less.
  */
 
-import { FaceOffError } from '../../errors.ts';
-import { LONG_MS, tooLate, within } from '../deadline.ts';
+import { FaceOffError } from '../../shared/errors.ts';
+import { LONG_MS, tooLate, within } from '../../lib/deadline.ts';
 
 /** One question: a picture, or the tiles of one. */
 export interface Job {

@@ -4,14 +4,14 @@
  */
 
 import net, { type Socket } from 'node:net';
-import { CacheUse } from '../../cache/use.ts';
-import { FaceOffError, toWire } from '../../errors.ts';
-import { EngineCache } from '../models/engines.ts';
-import { Ladder, type StepDown } from '../models/native/ladder.ts';
-import { lookAround } from '../models/native/machine.ts';
+import { CacheUse } from '../../cache/leases.ts';
+import { FaceOffError, toWire } from '../../shared/errors.ts';
+import { EngineCache } from '../inference/tensorrt-cache.ts';
+import { Ladder, type StepDown } from '../inference/provider-ladder.ts';
+import { lookAround } from '../inference/native/provider-probe.ts';
 import { isOutOfMemory } from './batcher.ts';
-import { DeviceModel, type ModelHooks } from './model.ts';
-import { Opener } from './opener.ts';
+import { DeviceModel, type ModelHooks } from './device-model.ts';
+import { Opener } from './model-opener.ts';
 import type {
   BatchReport,
   DeviceAnswer,
@@ -20,9 +20,9 @@ import type {
   DeviceOptions,
   DeviceReport,
   ModelSpec,
-} from './protocol.ts';
-import { Tuning } from './tuning.ts';
-import { Reader, send } from './wire.ts';
+} from './device-protocol.ts';
+import { Tuning } from './batch-tuning.ts';
+import { Reader, send } from './device-wire.ts';
 
 interface Shared {
   number: number;

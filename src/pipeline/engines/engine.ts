@@ -4,8 +4,8 @@
  * on one tracked face, frame after frame.
  */
 
-import type { Square } from '../geometry.ts';
-import type { Frame } from '../types.ts';
+import type { Square } from '../../shared/geometry.ts';
+import type { Frame } from '../../shared/types.ts';
 
 /** A picture of a person with the landmarks of the face to take. */
 export interface Portrait {

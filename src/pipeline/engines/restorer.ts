@@ -1,10 +1,10 @@
 /** Sharpens a swapped face by a restoration model, blended over it. A stage of its own, on the plans that have time. */
 
-import { FaceOffError } from '../../errors.ts';
+import { FaceOffError } from '../../shared/errors.ts';
 import type { Catalogue } from '../models/catalogue.ts';
-import type { Frame } from '../types.ts';
-import { type Away, Brushes } from './neural/brushes.ts';
-import { Painter, type PaintOptions } from './neural/painter.ts';
+import type { Frame } from '../../shared/types.ts';
+import { type Away, Brushes } from './neural/runner-pool.ts';
+import { Painter, type PaintOptions } from './neural/generator-runner.ts';
 
 export interface RestoreOptions extends Omit<PaintOptions, 'boost'> {
   model: string;

@@ -6,10 +6,10 @@
 
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { FaceOffError } from '../../errors.ts';
-import { root } from '../../root.ts';
-import { boundsOf, cropToFrame, inverse, type Rect, type Square } from '../geometry.ts';
-import type { Frame } from '../types.ts';
+import { FaceOffError } from '../../shared/errors.ts';
+import { root } from '../../lib/package-root.ts';
+import { boundsOf, cropToFrame, inverse, type Rect, type Square } from '../../shared/geometry.ts';
+import type { Frame } from '../../shared/types.ts';
 
 type Numbers = (...numbers: number[]) => void;
 interface Exports extends Record<string, unknown> {

@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { load } from 'js-yaml';
 import { z } from 'zod';
-import { FaceOffError } from '../../errors.ts';
+import { FaceOffError } from '../../shared/errors.ts';
 import { Profile, type ProfileOf } from './profiles.ts';
 
 const Tensor = z.strictObject({

@@ -6,8 +6,8 @@
 
 import { open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
-import { FaceOffError } from '../../errors.ts';
-import { digestOf } from './store.ts';
+import { FaceOffError } from '../../shared/errors.ts';
+import { digestOf } from './model-store.ts';
 
 export interface Download {
   url: string;

@@ -4,17 +4,17 @@
  * it is stopped, when its session ends, and when there is no more room: that ends the recording, and nothing else.
  */
 
-import { FaceOffError } from '../../errors.ts';
-import type { FfmpegExit } from '../../ffmpeg.ts';
-import { noFfmpeg } from '../../ffmpeg.ts';
-import type { ErrorBody, RecordingState } from '../../messages.ts';
-import type { Frame } from '../../pipeline/types.ts';
-import { Feed } from '../feed.ts';
-import type { SoundFormat } from '../matroska.ts';
-import { errorBody } from '../reply.ts';
-import type { Sound } from '../sound.ts';
-import { diskFull, type RecordingsFolder, stampOf } from './folder.ts';
-import { FORMATS, type RecordingFormat } from './format.ts';
+import { FaceOffError } from '../../shared/errors.ts';
+import type { FfmpegExit } from '../../media/ffmpeg.ts';
+import { noFfmpeg } from '../../media/ffmpeg.ts';
+import type { ErrorBody, RecordingState } from '../../shared/messages.ts';
+import type { Frame } from '../../shared/types.ts';
+import { Feed } from '../../media/ffmpeg-feed.ts';
+import type { SoundFormat } from '../../media/matroska.ts';
+import { errorBody } from '../http/error-reply.ts';
+import type { Sound } from '../audio/sound.ts';
+import { diskFull, type RecordingsFolder, stampOf } from './recordings-folder.ts';
+import { FORMATS, type RecordingFormat } from './recording-format.ts';
 
 export interface RecorderParts {
   folder: RecordingsFolder;

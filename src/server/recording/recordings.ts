@@ -1,13 +1,13 @@
 /** Recordings under way and those there are. */
 
 import type { Config } from '../../config.ts';
-import { FaceOffError } from '../../errors.ts';
-import { requireEncoder } from '../../ffmpeg.ts';
-import type { Logger } from '../../log.ts';
+import { FaceOffError } from '../../shared/errors.ts';
+import { requireEncoder } from '../../media/ffmpeg.ts';
+import type { Logger } from '../../lib/log.ts';
 import type { Metrics } from '../../metrics.ts';
-import type { Session } from '../session.ts';
-import { RecordingsFolder } from './folder.ts';
-import { FORMATS, type RecordingFormat } from './format.ts';
+import type { Session } from '../session/session.ts';
+import { RecordingsFolder } from './recordings-folder.ts';
+import { FORMATS, type RecordingFormat } from './recording-format.ts';
 import { Recorder } from './recorder.ts';
 
 export class Recordings {

@@ -1,6 +1,6 @@
 /** How squarely each part of a face looks at the camera. */
 
-import { POINTS, type Topology } from '../../topology.ts';
+import { POINTS, type Topology } from '../../face/topology.ts';
 
 /**
  * For each of 468 points the cosine between its normal and the way to the camera: 1 looks straight at it, 0 is edge-on,

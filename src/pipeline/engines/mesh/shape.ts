@@ -5,8 +5,8 @@
  * is held, and the movement fades out towards it.
  */
 
-import { fitSimilarity3 } from '../../pose.ts';
-import { BROW_LEFT, BROW_RIGHT, EYE_LEFT, EYE_RIGHT, LIPS_OUTER, POINTS, type Topology } from '../../topology.ts';
+import { fitSimilarity3 } from '../../face/pose.ts';
+import { BROW_LEFT, BROW_RIGHT, EYE_LEFT, EYE_RIGHT, LIPS_OUTER, POINTS, type Topology } from '../../face/topology.ts';
 
 const smoothstep = (from: number, to: number, x: number): number => {
   const t = Math.min(1, Math.max(0, (x - from) / (to - from)));

@@ -1,0 +1,171 @@
+/**
+ * What gathering brings: streams that ask the device for one picture after another, with batches and without, and what a
+ * lone one loses to a process of its own. The model is a few convolutions of random weights, as a small generator has.
+ */
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { pino } from 'pino';
+import { GraphBuilder } from '../../scripts/convert/graph.mjs';
+import { defaultConfig } from '../../src/config.ts';
+import { DeviceClient } from '../../src/pipeline/device/device-client.ts';
+import { DeviceHost } from '../../src/pipeline/device/device-host.ts';
+import type { DeviceReport, ModelSpec } from '../../src/pipeline/device/device-protocol.ts';
+import { openSession } from '../../src/pipeline/inference/model-session.ts';
+import { readChecked } from '../../src/pipeline/models/model-store.ts';
+import { ratio, type Spread, spread } from './bench-machine.ts';
+
+export interface BatchingFigures {
+  streams: number;
+  /** Pictures a second, one at a time and in batches. */
+  single: number;
+  batched: number;
+  timesFaster: number;
+  /** From the question to the answer. */
+  singleMs: Spread;
+  batchedMs: Spread;
+  /** How long the first of a batch had waited, p95. */
+  waitP95Ms: number;
+  meanBatch: number;
+}
+
+export interface LoneFigures {
+  /** In the asking thread itself. */
+  hereMs: Spread;
+  /** In the device process. */
+  deviceMs: Spread;
+  p50Ratio: number;
+}
+
+const SIDE = 96;
+const ROUND_MS = 4000;
+const STREAMS = [1, 2, 4, 8];
+
+export async function benchBatching(): Promise<{ lone: LoneFigures; rows: BatchingFigures[] }> {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-batching-'));
+  const hosts = [1, 8].map((maxBatch) => host(path.join(folder, String(maxBatch)), maxBatch));
+  try {
+    const spec = model(folder);
+    const [single, batched] = hosts as [Hosted, Hosted];
+    const rows: BatchingFigures[] = [];
+    for (const streams of STREAMS) {
+      const alone = await load(single, spec, streams);
+      const together = await load(batched, spec, streams);
+      rows.push({
+        ...{ streams, single: alone.perSecond, batched: together.perSecond },
+        ...{ timesFaster: ratio(together.perSecond, alone.perSecond) },
+        ...{ singleMs: alone.ms, batchedMs: together.ms },
+        ...{ waitP95Ms: together.waitP95Ms, meanBatch: together.meanBatch },
+      });
+    }
+    return { lone: await lone(batched, spec), rows };
+  } finally {
+    for (const { close } of hosts) await close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+interface Hosted {
+  address: string;
+  reports: DeviceReport[];
+  close(): Promise<void>;
+}
+
+function host(cacheDir: string, maxBatch: number): Hosted {
+  const reports: DeviceReport[] = [];
+  const options = {
+    threads: 1,
+    warmupRuns: 2,
+    maxBatch,
+    tune: true,
+    budgetMs: 1000,
+    cacheDir,
+    inference: defaultConfig().inference,
+  };
+  const device = new DeviceHost(options, pino({ level: 'silent' }), (report) => reports.push(report));
+  device.start();
+  return { address: device.address, reports, close: () => device.close() };
+}
+
+/** Streams that ask again as soon as they are answered. */
+async function load({ address, reports }: Hosted, spec: ModelSpec, streams: number) {
+  const clients = Array.from({ length: streams }, () => new DeviceClient({ address, away: (wait) => wait }));
+  const sessions = await Promise.all(clients.map((client) => client.open(spec, {})));
+  await new Promise((resolve) => setTimeout(resolve, 1100));
+  reports.length = 0;
+  const times: number[] = [];
+  const untilMs = performance.now() + ROUND_MS;
+  const stream = async (session: (typeof sessions)[number]): Promise<void> => {
+    while (performance.now() < untilMs) {
+      const beganMs = performance.now();
+      await session.run();
+      times.push(performance.now() - beganMs);
+    }
+  };
+  await Promise.all(sessions.map(stream));
+  await new Promise((resolve) => setTimeout(resolve, 1100));
+  for (const client of clients) client.close();
+  const batches = reports.flatMap((report) => report.batches);
+  return {
+    perSecond: Math.round((1000 * times.length) / ROUND_MS),
+    ms: spread(times),
+    waitP95Ms: spread(batches.map(({ waitMs }) => waitMs)).p95,
+    meanBatch: ratio(
+      batches.reduce((sum, { size }) => sum + size, 0),
+      batches.length,
+    ),
+  };
+}
+
+/** One stream at a camera's pace, in turns with a session in this thread. */
+async function lone({ address }: Hosted, spec: ModelSpec): Promise<LoneFigures> {
+  const client = new DeviceClient({ address, away: (wait) => wait });
+  const away = await client.open(spec, {});
+  const { bytes } = await readChecked(spec.file, spec.shape.name, null);
+  const here = await openSession(spec.shape, bytes, { threads: 1 });
+  const [hereMs, deviceMs]: [number[], number[]] = [[], []];
+  for (let round = -10; round < 150; round++) {
+    for (const [session, times] of [
+      [here, hereMs],
+      [away, deviceMs],
+    ] as const) {
+      await new Promise((resolve) => setTimeout(resolve, 16));
+      const beganMs = performance.now();
+      await session.run();
+      if (round >= 0) times.push(performance.now() - beganMs);
+    }
+  }
+  client.close();
+  await here.close();
+  const [hereSpread, deviceSpread] = [spread(hereMs), spread(deviceMs)];
+  return { hereMs: hereSpread, deviceMs: deviceSpread, p50Ratio: ratio(deviceSpread.p50, hereSpread.p50) };
+}
+
+function model(folder: string): ModelSpec {
+  const graph = new GraphBuilder();
+  let state = 1;
+  const weights = (shape: number[]): string => {
+    const values = Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => {
+      state = (state * 48_271) % 2_147_483_647;
+      return (state / 2_147_483_647 - 0.5) / 10;
+    });
+    return graph.floats(values, shape);
+  };
+  const conv = (x: string, from: number, to: number, stride = 1): string =>
+    graph.node('Conv', [x, weights([to, from, 3, 3])], {
+      ...{ kernel_shape: [3, 3], strides: [stride, stride], pads: [1, 1, 1, 1] },
+    });
+  const relu = (x: string): string => graph.node('Relu', [x]);
+  const target = graph.input('target', ['batch', 3, SIDE, SIDE]);
+  let x = relu(conv(target, 3, 32, 2));
+  x = relu(conv(x, 32, 64, 2));
+  for (let block = 0; block < 4; block++) x = relu(conv(x, 64, 64));
+  const wide = graph.node('Resize', [x, '', graph.floats([1, 1, 4, 4])], { mode: 'linear' });
+  graph.output(conv(wide, 64, 3), 'painted', ['batch', 3, SIDE, SIDE]);
+  const file = path.join(folder, 'small.onnx');
+  writeFileSync(file, graph.bytes('small'));
+  const tensor = (name: string) => ({ name, shape: [1, 3, SIDE, SIDE], meaning: '' });
+  const shape = { name: 'small', inputs: [tensor('target')], outputs: [tensor('painted')] };
+  return { file, sha256: null, shape, doubles: {}, scalars: {}, open: true };
+}

@@ -1,0 +1,197 @@
+/**
+ * `npm run bench [-- NAME…]`: ratios first, the machine named. Figures go to results/latest.json, a section each, and a
+ * line to results/history.jsonl.
+ */
+
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { Argument, Command, InvalidArgumentError } from 'commander';
+import { root } from '../../src/lib/package-root.ts';
+import { benchBatching } from './batching.ts';
+import { benchCapacity } from './live/capacity.ts';
+import { CONDITIONS, type Condition } from './live/conditions.ts';
+import { benchFrames } from './frame-cost.ts';
+import { benchGlass } from './live/glass-to-glass.ts';
+import { benchKernels } from './kernel-cost.ts';
+import { machine } from './bench-machine.ts';
+import { benchNeural } from './generator-cost.ts';
+import { benchOverload } from './live/overload.ts';
+import { benchSoak } from './live/soak.ts';
+import { benchSteady, partsOf, type SteadyRow, tableOf } from './live/steady.ts';
+import { recordTraces } from './record-traces.ts';
+import { benchViewers } from './live/viewers.ts';
+
+interface Options {
+  minutes: number;
+  pairs: number;
+  seconds: number;
+  size: [number, number][];
+  conditions: Condition[];
+  clip?: string;
+}
+
+type Bench = (options: Options) => Promise<unknown>;
+
+const BENCHES: Record<string, Bench> = {
+  ...{ kernels, frame, neural, batching, glass, capacity, viewers, overload, soak, steady },
+  traces: recordTraces,
+};
+/** What runs without a name: what needs neither a browser nor minutes. */
+const QUICK = ['kernels', 'frame'];
+
+async function kernels() {
+  const rows = await benchKernels();
+  console.log('pixel kernels beside plain loops:');
+  console.table(Object.fromEntries(rows.map(({ kernel, ...figures }) => [kernel, figures])));
+  return rows;
+}
+
+async function frame() {
+  const { rows, largeOverSmall } = await benchFrames();
+  console.log('whole swapFrame over bare landmark inference, 300-pixel faces:');
+  const line = ({ frameMs, landmarkMs, p50Ratio, p99Ratio, stagesMs }: (typeof rows)[number]) => ({
+    ...{ 'p50 ratio': p50Ratio, 'p99 ratio': p99Ratio, 'frame p50 ms': frameMs.p50, 'frame p99 ms': frameMs.p99 },
+    ...{ 'landmark p50 ms': landmarkMs.p50, 'stage landmark': stagesMs.landmark, 'stage swap': stagesMs.swap },
+  });
+  console.table(
+    Object.fromEntries(rows.map((row) => [`${row.size}, ${row.faces} face${row.faces > 1 ? 's' : ''}`, line(row)])),
+  );
+  console.log(`the same face in 1920x1080 over 640x480: ${largeOverSmall}`);
+  return { largeOverSmall, rows };
+}
+
+async function neural() {
+  const rows = await benchNeural();
+  console.log('a generator, and everything around it (random weights, or copies):');
+  const line = ({ side, bareMs, aroundMs, wholeMs, p50Ratio }: (typeof rows)[number]) => ({
+    ...{ side, 'bare run p50 ms': bareMs.p50, 'around p50 ms': aroundMs.p50, 'whole p50 ms': wholeMs.p50, p50Ratio },
+  });
+  console.table(Object.fromEntries(rows.map((row) => [row.model, line(row)])));
+  return rows;
+}
+
+async function batching() {
+  const { lone, rows } = await benchBatching();
+  console.log('pictures a second from the device, one at a time and gathered:');
+  const line = ({ singleMs, batchedMs, ...rest }: (typeof rows)[number]) => ({
+    ...{ ...rest, 'single p95 ms': singleMs.p95, 'batched p95 ms': batchedMs.p95 },
+  });
+  console.table(rows.map(line));
+  console.log(`a lone stream: ${lone.deviceMs.p50} ms on the device, ${lone.hereMs.p50} ms in its own thread (p50)`);
+  return { lone, rows };
+}
+
+async function glass() {
+  const figures = await benchGlass();
+  const { swapMs, echoMs, addedMs, cores } = figures;
+  console.log('drawn to shown and back, 640x480 at 30 fps, browser and server on this machine:');
+  console.table({ swap: { ...swapMs, cores: cores.swap }, echo: { ...echoMs, cores: cores.echo } });
+  console.log(
+    `the swap adds ${addedMs.p50} ms (p50), ${addedMs.p95} ms (p95); ${cores.ratio} times the echo's processor time`,
+  );
+  return figures;
+}
+
+async function capacity() {
+  const figures = await benchCapacity();
+  console.log(
+    `640x480 sessions with 24 fps or more, cameras on this machine too: swap ${figures.swap}, echo ${figures.echo}`,
+  );
+  return figures;
+}
+
+async function viewers() {
+  const rows = await benchViewers();
+  console.log('one swapped 640x480 stream and those who look on:');
+  console.table(rows);
+  return rows;
+}
+
+async function overload() {
+  const figures = await benchOverload();
+  console.log(`frame age p95 under load: ${figures.worstP95Ms} ms at a budget of ${figures.budgetMs} ms;`);
+  console.log(`full quality was back after ${figures.backAfterS ?? 'more than 20'} s`);
+  console.table(figures.seconds.map(({ levels, ...rest }) => ({ ...rest, levels: levels.join(' ') })));
+  return figures;
+}
+
+async function soak({ minutes }: Options) {
+  const figures = await benchSoak(minutes);
+  console.log(`${minutes} minutes, the first minute against the last:`);
+  const { rssMiB, frameP95Ms, fps } = figures;
+  console.table({ 'memory MiB': rssMiB, 'frame age p95 ms': frameP95Ms, 'frames a second': fps });
+  return figures;
+}
+
+async function steady({ size, clip, ...options }: Options) {
+  const { pairs, seconds } = options;
+  console.log(`calls of ${seconds} s, ${pairs} of each kind, browser and server on this machine; median (worst):`);
+  const tell = (row: SteadyRow): void => {
+    console.log(`\n${row.size}, ${row.condition}:`);
+    console.table(tableOf(row));
+    const parts = partsOf(row);
+    if (parts === null) return;
+    console.log('cores of the server by part:');
+    console.table(parts);
+  };
+  const figures = await benchSteady({ ...options, sizes: size, clip }, tell);
+  for (const why of figures.leftOut) console.log(`left out, ${why}`);
+  return figures;
+}
+
+function keep(results: Record<string, unknown>): void {
+  const folder = path.join(root, 'bench/results');
+  mkdirSync(folder, { recursive: true });
+  const file = path.join(folder, 'latest.json');
+  const before = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as object) : {};
+  const stamped = Object.fromEntries(
+    Object.entries(results).map(([name, figures]) => [name, { machine: on, figures }]),
+  );
+  writeFileSync(file, `${JSON.stringify({ ...before, ...stamped }, null, 2)}\n`);
+  appendFileSync(path.join(folder, 'history.jsonl'), `${JSON.stringify({ machine: on, ...results })}\n`);
+}
+
+const moreThanNone = (text: string): number => {
+  const number = Number(text);
+  if (!(number > 0)) throw new InvalidArgumentError('must be a number, more than 0');
+  return number;
+};
+
+const sizesOf = (text: string): [number, number][] =>
+  text.split(',').map((size) => {
+    const [, width, height] = size.match(/^(\d+)x(\d+)$/) ?? [];
+    if (height === undefined) throw new InvalidArgumentError('must be sizes, as 640x480,1280x720');
+    return [Number(width), Number(height)];
+  });
+
+const conditionsOf = (text: string): Condition[] =>
+  text.split(',').map((name) => {
+    const condition = CONDITIONS.find((one) => one === name);
+    if (condition === undefined) throw new InvalidArgumentError(`must be of ${CONDITIONS.join(', ')}`);
+    return condition;
+  });
+
+const on = machine();
+await new Command('bench')
+  .addArgument(new Argument('[names...]', 'what to measure').choices([...Object.keys(BENCHES), 'all']))
+  .option('--minutes <n>', 'how long the soak takes', moreThanNone, 10)
+  .option('--pairs <n>', 'steady: calls of each kind', moreThanNone, 3)
+  .option('--seconds <n>', 'steady: how long a call takes', moreThanNone, 60)
+  .option('--size <sizes>', 'steady: sizes of the picture', sizesOf, sizesOf('640x480,1280x720'))
+  .option('--conditions <names>', `steady: of ${CONDITIONS.join(', ')}`, conditionsOf, [...CONDITIONS])
+  .option('--clip <file>', 'steady: a y4m that plays as the camera, instead of the shipped portrait moved about')
+  .action(async (names: string[], options: Options) => {
+    console.log(`${on.cpu}, ${on.cores} cores, ${on.memoryGiB} GiB, Node ${on.node}, ${on.date}\n`);
+    const wanted = names.includes('all')
+      ? Object.keys(BENCHES).filter((name) => name !== 'traces')
+      : names.length > 0
+        ? names
+        : QUICK;
+    const results: Record<string, unknown> = {};
+    for (const name of wanted) {
+      results[name] = await BENCHES[name]!(options);
+      console.log();
+    }
+    keep(results);
+  })
+  .parseAsync();

@@ -1,0 +1,161 @@
+/**
+ * What a frame costs: the whole swap beside the bare inference of the landmark model, taken in turns so that whatever
+ * else the machine does falls on both. The face moves a little from frame to frame, as faces do.
+ */
+
+import path from 'node:path';
+import sharp from 'sharp';
+import { defaultConfig } from '../../src/config.ts';
+import { Lane } from '../../src/pipeline/lane/lane.ts';
+import { readCatalogue } from '../../src/pipeline/models/catalogue.ts';
+import { openSession } from '../../src/pipeline/inference/model-session.ts';
+import { laneOptions } from '../../src/pipeline/pool/pool.ts';
+import { decodePicture, rgbToFrame } from '../../src/faces/portrait.ts';
+import type { Frame, SwapSettings } from '../../src/shared/types.ts';
+import { root } from '../../src/lib/package-root.ts';
+import { ratio, type Spread, spread } from './bench-machine.ts';
+
+const ROUNDS = 200;
+const WARM_UP = 20;
+/** Width of the face on the picture, in pixels. */
+const FACE = 300;
+const SIZES = [
+  [640, 360],
+  [640, 480],
+  [1280, 720],
+  [1920, 1080],
+] as const;
+const SETTINGS: SwapSettings = {
+  face: 'source',
+  choice: 'all',
+  map: {},
+  strength: 1,
+  shape: 0.8,
+  keepEyes: false,
+  keepMouth: false,
+  fallback: 'passthrough',
+};
+
+const modelsDir = path.join(root, 'models');
+const portrait = path.join(modelsDir, 'portraits/astronaut.webp');
+
+export interface FrameFigures {
+  size: string;
+  faces: number;
+  frameMs: Spread;
+  landmarkMs: Spread;
+  /** Whole frame over bare landmark inference. */
+  p50Ratio: number;
+  p99Ratio: number;
+  stagesMs: Record<string, number>;
+}
+
+/** How many times larger than the portrait, and what of it is in the middle of a cut. */
+interface Scale {
+  by: number;
+  about: readonly [number, number];
+}
+
+export async function benchFrames(): Promise<{ rows: FrameFigures[]; largeOverSmall: number }> {
+  const config = defaultConfig();
+  const options = laneOptions({ ...config, models: { ...config.models, dir: modelsDir } });
+  const lane = await Lane.start({ ...options, budgetMs: Number.POSITIVE_INFINITY }, (error) => {
+    throw error;
+  });
+  const picture = await decodePicture(await sharp(portrait).toBuffer(), { bytes: 1e8, pixels: 1e8 });
+  const [face] = await lane.analyse({ ...picture, data: picture.data.slice() });
+  if (face === undefined) throw new Error('the shipped portrait shows no face');
+  await lane.take('source', lane.enrol([{ picture, points: face.points }]));
+  const { x, y, width: faceWidth, height: faceHeight } = face.box;
+  const scale = { by: FACE / faceWidth, about: [x + faceWidth / 2, y + faceHeight / 2] } as const;
+  const rows: FrameFigures[] = [];
+  for (const [width, height] of SIZES) rows.push(await measure(lane, width, height, 1, scale));
+  for (const [width, height] of SIZES.slice(2))
+    rows.push(await measure(lane, width, height, 3, { ...scale, by: 0.8 * scale.by }));
+  const largeOverSmall = await compare(lane, [1920, 1080], [640, 480], scale);
+  await lane.end();
+  return { rows, largeOverSmall };
+}
+
+/** The same face in two sizes of picture, in turns; p50 over p50. */
+async function compare(lane: Lane, a: readonly [number, number], b: readonly [number, number], scale: Scale) {
+  const sides = [];
+  for (const [width, height] of [a, b]) {
+    const id = `turns ${width}`;
+    lane.open(id, SETTINGS);
+    sides.push({ id, frame: await scene(width, height, 1, scale, 0), times: [] as number[] });
+  }
+  for (let round = -WARM_UP; round < ROUNDS; round++) {
+    for (const { id, frame, times } of sides) {
+      const copy = { ...frame, data: frame.data.slice(), receivedAtMs: performance.now() };
+      const beganMs = performance.now();
+      await lane.swap(id, copy);
+      if (round >= 0) times.push(performance.now() - beganMs);
+    }
+  }
+  for (const { id } of sides) lane.close(id);
+  return ratio(spread(sides[0]!.times).p50, spread(sides[1]!.times).p50);
+}
+
+async function measure(lane: Lane, width: number, height: number, faces: number, scale: Scale): Promise<FrameFigures> {
+  const catalogue = readCatalogue(modelsDir);
+  const entry = catalogue.forRole('face-mesh');
+  const landmark = await openSession(entry, catalogue.read(entry), { threads: 1 });
+  const frames: Frame[] = [];
+  for (let i = 0; i < 6; i++) frames.push(await scene(width, height, faces, scale, i));
+  const id = `${width}x${height}x${faces}`;
+  lane.open(id, SETTINGS);
+  const [frameMs, landmarkMs]: [number[], number[]] = [[], []];
+  const stages: Record<string, number[]> = {};
+  for (let round = -WARM_UP; round < ROUNDS; round++) {
+    const frame = frames[Math.abs(round) % frames.length]!;
+    const copy = { ...frame, data: frame.data.slice(), receivedAtMs: performance.now() };
+    const beganMs = performance.now();
+    const { result, stagesMs, faces: seen } = await lane.swap(id, copy);
+    const betweenMs = performance.now();
+    await landmark.run();
+    const endedMs = performance.now();
+    if (round < 0) continue;
+    if (result !== 'swapped' || seen.length !== faces)
+      throw new Error(`frame ${round} at ${id}: ${result}, ${seen.length} faces`);
+    frameMs.push(betweenMs - beganMs);
+    landmarkMs.push(endedMs - betweenMs);
+    for (const [stage, ms] of Object.entries(stagesMs)) stages[stage] = [...(stages[stage] ?? []), ms];
+  }
+  lane.close(id);
+  await landmark.close();
+  const [whole, bare] = [spread(frameMs), spread(landmarkMs)];
+  return {
+    size: `${width}x${height}`,
+    ...{ faces, frameMs: whole, landmarkMs: bare },
+    ...{ p50Ratio: ratio(whole.p50, bare.p50), p99Ratio: ratio(whole.p99, bare.p99) },
+    stagesMs: Object.fromEntries(Object.entries(stages).map(([stage, ms]) => [stage, spread(ms).p50])),
+  };
+}
+
+/** The portrait, once or side by side, on grey; `step` moves it a few pixels. */
+async function scene(width: number, height: number, faces: number, { by, about }: Scale, step: number): Promise<Frame> {
+  const { width: w = 0, height: h = 0 } = await sharp(portrait).metadata();
+  const size = { width: Math.round(w * by), height: Math.round(h * by) };
+  const side = Math.min(height, Math.floor(width / faces), size.width, size.height);
+  // Cut rather than shrunk, so that the face keeps its size in a small picture, and about the face, so that all of it is there.
+  const cut = (middle: number, most: number): number =>
+    Math.max(0, Math.min(most - side, Math.round(middle * by - side / 2)));
+  const large = await sharp(portrait).resize(size).toBuffer();
+  const input = await sharp(large)
+    .extract({ left: cut(about[0], size.width), top: cut(about[1], size.height), width: side, height: side })
+    .toBuffer();
+  const left = (i: number): number =>
+    Math.min(width - side, Math.round((width * (i + 0.5)) / faces - side / 2 + 2 * (step % 3)));
+  const composite = Array.from({ length: faces }, (_, i) => ({
+    input,
+    left: Math.max(0, left(i)),
+    top: Math.max(0, Math.min(height - side, 2 * step)),
+  }));
+  const { data, info } = await sharp({ create: { width, height, channels: 3, background: '#777' } })
+    .composite(composite)
+    .removeAlpha()
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  return rgbToFrame(data, info.width, info.height, info.channels);
+}

@@ -1,0 +1,124 @@
+/**
+ * A server in a process of its own, so that what it costs can be told from what its clients cost. `swap` is the product
+ * as it is; `echo` has the same WebRTC and sends every frame back as it came: the floor.
+ */
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { pino } from 'pino';
+import { defaultConfig } from '../../../src/config.ts';
+import { Metrics } from '../../../src/metrics.ts';
+import { FaceLibrary } from '../../../src/faces/face-library.ts';
+import { defaultSettings, Pool } from '../../../src/pipeline/pool/pool.ts';
+import type { Swapping, SwapSettings } from '../../../src/shared/types.ts';
+import { raise } from '../../../src/lib/priority.ts';
+import { root } from '../../../src/lib/package-root.ts';
+import { buildServer } from '../../../src/server/http/app.ts';
+import { readCode } from './timecode.ts';
+
+/** What the server says of itself when it is asked. */
+export interface ServerFigures {
+  /** Processor time since it began, in milliseconds. */
+  cpuMs: number;
+  rssMiB: number;
+  /** The time that was drawn into the first picture that was swapped. */
+  firstSwapped: number | null;
+  /** Of every session there was, in the order they were opened. */
+  traces: TracedFrame[][];
+}
+
+class Echo implements Swapping {
+  openSessions = 0;
+  readonly #defaults: SwapSettings;
+  constructor(defaults: SwapSettings) {
+    this.#defaults = defaults;
+  }
+  open(id: string) {
+    this.openSessions++;
+    const done = { result: 'passed', hold: false, faces: [], stagesMs: {}, waitMs: 0, plan: 'echo', level: 0 } as const;
+    return {
+      id,
+      // No face, or the first second would be waited for a swapped picture.
+      settings: { ...this.#defaults, face: null },
+      swap: async (frame: Parameters<ReturnType<Swapping['open']>['swap']>[0]) => ({ ...done, faces: [], frame }),
+      set: () => undefined,
+      close: () => void this.openSessions--,
+    };
+  }
+  pressure(): void {}
+  async close(): Promise<void> {}
+}
+
+/** A frame that a session had its lane swap: when it came, how many before it were dropped, how long its stages took. */
+export type TracedFrame = [receivedAtMs: number, dropped: number, serviceMs: number | null];
+
+const traces: TracedFrame[][] = [];
+let firstSwapped: number | null = null;
+
+/** The pool as it is, the first picture that it swaps, and a trace of each session. */
+class Noted implements Swapping {
+  readonly #pool: Swapping;
+  constructor(pool: Swapping) {
+    this.#pool = pool;
+  }
+  get openSessions() {
+    return this.#pool.openSessions;
+  }
+  open(id: string, settings: Partial<SwapSettings>) {
+    const session = this.#pool.open(id, settings);
+    const swap = session.swap.bind(session);
+    const trace: TracedFrame[] = [];
+    traces.push(trace);
+    session.swap = async (frame, dropped = 0) => {
+      const { receivedAtMs } = frame;
+      const done = await swap(frame, dropped);
+      const serviceMs = Object.values(done.stagesMs).reduce((sum, ms) => sum + ms, 0);
+      trace.push([receivedAtMs, dropped, done.result === 'dropped' ? null : serviceMs]);
+      if (firstSwapped === null && done.result === 'swapped') {
+        const { width, data } = done.frame;
+        firstSwapped = readCode(width, (x, y) => data[y * width + x]! > 128);
+      }
+      return done;
+    };
+    return session;
+  }
+  pressure(pressure: Parameters<Swapping['pressure']>[0]): void {
+    this.#pool.pressure(pressure);
+  }
+  close(): Promise<void> {
+    return this.#pool.close();
+  }
+}
+
+const echo = process.argv[2] === 'echo';
+const cacheDir = mkdtempSync(path.join(os.tmpdir(), 'faceoff-bench-'));
+const standard = defaultConfig();
+const config = {
+  ...standard,
+  limits: { ...standard.limits, sessions: 1000 },
+  models: { ...standard.models, dir: path.join(root, 'models'), cacheDir },
+};
+const log = pino({ level: 'silent' });
+raise(config.server.priority, log);
+const metrics = new Metrics(config.metrics);
+const real = await Pool.start(config, log);
+const faces = await FaceLibrary.open(config, real, log);
+const defaults = defaultSettings(config);
+if (defaults.face !== null) await real.preload(defaults.face);
+const pool: Swapping = echo ? new Echo(defaults) : new Noted(real);
+const server = await buildServer({ config, pool, faces, metrics, models: [], log, version: 'bench', defaults });
+const url = await server.app.listen({ host: '127.0.0.1', port: 0 });
+process.send?.({ url });
+process.on('message', () => {
+  const { user, system } = process.cpuUsage();
+  process.send?.({
+    cpuMs: (user + system) / 1000,
+    rssMiB: process.memoryUsage.rss() / 2 ** 20,
+    ...{ firstSwapped, traces },
+  } satisfies ServerFigures);
+});
+process.once('disconnect', () => {
+  rmSync(cacheDir, { recursive: true, force: true });
+  process.exit(0);
+});

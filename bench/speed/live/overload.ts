@@ -1,0 +1,70 @@
+/**
+ * Four sessions at once and neighbours that steal the processor: how old frames get, what the ladder does, and when full
+ * quality is back for the one session that stays.
+ */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { defaultConfig } from '../../../src/config.ts';
+import { Cameras, LiveServer, pause } from './live-run.ts';
+
+const SESSIONS = 4;
+const NEIGHBOURS = 2;
+const [CALM_S, LOAD_S, AFTER_S] = [8, 15, 20];
+
+export interface OverloadSecond {
+  second: number;
+  phase: 'alone' | 'loaded' | 'after';
+  /** Worst of the sessions, over the last three seconds. */
+  p95Ms: number;
+  slowestFps: number;
+  levels: number[];
+}
+
+export interface OverloadFigures {
+  budgetMs: number;
+  worstP95Ms: number;
+  /** Seconds from the end of the load until every session is at the level it had before; null if never. */
+  backAfterS: number | null;
+  seconds: OverloadSecond[];
+}
+
+export async function benchOverload(): Promise<OverloadFigures> {
+  const [server, cameras, guests] = [await LiveServer.start('swap'), await Cameras.start(), await Cameras.start()];
+  const seconds: OverloadSecond[] = [];
+  const watch = async (phase: OverloadSecond['phase'], forS: number): Promise<void> => {
+    for (let i = 0; i < forS; i++) {
+      await pause(1000);
+      const stats = await server.sessions();
+      seconds.push({
+        ...{ second: seconds.length, phase },
+        p95Ms: Math.max(...stats.map(({ frameMs }) => frameMs.p95)),
+        slowestFps: Math.min(...stats.map(({ fpsOut }) => fpsOut)),
+        levels: stats.map(({ level }) => level),
+      });
+    }
+  };
+  let neighbours: ChildProcess[] = [];
+  try {
+    await cameras.add(server.url);
+    await watch('alone', CALM_S);
+    for (let i = 1; i < SESSIONS; i++) await guests.add(server.url);
+    neighbours = Array.from({ length: NEIGHBOURS }, () => spawn(process.execPath, ['-e', 'for (;;) {}']));
+    await watch('loaded', LOAD_S);
+    for (const one of neighbours) one.kill('SIGKILL');
+    guests.stop();
+    await watch('after', AFTER_S);
+  } finally {
+    for (const one of neighbours) one.kill('SIGKILL');
+    guests.stop();
+    cameras.stop();
+    server.stop();
+  }
+  const after = seconds.filter(({ phase }) => phase === 'after');
+  const back = after.findIndex((_, i) => after.slice(i).every(({ levels }) => levels.every((level) => level === 0)));
+  return {
+    budgetMs: defaultConfig().pipeline.budgetMs,
+    worstP95Ms: Math.max(...seconds.filter(({ phase }) => phase === 'loaded').map(({ p95Ms }) => p95Ms)),
+    backAfterS: back < 0 ? null : back + 1,
+    seconds,
+  };
+}

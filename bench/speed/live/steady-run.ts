@@ -1,0 +1,220 @@
+/** One call of the steady bench: a server and a browser of their own, and what is seen of both until it ends. */
+
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import type { Browser } from 'playwright-core';
+import { root } from '../../../src/lib/package-root.ts';
+import { launchBrowser } from '../../../test/support/browser.ts';
+import { type Condition, make } from './conditions.ts';
+import { LiveServer, type Mode, pause } from './live-run.ts';
+import type { TracedFrame } from './bench-server.ts';
+import { busyS, canTell, coresByPart, cpuOf, familyOf, type Part, type Thread, threadsOf } from '../thread-time.ts';
+import { codeAfter, WRAP } from './timecode.ts';
+import type { CameraWish, Counted, Shown, Watched } from './watched-page.ts';
+
+export interface RunWish extends CameraWish {
+  mode: Mode;
+  condition: Condition;
+  seconds: number;
+  /** A y4m that plays as the camera. */
+  clip: string | undefined;
+}
+
+export interface RunFigures extends SeenFigures, ServerSide {
+  mode: Mode;
+  /** Cores in use: the server, its parts, the browser, all else on the machine; null where the system does not tell. */
+  cores: ({ server: number; browser: number; elsewhere: number } & Record<Part, number>) | null;
+  counted: Counted;
+  /** What became of each frame in the lane; empty for an echo. */
+  trace: TracedFrame[];
+}
+
+interface SeenFigures {
+  /** From the first picture to the end. */
+  fps: number;
+  /** From Start. */
+  firstMs: number;
+  firstSwappedMs: number | null;
+  longestGapMs: number;
+  /** Gaps of more than three times the mean, or the mean and 150 ms, whichever is more, as W3C's freezeCount has it. */
+  freezes: number;
+  gapP50Ms: number;
+  gapP95Ms: number;
+  delayP50Ms: number;
+  delayP95Ms: number;
+}
+
+interface ServerSide {
+  swapped: number;
+  passed: number;
+  dropped: number;
+  failed: number;
+  /** Of the pictures that went out. */
+  swappedShare: number;
+  /** Changes of plan, all of them and those after the first five seconds. */
+  planChanges: number;
+  lateChanges: number;
+  /** Share of the looks in which each was in force. */
+  plans: Record<string, number>;
+  /** Age of frames, p95 over three seconds: the median and the worst of all looks after the first five seconds. */
+  ageP95Ms: number;
+  worstAgeP95Ms: number;
+}
+
+interface Look {
+  atMs: number;
+  plan: string;
+  ageP95Ms: number;
+  counts: Pick<ServerSide, 'swapped' | 'passed' | 'dropped' | 'failed'>;
+}
+
+const LOOK_MS = 250;
+const SETTLED_MS = 5000;
+
+export async function runCall(wish: RunWish): Promise<RunFigures> {
+  const circumstances = make(wish.condition);
+  let server: LiveServer | null = null;
+  let browser: Browser | null = null;
+  try {
+    const others = new Set(familyOf(process.pid));
+    server = await LiveServer.start(wish.mode);
+    browser = await launchBrowser(wish.clip);
+    const page = await browser.newPage({ viewport: { width: 800, height: 600 } });
+    await page.goto(`${server.url}/healthz`);
+    await page.evaluate(readFileSync(path.join(root, 'dist/bench/steady-page.js'), 'utf8'));
+    const ofServer = new Set(familyOf(server.pid));
+    const browsers = familyOf(process.pid).filter((pid) => !others.has(pid) && !ofServer.has(pid));
+    for (const pid of [...ofServer, ...browsers]) circumstances.include(pid);
+    const { face, width, height } = wish;
+    await page.evaluate(`openCamera(${JSON.stringify({ face, width, height } satisfies CameraWish)})`);
+    const query = wish.mode === 'swap' ? '?face=astronaut' : '';
+    const meter = canTell() ? new Meter(server.pid, browsers, wish.mode) : null;
+    const looks = new Looks(server);
+    const watched = (await page.evaluate(`call('${query}', ${1000 * wish.seconds})`)) as Watched;
+    const cores = meter?.read() ?? null;
+    const { firstSwapped, traces } = await server.figures();
+    return {
+      ...{ mode: wish.mode, ...seenOf(watched, firstSwapped), ...looks.end() },
+      ...{ cores, counted: round(watched.counted), trace: traces[0] ?? [] },
+    };
+  } finally {
+    await browser?.close();
+    server?.stop();
+    await circumstances.end();
+  }
+}
+
+/** Processor time since it was made. */
+class Meter {
+  readonly #server: number;
+  readonly #browsers: number[];
+  readonly #swaps: boolean;
+  readonly #before: { atMs: number; threads: Thread[]; browserS: number; busyS: number };
+
+  constructor(server: number, browsers: number[], mode: Mode) {
+    this.#server = server;
+    this.#browsers = browsers;
+    this.#swaps = mode === 'swap';
+    this.#before = this.#now();
+  }
+
+  #now() {
+    const [threads, browserS] = [threadsOf(this.#server), cpuOf(this.#browsers)];
+    return { atMs: performance.now(), threads, browserS, busyS: busyS() };
+  }
+
+  read(): NonNullable<RunFigures['cores']> {
+    const [before, now] = [this.#before, this.#now()];
+    const forS = (now.atMs - before.atMs) / 1000;
+    const parts = coresByPart(this.#server, before.threads, now.threads, forS, this.#swaps);
+    const server = sum(Object.values(parts));
+    const browser = (now.browserS - before.browserS) / forS;
+    const elsewhere = (now.busyS - before.busyS) / forS - server - browser;
+    return mapped({ server, browser, elsewhere, ...parts }, (cores) => rounded(cores, 1000));
+  }
+}
+
+/** What the server says of its session, again and again. */
+class Looks {
+  readonly #looks: Look[] = [];
+  readonly #beganMs = performance.now();
+  #over = false;
+
+  constructor(server: LiveServer) {
+    void this.#watch(server);
+  }
+
+  async #watch(server: LiveServer): Promise<void> {
+    while (!this.#over) {
+      await pause(LOOK_MS);
+      const [stats] = await server.sessions().catch(() => []);
+      if (stats === undefined || this.#over) continue;
+      const { plan, frameMs, swapped, passed, dropped, failed } = stats;
+      const atMs = performance.now() - this.#beganMs;
+      this.#looks.push({ atMs, plan, ageP95Ms: frameMs.p95, counts: { swapped, passed, dropped, failed } });
+    }
+  }
+
+  end(): ServerSide {
+    this.#over = true;
+    const counts = this.#looks.at(-1)?.counts ?? { swapped: 0, passed: 0, dropped: 0, failed: 0 };
+    const changes = this.#looks.filter(({ plan }, i) => i > 0 && plan !== this.#looks[i - 1]!.plan);
+    const isLate = ({ atMs }: Look): boolean => atMs > SETTLED_MS;
+    const ages = this.#looks.filter(isLate).map(({ ageP95Ms }) => ageP95Ms);
+    const plans: Record<string, number> = {};
+    for (const { plan } of this.#looks) plans[plan] = (plans[plan] ?? 0) + 1 / this.#looks.length;
+    return {
+      ...counts,
+      swappedShare: rounded(counts.swapped / Math.max(1, counts.swapped + counts.passed + counts.failed), 1000),
+      ...{ planChanges: changes.length, lateChanges: changes.filter(isLate).length },
+      plans: mapped(plans, (share) => rounded(share, 1000)),
+      ...{ ageP95Ms: rounded(quantile(ages, 0.5)), worstAgeP95Ms: rounded(quantile(ages, 1)) },
+    };
+  }
+}
+
+function seenOf({ shown, endedMs }: Watched, firstSwapped: number | null): SeenFigures {
+  const [first, last] = [shown[0], shown.at(-1)];
+  if (first === undefined || last === undefined) throw new Error('no picture was ever shown');
+  // Pictures that a late look has missed came in between, at even times for all that is known.
+  const gaps = shown.slice(1).flatMap(({ atMs, count }, i) => {
+    const [before, pictures] = [shown[i]!, Math.max(1, count - shown[i]!.count)];
+    return Array<number>(pictures).fill((atMs - before.atMs) / pictures);
+  });
+  const toEnd = endedMs - last.atMs;
+  const mean = (last.atMs - first.atMs) / Math.max(1, gaps.length);
+  const stuck = Math.max(3 * mean, mean + 150);
+  const delays = shown.map(({ delayMs }) => delayMs);
+  return {
+    fps: rounded((1000 * (1 + last.count - first.count)) / (endedMs - first.atMs)),
+    firstMs: Math.round(first.atMs),
+    firstSwappedMs: firstSwapped === null ? null : whenShown(shown, firstSwapped),
+    longestGapMs: Math.round(Math.max(toEnd, ...gaps)),
+    freezes: [...gaps, toEnd].filter((gap) => gap > stuck).length,
+    ...{ gapP50Ms: rounded(quantile(gaps, 0.5)), gapP95Ms: rounded(quantile(gaps, 0.95)) },
+    ...{ delayP50Ms: Math.round(quantile(delays, 0.5)), delayP95Ms: Math.round(quantile(delays, 0.95)) },
+  };
+}
+
+/** When the picture into which this time was drawn, or one after it, was shown. */
+function whenShown(shown: readonly Shown[], code: number): number | null {
+  const at = shown.find((one) => codeAfter(one.code, code) < WRAP / 2)?.atMs;
+  return at === undefined ? null : Math.round(at);
+}
+
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
+}
+
+export const rounded = (value: number, parts = 10): number => Math.round(parts * value) / parts;
+
+const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+
+const mapped = <K extends string>(record: Record<K, number>, by: (value: number) => number): Record<K, number> =>
+  Object.fromEntries(Object.entries<number>(record).map(([key, value]) => [key, by(value)])) as Record<K, number>;
+
+const round = (counted: Counted): Counted =>
+  Object.fromEntries(
+    Object.entries(counted).map(([key, value]) => [key, typeof value === 'number' ? rounded(value) : value]),
+  ) as unknown as Counted;

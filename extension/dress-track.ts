@@ -1,0 +1,61 @@
+/** Makes a track look like one of the FaceOff camera, and ends the swap with the last of its clones. */
+
+import { DEVICE } from './constraints.ts';
+import type { Swap } from './camera-swap.ts';
+
+/** @param wish what the page asked for. */
+export function dress(swap: Swap, wish: MediaTrackConstraints): MediaStreamTrack {
+  const live = new Set<MediaStreamTrack>();
+  let constraints = wish;
+
+  function wear(track: MediaStreamTrack): MediaStreamTrack {
+    live.add(track);
+    const native = {
+      stop: track.stop.bind(track),
+      clone: track.clone.bind(track),
+      getSettings: track.getSettings.bind(track),
+    };
+    const own = {
+      stop(): void {
+        native.stop();
+        live.delete(track);
+        if (live.size === 0) swap.close();
+      },
+      clone: () => wear(native.clone()),
+      getSettings: () => ({
+        ...native.getSettings(),
+        ...swap.size,
+        ...frameRateOf(swap.camera),
+        ...{ deviceId: DEVICE.deviceId, groupId: DEVICE.groupId },
+      }),
+      getCapabilities: () => ({
+        ...swap.camera?.getCapabilities(),
+        ...{ deviceId: DEVICE.deviceId, groupId: DEVICE.groupId },
+      }),
+      getConstraints: () => constraints,
+      /** It is the camera that takes them; the swapped picture follows. */
+      async applyConstraints(next: MediaTrackConstraints = {}): Promise<void> {
+        const { deviceId: _device, groupId: _group, ...rest } = next;
+        await swap.camera?.applyConstraints(rest);
+        constraints = next;
+      },
+    };
+    Object.defineProperty(track, 'label', { value: DEVICE.label, configurable: true });
+    for (const [name, value] of Object.entries(own))
+      Object.defineProperty(track, name, { value, configurable: true, writable: true });
+    return track;
+  }
+  return wear(swap.track);
+}
+
+/** A stream's own clone would copy its tracks unseen. */
+export function dressStream(stream: MediaStream): MediaStream {
+  const clone = (): MediaStream => dressStream(new MediaStream(stream.getTracks().map((track) => track.clone())));
+  Object.defineProperty(stream, 'clone', { value: clone, configurable: true, writable: true });
+  return stream;
+}
+
+const frameRateOf = (camera: MediaStreamTrack | null): { frameRate?: number } => {
+  const { frameRate } = camera?.getSettings() ?? {};
+  return frameRate === undefined ? {} : { frameRate };
+};

@@ -1,0 +1,32 @@
+/** What lies in the cache, summed up by kind. */
+
+import { FaceOffError } from '../shared/errors.ts';
+import type { CacheReport } from '../shared/messages.ts';
+import { type CacheKind, itemsOf, KINDS } from './cache-kinds.ts';
+import { heldIn } from './leases.ts';
+
+export async function reportOf(cacheDir: string): Promise<CacheReport[]> {
+  const isHeld = await heldIn(cacheDir);
+  return Promise.all(
+    KINDS.map(async (kind) => {
+      const items = await itemsOf(cacheDir, kind);
+      const usedAtMs = Math.max(...items.map((item) => item.usedAtMs));
+      return {
+        ...{ kind: kind.name, meaning: kind.meaning, swept: kind.swept, items: items.length },
+        bytes: items.reduce((sum, { bytes }) => sum + bytes, 0),
+        inUse: items.filter(({ path }) => isHeld(path)).length,
+        usedAt: items.length === 0 ? null : new Date(usedAtMs).toISOString(),
+      };
+    }),
+  );
+}
+
+/** @throws FaceOffError `unknown_kind` (404), naming those there are. */
+export function kindNamed(name: string): CacheKind {
+  const kind = KINDS.find((one) => one.name === name);
+  if (kind !== undefined) return kind;
+  const names = KINDS.map((one) => one.name).join(', ');
+  throw new FaceOffError('unknown_kind', `Nothing of the kind "${name}" is cached. The kinds are: ${names}.`, {
+    status: 404,
+  });
+}

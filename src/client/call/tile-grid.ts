@@ -1,0 +1,60 @@
+/** Everybody in the call, one tile each, this page's own person first. */
+
+import type { CallPerson } from '../../shared/messages.ts';
+import { element } from '../lib/dom.ts';
+import { Tile } from './person-tile.ts';
+
+export class Table {
+  readonly #list = element('tiles', HTMLUListElement);
+  readonly #tiles = new Map<string, Tile>();
+  #own: Tile | null = null;
+
+  /** This page's own tile; made when first asked for. */
+  get own(): Tile {
+    if (this.#own === null) {
+      this.#own = new Tile(true);
+      this.#list.prepend(this.#own.place);
+    }
+    return this.#own;
+  }
+
+  show(people: readonly CallPerson[], you: string): void {
+    const names = new Set(people.map(({ name }) => name));
+    for (const [name, tile] of this.#tiles) {
+      if (names.has(name) && name !== you) continue;
+      tile.close();
+      this.#tiles.delete(name);
+    }
+    for (const person of people) {
+      if (person.name === you) {
+        this.own.show(person);
+        continue;
+      }
+      const tile = this.#tiles.get(person.name) ?? this.#add(person.name);
+      tile.show(person);
+      tile.watch(person.stream);
+    }
+    this.#list.dataset.people = String(people.length);
+  }
+
+  /** Nobody but oneself, while the server cannot be reached. */
+  alone(): void {
+    for (const tile of this.#tiles.values()) tile.close();
+    this.#tiles.clear();
+    this.#list.dataset.people = this.#own === null ? '0' : '1';
+  }
+
+  clear(): void {
+    this.alone();
+    this.#own?.close();
+    this.#own = null;
+    this.#list.dataset.people = '0';
+  }
+
+  #add(name: string): Tile {
+    const tile = new Tile(false);
+    this.#tiles.set(name, tile);
+    this.#list.append(tile.place);
+    return tile;
+  }
+}

@@ -1,0 +1,35 @@
+/** The page that asks for the server's token; the browser keeps a cookie for it, the page keeps nothing. */
+
+import { element } from '../lib/dom.ts';
+
+const form = element('login', HTMLFormElement);
+const token = element('token', HTMLInputElement);
+const message = element('message', HTMLParagraphElement);
+
+async function logIn(): Promise<void> {
+  const answer = await fetch('/api/login', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ token: token.value.trim() }),
+  }).catch(() => null);
+  if (answer?.ok) {
+    location.reload();
+    return;
+  }
+  message.hidden = false;
+  message.textContent = answer === null ? 'The server does not answer. Try again.' : refusal(answer);
+  token.select();
+}
+
+function refusal({ status, headers }: Response): string {
+  if (status === 401) return 'That is not the token of this server.';
+  if (status === 429)
+    return `Too many wrong tokens came from here. Try again in ${headers.get('retry-after') ?? '60'} seconds.`;
+  return 'The server does not answer as it should. Try again.';
+}
+
+token.focus();
+form.addEventListener('submit', (event) => {
+  event.preventDefault();
+  void logIn();
+});

@@ -1,0 +1,56 @@
+/** Boxes over the people in the picture, to choose one of them. */
+
+import type { SeenFace } from '../../shared/messages.ts';
+import { element, make, place, press } from '../lib/dom.ts';
+import { placeOf } from '../lib/format.ts';
+
+export interface PeopleShown {
+  faces: readonly SeenFace[];
+  picture: { width: number; height: number };
+  mirrored: boolean;
+  picked: number | null;
+  /** The name of the face a person wears. */
+  wears(track: number): string;
+}
+
+export class People {
+  readonly #boxes = element('people', HTMLFieldSetElement);
+  readonly #onPick: (track: number) => void;
+  readonly #known = new Map<number, HTMLButtonElement>();
+
+  constructor(onPick: (track: number) => void) {
+    this.#onPick = onPick;
+  }
+
+  clear(): void {
+    this.#known.clear();
+    this.#boxes.replaceChildren();
+  }
+
+  /** A box stays the same element while its person does, so that the keyboard's focus stays too. */
+  show({ faces, picture, mirrored, picked, wears }: PeopleShown): void {
+    if (picture.width === 0) return;
+    for (const [track, box] of this.#known) {
+      if (faces.some((face) => face.track === track)) continue;
+      box.remove();
+      this.#known.delete(track);
+    }
+    for (const face of faces) {
+      const box = this.#known.get(face.track) ?? this.#add(face.track);
+      const label = wears(face.track);
+      place(box, placeOf(face, picture, mirrored));
+      press(box, face.track === picked);
+      box.setAttribute('aria-label', `Person ${face.track}, wears: ${label}`);
+      box.firstElementChild!.textContent = label;
+    }
+  }
+
+  #add(track: number): HTMLButtonElement {
+    const box = make('button', { type: 'button', className: 'person' }, {}, make('span', {}));
+    box.dataset.track = String(track);
+    box.addEventListener('click', () => this.#onPick(track));
+    this.#known.set(track, box);
+    this.#boxes.append(box);
+    return box;
+  }
+}

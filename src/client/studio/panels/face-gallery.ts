@@ -1,0 +1,93 @@
+/** The source faces, one of which is worn. */
+
+import type { ErrorBody, FaceInfo } from '../../../shared/messages.ts';
+import { element, icon, make, press } from '../../lib/dom.ts';
+import { sure } from '../../lib/confirm-dialog.ts';
+
+export interface GalleryConf {
+  onChoose(face: string | null): void;
+  onAddPhoto(face: FaceInfo): void;
+  onError(message: string): void;
+}
+
+export class Gallery {
+  readonly #conf: GalleryConf;
+  readonly #list = element('gallery', HTMLUListElement);
+  #faces: FaceInfo[] = [];
+  #selected: string | null = null;
+
+  constructor(conf: GalleryConf) {
+    this.#conf = conf;
+  }
+
+  get faces(): readonly FaceInfo[] {
+    return this.#faces;
+  }
+
+  nameOf(id: string | null): string {
+    return this.#faces.find((face) => face.id === id)?.name ?? 'No face';
+  }
+
+  show(faces: FaceInfo[]): void {
+    const active = document.activeElement;
+    const focused = active instanceof HTMLElement && this.#list.contains(active) ? active.dataset.faceId : undefined;
+    this.#faces = faces;
+    this.#list.replaceChildren(this.#none(), ...faces.map((face) => this.#item(face)));
+    this.select(this.#selected);
+    if (focused === undefined) return;
+    const same = this.#list.querySelector<HTMLElement>(`[data-face-id="${CSS.escape(focused)}"]`);
+    (same ?? this.#list.querySelector<HTMLElement>('.card'))?.focus();
+  }
+
+  select(face: string | null): void {
+    this.#selected = face;
+    for (const card of this.#list.querySelectorAll<HTMLButtonElement>('.card'))
+      press(card, (card.dataset.faceId || null) === face);
+  }
+
+  #none(): HTMLLIElement {
+    const card = this.#card(null, 'No face', make('span', { className: 'picture' }, {}, icon('none')));
+    card.append(make('small', { textContent: 'As you are' }));
+    return make('li', {}, {}, card);
+  }
+
+  #item(face: FaceInfo): HTMLLIElement {
+    const { id, name, builtIn, thumbnail, photos } = face;
+    const picture = make('img', { className: 'picture', src: thumbnail, alt: '', loading: 'lazy', draggable: false });
+    const card = this.#card(id, name, picture);
+    card.append(make('small', { textContent: builtIn ? 'Included' : photos === 1 ? '1 photo' : `${photos} photos` }));
+    const item = make('li', {}, {}, card);
+    if (builtIn) return item;
+    const more = this.#tool('photo', `Add another photo of ${name}`, () => this.#conf.onAddPhoto(face));
+    const remove = this.#tool('trash', `Delete ${name}`, () => void this.#remove(face));
+    item.append(make('div', { className: 'tools' }, {}, more, remove));
+    return item;
+  }
+
+  #card(id: string | null, name: string, picture: HTMLElement): HTMLButtonElement {
+    const label = make('span', { className: 'name', textContent: name });
+    const card = make('button', { type: 'button', className: 'card', title: name }, {}, picture, label);
+    card.dataset.faceId = id ?? '';
+    card.addEventListener('click', () => this.#conf.onChoose(id));
+    return card;
+  }
+
+  #tool(name: string, label: string, does: () => void): HTMLButtonElement {
+    const button = make('button', { type: 'button', title: label }, { 'aria-label': label }, icon(name));
+    button.addEventListener('click', does);
+    return button;
+  }
+
+  async #remove({ id, name }: FaceInfo): Promise<void> {
+    const worn = 'It is the face chosen now. The picture will show you as you are.';
+    const text = 'The photos of this face are removed for good.';
+    if (!(await sure({ title: `Delete ${name}?`, text, ...(id === this.#selected && { warning: worn }) }))) return;
+    try {
+      const answer = await fetch(`/api/faces/${encodeURIComponent(id)}`, { method: 'DELETE' });
+      // The list without it, and what that means for those who wear it, comes to all pages over the socket.
+      if (!answer.ok) this.#conf.onError(((await answer.json()) as ErrorBody).message);
+    } catch {
+      this.#conf.onError('The face was not deleted: the server does not answer.');
+    }
+  }
+}

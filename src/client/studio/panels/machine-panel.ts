@@ -1,0 +1,85 @@
+/** What the server's machine does: memory, processor, GPU, over the last minutes. */
+
+import type { MachineHistory, MachineSample } from '../../../shared/messages.ts';
+import { element } from '../../lib/dom.ts';
+import { showBytes, showCores, showPercent } from '../../lib/format.ts';
+import { Sparkline } from '../../lib/sparkline.ts';
+
+const EVERY_MS = 2000;
+/** As many samples are shown: ten minutes, one a second. */
+const MOST = 600;
+
+/** Above the highest value, where nothing is the natural end. */
+const ROOM = 1.25;
+
+interface Gauge {
+  id: string;
+  /** Null where the machine does not tell. */
+  value(sample: MachineSample): number | null;
+  text(sample: MachineSample): string;
+  /** What the whole height stands for, where that is known. */
+  top?(sample: MachineSample): number;
+}
+
+const GAUGES: readonly Gauge[] = [
+  {
+    id: 'vram',
+    value: ({ gpu }) => gpu?.usedBytes ?? null,
+    text: ({ gpu }) => `${showBytes(gpu?.usedBytes)} of ${showBytes(gpu?.totalBytes)}`,
+    top: ({ gpu }) => gpu?.totalBytes ?? 0,
+  },
+  {
+    id: 'gpu',
+    value: ({ gpu }) => gpu?.utilisation ?? null,
+    text: ({ gpu }) => showPercent(gpu?.utilisation ?? 0),
+    top: () => 1,
+  },
+  { id: 'rss', value: ({ rssBytes }) => rssBytes, text: ({ rssBytes }) => showBytes(rssBytes) },
+  { id: 'cores', value: ({ cores }) => cores, text: ({ cores }) => showCores(cores), top: () => 1 },
+];
+
+const PRESSURES: Record<MachineSample['pressure'], string> = {
+  none: '',
+  release: 'Memory is getting short: what nobody needs just now was given up.',
+  degrade: 'Memory is short: streams do less until it is free again.',
+};
+
+export class Machine {
+  readonly #lines = GAUGES.map(({ id }) => new Sparkline(canvasOf(id)));
+  #samples: MachineSample[] = [];
+
+  constructor() {
+    void this.#look();
+    setInterval(() => void this.#look(), EVERY_MS);
+  }
+
+  async #look(): Promise<void> {
+    // Nobody sees it.
+    if (document.hidden) return;
+    const since = this.#samples.at(-1)?.atMs ?? 0;
+    try {
+      const answer = await fetch(`/api/status/memory?since=${since}`);
+      if (answer.ok) this.#show((await answer.json()) as MachineHistory);
+    } catch {
+      // A server that is gone is told elsewhere on the page; this goes on when it is back.
+    }
+  }
+
+  #show({ gpu, samples }: MachineHistory): void {
+    // Two looks may have been under way at once.
+    const newest = this.#samples.at(-1)?.atMs ?? 0;
+    this.#samples = [...this.#samples, ...samples.filter(({ atMs }) => atMs > newest)].slice(-MOST);
+    const last = this.#samples.at(-1);
+    if (last === undefined) return;
+    element('gpu-name', HTMLElement).textContent = gpu?.name ?? '';
+    element('pressure', HTMLElement).textContent = PRESSURES[last.pressure];
+    for (const [i, { id, value, text, top }] of GAUGES.entries()) {
+      const values = this.#samples.map(value).filter((one) => one !== null);
+      element(`machine-${id}`, HTMLElement).hidden = values.length === 0;
+      element(`${id}-value`, HTMLElement).textContent = value(last) === null ? '–' : text(last);
+      this.#lines[i]!.show(values, top?.(last) ?? ROOM * Math.max(...values));
+    }
+  }
+}
+
+const canvasOf = (id: string): HTMLCanvasElement => element(`${id}-line`, HTMLCanvasElement);

@@ -1,0 +1,85 @@
+/** The engines to choose from, and the list of all models with what is known of each. */
+
+import type { ModelInfo } from '../../../shared/messages.ts';
+import { element, make } from '../../lib/dom.ts';
+import { engineHint, enginesOf, modelState } from '../engine-text.ts';
+import { showBytes } from '../../lib/format.ts';
+
+const EVERY_MS = 10_000;
+/** While somebody looks, or a model is on its way. */
+const OFTEN_MS = 2000;
+
+export class Models {
+  readonly #select = element('engine', HTMLSelectElement);
+  readonly #panel = element('models', HTMLDetailsElement);
+  readonly #list = element('model-list', HTMLUListElement);
+  #models: ModelInfo[] = [];
+  #engine = 'mesh';
+  #lookedAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(onChoose: (engine: string) => void) {
+    this.#select.addEventListener('change', () => onChoose(this.#select.value));
+    this.#panel.addEventListener('toggle', () => void this.#look());
+    setInterval(() => void this.#tick(), OFTEN_MS);
+    this.#showEngines();
+    void this.#look();
+  }
+
+  /** Shows the engine in use. */
+  select(engine: string): void {
+    if (engine === this.#engine) return;
+    this.#engine = engine;
+    this.#showEngines();
+    // It may be loaded only now.
+    void this.#look();
+  }
+
+  #tick(): void {
+    const busy = this.#panel.open || this.#models.some(({ state, name }) => state !== 'ready' && name === this.#engine);
+    const dueMs = this.#lookedAtMs + (busy ? OFTEN_MS : EVERY_MS) - 100;
+    if (!document.hidden && performance.now() >= dueMs) void this.#look();
+  }
+
+  async #look(): Promise<void> {
+    this.#lookedAtMs = performance.now();
+    try {
+      const answer = await fetch('/api/models');
+      if (!answer.ok) return;
+      this.#models = (await answer.json()) as ModelInfo[];
+      this.#showEngines();
+      this.#showList();
+    } catch {
+      // A server that is gone is told elsewhere on the page; this goes on when it is back.
+    }
+  }
+
+  #showEngines(): void {
+    const engines = enginesOf(this.#models, this.#engine);
+    const shown = [...this.#select.options].map(({ value, text }) => `${value} ${text}`).join();
+    // A list that is open must not be taken away under the person's hand.
+    if (engines.map(({ value, text }) => `${value} ${text}`).join() !== shown)
+      this.#select.replaceChildren(...engines.map((engine) => make('option', engine)));
+    this.#select.value = this.#engine;
+    element('engine-hint', HTMLElement).textContent = engineHint(this.#models, this.#engine);
+  }
+
+  #showList(): void {
+    if (!this.#panel.open) return;
+    const rows = this.#models.map((model) => {
+      const { name, role, state, licence, commercialUse, bytes, why } = model;
+      const uses = commercialUse ? licence : `${licence}; not for commercial use`;
+      return make(
+        ...(['li', {}, { 'data-model': name, 'data-state': state }] as const),
+        make('span', { className: 'name', textContent: name }),
+        make('span', { className: 'model-state', textContent: modelState(model) }),
+        make('small', {
+          textContent: [...(role === name ? [] : [role]), ...(bytes === null ? [] : [showBytes(bytes)]), uses].join(
+            ' · ',
+          ),
+        }),
+        ...(why === null ? [] : [make('small', { textContent: why })]),
+      );
+    });
+    this.#list.replaceChildren(...rows);
+  }
+}

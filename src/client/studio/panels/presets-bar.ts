@@ -1,0 +1,104 @@
+/** Settings under names: a row of them to put on, the first nine by key. */
+
+import type { ErrorBody, FaceInfo, PresetInfo } from '../../../shared/messages.ts';
+import { element, icon, make } from '../../lib/dom.ts';
+import { sure } from '../../lib/confirm-dialog.ts';
+
+export interface PresetsConf {
+  onApply(preset: PresetInfo): void;
+  /** What is saved now. */
+  settings(): PresetInfo['settings'] | null;
+  faces(): readonly FaceInfo[];
+  onError(message: string): void;
+}
+
+export class Presets {
+  readonly #conf: PresetsConf;
+  readonly #list = element('presets', HTMLUListElement);
+  readonly #name = element('preset-name', HTMLInputElement);
+  readonly #save = element('preset-save', HTMLButtonElement);
+  #presets: PresetInfo[] = [];
+
+  constructor(conf: PresetsConf) {
+    this.#conf = conf;
+    element('preset-form', HTMLFormElement).addEventListener('submit', (event) => {
+      event.preventDefault();
+      void this.#put();
+    });
+    this.#name.addEventListener('input', () => this.#label());
+  }
+
+  /** The preset of a key, `1` to `9`. */
+  of(key: string): PresetInfo | undefined {
+    return this.#presets[Number(key) - 1];
+  }
+
+  show(presets: PresetInfo[] = this.#presets): void {
+    const active = document.activeElement;
+    const focused = active instanceof HTMLElement && this.#list.contains(active) ? active.dataset.preset : undefined;
+    this.#presets = presets;
+    this.#list.replaceChildren(...presets.map((preset, at) => this.#item(preset, at + 1)));
+    this.#label();
+    if (focused === undefined) return;
+    // The focus stays with its preset; when that is gone, it goes to where the next one is made.
+    const same = this.#list.querySelector<HTMLElement>(`[data-preset="${CSS.escape(focused)}"]`);
+    (same ?? this.#name).focus();
+  }
+
+  #item(preset: PresetInfo, number: number): HTMLLIElement {
+    const { name, settings } = preset;
+    const face = this.#conf.faces().find(({ id }) => id === settings.face);
+    const picture =
+      face === undefined
+        ? icon('none')
+        : make('img', { src: face.thumbnail, alt: '', loading: 'lazy', draggable: false });
+    const label = make('span', { className: 'name', textContent: name });
+    const key = number <= 9 ? { 'aria-keyshortcuts': String(number) } : ({} as Record<string, string>);
+    const apply = make('button', { type: 'button', className: 'apply', title: name }, key, picture, label);
+    if (number <= 9) apply.append(make('kbd', { textContent: String(number) }, { 'aria-hidden': 'true' }));
+    apply.addEventListener('click', () => this.#conf.onApply(preset));
+    const remove = make(
+      'button',
+      { type: 'button', className: 'remove', title: `Delete ${name}` },
+      { 'aria-label': `Delete the preset ${name}` },
+      icon('trash'),
+    );
+    remove.addEventListener('click', () => void this.#remove(name));
+    for (const button of [apply, remove]) button.dataset.preset = name;
+    return make('li', {}, {}, apply, remove);
+  }
+
+  #label(): void {
+    const name = this.#name.value.trim();
+    this.#save.textContent = this.#presets.some((preset) => preset.name === name) ? 'Replace' : 'Save';
+  }
+
+  async #put(): Promise<void> {
+    const settings = this.#conf.settings();
+    const name = this.#name.value.trim();
+    if (settings === null || name === '') return;
+    // The list with it comes to all pages over the socket.
+    if (!(await this.#ask('PUT', name, JSON.stringify(settings)))) return;
+    this.#name.value = '';
+    this.#label();
+  }
+
+  async #remove(name: string): Promise<void> {
+    const text = 'The settings saved under this name are gone for good. What is on now stays as it is.';
+    if (await sure({ title: `Delete ${name}?`, text })) await this.#ask('DELETE', name);
+  }
+
+  async #ask(method: string, name: string, body?: string): Promise<boolean> {
+    try {
+      const answer = await fetch(`/api/presets/${encodeURIComponent(name)}`, {
+        method,
+        ...(body !== undefined && { body, headers: { 'content-type': 'application/json' } }),
+      });
+      if (!answer.ok) this.#conf.onError(((await answer.json()) as ErrorBody).message);
+      return answer.ok;
+    } catch {
+      this.#conf.onError('The presets stay as they are: the server does not answer.');
+      return false;
+    }
+  }
+}

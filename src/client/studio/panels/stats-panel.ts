@@ -1,0 +1,65 @@
+/** The live numbers: what goes in and out, and how long a picture takes. */
+
+import type { SessionStats, Verdict } from '../../../shared/messages.ts';
+import { element, make } from '../../lib/dom.ts';
+import { showMs, showRate, showSize } from '../../lib/format.ts';
+import type { Network } from '../../peer/network-stats.ts';
+import { Sparkline } from '../../lib/sparkline.ts';
+
+/** One frame at 30 a second. */
+const FRAME_MS = 1000 / 30;
+const IDLE = 'Once you are live, this line says what limits the picture, if anything does.';
+
+export class Numbers {
+  readonly #spark = new Sparkline(element('spark', HTMLCanvasElement), FRAME_MS);
+  readonly #stages = element('stages', HTMLUListElement);
+
+  show(stats: SessionStats, { roundTripMs, bufferMs }: Network): void {
+    const { frameMs, waitMs } = stats;
+    put('fps-in', showRate(stats.fpsIn));
+    put('fps-out', showRate(stats.fpsOut));
+    put('frame-p50', showMs(frameMs.p50));
+    put('frame-p95', showMs(frameMs.p95));
+    // Coding, network and buffers are paid with or without a swap; this is what the swap adds.
+    put('latency', showMs(frameMs.p50));
+    put('round-trip', showMs(roundTripMs));
+    put('buffer', showMs(bufferMs));
+    put('size', showSize(stats.width, stats.height));
+    put('plan', stats.plan);
+    element('plan', HTMLElement).dataset.level = String(stats.level);
+    this.#judge(stats.verdict);
+    this.#spark.add(frameMs.p95);
+    this.#list({ wait: waitMs.p50, ...stats.stagesMs });
+  }
+
+  clear(): void {
+    for (const id of ['fps-in', 'fps-out', 'frame-p50', 'frame-p95', 'latency', 'round-trip', 'buffer', 'size', 'plan'])
+      put(id, '–');
+    delete element('plan', HTMLElement).dataset.level;
+    this.#judge(null);
+    this.#spark.clear();
+    this.#list({});
+  }
+
+  /** What limits the stream, in one line. */
+  #judge(verdict: Verdict | null): void {
+    element('verdict', HTMLElement).dataset.cause = verdict?.cause ?? '';
+    // The line keeps its place while there is nothing to say, so that the picture does not move.
+    put('verdict', verdict?.text ?? IDLE);
+  }
+
+  #list(stages: Record<string, number>): void {
+    const most = Math.max(1, ...Object.values(stages));
+    const rows = Object.entries(stages).map(([name, ms]) => {
+      const row = make('li', {}, {}, make('span', { textContent: name }), make('span', { textContent: showMs(ms) }));
+      row.style.setProperty('--share', `${(100 * ms) / most}%`);
+      return row;
+    });
+    this.#stages.replaceChildren(...rows);
+  }
+}
+
+function put(id: string, text: string): void {
+  const place = element(id, HTMLElement);
+  if (place.textContent !== text) place.textContent = text;
+}

@@ -1,0 +1,254 @@
+/** `faceoff doctor`: what of this machine FaceOff can use, what is missing, and how to get it. */
+
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { Command, Option } from 'commander';
+import { type Config, loadConfig } from '../config.ts';
+import { readCatalogue } from '../pipeline/models/catalogue.ts';
+import { openApi } from '../pipeline/inference/native/ort-api.ts';
+import { complaintAbout } from '../pipeline/inference/native/ffi.ts';
+import { Ladder } from '../pipeline/inference/provider-ladder.ts';
+import { CUDA_LIBRARIES, lookAround, type Machine, TENSORRT_LIBRARIES } from '../pipeline/inference/native/provider-probe.ts';
+import { openNvml } from '../pipeline/inference/native/nvml.ts';
+import { GPU_RELEASE, hasGpuLibraries, runtimeFolder } from '../pipeline/inference/native/runtime-paths.ts';
+import { PROVIDERS, type ProviderKind } from '../pipeline/inference/native/providers.ts';
+import { vulkanDevices } from '../pipeline/inference/native/vulkan.ts';
+import { root } from '../lib/package-root.ts';
+
+/** `wrong`: FaceOff does not work without it. `absent`: it works, without what this would add. */
+export interface Finding {
+  name: string;
+  state: 'ok' | 'absent' | 'wrong';
+  found: string;
+  /** What to do, where something can be done. */
+  advice?: string;
+}
+
+interface Options {
+  config: string;
+  set: string[];
+  json?: boolean;
+  try?: ProviderKind;
+}
+
+const collect = (value: string, all: string[]): string[] => [...all, value];
+
+export function doctorCommand(defaultConfig: string): Command {
+  return new Command('doctor')
+    .description('what this machine can run, what is missing, and how to get it')
+    .option('--config <file>', 'configuration file', defaultConfig)
+    .option('--set <section.key=value>', 'one setting; may be given several times', collect, [])
+    .option('--json', 'for programs')
+    .addOption(new Option('--try <provider>', 'open and run a model on it').choices(PROVIDERS).hideHelp())
+    .action(async ({ config: file, set, json, try: provider }: Options) => {
+      const config = loadConfig({ file, env: process.env, set });
+      if (provider !== undefined) await tryProvider(config, provider);
+      else
+        show(examine(config, ['--config', path.resolve(file), ...set.flatMap((one) => ['--set', one])]), json === true);
+    });
+}
+
+function show(findings: Finding[], json: boolean): void {
+  if (json) {
+    console.log(JSON.stringify(findings, null, 2));
+    return;
+  }
+  const marks = { ok: '✓', absent: '–', wrong: '✗' };
+  const width = Math.max(...findings.map(({ name }) => name.length));
+  for (const { name, state, found, advice } of findings) {
+    console.log(`${marks[state]} ${name.padEnd(width)}  ${found}`);
+    if (advice !== undefined) console.log(`${' '.repeat(width + 4)}→ ${advice}`);
+  }
+}
+
+/** Everything in the order in which it is built on. Never throws for what it finds. */
+export function examine(config: Config, args: readonly string[] = []): Finding[] {
+  const machine = attempt(() => lookAround(config.models.cacheDir));
+  return [
+    node(),
+    processor(),
+    simd(),
+    runtime(config),
+    ...nvidia(config),
+    vulkan(),
+    ffmpeg(),
+    ...(machine instanceof Error ? [] : providers(config, machine, args)),
+  ];
+}
+
+/** A fault of a foreign library is something found, not something that ends the doctor. */
+function attempt<T>(work: () => T): T | Error {
+  try {
+    return work();
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+function node(): Finding {
+  const found = `${process.version} on ${process.platform} ${process.arch}`;
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  if (major > 20 || (major === 20 && minor >= 9)) return { name: 'Node', state: 'ok', found };
+  return { name: 'Node', state: 'wrong', found, advice: 'Install Node 20.9 or later.' };
+}
+
+function processor(): Finding {
+  const [first] = os.cpus();
+  const memory = Math.round(os.totalmem() / 2 ** 30);
+  const found = `${first?.model.trim() ?? 'unknown'}, ${os.availableParallelism()} cores, ${memory} GB`;
+  return { name: 'Processor', state: 'ok', found };
+}
+
+/** A module whose one function uses a SIMD instruction (i32x4.splat). */
+const SIMD = Uint8Array.of(
+  ...[0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0],
+  ...[10, 8, 1, 6, 0, 65, 0, 253, 17, 11],
+);
+
+function simd(): Finding {
+  const name = 'WebAssembly SIMD';
+  if (WebAssembly.validate(SIMD)) return { name, state: 'ok', found: 'supported' };
+  return { name, state: 'wrong', found: 'not supported', advice: 'The processor needs SSE4.1 or NEON.' };
+}
+
+function runtime(config: Config): Finding {
+  const name = 'ONNX Runtime';
+  const api = attempt(() => openApi(runtimeFolder(config.models.cacheDir)));
+  if (api instanceof Error) return { name, state: 'wrong', found: api.message, advice: 'Run `npm ci` again.' };
+  return { name, state: 'ok', found: `${api.version}, in ${api.folder}` };
+}
+
+function nvidia(config: Config): Finding[] {
+  return [
+    card(),
+    gpuLibraries(config),
+    ...libraries('CUDA', CUDA_LIBRARIES),
+    ...libraries('TensorRT', TENSORRT_LIBRARIES),
+  ];
+}
+
+function card(): Finding {
+  const name = 'NVIDIA card';
+  const nvml = attempt(openNvml);
+  if (nvml instanceof Error) {
+    const advice = 'Only where there is one: install the NVIDIA driver, 580 or later.';
+    return { name, state: 'absent', found: `no driver answers (${nvml.message})`, advice };
+  }
+  const cards = nvml.devices.map(
+    ({ name: own, capability, memoryBytes }) =>
+      `${own}, ${Math.round(memoryBytes / 2 ** 30)} GB, compute capability ${capability}`,
+  );
+  const found = `${cards.join('; ')}; driver ${nvml.driver}, CUDA ${nvml.cuda} at most`;
+  if (Number.parseInt(nvml.cuda, 10) >= 13) return { name, state: 'ok', found };
+  return { name, state: 'absent', found, advice: 'CUDA 13 wants driver 580 or later.' };
+}
+
+function gpuLibraries(config: Config): Finding {
+  const name = 'GPU provider libraries';
+  if (hasGpuLibraries(config.models.cacheDir))
+    return { name, state: 'ok', found: `of ONNX Runtime ${GPU_RELEASE}, in ${runtimeFolder(config.models.cacheDir)}` };
+  const advice = 'For an NVIDIA card under Linux: npm run gpu:install (179 MB).';
+  return { name, state: 'absent', found: 'not installed', advice };
+}
+
+function libraries(name: string, list: Record<string, string>): Finding[] {
+  if (process.platform !== 'linux') return [];
+  const missing = attempt(() => Object.keys(list).filter((library) => complaintAbout(library) !== null));
+  if (missing instanceof Error) return [];
+  const title = `${name} libraries`;
+  if (missing.length === 0) return [{ name: title, state: 'ok', found: Object.keys(list).join(', ') }];
+  const bringers = [...new Set(missing.map((library) => list[library]))].join('; ');
+  return [
+    { name: title, state: 'absent', found: `missing: ${missing.join(', ')}`, advice: `They come with ${bringers}.` },
+  ];
+}
+
+function vulkan(): Finding {
+  const name = 'Vulkan (WebGPU)';
+  if (process.platform === 'darwin') return { name, state: 'ok', found: 'not needed: Metal' };
+  if (process.platform === 'win32') return { name, state: 'ok', found: 'not needed: Direct3D 12' };
+  const devices = attempt(vulkanDevices);
+  if (devices instanceof Error) {
+    const advice =
+      'For a card by Intel, AMD or NVIDIA: its Vulkan driver (Debian: libvulkan1 and mesa-vulkan-drivers).';
+    return { name, state: 'absent', found: `not there (${devices.message})`, advice };
+  }
+  const found = devices.map(({ name: own, kind }) => `${own} (${kind})`).join(', ');
+  return { name, state: devices.some(({ kind }) => kind !== 'cpu') ? 'ok' : 'absent', found: found || 'no device' };
+}
+
+function ffmpeg(): Finding {
+  const { status, stdout } = spawnSync('ffmpeg', ['-version'], { encoding: 'utf8' });
+  const version = /^ffmpeg version (\S+)/.exec(stdout ?? '')?.[1];
+  if (status === 0) return { name: 'ffmpeg', state: 'ok', found: version ?? 'there' };
+  const advice = 'Only `faceoff render` wants it, for other video than y4m: apt install ffmpeg.';
+  return { name: 'ffmpeg', state: 'absent', found: 'not there', advice };
+}
+
+/** Each provider that could run here is tried in a process of its own: a driver that crashes takes that with it, not us. */
+function providers({ inference }: Config, machine: Machine, args: readonly string[]): Finding[] {
+  const steps: ProviderKind[] = PROVIDERS.filter((kind) => machine.lacks[kind] === null);
+  const tried = PROVIDERS.map((kind): Finding => {
+    const name = `Models on ${kind}`;
+    const lack = machine.lacks[kind];
+    if (lack !== null) return { name, state: 'absent', found: lack.why };
+    const child = inChild(['doctor', '--try', kind, ...args]);
+    if (child.status === 0) return { name, state: 'ok', found: child.stdout.trim() };
+    steps.splice(steps.indexOf(kind), 1);
+    const why = child.signal === null ? lastLine(child.stderr) : `it crashed (${child.signal})`;
+    return { name, state: kind === 'cpu' ? 'wrong' : 'absent', found: why };
+  });
+  const wanted = inference.provider === 'auto' ? steps[0] : inference.provider;
+  const summary: Finding =
+    wanted !== undefined && steps.includes(wanted)
+      ? { name: 'Added models run on', state: 'ok', found: wanted }
+      : {
+          name: 'Added models run on',
+          state: 'absent',
+          found: `${steps[0] ?? 'nothing'}, not on ${wanted} as inference.provider says`,
+        };
+  return [...tried, summary];
+}
+
+const TRY_MS = 120_000;
+const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? '';
+
+/** What it leaves behind is removed, however it ends. */
+function inChild(args: readonly string[]): {
+  status: number | null;
+  signal: string | null;
+  stdout: string;
+  stderr: string;
+} {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-doctor-'));
+  try {
+    return spawnSync(process.execPath, [path.join(root, 'dist/main.js'), ...args], {
+      ...{ encoding: 'utf8', timeout: TRY_MS, env: { ...process.env, TMPDIR: folder } },
+    });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Opens and runs the smallest model that comes along, on that provider or not at all. */
+async function tryProvider(config: Config, kind: ProviderKind): Promise<void> {
+  const machine = lookAround(config.models.cacheDir);
+  const catalogue = readCatalogue(config.models.dir);
+  const entry = catalogue.forRole('face-detector');
+  const whys: string[] = [];
+  const ladder = new Ladder({ ...config.inference, provider: kind }, machine, ({ why }) => whys.push(why));
+  const beganMs = performance.now();
+  const engine = { folder: os.tmpdir() };
+  const session = await ladder.open({ ...entry, model: catalogue.read(entry) }, kind === 'tensorrt' ? engine : null);
+  if (session.provider !== kind) throw new Error(whys.join('; '));
+  await session.run();
+  const firstMs = performance.now() - beganMs;
+  const runMs = performance.now();
+  await session.run();
+  console.log(
+    `works; ${entry.name} takes ${(performance.now() - runMs).toFixed(1)} ms, the first time ${firstMs.toFixed(0)} ms`,
+  );
+  await session.close();
+}

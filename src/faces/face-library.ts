@@ -1,0 +1,254 @@
+/**
+ * The source faces: those shipped, and those people added, kept in cache/faces/ on this machine. A folder a face, with
+ * its photos cut to the face and a face.json; written aside and renamed, so that no half-written face is ever seen.
+ */
+
+import { randomUUID } from 'node:crypto';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Logger } from 'pino';
+import sharp from 'sharp';
+import { z } from 'zod';
+import type { Config } from '../config.ts';
+import { FaceOffError } from '../shared/errors.ts';
+import type { FaceInfo } from '../shared/messages.ts';
+import type { Portrait } from '../pipeline/engines/engine.ts';
+import type { Pool } from '../pipeline/pool/pool.ts';
+import { chooseFace, decodePicture, frameToRgb, type PictureLimits } from './portrait.ts';
+import type { FoundFace } from '../pipeline/pool/lane-protocol.ts';
+import { Turns } from '../pipeline/lane/lane-mutex.ts';
+import type { Frame } from '../shared/types.ts';
+
+export interface Upload {
+  data: Uint8Array;
+  name: string;
+  /** Which of several faces in the picture. */
+  pick?: number;
+  /** An existing face that this is a further photo of. */
+  to?: string;
+}
+
+/** What the server needs of the library. */
+export interface Faces {
+  list(): FaceInfo[];
+  /**
+   * @throws FaceOffError `bad_picture` (415), `picture_too_large` (413), `picture_too_slow`, `no_face`, `face_too_small`,
+   *   `face_turned` (422), `several_faces` (409, details SeveralFaces), `unknown_face` (404), `too_many_faces` (507).
+   */
+  add(upload: Upload): Promise<FaceInfo>;
+  /** @throws FaceOffError `unknown_face` (404), `built_in_face` (403). */
+  remove(id: string): Promise<void>;
+  /** WebP, 160 x 160. @throws FaceOffError `unknown_face` (404). */
+  thumbnail(id: string): Promise<Uint8Array>;
+}
+
+/** Faces that come with FaceOff, in models/portraits; see NOTICE for their origin. */
+const SHIPPED = [{ id: 'astronaut', name: 'Eileen Collins (NASA)', file: 'portraits/astronaut.webp' }];
+const MOST_PHOTOS = 8;
+const THUMBNAIL = 160;
+/** Side of the square that is kept of a photo, in widths of the face. */
+const CUT = 2.4;
+
+const Record = z.strictObject({ name: z.string(), addedAt: z.string(), photos: z.array(z.string()).min(1) });
+
+interface Entry extends z.infer<typeof Record> {
+  id: string;
+  builtIn: boolean;
+  folder: string;
+}
+
+export class FaceLibrary implements Faces {
+  readonly #folder: string;
+  readonly #limits: PictureLimits;
+  readonly #most: number;
+  readonly #pool: Pool;
+  readonly #entries = new Map<string, Entry>();
+  /** Additions and removals wait for each other. */
+  readonly #changes = new Turns();
+  /** One upload is decoded at a time: libuv's few threads are everybody's. */
+  readonly #decodings = new Turns();
+
+  private constructor({ models, limits }: Config, pool: Pool) {
+    this.#folder = path.join(models.cacheDir, 'faces');
+    this.#limits = {
+      ...{ bytes: limits.uploadBytes, pixels: limits.picturePixels, side: limits.pictureSide },
+      ...{ memory: limits.pictureMemoryMb * 2 ** 20, timeMs: limits.pictureTimeoutMs },
+    };
+    this.#most = limits.faces;
+    this.#pool = pool;
+  }
+
+  /** Reads what is there; a face that cannot be read is left out with a warning. */
+  static async open(config: Config, pool: Pool, log: Logger): Promise<FaceLibrary> {
+    const library = new FaceLibrary(config, pool);
+    for (const { id, name, file } of SHIPPED) {
+      library.#know({
+        id,
+        name,
+        builtIn: true,
+        folder: config.models.dir,
+        addedAt: '2026-01-01T00:00:00.000Z',
+        photos: [file],
+      });
+    }
+    await mkdir(library.#folder, { recursive: true });
+    for (const id of await readdir(library.#folder)) {
+      const folder = path.join(library.#folder, id);
+      if (id.endsWith('.part')) {
+        await rm(folder, { recursive: true, force: true });
+        continue;
+      }
+      try {
+        const record = Record.parse(JSON.parse(await readFile(path.join(folder, 'face.json'), 'utf8')));
+        library.#know({ ...record, id, builtIn: false, folder });
+      } catch (error) {
+        log.warn(
+          { face: id, error: error instanceof Error ? error.message : String(error) },
+          'face cannot be read, left out',
+        );
+      }
+    }
+    return library;
+  }
+
+  list(): FaceInfo[] {
+    return [...this.#entries.values()].sort((a, b) => a.addedAt.localeCompare(b.addedAt)).map(infoOf);
+  }
+
+  async add(upload: Upload): Promise<FaceInfo> {
+    this.#check(upload);
+    const picture = await this.#decodings.hold(() => decodePicture(upload.data, this.#limits));
+    return this.#changes.hold(async () => {
+      const known = this.#check(upload);
+      const chosen = chooseFace(picture, await this.#pool.analyse(copyOf(picture)), upload.pick);
+      const photo = await cut(picture, chosen);
+      const entry = await this.#write(known, upload.name.trim() || 'Face', photo);
+      this.#know(entry);
+      return infoOf(entry);
+    });
+  }
+
+  /** Whether there is room for it. @returns the face it is a further photo of. */
+  #check(upload: Upload): Entry | null {
+    const known = upload.to === undefined ? null : this.#own(upload.to);
+    if (known === null && this.#entries.size >= this.#most) {
+      throw new FaceOffError(
+        'too_many_faces',
+        `There are already ${this.#most} faces. Delete one first, or raise limits.faces.`,
+        { status: 507 },
+      );
+    }
+    if (known !== null && known.photos.length >= MOST_PHOTOS) {
+      throw new FaceOffError(
+        'too_many_photos',
+        `This face already has ${MOST_PHOTOS} photos, which is as many as help.`,
+        { status: 409 },
+      );
+    }
+    return known;
+  }
+
+  remove(id: string): Promise<void> {
+    return this.#changes.hold(async () => {
+      const { folder } = this.#own(id);
+      this.#entries.delete(id);
+      this.#pool.withdraw(id);
+      // Renamed first: an interrupted removal is finished at the next start.
+      const aside = `${folder}.part`;
+      await rename(folder, aside);
+      await rm(aside, { recursive: true, force: true });
+    });
+  }
+
+  async thumbnail(id: string): Promise<Uint8Array> {
+    const { folder, photos } = this.#entry(id);
+    const image = sharp(path.join(folder, photos[0]!)).resize(THUMBNAIL, THUMBNAIL, { fit: 'cover', position: 'top' });
+    return image.webp({ quality: 85 }).toBuffer();
+  }
+
+  /** The photos of a source face with its landmarks, to enrol it from. */
+  async portraits(id: string): Promise<Portrait[]> {
+    const { folder, photos } = this.#entry(id);
+    const portraits = [];
+    for (const photo of photos) {
+      const picture = await decodePicture(await readFile(path.join(folder, photo)), this.#limits);
+      const [face] = await this.#pool.analyse(copyOf(picture));
+      if (face !== undefined) portraits.push({ picture, points: face.points });
+    }
+    if (portraits.length === 0)
+      throw new FaceOffError('no_face', `The photos of the face ${id} show no face any more.`, { status: 422 });
+    return portraits;
+  }
+
+  #know(entry: Entry): void {
+    this.#entries.set(entry.id, entry);
+    this.#pool.offer(entry.id, () => this.portraits(entry.id));
+  }
+
+  #entry(id: string): Entry {
+    const entry = this.#entries.get(id);
+    if (entry === undefined)
+      throw new FaceOffError('unknown_face', `There is no face with the id "${id}".`, { status: 404 });
+    return entry;
+  }
+
+  #own(id: string): Entry {
+    const entry = this.#entry(id);
+    if (entry.builtIn)
+      throw new FaceOffError('built_in_face', 'This face comes with FaceOff and cannot be changed or deleted.', {
+        status: 403,
+      });
+    return entry;
+  }
+
+  /** Writes a new face, or a further photo of one. */
+  async #write(known: Entry | null, name: string, photo: Uint8Array): Promise<Entry> {
+    if (known !== null) {
+      const file = `photo-${randomUUID().slice(0, 8)}.webp`;
+      const entry = { ...known, photos: [...known.photos, file] };
+      await writeFile(path.join(known.folder, file), photo);
+      await writeFile(path.join(known.folder, 'face.json.part'), recordOf(entry));
+      await rename(path.join(known.folder, 'face.json.part'), path.join(known.folder, 'face.json'));
+      return entry;
+    }
+    const id = randomUUID();
+    const folder = path.join(this.#folder, id);
+    const entry: Entry = {
+      id,
+      name: name.slice(0, 80),
+      builtIn: false,
+      folder,
+      addedAt: new Date().toISOString(),
+      photos: ['photo.webp'],
+    };
+    const aside = `${folder}.part`;
+    await mkdir(aside, { recursive: true });
+    await writeFile(path.join(aside, 'photo.webp'), photo);
+    await writeFile(path.join(aside, 'face.json'), recordOf(entry));
+    await rename(aside, folder);
+    return entry;
+  }
+}
+
+const recordOf = ({ name, addedAt, photos }: Entry): string =>
+  `${JSON.stringify({ name, addedAt, photos }, null, 2)}\n`;
+
+const infoOf = ({ id, name, builtIn, addedAt, photos }: Entry): FaceInfo => ({
+  ...{ id, name, builtIn, addedAt },
+  photos: photos.length,
+  thumbnail: `/api/faces/${id}/thumbnail`,
+});
+
+/** The picture is still needed here when a lane gets it. */
+const copyOf = (frame: Frame): Frame => ({ ...frame, data: frame.data.slice() });
+
+/** A square of the picture about the face, as lossless WebP: the rest of the picture is not kept. */
+async function cut(picture: Frame, { box }: FoundFace): Promise<Uint8Array> {
+  const side = CUT * Math.max(box.width, box.height);
+  const left = Math.max(0, Math.floor(box.x + box.width / 2 - side / 2));
+  const top = Math.max(0, Math.floor(box.y + box.height / 2 - side / 2));
+  const width = Math.min(picture.width - left, Math.ceil(side));
+  const height = Math.min(picture.height - top, Math.ceil(side));
+  const image = sharp(frameToRgb(picture), { raw: { width: picture.width, height: picture.height, channels: 3 } });
+  return image.extract({ left, top, width, height }).webp({ lossless: true }).toBuffer();
+}

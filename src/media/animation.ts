@@ -1,0 +1,147 @@
+/** Moving GIF and WebP, read and written by sharp: each picture has a time of its own, and may be see-through. */
+
+import path from 'node:path';
+import sharp from 'sharp';
+import { FaceOffError } from '../shared/errors.ts';
+import { frameToRgb, rgbToFrame } from '../faces/portrait.ts';
+import { type Clip, type ClipFrame, type ClipSink, SHORTEST_MS, shownMs } from './clip.ts';
+
+/** Decoded at once: to get at a picture of a GIF all before it are decoded anew. */
+const CHUNK = 64;
+/** All pictures of an animation are in memory when it is written: 3 bytes a pixel. */
+const MOST_PIXELS = 250e6;
+
+/** Whether a file of that name is written, and may be read, as an animation. */
+export const isAnimation = (file: string): boolean => /\.(gif|webp)$/i.test(file);
+
+/** How many pictures a file holds; 1 for whatever is no animation. */
+export async function picturesIn(file: string): Promise<number> {
+  if (!isAnimation(file)) return 1;
+  const { pages = 1 } = await sharp(file, { pages: -1, limitInputPixels: false })
+    .metadata()
+    .catch(() => ({ pages: 1 }));
+  return pages;
+}
+
+/** @throws FaceOffError `bad_clip`. */
+export async function openAnimation(file: string): Promise<Clip> {
+  const bad = (cause: unknown): FaceOffError =>
+    new FaceOffError('bad_clip', `${file} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
+  const info = await sharp(file, { pages: -1, limitInputPixels: false })
+    .metadata()
+    .catch((cause: unknown) => {
+      throw bad(cause);
+    });
+  const { width, pages = 1, pageHeight: height = info.height, delay = [], loop = 0 } = info;
+  const times = Array.from({ length: pages }, (_, n) => delay[n] ?? 0);
+  const tickMs = times.map(shownMs).reduce(gcd);
+
+  async function* frames(): AsyncGenerator<ClipFrame> {
+    for (let page = 0; page < pages; page += CHUNK) {
+      const some = Math.min(CHUNK, pages - page);
+      const { data } = await sharp(file, { page, pages: some, limitInputPixels: false, failOn: 'error' })
+        .toColourspace('srgb')
+        .ensureAlpha()
+        .raw()
+        .toBuffer({ resolveWithObject: true })
+        .catch((cause: unknown) => {
+          throw bad(cause);
+        });
+      const size = 4 * width * height;
+      for (let n = 0; n < some; n++) {
+        const rgba = data.subarray(n * size, (n + 1) * size);
+        const alpha = alphaOf(rgba);
+        yield {
+          data: rgbToFrame(rgba, width, height, 4).data,
+          delayMs: times[page + n]!,
+          ...(alpha !== null && { alpha }),
+        };
+      }
+    }
+  }
+  return {
+    ...{ width, height, loop, fps: 1000 / tickMs, frames: pages, fullRange: false },
+    rate: { numerator: 1000, denominator: tickMs },
+    // Nothing stays open between its pictures.
+    close: () => undefined,
+    [Symbol.asyncIterator]: frames,
+  };
+}
+
+const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
+
+/** Null where nothing is see-through. */
+function alphaOf(rgba: Uint8Array): Uint8Array | null {
+  const alpha = new Uint8Array(rgba.length / 4);
+  let clear = false;
+  for (let i = 0; i < alpha.length; i++) {
+    alpha[i] = rgba[4 * i + 3]!;
+    clear ||= alpha[i] !== 255;
+  }
+  return clear ? alpha : null;
+}
+
+/**
+ * Collects the pictures, and writes the file at the end.
+ * @throws FaceOffError `too_long` when there are more than fit into memory.
+ */
+export function animationSink(file: string, clip: Clip, { lossless }: { lossless: boolean }): ClipSink {
+  const { width, height, loop = 0, fps } = clip;
+  const isGif = path.extname(file).toLowerCase() === '.gif';
+  // A GIF counts in hundredths of a second, and no browser shows a picture for only one of them.
+  const [stepMs, leastMs] = isGif ? [10, SHORTEST_MS] : [1, 1];
+  const pictures: Uint8Array[] = [];
+  const delays: number[] = [];
+  let [seen, toldMs] = [0, 0];
+  const refuseLong = (count: number): void => {
+    if (count * width * height <= MOST_PIXELS) return;
+    const most = Math.floor(MOST_PIXELS / (width * height));
+    throw new FaceOffError(
+      'too_long',
+      `An animation of ${width} x ${height} can have ${most} pictures here. Make the clip shorter or smaller, or write a video.`,
+    );
+  };
+  if (clip.frames !== null) refuseLong(clip.frames);
+  return {
+    async write({ data, delayMs, alpha }) {
+      seen++;
+      // What each picture of a steady clip gets too little or too much by rounding, the next ones make up for.
+      const delay = delayMs ?? Math.round((1000 * seen) / fps / stepMs) * stepMs - toldMs;
+      if (delayMs === undefined && delay < leastMs) return;
+      toldMs += delay;
+      refuseLong(pictures.length + 1);
+      pictures.push(withAlpha(frameToRgb({ width, height, data, receivedAtMs: 0 }), alpha));
+      delays.push(delay);
+    },
+    async end() {
+      // One see-through picture makes all of them carry how much they are.
+      const channels = pictures.some(({ length }) => length === 4 * width * height) ? 4 : 3;
+      const all = pictures.splice(0).map((picture) => (channels === 4 ? opaque(picture, width * height) : picture));
+      if (all.length === 0) throw new FaceOffError('bad_clip', 'The clip has no pictures.');
+      const image = sharp(Buffer.concat(all), {
+        raw: { width, height: height * all.length, channels, pageHeight: height },
+        limitInputPixels: false,
+      });
+      const timing = { delay: delays, loop };
+      await (isGif ? image.gif(timing) : image.webp({ ...timing, lossless, quality: 90 })).toFile(file);
+    },
+    async abort() {
+      pictures.length = 0;
+    },
+  };
+}
+
+function withAlpha(rgb: Uint8Array, alpha: Uint8Array | undefined): Uint8Array {
+  if (alpha === undefined) return rgb;
+  const rgba = new Uint8Array(4 * alpha.length);
+  for (let i = 0; i < alpha.length; i++) {
+    rgba.set(rgb.subarray(3 * i, 3 * i + 3), 4 * i);
+    rgba[4 * i + 3] = alpha[i]!;
+  }
+  return rgba;
+}
+
+const opaque = (picture: Uint8Array, pixels: number): Uint8Array =>
+  picture.length === 4 * pixels ? picture : withAlpha(picture, new Uint8Array(pixels).fill(255));

@@ -1,0 +1,60 @@
+/** What ffmpeg says of cameras, real and virtual, as a sentence that says what to do. */
+
+import { existsSync } from 'node:fs';
+import { FaceOffError } from '../shared/errors.ts';
+import { type FfmpegExit, noFfmpeg } from './ffmpeg.ts';
+
+export const isDevice = (name: string): boolean => name.startsWith('/dev/video');
+
+/** What has an end; a camera or an address is expected to come back. */
+export const isFile = (name: string): boolean => !isDevice(name) && existsSync(name);
+
+/** @throws FaceOffError `no_device`, `no_input`. */
+export function checkInput(name: string): void {
+  if (isDevice(name) && !existsSync(name))
+    throw new FaceOffError('no_device', `There is no camera ${name}. \`ls /dev/video*\` shows those there are.`);
+  // Anything with a scheme is ffmpeg's to open.
+  if (!/^[a-z][a-z0-9+.-]*:/i.test(name) && !existsSync(name))
+    throw new FaceOffError('no_input', `${name} does not exist.`);
+}
+
+/** @throws FaceOffError `no_loopback`. */
+export function checkOutput(name: string): void {
+  if (isDevice(name) && !existsSync(name))
+    throw new FaceOffError('no_loopback', `There is no virtual camera ${name}. ${howToLoad(name)}`);
+}
+
+/** Why an input ended. */
+export function inputError(name: string, exit: FfmpegExit): FaceOffError {
+  const found = commonError(name, exit);
+  if (found !== null) return found;
+  if (/Inappropriate ioctl|Not a video capture device/i.test(exit.said))
+    return new FaceOffError('not_a_camera', `${name} is no camera. \`v4l2-ctl --list-devices\` tells which is which.`);
+  return new FaceOffError('input_failed', `ffmpeg cannot read ${name}: ${exit.said || `code ${exit.code}`}`);
+}
+
+/** Why an output ended. */
+export function outputError(name: string, exit: FfmpegExit): FaceOffError {
+  const found = commonError(name, exit);
+  if (found !== null) return found;
+  if (isDevice(name) && /Inappropriate ioctl|Invalid argument|Not a video output/i.test(exit.said))
+    return new FaceOffError('not_loopback', `${name} takes no pictures: it is no virtual camera. ${howToLoad(name)}`);
+  return new FaceOffError('output_failed', `ffmpeg cannot write ${name}: ${exit.said || `code ${exit.code}`}`);
+}
+
+function commonError(name: string, { said, isMissing }: FfmpegExit): FaceOffError | null {
+  if (isMissing) return noFfmpeg('A camera');
+  if (/resource busy/i.test(said))
+    return new FaceOffError('device_busy', `${name} is in use by another program. Close that, or choose another one.`);
+  if (/Permission denied/i.test(said))
+    return new FaceOffError(
+      'device_denied',
+      `You may not use ${name}. A camera is for the group video: \`sudo usermod -aG video $USER\`, then log in again.`,
+    );
+  return null;
+}
+
+function howToLoad(name: string): string {
+  const number = name.match(/^\/dev\/video(\d+)$/)?.[1] ?? '10';
+  return `It is made by the kernel module v4l2loopback (package v4l2loopback-dkms): \`sudo modprobe v4l2loopback devices=1 video_nr=${number} card_label=FaceOff exclusive_caps=1\``;
+}

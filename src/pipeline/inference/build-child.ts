@@ -1,0 +1,103 @@
+/** Builds an engine or an optimised model in a process of its own, which may take minutes, hang or crash without harm. */
+
+import { fork } from 'node:child_process';
+import path from 'node:path';
+import { FaceOffError, fromWire, type WireError } from '../../shared/errors.ts';
+import { lower } from '../../lib/priority.ts';
+import { root } from '../../lib/package-root.ts';
+import type { InferenceSettings } from './provider-ladder.ts';
+import type { NativeSpec } from './native/native-session.ts';
+
+/** A model as it is to be run. */
+export interface EngineRequest
+  extends Pick<NativeSpec, 'name' | 'inputs' | 'outputs' | 'maxBatch' | 'doubles' | 'longs'> {
+  /** The ONNX file. */
+  file: string;
+  /** Of that file. */
+  sha256: string;
+}
+
+export interface BuildJob {
+  kind: 'tensorrt' | 'optimised';
+  request: EngineRequest;
+  settings: InferenceSettings;
+  /** Of the ONNX Runtime library. */
+  folder: string;
+  /** An empty folder for an engine; for an optimised model the file to be. */
+  into: string;
+  /** Longest time of one attempt. */
+  timeoutMs: number;
+}
+
+export interface BuildProgress {
+  /** From 1. */
+  attempt: number;
+  /** Since the attempt began. Builders tell nothing else. */
+  elapsedMs: number;
+}
+
+/** What the child answers, once. */
+export type BuildAnswer = { error: WireError | null };
+
+const ATTEMPTS = 2;
+const PROGRESS_MS = 1000;
+/** Another attempt would end the same way. */
+const FINAL = new Set(['model_unusable', 'provider_unavailable', 'runtime_missing', 'runtime_differs']);
+
+/** @throws FaceOffError `engine_failed` with the cause of the last attempt. */
+export async function buildInChild(job: BuildJob, onProgress?: (progress: BuildProgress) => void): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await attemptBuild(job, (elapsedMs) => onProgress?.({ attempt, elapsedMs }));
+      return;
+    } catch (cause) {
+      const final = cause instanceof FaceOffError && FINAL.has(cause.code);
+      if (!final && attempt < ATTEMPTS) continue;
+      const what = job.kind === 'tensorrt' ? 'The TensorRT engine' : 'The optimised model';
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new FaceOffError('engine_failed', `${what} of ${job.request.name} could not be built: ${why}`, { cause });
+    }
+  }
+}
+
+/** The process ends with this one: its channel closes. */
+function attemptBuild(job: BuildJob, onElapsed: (ms: number) => void): Promise<void> {
+  const child = fork(path.join(root, 'dist/pipeline/builder.js'), { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+  lower(child.pid);
+  const beganMs = performance.now();
+  let answer: BuildAnswer | null = null;
+  let timedOut = false;
+  let said = '';
+  const ticking = setInterval(() => onElapsed(performance.now() - beganMs), PROGRESS_MS);
+  const limit = setTimeout(() => {
+    timedOut = true;
+    child.kill('SIGKILL');
+  }, job.timeoutMs);
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+    said = (said + text).slice(-KEPT_CHARACTERS);
+  });
+  child.on('message', (message: BuildAnswer) => {
+    answer = message;
+  });
+  return new Promise<void>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      if (timedOut) reject(new Error(`it took longer than ${job.timeoutMs} ms (inference.engineTimeoutMs)`));
+      else if (answer?.error != null) reject(fromWire(answer.error));
+      else if (code === 0 && answer !== null) resolve();
+      else reject(new Error(`the builder crashed (${signal ?? `exit code ${code}`})${lastLine(said)}`));
+    });
+    // A child that died at once cannot be written to; that it closed tells more.
+    child.send(job, () => undefined);
+  }).finally(() => {
+    clearInterval(ticking);
+    clearTimeout(limit);
+  });
+}
+
+const KEPT_CHARACTERS = 4000;
+
+function lastLine(text: string): string {
+  const line = text.trim().split('\n').at(-1) ?? '';
+  return line === '' ? '' : `: ${line}`;
+}

@@ -1,0 +1,32 @@
+/** The process that builds one engine or one optimised model (models/build.ts) and ends. */
+
+import { toWire } from '../../shared/errors.ts';
+import type { BuildAnswer, BuildJob } from './build-child.ts';
+import { providerFor } from './provider-ladder.ts';
+import { openNative } from './native/native-session.ts';
+
+process.once('message', (job: BuildJob) => {
+  void build(job).then(
+    () => answer({ error: null }),
+    (error: unknown) => answer({ error: toWire(error) }),
+  );
+});
+// Nobody is left to build for.
+process.on('disconnect', () => process.exit(1));
+
+/** TensorRT builds when a session opens where shapes are fixed, and when it first runs where they are not. */
+async function build({ kind, request, settings, folder, into }: BuildJob): Promise<void> {
+  const { file, sha256: _, maxBatch = 1, ...model } = request;
+  const spec = { ...model, model: file, folder, maxBatch };
+  if (kind === 'optimised') {
+    await (await openNative({ ...spec, threads: 1, saveOptimised: into })).close();
+    return;
+  }
+  const session = await openNative({ ...spec, provider: providerFor('tensorrt', settings, request, { folder: into }) });
+  for (const batch of new Set([1, maxBatch])) await session.run(batch);
+  await session.close();
+}
+
+function answer(message: BuildAnswer): void {
+  process.send!(message, () => process.exit(0));
+}

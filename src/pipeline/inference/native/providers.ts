@@ -1,0 +1,134 @@
+/**
+ * What a model can run on, with the options ONNX Runtime gives to each, and how they are handed over. The names of the
+ * options are ONNX Runtime's own (its documents describe each):
+ * https://onnxruntime.ai/docs/execution-providers/CUDA-ExecutionProvider.html
+ * https://onnxruntime.ai/docs/execution-providers/TensorRT-ExecutionProvider.html
+ */
+
+import type { OrtApi } from './ort-api.ts';
+import type { Pointer } from './ffi.ts';
+import { Strings } from './c-strings.ts';
+
+/** Options of the CUDA provider; what is left out keeps ONNX Runtime's default. */
+export interface CudaOptions {
+  device_id?: number;
+  /** Bytes of the arena; weights and cuDNN's workspaces come out of it, CUDA's own context (some 300 MB) does not. */
+  gpu_mem_limit?: number;
+  /** kSameAsRequested takes no more than is asked for; kNextPowerOfTwo doubles, which is quicker and wastes more. */
+  arena_extend_strategy?: 'kNextPowerOfTwo' | 'kSameAsRequested';
+  /** EXHAUSTIVE tries all at the first run of each shape, HEURISTIC asks cuDNN. */
+  cudnn_conv_algo_search?: 'EXHAUSTIVE' | 'HEURISTIC' | 'DEFAULT';
+  /** false holds cuDNN's workspace to 32 MB. */
+  cudnn_conv_use_max_workspace?: boolean;
+  cudnn_conv1d_pad_to_nc1d?: boolean;
+  do_copy_in_default_stream?: boolean;
+  /** Tensors then stay at one place on the card (device.ts), and each batch has a graph of its own. */
+  enable_cuda_graph?: boolean;
+  prefer_nhwc?: boolean;
+  use_tf32?: boolean;
+  tunable_op_enable?: boolean;
+}
+
+/** Options of the TensorRT provider. Shapes are written as `input:1x3x128x128`, several inputs apart by commas. */
+export interface TensorRTOptions {
+  device_id?: number;
+  trt_max_workspace_size?: number;
+  trt_fp16_enable?: boolean;
+  trt_bf16_enable?: boolean;
+  trt_engine_cache_enable?: boolean;
+  trt_engine_cache_path?: string;
+  trt_engine_cache_prefix?: string;
+  trt_timing_cache_enable?: boolean;
+  trt_timing_cache_path?: string;
+  trt_force_timing_cache?: boolean;
+  /** 0 to 5: how long the builder looks for faster kernels. */
+  trt_builder_optimization_level?: number;
+  trt_profile_min_shapes?: string;
+  trt_profile_opt_shapes?: string;
+  trt_profile_max_shapes?: string;
+  /** Tensors then stay at one place on the card (device.ts), and each batch has a graph of its own. */
+  trt_cuda_graph_enable?: boolean;
+  trt_context_memory_sharing_enable?: boolean;
+  trt_layer_norm_fp32_fallback?: boolean;
+  trt_build_heuristics_enable?: boolean;
+  trt_auxiliary_streams?: number;
+  trt_max_partition_iterations?: number;
+  trt_min_subgraph_size?: number;
+  trt_dump_ep_context_model?: boolean;
+  trt_ep_context_file_path?: string;
+  trt_detailed_build_log?: boolean;
+}
+
+/** Options of the WebGPU provider. */
+export interface WebGpuOptions {
+  preferredLayout?: 'NCHW' | 'NHWC';
+  validationMode?: 'disabled' | 'wgpuOnly' | 'basic' | 'full';
+  powerPreference?: 'high-performance' | 'low-power';
+  enableGraphCapture?: boolean;
+}
+
+export const PROVIDERS = ['tensorrt', 'cuda', 'webgpu', 'cpu'] as const;
+export type ProviderKind = (typeof PROVIDERS)[number];
+
+/** What TensorRT cannot take of a graph runs on CUDA, and what that cannot take on the CPU. */
+export type Provider =
+  | { kind: 'tensorrt'; tensorrt: TensorRTOptions; cuda: CudaOptions }
+  | { kind: 'cuda'; cuda: CudaOptions }
+  | { kind: 'webgpu'; webgpu: WebGpuOptions }
+  | { kind: 'cpu' };
+
+/** Options as ONNX Runtime reads them: all of them text. */
+export function entriesOf(options: CudaOptions | TensorRTOptions | WebGpuOptions): Record<string, string> {
+  const text = (value: string | number | boolean): string =>
+    typeof value === 'boolean' ? (value ? '1' : '0') : String(value);
+  return Object.fromEntries(
+    Object.entries(options)
+      .filter(([, value]) => value !== undefined)
+      .map(([key, value]) => [key, text(value)]),
+  );
+}
+
+/** @throws OrtFailure when a library is missing or an option is refused. */
+export function appendProvider(api: OrtApi, options: Pointer, provider: Provider): void {
+  if (provider.kind === 'tensorrt') appendV2(api, options, 'TensorRT', provider.tensorrt);
+  if (provider.kind === 'tensorrt' || provider.kind === 'cuda') appendV2(api, options, 'CUDA', provider.cuda);
+  if (provider.kind === 'webgpu') {
+    withEntries(provider.webgpu, (...entries) =>
+      api.call('SessionOptionsAppendExecutionProvider', options, 'WebGPU', ...entries),
+    );
+  }
+}
+
+/** What ONNX Runtime makes of the options, `key=value;` each: for tests and for the log. */
+export function readBack(api: OrtApi, name: 'TensorRT' | 'CUDA', given: CudaOptions | TensorRTOptions): string {
+  return withOptions(api, name, given, (own) => api.text(`Get${name}ProviderOptionsAsString`, own, api.allocator));
+}
+
+function appendV2(
+  ...[api, options, name, given]: [OrtApi, Pointer, 'TensorRT' | 'CUDA', CudaOptions | TensorRTOptions]
+): void {
+  withOptions(api, name, given, (own) => api.call(`SessionOptionsAppendExecutionProvider_${name}_V2`, options, own));
+}
+
+function withOptions<T>(
+  ...[api, name, given, use]: [OrtApi, 'TensorRT' | 'CUDA', CudaOptions | TensorRTOptions, (own: Pointer) => T]
+): T {
+  const own = api.make(`Create${name}ProviderOptions`);
+  try {
+    withEntries(given, (...entries) => api.call(`Update${name}ProviderOptions`, own, ...entries));
+    return use(own);
+  } finally {
+    api.release(`Release${name}ProviderOptions`, own);
+  }
+}
+
+/** @param use takes them as ONNX Runtime does: keys, values, and how many. */
+function withEntries(
+  options: CudaOptions | TensorRTOptions | WebGpuOptions,
+  use: (keys: Pointer, values: Pointer, count: number) => void,
+): void {
+  const entries = Object.entries(entriesOf(options));
+  const keys = new Strings(entries.map(([key]) => key));
+  const values = new Strings(entries.map(([, value]) => value));
+  keys.use((k) => values.use((v) => use(k, v, entries.length)));
+}

@@ -1,0 +1,28 @@
+/** The `blur` fallback: the whole picture in coarse squares, so that nobody can be recognised. */
+
+import type { Frame } from '../../shared/types.ts';
+
+/** Side of a square as a share of the picture's shorter side. */
+const SHARE = 1 / 24;
+
+/** Coarsens a frame in place. */
+export function veil({ width, height, data }: Frame): void {
+  const [cw, ch] = [(width + 1) >> 1, (height + 1) >> 1];
+  const side = Math.max(4, Math.round(Math.min(width, height) * SHARE));
+  coarsen(data.subarray(0, width * height), width, height, side);
+  coarsen(data.subarray(width * height, width * height + cw * ch), cw, ch, side >> 1);
+  coarsen(data.subarray(width * height + cw * ch), cw, ch, side >> 1);
+}
+
+function coarsen(plane: Uint8Array, width: number, height: number, side: number): void {
+  for (let top = 0; top < height; top += side) {
+    const bottom = Math.min(height, top + side);
+    for (let left = 0; left < width; left += side) {
+      const right = Math.min(width, left + side);
+      let sum = 0;
+      for (let y = top; y < bottom; y++) for (let x = left; x < right; x++) sum += plane[y * width + x]!;
+      const mean = sum / ((bottom - top) * (right - left));
+      for (let y = top; y < bottom; y++) plane.fill(mean, y * width + left, y * width + right);
+    }
+  }
+}

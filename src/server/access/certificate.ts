@@ -1,0 +1,103 @@
+/** The certificate for HTTPS: one that is given, or one that is made here and kept. */
+
+import { X509Certificate } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
+import { hostname } from 'node:os';
+import path from 'node:path';
+import { generate } from 'selfsigned';
+import { addressesOf, isLocal } from '../../lib/address.ts';
+import type { Config } from '../../config.ts';
+import { FaceOffError } from '../../shared/errors.ts';
+
+/** Both in PEM. */
+export interface Certificate {
+  cert: string;
+  key: string;
+}
+
+const DAY_MS = 86_400_000;
+/** Browsers take none that holds longer than about thirteen months. */
+const HOLDS_MS = 390 * DAY_MS;
+/** One that ends so soon is made anew. */
+const ENDS_SOON_MS = 30 * DAY_MS;
+
+/**
+ * Null where the server is this machine's alone and none is given: browsers trust that without HTTPS.
+ * @throws FaceOffError `bad_certificate`.
+ */
+export async function certificateOf({
+  server,
+  models,
+}: Pick<Config, 'server' | 'models'>): Promise<Certificate | null> {
+  const { certificate, key, host, names } = server;
+  if (certificate !== null && key !== null) return given(certificate, key);
+  if (isLocal(host)) return null;
+  const wanted = ['localhost', hostname().toLowerCase(), ...names, '127.0.0.1', ...addressesOf(host)];
+  return kept(models.cacheDir, [...new Set(wanted)]);
+}
+
+async function given(certificate: string, key: string): Promise<Certificate> {
+  try {
+    const [cert, secret] = await Promise.all([readFile(certificate, 'utf8'), readFile(key, 'utf8')]);
+    void new X509Certificate(cert);
+    return { cert, key: secret };
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new FaceOffError(
+      'bad_certificate',
+      `server.certificate and server.key must be readable files in PEM form: ${why}.`,
+      { cause },
+    );
+  }
+}
+
+/** The one made before, unless it ends soon or this machine has got other addresses since. */
+async function kept(folder: string, names: readonly string[]): Promise<Certificate> {
+  const files = { cert: path.join(folder, 'https-certificate.pem'), key: path.join(folder, 'https-key.pem') };
+  const before = await readBoth(files);
+  if (before !== null && isGoodFor(before.cert, names)) return before;
+  const made = await make(names);
+  await mkdir(folder, { recursive: true });
+  await writeFile(files.key, made.key, { mode: 0o600 });
+  await writeFile(files.cert, made.cert);
+  return made;
+}
+
+async function readBoth({ cert, key }: Certificate): Promise<Certificate | null> {
+  try {
+    return { cert: await readFile(cert, 'utf8'), key: await readFile(key, 'utf8') };
+  } catch {
+    return null;
+  }
+}
+
+export function isGoodFor(cert: string, names: readonly string[], nowMs: number = Date.now()): boolean {
+  try {
+    const certificate = new X509Certificate(cert);
+    const holds = Date.parse(certificate.validTo) - nowMs > ENDS_SOON_MS;
+    return holds && names.every((name) => (isIP(name) ? certificate.checkIP(name) : certificate.checkHost(name)));
+  } catch {
+    return false;
+  }
+}
+
+async function make(names: readonly string[]): Promise<Certificate> {
+  const altNames = names.map((name) =>
+    isIP(name) ? { type: 7 as const, ip: name } : { type: 2 as const, value: name },
+  );
+  const made = await generate([{ name: 'commonName', value: 'FaceOff' }], {
+    keyType: 'ec',
+    curve: 'P-256',
+    algorithm: 'sha256',
+    notBeforeDate: new Date(Date.now() - DAY_MS),
+    notAfterDate: new Date(Date.now() + HOLDS_MS),
+    extensions: [
+      { name: 'basicConstraints', cA: false, critical: true },
+      { name: 'keyUsage', digitalSignature: true, critical: true },
+      { name: 'extKeyUsage', serverAuth: true },
+      { name: 'subjectAltName', altNames },
+    ],
+  });
+  return { cert: made.cert, key: made.private };
+}

@@ -1,0 +1,263 @@
+/** Everything that is reached over HTTP, put together. */
+
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import fastifyStatic from '@fastify/static';
+import websocket from '@fastify/websocket';
+import fastify, { type FastifyInstance } from 'fastify';
+import type { Config } from '../../config.ts';
+import { FaceOffError } from '../../shared/errors.ts';
+import type { Logger } from '../../lib/log.ts';
+import type { Metrics } from '../../metrics.ts';
+import type { Faces } from '../../faces/face-library.ts';
+import { readCatalogue } from '../../pipeline/models/catalogue.ts';
+import type { Gpu } from '../monitor/gpu-sensor.ts';
+import { ModelStates } from '../../pipeline/models/model-states.ts';
+import type { ModelLoad } from '../../pipeline/pool/lane-protocol.ts';
+import { MESH, type Swapping, type SwapSettings } from '../../shared/types.ts';
+import { root } from '../../lib/package-root.ts';
+import { cacheRoutes } from './cache-routes.ts';
+import type { Certificate } from '../access/certificate.ts';
+import { Connections } from '../access/connection-limit.ts';
+import { controlRoutes } from './control-routes.ts';
+import { shareWith, welcomeOrigins } from '../access/cors.ts';
+import { faceRoutes } from './face-routes.ts';
+import { Gate, loginRoute } from '../access/auth.ts';
+import { machineRoutes, machineStatus } from './machine-routes.ts';
+import { Monitor } from '../monitor/monitor.ts';
+import { checkOrigin } from '../access/origin.ts';
+import { openPeers } from '../webrtc/peer.ts';
+import { preflight } from '../monitor/preflight.ts';
+import { Presets, presetRoutes } from '../session/presets.ts';
+import { recordRoutes } from './recording-routes.ts';
+import { Recordings } from '../recording/recordings.ts';
+import { errorBody, sendError } from './error-reply.ts';
+import { newRoom, Rooms } from '../session/rooms.ts';
+import { Sessions } from '../session/sessions.ts';
+import { Signalling } from '../session/signalling.ts';
+import { checkName, Streams } from '../session/streams.ts';
+import { Tries } from '../access/login-rate-limit.ts';
+import { whepRoutes } from './whep.ts';
+import { whipRoutes } from './whip.ts';
+
+export interface ServerParts {
+  config: Config;
+  pool: Swapping;
+  faces: Faces;
+  metrics: Metrics;
+  /** The models in use, for /api/status. */
+  models: readonly ModelLoad[];
+  log: Logger;
+  version: string;
+  defaults: SwapSettings;
+  /** What is known of every model, for /api/models. */
+  states?: ModelStates;
+  /** Closed with the server. */
+  gpu?: Gpu | null;
+  /** Speaks HTTPS with it; HTTP without. */
+  certificate?: Certificate | null;
+}
+
+export interface Server {
+  app: FastifyInstance;
+  sessions: Sessions;
+  monitor: Monitor;
+  /** Idempotent; ends sessions and sockets, then the listener. */
+  close(): Promise<void>;
+}
+
+/** How long sockets may take to say good-bye when the server stops. */
+const PATIENCE_MS = 500;
+
+const HEADERS = {
+  'content-security-policy':
+    "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self' ws: wss:; frame-ancestors 'self'; base-uri 'none'; form-action 'self'",
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+};
+
+/** Longest that the headers of a request may take to come. */
+const HEADERS_MS = 10_000;
+
+/** What cannot be read as a request is answered before any route sees it. */
+function refuseClient({ code }: NodeJS.ErrnoException, socket: Socket): void {
+  if (code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const [status, body] =
+    code === 'ERR_HTTP_REQUEST_TIMEOUT'
+      ? [408, { code: 'request_timeout', message: 'The request took too long to come (limits.requestTimeoutMs).' }]
+      : code === 'HPE_HEADER_OVERFLOW'
+        ? [431, { code: 'headers_too_large', message: 'The headers of the request are too large.' }]
+        : [400, { code: 'bad_request', message: 'This is not an HTTP request.' }];
+  const text = JSON.stringify(body);
+  const head = `HTTP/1.1 ${status} ${STATUS_CODES[Number(status)]}\r\ncontent-type: application/json\r\n`;
+  socket.write(`${head}content-length: ${text.length}\r\nconnection: close\r\n\r\n${text}`);
+  socket.destroy();
+}
+
+/** Slow requests are answered 408 and closed; sockets that became WebSockets, and answers, may take as long as they like. */
+function listener(https: Certificate | null, requestTimeout: number): FastifyInstance {
+  const options = {
+    ...{ logger: false, bodyLimit: 1 << 20, forceCloseConnections: true, requestTimeout },
+    clientErrorHandler: refuseClient,
+  } as const;
+  const http = {
+    headersTimeout: Math.min(HEADERS_MS, requestTimeout),
+    connectionsCheckingInterval: Math.min(1000, requestTimeout / 4),
+  };
+  // The same to all routes; only the listener's own type differs.
+  return https === null
+    ? fastify({ ...options, http })
+    : (fastify({ ...options, https: { ...https, ...http } }) as unknown as FastifyInstance);
+}
+
+/** Everything is loaded and warm when this is called, so the server is ready as soon as it listens. */
+export async function buildServer(parts: ServerParts): Promise<Server> {
+  const { config, pool, faces, metrics, models, log, version, defaults, gpu = null, certificate = null } = parts;
+  const { states = new ModelStates(readCatalogue(config.models.dir)) } = parts;
+  const app = listener(certificate, config.limits.requestTimeoutMs);
+  // Not which address: logs hold none.
+  const tries = new Tries(config.limits.wrongTokens, () =>
+    log.warn('too many wrong tokens from one address, which has to wait'),
+  );
+  const gate = new Gate(config.server.token, certificate !== null, tries);
+  const streams = new Streams(config, metrics, log);
+  const sessions = new Sessions(config, pool, streams, metrics, log, () => monitor.figures);
+  const recordings = new Recordings(config, metrics, log);
+  await recordings.recover();
+  const presets = await Presets.open(config, log);
+  const rooms = new Rooms(config);
+  const signalling = new Signalling({
+    ...{ version, defaults, sessions, streams, rooms, config, log },
+    faces: () => faces.list(),
+    presets: () => presets.list(),
+  });
+  const monitor = new Monitor({
+    ...{ memory: config.memory, gpu, metrics, log },
+    usesGpu: () => states.usesGpu,
+    othersBytes: () => pool.deviceRssBytes ?? 0,
+    othersCpuMs: () => pool.deviceCpuMs ?? 0,
+    load: () => sessions.load(),
+  });
+  monitor.onPressure((pressure) => pool.pressure(pressure));
+  const startedAtMs = performance.now();
+  let ready = true;
+  // The listener alone would wait for ever for sockets that became WebSockets, or were refused to.
+  const connections = new Connections(config.limits.connectionsPerAddress, () =>
+    log.warn('one address has as many connections as limits.connectionsPerAddress lets it have'),
+  );
+  connections.watch(app.server);
+
+  app.setErrorHandler((error, { raw }, reply) => {
+    // Whoever went away in the middle of a request is no defect of ours.
+    const isGone = raw.destroyed && !raw.complete;
+    if (errorBody(error).status === 500 && !isGone)
+      log.error({ error: error instanceof Error ? error.stack : String(error) }, 'request failed');
+    return sendError(reply, error);
+  });
+  app.setNotFoundHandler((request, reply) =>
+    sendError(
+      reply,
+      new FaceOffError('not_found', `There is nothing at ${request.method} ${request.url.split('?')[0]}.`, {
+        status: 404,
+      }),
+    ),
+  );
+  app.addHook('onRequest', async (request, reply) => {
+    void reply.headers(HEADERS);
+    const welcome = welcomeOrigins(request, config.server.origins);
+    shareWith(request, reply, welcome);
+    checkOrigin(request.headers, config.server, welcome);
+    return gate.check(request, reply);
+  });
+
+  await app.register(websocket, { options: { maxPayload: 512 * 1024 } });
+  await app.register(fastifyStatic, { root: path.join(root, 'dist/client'), cacheControl: false });
+  loginRoute(app, gate);
+  app.get('/ws', { websocket: true }, (socket) => signalling.accept(socket));
+  await app.register(async (whip) => whipRoutes(whip, sessions, config));
+  await app.register(async (whep) => whepRoutes(whep, streams, config));
+  await faceRoutes(app, faces, config, () => signalling.facesChanged());
+  await app.register(async (presetted) => presetRoutes(presetted, presets, () => signalling.presetsChanged()));
+  await app.register(async (control) => controlRoutes(control, { sessions, presets, faces: () => faces.list() }));
+
+  recordRoutes(app, sessions, recordings);
+
+  app.get<{ Params: { stream: string } }>('/view/:stream', async (request, reply) => {
+    checkName(request.params.stream);
+    return reply.sendFile('player.html');
+  });
+
+  app.get('/call', async (_request, reply) => reply.redirect(`/call/${newRoom()}`));
+  app.get<{ Params: { room: string } }>('/call/:room', async (request, reply) => {
+    checkName(request.params.room);
+    return reply.sendFile('call.html');
+  });
+
+  app.get('/healthz', async () => ({ ok: true }));
+  app.get('/readyz', async (_request, reply) => reply.code(ready ? 200 : 503).send({ ready }));
+  if (config.metrics.enabled) {
+    app.get('/metrics', async (_request, reply) => {
+      sessions.measure();
+      return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics());
+    });
+  }
+  app.get('/api/sessions', async () =>
+    sessions.all().map((session) => ({
+      ...session.stats,
+      stream: session.stream,
+      viewers: session.viewers,
+      modified: session.modified,
+      settings: session.settings,
+    })),
+  );
+  app.get('/api/models', async () => states.list());
+  app.get('/api/status', async () => ({
+    version,
+    node: process.version,
+    uptimeMs: Math.round(performance.now() - startedAtMs),
+    sessions: sessions.size,
+    rooms: rooms.size,
+    peers: openPeers(),
+    laneSessions: pool.openSessions,
+    rssBytes: process.memoryUsage.rss(),
+    models,
+    ...machineStatus(monitor, config.memory.rssLimitMb),
+  }));
+  cacheRoutes(app, config);
+  machineRoutes(app, monitor, config.memory.intervalMs);
+  app.get('/api/preflight', async () =>
+    preflight({
+      capacity: pool.capacity ?? null,
+      machine: monitor.figures,
+      open: sessions.size,
+      most: config.limits.sessions,
+      engine: defaults.engine ?? MESH,
+      limited: sessions.short,
+      isAhead: os.getPriority() < 0,
+    }),
+  );
+
+  return {
+    app,
+    sessions,
+    monitor,
+    async close() {
+      if (!ready) return;
+      ready = false;
+      monitor.close();
+      sessions.close();
+      streams.close();
+      signalling.close();
+      await recordings.close();
+      const closed = app.close();
+      const patience = setTimeout(() => connections.destroyAll(), PATIENCE_MS);
+      await closed;
+      clearTimeout(patience);
+    },
+  };
+}

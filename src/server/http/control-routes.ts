@@ -1,0 +1,103 @@
+/**
+ * `/api/sessions/:id/…` and `/api/streams/:name/…`: what can change while live, for programs and the keys of a stream
+ * deck. A stream has the same address each time; a session's id is another each time.
+ */
+
+import type { FastifyInstance } from 'fastify';
+import { FaceOffError } from '../../shared/errors.ts';
+import type { FaceInfo } from '../../shared/messages.ts';
+import type { SwapSettings } from '../../shared/types.ts';
+import { SWITCHES, stepFace, toggled } from '../../shared/steps.ts';
+import { jsonOf, takeAnyBody } from './json-body.ts';
+import type { Presets } from '../session/presets.ts';
+import type { Session } from '../session/session.ts';
+import type { Sessions } from '../session/sessions.ts';
+import { settingsFrom } from '../session/session-settings.ts';
+
+export interface Controlled {
+  sessions: Sessions;
+  presets: Presets;
+  faces(): FaceInfo[];
+}
+
+interface Target {
+  /** A session's id or a stream's name; `what` is the switch, the way to step, or the preset. */
+  Params: { target: string; what?: string };
+}
+
+/** A plugin: it takes whatever body a key sends. Every change answers with all settings as they are then. */
+export function controlRoutes(app: FastifyInstance, { sessions, presets, faces }: Controlled): void {
+  takeAnyBody(app);
+  routesAt(app, '/api/sessions/:target', { presets, faces, find: (id) => sessions.get(id) ?? gone(id) });
+  routesAt(app, '/api/streams/:target', { presets, faces, find: (name) => sessions.named(name) ?? unpublished(name) });
+}
+
+interface Way extends Omit<Controlled, 'sessions'> {
+  find(target: string): Session;
+}
+
+function routesAt(app: FastifyInstance, at: string, { find, presets, faces }: Way): void {
+  const change = (session: Session, patch: Partial<SwapSettings>): SwapSettings => {
+    session.set(patch, true);
+    return session.settings;
+  };
+
+  app.get<Target>(`${at}/settings`, async ({ params }) => find(params.target).settings);
+
+  app.patch<Target>(`${at}/settings`, async (request) =>
+    change(find(request.params.target), settingsFrom(jsonOf(request))),
+  );
+
+  for (const [way, by] of [
+    ['next', 1],
+    ['previous', -1],
+  ] as const) {
+    app.post<Target>(`${at}/face/${way}`, async ({ params }) => {
+      const session = find(params.target);
+      return change(session, { face: stepFace(faces(), commonFace(session.settings), by) });
+    });
+  }
+
+  app.post<Target>(`${at}/toggle`, async ({ params }) => {
+    const session = find(params.target);
+    return change(session, toggled(session.settings, 'on'));
+  });
+  for (const name of SWITCHES) {
+    app.post<Target>(`${at}/toggle/${name}`, async ({ params }) => {
+      const session = find(params.target);
+      return change(session, toggled(session.settings, name));
+    });
+  }
+
+  app.post<Target>(`${at}/preset/:what`, async ({ params }) =>
+    change(find(params.target), presets.get(params.what!).settings),
+  );
+}
+
+/** @throws FaceOffError `each_their_own` (409). */
+function commonFace({ choice, face }: SwapSettings): string | null {
+  if (choice !== 'mapped') return face;
+  throw new FaceOffError('each_their_own', 'Each person has a face of their own. Change map, or set choice to all.', {
+    status: 409,
+  });
+}
+
+function gone(id: string): never {
+  throw new FaceOffError(
+    'unknown_session',
+    `There is no session ${id.slice(0, 64)}. GET /api/sessions lists those there are.`,
+    {
+      status: 404,
+    },
+  );
+}
+
+function unpublished(name: string): never {
+  throw new FaceOffError(
+    'unknown_stream',
+    `Nobody publishes ${name.slice(0, 64)} just now. GET /api/sessions lists those there are.`,
+    {
+      status: 404,
+    },
+  );
+}

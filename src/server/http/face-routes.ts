@@ -1,0 +1,104 @@
+/** `/api/faces`: list, add by upload, delete, thumbnails. */
+
+import multipart, { type MultipartFile } from '@fastify/multipart';
+import type { FastifyInstance } from 'fastify';
+import type { Config } from '../../config.ts';
+import { FaceOffError } from '../../shared/errors.ts';
+import type { Faces } from '../../faces/face-library.ts';
+
+type Fields = MultipartFile['fields'];
+
+export async function faceRoutes(
+  app: FastifyInstance,
+  faces: Faces,
+  config: Config,
+  onChange: () => void,
+): Promise<void> {
+  await app.register(multipart, {
+    limits: { fileSize: config.limits.uploadBytes, files: 1, fields: 10, fieldSize: 1000 },
+  });
+
+  app.get('/api/faces', async () => faces.list());
+
+  app.post('/api/faces', async (request, reply) => {
+    if (!request.isMultipart()) {
+      throw new FaceOffError(
+        'wrong_type',
+        'Send the picture as multipart/form-data with the fields file, name and consent.',
+        { status: 415 },
+      );
+    }
+    const length = Number(request.headers['content-length'] ?? 0);
+    if (length > config.limits.uploadBytes + 64 * 1024) throw tooLarge(config);
+    const { data, fields } = await readUpload(request, config);
+    if (text(fields, 'consent') !== 'true') {
+      throw new FaceOffError(
+        'consent_missing',
+        'Confirm that you may use this face: it is yours, or the person agreed (consent=true).',
+        { status: 422 },
+      );
+    }
+    const pick = text(fields, 'pick');
+    const to = text(fields, 'face');
+    const info = await faces.add({
+      data,
+      name: text(fields, 'name') ?? 'Face',
+      ...(pick !== undefined && { pick: wholeNumber(pick) }),
+      ...(to !== undefined && { to }),
+    });
+    onChange();
+    return reply.code(201).header('location', `/api/faces/${info.id}`).send(info);
+  });
+
+  app.delete<{ Params: { id: string } }>('/api/faces/:id', async (request, reply) => {
+    await faces.remove(request.params.id);
+    onChange();
+    return reply.code(204).send();
+  });
+
+  app.get<{ Params: { id: string } }>('/api/faces/:id/thumbnail', async (request, reply) => {
+    const image = await faces.thumbnail(request.params.id);
+    return reply.type('image/webp').header('cache-control', 'private, max-age=3600').send(Buffer.from(image));
+  });
+}
+
+/** The file and the fields, in whatever order they come. */
+async function readUpload(
+  request: { parts(): AsyncIterableIterator<import('@fastify/multipart').Multipart> },
+  config: Config,
+) {
+  let data: Buffer | null = null;
+  let fields: Fields = {};
+  for await (const part of request.parts()) {
+    fields = part.fields;
+    if (part.type !== 'file') continue;
+    data = await part.toBuffer().catch((cause: { code?: string }) => {
+      throw cause.code === 'FST_REQ_FILE_TOO_LARGE' ? tooLarge(config) : cause;
+    });
+  }
+  if (data === null || data.length === 0)
+    throw new FaceOffError('no_file', 'There is no picture in the upload. Send it as the field "file".', {
+      status: 422,
+    });
+  return { data, fields };
+}
+
+function tooLarge({ limits }: Config): FaceOffError {
+  return new FaceOffError(
+    'picture_too_large',
+    `The picture has more than ${Math.round(limits.uploadBytes / 2 ** 20)} MB. Save it smaller and try again.`,
+    { status: 413 },
+  );
+}
+
+function text(fields: Fields, name: string): string | undefined {
+  const field = fields[name];
+  const one = Array.isArray(field) ? field[0] : field;
+  return one?.type === 'field' ? String(one.value) : undefined;
+}
+
+function wholeNumber(value: string): number {
+  if (!/^\d{1,3}$/.test(value))
+    throw new FaceOffError('bad_field', 'The field pick must be a whole number.', { status: 422 });
+  return Number(value);
+}

@@ -1,0 +1,16 @@
+/** WHEP (draft-ietf-wish-whep): a player posts an offer to a stream's address and gets what its publisher shows. */
+
+import type { FastifyInstance } from 'fastify';
+import type { Config } from '../../config.ts';
+import type { Streams } from '../session/streams.ts';
+import { wishRoutes } from './whip-whep.ts';
+
+export function whepRoutes(app: FastifyInstance, streams: Streams, { webrtc }: Config): void {
+  wishRoutes(app, {
+    endpoint: '/whep/:stream',
+    session: '/whep/:stream/:id',
+    webrtc,
+    open: (request) => streams.watch((request.params as { stream: string }).stream),
+    find: (id) => streams.viewer(id),
+  });
+}

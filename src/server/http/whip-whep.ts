@@ -1,0 +1,149 @@
+/**
+ * What WHIP (RFC 9725) and WHEP (draft-ietf-wish-whep) share: an offer that is posted makes a session, on which PATCH
+ * brings candidates or restarts ICE, and DELETE ends it. An entity tag stands for the ICE session.
+ */
+
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Config } from '../../config.ts';
+import { FaceOffError } from '../../shared/errors.ts';
+import { type IceCandidate, type IceCredentials, readFragment } from '../webrtc/ice-fragment.ts';
+import { type IceServer, iceServersOf } from '../webrtc/ice-servers.ts';
+import { OFFER_BYTES, offerTooLarge } from '../webrtc/rebuild-offer.ts';
+
+const SDP = 'application/sdp';
+const FRAGMENT = 'application/trickle-ice-sdpfrag';
+
+export interface WishSession {
+  readonly id: string;
+  /** Names the ICE session, quotes included. */
+  readonly etag: string;
+  readonly remoteUfrag: string | null;
+  /** What the answer says besides. */
+  readonly headers?: Record<string, string>;
+  answer(offer: string, gather: boolean): Promise<string>;
+  addCandidate(candidate: IceCandidate): Promise<void>;
+  restartIce(ice: IceCredentials, candidates: readonly IceCandidate[]): Promise<string>;
+  close(why: string): void;
+}
+
+export interface Wish {
+  /** Route that offers are posted to. */
+  endpoint: string;
+  /** Route of one session, with `:id`. */
+  session: string;
+  webrtc: Config['webrtc'];
+  /** Opens what an offer posted to this address asks for. */
+  open(request: FastifyRequest): WishSession;
+  find(id: string): WishSession | undefined;
+}
+
+/** A plugin: it has body parsers of its own. */
+export function wishRoutes(app: FastifyInstance, wish: Wish): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser([SDP, FRAGMENT], { parseAs: 'string', bodyLimit: OFFER_BYTES }, (_request, body, done) =>
+    done(null, body),
+  );
+  app.setErrorHandler((error: { code?: string }) => {
+    throw error.code === 'FST_ERR_CTP_BODY_TOO_LARGE' ? offerTooLarge() : error;
+  });
+
+  app.post(wish.endpoint, { onRequest: only(SDP) }, async (request, reply) => {
+    const session = wish.open(request);
+    const answer = await session.answer(String(request.body ?? ''), true).catch((error: unknown) => {
+      session.close('offer refused');
+      throw error;
+    });
+    for (const link of iceLinks(iceServersOf(wish.webrtc))) void reply.header('link', link);
+    const at = `${request.url.split('?')[0]!.replace(/\/$/, '')}/${session.id}`;
+    return reply
+      .code(201)
+      .headers({ ...session.headers, location: at, etag: session.etag, 'accept-patch': FRAGMENT })
+      .type(SDP)
+      .send(answer);
+  });
+
+  app.patch<Target>(wish.session, { onRequest: only(FRAGMENT) }, (request, reply) =>
+    patch(sessionOf(wish, request), request, reply),
+  );
+
+  app.delete<Target>(wish.session, async (request, reply) => {
+    sessionOf(wish, request).close('deleted by its client');
+    return reply.code(200).send();
+  });
+
+  app.options(wish.endpoint, async (_request, reply) => reply.headers({ allow: POST, 'accept-post': SDP }).send());
+  app.options(wish.session, async (_request, reply) => reply.headers({ allow: EDIT, 'accept-patch': FRAGMENT }).send());
+  app.route({ method: ['GET', 'PUT', 'PATCH', 'DELETE'], url: wish.endpoint, ...notAllowed(POST) });
+  app.route({ method: ['GET', 'PUT', 'POST'], url: wish.session, ...notAllowed(EDIT) });
+}
+
+const POST = 'POST, OPTIONS';
+const EDIT = 'PATCH, DELETE, OPTIONS';
+
+interface Target {
+  Params: { id: string };
+}
+
+/** Candidates of this ICE session are added; new credentials begin the next one. */
+async function patch(session: WishSession, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  checkTag(request.headers['if-match'], session.etag);
+  const { ufrag, pwd, candidates } = readFragment(String(request.body ?? ''));
+  if (ufrag === null || ufrag === session.remoteUfrag) {
+    for (const candidate of candidates) await session.addCandidate(candidate);
+    return reply.code(204).send();
+  }
+  if (pwd === null)
+    throw new FaceOffError('bad_fragment', 'An ICE restart needs ice-ufrag and ice-pwd.', { status: 400 });
+  const fragment = await session.restartIce({ ufrag, pwd }, candidates);
+  return reply.code(200).header('etag', session.etag).type(FRAGMENT).send(fragment);
+}
+
+/** Requests may overtake each other; the tag tells which ICE session one is meant for (RFC 9725, 4.3.1). */
+function checkTag(given: string | undefined, etag: string): void {
+  if (given === undefined)
+    throw new FaceOffError('tag_missing', 'Say in If-Match which ICE session is meant: the ETag last received, or *.', {
+      status: 428,
+    });
+  const tags = given.split(',').map((tag) => tag.trim());
+  // The example of the RFC has the asterisk in quotes.
+  if (tags.includes(etag) || tags.includes('*') || tags.includes('"*"')) return;
+  throw new FaceOffError('tag_old', 'The ICE session of that ETag is over; use the ETag last received.', {
+    status: 412,
+  });
+}
+
+/** Refuses other content types before the body is read. */
+const only = (wanted: string) => async (request: FastifyRequest) => {
+  const given = request.headers['content-type'];
+  if (given?.split(';')[0]?.trim().toLowerCase() === wanted) return;
+  throw new FaceOffError('wrong_type', `The body must be ${wanted}, not ${given ?? 'without a content type'}.`, {
+    status: 415,
+  });
+};
+
+/** Refuses before anything of the body is looked at. */
+const notAllowed = (allow: string) => ({
+  onRequest: async (_request: FastifyRequest, reply: FastifyReply) => {
+    void reply.header('allow', allow);
+    throw new FaceOffError('wrong_method', `Only ${allow} can be done here.`, { status: 405 });
+  },
+  handler: () => undefined,
+});
+
+/** The servers to use on the way here, in the form of RFC 9725, 4.6. */
+function iceLinks(servers: readonly IceServer[]): string[] {
+  return servers.flatMap(({ urls, username, credential }) => {
+    const user = username === undefined ? '' : `; username="${quoted(username)}"`;
+    const secret = credential === undefined ? '' : `; credential="${quoted(credential)}"; credential-type="password"`;
+    return urls.map((url) => `<${url}>; rel="ice-server"${user}${secret}`);
+  });
+}
+
+const quoted = (text: string): string => text.replace(/["\\]/g, '\\$&');
+
+function sessionOf(wish: Wish, request: FastifyRequest<Target>): WishSession {
+  const session = wish.find(request.params.id);
+  if (session === undefined)
+    throw new FaceOffError('unknown_session', 'There is no such session; it may have ended.', { status: 404 });
+  return session;
+}

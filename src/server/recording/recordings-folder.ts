@@ -1,0 +1,166 @@
+/**
+ * The folder of the recordings. One under way has a temporary name, which says whose it is, and gets its own when it is
+ * finished; what a crash left is given its own at the next start.
+ */
+
+import { createReadStream } from 'node:fs';
+import { mkdir, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
+import path from 'node:path';
+import { isAlive } from '../../lib/process-alive.ts';
+import type { Config } from '../../config.ts';
+import { FaceOffError } from '../../shared/errors.ts';
+import type { RecordingInfo } from '../../shared/messages.ts';
+import { FORMATS, RECORDING_FORMATS, type RecordingFormat } from './recording-format.ts';
+
+const NAME = /^[A-Za-z0-9][\w.-]{0,150}\.(webm|mp4)$/;
+const PART = /^\.part-(\d+)-(.+)$/;
+const MB = 2 ** 20;
+
+export class RecordingsFolder {
+  readonly dir: string;
+  readonly #limits: Pick<Config['recording'], 'maxMb' | 'minFreeMb'>;
+
+  constructor({ dir, maxMb, minFreeMb }: Config['recording']) {
+    this.dir = dir;
+    this.#limits = { maxMb, minFreeMb };
+  }
+
+  /** @throws FaceOffError `recordings_unwritable` (500), and as `checkRoom`. */
+  async prepare(): Promise<void> {
+    await mkdir(this.dir, { recursive: true }).catch((cause: NodeJS.ErrnoException) => {
+      const message = `The folder for recordings, ${this.dir}, cannot be made (${cause.code}). Choose another with recording.dir.`;
+      throw new FaceOffError('recordings_unwritable', message, { cause });
+    });
+    await this.checkRoom();
+  }
+
+  /** @throws FaceOffError `recordings_full`, `disk_full` (507). */
+  async checkRoom(): Promise<void> {
+    const { maxMb, minFreeMb } = this.#limits;
+    const used = (await this.#files()).reduce((sum, { bytes }) => sum + bytes, 0);
+    if (used >= maxMb * MB) {
+      const message = `The recordings fill the ${maxMb} MB they may have. Delete some, or raise recording.maxMb.`;
+      throw new FaceOffError('recordings_full', message, { status: 507 });
+    }
+    const { bavail, bsize } = await statfs(this.dir);
+    if (bavail * bsize < minFreeMb * MB) throw diskFull();
+  }
+
+  /** Where a file is written until it is finished. */
+  partOf(file: string): string {
+    return path.join(this.dir, `.part-${process.pid}-${file}`);
+  }
+
+  async sizeOf(part: string): Promise<number> {
+    return stat(part).then(
+      ({ size }) => size,
+      () => 0,
+    );
+  }
+
+  /**
+   * Gives a finished file its own name; one that shows nothing is removed.
+   * @returns the name, or null when there was nothing in it.
+   */
+  async keep(part: string): Promise<string | null> {
+    const file = path.basename(part).match(PART)?.[2];
+    if (file === undefined || !(await isPlayable(part))) {
+      await rm(part, { force: true });
+      return null;
+    }
+    const taken = new Set((await this.list()).map((info) => info.file));
+    let name = file;
+    for (let n = 2; taken.has(name); n++) name = file.replace(/(\.\w+)$/, `-${n}$1`);
+    await rename(part, path.join(this.dir, name));
+    return name;
+  }
+
+  /** Keeps what a server that is no more left behind. @returns the names. */
+  async recover(): Promise<string[]> {
+    const kept: string[] = [];
+    for (const entry of await readdir(this.dir).catch(() => [])) {
+      const pid = Number(entry.match(PART)?.[1] ?? Number.NaN);
+      // A number of this process is from one before it that had the same.
+      if (Number.isNaN(pid) || (pid !== process.pid && isAlive(pid))) continue;
+      const name = await this.keep(path.join(this.dir, entry));
+      if (name !== null) kept.push(name);
+    }
+    return kept;
+  }
+
+  /** Finished ones, newest first. */
+  async list(): Promise<RecordingInfo[]> {
+    const files = (await this.#files()).filter(({ name }) => NAME.test(name));
+    return files
+      .sort((a, b) => b.mtimeMs - a.mtimeMs)
+      .map(({ name, bytes, mtimeMs }) => ({
+        file: name,
+        bytes,
+        finishedAt: new Date(mtimeMs).toISOString(),
+        url: `/api/recordings/${name}`,
+      }));
+  }
+
+  /** @throws FaceOffError `unknown_recording` (404). */
+  async check(file: string): Promise<void> {
+    if (NAME.test(file) && (await stat(path.join(this.dir, file)).catch(() => null))?.isFile()) return;
+    throw new FaceOffError(
+      'unknown_recording',
+      'There is no such recording. GET /api/recordings lists those there are.',
+      {
+        status: 404,
+      },
+    );
+  }
+
+  /** @throws FaceOffError `unknown_recording` (404). */
+  async remove(file: string): Promise<void> {
+    await this.check(file);
+    await rm(path.join(this.dir, file), { force: true });
+  }
+
+  /** Everything that counts: finished, under way, left behind. */
+  async #files(): Promise<{ name: string; bytes: number; mtimeMs: number }[]> {
+    const names = (await readdir(this.dir).catch(() => [])).filter((name) => NAME.test(name) || PART.test(name));
+    const files = names.map(async (name) => {
+      const found = await stat(path.join(this.dir, name)).catch(() => null);
+      return found?.isFile() ? [{ name, bytes: found.size, mtimeMs: found.mtimeMs }] : [];
+    });
+    return (await Promise.all(files)).flat();
+  }
+}
+
+export const diskFull = (): FaceOffError =>
+  new FaceOffError(
+    'disk_full',
+    'The disk that recordings are written to is full. Make room, or choose another with recording.dir.',
+    {
+      status: 507,
+    },
+  );
+
+/** When a recording was begun, as people name files. */
+export function stampOf(date: Date): string {
+  const two = (n: number): string => String(n).padStart(2, '0');
+  const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join('-');
+  return `${day}_${[date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join('-')}`;
+}
+
+export const formatOf = (file: string): RecordingFormat =>
+  RECORDING_FORMATS.find((format) => file.endsWith(`.${format}`)) ?? 'webm';
+
+/** Whether any picture of it reached the disk. */
+async function isPlayable(file: string): Promise<boolean> {
+  const { mark } = FORMATS[formatOf(file)];
+  let tail = Buffer.alloc(0);
+  try {
+    for await (const chunk of createReadStream(file)) {
+      const bytes = Buffer.concat([tail, chunk as Buffer]);
+      if (bytes.includes(mark)) return true;
+      tail = bytes.subarray(1 - mark.length);
+    }
+  } catch {
+    // There is no such file: ffmpeg had not yet begun.
+  }
+  return false;
+}

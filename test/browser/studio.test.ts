@@ -1,0 +1,178 @@
+/** The page people open, in a real Chromium, against the program people start: the picture itself is looked at. */
+
+import { rmSync } from 'node:fs';
+import path from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { distance } from '../../src/pipeline/face/embed.ts';
+import type { Frame } from '../../src/shared/types.ts';
+import { launchBrowser } from '../support/browser.ts';
+import { writeClip } from '../support/clip.ts';
+import { astronaut, cutFrame, group, readFrame } from '../support/lane.ts';
+import { type Program, startProgram, until } from '../support/server.ts';
+import { openWho, type Who } from '../support/who.ts';
+import { received } from './picture.ts';
+
+let program: Program;
+let browser: Browser;
+let camera: Frame;
+let clip: string;
+let who: Who;
+
+beforeAll(async () => {
+  who = await openWho();
+  camera = await cutFrame(group, { left: 1400, top: 130, width: 460, height: 345 }, 640, 480);
+  clip = writeClip(camera, 30);
+  program = await startProgram();
+  browser = await launchBrowser(clip);
+}, 120_000);
+
+afterAll(async () => {
+  await browser?.close();
+  await program?.stop();
+  rmSync(path.dirname(clip), { recursive: true, force: true });
+});
+
+async function openStudio(): Promise<Page> {
+  const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+  await page.goto(program.url);
+  await page.waitForSelector('[data-face-id="astronaut"]');
+  return page;
+}
+
+async function startStudio(): Promise<Page> {
+  const page = await openStudio();
+  await page.selectOption('#resolution', '640x480');
+  await page.click('#start');
+  await page.waitForSelector('body[data-state="live"]', { timeout: 15_000 });
+  return page;
+}
+
+interface Status {
+  sessions: number;
+  peers: number;
+  laneSessions: number;
+}
+const status = async (): Promise<Status> => (await (await fetch(`${program.url}/api/status`)).json()) as Status;
+const nobodyLeft = () =>
+  until(async () => {
+    const { sessions, peers, laneSessions } = await status();
+    return sessions + peers + laneSessions === 0;
+  }, 'every session to be gone');
+
+describe('the swapped picture', () => {
+  let page: Page;
+  beforeAll(async () => {
+    page = await startStudio();
+    // The first pictures are coarse until the encoder has found its rate.
+    await page.waitForTimeout(2500);
+  });
+  afterAll(() => page.close());
+
+  test("shows a face that is nearer to the source than to the camera's", async () => {
+    const [source] = await who.embeddings(await readFrame(astronaut));
+    const [own] = await who.embeddings(camera);
+    const [shown] = await who.embeddings(await received(page));
+    expect(distance(shown!, source!)).toBeLessThan(distance(shown!, own!));
+  });
+
+  test('leaves the background as it was, within what a codec does', async () => {
+    const { width, height, data } = await received(page);
+    expect([width, height]).toEqual([640, 480]);
+    let [sum, n] = [0, 0];
+    // The lower corners are far from the face.
+    for (let y = 380; y < 480; y++) {
+      for (const x of [...Array(100).keys(), ...Array.from({ length: 100 }, (_, i) => 540 + i)]) {
+        sum += Math.abs(data[y * width + x]! - camera.data[y * width + x]!);
+        n++;
+      }
+    }
+    expect(sum / n).toBeLessThan(6);
+  });
+
+  test('follows a change of the face within a second, and never stops', async () => {
+    const [own] = await who.embeddings(camera);
+    await page.click('[data-face-id=""]');
+    await page.waitForTimeout(1000);
+    const [bare] = await who.embeddings(await received(page));
+    expect(distance(bare!, own!)).toBeLessThan(0.3);
+    await page.click('[data-face-id="astronaut"]');
+    await page.waitForTimeout(1000);
+    const [source] = await who.embeddings(await readFrame(astronaut));
+    const [shown] = await who.embeddings(await received(page));
+    expect(distance(shown!, source!)).toBeLessThan(distance(shown!, own!));
+    expect(await page.getAttribute('body', 'data-state')).toBe('live');
+    expect((await status()).sessions).toBe(1);
+  });
+
+  test('comes with live numbers', async () => {
+    await until(async () => Number(await page.textContent('#fps-out')) > 5, 'a frame rate');
+    expect(Number(await page.textContent('#frame-p50'))).toBeGreaterThan(0);
+    expect(await page.textContent('#verdict')).toMatch(/\d.*\.$/);
+    expect(await page.isVisible('#preflight')).toBe(false);
+  });
+});
+
+test('before Start the page says what the machine can hold', async () => {
+  const page = await openStudio();
+  await page.waitForSelector('#preflight:not([hidden])');
+  expect(await page.textContent('#preflight')).toMatch(/^This machine .*\.$/);
+  expect(await page.textContent('#verdict')).toMatch(/Once you are live/);
+  await page.close();
+});
+
+describe('a session leaves nothing behind', () => {
+  test('when Stop is pressed', async () => {
+    const page = await startStudio();
+    await page.click('#stop');
+    await nobodyLeft();
+    await page.close();
+  });
+
+  test('when the page is closed', async () => {
+    const page = await startStudio();
+    expect((await status()).sessions).toBe(1);
+    await page.close();
+    await nobodyLeft();
+  });
+
+  test('when the browser is killed, and the next one works', async () => {
+    const other = await launchBrowser(clip);
+    const page = await other.newPage();
+    await page.goto(program.url);
+    await page.click('#start');
+    await page.waitForSelector('body[data-state="live"]', { timeout: 15_000 });
+    await other.close();
+    await nobodyLeft();
+    const next = await startStudio();
+    await next.close();
+    await nobodyLeft();
+  });
+});
+
+test('a camera that is not allowed is said so, with what to do', async () => {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.addInitScript(() => {
+    navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', 'NotAllowedError'));
+  });
+  await page.goto(program.url);
+  await page.click('#start');
+  await page.waitForSelector('body[data-state="failed"]');
+  expect(await page.textContent('body')).toMatch(/not allowed|Allow/);
+  await context.close();
+});
+
+test('a face is added only after the person said they may use it', async () => {
+  const page = await openStudio();
+  await page.setInputFiles('#file', astronaut);
+  await page.waitForSelector('dialog[open]');
+  expect(await page.isChecked('#consent')).toBe(false);
+  await page.press('#name', 'Enter');
+  await page.waitForTimeout(300);
+  expect(await page.locator('[data-face-id]').count()).toBe(2);
+  await page.check('#consent');
+  await page.click('#save');
+  await page.waitForFunction(() => document.querySelectorAll('[data-face-id]').length >= 3);
+  await page.close();
+});

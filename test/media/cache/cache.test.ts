@@ -1,0 +1,291 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { clear, surplus, sweep } from '../../../src/cache/cleanup.ts';
+import { CacheKeeper } from '../../../src/cache/cache-sweeper.ts';
+import { type CacheItem, KINDS } from '../../../src/cache/cache-kinds.ts';
+import { kindNamed, reportOf } from '../../../src/cache/cache-report.ts';
+import { CacheUse, heldIn } from '../../../src/cache/leases.ts';
+import { root } from '../../../src/lib/package-root.ts';
+import { patchedConfig, startProgram, startServer, until } from '../../support/server.ts';
+
+const MB = 2 ** 20;
+const DAY_S = 86_400;
+const GENEROUS = { maxMb: 1000, maxAgeDays: 1000 };
+
+let cache: string;
+beforeEach(() => {
+  cache = mkdtempSync(path.join(os.tmpdir(), 'faceoff-cache-test-'));
+});
+afterEach(() => rmSync(cache, { recursive: true, force: true }));
+
+/** A folder with one file of that size, last used so many days ago. */
+function put(at: string, mb: number, daysAgo = 0): void {
+  const folder = path.join(cache, at);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(path.join(folder, 'model.bin'), Buffer.alloc(mb * MB));
+  const then = Date.now() / 1000 - daysAgo * DAY_S;
+  utimesSync(folder, then, then);
+}
+const there = (at: string): boolean => existsSync(path.join(cache, at));
+const left = (folder: string): string[] => readdirSync(path.join(cache, folder)).sort();
+const everything = (): void => {
+  put('faces/anna', 1);
+  put('optimised/aaa', 2, 3);
+  put('tensorrt/bbb', 4, 2);
+  put('tensorrt/ccc', 1, 5);
+  put('gpu/1.29.0', 3, 900);
+  put('tuning', 1);
+  writeFileSync(path.join(cache, 'https-certificate.pem'), 'x'.repeat(2000));
+  writeFileSync(path.join(cache, 'https-key.pem'), 'x'.repeat(1000));
+  writeFileSync(path.join(cache, '.gitkeep'), '');
+};
+
+describe('what lies in the cache', () => {
+  test('is summed up by kind, with sizes and last use', async () => {
+    everything();
+    const report = await reportOf(cache);
+    expect(report.map(({ kind, items, bytes, inUse }) => [kind, items, bytes, inUse])).toEqual([
+      ['faces', 1, MB, 0],
+      ['optimised', 1, 2 * MB, 0],
+      ['tensorrt', 2, 5 * MB, 0],
+      ['gpu', 1, 3 * MB, 0],
+      ['certificate', 2, 3000, 0],
+      ['other', 1, MB, 0],
+    ]);
+    const usedAt = Date.parse(report.find(({ kind }) => kind === 'tensorrt')!.usedAt!);
+    expect((Date.now() - usedAt) / 1000 / DAY_S).toBeCloseTo(2, 2);
+  });
+
+  test('may be nothing at all', async () => {
+    rmSync(cache, { recursive: true });
+    expect((await reportOf(cache)).every(({ items, usedAt }) => items === 0 && usedAt === null)).toBe(true);
+    expect(await sweep(cache, GENEROUS)).toEqual([]);
+  });
+
+  test('an unknown kind is refused, with those there are', () => {
+    expect(() => kindNamed('face')).toThrow(/kinds are: faces, optimised, tensorrt, gpu, certificate, other/);
+  });
+});
+
+describe('clearing', () => {
+  test('a kind deletes it and nothing else', async () => {
+    everything();
+    const { deleted, held } = await clear(cache, [kindNamed('tensorrt')]);
+    expect(deleted.map((item) => item.path).sort()).toEqual(['tensorrt/bbb', 'tensorrt/ccc']);
+    expect(held).toEqual([]);
+    expect(left('tensorrt')).toEqual([]);
+    expect(there('optimised/aaa/model.bin') && there('faces/anna/model.bin')).toBe(true);
+  });
+
+  test('leaves what is held by somebody who lives, and takes what is held by nobody any more', async () => {
+    everything();
+    const use = new CacheUse(cache);
+    const letGo = await use.hold('tensorrt/bbb');
+    expect((await clear(cache, [kindNamed('tensorrt')])).held.map((item) => item.path)).toEqual(['tensorrt/bbb']);
+    expect(left('tensorrt')).toEqual(['bbb']);
+    await letGo();
+    await letGo();
+    await clear(cache, [kindNamed('tensorrt')]);
+    expect(left('tensorrt')).toEqual([]);
+    expect(left('.in-use')).toEqual([]);
+  });
+
+  test('a link is left alone, with what it points at', async () => {
+    put('elsewhere', 1);
+    mkdirSync(path.join(cache, 'gpu'));
+    symlinkSync(path.join(cache, 'elsewhere'), path.join(cache, 'gpu/link'));
+    expect((await clear(cache, [kindNamed('gpu')])).deleted).toEqual([]);
+    expect(there('elsewhere/model.bin')).toBe(true);
+  });
+});
+
+describe('who uses what', () => {
+  test('a process that died holds nothing, and its list is taken away', async () => {
+    everything();
+    const other = spawn('sleep', ['60']);
+    mkdirSync(path.join(cache, '.in-use'));
+    writeFileSync(path.join(cache, `.in-use/${other.pid}-abcd.json`), '["tensorrt/bbb"]');
+    expect((await heldIn(cache))('tensorrt/bbb')).toBe(true);
+    expect((await heldIn(cache))('tensorrt/bb')).toBe(false);
+    const gone = new Promise((resolve) => other.once('exit', resolve));
+    other.kill();
+    await gone;
+    expect((await heldIn(cache))('tensorrt/bbb')).toBe(false);
+    expect(left('.in-use')).toEqual([]);
+  });
+
+  test('a list that makes no sense holds nothing and breaks nothing', async () => {
+    mkdirSync(path.join(cache, '.in-use'));
+    writeFileSync(path.join(cache, `.in-use/${process.pid}-abcd.json`), '{"not": a list');
+    expect((await heldIn(cache))('tensorrt/bbb')).toBe(false);
+  });
+
+  test('holding a kind holds what is in it, twice held is let go twice, and both ends are a use', async () => {
+    put('tensorrt/bbb', 1, 30);
+    const use = new CacheUse(cache);
+    const [first, second] = [await use.hold('tensorrt'), await use.hold('tensorrt')];
+    await first();
+    expect((await heldIn(cache))('tensorrt/bbb')).toBe(true);
+    await second();
+    expect((await heldIn(cache))('tensorrt/bbb')).toBe(false);
+    await (await use.hold('tensorrt/bbb'))();
+    expect(Date.now() - statSync(path.join(cache, 'tensorrt/bbb')).mtimeMs).toBeLessThan(60_000);
+  });
+
+  test('many in one process do not overwrite each other', async () => {
+    const [one, other] = [new CacheUse(cache), new CacheUse(cache)];
+    await Promise.all([one.hold('tensorrt/a'), other.hold('tensorrt/b')]);
+    await one.close();
+    const isHeld = await heldIn(cache);
+    expect([isHeld('tensorrt/a'), isHeld('tensorrt/b')]).toEqual([false, true]);
+    await other.close();
+  });
+});
+
+describe('the clean-up by schedule', () => {
+  test('takes the least recently used first, until the rest fits, over all kinds that can be made again', async () => {
+    everything();
+    expect((await sweep(cache, { maxMb: 6, maxAgeDays: 1000 })).map((item) => item.path)).toEqual(['tensorrt/ccc']);
+    expect((await sweep(cache, { maxMb: 4, maxAgeDays: 1000 })).map((item) => item.path)).toEqual(['optimised/aaa']);
+    expect(left('tensorrt')).toEqual(['bbb']);
+  });
+
+  test('takes what was not used for too long, however small', async () => {
+    everything();
+    expect((await sweep(cache, { maxMb: 1000, maxAgeDays: 4 })).map((item) => item.path)).toEqual(['tensorrt/ccc']);
+  });
+
+  test('never takes faces, certificates, libraries or the rest, whatever the limits', async () => {
+    everything();
+    await sweep(cache, { maxMb: 0, maxAgeDays: 0 }, Date.now() + 1000);
+    expect([left('optimised'), left('tensorrt')]).toEqual([[], []]);
+    expect(['faces/anna', 'gpu/1.29.0', 'tuning', 'https-key.pem'].every(there)).toBe(true);
+  });
+
+  test('what is in use counts and stays', async () => {
+    everything();
+    const use = new CacheUse(cache);
+    await use.hold('tensorrt/ccc');
+    // Held, so it was used just now; even if its time said otherwise.
+    utimesSync(path.join(cache, 'tensorrt/ccc'), 0, 0);
+    const gone = await sweep(cache, { maxMb: 3, maxAgeDays: 1000 });
+    expect(gone.map((item) => item.path)).toEqual(['optimised/aaa', 'tensorrt/bbb']);
+    await use.close();
+  });
+
+  test('what is being written is left alone, what was never finished goes', async () => {
+    put('tensorrt/new.part', 9);
+    put('tensorrt/old.part', 9, 2);
+    expect((await sweep(cache, { maxMb: 5, maxAgeDays: 1000 })).map((item) => item.path)).toEqual(['tensorrt/old.part']);
+    expect(left('tensorrt')).toEqual(['new.part']);
+  });
+
+  test('the limits themselves: at them nothing goes, beyond them as much as needed', () => {
+    const item = (name: string, mb: number, usedAtMs: number): CacheItem => ({
+      ...{ kind: 'tensorrt', path: `tensorrt/${name}`, bytes: mb * MB, usedAtMs, partial: false },
+    });
+    const items = [item('c', 2, 3000), item('a', 5, 1000), item('b', 3, 2000)];
+    const gone = (maxMb: number) =>
+      surplus(items, { maxMb, maxAgeDays: 1 }, 5000, () => false).map((one) => one.path.at(-1));
+    expect(gone(10)).toEqual([]);
+    expect(gone(9)).toEqual(['a']);
+    expect(gone(4)).toEqual(['a', 'b']);
+    expect(gone(0)).toEqual(['a', 'b', 'c']);
+  });
+
+  test('a server cleans when it starts and then by the clock, and holds what it may need', async () => {
+    everything();
+    const config = patchedConfig({ models: { cacheDir: cache }, cache: { maxMb: 5, cleanIntervalMs: 1000 } });
+    const keeper = await CacheKeeper.start(config, pino({ level: 'silent' }));
+    await until(() => left('tensorrt').length === 1 && left('optimised').length === 0, 'the first cleaning');
+    put('tensorrt/ddd', 3, 1);
+    await until(() => left('tensorrt').join() === 'ddd', 'the next cleaning');
+    const { deleted, held } = await clear(cache, KINDS);
+    expect(deleted.map((item) => item.kind).sort()).toEqual(['other', 'tensorrt']);
+    expect(held.map((item) => item.kind).sort()).toEqual(['certificate', 'certificate', 'faces', 'gpu']);
+    await keeper.close();
+    expect(left('.in-use')).toEqual([]);
+  });
+});
+
+describe('/api/cache', () => {
+  test('tells what lies there and empties what can be made again, never faces', async () => {
+    everything();
+    const server = await startServer({ models: { cacheDir: cache, dir: path.join(root, 'models'), warmupRuns: 0 } });
+    try {
+      const { kinds, limits } = (await (await fetch(`${server.url}/api/cache`)).json()) as {
+        kinds: { kind: string; bytes: number }[];
+        limits: object;
+      };
+      expect(kinds.find(({ kind }) => kind === 'tensorrt')).toMatchObject({ items: 2, bytes: 5 * MB, swept: true });
+      expect(limits).toMatchObject({ maxMb: 20_000 });
+      const remove = (kind: string) => fetch(`${server.url}/api/cache/${kind}`, { method: 'DELETE' });
+      expect(await (await remove('tensorrt')).json()).toEqual({ deleted: 2, bytes: 5 * MB, inUse: 0 });
+      const refused = await remove('faces');
+      expect([refused.status, ((await refused.json()) as { code: string }).code]).toEqual([403, 'people_kept']);
+      expect((await remove('nothing')).status).toBe(404);
+      expect(there('faces/anna')).toBe(true);
+    } finally {
+      await server.stop();
+    }
+  });
+});
+
+describe('faceoff cache', () => {
+  const run = (...args: string[]) =>
+    spawnSync('node', [path.join(root, 'dist/main.js'), 'cache', ...args, '--set', `models.cacheDir=${cache}`], {
+      encoding: 'utf8',
+    });
+
+  test('info lists the kinds', () => {
+    everything();
+    const { stdout, status } = run('info');
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^tensorrt {2,}2 {2,}5 MB {2}\d{4}-\d\d-\d\d \d\d:\d\d {2,}TensorRT engines$/m);
+    expect(stdout).toMatch(/^faces {2,}1 {2,}1 MB/m);
+  });
+
+  test('clear deletes all but faces', () => {
+    everything();
+    expect(run('clear')).toMatchObject({ status: 0, stdout: '7 deleted, 11 MB.\n' });
+    expect(left('.').filter((name) => !name.startsWith('.'))).toEqual(['faces', 'gpu', 'optimised', 'tensorrt']);
+    expect(left('faces')).toEqual(['anna']);
+  });
+
+  test('faces go only when it is said twice', () => {
+    everything();
+    for (const args of [['clear', 'faces'], ['clear', '--faces'], ['clear', 'faces', '--yes']]) {
+      const { status, stderr } = run(...args);
+      expect(status).toBe(1);
+      expect(stderr).toMatch(/Nothing was deleted: 1 face that was added .* --faces --yes/);
+      expect(there('tensorrt/bbb')).toBe(true);
+    }
+    expect(run('clear', 'faces', '--faces', '--yes').status).toBe(0);
+    expect(left('faces')).toEqual([]);
+    expect(there('tensorrt/bbb')).toBe(true);
+  });
+
+  test('an unknown kind is a sentence', () => {
+    expect(run('clear', 'everything')).toMatchObject({ status: 1, stderr: expect.stringMatching(/The kinds are: faces/) });
+  });
+
+  test('what a running server uses stays, also its faces, and goes once it has stopped', async () => {
+    everything();
+    const program = await startProgram(['--set', `models.cacheDir=${cache}`]);
+    try {
+      const { status, stdout } = run('clear', '--faces', '--yes');
+      expect(status).toBe(0);
+      expect(stdout).toMatch(/a running server uses them: faces, gpu, certificate/);
+      expect(left('faces')).toEqual(['anna']);
+      expect(left('tensorrt')).toEqual([]);
+    } finally {
+      await program.stop();
+    }
+    expect(run('clear', '--faces', '--yes').stdout).toMatch(/^4 deleted/);
+    expect(left('faces')).toEqual([]);
+  });
+});

@@ -1,0 +1,214 @@
+/** `faceoff camera` as people start it, from files and streams into files and pipes: no virtual camera is needed. */
+
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { checkOutput, inputError, outputError } from '../../../src/media/camera-errors.ts';
+import { distance } from '../../../src/pipeline/face/embed.ts';
+import type { Frame } from '../../../src/shared/types.ts';
+import { root } from '../../../src/lib/package-root.ts';
+import { writeClip } from '../../support/clip.ts';
+import { astronaut, cutFrame, group, readFrame } from '../../support/lane.ts';
+import { Publisher } from '../../support/publisher.ts';
+import { startProgram, until } from '../../support/server.ts';
+import { complaints, pictureAt, probe } from '../../support/video.ts';
+import { openWho } from '../../support/who.ts';
+
+const hasFfmpeg = spawnSync('ffmpeg', ['-version']).status === 0;
+const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-camera-'));
+const out = (name: string): string => path.join(folder, name);
+/** However busy the machine is, faces are swapped. */
+const patient = ['--set', 'pipeline.budgetMs=1000'];
+let person: Frame;
+let clip: string;
+let running: ChildProcess[] = [];
+
+beforeAll(async () => {
+  person = await cutFrame(group, { left: 1400, top: 130, width: 460, height: 345 }, 640, 480);
+  clip = writeClip(person, 30);
+});
+afterEach(() => {
+  for (const child of running) child.kill('SIGKILL');
+  running = [];
+});
+afterAll(() => {
+  for (const one of [folder, path.dirname(clip)]) rmSync(one, { recursive: true, force: true });
+});
+
+interface Camera {
+  said(): string;
+  /** Ctrl-C. @returns the exit code. */
+  stop(): Promise<number | null>;
+  ended: Promise<number | null>;
+}
+
+function start(args: string[], env: NodeJS.ProcessEnv = process.env): Camera {
+  const child = spawn(process.execPath, [path.join(root, 'dist/main.js'), 'camera', ...args, ...patient], {
+    ...{ env, stdio: ['ignore', 'pipe', 'pipe'] },
+  });
+  running.push(child);
+  let said = '';
+  child.stderr!.on('data', (text: Buffer) => {
+    said += text.toString();
+  });
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+  return {
+    said: () => said,
+    ended,
+    stop() {
+      child.kill('SIGINT');
+      return ended;
+    },
+  };
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function isSwapped(file: string, atMs: number): Promise<boolean> {
+  const who = await openWho();
+  const [source] = await who.embeddings(await readFrame(astronaut));
+  const [own] = await who.embeddings(person);
+  const [shown] = await who.embeddings(pictureAt(file, probe(file), atMs));
+  return distance(shown!, source!) < distance(shown!, own!);
+}
+
+describe.runIf(hasFfmpeg)('a camera', () => {
+  test('is swapped into a file until Ctrl-C, which ends it cleanly', async () => {
+    const camera = start(['--input', clip, '--loop', '--output', out('looped.mp4')]);
+    await until(() => camera.said().includes('writing 640x480'), 'the first picture', 30_000);
+    await pause(3500);
+    expect(await camera.stop()).toBe(0);
+    expect(camera.said()).toMatch(/\d\d+ pictures written, \d+ left out/);
+    // Longer than the clip's one second.
+    expect(probe(out('looped.mp4')).timesMs.at(-1)).toBeGreaterThan(2000);
+    expect(complaints(out('looped.mp4'))).toBe('');
+    expect(await isSwapped(out('looped.mp4'), 1500)).toBe(true);
+  }, 60_000);
+
+  test('ends with its file, at the size, rate and face that were asked for', async () => {
+    const asked = ['--size', '320x180', '--fps', '10', '--face', 'none'];
+    const camera = start(['--input', clip, ...asked, '--output', out('once.mkv')]);
+    expect(await camera.ended).toBe(0);
+    const { width, height, timesMs } = probe(out('once.mkv'));
+    expect([width, height]).toEqual([320, 180]);
+    // In the order in which they are shown, which is not that in which they are stored.
+    const [, second, third] = timesMs.sort((a, b) => a - b);
+    expect(third! - second!).toBe(100);
+  }, 60_000);
+
+  test('comes back when its input was away', async () => {
+    // A camera on the network that breaks off in the middle, is away for a while, and is there again.
+    const y4m = readFileSync(clip);
+    const sockets = new Set<net.Socket>();
+    const serve = (): net.Server =>
+      net.createServer((socket) => {
+        sockets.add(socket);
+        socket.on('error', () => undefined);
+        const header = y4m.subarray(0, y4m.indexOf('FRAME'));
+        const frame = y4m.subarray(header.length, header.length + 6 + (640 * 480 * 3) / 2);
+        socket.write(header);
+        const timer = setInterval(() => socket.write(frame), 50);
+        socket.once('close', () => clearInterval(timer));
+      });
+    const first = serve().listen(0, '127.0.0.1');
+    await pause(100);
+    const { port } = first.address() as net.AddressInfo;
+    const camera = start(['--input', `tcp://127.0.0.1:${port}`, '--face', 'none', '--output', out('back.mkv')]);
+    await until(() => camera.said().includes('writing'), 'the first picture', 30_000);
+    await pause(1500);
+    for (const socket of sockets) socket.destroy();
+    first.close();
+    await until(() => camera.said().includes('Trying again'), 'the loss to be said');
+    const second = serve().listen(port, '127.0.0.1');
+    await until(() => camera.said().split('reading 640x480').length > 2, 'pictures again', 20_000);
+    await pause(1500);
+    expect(await camera.stop()).toBe(0);
+    for (const socket of sockets) socket.destroy();
+    second.close();
+    expect(complaints(out('back.mkv'))).toBe('');
+  }, 60_000);
+
+  test('shows a stream of a running server, waits for its publisher, and comes back after the server', async () => {
+    const token = 'a-token-that-nobody-guesses';
+    const publish = async (url: string): Promise<Publisher> => {
+      const one = new Publisher();
+      one.play(640, 480, [person.data], 20);
+      expect((await one.whip(url, '?stream=stage', { authorization: `Bearer ${token}` })).status).toBe(201);
+      return one;
+    };
+    let program = await startProgram(['--set', `server.token=${token}`, ...patient]);
+    const env = { ...process.env, FACEOFF_SERVER_TOKEN: token };
+    const wrong = start(['--stream', 'stage', '--server', program.url, '--output', out('no.mkv')]);
+    expect(await wrong.ended).toBe(1);
+    expect(wrong.said()).toContain('FACEOFF_SERVER_TOKEN');
+
+    const camera = start(['--stream', 'stage', '--server', program.url, '--output', out('stream.mkv')], env);
+    await until(() => camera.said().includes('Nobody publishes stage'), 'the camera to wait', 20_000);
+    let publisher = await publish(program.url);
+    await until(() => camera.said().includes('writing 640x480'), 'pictures', 20_000);
+    await pause(2500);
+    program.child.kill('SIGKILL');
+    publisher.close();
+    await until(() => /cannot be reached|is lost/.test(camera.said()), 'the loss to be said', 30_000);
+    program = await startProgram(['--port', new URL(program.url).port, '--set', `server.token=${token}`, ...patient]);
+    publisher = await publish(program.url);
+    await until(() => camera.said().split('reading 640x480').length > 2, 'pictures again', 30_000);
+    await pause(1500);
+    expect(await camera.stop()).toBe(0);
+    publisher.close();
+    const headers = { authorization: `Bearer ${token}` };
+    await until(async () => {
+      const text = await (await fetch(`${program.url}/metrics`, { headers })).text();
+      return /^faceoff_viewers 0$/m.test(text);
+    }, 'the viewer to be gone');
+    await program.stop();
+    expect(await isSwapped(out('stream.mkv'), 2000)).toBe(true);
+  }, 120_000);
+});
+
+describe('what cannot be done is said, with what to do', () => {
+  test.each([
+    ['no such camera', ['--input', '/dev/video99', '--output', 'x.mkv'], 'ls /dev/video'],
+    ['no virtual camera', ['--input', 'package.json', '--output', '/dev/video97'], 'video_nr=97 card_label=FaceOff'],
+    ['no such file', ['--input', 'none.mp4', '--output', 'x.mkv'], 'does not exist'],
+    ['neither input nor stream', ['--output', 'x.mkv'], '--input and --stream'],
+    ['both', ['--input', 'package.json', '--stream', 'a', '--output', 'x.mkv'], '--input and --stream'],
+    ['an odd size', ['--input', 'package.json', '--size', 'big', '--output', 'x.mkv'], '1280x720'],
+    ['no server', ['--stream', 'a', '--server', 'http://127.0.0.1:9', '--output', 'x.mkv'], 'cannot be reached'],
+  ])('%s', async (_what, args, expected) => {
+    const camera = start(args);
+    expect(await camera.ended).toBe(1);
+    expect(camera.said()).toContain(expected);
+  });
+
+  test('no ffmpeg', async () => {
+    const camera = start(['--input', clip, '--output', out('x.mkv')], { ...process.env, PATH: '/nowhere' });
+    expect(await camera.ended).toBe(1);
+    expect(camera.said()).toContain('Install it');
+  });
+
+  test.each([
+    ['/dev/video0: Device or resource busy', 'device_busy'],
+    ['/dev/video0: Permission denied', 'device_denied'],
+    ['ioctl(VIDIOC_QUERYCAP): Inappropriate ioctl for device', 'not_a_camera'],
+    ['something else', 'input_failed'],
+  ])('ffmpeg’s words of an input: %s', (said, code) => {
+    expect(inputError('/dev/video0', { code: 1, said, isMissing: false }).code).toBe(code);
+  });
+
+  test.each([
+    ['/dev/video10: Device or resource busy', 'device_busy'],
+    ['ioctl(VIDIOC_G_FMT): Invalid argument', 'not_loopback'],
+    ['something else', 'output_failed'],
+  ])('ffmpeg’s words of an output: %s', (said, code) => {
+    expect(outputError('/dev/video10', { code: 1, said, isMissing: false }).code).toBe(code);
+  });
+
+  test('a virtual camera that is no device is not asked for', () => {
+    expect(() => checkOutput('out.mp4')).not.toThrow();
+    expect(() => checkOutput('/dev/video96')).toThrow('sudo modprobe v4l2loopback devices=1 video_nr=96');
+  });
+});

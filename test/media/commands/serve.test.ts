@@ -1,0 +1,92 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { root } from '../../../src/lib/package-root.ts';
+import { startProgram, until } from '../../support/server.ts';
+
+interface Started {
+  npm: ChildProcess;
+  url: string;
+  said(): string;
+  /** Resolves with npm's exit status, or the signal that ended it. */
+  ended: Promise<number | string | null>;
+}
+
+const left: (() => void)[] = [];
+afterEach(() => {
+  for (const clean of left.splice(0)) clean();
+});
+
+/** `npm start`, in a process group of its own as under a terminal. */
+async function npmStart(): Promise<Started> {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-npm-'));
+  const set = [`models.cacheDir=${folder}/cache`, `logging.dir=${folder}/logs`].flatMap((one) => ['--set', one]);
+  const npm = spawn('npm', ['start', '--', '--port', '0', ...set], {
+    ...{ cwd: root, detached: true, stdio: ['ignore', 'pipe', 'pipe'] },
+    env: { ...process.env, FACEOFF_TEST_CHROMIUM: undefined },
+  });
+  let said = '';
+  const hear = (data: Buffer): void => {
+    said += data.toString();
+  };
+  npm.stdout!.on('data', hear);
+  npm.stderr!.on('data', hear);
+  const ended = new Promise<number | string | null>((resolve) => {
+    npm.once('exit', (code, signal) => resolve(code ?? signal));
+  });
+  left.push(() => {
+    try {
+      process.kill(-npm.pid!, 'SIGKILL');
+    } catch {
+      // All of it is gone, as it should be.
+    }
+    rmSync(folder, { recursive: true, force: true });
+  });
+  await until(() => /is ready at http/.test(said) || npm.exitCode !== null, 'the server to be ready', 60_000);
+  return { npm, url: said.match(/is ready at (http\S+?)"/)?.[1] ?? said, said: () => said, ended };
+}
+
+const isGroupAlive = (pid: number): boolean => {
+  try {
+    process.kill(-pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+const TIMEOUT = { timeout: 90_000 };
+
+test.skipIf(process.platform === 'win32').each([
+  ['SIGTERM to npm alone', 'SIGTERM', 1],
+  ['SIGTERM to all of them', 'SIGTERM', -1],
+  ['SIGINT to all of them, as Ctrl-C in a terminal', 'SIGINT', -1],
+] as const)('npm start ends in order on %s', TIMEOUT, async (_what, signal, whom) => {
+  const { npm, url, said, ended } = await npmStart();
+  expect((await fetch(`${url}/healthz`)).status).toBe(200);
+  process.kill(whom * npm.pid!, signal);
+  await ended;
+  await until(() => !isGroupAlive(npm.pid!), 'every process to be gone');
+  expect(said().split('"msg":"stopping"')).toHaveLength(2);
+  await expect(fetch(`${url}/healthz`)).rejects.toThrow();
+});
+
+test('a second Ctrl-C ends at once', TIMEOUT, async () => {
+  const { child, url } = await startProgram();
+  // Somebody who does not answer the good-bye, for which the server waits.
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  left.push(() => socket.destroy());
+  socket.on('error', () => undefined);
+  socket.write(
+    `GET /ws HTTP/1.1\r\nhost: ${hostname}\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`,
+  );
+  await new Promise((resolve) => socket.once('data', resolve));
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  const more = setInterval(() => child.kill('SIGINT'), 50);
+  expect(await ended).toBe(130);
+  clearInterval(more);
+});

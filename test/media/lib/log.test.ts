@@ -1,0 +1,71 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { PassThrough } from 'node:stream';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type Config, defaultConfig } from '../../../src/config.ts';
+import { openLog } from '../../../src/lib/log.ts';
+import { until } from '../../support/server.ts';
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(path.join(os.tmpdir(), 'faceoff-log-'));
+});
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+function configured(logging: Partial<Config['logging']>): Config {
+  const config = defaultConfig();
+  return { ...config, logging: { ...config.logging, dir, ...logging } };
+}
+
+function collector() {
+  const stream = new PassThrough();
+  let text = '';
+  stream.on('data', (chunk: Buffer) => {
+    text += chunk.toString();
+  });
+  return { stream, text: () => text };
+}
+
+const filed = (): string =>
+  readdirSync(dir)
+    .map((name) => readFileSync(path.join(dir, name), 'utf8'))
+    .join('');
+
+test('console and file have their own levels', async () => {
+  const shown = collector();
+  const log = await openLog(configured({ level: 'warn', fileLevel: 'debug', pretty: 'never' }), shown.stream);
+  log.logger.debug('small');
+  log.logger.warn('großes Ärgernis 顔');
+  await log.close();
+  expect(shown.text()).toContain('großes Ärgernis 顔');
+  expect(shown.text()).not.toContain('small');
+  expect(filed()).toContain('small');
+  expect(filed()).toContain('großes Ärgernis 顔');
+});
+
+test('files rotate at their size and only so many are kept', async () => {
+  const log = await openLog(configured({ level: 'silent', fileSizeMb: 0.01, files: 3 }), collector().stream);
+  for (let n = 0; n < 40; n++) {
+    for (let i = 0; i < 20; i++) log.logger.info({ n, i, filler: 'x'.repeat(80) }, 'line');
+    await new Promise((resolve) => setTimeout(resolve, 15));
+  }
+  await until(() => readdirSync(dir).length === 3, 'three files to be left');
+  await log.close();
+  const files = readdirSync(dir);
+  expect(files).toHaveLength(3);
+  // Numbers went on while old files were removed, so it did rotate.
+  expect(Math.max(...files.map((name) => Number(name.match(/\.(\d+)\.log$/)?.[1])))).toBeGreaterThan(4);
+  expect(filed()).toContain('"n":39');
+});
+
+test('what is private is not written even where a line names it', async () => {
+  const log = await openLog(configured({ level: 'silent' }), collector().stream);
+  log.logger.info(
+    { sdp: 'v=0 secret', request: { remoteAddress: '10.1.2.3', token: 'abc' }, face: { embedding: [0.123] } },
+    'careless',
+  );
+  await log.close();
+  expect(filed()).toContain('careless');
+  for (const secret of ['v=0 secret', '10.1.2.3', 'abc"', '0.123']) expect(filed()).not.toContain(secret);
+});

@@ -1,0 +1,202 @@
+/** Something in front of the face stays as the camera gave it. */
+
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { FaceMap, Front, MAP } from '../../../../../src/pipeline/engines/mesh/occlusion.ts';
+import { Kernels } from '../../../../../src/pipeline/kernels/kernels.ts';
+import type { Lane } from '../../../../../src/pipeline/lane/lane.ts';
+import { POINTS, readTopology } from '../../../../../src/pipeline/face/topology.ts';
+import type { Frame, SwapSettings } from '../../../../../src/shared/types.ts';
+import { astronaut, copyFrame, cutFrame, group, modelsDir, readFrame, startLane } from '../../../../support/lane.ts';
+
+const settings: SwapSettings = {
+  ...{ face: 'source', choice: 'all', map: {}, strength: 1, shape: 0.8 },
+  ...{ keepEyes: false, keepMouth: false, fallback: 'passthrough' },
+};
+const [WIDTH, HEIGHT] = [640, 480];
+/** Frames before the bar, with it, and after. */
+const [BEFORE, DURING, AFTER] = [20, 24, 8];
+
+let lane: Lane;
+let pictures: Frame[];
+beforeAll(async () => {
+  lane = await startLane();
+  const picture = await readFrame(astronaut);
+  const [face] = await lane.analyse(copyFrame(picture));
+  await lane.take('source', lane.enrol([{ picture, points: face!.points }]));
+  // The head moves a little, as heads do.
+  pictures = await Promise.all(
+    Array.from({ length: 8 }, (_, i) => {
+      const left = 1400 + Math.round(3 * Math.sin((i * Math.PI) / 4));
+      return cutFrame(group, { left, top: 130, width: 460, height: 345 }, WIDTH, HEIGHT);
+    }),
+  );
+});
+afterAll(() => lane.end());
+
+interface Bar {
+  x: number;
+  width: number;
+}
+
+/** Draws an upright bar with a little texture of its own. */
+function withBar(frame: Frame, { x, width }: Bar, [luma, u, v]: readonly [number, number, number]): Frame {
+  const copy = copyFrame(frame);
+  for (let row = 0; row < HEIGHT; row++)
+    for (let column = x; column < x + width; column++) copy.data[row * WIDTH + column] = luma + ((row + column) % 5);
+  for (let row = 0; row < HEIGHT / 2; row++) {
+    for (let column = x / 2; column < (x + width) / 2; column++) {
+      copy.data[WIDTH * HEIGHT + (row * WIDTH) / 2 + column] = u;
+      copy.data[WIDTH * HEIGHT * 1.25 + (row * WIDTH) / 2 + column] = v;
+    }
+  }
+  return copy;
+}
+
+/** Peak signal to noise of luma in the bar, in decibels, where it lies over the face's box. */
+function psnr(before: Frame, after: Frame, bar: Bar, top: number, bottom: number): number {
+  let [sum, count] = [0, 0];
+  for (let row = top; row < bottom; row++) {
+    for (let column = bar.x; column < bar.x + bar.width; column++, count++)
+      sum += (before.data[row * WIDTH + column]! - after.data[row * WIDTH + column]!) ** 2;
+  }
+  return 10 * Math.log10(255 ** 2 / Math.max(1e-3, sum / count));
+}
+
+/** How much of the picture the swap changed, in pixels. */
+const changed = (before: Frame, after: Frame): number =>
+  before.data.reduce((sum, value, i) => sum + (value === after.data[i] ? 0 : 1), 0);
+
+describe.each([
+  ['grey', [110, 128, 128]],
+  ['dark', [35, 128, 128]],
+  ['blue', [90, 170, 100]],
+] as const)('a %s bar that moves over the face', (_name, colour) => {
+  test('stays as it was, and the swap is whole again within five frames', async () => {
+    const id = `bar-${_name}`;
+    lane.open(id, settings);
+    let whole = 0;
+    let worst = Number.POSITIVE_INFINITY;
+    const after: number[] = [];
+    for (let i = 0; i < BEFORE + DURING + AFTER; i++) {
+      const plain = pictures[i % pictures.length]!;
+      const share = (i - BEFORE) / DURING;
+      const bar = { x: 2 * Math.round((80 + 260 * share) / 2), width: 60 };
+      const shown = share >= 0 && share < 1 ? withBar(plain, bar, colour) : plain;
+      const { frame, faces } = await lane.swap(id, { ...copyFrame(shown), receivedAtMs: i * 33 });
+      const box = faces[0];
+      if (share < 0) whole = changed(shown, frame);
+      else if (share >= 1) after.push(changed(shown, frame));
+      else if (box !== undefined && bar.x > box.x && bar.x + bar.width < box.x + box.width)
+        worst = Math.min(worst, psnr(shown, frame, bar, Math.ceil(box.y), Math.floor(box.y + box.height)));
+    }
+    lane.close(id);
+    expect(worst).toBeGreaterThan(30);
+    expect(worst).toBeLessThan(Number.POSITIVE_INFINITY);
+    expect(Math.max(...after.slice(4))).toBeGreaterThan(0.97 * whole);
+  });
+});
+
+test('a face that only moves has nothing in front of it', async () => {
+  lane.open('plain', settings);
+  const sizes: number[] = [];
+  for (let i = 0; i < 40; i++) {
+    const plain = pictures[i % pictures.length]!;
+    const { frame } = await lane.swap('plain', { ...copyFrame(plain), receivedAtMs: i * 33 });
+    sizes.push(changed(plain, frame));
+  }
+  lane.close('plain');
+  expect(Math.min(...sizes.slice(1))).toBeGreaterThan(0.97 * Math.max(...sizes));
+});
+
+describe('the model of the live face', () => {
+  const seen = new Float32Array(POINTS).fill(0.95);
+  let map: FaceMap;
+  beforeAll(async () => {
+    const topology = readTopology(await readFile(path.join(modelsDir, 'face-geometry.json')));
+    map = new FaceMap(await Kernels.load(64 * 64), topology);
+  });
+  type Colour = readonly [number, number, number];
+  const skin: Colour = [130, 115, 145];
+  /** Where a patch is, and how far it reaches to each side. */
+  const cheek = { x: 16, y: 38, reach: 4 };
+  /** The same, but it reaches the rim. */
+  const rim = { ...cheek, x: 5 };
+  /** Texels of the map, skin but for a patch. */
+  const colours = (patch: Colour, { x, y, reach }: typeof cheek): Float32Array =>
+    Float32Array.from({ length: map.texels.length * 3 }, (_, n) => {
+      const texel = map.texels[Math.floor(n / 3)]!;
+      const inPatch = Math.abs((texel % MAP) - x) < reach && Math.abs(Math.floor(texel / MAP) - y) < reach;
+      return (inPatch ? patch : skin)[n % 3]!;
+    });
+  const looks = (front: Front, patch: Colour, frames: number, place: typeof cheek): boolean[] =>
+    Array.from({ length: frames }, () => {
+      front.look(colours(patch, place), seen);
+      return front.any;
+    });
+
+  test('takes another colour for something in front', () => {
+    const front = new Front(map);
+    expect(looks(front, skin, 12, rim)).not.toContain(true);
+    expect(looks(front, [130, 135, 120], 4, rim)).toContain(true);
+  });
+
+  test('but not where it knows a part only from the side', () => {
+    const front = new Front(map);
+    seen.fill(0.25);
+    looks(front, [130, 135, 120], 12, rim);
+    seen.fill(0.95);
+    expect(looks(front, skin, 30, rim)).not.toContain(true);
+    // What it has learned anew it knows.
+    expect(looks(front, [130, 135, 120], 4, rim)).toContain(true);
+  });
+
+  test.each([
+    ['small', 2],
+    ['larger', 4],
+  ])('takes a %s mark inside the face for light that moved, and learns it', (_, reach) => {
+    const front = new Front(map);
+    const spot = { ...cheek, reach };
+    looks(front, skin, 12, spot);
+    expect(looks(front, [190, 115, 145], 40, spot)).not.toContain(true);
+    // By now the spot is how the face is, and where it goes away it is that which is odd.
+    expect(looks(front, skin, 4, spot)).not.toContain(true);
+  });
+
+  test('but not one that came in from the rim and went on', () => {
+    const front = new Front(map);
+    looks(front, skin, 12, rim);
+    for (let x = rim.x; x <= cheek.x; x += 2)
+      expect(looks(front, [190, 115, 145], 1, { ...rim, x }), `at ${x}`).toEqual([true]);
+    expect(looks(front, [190, 115, 145], 20, cheek)).not.toContain(false);
+  });
+
+  test('nor a small one at the rim, or at the opening of the mouth', () => {
+    const besides = [...map.texels].filter((texel) =>
+      [texel - 1, texel + 1, texel - MAP, texel + MAP].some((beside) => map.outside[beside] === 1),
+    );
+    const place = (texel: number): typeof cheek => ({ x: texel % MAP, y: Math.floor(texel / MAP), reach: 2 });
+    const inner = ({ x, y }: typeof cheek): boolean => Math.hypot(x - MAP / 2, y - MAP / 2) < MAP / 3;
+    const places = besides.map(place);
+    const chin = places.reduce((a, b) => (b.y > a.y ? b : a));
+    const lip = places.find(inner);
+    for (const at of [chin, lip]) {
+      if (at === undefined) throw new Error('the map has no mouth');
+      const front = new Front(map);
+      looks(front, skin, 12, at);
+      expect(looks(front, [190, 115, 145], 4, at)).toContain(true);
+    }
+  });
+
+  test('knows nothing in front any more when what came in at the very edge of the map has gone', () => {
+    const texel = [...map.texels].reduce((a, b) => (b % MAP < a % MAP ? b : a));
+    const edge = { x: texel % MAP, y: Math.floor(texel / MAP), reach: 6 };
+    const front = new Front(map);
+    looks(front, skin, 12, edge);
+    expect(looks(front, [60, 128, 128], 12, edge)).toContain(true);
+    looks(front, skin, 12, edge);
+    expect(front.any).toBe(false);
+    expect(front.mask.every((value) => value === 0)).toBe(true);
+  });
+});

@@ -1,0 +1,204 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { distance } from '../../../../src/pipeline/face/embed.ts';
+import type { Lane } from '../../../../src/pipeline/lane/lane.ts';
+import type { Frame, SwapSettings } from '../../../../src/shared/types.ts';
+import { astronaut, copyFrame, cutFrame, group, readFrame, startLane } from '../../../support/lane.ts';
+import { openWho, type Who } from '../../../support/who.ts';
+
+const settings: SwapSettings = {
+  face: 'source',
+  choice: 'all',
+  map: {},
+  strength: 1,
+  shape: 0.8,
+  keepEyes: false,
+  keepMouth: false,
+  fallback: 'passthrough',
+};
+/** One of the people in the group photo, as a camera would show her. */
+const PART = { left: 1400, top: 130, width: 460, height: 345 };
+
+let lane: Lane;
+let who: Who;
+let camera: Frame;
+let people: Frame;
+beforeAll(async () => {
+  lane = await startLane();
+  who = await openWho();
+  const picture = await readFrame(astronaut);
+  const [face] = await lane.analyse(picture);
+  await lane.take('source', lane.enrol([{ picture, points: face!.points }]));
+  camera = await cutFrame(group, PART, 640, 480);
+  people = await readFrame(group);
+});
+afterAll(() => lane.end());
+
+let streams = 0;
+async function swapOnce(frame: Frame, patch: Partial<SwapSettings> = {}) {
+  const id = `stream-${streams++}`;
+  lane.open(id, { ...settings, ...patch });
+  const done = await lane.swap(id, copyFrame(frame));
+  lane.close(id);
+  return done;
+}
+
+test('the swapped face is nearer to the source than to the person in front of the camera', async () => {
+  const { frame, result } = await swapOnce(camera);
+  expect(result).toBe('swapped');
+  const [source] = await who.embeddings(await readFrame(astronaut));
+  const [before] = await who.embeddings(camera);
+  const [after] = await who.embeddings(frame);
+  expect(distance(after!, source!)).toBeLessThan(distance(after!, before!));
+  expect(distance(after!, source!)).toBeLessThan(distance(before!, source!) - 0.1);
+});
+
+test('what is outside the face leaves bit for bit as it came', async () => {
+  const { frame, faces } = await swapOnce(camera);
+  const [{ x, y, width, height }] = faces as [(typeof faces)[number]];
+  const grow = 0.06 * Math.max(width, height);
+  const changed = { inside: 0, outside: 0 };
+  const check = (offset: number, stride: number, rows: number, shrink: number): void => {
+    for (let i = 0; i < stride * rows; i++) {
+      if (frame.data[offset + i] === camera.data[offset + i]) continue;
+      const [px, py] = [(i % stride) * shrink, Math.floor(i / stride) * shrink];
+      const inside = px >= x - grow && px <= x + width + grow && py >= y - grow && py <= y + height + grow;
+      changed[inside ? 'inside' : 'outside']++;
+    }
+  };
+  const { width: w, height: h } = camera;
+  check(0, w, h, 1);
+  check(w * h, w / 2, h / 2, 2);
+  check((w * h * 5) / 4, w / 2, h / 2, 2);
+  expect(changed.outside).toBe(0);
+  expect(changed.inside).toBeGreaterThan(5000);
+});
+
+test('several faces in one frame are all swapped, or only the largest', async () => {
+  const all = await swapOnce(people);
+  expect(all.faces.filter((face) => face.swapped)).toHaveLength(3);
+  const one = await swapOnce(people, { choice: 'largest' });
+  expect(one.faces.filter((face) => face.swapped)).toHaveLength(1);
+});
+
+test('a face keeps its number from frame to frame, and takes its own source where each has one', async () => {
+  lane.open('mapped', { ...settings, face: null, choice: 'mapped', map: {} });
+  const first = await lane.swap('mapped', copyFrame(people));
+  expect(first.faces).toHaveLength(3);
+  expect(first.result).toBe('passed');
+  const wanted = first.faces[1]!.track;
+  lane.set('mapped', { ...settings, face: null, choice: 'mapped', map: { [wanted]: 'source' } });
+  const next = await lane.swap('mapped', { ...copyFrame(people), receivedAtMs: 33 });
+  expect(next.faces.filter((face) => face.swapped).map((face) => face.track)).toEqual([wanted]);
+  // Those nobody chose a face for wear the common one.
+  lane.set('mapped', { ...settings, face: 'source', choice: 'mapped', map: { [wanted]: null } });
+  const last = await lane.swap('mapped', { ...copyFrame(people), receivedAtMs: 66 });
+  expect(last.faces.filter((face) => !face.swapped).map((face) => face.track)).toEqual([wanted]);
+  lane.close('mapped');
+});
+
+test.each([
+  [641, 481],
+  [639, 480],
+  [640, 479],
+  [321, 243],
+])('odd sizes work: %i x %i', async (width, height) => {
+  const frame = await cutFrame(group, PART, width, height);
+  const { result, frame: out } = await swapOnce(frame);
+  expect(result).toBe('swapped');
+  expect(out.data).toHaveLength(frame.data.length);
+});
+
+test('a frame larger than the lane takes goes out as it came', async () => {
+  const [width, height] = [2048, 1152];
+  const large: Frame = { width, height, data: new Uint8Array((width * height * 3) / 2).fill(90), receivedAtMs: 0 };
+  const { result, frame } = await swapOnce(large);
+  expect(result).toBe('passed');
+  expect(frame.data.every((value) => value === 90)).toBe(true);
+});
+
+describe('when no swap can be made', () => {
+  const empty: Frame = {
+    width: 320,
+    height: 240,
+    data: Uint8Array.from({ length: 115200 }, (_, i) => (i * 7) % 200),
+    receivedAtMs: 0,
+  };
+
+  test.each([
+    ['passthrough', false, true],
+    ['freeze', true, true],
+    ['blur', false, false],
+  ] as const)('%s does what it says', async (fallback, hold, same) => {
+    const done = await swapOnce(empty, { fallback });
+    expect(done.result).toBe('passed');
+    expect(done.hold).toBe(hold);
+    expect(Buffer.from(done.frame.data).equals(Buffer.from(empty.data))).toBe(same);
+  });
+
+  test('without a source face nothing is held or blurred', async () => {
+    const done = await swapOnce(empty, { face: null, fallback: 'blur' });
+    expect(Buffer.from(done.frame.data).equals(Buffer.from(empty.data))).toBe(true);
+  });
+});
+
+test('switched off, the camera goes out bit for bit, whoever wears what and whatever the fallback', async () => {
+  for (const patch of [{ fallback: 'blur' }, { choice: 'mapped', map: { 1: 'source' } }] as const) {
+    const done = await swapOnce(camera, { ...patch, on: false });
+    expect([done.result, done.hold]).toEqual(['passed', false]);
+    expect(Buffer.from(done.frame.data).equals(Buffer.from(camera.data))).toBe(true);
+  }
+});
+
+test("eyes and the inside of the mouth stay the live person's", async () => {
+  // Without the source's shape they do not even move.
+  const { frame } = await swapOnce(camera, { shape: 0 });
+  const [face] = await lane.analyse(camera);
+  // Irises are the last ten points.
+  const [x, y] = [face!.points[468 * 3]!, face!.points[468 * 3 + 1]!];
+  const at = Math.floor(y) * camera.width + Math.floor(x);
+  expect(frame.data[at]).toBe(camera.data[at]);
+});
+
+test('a lane that was warmed up draws what one that was not draws, bit for bit', async () => {
+  const picture = await readFrame(astronaut);
+  const warm = await startLane(undefined, { warmupRuns: 1 });
+  const [face] = await warm.analyse(copyFrame(picture));
+  await warm.take('source', warm.enrol([{ picture, points: face!.points }]));
+  warm.open('stream', settings);
+  const { frame, result } = await warm.swap('stream', copyFrame(camera));
+  await warm.end();
+  expect(result).toBe('swapped');
+  expect(Buffer.from(frame.data).equals(Buffer.from((await swapOnce(camera)).frame.data))).toBe(true);
+});
+
+test('a swapper gives its texture back, however often faces change', async () => {
+  lane.open('changing', settings);
+  for (let i = 0; i < 100; i++) {
+    lane.set('changing', { ...settings, face: i % 2 === 0 ? 'source' : null });
+    const { result } = await lane.swap('changing', { ...copyFrame(camera), receivedAtMs: i * 33 });
+    expect(result).toBe(i % 2 === 0 ? 'swapped' : 'passed');
+  }
+  lane.close('changing');
+});
+
+test('lips and brows stay too where that is wished', async () => {
+  const [face] = await lane.analyse(camera);
+  /** Whether a pixel within `reach` of a point is another; beside a point that is kept the next ones begin to show. */
+  const differs = async (patch: Partial<SwapSettings>, point: number, reach = 0): Promise<boolean> => {
+    const { frame } = await swapOnce(camera, { shape: 0, ...patch });
+    const [x, y] = [Math.floor(face!.points[3 * point]!), Math.floor(face!.points[3 * point + 1]!)];
+    for (let row = y - reach; row <= y + reach; row++) {
+      for (let at = row * camera.width + x - reach; at <= row * camera.width + x + reach; at++)
+        if (Math.abs(frame.data[at]! - camera.data[at]!) > 4) return true;
+    }
+    return false;
+  };
+  // The middle of the lower lip, of the right brow, and a cheek, which is lit as the live one and so differs only in part.
+  const all = async (patch: Partial<SwapSettings>): Promise<boolean[]> => [
+    await differs(patch, 17),
+    await differs(patch, 105),
+    await differs(patch, 50, 12),
+  ];
+  expect(await all({})).toEqual([true, true, true]);
+  expect(await all({ keepEyes: true, keepMouth: true })).toEqual([false, false, true]);
+});

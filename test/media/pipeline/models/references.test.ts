@@ -1,0 +1,73 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import sharp from 'sharp';
+import { beforeAll, expect, test } from 'vitest';
+import { readCatalogue } from '../../../../src/pipeline/models/catalogue.ts';
+import { openSession } from '../../../../src/pipeline/inference/model-session.ts';
+import { root } from '../../../../src/lib/package-root.ts';
+
+/**
+ * model-references.json holds what other implementations make of face-crop.png: the detector on LiteRT (Python package
+ * ai-edge-litert 2.3.0), the mask by MediaPipe (Python package 0.10.14) of the picture amid 256x256 black pixels, at every
+ * sixteenth pixel from the eighth, and the embedding of the inner 150x150 pixels by face-api on TensorFlow.js.
+ */
+interface References {
+  detector: { cell: number; score: number; box: number[] }[];
+  mask: number[];
+  embedding: number[];
+}
+
+const catalogue = readCatalogue(path.join(root, 'models'));
+const fixture = (name: string) => path.join(root, 'test/fixtures', name);
+const expected = JSON.parse(readFileSync(fixture('model-references.json'), 'utf8')) as References;
+let picture: Buffer;
+beforeAll(async () => {
+  picture = await sharp(fixture('face-crop.png')).removeAlpha().raw().toBuffer();
+});
+
+/** Shows the model of a role a window of the picture, black outside; pixel values become value · scale + shift. */
+async function look(role: string, side: number, scale: number, shift: number): Promise<Record<string, Float32Array>> {
+  const entry = catalogue.forRole(role);
+  const session = await openSession(entry, catalogue.read(entry), { threads: 1 });
+  const image = session.inputs.image!.fill(shift);
+  const margin = (side - 192) / 2;
+  for (let y = Math.max(0, margin); y < Math.min(side, side - margin); y++) {
+    for (let x = Math.max(0, margin); x < Math.min(side, side - margin); x++) {
+      for (let k = 0; k < 3; k++) {
+        image[(y * side + x) * 3 + k] = picture[((y - margin) * 192 + x - margin) * 3 + k]! * scale + shift;
+      }
+    }
+  }
+  await session.run();
+  await session.close();
+  return { ...session.outputs };
+}
+
+test('the converted face detector agrees with LiteRT', async () => {
+  const { boxes, scores } = await look('face-detector', 192, 2 / 255, -1);
+  const certain = expected.detector.reduce((a, b) => (b.score > a.score ? b : a));
+  expect(scores!.indexOf(Math.max(...scores!))).toBe(certain.cell);
+  for (const { cell, score, box } of expected.detector) {
+    expect(Math.abs(scores![cell]! - score), `cell ${cell}, score`).toBeLessThan(1e-3);
+    for (const [k, value] of box.entries()) {
+      expect(Math.abs(boxes![16 * cell + k]! - value), `cell ${cell}, number ${k}`).toBeLessThan(0.01);
+    }
+  }
+});
+
+test('the converted person segmenter agrees with MediaPipe', async () => {
+  const { mask } = await look('person-segmenter', 256, 1 / 255, 0);
+  expect(expected.mask).toHaveLength(256);
+  for (const [i, value] of expected.mask.entries()) {
+    const [x, y] = [8 + 16 * (i % 16), 8 + 16 * Math.floor(i / 16)];
+    expect(Math.abs(mask![y * 256 + x]! - value), `pixel ${x}, ${y}`).toBeLessThan(1e-3);
+  }
+});
+
+test('the converted face embedder agrees with face-api', async () => {
+  const { embedding } = await look('face-embedder', 150, 1, 0);
+  expect(expected.embedding).toHaveLength(128);
+  for (const [i, value] of expected.embedding.entries()) {
+    expect(Math.abs(embedding![i]! - value), `number ${i}`).toBeLessThan(1e-4);
+  }
+});

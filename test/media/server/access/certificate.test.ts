@@ -1,0 +1,74 @@
+import { X509Certificate } from 'node:crypto';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { request } from 'node:https';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { defaultConfig } from '../../../../src/config.ts';
+import { certificateOf, isGoodFor } from '../../../../src/server/access/certificate.ts';
+import { welcomeOf } from '../../../../src/commands/startup-banner.ts';
+import { startEcho } from '../../../support/echo.ts';
+
+const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-https-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const config = (server: Partial<ReturnType<typeof defaultConfig>['server']> = {}) => {
+  const { models, ...rest } = defaultConfig();
+  return { ...rest, models: { ...models, cacheDir: folder }, server: { ...rest.server, ...server } };
+};
+
+test('a server of this machine alone needs none', async () => {
+  expect(await certificateOf(config())).toBeNull();
+});
+
+test('one is made for a server that others reach, kept, and made anew when it is not good any more', async () => {
+  const open = config({ host: '0.0.0.0', names: ['faces.example'] });
+  const made = (await certificateOf(open))!;
+  expect(statSync(path.join(folder, 'https-key.pem')).mode & 0o777).toBe(0o600);
+  const certificate = new X509Certificate(made.cert);
+  expect(certificate.checkHost('faces.example')).toBe('faces.example');
+  expect(certificate.checkIP('127.0.0.1')).toBe('127.0.0.1');
+  expect(await certificateOf(open)).toEqual(made);
+  expect(isGoodFor(made.cert, ['localhost'], Date.parse(certificate.validTo) - 29 * 86_400_000)).toBe(false);
+  const other = (await certificateOf(config({ host: '192.0.2.7' })))!;
+  expect(new X509Certificate(other.cert).checkIP('192.0.2.7')).toBe('192.0.2.7');
+  writeFileSync(path.join(folder, 'https-certificate.pem'), 'nonsense');
+  expect((await certificateOf(open))!.cert).not.toBe(other.cert);
+});
+
+test('one that is given is used, and refused with its reason when it cannot be', async () => {
+  const files = { certificate: path.join(folder, 'https-certificate.pem'), key: path.join(folder, 'https-key.pem') };
+  const made = (await certificateOf(config({ host: '0.0.0.0' })))!;
+  expect(await certificateOf(config(files))).toEqual(made);
+  await expect(certificateOf(config({ ...files, key: '/no/such/file' }))).rejects.toThrow(/server\.key.*no such file/);
+});
+
+test('the server speaks HTTPS with it, and its cookie is for HTTPS alone', async () => {
+  const certificate = await certificateOf(config({ host: '0.0.0.0' }));
+  const token = 'sixteen-characters';
+  const server = await startEcho({ server: { token } }, certificate);
+  const cookie = await new Promise((resolve, reject) => {
+    const body = JSON.stringify({ token });
+    request(
+      `${server.url}/api/login`,
+      { method: 'POST', ca: certificate!.cert, headers: { 'content-type': 'application/json' } },
+      (answer) => {
+        answer.resume();
+        resolve(answer.headers['set-cookie']?.[0]);
+      },
+    )
+      .once('error', reject)
+      .end(body);
+  });
+  expect(server.url).toMatch(/^https:/);
+  expect(cookie).toMatch(/; Secure$/);
+  await server.close();
+});
+
+test('the console shows the way for another machine, without the token', () => {
+  const token = 'sixteen-characters';
+  expect(welcomeOf(config(), 8080)).toBeNull();
+  const text = welcomeOf(config({ host: '192.0.2.7', token }), 8443)!;
+  expect(text).toContain('https://192.0.2.7:8443');
+  expect(text).toMatch(/[▀▄█]{5}/);
+  expect(text).not.toContain(token);
+});

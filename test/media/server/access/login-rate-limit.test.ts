@@ -1,0 +1,140 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import WebSocket from 'ws';
+import { networkOf } from '../../../../src/lib/address.ts';
+import { FaceOffError } from '../../../../src/shared/errors.ts';
+import { Tries } from '../../../../src/server/access/login-rate-limit.ts';
+import { type EchoServer, startEcho } from '../../../support/echo.ts';
+
+describe('wrong tokens are counted', () => {
+  let nowMs = 0;
+  const full: true[] = [];
+  const counting = (most: number) =>
+    new Tries(
+      most,
+      () => full.push(true),
+      () => nowMs,
+    );
+
+  test('for each address, until a minute is over', () => {
+    const tries = counting(2);
+    tries.wrong('10.0.0.1', 'a');
+    nowMs = 20_000;
+    expect(tries.waitMs('10.0.0.1')).toBe(0);
+    tries.wrong('10.0.0.1', 'b');
+    expect(tries.waitMs('10.0.0.1')).toBe(40_000);
+    expect(tries.waitMs('10.0.0.2')).toBe(0);
+    expect(() => tries.check('10.0.0.1')).toThrow(FaceOffError);
+    nowMs = 60_000;
+    expect(tries.waitMs('10.0.0.1')).toBe(0);
+    tries.wrong('10.0.0.1', 'c');
+    expect(tries.waitMs('10.0.0.1')).toBe(0);
+    expect(full).toHaveLength(1);
+  });
+
+  test('once each, so that a player with an old token locks nobody out', () => {
+    const tries = counting(2);
+    for (let i = 0; i < 50; i++) tries.wrong('10.0.0.1', 'old');
+    expect(tries.waitMs('10.0.0.1')).toBe(0);
+  });
+
+  test('not at all where nothing is to be counted', () => {
+    const tries = counting(0);
+    for (let i = 0; i < 50; i++) tries.wrong('10.0.0.1', String(i));
+    expect(tries.waitMs('10.0.0.1')).toBe(0);
+  });
+
+  test('in bounded memory, whoever comes', () => {
+    const tries = counting(1);
+    for (let i = 0; i < 10_001; i++) tries.wrong(`10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`, 'x');
+    expect(tries.waitMs('10.0.0.0')).toBe(0);
+    expect(tries.waitMs('10.0.39.16')).toBeGreaterThan(0);
+  });
+});
+
+test.each([
+  ['192.0.2.7', '192.0.2.7'],
+  ['::ffff:192.0.2.7', '192.0.2.7'],
+  ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2'],
+  ['2001:0DB8:1::6', '2001:db8:1:0'],
+  ['fe80::1%eth0', 'fe80:0:0:0'],
+  ['::1', '0:0:0:0'],
+])('%s belongs to %s', (address, network) => {
+  expect(networkOf(address)).toBe(network);
+});
+
+describe('a server that was tried too often', () => {
+  const TOKEN = 'a-token-that-nobody-guesses';
+  const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+  let server: EchoServer;
+  let cookie: string;
+  const ask = (at: string, headers: Record<string, string> = {}, init: RequestInit = {}): Promise<Response> =>
+    fetch(server.url + at, { headers, redirect: 'manual', ...init });
+  const logIn = (token: string) =>
+    ask('/api/login', { 'content-type': 'application/json' }, { method: 'POST', body: JSON.stringify({ token }) });
+  /** What the socket's opening is answered: 101 where it opens. */
+  const socket = (headers: Record<string, string>): Promise<number> =>
+    new Promise((resolve) => {
+      const one = new WebSocket(`${server.url.replace('http', 'ws')}/ws`, { headers });
+      one.once('open', () => resolve(101));
+      one.once('unexpected-response', (_request, { statusCode, headers: answered }) =>
+        resolve(answered['retry-after'] === undefined ? statusCode! : statusCode! + 1000),
+      );
+      one.on('error', () => undefined);
+      one.once('open', () => one.close());
+    });
+
+  beforeAll(async () => {
+    server = await startEcho({ server: { token: TOKEN }, limits: { wrongTokens: 6 } });
+    cookie = (await logIn(TOKEN)).headers.get('set-cookie')!.split(';')[0]!;
+    const sdp = { 'content-type': 'application/sdp' };
+    const statuses = [
+      (await ask('/api/faces', bearer('one'))).status,
+      (await ask('/whip', { ...bearer('two'), ...sdp }, { method: 'POST', body: 'v=0' })).status,
+      (await ask('/whep/studio', { ...bearer('three'), ...sdp }, { method: 'POST', body: 'v=0' })).status,
+      await socket(bearer('four')),
+      (await ask('/?token=five', { accept: 'text/html' })).status,
+      // Again and again counts once; what is no try does not count.
+      (await ask('/api/faces', bearer('one'))).status,
+      (await ask('/api/faces')).status,
+      (await ask('/api/faces', { cookie: 'faceoff=old' })).status,
+      (await logIn('six')).status,
+    ];
+    expect(statuses).toEqual(Array(9).fill(401));
+  });
+  afterAll(() => server.close());
+
+  test.each([
+    ['HTTP', () => ask('/api/faces', bearer('seven'))],
+    ['HTTP, the right one', () => ask('/api/faces', bearer(TOKEN))],
+    ['WHIP', () => ask('/whip', bearer(TOKEN), { method: 'POST' })],
+    ['WHEP', () => ask('/whep/studio', bearer(TOKEN), { method: 'POST' })],
+    ['the login', () => logIn(TOKEN)],
+  ])('looks at no token any more: %s', async (_what, go) => {
+    const answer = await go();
+    expect(answer.status).toBe(429);
+    expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(50);
+    expect(answer.headers.get('set-cookie')).toBeNull();
+    expect(await answer.json()).toMatchObject({ code: 'too_many_tries' });
+  });
+
+  test('nor at the socket, nor in an address', async () => {
+    expect(await socket(bearer(TOKEN))).toBe(1429);
+    const page = await ask(`/?token=${TOKEN}`, { accept: 'text/html' });
+    expect([page.status, page.headers.get('set-cookie')]).toEqual([429, null]);
+    expect(Number(page.headers.get('retry-after'))).toBeGreaterThan(50);
+    expect(await page.text()).toContain('login.js');
+  });
+
+  test('goes on for whoever is in already, and shows others the login', async () => {
+    expect((await ask('/api/faces', { cookie })).status).toBe(200);
+    expect(await socket({ cookie })).toBe(101);
+    expect((await ask('/', { accept: 'text/html' })).status).toBe(401);
+    expect((await ask('/healthz')).status).toBe(200);
+  });
+
+  test('says so in one line, without the address or what was tried', () => {
+    const told = server.lines.filter(({ msg }) => msg.includes('too many wrong tokens'));
+    expect(told).toHaveLength(1);
+    expect(JSON.stringify(server.lines)).not.toMatch(/127\.0\.0\.1|"(one|six)"/);
+  });
+});

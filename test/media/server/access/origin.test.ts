@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest';
+import { EXTENSION } from '../../../../src/config.ts';
+import type { FaceOffError } from '../../../../src/shared/errors.ts';
+import { checkOrigin } from '../../../../src/server/access/origin.ts';
+import { startEcho } from '../../../support/echo.ts';
+
+const here = { host: '127.0.0.1', names: ['faces.example.org'] };
+const all = { host: '0.0.0.0', names: [] };
+
+test.each([
+  ['a program', {}, here, 'welcome'],
+  ['a program with an address', { host: '127.0.0.1:8080' }, here, 'welcome'],
+  ['its own page', { origin: 'http://127.0.0.1:8080', host: '127.0.0.1:8080' }, here, 'welcome'],
+  ['its own page by name', { origin: 'http://localhost:8080', host: 'localhost:8080' }, here, 'welcome'],
+  ['its own page by IPv6', { origin: 'http://[::1]:8080', host: '[::1]:8080' }, here, 'welcome'],
+  ['a page on another port', { origin: 'http://127.0.0.1:3000', host: '127.0.0.1:8080' }, here, 'foreign_origin'],
+  ['another site', { origin: 'https://elsewhere.example', host: '127.0.0.1:8080' }, here, 'foreign_origin'],
+  ['a page without a site', { origin: 'null', host: '127.0.0.1:8080' }, here, 'foreign_origin'],
+  ['a name pointed here', { origin: 'http://evil.example:8080', host: 'evil.example:8080' }, here, 'foreign_host'],
+  ['a plain read by a name pointed here', { host: 'evil.example:8080' }, here, 'foreign_host'],
+  ['a name that only looks local', { host: 'localhost.evil.example' }, here, 'foreign_host'],
+  ['a proxy by its name', { origin: 'https://faces.example.org', host: 'faces.example.org' }, here, 'welcome'],
+  ['any name, where the server is for others too', { host: 'machine.lan:8080' }, all, 'welcome'],
+  [
+    'another site, where the server is for others too',
+    { origin: 'https://a.example', host: 'b' },
+    all,
+    'foreign_origin',
+  ],
+] as const)('%s', (_who, headers, server, answer) => {
+  let code = 'welcome';
+  try {
+    checkOrigin(headers, server);
+  } catch (error) {
+    code = (error as FaceOffError).code;
+  }
+  expect(code).toBe(answer);
+});
+
+const STRANGER = `chrome-extension://${'a'.repeat(32)}`;
+test.each([
+  ['FaceOff’s extension may publish', EXTENSION, 'POST', '/whip', 'bad_sdp'],
+  ['and watch', EXTENSION, 'POST', '/whep/nobody', 'no_publisher'],
+  ['but neither change faces', EXTENSION, 'DELETE', '/api/faces/astronaut', 'foreign_origin'],
+  ['nor record', EXTENSION, 'POST', '/api/sessions/none/recording', 'foreign_origin'],
+  ['and another extension may nothing', STRANGER, 'POST', '/whip', 'foreign_origin'],
+])('%s', async (_what, origin, method, url, code) => {
+  const server = await startEcho();
+  const headers = { origin, host: '127.0.0.1', 'content-type': 'application/sdp' };
+  const answer = await server.app.inject({ method: method as 'POST', url, headers, payload: 'no offer' });
+  expect((answer.json() as { code: string }).code).toBe(code);
+  await server.close();
+});

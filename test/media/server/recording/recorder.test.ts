@@ -1,0 +1,330 @@
+/** Recordings of live sessions: a real publisher, a real ffmpeg, files looked at with ffprobe. */
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import sharp from 'sharp';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { RecordingInfo, RecordingState } from '../../../../src/shared/messages.ts';
+import { type EchoServer, startEcho } from '../../../support/echo.ts';
+import { Publisher } from '../../../support/publisher.ts';
+import { until } from '../../../support/server.ts';
+import { brightAndLoud, complaints, pictureAt, probe } from '../../../support/video.ts';
+
+const hasFfmpeg = spawnSync('ffmpeg', ['-version']).status === 0;
+const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-recordings-'));
+let server: EchoServer;
+let publishers: Publisher[] = [];
+
+beforeAll(async () => {
+  server = await startEcho({ recording: { dir: path.join(folder, 'all'), minFreeMb: 0 } });
+});
+afterEach(async () => {
+  for (const one of publishers) one.close();
+  publishers = [];
+  server.sessions.close();
+});
+afterAll(async () => {
+  await server.close();
+  if (!process.env.KEEPREC) rmSync(folder, { recursive: true, force: true });
+  else console.log(folder);
+});
+
+/** A publisher whose pictures come back. @returns the address of its session. */
+async function publish(query = '', width = 320, height = 240, to = server): Promise<[string, Publisher]> {
+  const one = new Publisher();
+  publishers.push(one);
+  one.send(width, height);
+  expect((await one.whip(to.url, query)).status).toBe(201);
+  await until(() => one.received.length > 0, 'pictures to come back');
+  return [`${to.url}/api/sessions/${one.location.split('/').at(-1)}`, one];
+}
+
+async function ask<T = RecordingState & { code?: string }>(method: string, url: string): Promise<[number, T]> {
+  const answer = await fetch(url, { method });
+  return [answer.status, (await answer.json()) as T];
+}
+
+const recorded = (state: RecordingState, n = 0): string => path.join(state.folder, state.files[n]!);
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+describe.runIf(hasFfmpeg)('a recording', () => {
+  test.each([
+    ['webm', 'vp8'],
+    ['mp4', 'h264'],
+  ])('as %s holds the pictures at the times they were shown, and says what it is', async (format, codec) => {
+    const [session] = await publish(`?stream=stage-${format}`);
+    expect((await ask('POST', `${session}/recording?format=${format}`))[0]).toBe(201);
+    await pause(2500);
+    const [, during] = await ask('GET', `${session}/recording`);
+    expect(during).toMatchObject({ active: true, files: [], error: null });
+    expect(during.frames).toBeGreaterThan(10);
+    const [listed] = (await (await fetch(`${server.url}/api/sessions`)).json()) as { recording: RecordingState }[];
+    expect(listed!.recording.active).toBe(true);
+    const [status, state] = await ask('DELETE', `${session}/recording`);
+    expect([status, state.active, state.error]).toEqual([200, false, null]);
+    expect(state.files).toHaveLength(1);
+    expect(state.files[0]).toMatch(new RegExp(`^\\d{4}-\\d\\d-\\d\\d_[\\d-]{8}-stage-${format}\\.${format}$`));
+
+    const video = probe(recorded(state));
+    expect(video).toMatchObject({ width: 320, height: 240, codec, sound: null });
+    expect(video.comment).toMatch(/^AI-modified/);
+    expect(video.timesMs.length).toBe(state.frames);
+    const lastedMs = video.timesMs.at(-1)! - video.timesMs[0]!;
+    expect(Math.abs(lastedMs - 2500)).toBeLessThan(700);
+    expect(complaints(recorded(state))).toBe('');
+    // The publisher's bluish picture, in the colours it had.
+    const { data } = pictureAt(recorded(state), video, 1000);
+    expect(data[320 * 200 + 160]).toBeGreaterThan(110);
+    expect(data[320 * 240 + 160 * 60 + 80]).toBeGreaterThan(155);
+    expect(readdirSync(state.folder).filter((name) => name.startsWith('.'))).toEqual([]);
+  });
+
+  /** A publisher whose picture is bright, and whose microphone loud, for a quarter of a second in every second. */
+  async function clap(stream: string, publisher = new Publisher()): Promise<string> {
+    publishers.push(publisher);
+    const isOn = (): boolean => performance.now() % 1000 < 250;
+    publisher.hum(isOn);
+    const [width, height] = [160, 120];
+    const picture = (luma: number): Uint8Array =>
+      new Uint8Array(1.5 * width * height).fill(luma, 0, width * height).fill(128, width * height);
+    publisher.play(width, height, [picture(40), picture(200)], 30, () => (isOn() ? 1 : 0));
+    expect((await publisher.whip(server.url, `?stream=${stream}`)).status).toBe(201);
+    await until(() => publisher.received.length > 30, 'pictures to come back');
+    return `${server.url}/api/sessions/${publisher.location.split('/').at(-1)}`;
+  }
+
+  test.each([
+    ['webm', 'opus'],
+    ['mp4', 'aac'],
+  ])('as %s holds the sound, in step with the pictures', async (format, codec) => {
+    const session = await clap(`clap-${format}`);
+    await ask('POST', `${session}/recording?format=${format}`);
+    await pause(6500);
+    const [, state] = await ask('DELETE', `${session}/recording`);
+    expect([state.files.length, state.error]).toEqual([1, null]);
+    expect(probe(recorded(state)).sound).toBe(codec);
+    expect(complaints(recorded(state))).toBe('');
+    const { bright, loud } = brightAndLoud(recorded(state));
+    const flashesMs = bright.flatMap(([atMs, share], n) =>
+      share > 0.5 && (bright[n - 1]?.[1] ?? 1) <= 0.5 ? [atMs] : [],
+    );
+    const bangsMs = loud.flatMap((level, n) => (level > 0.05 && (loud[n - 1] ?? 1) <= 0.05 ? [10 * n] : []));
+    const apartMs = flashesMs.map((flash) =>
+      bangsMs.map((bang) => bang - flash).reduce((a, b) => (Math.abs(a) < Math.abs(b) ? a : b), 1000),
+    );
+    console.log(`sound behind the picture, ms: ${apartMs.map(Math.round).join(' ')}`);
+    expect(apartMs.length).toBeGreaterThan(3);
+    const middle = apartMs.toSorted((a, b) => a - b)[apartMs.length >> 1]!;
+    expect(Math.abs(middle)).toBeLessThan(80);
+  });
+
+  test('whose microphone is unplugged goes on, silent', async () => {
+    const publisher = new Publisher();
+    const session = await clap('unplugged', publisher);
+    await ask('POST', `${session}/recording`);
+    await pause(1500);
+    publisher.unplug();
+    await pause(2500);
+    const [, state] = await ask('DELETE', `${session}/recording`);
+    expect([state.files.length, state.error]).toEqual([1, null]);
+    const { timesMs } = probe(recorded(state));
+    expect(timesMs.at(-1)! - timesMs[0]!).toBeGreaterThan(3300);
+    expect(complaints(recorded(state))).toBe('');
+  });
+
+  test('goes on in another file when the size of the picture changes', async () => {
+    const [session, publisher] = await publish('?stream=sizes');
+    await ask('POST', `${session}/recording`);
+    await pause(1500);
+    publisher.send(200, 151);
+    await until(async () => (await ask('GET', `${session}/recording`))[1].files.length === 1, 'the first file');
+    await pause(1500);
+    const [, state] = await ask('DELETE', `${session}/recording`);
+    const sizes = state.files.map((_, n) => probe(recorded(state, n))).map(({ width, height }) => [width, height]);
+    expect(sizes[0]).toEqual([320, 240]);
+    expect(sizes.at(-1)).toEqual([200, 151]);
+  });
+
+  test('is finished when its session ends, and is listed, downloaded in parts and deleted', async () => {
+    const [session, publisher] = await publish('?stream=short');
+    await ask('POST', `${session}/recording`);
+    await pause(1200);
+    await fetch(publisher.location, { method: 'DELETE' });
+    const listed = async () => (await ask<RecordingInfo[]>('GET', `${server.url}/api/recordings`))[1];
+    await until(async () => (await listed()).some(({ file }) => file.includes('short')), 'the recording in the list');
+    const info = (await listed()).find(({ file }) => file.includes('short'))!;
+    const whole = await fetch(server.url + info.url);
+    expect(whole.headers.get('content-type')).toBe('video/webm');
+    expect(whole.headers.get('content-disposition')).toContain(info.file);
+    expect(whole.headers.get('cross-origin-resource-policy')).toBe('same-origin');
+    expect((await whole.arrayBuffer()).byteLength).toBe(info.bytes);
+    const part = await fetch(server.url + info.url, { headers: { range: 'bytes=0-99' } });
+    expect([part.status, (await part.arrayBuffer()).byteLength]).toEqual([206, 100]);
+    expect((await fetch(server.url + info.url, { method: 'DELETE' })).status).toBe(204);
+    expect((await fetch(server.url + info.url)).status).toBe(404);
+  });
+
+  test('is refused twice at once; what was never begun cannot be ended', async () => {
+    const [session] = await publish();
+    expect((await ask('DELETE', `${session}/recording`))[1].code).toBe('not_recording');
+    expect((await ask('GET', `${session}/recording`))[1].code).toBe('not_recording');
+    const both = await Promise.all([ask('POST', `${session}/recording`), ask('POST', `${session}/recording`)]);
+    expect(both.map(([status]) => status).sort()).toEqual([201, 409]);
+    expect((await ask('POST', `${session}/recording?format=avi`))[0]).toBe(400);
+    expect((await ask('POST', `${server.url}/api/sessions/none/recording`))[1].code).toBe('unknown_session');
+  });
+
+  test.each(['..%2Fconfig.yaml', '.part-1-a.webm', 'none.webm', '%00.webm'])(
+    'no other file is reached as %s',
+    async (name) => {
+      writeFileSync(path.join(folder, 'all', '.part-1-a.webm'), 'not yet');
+      for (const method of ['GET', 'DELETE']) {
+        const [status] = await ask(method, `${server.url}/api/recordings/${name}`);
+        expect([400, 404]).toContain(status);
+      }
+      expect(existsSync(path.join(folder, 'all', '.part-1-a.webm'))).toBe(true);
+      rmSync(path.join(folder, 'all', '.part-1-a.webm'));
+    },
+  );
+});
+
+describe.runIf(hasFfmpeg)('an ffmpeg', () => {
+  /** The one that this process started last. */
+  function pid(): number {
+    const list = spawnSync('ps', ['-o', 'pid=,comm=', '--ppid', String(process.pid)], { encoding: 'utf8' }).stdout;
+    return Math.max(...[...list.matchAll(/(\d+) ffmpeg/g)].map(([, number]) => Number(number)));
+  }
+
+  test('that stands still costs the recording pictures, which are counted, and the session none', async () => {
+    const [session, publisher] = await publish('?stream=slow', 640, 480);
+    await ask('POST', `${session}/recording`);
+    await until(async () => (await ask('GET', `${session}/recording`))[1].frames > 5, 'pictures to be recorded');
+    const stopped = pid();
+    process.kill(stopped, 'SIGSTOP');
+    const seen = publisher.received.length;
+    await until(() => publisher.received.length > seen + 30, 'pictures to go on');
+    // For a moment there is room.
+    expect((await ask('GET', `${session}/recording`))[1].dropped).toBe(0);
+    await until(async () => (await ask('GET', `${session}/recording`))[1].dropped > 5, 'room to be used up', 15_000);
+    process.kill(stopped, 'SIGCONT');
+    const [, state] = await ask('DELETE', `${session}/recording`);
+    expect(state.dropped).toBeGreaterThan(5);
+    expect(state.error).toBeNull();
+    expect(complaints(recorded(state))).toBe('');
+  }, 60_000);
+
+  test('that is killed ends the recording with a word, and what it wrote is kept', async () => {
+    const [session, publisher] = await publish('?stream=gone');
+    await ask('POST', `${session}/recording`);
+    await pause(3500);
+    process.kill(pid(), 'SIGKILL');
+    await until(async () => !(await ask('GET', `${session}/recording`))[1].active, 'the recording to end');
+    const [, state] = await ask('GET', `${session}/recording`);
+    expect(state.error?.code).toBe('recording_failed');
+    expect(probe(recorded(state)).timesMs.length).toBeGreaterThan(5);
+    const seen = publisher.received.length;
+    await until(() => publisher.received.length > seen + 5, 'pictures to go on');
+    // And it can be begun anew.
+    expect((await ask('POST', `${session}/recording`))[0]).toBe(201);
+  });
+});
+
+describe.runIf(hasFfmpeg)('want of room ends a recording with a word, and nothing else', () => {
+  /** Noise, so that there is something to write. */
+  function noisy(publisher: Publisher, width: number, height: number): void {
+    const size = (width * height * 3) / 2;
+    const pictures = Array.from({ length: 8 }, () => Uint8Array.from({ length: size }, () => Math.random() * 256));
+    publisher.play(width, height, pictures, 25);
+  }
+
+  async function recordUntilItEnds(to: EchoServer): Promise<RecordingState> {
+    const [session, publisher] = await publish('', 320, 240, to);
+    noisy(publisher, 320, 240);
+    expect((await ask('POST', `${session}/recording`))[0]).toBe(201);
+    await until(async () => !(await ask('GET', `${session}/recording`))[1].active, 'the recording to end', 25_000);
+    const seen = publisher.received.length;
+    await until(() => publisher.received.length > seen + 10, 'pictures to go on');
+    return (await ask('GET', `${session}/recording`))[1];
+  }
+
+  test('where recordings have had their share', async () => {
+    const dir = path.join(folder, 'share');
+    const small = await startEcho({ recording: { dir, maxMb: 1, minFreeMb: 0 } });
+    const state = await recordUntilItEnds(small);
+    expect(state.error?.code).toBe('recordings_full');
+    expect(state.error?.message).toContain('recording.maxMb');
+    expect(complaints(recorded(state))).toBe('');
+    expect(small.lines.find(({ msg }) => msg === 'recording ended early')).toMatchObject({ code: 'recordings_full' });
+    const [status, refused] = await ask('POST', `${small.url}/api/sessions/${small.sessions.all()[0]!.id}/recording`);
+    expect([status, refused.code]).toEqual([507, 'recordings_full']);
+    await small.close();
+  }, 60_000);
+
+  test('where the disk has none left', async (context) => {
+    const dir = path.join(folder, 'disk');
+    spawnSync('mkdir', [dir]);
+    if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'none', dir]).status !== 0) context.skip();
+    const full = await startEcho({ recording: { dir, minFreeMb: 0 } });
+    try {
+      const state = await recordUntilItEnds(full);
+      expect(state.error?.code).toBe('disk_full');
+      expect(state.error?.message).toContain('recording.dir');
+      expect(probe(recorded(state)).timesMs.length).toBeGreaterThan(10);
+    } finally {
+      await full.close();
+      spawnSync('umount', [dir]);
+    }
+  }, 60_000);
+
+  test('before it is begun, where less is free than is to stay free', async () => {
+    const full = await startEcho({ recording: { dir: path.join(folder, 'free'), minFreeMb: 90_000_000 } });
+    const [session] = await publish('', 320, 240, full);
+    expect((await ask('POST', `${session}/recording`))[1].code).toBe('disk_full');
+    await full.close();
+  });
+});
+
+test('without ffmpeg a recording is refused with what to do, and the session goes on', async () => {
+  const { PATH } = process.env;
+  // Encoders that were found once stay found: a server that never looked for them.
+  vi.resetModules();
+  const { startEcho: startBare } = await import('../../../support/echo.ts');
+  const bare = await startBare({ recording: { dir: path.join(folder, 'bare'), minFreeMb: 0 } });
+  try {
+    process.env.PATH = '/nowhere';
+    const [session, publisher] = await publish('', 320, 240, bare);
+    const [status, refused] = await ask('POST', `${session}/recording`);
+    expect([status, refused.code]).toEqual([503, 'no_ffmpeg']);
+    const seen = publisher.received.length;
+    await until(() => publisher.received.length > seen + 5, 'pictures to go on');
+  } finally {
+    process.env.PATH = PATH;
+    await bare.close();
+  }
+});
+
+describe('a snapshot', () => {
+  test('is the picture that is shown, and says what it is', async () => {
+    const [session] = await publish('', 322, 242);
+    const answer = await fetch(`${session}/snapshot.png`);
+    expect(answer.headers.get('content-type')).toBe('image/png');
+    expect(answer.headers.get('cross-origin-resource-policy')).toBe('same-origin');
+    const png = sharp(Buffer.from(await answer.arrayBuffer()));
+    const { width, height, exif, xmp } = await png.metadata();
+    expect([width, height]).toEqual([322, 242]);
+    expect(exif?.toString('latin1')).toContain('AI-modified');
+    expect(xmp?.toString()).toContain('compositeWithTrainedAlgorithmicMedia');
+    const { data, info } = await png.raw().toBuffer({ resolveWithObject: true });
+    // Every row was converted, the last ones too.
+    for (const y of [100, 241]) {
+      const [red, , blue] = data.subarray(info.channels * (y * 322 + 100));
+      expect(blue! - red!).toBeGreaterThan(60);
+    }
+  });
+
+  test('of no session is refused', async () => {
+    expect((await fetch(`${server.url}/api/sessions/none/snapshot.png`)).status).toBe(404);
+  });
+});

@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest';
+import { engineHint, enginesOf, modelState } from '../../../../src/client/studio/engine-text.ts';
+import type { ModelInfo } from '../../../../src/shared/messages.ts';
+
+const model = (name: string, patch: Partial<ModelInfo> = {}): ModelInfo => ({
+  ...{ name, role: 'generator', state: 'present', provider: null, why: null, licence: 'MIT', commercialUse: true },
+  ...{ bytes: 1, comesAlong: false, needs: [] },
+  ...patch,
+});
+
+test('only generators that lack nothing can be chosen, beside mesh and none', () => {
+  const models = [model('a'), model('b', { needs: ['c'] }), model('restores', { role: 'restorer' })];
+  expect(enginesOf(models, 'mesh').map(({ value }) => value)).toEqual(['mesh', 'a', 'none']);
+});
+
+test('the engine in use is always among them, so that the list never shows another', () => {
+  expect(enginesOf([], 'b').map(({ value }) => value)).toEqual(['mesh', 'b', 'none']);
+  expect(enginesOf([model('b')], 'b').map(({ value }) => value)).toEqual(['mesh', 'b', 'none']);
+});
+
+test('a person is told what serves while their engine does not', () => {
+  expect(engineHint([model('a')], 'mesh')).toBe('');
+  expect(engineHint([model('a')], 'a')).toBe('Mesh serves until it is loaded.');
+  expect(engineHint([model('a', { state: 'ready', provider: 'cuda' })], 'a')).toBe('Runs on cuda.');
+  expect(engineHint([model('a', { state: 'failed', why: 'No memory.' })], 'a')).toBe(
+    'Mesh serves in its place: No memory.',
+  );
+});
+
+test('states in words', () => {
+  const states = (['absent', 'present', 'verified', 'loading', 'failed'] as const).map((state) =>
+    model('a', { state }),
+  );
+  expect(states.map(modelState)).toEqual(['not here', 'here', 'verified', 'loading', 'failed']);
+  expect(modelState(model('a', { state: 'ready', provider: 'cpu' }))).toBe('ready on cpu');
+});

@@ -1,0 +1,85 @@
+import { expect, test } from 'vitest';
+import { Agreement, adopt, keepable, presetOf, restored, withoutGone } from '../../../../src/client/studio/optimistic-settings.ts';
+import type { SwapSettings } from '../../../../src/shared/messages.ts';
+
+const defaults: SwapSettings = {
+  face: 'a',
+  choice: 'all',
+  map: {},
+  strength: 1,
+  shape: 0.7,
+  keepEyes: false,
+  keepMouth: false,
+  fallback: 'passthrough',
+};
+
+test('an answer to an older change does not pull a slider back', () => {
+  const agreement = new Agreement(defaults);
+  agreement.change({ strength: 0.5 });
+  agreement.sent();
+  agreement.change({ strength: 0.2 });
+  agreement.sent();
+  expect(agreement.answered({ ...defaults, strength: 0.5 }).strength).toBe(0.2);
+  expect(agreement.answered({ ...defaults, strength: 0.2 }).strength).toBe(0.2);
+});
+
+test('what the server says unasked is shown', () => {
+  expect(new Agreement(defaults).answered({ ...defaults, face: null }).face).toBeNull();
+});
+
+test('what was changed elsewhere is shown, but takes no change from here back', () => {
+  const agreement = new Agreement(defaults);
+  expect(agreement.told({ ...defaults, on: false }).on).toBe(false);
+  agreement.change({ strength: 0.5 });
+  agreement.sent();
+  expect(agreement.told({ ...defaults, face: 'b' }).strength).toBe(0.5);
+  expect(agreement.answered({ ...defaults, face: 'b', strength: 0.5 })).toMatchObject({ face: 'b', strength: 0.5 });
+});
+
+test('a preset is of looks, not of people or the moment', () => {
+  const { map: _map, ...looks } = defaults;
+  expect(presetOf({ ...defaults, on: false, map: { 1: 'b' } })).toEqual(looks);
+});
+
+test('a refused change goes back to what holds', () => {
+  const agreement = new Agreement(defaults);
+  agreement.change({ face: 'gone' });
+  agreement.sent();
+  expect(agreement.refused().face).toBe('a');
+});
+
+test('a new session forgets people, whose numbers begin anew, and nothing else', () => {
+  const agreement = new Agreement(defaults);
+  agreement.change({ map: { 1: 'b' }, strength: 0.4 });
+  agreement.sent();
+  expect(agreement.begin()).toEqual({ ...defaults, strength: 0.4 });
+  expect(agreement.answered(defaults)).toEqual(defaults);
+});
+
+test('new people get the common face, those who are known keep theirs', () => {
+  expect(adopt({ 1: null }, [1, 2], 'a')).toEqual({ 1: null, 2: 'a' });
+  expect(adopt({ 1: null }, [1], 'a')).toBeNull();
+});
+
+test('a face that was deleted is taken off whoever wears it', () => {
+  expect(withoutGone({ ...defaults, map: { 1: 'b', 2: 'a' } }, ['a'])).toEqual({ map: { 1: null, 2: 'a' } });
+  expect(withoutGone(defaults, [])).toEqual({ face: null });
+  expect(withoutGone({ ...defaults, face: null, map: { 1: null } }, [])).toBeNull();
+});
+
+test('the map of people does not grow without end', () => {
+  const many = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [i, 'a']));
+  const map = adopt(many, [99], 'b')!;
+  expect(Object.keys(map)).toHaveLength(32);
+  expect(map).toMatchObject({ 39: 'a', 99: 'b' });
+});
+
+test('settings come back on the next visit, without people', () => {
+  const mine = { ...defaults, face: null, strength: 0.3, map: { 1: 'b' } };
+  expect(restored(JSON.parse(JSON.stringify(keepable(mine))), defaults)).toEqual({ ...mine, map: {} });
+});
+
+test('a broken note does no harm', () => {
+  for (const note of [null, 7, 'x', [], { strength: 9, shape: '1', choice: 'none', fallback: 1, face: 3 }])
+    expect(restored(note, defaults)).toEqual(defaults);
+});

@@ -1,0 +1,139 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { defaultConfig, loadConfig, settingPaths, variableOfKey } from '../../src/config.ts';
+import { root } from '../../src/lib/package-root.ts';
+
+const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-config-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const missing = path.join(folder, 'missing.yaml');
+const shipped = path.join(root, 'config.yaml');
+
+function written(text: string): string {
+  const file = path.join(folder, 'config.yaml');
+  writeFileSync(file, text);
+  return file;
+}
+
+test('the shipped config.yaml equals the defaults', () => {
+  expect(loadConfig({ file: shipped })).toEqual(loadConfig({ file: path.join(root, 'missing.yaml') }));
+});
+
+test('the shipped config.yaml names every setting, with a line of meaning', () => {
+  const lines = readFileSync(shipped, 'utf8').split('\n');
+  let section = '';
+  const documented = new Set<string>();
+  for (const line of lines) {
+    section = line.match(/^(\w+):$/)?.[1] ?? section;
+    const key = line.match(/^ {2}(\w+): \S.* # .{10,}$/)?.[1];
+    if (key !== undefined) documented.add(`${section}.${key}`);
+  }
+  expect([...documented].sort()).toEqual(settingPaths().sort());
+});
+
+test('a missing file means defaults', () => {
+  expect(loadConfig({ file: missing }).server).toEqual(defaultConfig().server);
+});
+
+test('file, environment and command line win in that order', () => {
+  const file = written('server:\n  port: 1001\n  host: 127.0.0.2\nswap:\n  shape: 0.1\n');
+  expect(loadConfig({ file }).server.port).toBe(1001);
+  const env = { FACEOFF_SERVER_PORT: '1002', FACEOFF_SWAP_SHAPE: '0.2', HOME: 'ignored' };
+  expect(loadConfig({ file, env }).server.port).toBe(1002);
+  const config = loadConfig({ file, env, set: ['server.port=1003'] });
+  expect(config.server).toMatchObject({ host: '127.0.0.2', port: 1003, names: [] });
+  expect(config.swap.shape).toBe(0.2);
+});
+
+test('a section whose settings are all commented out keeps its defaults', () => {
+  expect(loadConfig({ file: written('server:\n  # port: 1\nswap:\n  shape: 0.1\n') }).server).toEqual(
+    defaultConfig().server,
+  );
+});
+
+test('a variable is text where text is wanted, and a number or list where that is', () => {
+  const env = {
+    FACEOFF_SWAP_FACE: '123',
+    FACEOFF_PIPELINE_LANES: '2',
+    FACEOFF_METRICS_ENABLED: 'false',
+    FACEOFF_SERVER_HOST: '::1',
+    FACEOFF_WEBRTC_ICE_SERVERS: '[{ urls: ["stun:a.example"] }]',
+  };
+  const config = loadConfig({ file: missing, env });
+  expect(config.swap.face).toBe('123');
+  expect(config.pipeline.lanes).toBe(2);
+  expect(config.metrics.enabled).toBe(false);
+  expect(config.server.host).toBe('::1');
+  expect(config.webrtc.iceServers).toEqual([{ urls: ['stun:a.example'] }]);
+});
+
+test('relative paths start at the file', () => {
+  expect(loadConfig({ file: written('models:\n  dir: ./mine\n') }).models.dir).toBe(path.join(folder, 'mine'));
+});
+
+test('the certificate is found from the file, too', () => {
+  const { certificate, key } = loadConfig({ file: written('server:\n  certificate: a.pem\n  key: b.pem\n') }).server;
+  expect([certificate, key]).toEqual([path.join(folder, 'a.pem'), path.join(folder, 'b.pem')]);
+});
+
+test('a variable is named as its setting', () => {
+  expect(variableOfKey('webrtc.connectTimeoutMs')).toBe('FACEOFF_WEBRTC_CONNECT_TIMEOUT_MS');
+});
+
+describe('refused, naming the key and what is allowed', () => {
+  test.each([
+    ['an unknown section', 'sever:\n  port: 1\n', /sever: there is no such setting; did you mean server\?/],
+    [
+      'an unknown key',
+      'server:\n  prot: 1\n',
+      /server\.prot: there is no such setting; did you mean port\? Allowed here: host, port/,
+    ],
+    ['a wrong type', 'server:\n  port: many\n', /server\.port: .*expected number.*"many"/],
+    ['out of range', 'server:\n  port: 70000\n', /server\.port: .*65535/],
+    ['a choice that is none', 'swap:\n  choice: magic\n', /swap\.choice: .*"largest"\|"all"/],
+    ['a name no model has', 'swap:\n  engine: No such\n', /swap\.engine: must be the name of a model/],
+    ['a section that is none', 'server: 8080\n', /server: .*expected object/],
+    ['text for a list', 'webrtc:\n  iceServers: stun\n', /webrtc\.iceServers: .*expected array/],
+    ['bit rates out of order', 'webrtc:\n  minKbps: 9000\n', /webrtc\.startKbps: must lie between/],
+    ['buckets out of order', 'metrics:\n  stageBucketsMs: [1, 3, 2]\n', /metrics\.stageBucketsMs: must rise/],
+    ['memory thresholds out of order', 'memory:\n  releaseAt: 0.99\n', /memory\.releaseAt: must not be above/],
+    ['ports out of order', 'webrtc:\n  portMin: 50000\n', /webrtc\.portMin: must not be above/],
+    [
+      'a host for others without a token',
+      'server:\n  host: 0.0.0.0\n',
+      /server\.token: must be set where server\.host/,
+    ],
+    ['a short token', 'server:\n  token: secret-word\n', /server\.token: must have 16 .*\(not shown\)/],
+    ['half a certificate', 'server:\n  key: a.pem\n', /server\.certificate: must be set together/],
+    ['an origin with a path', 'server:\n  origins: ["https://a.example/x"]\n', /server\.origins\.0: must be an origin/],
+    ['broken YAML, with its line', 'server:\n  port: 1\n  host: [\n', /not valid YAML.*\([34]:\d+\)/s],
+    ['a key given twice', 'server:\n  port: 1\n  port: 2\n', /not valid YAML: duplicated mapping key.*\(3:/],
+    ['no settings at all', '- 1\n- 2\n', /must hold sections/],
+  ])('%s', (_what, text, message) => {
+    expect(() => loadConfig({ file: written(text) })).toThrow(message);
+  });
+
+  test('all problems at once', () => {
+    expect(() => loadConfig({ file: written('server:\n  port: x\nswap:\n  shape: 9\n') })).toThrow(
+      /server\.port.*swap\.shape/s,
+    );
+    expect(() =>
+      loadConfig({
+        file: written('swap:\n  shape: 9\n'),
+        env: { FACEOFF_A: '1', FACEOFF_B: '2', FACEOFF_SERVER_PORT: 'x' },
+        set: ['no.such=1'],
+      }),
+    ).toThrow(/FACEOFF_A.*FACEOFF_B.*no\.such.*server\.port.*swap\.shape/s);
+  });
+
+  test('variables and assignments that are no settings', () => {
+    expect(() => loadConfig({ file: missing, env: { FACEOFF_SERVER_PROT: '1' } })).toThrow(
+      /FACEOFF_SERVER_PROT is not a setting; did you mean FACEOFF_SERVER_PORT\?/,
+    );
+    expect(() => loadConfig({ file: missing, set: ['server.prot=1'] })).toThrow(
+      /server\.prot; did you mean server\.port\?/,
+    );
+    expect(() => loadConfig({ file: missing, set: ['nonsense'] })).toThrow(/section\.key=value/);
+  });
+});

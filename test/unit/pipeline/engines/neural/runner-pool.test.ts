@@ -1,0 +1,65 @@
+/** Painters made when needed, while others have the lane. */
+
+import { expect, test } from 'vitest';
+import { type Brush, Brushes } from '../../../../../src/pipeline/engines/neural/runner-pool.ts';
+import { Turns } from '../../../../../src/pipeline/lane/lane-mutex.ts';
+import { gate } from '../../../../support/puppet.ts';
+
+/** Brushes whose second is made when the gate opens. */
+async function brushes() {
+  const [turns, second] = [new Turns(), gate()];
+  let [made, closed] = [0, 0];
+  const close = async () => {
+    closed++;
+  };
+  const make = async (): Promise<Brush> => {
+    if (made++ > 0) await second.opened;
+    return { painter: { close } as never, region: null };
+  };
+  const all = await Brushes.open(make, turns.away);
+  const paint = (deadlineMs: number, work: () => Promise<unknown>) => turns.hold(() => all.with(deadlineMs, work));
+  return { turns, second, all, paint, made: () => made, closed: () => closed };
+}
+const inMs = (ms: number): number => performance.now() + ms;
+
+test('while one is made the others of the lane go on', async () => {
+  const { turns, second, paint } = await brushes();
+  const work = gate();
+  const first = paint(Infinity, () => turns.away(work.opened));
+  const log: string[] = [];
+  const next = paint(Infinity, async () => log.push('painted'));
+  await turns.hold(() => log.push('another stream'));
+  second.open();
+  await next;
+  expect(log).toEqual(['another stream', 'painted']);
+  work.open();
+  await first;
+});
+
+test('one that takes too long is not waited for, and only one is made', async () => {
+  const { turns, second, paint, made } = await brushes();
+  const work = gate();
+  const first = paint(Infinity, () => turns.away(work.opened));
+  for (let i = 0; i < 3; i++)
+    await expect(paint(inMs(5), async () => 'painted')).rejects.toMatchObject({ code: 'too_late' });
+  second.open();
+  expect(await paint(inMs(1000), async () => 'painted')).toBe('painted');
+  expect(made()).toBe(2);
+  work.open();
+  await first;
+});
+
+test('once closed none is made any more, and those at work are closed when they are done', async () => {
+  const { turns, all, second, paint, made, closed } = await brushes();
+  const work = gate();
+  const first = paint(Infinity, () => turns.away(work.opened));
+  const late = paint(inMs(5), async () => 'painted');
+  await expect(late).rejects.toMatchObject({ code: 'too_late' });
+  await all.close();
+  await expect(paint(Infinity, async () => 'painted')).rejects.toMatchObject({ code: 'model_closed' });
+  second.open();
+  work.open();
+  await first;
+  await new Promise((resolve) => setImmediate(resolve));
+  expect([made(), closed()]).toEqual([2, 2]);
+});

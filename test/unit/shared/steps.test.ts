@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest';
+import type { FaceInfo, SwapSettings } from '../../../src/shared/messages.ts';
+import { stepFace, toggled } from '../../../src/shared/steps.ts';
+
+const faces = ['a', 'b', 'c'].map((id) => ({ id }) as FaceInfo);
+
+test.each([
+  ['a', 1, 'b'],
+  ['c', 1, 'a'],
+  ['a', -1, 'c'],
+  [null, 1, 'a'],
+  [null, -1, 'c'],
+  ['gone', 1, 'a'],
+] as const)('from %s by %i to %s', (face, by, next) => {
+  expect(stepFace(faces, face, by)).toBe(next);
+});
+
+test('where there are no faces there is none to go to, and one goes to itself', () => {
+  expect(stepFace([], 'a', 1)).toBeNull();
+  expect(stepFace(faces.slice(0, 1), 'a', -1)).toBe('a');
+});
+
+test('a swap that nobody said anything of is on', () => {
+  expect(toggled({} as SwapSettings, 'on')).toEqual({ on: false });
+  expect(toggled({ on: false, keepEyes: true } as SwapSettings, 'keepEyes')).toEqual({ keepEyes: false });
+});
