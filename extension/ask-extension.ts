@@ -1,21 +1,24 @@
 /** From the page's world to the extension's script in the page. */
 
-import { ANSWERED, type Answer, ASKED, type Ask, refusal } from './extension-protocol.ts';
+import { ANSWERED, ASKED, type PageReply, type PageRequest, refusalReply } from './extension-protocol.ts';
 
 const ANSWER_WITHIN_MS = 20_000;
-const waiting = new Map<number, (answer: Answer) => void>();
+const waiting = new Map<number, (answer: PageReply) => void>();
 let count = 0;
 
 document.addEventListener(ANSWERED, (event) => {
-  const { id, answer } = JSON.parse((event as CustomEvent<string>).detail) as { id: number; answer: Answer };
+  const { id, answer } = JSON.parse((event as CustomEvent<string>).detail) as { id: number; answer: PageReply };
   waiting.get(id)?.(answer);
 });
 
-export async function askExtension(ask: Ask): Promise<Answer> {
+export async function askExtension(ask: PageRequest): Promise<PageReply> {
   const id = ++count;
-  const answer = await new Promise<Answer>((resolve) => {
+  const answer = await new Promise<PageReply>((resolve) => {
     waiting.set(id, resolve);
-    setTimeout(() => resolve(refusal('The FaceOff extension does not answer. Reload the page.')), ANSWER_WITHIN_MS);
+    setTimeout(
+      () => resolve(refusalReply('The FaceOff extension does not answer. Reload the page.')),
+      ANSWER_WITHIN_MS,
+    );
     document.dispatchEvent(new CustomEvent(ASKED, { detail: JSON.stringify({ id, ask }) }));
   });
   waiting.delete(id);

@@ -3,7 +3,14 @@
  * person allowed, and into no others.
  */
 
-import { type Choices, DEFAULTS, patternOf, refusal, type WorkerAnswer, type WorkerAsk } from './extension-protocol.ts';
+import {
+  type Choices,
+  DEFAULTS,
+  patternOf,
+  refusalReply,
+  type WorkerAnswer,
+  type WorkerRequest,
+} from './extension-protocol.ts';
 
 const SDP = 'application/sdp';
 const FRAGMENT = 'application/trickle-ice-sdpfrag';
@@ -11,17 +18,18 @@ const ANSWER_WITHIN_MS = 15_000;
 
 const choices = async (): Promise<Choices> => chrome.storage.local.get<Choices>({ ...DEFAULTS });
 
-chrome.runtime.onMessage.addListener((ask: WorkerAsk, sender, reply: (answer: WorkerAnswer) => void) => {
-  void hear(ask, sender).then(reply, (error: unknown) => reply(refusal(String(error))));
+chrome.runtime.onMessage.addListener((ask: WorkerRequest, sender, reply: (answer: WorkerAnswer) => void) => {
+  void hear(ask, sender).then(reply, (error: unknown) => reply(refusalReply(String(error))));
   // The answer comes later.
   return true;
 });
 
-async function hear(ask: WorkerAsk, { origin }: chrome.runtime.MessageSender): Promise<WorkerAnswer> {
+async function hear(ask: WorkerRequest, { origin }: chrome.runtime.MessageSender): Promise<WorkerAnswer> {
   const chosen = await choices();
   // A page that is open still has the scripts of a site that is not allowed any more.
   const pattern = patternOf(origin);
-  if (pattern === null || !chosen.sites.includes(pattern)) return refusal('This page may not use the FaceOff camera.');
+  if (pattern === null || !chosen.sites.includes(pattern))
+    return refusalReply('This page may not use the FaceOff camera.');
   switch (ask.do) {
     case 'choose': {
       return { ok: true, mode: chosen.mode, always: chosen.always };
@@ -31,7 +39,7 @@ async function hear(ask: WorkerAsk, { origin }: chrome.runtime.MessageSender): P
     }
     case 'check': {
       const there = await send(chosen, ask.session, 'PATCH', FRAGMENT, 'a=mid:0\r\n');
-      return there?.ok ? { ok: true } : refusal('The session is over.');
+      return there?.ok ? { ok: true } : refusalReply('The session is over.');
     }
     case 'end': {
       await send(chosen, ask.session, 'DELETE');
@@ -47,14 +55,14 @@ async function open(chosen: Choices, sdp: string): Promise<WorkerAnswer> {
       ? `/whep/${encodeURIComponent(stream)}`
       : `/whip${face === '' ? '' : `?face=${encodeURIComponent(face)}`}`;
   const answer = await send(chosen, path, 'POST', SDP, sdp);
-  if (answer === null) return refusal(`The FaceOff server at ${server} does not answer. Start it with npm start.`);
+  if (answer === null) return refusalReply(`The FaceOff server at ${server} does not answer. Start it with npm start.`);
   if (answer.status === 201) {
     const session = new URL(answer.headers.get('location') ?? '', answer.url).href;
     return { ok: true, sdp: await answer.text(), link: answer.headers.get('link'), session };
   }
   const waitS = Number(answer.headers.get('retry-after') ?? Number.NaN);
   const { message } = (await answer.json().catch(() => ({}))) as { message?: string };
-  return refusal(message ?? `The FaceOff server answered ${answer.status}.`, waitS > 0 ? 1000 * waitS : null);
+  return refusalReply(message ?? `The FaceOff server answered ${answer.status}.`, waitS > 0 ? 1000 * waitS : null);
 }
 
 /** Null when nobody answers. */

@@ -3,7 +3,15 @@
  * keeps the sessions' addresses. A page gets no picture that the person did not allow it a camera for.
  */
 
-import { ANSWERED, type Answer, ASKED, type Ask, refusal, type WorkerAnswer, type WorkerAsk } from './extension-protocol.ts';
+import {
+  ANSWERED,
+  ASKED,
+  type PageReply,
+  type PageRequest,
+  refusalReply,
+  type WorkerAnswer,
+  type WorkerRequest,
+} from './extension-protocol.ts';
 
 const sessions = new Map<number, string>();
 let count = 0;
@@ -15,7 +23,7 @@ function install(): void {
   if (INSTALLED in globalThis) return;
   Object.defineProperty(globalThis, INSTALLED, { value: true });
   document.addEventListener(ASKED, (event) => {
-    const { id, ask } = JSON.parse((event as CustomEvent<string>).detail) as { id: number; ask: Ask };
+    const { id, ask } = JSON.parse((event as CustomEvent<string>).detail) as { id: number; ask: PageRequest };
     void hear(ask).then((answer) =>
       document.dispatchEvent(new CustomEvent(ANSWERED, { detail: JSON.stringify({ id, answer }) })),
     );
@@ -27,29 +35,29 @@ function install(): void {
   });
 }
 
-async function hear(ask: Ask): Promise<Answer> {
-  if (ask.do === 'choose') return (await tell(ask)) as Answer;
+async function hear(ask: PageRequest): Promise<PageReply> {
+  if (ask.do === 'choose') return (await tell(ask)) as PageReply;
   if (ask.do === 'open') return open(ask.sdp);
   const session = sessions.get(ask.session);
-  if (session === undefined) return refusal('There is no such session.');
+  if (session === undefined) return refusalReply('There is no such session.');
   if (ask.do === 'end') sessions.delete(ask.session);
-  return (await tell({ do: ask.do, session })) as Answer;
+  return (await tell({ do: ask.do, session })) as PageReply;
 }
 
-async function open(sdp: string): Promise<Answer> {
+async function open(sdp: string): Promise<PageReply> {
   const { state } = await navigator.permissions.query({ name: 'camera' as PermissionName });
-  if (state !== 'granted') return refusal('The page may not use a camera.');
+  if (state !== 'granted') return refusalReply('The page may not use a camera.');
   const answer = await tell({ do: 'open', sdp });
-  if (!answer.ok || !('session' in answer)) return answer as Answer;
+  if (!answer.ok || !('session' in answer)) return answer as PageReply;
   sessions.set(++count, answer.session);
   return { ...answer, session: count };
 }
 
-async function tell(ask: WorkerAsk): Promise<WorkerAnswer> {
+async function tell(ask: WorkerRequest): Promise<WorkerAnswer> {
   try {
-    return await chrome.runtime.sendMessage<WorkerAsk, WorkerAnswer>(ask);
+    return await chrome.runtime.sendMessage<WorkerRequest, WorkerAnswer>(ask);
   } catch {
-    return refusal('The FaceOff extension was updated or switched off. Reload the page.');
+    return refusalReply('The FaceOff extension was updated or switched off. Reload the page.');
   }
 }
 

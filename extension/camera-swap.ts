@@ -4,8 +4,8 @@
  */
 
 import { backoffMs } from '../src/client/lib/backoff.ts';
+import { iceServersInLinks } from '../src/client/peer/link-header.ts';
 import { preferVp8 } from '../src/client/peer/prefer-codec.ts';
-import { iceServersOf } from '../src/client/peer/link-header.ts';
 import { askExtension } from './ask-extension.ts';
 
 /** Chromium's way to make tracks of pictures (W3C MediaStreamTrack Insertable Media Processing, first edition). */
@@ -31,13 +31,13 @@ const HEALS_WITHIN_MS = 3000;
 /** Without a picture for so long it is asked whether the session is still there. */
 const QUIET_MS = 3000;
 
-export class Swap {
+export class CameraSwap {
   readonly track: Generator = new MediaStreamTrackGenerator({ kind: 'video' });
   readonly #writer = this.track.writable.getWriter();
   readonly #camera: MediaStreamTrack | null;
   readonly #ticker = setInterval(() => void this.#look(), 1000);
   #attempt: Attempt | null = null;
-  #tries = 0;
+  #attempts = 0;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #quietSinceMs = performance.now();
   #size = { width: 0, height: 0 };
@@ -55,8 +55,8 @@ export class Swap {
    * Resolves with the first picture.
    * @throws DOMException `NotReadableError` with what the server says.
    */
-  static async open(camera: MediaStreamTrack | null): Promise<Swap> {
-    const swap = new Swap(camera);
+  static async open(camera: MediaStreamTrack | null): Promise<CameraSwap> {
+    const swap = new CameraSwap(camera);
     const first = new Promise<void>((resolve, reject) => {
       swap.#first = { resolve, reject };
     });
@@ -113,7 +113,7 @@ export class Swap {
       }
       if (!('sdp' in answer)) return;
       // Only now is it known which servers help on the way.
-      peer.setConfiguration({ iceServers: iceServersOf(answer.link) });
+      peer.setConfiguration({ iceServers: iceServersInLinks(answer.link) });
       await peer.setLocalDescription(offer);
       await peer.setRemoteDescription({ type: 'answer', sdp: answer.sdp });
     } catch (error) {
@@ -133,7 +133,7 @@ export class Swap {
         return;
       }
       this.#quietSinceMs = performance.now();
-      this.#tries = 0;
+      this.#attempts = 0;
       this.#size = { width: picture.displayWidth, height: picture.displayHeight };
       await this.#writer.write(picture).catch(() => picture.close());
       this.#first?.resolve();
@@ -172,7 +172,7 @@ export class Swap {
   #lost(waitMs: number | null): void {
     this.#drop();
     clearTimeout(this.#retry);
-    this.#retry = setTimeout(() => void this.#connect(), waitMs ?? backoffMs(this.#tries++));
+    this.#retry = setTimeout(() => void this.#connect(), waitMs ?? backoffMs(this.#attempts++));
   }
 
   #drop(): void {

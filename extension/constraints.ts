@@ -12,19 +12,19 @@ export function isForUs(video: Video, always: boolean): boolean {
   const { deviceId, groupId, advanced = [] } = video;
   const exact = [...exactly(deviceId), ...exactly(groupId)];
   if (exact.length > 0) return exact.some(isUs);
-  const wished = [
+  const requested = [
     ...ideally(deviceId),
     ...advanced.flatMap((set) => [...exactly(set.deviceId), ...ideally(set.deviceId)]),
   ];
-  return wished.length > 0 ? wished.some(isUs) : always;
+  return requested.length > 0 ? requested.some(isUs) : always;
 }
 
-/** The same wish of the real camera that is swapped: all but which one it is. */
+/** The same constraints of the real camera that is swapped: all but which one it is. */
 export function forCamera(video: boolean | MediaTrackConstraints): boolean | MediaTrackConstraints {
   if (typeof video === 'boolean') return video;
   const { advanced, ...rest } = video;
-  const wish = withoutDevice(rest);
-  return advanced === undefined ? wish : { ...wish, advanced: advanced.map(withoutDevice) };
+  const constraints = withoutDevice(rest);
+  return advanced === undefined ? constraints : { ...constraints, advanced: advanced.map(withoutDevice) };
 }
 
 function withoutDevice<T extends MediaTrackConstraintSet>({ deviceId: _device, groupId: _group, ...rest }: T) {
@@ -35,9 +35,9 @@ const isUs = (id: string): boolean => id === DEVICE.deviceId || id === DEVICE.gr
 
 const list = (value: string | string[] | undefined): string[] => (value === undefined ? [] : [value].flat());
 
-const exactly = (wish: ConstrainDOMString | undefined): string[] =>
-  typeof wish === 'object' && !Array.isArray(wish) ? list(wish.exact) : [];
+const exactly = (constraints: ConstrainDOMString | undefined): string[] =>
+  typeof constraints === 'object' && !Array.isArray(constraints) ? list(constraints.exact) : [];
 
-/** A name alone is a wish, not a condition. */
-const ideally = (wish: ConstrainDOMString | undefined): string[] =>
-  typeof wish === 'object' && !Array.isArray(wish) ? list(wish.ideal) : list(wish);
+/** A name alone is a constraints, not a condition. */
+const ideally = (constraints: ConstrainDOMString | undefined): string[] =>
+  typeof constraints === 'object' && !Array.isArray(constraints) ? list(constraints.ideal) : list(constraints);

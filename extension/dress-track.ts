@@ -1,12 +1,12 @@
 /** Makes a track look like one of the FaceOff camera, and ends the swap with the last of its clones. */
 
+import type { CameraSwap } from './camera-swap.ts';
 import { DEVICE } from './constraints.ts';
-import type { Swap } from './camera-swap.ts';
 
-/** @param wish what the page asked for. */
-export function dress(swap: Swap, wish: MediaTrackConstraints): MediaStreamTrack {
+/** @param requested what the page asked for. */
+export function dress(swap: CameraSwap, requested: MediaTrackConstraints): MediaStreamTrack {
   const live = new Set<MediaStreamTrack>();
-  let constraints = wish;
+  let constraints = requested;
 
   function wear(track: MediaStreamTrack): MediaStreamTrack {
     live.add(track);

@@ -25,7 +25,7 @@ export const DEFAULTS: Choices = {
   ...{ always: false, sites: [] },
 };
 
-export type Ask =
+export type PageRequest =
   /** What the person chose that the page must know. */
   | { do: 'choose' }
   | { do: 'open'; sdp: string }
@@ -33,28 +33,28 @@ export type Ask =
   | { do: 'check'; session: number }
   | { do: 'end'; session: number };
 
-export type Answer =
+export type PageReply =
   | { ok: true; mode: Choices['mode']; always: boolean }
   | { ok: true; sdp: string; link: string | null; session: number }
   | { ok: true }
   | { ok: false; message: string; retryAfterMs: number | null };
 
 /** The same between the extension's own parts: a session is its address there. */
-export type WorkerAsk =
+export type WorkerRequest =
   | { do: 'choose' }
   | { do: 'open'; sdp: string }
   | { do: 'check'; session: string }
   | { do: 'end'; session: string };
 
 export type WorkerAnswer =
-  | Exclude<Answer, { session: number }>
+  | Exclude<PageReply, { session: number }>
   | { ok: true; sdp: string; link: string | null; session: string };
 
 /** Events on the document; `detail` is JSON, which both worlds may read: `{ id, ask }` and `{ id, answer }`. */
 export const ASKED = 'faceoff-ask';
 export const ANSWERED = 'faceoff-answer';
 
-export const refusal = (message: string, retryAfterMs: number | null = null): Answer & { ok: false } => ({
+export const refusalReply = (message: string, retryAfterMs: number | null = null): PageReply & { ok: false } => ({
   ...{ ok: false, message, retryAfterMs },
 });
 

@@ -1,8 +1,8 @@
 /** In the page's own world, before its scripts: adds the FaceOff camera to what the page finds and may open. */
 
 import { askExtension } from './ask-extension.ts';
+import { CameraSwap } from './camera-swap.ts';
 import { DEVICE, forCamera, isForUs } from './constraints.ts';
-import { Swap } from './camera-swap.ts';
 import { dress, dressStream } from './dress-track.ts';
 
 /** Set where it is installed already: the popup installs it into a page that was open before. */
@@ -39,7 +39,7 @@ function install(): void {
     const [camera] = own.getVideoTracks() as [MediaStreamTrack];
     if (mode === 'stream') camera.stop();
     try {
-      const swap = await Swap.open(mode === 'stream' ? null : camera);
+      const swap = await CameraSwap.open(mode === 'stream' ? null : camera);
       const track = dress(swap, video === true ? {} : video);
       return dressStream(new MediaStream([...own.getAudioTracks(), track]));
     } catch (error) {

@@ -1,6 +1,6 @@
 /** The extension's popup: which pages get the camera, whose face, and which server. */
 
-import { element, make } from '../src/client/lib/dom.ts';
+import { createElement, element } from '../src/client/lib/dom.ts';
 import type { FaceInfo } from '../src/shared/messages.ts';
 import { type Choices, DEFAULTS, patternOf } from './extension-protocol.ts';
 
@@ -68,8 +68,8 @@ async function showFaces(): Promise<void> {
     });
     if (!answer.ok) throw new Error(((await answer.json()) as { message: string }).message);
     const faces = (await answer.json()) as FaceInfo[];
-    const options = faces.map(({ id, name }) => make('option', { value: id, textContent: name }));
-    face.replaceChildren(make('option', { value: '', textContent: 'the server’s own choice' }), ...options);
+    const options = faces.map(({ id, name }) => createElement('option', { value: id, textContent: name }));
+    face.replaceChildren(createElement('option', { value: '', textContent: 'the server’s own choice' }), ...options);
     face.value = faces.some(({ id }) => id === chosen.face) ? chosen.face : '';
     say(`The server at ${chosen.server} is ready.`);
   } catch (error) {

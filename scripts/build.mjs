@@ -39,7 +39,10 @@ async function buildPages() {
   await Promise.all(copied.map((file) => copyFile(at('src/client', file), at('dist/client', path.basename(file)))));
   await build({
     ...common,
-    entryPoints: [...PAGES.map((page) => at('src/client', page, `${page}.ts`)), ...STYLES.map((file) => at('src/client', file))],
+    entryPoints: [
+      ...PAGES.map((page) => at('src/client', page, `${page}.ts`)),
+      ...STYLES.map((file) => at('src/client', file)),
+    ],
     entryNames: '[name]',
     outdir: at('dist/client'),
     target: ['chrome110', 'firefox115', 'safari16'],

@@ -8,10 +8,10 @@ import path from 'node:path';
 import { load } from 'js-yaml';
 import { z } from 'zod';
 import { isLocal } from './lib/address.ts';
-import { FaceOffError } from './shared/errors.ts';
-import { CORNERS, FACE_CHOICES, FALLBACKS, RESERVES } from './shared/types.ts';
 import { PRIORITIES } from './lib/priority.ts';
 import { RECORDING_FORMATS } from './server/recording/recording-format.ts';
+import { FaceOffError } from './shared/errors.ts';
+import { CORNERS, FACE_CHOICES, FALLBACKS, RESERVES } from './shared/types.ts';
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 

@@ -7,12 +7,12 @@ import { Command } from 'commander';
 import { cacheCommand } from './commands/cache.ts';
 import { cameraCommand } from './commands/camera.ts';
 import { doctorCommand } from './commands/doctor.ts';
-import { FaceOffError } from './shared/errors.ts';
 import { gpuCommand } from './commands/gpu-install.ts';
 import { modelsCommand } from './commands/models.ts';
 import { renderCommand } from './commands/render.ts';
-import { root } from './lib/package-root.ts';
 import { serveCommand } from './commands/serve.ts';
+import { root } from './lib/package-root.ts';
+import { FaceOffError } from './shared/errors.ts';
 
 const config = path.join(root, 'config.yaml');
 const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { version: string };

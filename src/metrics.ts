@@ -2,10 +2,10 @@
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { type Config, defaultConfig } from './config.ts';
-import type { Cause } from './shared/messages.ts';
 import type { DeviceReport } from './pipeline/device/device-protocol.ts';
-import type { GpuState } from './server/monitor/gpu-sensor.ts';
 import type { ModelLoad } from './pipeline/pool/lane-protocol.ts';
+import type { GpuState } from './server/monitor/gpu-sensor.ts';
+import type { Cause } from './shared/messages.ts';
 import type { FrameResult, Pressure, SwappedFrame } from './shared/types.ts';
 
 const RESULTS: readonly FrameResult[] = ['swapped', 'passed', 'dropped', 'failed'];

@@ -90,7 +90,7 @@ function host(cacheDir: string, maxBatch: number): Hosted {
 
 /** Streams that ask again as soon as they are answered. */
 async function load({ address, reports }: Hosted, spec: ModelSpec, streams: number) {
-  const clients = Array.from({ length: streams }, () => new DeviceClient({ address, away: (wait) => wait }));
+  const clients = Array.from({ length: streams }, () => new DeviceClient({ address, yieldWhile: (wait) => wait }));
   const sessions = await Promise.all(clients.map((client) => client.open(spec, {})));
   await new Promise((resolve) => setTimeout(resolve, 1100));
   reports.length = 0;
@@ -120,7 +120,7 @@ async function load({ address, reports }: Hosted, spec: ModelSpec, streams: numb
 
 /** One stream at a camera's pace, in turns with a session in this thread. */
 async function lone({ address }: Hosted, spec: ModelSpec): Promise<LoneFigures> {
-  const client = new DeviceClient({ address, away: (wait) => wait });
+  const client = new DeviceClient({ address, yieldWhile: (wait) => wait });
   const away = await client.open(spec, {});
   const { bytes } = await readChecked(spec.file, spec.shape.name, null);
   const here = await openSession(spec.shape, bytes, { threads: 1 });

@@ -8,18 +8,18 @@ import path from 'node:path';
 import { Argument, Command, InvalidArgumentError } from 'commander';
 import { root } from '../../src/lib/package-root.ts';
 import { benchBatching } from './batching.ts';
+import { machine } from './bench-machine.ts';
+import { benchFrames } from './frame-cost.ts';
+import { benchNeural } from './generator-cost.ts';
+import { benchKernels } from './kernel-cost.ts';
 import { benchCapacity } from './live/capacity.ts';
 import { CONDITIONS, type Condition } from './live/conditions.ts';
-import { benchFrames } from './frame-cost.ts';
 import { benchGlass } from './live/glass-to-glass.ts';
-import { benchKernels } from './kernel-cost.ts';
-import { machine } from './bench-machine.ts';
-import { benchNeural } from './generator-cost.ts';
 import { benchOverload } from './live/overload.ts';
 import { benchSoak } from './live/soak.ts';
 import { benchSteady, partsOf, type SteadyRow, tableOf } from './live/steady.ts';
-import { recordTraces } from './record-traces.ts';
 import { benchViewers } from './live/viewers.ts';
+import { recordTraces } from './record-traces.ts';
 
 interface Options {
   minutes: number;

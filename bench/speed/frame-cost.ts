@@ -6,13 +6,13 @@
 import path from 'node:path';
 import sharp from 'sharp';
 import { defaultConfig } from '../../src/config.ts';
+import { decodePicture, rgbToFrame } from '../../src/faces/portrait.ts';
+import { root } from '../../src/lib/package-root.ts';
+import { openSession } from '../../src/pipeline/inference/model-session.ts';
 import { Lane } from '../../src/pipeline/lane/lane.ts';
 import { readCatalogue } from '../../src/pipeline/models/catalogue.ts';
-import { openSession } from '../../src/pipeline/inference/model-session.ts';
 import { laneOptions } from '../../src/pipeline/pool/pool.ts';
-import { decodePicture, rgbToFrame } from '../../src/faces/portrait.ts';
 import type { Frame, SwapSettings } from '../../src/shared/types.ts';
-import { root } from '../../src/lib/package-root.ts';
 import { ratio, type Spread, spread } from './bench-machine.ts';
 
 const ROUNDS = 200;

@@ -8,12 +8,12 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { Painter } from '../../src/pipeline/engines/neural/generator-runner.ts';
+import { root } from '../../src/lib/package-root.ts';
+import { GeneratorRunner } from '../../src/pipeline/engines/neural/generator-runner.ts';
+import { ALL_POINTS, EYE_LEFT, EYE_RIGHT } from '../../src/pipeline/face/topology.ts';
 import { readCatalogue } from '../../src/pipeline/models/catalogue.ts';
 import { TEMPLATES, type TemplateName } from '../../src/pipeline/models/profiles.ts';
-import { ALL_POINTS, EYE_LEFT, EYE_RIGHT } from '../../src/pipeline/face/topology.ts';
 import type { Frame } from '../../src/shared/types.ts';
-import { root } from '../../src/lib/package-root.ts';
 import { ratio, type Spread, spread } from './bench-machine.ts';
 
 export interface NeuralFigures {
@@ -56,7 +56,7 @@ async function measure(folder: string, name: string, rounds: number): Promise<Ne
   const catalogue = readCatalogue(folder);
   const entry = catalogue.named(name, 'generator');
   const options = { threads: 1, warmupRuns: 2, maxPixels: WIDTH * HEIGHT, boost: 1 };
-  const painter = await Painter.open(catalogue, entry, options);
+  const painter = await GeneratorRunner.open(catalogue, entry, options);
   const run = painter.run;
   const strokes = { source: new Float32Array(512).fill(0.04), strength: 1, colour: 1 };
   const [bare, whole, around]: [number[], number[], number[]] = [[], [], []];
@@ -82,7 +82,9 @@ async function measure(folder: string, name: string, rounds: number): Promise<Ne
 }
 
 /** Paints, and returns how much of the time was the model's run. */
-async function paintTimed(...[painter, ...ask]: [Painter, ...Parameters<Painter['paint']>]): Promise<number> {
+async function paintTimed(
+  ...[painter, ...ask]: [GeneratorRunner, ...Parameters<GeneratorRunner['paint']>]
+): Promise<number> {
   const before = painter.runMs;
   await painter.paint(...ask);
   return painter.runMs - before;

@@ -1,13 +1,13 @@
 /** Each pixel kernel beside the plain loop it replaces, in turns. */
 
 import path from 'node:path';
+import { root } from '../../src/lib/package-root.ts';
 import { ATLAS, atlasPoints } from '../../src/pipeline/engines/mesh/source/atlas.ts';
-import { cropToFrame } from '../../src/shared/geometry.ts';
+import { POINTS, readTopology, type Topology } from '../../src/pipeline/face/topology.ts';
 import { Kernels, VERTEX_FLOATS } from '../../src/pipeline/kernels/kernels.ts';
 import { readCatalogue } from '../../src/pipeline/models/catalogue.ts';
-import { POINTS, readTopology, type Topology } from '../../src/pipeline/face/topology.ts';
+import { cropToFrame } from '../../src/shared/geometry.ts';
 import type { Frame } from '../../src/shared/types.ts';
-import { root } from '../../src/lib/package-root.ts';
 import { ratio, spread } from './bench-machine.ts';
 
 const ROUNDS = 150;

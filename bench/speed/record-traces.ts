@@ -9,11 +9,11 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import sharp from 'sharp';
-import { NICE } from '../../src/lib/priority.ts';
 import { root } from '../../src/lib/package-root.ts';
-import { whyNot } from './live/conditions.ts';
-import { Cameras, LiveServer, pause } from './live/live-run.ts';
+import { NICE } from '../../src/lib/priority.ts';
 import type { TracedFrame } from './live/bench-server.ts';
+import { whyNot } from './live/conditions.ts';
+import { FakeCameras, LiveServer, pause } from './live/live-run.ts';
 import { runCall } from './live/steady-run.ts';
 
 const FOLDER = path.join(root, 'test/fixtures/traces');
@@ -41,7 +41,7 @@ export async function recordTraces(): Promise<Record<string, number>> {
 
 /** Cameras, and programs that stand as high as the server on every core for a while. */
 async function beside(cameras: number, beforeMs: number, forMs: number, afterMs: number): Promise<TracedFrame[][]> {
-  const [server, all] = [await LiveServer.start('swap'), await Cameras.start()];
+  const [server, all] = [await LiveServer.start('swap'), await FakeCameras.start()];
   try {
     for (let i = 0; i < cameras; i++) await all.add(server.url);
     await pause(beforeMs);

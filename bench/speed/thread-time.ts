@@ -3,10 +3,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
 /** Parts of the server. WebRTC names its threads; those of Node and the inference all have one name. */
-export type Part = 'main' | 'lane' | 'decode' | 'encode' | 'network' | 'pacing' | 'other';
-export const PARTS: readonly Part[] = ['main', 'lane', 'decode', 'encode', 'network', 'pacing', 'other'];
+export type ServerPart = 'main' | 'lane' | 'decode' | 'encode' | 'network' | 'pacing' | 'other';
+export const PARTS: readonly ServerPart[] = ['main', 'lane', 'decode', 'encode', 'network', 'pacing', 'other'];
 
-const NAMED: Record<string, Part> = {
+const NAMED: Record<string, ServerPart> = {
   DecodingQueue: 'decode',
   // Reassembles what came, and waits for the time of the next picture.
   IncomingVideoSt: 'decode',
@@ -84,14 +84,14 @@ export function coresByPart(
   after: readonly Thread[],
   forS: number,
   swaps: boolean,
-): Record<Part, number> {
+): Record<ServerPart, number> {
   const began = new Map(before.map(({ id, cpuS }) => [id, cpuS]));
   const used = after.map(({ id, name, cpuS }) => ({ id, name, cores: (cpuS - (began.get(id) ?? 0)) / forS }));
   // One session has one lane: of those that bear the process's name, the busiest beside the main one.
   const own = used.find(({ id }) => id === pid)?.name;
   const rest = used.filter(({ id, name }) => id !== pid && name === own).sort((a, b) => b.cores - a.cores);
   const lane = swaps ? rest[0]?.id : undefined;
-  const parts = Object.fromEntries(PARTS.map((part) => [part, 0])) as Record<Part, number>;
+  const parts = Object.fromEntries(PARTS.map((part) => [part, 0])) as Record<ServerPart, number>;
   for (const { id, name, cores } of used)
     parts[id === pid ? 'main' : id === lane ? 'lane' : (NAMED[name] ?? 'other')] += cores;
   return parts;

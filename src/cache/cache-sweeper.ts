@@ -3,14 +3,14 @@
 import type { Config } from '../config.ts';
 import type { Logger } from '../lib/log.ts';
 import { sweep } from './cleanup.ts';
-import { CacheUse } from './leases.ts';
+import { CacheLeases } from './leases.ts';
 
 /** What a server may need at any moment. */
 const ALWAYS = ['faces', 'gpu', 'https-certificate.pem', 'https-key.pem'];
 
-export class CacheKeeper {
+export class CacheSweeper {
   /** Where whoever loads an item says so. */
-  readonly use: CacheUse;
+  readonly use: CacheLeases;
   readonly #cacheDir: string;
   readonly #limits: Config['cache'];
   readonly #log: Logger;
@@ -21,15 +21,15 @@ export class CacheKeeper {
     this.#cacheDir = models.cacheDir;
     this.#limits = cache;
     this.#log = log;
-    this.use = new CacheUse(models.cacheDir);
+    this.use = new CacheLeases(models.cacheDir);
     this.#timer = setInterval(() => this.#sweep(), cache.cleanIntervalMs).unref();
   }
 
-  static async start(config: Pick<Config, 'models' | 'cache'>, log: Logger): Promise<CacheKeeper> {
-    const keeper = new CacheKeeper(config, log);
-    for (const at of ALWAYS) await keeper.use.hold(at);
-    keeper.#sweep();
-    return keeper;
+  static async start(config: Pick<Config, 'models' | 'cache'>, log: Logger): Promise<CacheSweeper> {
+    const sweeper = new CacheSweeper(config, log);
+    for (const at of ALWAYS) await sweeper.use.hold(at);
+    sweeper.#sweep();
+    return sweeper;
   }
 
   /** Idempotent. */

@@ -11,7 +11,7 @@ import { markUsed } from './cache-kinds.ts';
 
 const FOLDER = '.in-use';
 
-export class CacheUse {
+export class CacheLeases {
   readonly #cacheDir: string;
   readonly #folder: string;
   readonly #name = `${process.pid}-${randomUUID().slice(0, 8)}.json`;

@@ -2,9 +2,9 @@
 
 import { createInterface } from 'node:readline/promises';
 import { Command } from 'commander';
-import { clear } from '../cache/cleanup.ts';
 import { itemsOf, KINDS } from '../cache/cache-kinds.ts';
 import { kindNamed, reportOf } from '../cache/cache-report.ts';
+import { clear } from '../cache/cleanup.ts';
 import { loadConfig } from '../config.ts';
 import { FaceOffError } from '../shared/errors.ts';
 

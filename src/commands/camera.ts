@@ -6,18 +6,18 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import { pino } from 'pino';
+import { type Config, loadConfig } from '../config.ts';
+import { FaceLibrary } from '../faces/face-library.ts';
 import { isLocal } from '../lib/address.ts';
 import { checkInput, checkOutput, isFile } from '../media/camera-errors.ts';
 import { readInput } from '../media/camera-input.ts';
-import { Output } from '../media/camera-output.ts';
-import { type Config, loadConfig } from '../config.ts';
-import { FaceOffError } from '../shared/errors.ts';
-import { FaceLibrary } from '../faces/face-library.ts';
+import { CameraOutput } from '../media/camera-output.ts';
 import { Pool } from '../pipeline/pool/pool.ts';
-import type { Frame } from '../shared/types.ts';
-import { follow } from '../server/webrtc/whep-client.ts';
 import { Intake } from '../server/session/intake.ts';
 import { Opening } from '../server/session/opening.ts';
+import { watchStream } from '../server/webrtc/whep-client.ts';
+import { FaceOffError } from '../shared/errors.ts';
+import type { Frame } from '../shared/types.ts';
 import { urlOf } from './startup-banner.ts';
 
 interface Options {
@@ -88,7 +88,7 @@ async function camera(options: Options): Promise<void> {
   const config = loadConfig({ file: options.config, env: process.env, set });
   const over = new AbortController();
   let failed: FaceOffError | null = null;
-  const output = new Output({
+  const output = new CameraOutput({
     ...{ name, size: options.size ?? null, fps, say },
     onError(error) {
       failed ??= error;
@@ -118,7 +118,7 @@ function sourceOf({ input, stream = '', server, size = null, fps, loop }: Option
   const { host, port, token, certificate } = config.server;
   const address = server ?? urlOf('127.0.0.1', port, certificate !== null || !isLocal(host));
   return input === undefined
-    ? (onFrame, signal) => follow({ server: address, stream, token, onFrame, signal })
+    ? (onFrame, signal) => watchStream({ server: address, stream, token, onFrame, signal })
     : (onFrame, signal) => readInput({ name: input, size, fps, loop }, onFrame, signal);
 }
 
@@ -150,9 +150,9 @@ async function keepReading(source: Source, onFrame: Way['show'], signal: AbortSi
 }
 
 /** What a server swapped already. */
-const straight = (output: Output): Way => ({ show: (frame) => output.show(frame), close: async () => undefined });
+const straight = (output: CameraOutput): Way => ({ show: (frame) => output.show(frame), close: async () => undefined });
 
-async function swapping(config: Config, wanted: string | undefined, output: Output): Promise<Way> {
+async function swapping(config: Config, wanted: string | undefined, output: CameraOutput): Promise<Way> {
   const log = pino({ level: 'silent' });
   const pool = await Pool.start(config, log);
   await FaceLibrary.open(config, pool, log);

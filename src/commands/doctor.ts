@@ -6,16 +6,21 @@ import os from 'node:os';
 import path from 'node:path';
 import { Command, Option } from 'commander';
 import { type Config, loadConfig } from '../config.ts';
-import { readCatalogue } from '../pipeline/models/catalogue.ts';
-import { openApi } from '../pipeline/inference/native/ort-api.ts';
-import { complaintAbout } from '../pipeline/inference/native/ffi.ts';
-import { Ladder } from '../pipeline/inference/provider-ladder.ts';
-import { CUDA_LIBRARIES, lookAround, type Machine, TENSORRT_LIBRARIES } from '../pipeline/inference/native/provider-probe.ts';
-import { openNvml } from '../pipeline/inference/native/nvml.ts';
-import { GPU_RELEASE, hasGpuLibraries, runtimeFolder } from '../pipeline/inference/native/runtime-paths.ts';
-import { PROVIDERS, type ProviderKind } from '../pipeline/inference/native/providers.ts';
-import { vulkanDevices } from '../pipeline/inference/native/vulkan.ts';
 import { root } from '../lib/package-root.ts';
+import { complaintAbout } from '../pipeline/inference/native/ffi.ts';
+import { openNvml } from '../pipeline/inference/native/nvml.ts';
+import { openApi } from '../pipeline/inference/native/ort-api.ts';
+import {
+  type AvailableProviders,
+  CUDA_LIBRARIES,
+  probeProviders,
+  TENSORRT_LIBRARIES,
+} from '../pipeline/inference/native/provider-probe.ts';
+import { PROVIDERS, type ProviderKind } from '../pipeline/inference/native/providers.ts';
+import { GPU_RELEASE, hasGpuLibraries, runtimeFolder } from '../pipeline/inference/native/runtime-paths.ts';
+import { vulkanDevices } from '../pipeline/inference/native/vulkan.ts';
+import { ProviderLadder } from '../pipeline/inference/provider-ladder.ts';
+import { readCatalogue } from '../pipeline/models/catalogue.ts';
 
 /** `wrong`: FaceOff does not work without it. `absent`: it works, without what this would add. */
 export interface Finding {
@@ -65,7 +70,7 @@ function show(findings: Finding[], json: boolean): void {
 
 /** Everything in the order in which it is built on. Never throws for what it finds. */
 export function examine(config: Config, args: readonly string[] = []): Finding[] {
-  const machine = attempt(() => lookAround(config.models.cacheDir));
+  const machine = attempt(() => probeProviders(config.models.cacheDir));
   return [
     node(),
     processor(),
@@ -188,7 +193,7 @@ function ffmpeg(): Finding {
 }
 
 /** Each provider that could run here is tried in a process of its own: a driver that crashes takes that with it, not us. */
-function providers({ inference }: Config, machine: Machine, args: readonly string[]): Finding[] {
+function providers({ inference }: Config, machine: AvailableProviders, args: readonly string[]): Finding[] {
   const steps: ProviderKind[] = PROVIDERS.filter((kind) => machine.lacks[kind] === null);
   const tried = PROVIDERS.map((kind): Finding => {
     const name = `Models on ${kind}`;
@@ -234,11 +239,11 @@ function inChild(args: readonly string[]): {
 
 /** Opens and runs the smallest model that comes along, on that provider or not at all. */
 async function tryProvider(config: Config, kind: ProviderKind): Promise<void> {
-  const machine = lookAround(config.models.cacheDir);
+  const machine = probeProviders(config.models.cacheDir);
   const catalogue = readCatalogue(config.models.dir);
   const entry = catalogue.forRole('face-detector');
   const whys: string[] = [];
-  const ladder = new Ladder({ ...config.inference, provider: kind }, machine, ({ why }) => whys.push(why));
+  const ladder = new ProviderLadder({ ...config.inference, provider: kind }, machine, ({ why }) => whys.push(why));
   const beganMs = performance.now();
   const engine = { folder: os.tmpdir() };
   const session = await ladder.open({ ...entry, model: catalogue.read(entry) }, kind === 'tensorrt' ? engine : null);

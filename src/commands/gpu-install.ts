@@ -12,11 +12,11 @@ import { SingleBar } from 'cli-progress';
 import { Command } from 'commander';
 import { extract } from 'tar-stream';
 import { loadConfig } from '../config.ts';
-import { FaceOffError } from '../shared/errors.ts';
-import { download } from '../pipeline/models/download.ts';
 import { bundledFolder, libraryName } from '../pipeline/inference/native/ort-api.ts';
-import { lookAround } from '../pipeline/inference/native/provider-probe.ts';
+import { probeProviders } from '../pipeline/inference/native/provider-probe.ts';
 import { GPU_MANIFEST, gpuFolder, hasGpuLibraries } from '../pipeline/inference/native/runtime-paths.ts';
+import { download } from '../pipeline/models/download.ts';
+import { FaceOffError } from '../shared/errors.ts';
 
 /**
  * Microsoft publishes these libraries on NuGet only; this npm package carries the same ones for Unity, MIT. The digest is that
@@ -130,7 +130,7 @@ async function writeManifest(folder: string, { name: source, version }: GpuPacka
 }
 
 function report(cacheDir: string): void {
-  const { lacks } = lookAround(cacheDir);
+  const { lacks } = probeProviders(cacheDir);
   console.log(`The GPU provider libraries are in ${gpuFolder(cacheDir)}.`);
   for (const kind of ['cuda', 'tensorrt'] as const) {
     const lack = lacks[kind];

@@ -6,10 +6,10 @@ import { createInterface } from 'node:readline/promises';
 import { SingleBar } from 'cli-progress';
 import { Command } from 'commander';
 import { loadConfig } from '../config.ts';
-import { FaceOffError } from '../shared/errors.ts';
 import { type Catalogue, type OptionalEntry, readCatalogue } from '../pipeline/models/catalogue.ts';
 import { download } from '../pipeline/models/download.ts';
 import { differs, digestOf, expectedDigest, recordDigest } from '../pipeline/models/model-store.ts';
+import { FaceOffError } from '../shared/errors.ts';
 
 interface Options {
   config: string;

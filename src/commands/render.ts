@@ -11,13 +11,13 @@ import { Command, InvalidArgumentError } from 'commander';
 import { pino } from 'pino';
 import sharp from 'sharp';
 import { type Config, loadConfig } from '../config.ts';
-import { FaceOffError } from '../shared/errors.ts';
-import { Pool } from '../pipeline/pool/pool.ts';
 import { chooseFace, decodePicture, frameToRgb } from '../faces/portrait.ts';
-import { PORTRAIT_SIDE } from '../pipeline/pool/lane-protocol.ts';
-import { type Frame, MESH, type SwapSession } from '../shared/types.ts';
 import { animationSink, isAnimation, openAnimation, picturesIn } from '../media/animation.ts';
 import { type Clip, openClip, openSink } from '../media/clip.ts';
+import { PORTRAIT_SIDE } from '../pipeline/pool/lane-protocol.ts';
+import { Pool } from '../pipeline/pool/pool.ts';
+import { FaceOffError } from '../shared/errors.ts';
+import { type Frame, MESH, type SwapSession } from '../shared/types.ts';
 
 interface Options {
   source: string[];

@@ -2,18 +2,18 @@
 
 import { constants } from 'node:os';
 import { Command } from 'commander';
-import { CacheKeeper } from '../cache/cache-sweeper.ts';
+import { CacheSweeper } from '../cache/cache-sweeper.ts';
 import { loadConfig } from '../config.ts';
-import { FaceOffError } from '../shared/errors.ts';
-import { openLog } from '../lib/log.ts';
-import { Metrics } from '../metrics.ts';
 import { FaceLibrary } from '../faces/face-library.ts';
-import { openGpu } from '../server/monitor/gpu-sensor.ts';
-import { defaultSettings, Pool } from '../pipeline/pool/pool.ts';
-import type { ModelLoad } from '../pipeline/pool/lane-protocol.ts';
+import { openLog } from '../lib/log.ts';
 import { raise } from '../lib/priority.ts';
-import { buildServer } from '../server/http/app.ts';
+import { Metrics } from '../metrics.ts';
+import type { ModelLoad } from '../pipeline/pool/lane-protocol.ts';
+import { defaultSettings, Pool } from '../pipeline/pool/pool.ts';
 import { certificateOf } from '../server/access/certificate.ts';
+import { buildServer } from '../server/http/app.ts';
+import { openGpu } from '../server/monitor/gpu-sensor.ts';
+import { FaceOffError } from '../shared/errors.ts';
 import { urlOf, welcomeOf } from './startup-banner.ts';
 
 interface Options {
@@ -52,7 +52,7 @@ async function serve(options: Options, version: string): Promise<void> {
   // Before the lanes and WebRTC have threads, which then stand as it does.
   raise(config.server.priority, logger);
   const beganMs = performance.now();
-  const cache = await CacheKeeper.start(config, logger);
+  const cache = await CacheSweeper.start(config, logger);
   const metrics = new Metrics(config.metrics);
   // Every lane loads the same models.
   const models = new Map<string, ModelLoad>();

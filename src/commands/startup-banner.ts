@@ -1,8 +1,8 @@
 /** What the person at the console needs to reach the server from another machine. */
 
 import { renderUnicodeCompact } from 'uqr';
-import { addressesOf, isLocal } from '../lib/address.ts';
 import type { Config } from '../config.ts';
+import { addressesOf, isLocal } from '../lib/address.ts';
 
 /** `http://host:port`, of the first address that can be reached. */
 export function urlOf(host: string, port: number, secure: boolean): string {

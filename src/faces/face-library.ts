@@ -10,16 +10,16 @@ import type { Logger } from 'pino';
 import sharp from 'sharp';
 import { z } from 'zod';
 import type { Config } from '../config.ts';
+import type { Portrait } from '../pipeline/engines/engine.ts';
+import { LaneMutex } from '../pipeline/lane/lane-mutex.ts';
+import type { FoundFace } from '../pipeline/pool/lane-protocol.ts';
+import type { Pool } from '../pipeline/pool/pool.ts';
 import { FaceOffError } from '../shared/errors.ts';
 import type { FaceInfo } from '../shared/messages.ts';
-import type { Portrait } from '../pipeline/engines/engine.ts';
-import type { Pool } from '../pipeline/pool/pool.ts';
-import { chooseFace, decodePicture, frameToRgb, type PictureLimits } from './portrait.ts';
-import type { FoundFace } from '../pipeline/pool/lane-protocol.ts';
-import { Turns } from '../pipeline/lane/lane-mutex.ts';
 import type { Frame } from '../shared/types.ts';
+import { chooseFace, decodePicture, frameToRgb, type PictureLimits } from './portrait.ts';
 
-export interface Upload {
+export interface UploadedFace {
   data: Uint8Array;
   name: string;
   /** Which of several faces in the picture. */
@@ -35,7 +35,7 @@ export interface Faces {
    * @throws FaceOffError `bad_picture` (415), `picture_too_large` (413), `picture_too_slow`, `no_face`, `face_too_small`,
    *   `face_turned` (422), `several_faces` (409, details SeveralFaces), `unknown_face` (404), `too_many_faces` (507).
    */
-  add(upload: Upload): Promise<FaceInfo>;
+  add(upload: UploadedFace): Promise<FaceInfo>;
   /** @throws FaceOffError `unknown_face` (404), `built_in_face` (403). */
   remove(id: string): Promise<void>;
   /** WebP, 160 x 160. @throws FaceOffError `unknown_face` (404). */
@@ -64,9 +64,9 @@ export class FaceLibrary implements Faces {
   readonly #pool: Pool;
   readonly #entries = new Map<string, Entry>();
   /** Additions and removals wait for each other. */
-  readonly #changes = new Turns();
+  readonly #changes = new LaneMutex();
   /** One upload is decoded at a time: libuv's few threads are everybody's. */
-  readonly #decodings = new Turns();
+  readonly #decodings = new LaneMutex();
 
   private constructor({ models, limits }: Config, pool: Pool) {
     this.#folder = path.join(models.cacheDir, 'faces');
@@ -115,10 +115,10 @@ export class FaceLibrary implements Faces {
     return [...this.#entries.values()].sort((a, b) => a.addedAt.localeCompare(b.addedAt)).map(infoOf);
   }
 
-  async add(upload: Upload): Promise<FaceInfo> {
+  async add(upload: UploadedFace): Promise<FaceInfo> {
     this.#check(upload);
-    const picture = await this.#decodings.hold(() => decodePicture(upload.data, this.#limits));
-    return this.#changes.hold(async () => {
+    const picture = await this.#decodings.run(() => decodePicture(upload.data, this.#limits));
+    return this.#changes.run(async () => {
       const known = this.#check(upload);
       const chosen = chooseFace(picture, await this.#pool.analyse(copyOf(picture)), upload.pick);
       const photo = await cut(picture, chosen);
@@ -129,7 +129,7 @@ export class FaceLibrary implements Faces {
   }
 
   /** Whether there is room for it. @returns the face it is a further photo of. */
-  #check(upload: Upload): Entry | null {
+  #check(upload: UploadedFace): Entry | null {
     const known = upload.to === undefined ? null : this.#own(upload.to);
     if (known === null && this.#entries.size >= this.#most) {
       throw new FaceOffError(
@@ -149,7 +149,7 @@ export class FaceLibrary implements Faces {
   }
 
   remove(id: string): Promise<void> {
-    return this.#changes.hold(async () => {
+    return this.#changes.run(async () => {
       const { folder } = this.#own(id);
       this.#entries.delete(id);
       this.#pool.withdraw(id);

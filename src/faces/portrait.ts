@@ -1,8 +1,8 @@
 /** Pictures people bring: decoded within limits, upright, as one I420 frame; and which face of them to take. */
 
 import sharp, { type Metadata } from 'sharp';
-import { FaceOffError } from '../shared/errors.ts';
 import { type FoundFace, PORTRAIT_SIDE } from '../pipeline/pool/lane-protocol.ts';
+import { FaceOffError } from '../shared/errors.ts';
 import type { Frame } from '../shared/types.ts';
 
 export interface PictureLimits {

@@ -9,7 +9,11 @@ export const tooLate = (): FaceOffError =>
   new FaceOffError('too_late', 'The generator did not answer while the frame had time.');
 
 /** The answer, or `too_late` after so many milliseconds; what becomes of it after that is nobody's error. */
-export async function within<T>(answer: Promise<T>, leftMs: number, otherwise: () => Error = tooLate): Promise<T> {
+export async function withinDeadline<T>(
+  answer: Promise<T>,
+  leftMs: number,
+  otherwise: () => Error = tooLate,
+): Promise<T> {
   if (leftMs >= LONG_MS) return await answer;
   answer.catch(() => undefined);
   let timer: NodeJS.Timeout | undefined;

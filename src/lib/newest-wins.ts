@@ -3,7 +3,7 @@
  * decided when there is a place for it, not before, so that it is the newest.
  */
 
-export class Latest<T> {
+export class NewestWins<T> {
   readonly #work: (item: T) => Promise<void>;
   readonly #place: (() => Promise<() => void>) | null;
   readonly #onDrop: (item: T) => void;

@@ -1,6 +1,6 @@
 /** A number of places, given in the order they were asked for. */
 
-export class Places {
+export class Semaphore {
   readonly #waiting: ((leave: () => void) => void)[] = [];
   #free: number;
 

@@ -2,8 +2,8 @@
 
 import path from 'node:path';
 import sharp from 'sharp';
-import { FaceOffError } from '../shared/errors.ts';
 import { frameToRgb, rgbToFrame } from '../faces/portrait.ts';
+import { FaceOffError } from '../shared/errors.ts';
 import { type Clip, type ClipFrame, type ClipSink, SHORTEST_MS, shownMs } from './clip.ts';
 
 /** Decoded at once: to get at a picture of a GIF all before it are decoded anew. */

@@ -1,9 +1,9 @@
 /** Pictures of a camera, a file or a network stream, as ffmpeg reads them, at the pace at which they are taken. */
 
-import { startFfmpeg } from './ffmpeg.ts';
 import type { Frame } from '../shared/types.ts';
-import { readY4m } from './clip.ts';
 import { inputError, isDevice } from './camera-errors.ts';
+import { readY4m } from './clip.ts';
+import { startFfmpeg } from './ffmpeg.ts';
 
 export interface InputOptions {
   name: string;

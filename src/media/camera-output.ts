@@ -4,10 +4,10 @@
  */
 
 import { FaceOffError } from '../shared/errors.ts';
-import type { FfmpegExit } from './ffmpeg.ts';
 import type { Frame } from '../shared/types.ts';
-import { Feed } from './ffmpeg-feed.ts';
 import { isDevice, outputError } from './camera-errors.ts';
+import type { FfmpegExit } from './ffmpeg.ts';
+import { FfmpegFeed } from './ffmpeg-feed.ts';
 
 export interface OutputOptions {
   /** `/dev/video10`, a file whose ending tells the format, or `-` for y4m on the standard output. */
@@ -22,10 +22,10 @@ export interface OutputOptions {
 
 const RETRY_MS = 2000;
 
-export class Output {
+export class CameraOutput {
   readonly #options: OutputOptions;
   #size: string | null;
-  #feed: Feed | null = null;
+  #feed: FfmpegFeed | null = null;
   #ending: Promise<unknown> = Promise.resolve();
   #retryAtMs = 0;
   #hasWorked = false;
@@ -62,11 +62,11 @@ export class Output {
     await this.#ending;
   }
 
-  #open(frame: Frame): Feed | null {
+  #open(frame: Frame): FfmpegFeed | null {
     const { name, fps, say } = this.#options;
     if (this.#isOver) return null;
     this.#size ??= `${frame.width}x${frame.height}`;
-    const feed: Feed = new Feed(frame, {
+    const feed: FfmpegFeed = new FfmpegFeed(frame, {
       output: outputArguments(name, this.#size, fps),
       stdout: name === '-' ? 'inherit' : 'ignore',
       roomBytes: 0,
@@ -86,7 +86,7 @@ export class Output {
     this.#fail(new FaceOffError('size_changed', message));
   }
 
-  #lost(feed: Feed, exit: FfmpegExit): void {
+  #lost(feed: FfmpegFeed, exit: FfmpegExit): void {
     if (this.#feed !== feed) return;
     const { name, say } = this.#options;
     this.#hasWorked ||= feed.frames > 30;

@@ -4,10 +4,10 @@
  * stands still, holds nobody up.
  */
 
-import { type Ffmpeg, type FfmpegExit, startFfmpeg } from './ffmpeg.ts';
-import type { Frame } from '../shared/types.ts';
-import { matroskaBlock, matroskaHeader, PICTURES, SOUND, type SoundFormat } from './matroska.ts';
 import type { Sound } from '../server/audio/sound.ts';
+import type { Frame } from '../shared/types.ts';
+import { type Ffmpeg, type FfmpegExit, startFfmpeg } from './ffmpeg.ts';
+import { matroskaBlock, matroskaHeader, PICTURES, SOUND, type SoundFormat } from './matroska.ts';
 
 export interface FeedOptions {
   /** ffmpeg's arguments from the codec on. */
@@ -37,7 +37,7 @@ const ASTRAY_MS = 40;
 /** How ffmpeg is to read its pipe: without looking ahead. */
 const INPUT = ['-probesize', '32', '-analyzeduration', '0', '-fpsprobesize', '0', '-f', 'matroska', '-i', 'pipe:0'];
 
-export class Feed {
+export class FfmpegFeed {
   readonly width: number;
   readonly height: number;
   readonly #ffmpeg: Ffmpeg;

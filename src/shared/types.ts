@@ -97,7 +97,7 @@ export interface SwappedFrame {
   hold: boolean;
   /** A face may be seen in it as the camera saw it: nobody looked, none was found, or one of them was not swapped or is turned so far
    * that a swap covers little of it. Left out it is so. */
-  bare?: boolean;
+  exposed?: boolean;
   faces: SeenFace[];
   /** Time spent per stage, in milliseconds. */
   stagesMs: Record<string, number>;

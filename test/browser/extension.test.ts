@@ -11,11 +11,11 @@ import path from 'node:path';
 import type { BrowserContext, Page, Worker } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { EXTENSION } from '../../src/config.ts';
-import type { SessionStats } from '../../src/shared/messages.ts';
-import { distance } from '../../src/pipeline/face/embed.ts';
 import { rgbToFrame } from '../../src/faces/portrait.ts';
-import type { Frame } from '../../src/shared/types.ts';
 import { root } from '../../src/lib/package-root.ts';
+import { distance } from '../../src/pipeline/face/embed.ts';
+import type { SessionStats } from '../../src/shared/messages.ts';
+import type { Frame } from '../../src/shared/types.ts';
 import { launchWithExtension } from '../support/browser.ts';
 import { writeClip } from '../support/clip.ts';
 import { astronaut, cutFrame, group, readFrame } from '../support/lane.ts';
@@ -102,9 +102,9 @@ const names = (page: Page): Promise<string[]> =>
 
 /** Opens a camera as a page does, keeps the stream in the page, and tells what came. */
 const getUserMedia = (page: Page, constraints: MediaStreamConstraints) =>
-  page.evaluate(async (wish) => {
+  page.evaluate(async (constraints) => {
     try {
-      const stream = await navigator.mediaDevices.getUserMedia(wish);
+      const stream = await navigator.mediaDevices.getUserMedia(constraints);
       Object.assign(window, { stream });
       const video = document.querySelector('video')!;
       video.srcObject = stream;
@@ -198,11 +198,14 @@ describe('a page that was allowed', () => {
     expect(await sessions()).toEqual([]);
     expect((await names(page)).at(-1)).toBe(`FaceOff Camera|${DEVICE}`);
 
-    const wish = { video: { deviceId: { exact: DEVICE }, width: { ideal: 640 }, height: { ideal: 480 } }, audio: true };
-    const got = await getUserMedia(page, wish);
+    const constraints = {
+      video: { deviceId: { exact: DEVICE }, width: { ideal: 640 }, height: { ideal: 480 } },
+      audio: true,
+    };
+    const got = await getUserMedia(page, constraints);
     expect(got).toMatchObject({ error: null, kinds: ['audio', 'video'], label: 'FaceOff Camera' });
     expect(got.settings).toMatchObject({ deviceId: DEVICE, width: 640, height: 480 });
-    expect(got.constraints).toEqual(wish.video);
+    expect(got.constraints).toEqual(constraints.video);
     await until(() => isSwapped(page), 'the swapped face', 20_000);
     expect(await sessions()).toHaveLength(1);
 
@@ -235,8 +238,8 @@ describe('a page that was allowed', () => {
 
   test('gets the errors of a camera for what no camera has', async () => {
     const page = await open();
-    const wish = { video: { deviceId: { exact: DEVICE }, width: { exact: 99_999 } } };
-    expect((await getUserMedia(page, wish)).error).toMatch(/^OverconstrainedError/);
+    const constraints = { video: { deviceId: { exact: DEVICE }, width: { exact: 99_999 } } };
+    expect((await getUserMedia(page, constraints)).error).toMatch(/^OverconstrainedError/);
     expect((await getUserMedia(page, {})).error).toMatch(/^TypeError/);
     await page.close();
   });
@@ -287,8 +290,8 @@ describe('a page that was allowed', () => {
     const locked = await startProgram(['--set', `server.token=${token}`]);
     await choose({ server: locked.url, token: 'another-one-altogether' });
     const page = await open();
-    const wish = { video: { deviceId: { exact: DEVICE } } };
-    expect((await getUserMedia(page, wish)).error).toMatch(/^NotReadableError: That is not the token/);
+    const constraints = { video: { deviceId: { exact: DEVICE } } };
+    expect((await getUserMedia(page, constraints)).error).toMatch(/^NotReadableError: That is not the token/);
     await choose({ server: locked.url, token });
     const detail = page.evaluate(
       () =>
@@ -299,7 +302,7 @@ describe('a page that was allowed', () => {
           });
         }),
     );
-    expect((await getUserMedia(page, wish)).error).toBeNull();
+    expect((await getUserMedia(page, constraints)).error).toBeNull();
     const told = await detail;
     for (const secret of [token, locked.url]) expect(told).not.toContain(secret);
     await page.close();

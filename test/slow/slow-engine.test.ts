@@ -1,9 +1,9 @@
 /** A generator that is slow, on a whole server with real publishers: streams never stand still, whatever it takes. */
 
 import { afterEach, describe, expect, test } from 'vitest';
-import { Painter } from '../../src/pipeline/engines/neural/generator-runner.ts';
-import type { Frame } from '../../src/shared/types.ts';
+import { GeneratorRunner } from '../../src/pipeline/engines/neural/generator-runner.ts';
 import type { Session } from '../../src/server/session/session.ts';
+import type { Frame } from '../../src/shared/types.ts';
 import { cutFrame, group } from '../support/lane.ts';
 import { Publisher } from '../support/publisher.ts';
 import { type Patch, startServer, type TestServer, until } from '../support/server.ts';
@@ -21,7 +21,7 @@ async function slow(runMs: number): Promise<StandIns> {
   const work = 8;
   const trial = standIns([ENGINE], work);
   const entry = trial.catalogue.named(ENGINE, 'generator');
-  const painter = await Painter.open(trial.catalogue, entry, {
+  const painter = await GeneratorRunner.open(trial.catalogue, entry, {
     ...{ threads: 1, warmupRuns: 2, maxPixels: WIDTH * HEIGHT, boost: 1 },
   });
   const times: number[] = [];

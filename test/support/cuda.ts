@@ -8,8 +8,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import os from 'node:os';
 import path from 'node:path';
 import { build } from 'esbuild';
-import { hasGpuLibraries } from '../../src/pipeline/inference/native/runtime-paths.ts';
 import { root } from '../../src/lib/package-root.ts';
+import { hasGpuLibraries } from '../../src/pipeline/inference/native/runtime-paths.ts';
 
 const source = path.join(root, 'test/media/gpu/stand-in');
 export const cacheDir = path.join(root, 'cache');

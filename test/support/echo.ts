@@ -1,14 +1,14 @@
 /** A server whose pipeline only hands pictures back: for tests of everything around it, without a model. */
 
 import { pino } from 'pino';
+import type { Faces } from '../../src/faces/face-library.ts';
+import { Metrics } from '../../src/metrics.ts';
+import { defaultSettings } from '../../src/pipeline/pool/pool.ts';
+import type { Certificate } from '../../src/server/access/certificate.ts';
+import { buildServer, type Server } from '../../src/server/http/app.ts';
 import { FaceOffError } from '../../src/shared/errors.ts';
 import type { FaceInfo } from '../../src/shared/messages.ts';
-import { Metrics } from '../../src/metrics.ts';
-import type { Faces } from '../../src/faces/face-library.ts';
-import { defaultSettings } from '../../src/pipeline/pool/pool.ts';
 import type { Frame, SwappedFrame, Swapping, SwapSession, SwapSettings } from '../../src/shared/types.ts';
-import { buildServer, type Server } from '../../src/server/http/app.ts';
-import type { Certificate } from '../../src/server/access/certificate.ts';
 import { type Patch, patchedConfig } from './server.ts';
 
 export class Echo implements Swapping {

@@ -4,12 +4,12 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import sharp from 'sharp';
 import { defaultConfig } from '../../src/config.ts';
-import { Lane } from '../../src/pipeline/lane/lane.ts';
-import { laneOptions } from '../../src/pipeline/pool/pool.ts';
 import { decodePicture, rgbToFrame } from '../../src/faces/portrait.ts';
-import type { LaneOptions } from '../../src/pipeline/pool/lane-protocol.ts';
-import type { Frame } from '../../src/shared/types.ts';
 import { root } from '../../src/lib/package-root.ts';
+import { Lane } from '../../src/pipeline/lane/lane.ts';
+import type { LaneOptions } from '../../src/pipeline/pool/lane-protocol.ts';
+import { laneOptions } from '../../src/pipeline/pool/pool.ts';
+import type { Frame } from '../../src/shared/types.ts';
 
 export const modelsDir = path.join(root, 'models');
 export const astronaut = path.join(modelsDir, 'portraits/astronaut.webp');

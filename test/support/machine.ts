@@ -66,7 +66,7 @@ export function run(cameras: readonly Camera[]): Course[] {
   const seats: Seat[] = cameras.map((camera) => {
     const degrader = new Degrader(load);
     if (camera.arrivals[0]! > 0) degrader.close();
-    if (camera.ladder !== undefined) degrader.climb(camera.ladder);
+    if (camera.ladder !== undefined) degrader.setLadder(camera.ladder);
     const course: Course = { changes: [], shown: [], plan: degrader.plan };
     return {
       ...{ camera, degrader, course },

@@ -2,10 +2,10 @@
 
 import { rmSync } from 'node:fs';
 import net, { type Server, type Socket } from 'node:net';
+import type { DeviceAsk, ModelSpec } from '../../src/pipeline/device/device-protocol.ts';
+import { send, WireReader } from '../../src/pipeline/device/device-wire.ts';
 import type { FaceOffError } from '../../src/shared/errors.ts';
 import { toWire } from '../../src/shared/errors.ts';
-import type { DeviceAsk, ModelSpec } from '../../src/pipeline/device/device-protocol.ts';
-import { Reader, send } from '../../src/pipeline/device/device-wire.ts';
 
 const floatsOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
@@ -56,7 +56,7 @@ export class Puppet {
     this.#sockets.add(socket);
     socket.on('close', () => this.#sockets.delete(socket));
     socket.on('error', () => socket.destroy());
-    const reader = new Reader<DeviceAsk>(({ head, tensors }) => {
+    const reader = new WireReader<DeviceAsk>(({ head, tensors }) => {
       void this.#answer(socket, head, tensors).catch((error: FaceOffError) => {
         if (!socket.destroyed) send(socket, { id: head.id, error: toWire(error) });
       });

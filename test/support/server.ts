@@ -6,13 +6,13 @@ import os from 'node:os';
 import path from 'node:path';
 import { pino } from 'pino';
 import { type Config, defaultConfig } from '../../src/config.ts';
-import { Metrics } from '../../src/metrics.ts';
 import { FaceLibrary } from '../../src/faces/face-library.ts';
-import type { Gpu } from '../../src/server/monitor/gpu-sensor.ts';
-import { Pool } from '../../src/pipeline/pool/pool.ts';
-import type { ModelLoad } from '../../src/pipeline/pool/lane-protocol.ts';
 import { root } from '../../src/lib/package-root.ts';
+import { Metrics } from '../../src/metrics.ts';
+import type { ModelLoad } from '../../src/pipeline/pool/lane-protocol.ts';
+import { Pool } from '../../src/pipeline/pool/pool.ts';
 import { buildServer, type Server } from '../../src/server/http/app.ts';
+import type { Gpu } from '../../src/server/monitor/gpu-sensor.ts';
 import { modelsDir } from './lane.ts';
 
 export interface TestServer extends Server {

@@ -4,9 +4,9 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { writeStandIns } from '../../scripts/stand-ins.mjs';
+import { ALL_POINTS, EYE_LEFT, EYE_RIGHT } from '../../src/pipeline/face/topology.ts';
 import { type Catalogue, readCatalogue } from '../../src/pipeline/models/catalogue.ts';
 import { TEMPLATES, type TemplateName } from '../../src/pipeline/models/profiles.ts';
-import { ALL_POINTS, EYE_LEFT, EYE_RIGHT } from '../../src/pipeline/face/topology.ts';
 import type { Frame } from '../../src/shared/types.ts';
 import { modelsDir } from './lane.ts';
 

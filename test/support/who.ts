@@ -2,11 +2,11 @@
 
 import { Detector } from '../../src/pipeline/face/detect.ts';
 import { Embedder } from '../../src/pipeline/face/embed.ts';
-import { boundsOf } from '../../src/shared/geometry.ts';
-import { Kernels } from '../../src/pipeline/kernels/kernels.ts';
 import { Landmarker, squareOf } from '../../src/pipeline/face/landmarks.ts';
-import { readCatalogue } from '../../src/pipeline/models/catalogue.ts';
 import { openSession } from '../../src/pipeline/inference/model-session.ts';
+import { Kernels } from '../../src/pipeline/kernels/kernels.ts';
+import { readCatalogue } from '../../src/pipeline/models/catalogue.ts';
+import { boundsOf } from '../../src/shared/geometry.ts';
 import type { Frame } from '../../src/shared/types.ts';
 import { modelsDir } from './lane.ts';
 

@@ -8,13 +8,13 @@ import os from 'node:os';
 import path from 'node:path';
 import { pino } from 'pino';
 import { defaultConfig } from '../../../src/config.ts';
-import { Metrics } from '../../../src/metrics.ts';
 import { FaceLibrary } from '../../../src/faces/face-library.ts';
-import { defaultSettings, Pool } from '../../../src/pipeline/pool/pool.ts';
-import type { Swapping, SwapSettings } from '../../../src/shared/types.ts';
-import { raise } from '../../../src/lib/priority.ts';
 import { root } from '../../../src/lib/package-root.ts';
+import { raise } from '../../../src/lib/priority.ts';
+import { Metrics } from '../../../src/metrics.ts';
+import { defaultSettings, Pool } from '../../../src/pipeline/pool/pool.ts';
 import { buildServer } from '../../../src/server/http/app.ts';
+import type { Swapping, SwapSettings } from '../../../src/shared/types.ts';
 import { readCode } from './timecode.ts';
 
 /** What the server says of itself when it is asked. */

@@ -1,6 +1,6 @@
 /** How many 640x480 sessions at 30 fps run at once before one falls under 24 fps, swapped and echoed. Cameras share the machine. */
 
-import { Cameras, LiveServer, type Mode, pause } from './live-run.ts';
+import { FakeCameras, LiveServer, type Mode, pause } from './live-run.ts';
 
 const LEAST_FPS = 24;
 const SETTLE_MS = 8000;
@@ -16,7 +16,7 @@ export async function benchCapacity(): Promise<CapacityFigures> {
 }
 
 async function sessions(mode: Mode): Promise<number> {
-  const [server, cameras] = [await LiveServer.start(mode), await Cameras.start()];
+  const [server, cameras] = [await LiveServer.start(mode), await FakeCameras.start()];
   try {
     for (let count = 1; count <= MOST; count++) {
       await cameras.add(server.url);

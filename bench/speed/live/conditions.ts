@@ -18,7 +18,7 @@ export interface Circumstances {
 const PERIOD_US = 10_000;
 
 /** @throws Error where it cannot be made here. */
-export function make(condition: Condition): Circumstances {
+export function createConditions(condition: Condition): Circumstances {
   if (condition === 'half') return half();
   if (condition === 'plain') return { include: () => undefined, end: async () => undefined };
   const neighbour = spawn(process.execPath, ['-e', 'for (;;) {}'], { stdio: 'ignore' });
@@ -28,7 +28,7 @@ export function make(condition: Condition): Circumstances {
 /** Why a condition cannot be made here; null where it can. */
 export async function whyNot(condition: Condition): Promise<string | null> {
   try {
-    await make(condition).end();
+    await createConditions(condition).end();
     return null;
   } catch (error) {
     return (error as Error).message;
@@ -52,7 +52,7 @@ function half(): Circumstances {
 
 /** A group can only go when the last of its processes has. */
 async function remove(group: string): Promise<void> {
-  for (let tries = 0; tries < 30; tries++) {
+  for (let attempts = 0; attempts < 30; attempts++) {
     try {
       return rmdirSync(group);
     } catch {

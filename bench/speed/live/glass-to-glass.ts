@@ -9,8 +9,8 @@ import path from 'node:path';
 import sharp from 'sharp';
 import { root } from '../../../src/lib/package-root.ts';
 import { launchBrowser } from '../../../test/support/browser.ts';
-import { LiveServer, type Mode, pause } from './live-run.ts';
 import { ratio, type Spread, spread } from '../bench-machine.ts';
+import { LiveServer, type Mode, pause } from './live-run.ts';
 
 const ROUNDS = 3;
 /** Bandwidth estimates and jitter buffers settle meanwhile. */

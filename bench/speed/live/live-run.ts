@@ -2,10 +2,10 @@
 
 import { type ChildProcess, fork } from 'node:child_process';
 import path from 'node:path';
-import type { SessionStats } from '../../../src/shared/messages.ts';
 import { root } from '../../../src/lib/package-root.ts';
-import type { CameraOrder } from './fake-cameras.ts';
+import type { SessionStats } from '../../../src/shared/messages.ts';
 import type { ServerFigures } from './bench-server.ts';
+import type { CameraOrder } from './fake-cameras.ts';
 
 export type Mode = 'swap' | 'echo';
 
@@ -67,7 +67,7 @@ export class LiveServer {
 }
 
 /** Cameras of one process; they end together. */
-export class Cameras {
+export class FakeCameras {
   readonly #child: ChildProcess;
   /** Viewers so far. */
   watchers = 0;
@@ -76,10 +76,10 @@ export class Cameras {
     this.#child = child;
   }
 
-  static async start(): Promise<Cameras> {
+  static async start(): Promise<FakeCameras> {
     const child = start('fake-cameras');
     await heard(child);
-    return new Cameras(child);
+    return new FakeCameras(child);
   }
 
   /** One more camera; resolves when the server has answered it. */

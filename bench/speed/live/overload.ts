@@ -5,11 +5,11 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { defaultConfig } from '../../../src/config.ts';
-import { Cameras, LiveServer, pause } from './live-run.ts';
+import { FakeCameras, LiveServer, pause } from './live-run.ts';
 
 const SESSIONS = 4;
 const NEIGHBOURS = 2;
-const [CALM_S, LOAD_S, AFTER_S] = [8, 15, 20];
+const [SETTLED_S, LOAD_S, AFTER_S] = [8, 15, 20];
 
 export interface OverloadSecond {
   second: number;
@@ -29,7 +29,11 @@ export interface OverloadFigures {
 }
 
 export async function benchOverload(): Promise<OverloadFigures> {
-  const [server, cameras, guests] = [await LiveServer.start('swap'), await Cameras.start(), await Cameras.start()];
+  const [server, cameras, guests] = [
+    await LiveServer.start('swap'),
+    await FakeCameras.start(),
+    await FakeCameras.start(),
+  ];
   const seconds: OverloadSecond[] = [];
   const watch = async (phase: OverloadSecond['phase'], forS: number): Promise<void> => {
     for (let i = 0; i < forS; i++) {
@@ -46,7 +50,7 @@ export async function benchOverload(): Promise<OverloadFigures> {
   let neighbours: ChildProcess[] = [];
   try {
     await cameras.add(server.url);
-    await watch('alone', CALM_S);
+    await watch('alone', SETTLED_S);
     for (let i = 1; i < SESSIONS; i++) await guests.add(server.url);
     neighbours = Array.from({ length: NEIGHBOURS }, () => spawn(process.execPath, ['-e', 'for (;;) {}']));
     await watch('loaded', LOAD_S);

@@ -1,6 +1,6 @@
 /** One swapped session for minutes: memory and the age of frames, the first minute against the last. */
 
-import { Cameras, LiveServer, pause } from './live-run.ts';
+import { FakeCameras, LiveServer, pause } from './live-run.ts';
 
 const EVERY_MS = 5000;
 
@@ -12,7 +12,7 @@ export interface SoakFigures {
 }
 
 export async function benchSoak(minutes: number): Promise<SoakFigures> {
-  const [server, cameras] = [await LiveServer.start('swap'), await Cameras.start()];
+  const [server, cameras] = [await LiveServer.start('swap'), await FakeCameras.start()];
   const samples: { rssMiB: number; p95Ms: number; fps: number }[] = [];
   try {
     await cameras.add(server.url);

@@ -2,7 +2,7 @@
 
 import { canvas, drawTime, picture, publish, readTime } from './bench-page.ts';
 import { codeAfter, codeHeight } from './timecode.ts';
-import type { CameraWish, Counted, Shown, Watched } from './watched-page.ts';
+import type { BenchCamera, Counted, Shown, Watched } from './watched-page.ts';
 
 const FPS = 30;
 
@@ -37,10 +37,10 @@ let camera: MediaStream | null = null;
 let width = 0;
 
 /** Resolves when it has run for a while. */
-export async function openCamera(wish: CameraWish): Promise<void> {
-  const draw = wish.face === null ? await clip(wish.width, wish.height) : portrait(await picture(wish.face));
-  const [element, context] = canvas(wish.width, wish.height);
-  width = wish.width;
+export async function openCamera(shown: BenchCamera): Promise<void> {
+  const draw = shown.face === null ? await clip(shown.width, shown.height) : portrait(await picture(shown.face));
+  const [element, context] = canvas(shown.width, shown.height);
+  width = shown.width;
   let n = 0;
   setInterval(() => {
     draw(context, n++);

@@ -5,14 +5,23 @@ import path from 'node:path';
 import type { Browser } from 'playwright-core';
 import { root } from '../../../src/lib/package-root.ts';
 import { launchBrowser } from '../../../test/support/browser.ts';
-import { type Condition, make } from './conditions.ts';
-import { LiveServer, type Mode, pause } from './live-run.ts';
+import {
+  busyS,
+  canTell,
+  coresByPart,
+  cpuOf,
+  familyOf,
+  type ServerPart,
+  type Thread,
+  threadsOf,
+} from '../thread-time.ts';
 import type { TracedFrame } from './bench-server.ts';
-import { busyS, canTell, coresByPart, cpuOf, familyOf, type Part, type Thread, threadsOf } from '../thread-time.ts';
+import { type Condition, createConditions } from './conditions.ts';
+import { LiveServer, type Mode, pause } from './live-run.ts';
 import { codeAfter, WRAP } from './timecode.ts';
-import type { CameraWish, Counted, Shown, Watched } from './watched-page.ts';
+import type { BenchCamera, Counted, Shown, Watched } from './watched-page.ts';
 
-export interface RunWish extends CameraWish {
+export interface RunRequest extends BenchCamera {
   mode: Mode;
   condition: Condition;
   seconds: number;
@@ -23,7 +32,7 @@ export interface RunWish extends CameraWish {
 export interface RunFigures extends SeenFigures, ServerSide {
   mode: Mode;
   /** Cores in use: the server, its parts, the browser, all else on the machine; null where the system does not tell. */
-  cores: ({ server: number; browser: number; elsewhere: number } & Record<Part, number>) | null;
+  cores: ({ server: number; browser: number; elsewhere: number } & Record<ServerPart, number>) | null;
   counted: Counted;
   /** What became of each frame in the lane; empty for an echo. */
   trace: TracedFrame[];
@@ -71,30 +80,30 @@ interface Look {
 const LOOK_MS = 250;
 const SETTLED_MS = 5000;
 
-export async function runCall(wish: RunWish): Promise<RunFigures> {
-  const circumstances = make(wish.condition);
+export async function runCall(request: RunRequest): Promise<RunFigures> {
+  const circumstances = createConditions(request.condition);
   let server: LiveServer | null = null;
   let browser: Browser | null = null;
   try {
     const others = new Set(familyOf(process.pid));
-    server = await LiveServer.start(wish.mode);
-    browser = await launchBrowser(wish.clip);
+    server = await LiveServer.start(request.mode);
+    browser = await launchBrowser(request.clip);
     const page = await browser.newPage({ viewport: { width: 800, height: 600 } });
     await page.goto(`${server.url}/healthz`);
     await page.evaluate(readFileSync(path.join(root, 'dist/bench/steady-page.js'), 'utf8'));
     const ofServer = new Set(familyOf(server.pid));
     const browsers = familyOf(process.pid).filter((pid) => !others.has(pid) && !ofServer.has(pid));
     for (const pid of [...ofServer, ...browsers]) circumstances.include(pid);
-    const { face, width, height } = wish;
-    await page.evaluate(`openCamera(${JSON.stringify({ face, width, height } satisfies CameraWish)})`);
-    const query = wish.mode === 'swap' ? '?face=astronaut' : '';
-    const meter = canTell() ? new Meter(server.pid, browsers, wish.mode) : null;
+    const { face, width, height } = request;
+    await page.evaluate(`openCamera(${JSON.stringify({ face, width, height } satisfies BenchCamera)})`);
+    const query = request.mode === 'swap' ? '?face=astronaut' : '';
+    const meter = canTell() ? new Meter(server.pid, browsers, request.mode) : null;
     const looks = new Looks(server);
-    const watched = (await page.evaluate(`call('${query}', ${1000 * wish.seconds})`)) as Watched;
+    const watched = (await page.evaluate(`call('${query}', ${1000 * request.seconds})`)) as Watched;
     const cores = meter?.read() ?? null;
     const { firstSwapped, traces } = await server.figures();
     return {
-      ...{ mode: wish.mode, ...seenOf(watched, firstSwapped), ...looks.end() },
+      ...{ mode: request.mode, ...seenOf(watched, firstSwapped), ...looks.end() },
       ...{ cores, counted: round(watched.counted), trace: traces[0] ?? [] },
     };
   } finally {

@@ -7,11 +7,11 @@
 import path from 'node:path';
 import sharp from 'sharp';
 import { root } from '../../../src/lib/package-root.ts';
+import { ratio } from '../bench-machine.ts';
+import { PARTS } from '../thread-time.ts';
 import { type Condition, whyNot } from './conditions.ts';
 import type { Mode } from './live-run.ts';
-import { ratio } from '../bench-machine.ts';
 import { quantile, type RunFigures, rounded, runCall } from './steady-run.ts';
-import { PARTS } from '../thread-time.ts';
 
 export interface SteadyOptions {
   pairs: number;

@@ -1,7 +1,7 @@
 /** What those who look on cost: one swapped 640x480 stream at 30 fps, watched by none, one, … ten. They share the machine. */
 
-import { Cameras, LiveServer, pause } from './live-run.ts';
 import { ratio } from '../bench-machine.ts';
+import { FakeCameras, LiveServer, pause } from './live-run.ts';
 
 export interface ViewerFigures {
   viewers: number;
@@ -19,7 +19,7 @@ const FOR_MS = 6000;
 
 /** @param most viewers at last. */
 export async function benchViewers(most = 10): Promise<ViewerFigures[]> {
-  const [server, cameras] = [await LiveServer.start('swap'), await Cameras.start()];
+  const [server, cameras] = [await LiveServer.start('swap'), await FakeCameras.start()];
   const rows: ViewerFigures[] = [];
   try {
     await cameras.add(server.url, 'watched');

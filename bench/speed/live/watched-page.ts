@@ -39,7 +39,7 @@ export interface Watched {
   counted: Counted;
 }
 
-export interface CameraWish {
+export interface BenchCamera {
   width: number;
   height: number;
   /** A portrait that is moved about, as base64; null has Chromium's camera play. */

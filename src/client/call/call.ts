@@ -1,20 +1,20 @@
 /** The call page, `/call/ROOM`: joins a room by name, sends camera and microphone, shows everybody in it. */
 
 import type { CallJoin, FaceInfo, SessionStats, SwapSettings } from '../../shared/messages.ts';
-import { Blank } from './placeholder-track.ts';
-import { Camera, cameras, listCameras, mayUseCameras } from '../peer/camera-capture.ts';
-import { Connection } from '../peer/studio-connection.ts';
 import { copyFrom } from '../lib/copy-text.ts';
 import { element, icon, press } from '../lib/dom.ts';
 import { isThisMachine } from '../lib/format.ts';
-import { Gallery } from '../studio/panels/face-gallery.ts';
-import { keep, kept, keptJson, tabMemory } from '../lib/local-notes.ts';
-import { Microphone, microphoneProblem } from './microphone.ts';
-import { Agreement, keepable, restored, withoutGone } from '../studio/optimistic-settings.ts';
-import { callNotice, callRemark, cameraProblem, isActive, limitOf, type Situation } from '../peer/stream-state.ts';
-import { Table } from './tile-grid.ts';
+import { storedJson, storedNote, storeNote, tabMemory } from '../lib/local-notes.ts';
 import { toast } from '../lib/toast.ts';
-import { Upload } from '../studio/face-upload.ts';
+import { CameraCapture, cameras, listCameras, mayUseCameras } from '../peer/camera-capture.ts';
+import { callNotice, callRemark, cameraProblem, isActive, limitOf, type Situation } from '../peer/stream-state.ts';
+import { StudioConnection } from '../peer/studio-connection.ts';
+import { FaceUpload } from '../studio/face-upload.ts';
+import { keepable, OptimisticSettings, restored, withoutGone } from '../studio/optimistic-settings.ts';
+import { FaceGallery } from '../studio/panels/face-gallery.ts';
+import { Microphone, microphoneProblem } from './microphone.ts';
+import { PlaceholderTrack } from './placeholder-track.ts';
+import { TileGrid } from './tile-grid.ts';
 
 const room = decodeURIComponent(location.pathname.split('/')[2] ?? '');
 const who = element('who', HTMLInputElement);
@@ -23,25 +23,27 @@ const camButton = element('cam', HTMLButtonElement);
 const cameraSelect = element('camera', HTMLSelectElement);
 const address = element('address', HTMLInputElement);
 
-const table = new Table();
-const camera = new Camera(() => void cameraGone());
+const table = new TileGrid();
+const camera = new CameraCapture(() => void cameraGone());
 const microphone = new Microphone();
-const gallery = new Gallery({ onChoose: chooseFace, onAddPhoto: (face) => upload.choose(face), onError: toast });
-const upload = new Upload({ faces: () => gallery.faces, onAdded: added, onError: toast });
+const gallery = new FaceGallery({ onChoose: chooseFace, onAddPhoto: (face) => upload.choose(face), onError: toast });
+const upload = new FaceUpload({ faces: () => gallery.faces, onAdded: added, onError: toast });
 
 let situation: Situation = { state: 'idle', reason: 'welcome' };
-let agreement: Agreement | null = null;
+let agreement: OptimisticSettings | null = null;
 /** There while the camera is off or missing. */
-let blank: Blank | null = null;
+let blank: PlaceholderTrack | null = null;
 
-const connection = new Connection({
+const connection = new StudioConnection({
   onSituation: show,
   onVideo: firstPicture,
   onHello(defaults, locked) {
     element('share-token', HTMLElement).hidden = !locked;
     // In a call nobody is shown as they are unless they say so.
-    agreement ??= new Agreement(restored(keptJson('call') ?? keptJson('settings'), { ...defaults, guarded: true }));
-    if (keptJson('call') === null) agreement.change({ guarded: true });
+    agreement ??= new OptimisticSettings(
+      restored(storedJson('call') ?? storedJson('settings'), { ...defaults, guarded: true }),
+    );
+    if (storedJson('call') === null) agreement.change({ guarded: true });
     showSettings();
     if (situation.state === 'idle') show({ state: 'idle', reason: 'welcome' });
   },
@@ -107,7 +109,7 @@ async function join(): Promise<void> {
     show({ state: 'failed', reason: 'insecure' });
     return;
   }
-  keep('name', who.value.trim());
+  storeNote('name', who.value.trim());
   connection.stop();
   show({ state: 'starting', reason: 'asking' });
   const wantsCamera = camButton.getAttribute('aria-pressed') === 'true';
@@ -122,7 +124,7 @@ async function join(): Promise<void> {
 /** Without a camera a person can still hear and be heard. */
 async function openCamera(): Promise<MediaStreamTrack> {
   try {
-    const track = await camera.open(wish());
+    const track = await camera.open(cameraConstraints());
     await listCameras(cameraSelect, camera.deviceId);
     if (track !== null) {
       blank?.close();
@@ -137,11 +139,14 @@ async function openCamera(): Promise<MediaStreamTrack> {
 }
 
 function blankTrack(): MediaStreamTrack {
-  blank ??= new Blank();
+  blank ??= new PlaceholderTrack();
   return blank.track;
 }
 
-const wish = (): { deviceId: string; resolution: string } => ({ deviceId: cameraSelect.value, resolution: '640x480' });
+const cameraConstraints = (): { deviceId: string; resolution: string } => ({
+  deviceId: cameraSelect.value,
+  resolution: '640x480',
+});
 
 function leave(): void {
   connection.stop();
@@ -169,7 +174,7 @@ async function toggleCamera(): Promise<void> {
 }
 
 async function changeCamera(): Promise<void> {
-  keep('camera', cameraSelect.value);
+  storeNote('camera', cameraSelect.value);
   if (!isActive(situation.state) || blank !== null) return;
   await connection.replace(await openCamera());
   told();
@@ -207,7 +212,7 @@ function showButtons(): void {
 
 function change(patch: Partial<SwapSettings>): void {
   if (agreement === null) return;
-  keep('call', JSON.stringify(keepable(agreement.change(patch))));
+  storeNote('call', JSON.stringify(keepable(agreement.change(patch))));
   connection.set(patch);
   showSettings();
 }
@@ -265,6 +270,6 @@ if (!isThisMachine(location.hostname))
     `Pictures and sound go to ${location.hostname} and from there to the others in the call.`;
 address.value = location.origin + location.pathname;
 address.addEventListener('focus', () => address.select());
-who.value = kept('name') ?? '';
-void cameras().then(() => listCameras(cameraSelect, kept('camera') ?? ''));
+who.value = storedNote('name') ?? '';
+void cameras().then(() => listCameras(cameraSelect, storedNote('camera') ?? ''));
 show(mayUseCameras() ? situation : { state: 'failed', reason: 'insecure' });

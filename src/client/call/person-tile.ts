@@ -1,22 +1,22 @@
 /** One person of a call on the page: their picture, name, and whether they speak. Another one's comes by WHEP. */
 
 import type { CallPerson } from '../../shared/messages.ts';
-import { icon, make } from '../lib/dom.ts';
-import { Pulse } from '../peer/playback-watchdog.ts';
-import { Whep } from '../peer/whep-player.ts';
+import { createElement, icon } from '../lib/dom.ts';
+import { PlaybackWatchdog } from '../peer/playback-watchdog.ts';
+import { WhepPlayer } from '../peer/whep-player.ts';
 
 const BEAT_MS = 250;
 /** How often the server is asked what became of a stream without pictures. */
 const CHECK_MS = 2000;
 
-export class Tile {
-  readonly place = make('li', { className: 'tile' });
-  readonly video = make('video', { autoplay: true, playsInline: true });
-  readonly #name = make('span', { className: 'tile-name' });
-  readonly #initial = make('span', { className: 'tile-initial' }, { 'aria-hidden': 'true' });
-  readonly #pulse = new Pulse();
+export class PersonTile {
+  readonly place = createElement('li', { className: 'tile' });
+  readonly video = createElement('video', { autoplay: true, playsInline: true });
+  readonly #name = createElement('span', { className: 'tile-name' });
+  readonly #initial = createElement('span', { className: 'tile-initial' }, { 'aria-hidden': 'true' });
+  readonly #watchdog = new PlaybackWatchdog();
   #stream: string | null = null;
-  #whep: Whep | null = null;
+  #whep: WhepPlayer | null = null;
   #beat: ReturnType<typeof setInterval> | undefined;
   #checkedAtMs = 0;
 
@@ -24,7 +24,7 @@ export class Tile {
   constructor(isOwn: boolean) {
     this.video.muted = isOwn;
     this.place.classList.toggle('own', isOwn);
-    const label = make('p', { className: 'tile-label' }, {}, icon('mic-off'), this.#name);
+    const label = createElement('p', { className: 'tile-label' }, {}, icon('mic-off'), this.#name);
     this.place.append(this.video, this.#initial, label);
     this.#beat = setInterval(() => this.#look(), BEAT_MS);
   }
@@ -43,7 +43,7 @@ export class Tile {
     if (stream === this.#stream) return;
     this.#whep?.close();
     this.#stream = stream;
-    this.#whep = new Whep({
+    this.#whep = new WhepPlayer({
       url: `/whep/${stream}`,
       sound: true,
       onVideo: (media) => this.play(media),
@@ -67,7 +67,7 @@ export class Tile {
 
   #look(): void {
     const nowMs = performance.now();
-    const isLive = this.#pulse.beat(this.video.getVideoPlaybackQuality().totalVideoFrames, nowMs);
+    const isLive = this.#watchdog.beat(this.video.getVideoPlaybackQuality().totalVideoFrames, nowMs);
     this.place.dataset.live = String(isLive);
     if (isLive) this.#checkedAtMs = nowMs;
     if (nowMs - this.#checkedAtMs < CHECK_MS) return;

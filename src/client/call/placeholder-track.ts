@@ -2,7 +2,7 @@
 
 const EVERY_MS = 250;
 
-export class Blank {
+export class PlaceholderTrack {
   readonly track: MediaStreamTrack;
   readonly #timer: ReturnType<typeof setInterval>;
 

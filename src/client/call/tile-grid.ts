@@ -2,17 +2,17 @@
 
 import type { CallPerson } from '../../shared/messages.ts';
 import { element } from '../lib/dom.ts';
-import { Tile } from './person-tile.ts';
+import { PersonTile } from './person-tile.ts';
 
-export class Table {
+export class TileGrid {
   readonly #list = element('tiles', HTMLUListElement);
-  readonly #tiles = new Map<string, Tile>();
-  #own: Tile | null = null;
+  readonly #tiles = new Map<string, PersonTile>();
+  #own: PersonTile | null = null;
 
   /** This page's own tile; made when first asked for. */
-  get own(): Tile {
+  get own(): PersonTile {
     if (this.#own === null) {
-      this.#own = new Tile(true);
+      this.#own = new PersonTile(true);
       this.#list.prepend(this.#own.place);
     }
     return this.#own;
@@ -51,8 +51,8 @@ export class Table {
     this.#list.dataset.people = '0';
   }
 
-  #add(name: string): Tile {
-    const tile = new Tile(false);
+  #add(name: string): PersonTile {
+    const tile = new PersonTile(false);
     this.#tiles.set(name, tile);
     this.#list.append(tile.place);
     return tile;

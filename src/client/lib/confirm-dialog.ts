@@ -10,7 +10,7 @@ export interface Question {
 }
 
 /** Whether the person says yes. */
-export function sure({ title, text, warning }: Question): Promise<boolean> {
+export function confirmDialog({ title, text, warning }: Question): Promise<boolean> {
   const dialog = element('confirm', HTMLDialogElement);
   element('confirm-title', HTMLElement).textContent = title;
   element('confirm-text', HTMLElement).textContent = text;

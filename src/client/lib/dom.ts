@@ -1,6 +1,6 @@
 /** Small helpers around the DOM. */
 
-import type { Place } from './format.ts';
+import type { BoxPlacement } from './format.ts';
 
 /** The element with that id, of that kind. @throws when the page does not have it. */
 export function element<T extends HTMLElement>(id: string, kind: new () => T): T {
@@ -10,7 +10,7 @@ export function element<T extends HTMLElement>(id: string, kind: new () => T): T
 }
 
 /** A new element. Attributes are for what not every browser knows as a property, such as `aria-*`. */
-export function make<K extends keyof HTMLElementTagNameMap>(
+export function createElement<K extends keyof HTMLElementTagNameMap>(
   name: K,
   properties: Partial<HTMLElementTagNameMap[K]>,
   attributes: Record<string, string> = {},
@@ -37,4 +37,4 @@ export const isPressed = (button: HTMLElement): boolean => button.getAttribute('
 
 export const press = (button: HTMLElement, on: boolean): void => button.setAttribute('aria-pressed', String(on));
 
-export const place = (box: HTMLElement, where: Place): void => void Object.assign(box.style, where);
+export const place = (box: HTMLElement, where: BoxPlacement): void => void Object.assign(box.style, where);

@@ -55,7 +55,7 @@ export interface Box {
   height: number;
 }
 
-export interface Place {
+export interface BoxPlacement {
   left: string;
   top: string;
   width: string;
@@ -63,7 +63,7 @@ export interface Place {
 }
 
 /** Where a box given in pixels of a picture lies on that picture, in percent, so that it holds at every size. */
-export function placeOf(box: Box, picture: { width: number; height: number }, mirrored = false): Place {
+export function placeOf(box: Box, picture: { width: number; height: number }, mirrored = false): BoxPlacement {
   const percent = (part: number, whole: number): string => `${((100 * part) / whole).toFixed(2)}%`;
   return {
     left: percent(mirrored ? picture.width - box.x - box.width : box.x, picture.width),

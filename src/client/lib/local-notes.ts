@@ -1,6 +1,6 @@
 /** Notes this page keeps for the next visit; where the browser keeps nothing, it goes without. */
 
-export function kept(name: string): string | null {
+export function storedNote(name: string): string | null {
   try {
     return localStorage.getItem(`faceoff.${name}`);
   } catch {
@@ -8,7 +8,7 @@ export function kept(name: string): string | null {
   }
 }
 
-export function keep(name: string, value: string): void {
+export function storeNote(name: string, value: string): void {
   try {
     localStorage.setItem(`faceoff.${name}`, value);
   } catch {
@@ -16,9 +16,9 @@ export function keep(name: string, value: string): void {
   }
 }
 
-export function keptJson(name: string): unknown {
+export function storedJson(name: string): unknown {
   try {
-    return JSON.parse(kept(name) ?? 'null');
+    return JSON.parse(storedNote(name) ?? 'null');
   } catch {
     return null;
   }

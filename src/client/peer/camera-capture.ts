@@ -1,8 +1,8 @@
 /** The camera: which there are, and pictures from the one that was chosen. */
 
-import { make } from '../lib/dom.ts';
+import { createElement } from '../lib/dom.ts';
 
-export interface CameraWish {
+export interface CameraConstraints {
   /** Empty for whichever the browser gives. */
   deviceId: string;
   /** `640x480`, or empty for what the camera gives. */
@@ -11,10 +11,10 @@ export interface CameraWish {
 
 const FRAME_RATE = 30;
 
-export class Camera {
+export class CameraCapture {
   readonly #onGone: () => void;
   #stream: MediaStream | null = null;
-  #wish: CameraWish | null = null;
+  #constraints: CameraConstraints | null = null;
   #turn = 0;
 
   /** @param onGone told when the camera that was open went away by itself. */
@@ -28,7 +28,7 @@ export class Camera {
 
   /** What the camera that is open was asked for. */
   get resolution(): string {
-    return this.#wish?.resolution ?? '';
+    return this.#constraints?.resolution ?? '';
   }
 
   /** The camera that is open, as the list names it. */
@@ -41,13 +41,13 @@ export class Camera {
    * that is not there any more is replaced by any other. Null when it was closed or opened anew in the meantime.
    * @throws DOMException as getUserMedia does.
    */
-  async open(wish: CameraWish): Promise<MediaStreamTrack | null> {
+  async open(constraints: CameraConstraints): Promise<MediaStreamTrack | null> {
     this.close();
     const turn = this.#turn;
-    const stream = await ask(wish).catch((error: unknown) => {
+    const stream = await ask(constraints).catch((error: unknown) => {
       const missing = error instanceof Error && ['OverconstrainedError', 'NotFoundError'].includes(error.name);
-      if (wish.deviceId === '' || !missing) throw error;
-      return ask({ ...wish, deviceId: '' });
+      if (constraints.deviceId === '' || !missing) throw error;
+      return ask({ ...constraints, deviceId: '' });
     });
     const track = stream.getVideoTracks()[0];
     if (turn !== this.#turn || track === undefined) {
@@ -58,15 +58,15 @@ export class Camera {
       if (this.#stream === stream) this.#onGone();
     });
     this.#stream = stream;
-    this.#wish = wish;
+    this.#constraints = constraints;
     return track;
   }
 
   /** As open, and when that fails goes back to what worked before. `error` says why, if it did. */
-  async change(wish: CameraWish): Promise<{ track: MediaStreamTrack | null; error?: unknown }> {
-    const before = this.#wish;
+  async change(constraints: CameraConstraints): Promise<{ track: MediaStreamTrack | null; error?: unknown }> {
+    const before = this.#constraints;
     try {
-      return { track: await this.open(wish) };
+      return { track: await this.open(constraints) };
     } catch (error) {
       if (before === null) throw error;
       return { track: await this.open(before), error };
@@ -81,7 +81,7 @@ export class Camera {
   }
 }
 
-function ask({ deviceId, resolution }: CameraWish): Promise<MediaStream> {
+function ask({ deviceId, resolution }: CameraConstraints): Promise<MediaStream> {
   const [width, height] = resolution.split('x').map(Number);
   const video: MediaTrackConstraints = { frameRate: { ideal: FRAME_RATE } };
   if (deviceId !== '') video.deviceId = { exact: deviceId };
@@ -105,8 +105,8 @@ export async function cameras(): Promise<MediaDeviceInfo[]> {
 export async function listCameras(select: HTMLSelectElement, chosen: string): Promise<void> {
   const named = (await cameras()).filter(({ deviceId }) => deviceId !== '');
   const options = named.map(({ deviceId, label }, i) =>
-    make('option', { value: deviceId, textContent: label || `Camera ${i + 1}` }),
+    createElement('option', { value: deviceId, textContent: label || `Camera ${i + 1}` }),
   );
-  select.replaceChildren(make('option', { value: '', textContent: 'Default camera' }), ...options);
+  select.replaceChildren(createElement('option', { value: '', textContent: 'Default camera' }), ...options);
   select.value = named.some(({ deviceId }) => deviceId === chosen) ? chosen : '';
 }

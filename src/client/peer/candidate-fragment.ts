@@ -7,7 +7,7 @@ export interface Candidate {
 }
 
 /** @param candidates of one ICE session and one section, to which all others are bundled. @returns the body of a PATCH. */
-export function fragmentOf(candidates: readonly Candidate[]): string {
+export function candidateFragment(candidates: readonly Candidate[]): string {
   const { sdpMid, usernameFragment } = candidates[0] ?? { sdpMid: null, usernameFragment: null };
   return [
     ...(usernameFragment === null ? [] : [`a=ice-ufrag:${usernameFragment}`]),

@@ -1,6 +1,6 @@
 /** ICE servers as an answer's Link headers tell them (RFC 9725, 4.6). No DOM, so it is tested as it is. */
 
-export interface IceServer {
+export interface LinkedIceServer {
   urls: string;
   username?: string;
   credential?: string;
@@ -9,8 +9,8 @@ export interface IceServer {
 const LINK = /<([^>]*)>((?:\s*;\s*[\w-]+="(?:[^"\\]|\\.)*")*)/g;
 
 /** @param header all Link headers, joined by commas. */
-export function iceServersOf(header: string | null): IceServer[] {
-  const found: IceServer[] = [];
+export function iceServersInLinks(header: string | null): LinkedIceServer[] {
+  const found: LinkedIceServer[] = [];
   for (const [, urls, parameters = ''] of (header ?? '').matchAll(LINK)) {
     if (urls === undefined || parameter(parameters, 'rel') !== 'ice-server') continue;
     const username = parameter(parameters, 'username');

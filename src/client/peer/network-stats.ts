@@ -17,7 +17,7 @@ export interface Network {
   bufferMs: number | null;
 }
 
-export class NetworkReader {
+export class NetworkStats {
   #delay = 0;
   #emitted = 0;
 

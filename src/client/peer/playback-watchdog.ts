@@ -3,7 +3,7 @@
 /** Streams of a few frames a second are alive, too. */
 const AWAY_AFTER_MS = 3000;
 
-export class Pulse {
+export class PlaybackWatchdog {
   #frames = 0;
   #movedAtMs = Number.NEGATIVE_INFINITY;
 

@@ -14,7 +14,7 @@ export interface SocketConf {
 /** A socket that held so long was a good one: the next attempts begin quickly again. */
 const GOOD_MS = 5000;
 
-export class Socket {
+export class ReconnectingSocket {
   readonly #conf: SocketConf;
   #socket: WebSocket | null = null;
   #attempt = 0;

@@ -62,13 +62,13 @@ export interface Situation {
   message?: string;
 }
 
-export type Action = 'start' | 'retry' | 'reload';
+export type NoticeAction = 'start' | 'retry' | 'reload';
 
 export interface Notice {
   /** Short enough for the state line. */
   title: string;
   text: string;
-  action?: { label: string; does: Action };
+  action?: { label: string; does: NoticeAction };
 }
 
 const START = { label: 'Start camera', does: 'start' } as const;
@@ -190,7 +190,7 @@ export function cameraProblem(error: { name: string; message?: string }): Omit<S
 const PASSING = new Set(['server_full', 'stream_taken', 'session_closed', 'lane_lost', 'internal']);
 
 /** What the server's refusal of an offer means. */
-export function refusal({ code, message }: { code: string; message: string }): {
+export function refusalText({ code, message }: { code: string; message: string }): {
   event: 'lost' | 'refused';
   reason: Reason;
   message: string;

@@ -15,10 +15,18 @@ import type {
   SwapSettings,
 } from '../../shared/messages.ts';
 import { backoffMs } from '../lib/backoff.ts';
-import { preferVp8 } from './prefer-codec.ts';
 import type { StatsEntry } from './network-stats.ts';
-import { type DownReason, Socket } from './reconnecting-socket.ts';
-import { isActive, nextState, type Reason, refusal, retryAfterMs, type Situation, type State } from './stream-state.ts';
+import { preferVp8 } from './prefer-codec.ts';
+import { type DownReason, ReconnectingSocket } from './reconnecting-socket.ts';
+import {
+  isActive,
+  nextState,
+  type Reason,
+  refusalText,
+  retryAfterMs,
+  type Situation,
+  type State,
+} from './stream-state.ts';
 
 export interface ConnectionConf {
   onSituation(situation: Situation): void;
@@ -70,15 +78,15 @@ const HEALS_WITHIN_MS = 3000;
 /** While a slider moves, settings go out no more often. */
 const SETTINGS_EVERY_MS = 50;
 
-export class Connection {
+export class StudioConnection {
   readonly #conf: ConnectionConf;
-  readonly #socket: Socket;
+  readonly #socket: ReconnectingSocket;
   #state: State = 'idle';
   #attempt: Attempt | null = null;
   #track: MediaStreamTrack | null = null;
   #sound: MediaStreamTrack | null = null;
   #iceServers: RTCIceServer[] = [];
-  #tries = 0;
+  #attempts = 0;
   /** No attempt since the last way that was found has found one. */
   #wayless = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
@@ -90,7 +98,7 @@ export class Connection {
   constructor(conf: ConnectionConf) {
     this.#conf = conf;
     this.#session = conf.memory?.session ?? null;
-    this.#socket = new Socket({
+    this.#socket = new ReconnectingSocket({
       onMessage: (message) => void this.#hear(message),
       onDown: (reason) => this.#down(reason),
     });
@@ -105,7 +113,7 @@ export class Connection {
     this.#drop();
     this.#track = track;
     this.#sound = sound;
-    this.#tries = 0;
+    this.#attempts = 0;
     this.#wayless = false;
     this.#become(nextState(this.#state, 'start'), 'connecting');
     this.retry();
@@ -235,7 +243,7 @@ export class Connection {
       void this.#conf.onVideo(new MediaStream([track])).then(() => {
         if (attempt !== this.#attempt) return;
         clearTimeout(this.#deadline);
-        this.#tries = 0;
+        this.#attempts = 0;
         this.#become(nextState(this.#state, 'picture'), 'live');
       });
     };
@@ -326,7 +334,7 @@ export class Connection {
       return;
     }
     attempt.settled = true;
-    const { event, reason, message } = refusal(error);
+    const { event, reason, message } = refusalText(error);
     if (event === 'lost') {
       this.#lost(reason, message, retryAfterMs(error.details));
       return;
@@ -349,7 +357,7 @@ export class Connection {
     if (!isActive(this.#state)) return;
     this.#drop();
     this.#become(nextState(this.#state, 'lost'), reason, message);
-    this.#retry = setTimeout(() => void this.#open(), waitMs ?? backoffMs(this.#tries++));
+    this.#retry = setTimeout(() => void this.#open(), waitMs ?? backoffMs(this.#attempts++));
   }
 
   #drop(): void {

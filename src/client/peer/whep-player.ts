@@ -1,9 +1,9 @@
 /** Watches a stream by WHEP, for ever: comes back by itself whenever the server, the way or the stream is gone. */
 
 import { backoffMs } from '../lib/backoff.ts';
+import { candidateFragment } from './candidate-fragment.ts';
+import { iceServersInLinks } from './link-header.ts';
 import { preferVp8 } from './prefer-codec.ts';
-import { fragmentOf } from './candidate-fragment.ts';
-import { iceServersOf } from './link-header.ts';
 
 export interface WhepConf {
   /** Where offers are posted to. */
@@ -32,11 +32,11 @@ const HEALS_WITHIN_MS = 3000;
 /** Connected, but for the first picture. */
 const CONNECT_WITHIN_MS = 15_000;
 
-export class Whep {
+export class WhepPlayer {
   readonly #conf: WhepConf;
   readonly #end = new AbortController();
   #attempt: Attempt | null = null;
-  #tries = 0;
+  #attempts = 0;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #deadline: ReturnType<typeof setTimeout> | undefined;
 
@@ -103,7 +103,7 @@ export class Whep {
       return;
     }
     // Only now is it known which servers help on the way.
-    peer.setConfiguration({ iceServers: iceServersOf(answer.headers.get('link')) });
+    peer.setConfiguration({ iceServers: iceServersInLinks(answer.headers.get('link')) });
     this.#deadline = setTimeout(() => this.#lost(), CONNECT_WITHIN_MS);
     await peer.setLocalDescription(offer);
     await peer.setRemoteDescription({ type: 'answer', sdp: await answer.text() });
@@ -114,7 +114,7 @@ export class Whep {
     const { connectionState } = attempt.peer;
     if (connectionState === 'connected') {
       clearTimeout(this.#deadline);
-      this.#tries = 0;
+      this.#attempts = 0;
     } else if (connectionState === 'failed') {
       this.#lost();
     } else if (connectionState === 'disconnected') {
@@ -129,7 +129,7 @@ export class Whep {
     this.#lost(waitS > 0 ? 1000 * Math.min(waitS, 60) : undefined);
   }
 
-  #lost(waitMs: number = backoffMs(this.#tries++)): void {
+  #lost(waitMs: number = backoffMs(this.#attempts++)): void {
     this.#drop();
     this.#soon(waitMs);
   }
@@ -161,7 +161,7 @@ function tell(attempt: Attempt, candidate: RTCIceCandidate): void {
   setTimeout(() => {
     const candidates = attempt.candidates.splice(0);
     if (attempt.session !== null && attempt.peer.signalingState !== 'closed')
-      void patch(attempt.session, fragmentOf(candidates));
+      void patch(attempt.session, candidateFragment(candidates));
   }, TELL_WITHIN_MS);
 }
 

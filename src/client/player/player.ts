@@ -1,8 +1,8 @@
 /** The page `/view/NAME`: a stream over the whole window and nothing else, for an OBS browser source; with `?sound` it is heard. */
 
 import { element } from '../lib/dom.ts';
-import { Pulse } from '../peer/playback-watchdog.ts';
-import { Whep } from '../peer/whep-player.ts';
+import { PlaybackWatchdog } from '../peer/playback-watchdog.ts';
+import { WhepPlayer } from '../peer/whep-player.ts';
 
 const BEAT_MS = 250;
 /** How often the server is asked what became of a stream without pictures. */
@@ -10,10 +10,10 @@ const CHECK_MS = 2000;
 
 const video = element('video', HTMLVideoElement);
 const isHeard = !['0', 'false', null].includes(new URLSearchParams(location.search).get('sound'));
-const pulse = new Pulse();
+const watchdog = new PlaybackWatchdog();
 let checkedAtMs = 0;
 
-const whep = new Whep({
+const whep = new WhepPlayer({
   url: `/whep/${location.pathname.split('/')[2] ?? ''}`,
   sound: isHeard,
   onVideo(stream) {
@@ -38,7 +38,7 @@ async function play(): Promise<void> {
 
 function beat(): void {
   const nowMs = performance.now();
-  const isLive = pulse.beat(video.getVideoPlaybackQuality().totalVideoFrames, nowMs);
+  const isLive = watchdog.beat(video.getVideoPlaybackQuality().totalVideoFrames, nowMs);
   document.body.dataset.state = isLive ? 'live' : 'waiting';
   if (isLive) checkedAtMs = nowMs;
   if (nowMs - checkedAtMs < CHECK_MS) return;

@@ -1,7 +1,7 @@
 /** Boxes over the people in the picture, to choose one of them. */
 
 import type { SeenFace } from '../../shared/messages.ts';
-import { element, make, place, press } from '../lib/dom.ts';
+import { createElement, element, place, press } from '../lib/dom.ts';
 import { placeOf } from '../lib/format.ts';
 
 export interface PeopleShown {
@@ -13,7 +13,7 @@ export interface PeopleShown {
   wears(track: number): string;
 }
 
-export class People {
+export class FaceBoxes {
   readonly #boxes = element('people', HTMLFieldSetElement);
   readonly #onPick: (track: number) => void;
   readonly #known = new Map<number, HTMLButtonElement>();
@@ -46,7 +46,7 @@ export class People {
   }
 
   #add(track: number): HTMLButtonElement {
-    const box = make('button', { type: 'button', className: 'person' }, {}, make('span', {}));
+    const box = createElement('button', { type: 'button', className: 'person' }, {}, createElement('span', {}));
     box.dataset.track = String(track);
     box.addEventListener('click', () => this.#onPick(track));
     this.#known.set(track, box);

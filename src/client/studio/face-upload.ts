@@ -1,7 +1,7 @@
 /** Adding a face: by click, drop or paste. Nothing is sent before the person says that they may use the face. */
 
 import type { ErrorBody, FaceInfo, PickableFace, SeveralFaces } from '../../shared/messages.ts';
-import { element, make, place, press } from '../lib/dom.ts';
+import { createElement, element, place, press } from '../lib/dom.ts';
 import { nameFromFile, placeOf } from '../lib/format.ts';
 
 export interface UploadConf {
@@ -10,7 +10,7 @@ export interface UploadConf {
   onError(message: string): void;
 }
 
-export class Upload {
+export class FaceUpload {
   readonly #conf: UploadConf;
   readonly #input = element('file', HTMLInputElement);
   readonly #dialog = element('upload', HTMLDialogElement);
@@ -97,8 +97,8 @@ export class Upload {
     this.#say(null);
     const own = this.#conf.faces().filter((face) => !face.builtIn);
     this.#person.replaceChildren(
-      make('option', { value: '', textContent: 'A new person' }),
-      ...own.map(({ id, name }) => make('option', { value: id, textContent: `Another photo of ${name}` })),
+      createElement('option', { value: '', textContent: 'A new person' }),
+      ...own.map(({ id, name }) => createElement('option', { value: id, textContent: `Another photo of ${name}` })),
     );
     this.#person.value = this.#of?.id ?? '';
     this.#showPerson();
@@ -171,11 +171,11 @@ export class Upload {
   }
 
   #choice(face: PickableFace, picture: { width: number; height: number }): HTMLButtonElement {
-    const button = make(
+    const button = createElement(
       'button',
       { type: 'button' },
       { 'aria-label': `Face ${face.index + 1}`, 'aria-pressed': 'false' },
-      make('span', { textContent: String(face.index + 1) }),
+      createElement('span', { textContent: String(face.index + 1) }),
     );
     place(button, placeOf(face, picture));
     button.addEventListener('click', () => {

@@ -1,22 +1,28 @@
 /** Keys that work anywhere on the page but where somebody types, and the list of them. They can be switched off. */
 
-import { element, make } from '../lib/dom.ts';
-import { keep, kept } from '../lib/local-notes.ts';
-import { type Action, actionOf, isTaken, SHORTCUTS } from './shortcuts.ts';
+import { createElement, element } from '../lib/dom.ts';
+import { storedNote, storeNote } from '../lib/local-notes.ts';
+import { actionOf, isTaken, SHORTCUTS, type ShortcutAction } from './shortcuts.ts';
 
 export class Keyboard {
   readonly #dialog = element('shortcuts', HTMLDialogElement);
   readonly #enabled = element('shortcuts-on', HTMLInputElement);
 
   /** @param onAction told what to do; `key` tells which preset. */
-  constructor(onAction: (action: Exclude<Action, 'help'>, key: string) => void) {
-    this.#enabled.checked = kept('shortcuts') !== 'off';
-    this.#enabled.addEventListener('change', () => keep('shortcuts', this.#enabled.checked ? 'on' : 'off'));
+  constructor(onAction: (action: Exclude<ShortcutAction, 'help'>, key: string) => void) {
+    this.#enabled.checked = storedNote('shortcuts') !== 'off';
+    this.#enabled.addEventListener('change', () => storeNote('shortcuts', this.#enabled.checked ? 'on' : 'off'));
     element('shortcuts-open', HTMLButtonElement).addEventListener('click', () => this.#dialog.showModal());
     element('shortcuts-list', HTMLElement).replaceChildren(
       ...SHORTCUTS.map(({ shown, label }) => {
-        const keys = shown.map((key) => make('kbd', { textContent: key }));
-        return make('div', {}, {}, make('dt', {}, {}, ...keys), make('dd', { textContent: label }));
+        const keys = shown.map((key) => createElement('kbd', { textContent: key }));
+        return createElement(
+          'div',
+          {},
+          {},
+          createElement('dt', {}, {}, ...keys),
+          createElement('dd', { textContent: label }),
+        );
       }),
     );
     addEventListener('keydown', (event) => {

@@ -6,7 +6,7 @@ import type { PresetInfo, SwapSettings } from '../../shared/messages.ts';
  * What the person wants against what the server says it does. The server answers every change with all of its settings;
  * an answer to an older change must not pull a slider back that has moved on since.
  */
-export class Agreement {
+export class OptimisticSettings {
   #shown: SwapSettings;
   #agreed: SwapSettings;
   /** Changes that were sent and not yet answered. */

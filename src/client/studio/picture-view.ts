@@ -1,10 +1,10 @@
 /** The picture: camera and swapped video over each other, and how they are shown. */
 
-import { Divider } from './divider.ts';
 import { element, isPressed, press } from '../lib/dom.ts';
-import { keep, kept } from '../lib/local-notes.ts';
+import { storedNote, storeNote } from '../lib/local-notes.ts';
+import { Divider } from './divider.ts';
 
-export class View {
+export class PictureView {
   readonly before = element('before', HTMLVideoElement);
   readonly after = element('after', HTMLVideoElement);
   readonly #stage = element('stage', HTMLDivElement);
@@ -54,10 +54,10 @@ export class View {
     for (const [mode, button] of Object.entries(buttons)) {
       button.addEventListener('click', () => {
         show(mode);
-        keep('mode', mode);
+        storeNote('mode', mode);
       });
     }
-    show(kept('mode') === 'swapped' ? 'swapped' : 'compare');
+    show(storedNote('mode') === 'swapped' ? 'swapped' : 'compare');
   }
 
   #mirror(): void {
@@ -68,9 +68,9 @@ export class View {
     };
     button.addEventListener('click', () => {
       show(!isPressed(button));
-      keep('mirror', String(isPressed(button)));
+      storeNote('mirror', String(isPressed(button)));
     });
-    show(kept('mirror') !== 'false');
+    show(storedNote('mirror') !== 'false');
   }
 
   #fullscreen(): void {

@@ -1,9 +1,9 @@
 /** Which key does what. No DOM, so it is tested as it is. */
 
-export type Action = 'on' | 'next' | 'previous' | 'keepEyes' | 'keepMouth' | 'help' | 'preset';
+export type ShortcutAction = 'on' | 'next' | 'previous' | 'keepEyes' | 'keepMouth' | 'help' | 'preset';
 
 export interface Shortcut {
-  does: Action;
+  does: ShortcutAction;
   /** As `KeyboardEvent.key` names them, letters small. */
   keys: readonly string[];
   /** As people know them. */
@@ -30,7 +30,7 @@ export interface Pressed {
 }
 
 /** What a key does; null for one that belongs to the browser, or is held down. */
-export function actionOf({ key, ctrlKey, altKey, metaKey, repeat }: Pressed): Action | null {
+export function actionOf({ key, ctrlKey, altKey, metaKey, repeat }: Pressed): ShortcutAction | null {
   if (ctrlKey || altKey || metaKey || repeat) return null;
   return SHORTCUTS.find(({ keys }) => keys.includes(key.toLowerCase()))?.does ?? null;
 }

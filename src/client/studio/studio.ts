@@ -2,29 +2,37 @@
 
 import type { FaceInfo, PresetInfo, SessionStats, SwapSettings } from '../../shared/messages.ts';
 import { stepFace, toggled } from '../../shared/steps.ts';
-import { Camera, cameras, listCameras, mayUseCameras } from '../peer/camera-capture.ts';
-import { Connection } from '../peer/studio-connection.ts';
-import { Controls } from './panels/swap-controls.ts';
 import { element } from '../lib/dom.ts';
 import { isThisMachine } from '../lib/format.ts';
-import { Gallery } from './panels/face-gallery.ts';
-import { keep, kept, keptJson } from '../lib/local-notes.ts';
-import { Keyboard } from './keyboard.ts';
-import { Machine } from './panels/machine-panel.ts';
-import { Models } from './panels/models-panel.ts';
-import { NetworkReader } from '../peer/network-stats.ts';
-import { Numbers } from './panels/stats-panel.ts';
-import { Obs } from './panels/share-panel.ts';
-import { People } from './face-boxes.ts';
-import { PreflightLine } from './panels/preflight-line.ts';
-import { Presets } from './panels/presets-bar.ts';
-import { Recording } from './panels/recording-panel.ts';
-import { Agreement, adopt, keepable, presetOf, restored, withoutGone } from './optimistic-settings.ts';
-import type { Action as KeyAction } from './shortcuts.ts';
-import { type Action, cameraProblem, isActive, noticeOf, remarkOf, type Situation, stateText } from '../peer/stream-state.ts';
+import { storedJson, storedNote, storeNote } from '../lib/local-notes.ts';
 import { toast } from '../lib/toast.ts';
-import { Upload } from './face-upload.ts';
-import { View } from './picture-view.ts';
+import { CameraCapture, cameras, listCameras, mayUseCameras } from '../peer/camera-capture.ts';
+import { NetworkStats } from '../peer/network-stats.ts';
+import {
+  cameraProblem,
+  isActive,
+  type NoticeAction,
+  noticeOf,
+  remarkOf,
+  type Situation,
+  stateText,
+} from '../peer/stream-state.ts';
+import { StudioConnection } from '../peer/studio-connection.ts';
+import { FaceBoxes } from './face-boxes.ts';
+import { FaceUpload } from './face-upload.ts';
+import { Keyboard } from './keyboard.ts';
+import { adopt, keepable, OptimisticSettings, presetOf, restored, withoutGone } from './optimistic-settings.ts';
+import { FaceGallery } from './panels/face-gallery.ts';
+import { MachinePanel } from './panels/machine-panel.ts';
+import { ModelsPanel } from './panels/models-panel.ts';
+import { PreflightLine } from './panels/preflight-line.ts';
+import { PresetsBar } from './panels/presets-bar.ts';
+import { RecordingPanel } from './panels/recording-panel.ts';
+import { SharePanel } from './panels/share-panel.ts';
+import { StatsPanel } from './panels/stats-panel.ts';
+import { SwapControls } from './panels/swap-controls.ts';
+import { PictureView } from './picture-view.ts';
+import type { ShortcutAction as KeyAction } from './shortcuts.ts';
 
 const startButton = element('start', HTMLButtonElement);
 const stopButton = element('stop', HTMLButtonElement);
@@ -32,20 +40,20 @@ const noticeButton = element('notice-action', HTMLButtonElement);
 const cameraSelect = element('camera', HTMLSelectElement);
 const resolutionSelect = element('resolution', HTMLSelectElement);
 
-const view = new View();
-const numbers = new Numbers();
-const network = new NetworkReader();
-new Machine();
+const view = new PictureView();
+const numbers = new StatsPanel();
+const network = new NetworkStats();
+new MachinePanel();
 const preflight = new PreflightLine();
-const camera = new Camera(() => void cameraGone());
-const obs = new Obs();
-const people = new People(pickPerson);
-const recording = new Recording();
-const controls = new Controls(control);
-const models = new Models((engine) => change({ engine }));
-const gallery = new Gallery({ onChoose: chooseFace, onAddPhoto: (face) => upload.choose(face), onError: toast });
-const upload = new Upload({ faces: () => gallery.faces, onAdded: added, onError: toast });
-const presets = new Presets({
+const camera = new CameraCapture(() => void cameraGone());
+const obs = new SharePanel();
+const people = new FaceBoxes(pickPerson);
+const recording = new RecordingPanel();
+const controls = new SwapControls(control);
+const models = new ModelsPanel((engine) => change({ engine }));
+const gallery = new FaceGallery({ onChoose: chooseFace, onAddPhoto: (face) => upload.choose(face), onError: toast });
+const upload = new FaceUpload({ faces: () => gallery.faces, onAdded: added, onError: toast });
+const presets = new PresetsBar({
   onApply: applyPreset,
   settings: () => (agreement === null ? null : presetOf(agreement.shown)),
   faces: () => gallery.faces,
@@ -55,18 +63,18 @@ new Keyboard(obeyKey);
 
 let situation: Situation = { state: 'idle', reason: 'welcome' };
 /** There once the server said what it does by itself. */
-let agreement: Agreement | null = null;
+let agreement: OptimisticSettings | null = null;
 /** Who was last seen in the picture, while it runs. */
 let seen: SessionStats | null = null;
 /** The person whose face is being chosen, where each has their own. */
 let picked: number | null = null;
 
-const connection = new Connection({
+const connection = new StudioConnection({
   onSituation: show,
   onVideo: (stream) => view.showSwapped(stream),
   onHello(defaults, locked) {
     obs.hint(locked);
-    agreement ??= new Agreement(restored(keptJson('settings'), defaults));
+    agreement ??= new OptimisticSettings(restored(storedJson('settings'), defaults));
     showSettings();
     if (isAway(situation)) show({ state: situation.state, reason: situation.state === 'idle' ? 'welcome' : 'stopped' });
   },
@@ -81,7 +89,7 @@ const connection = new Connection({
     if (elsewhere) agreement?.told(settings);
     else agreement?.answered(settings);
     // What was chosen elsewhere is chosen: a page that comes back goes on with it.
-    if (elsewhere) keep('settings', JSON.stringify(keepable(settings)));
+    if (elsewhere) storeNote('settings', JSON.stringify(keepable(settings)));
     showSettings();
   },
   onError({ message }) {
@@ -143,7 +151,7 @@ async function start(): Promise<void> {
   connection.stop();
   show({ state: 'starting', reason: 'asking' });
   try {
-    const track = await camera.open(wish());
+    const track = await camera.open(cameraConstraints());
     if (track === null) return;
     await showCamera();
     if (camera.stream?.getVideoTracks()[0] === track) connection.start(track);
@@ -159,7 +167,7 @@ function stop(): void {
   show({ state: 'stopped', reason: 'stopped' });
 }
 
-const wish = (): { deviceId: string; resolution: string } => ({
+const cameraConstraints = (): { deviceId: string; resolution: string } => ({
   deviceId: cameraSelect.value,
   resolution: resolutionSelect.value,
 });
@@ -183,7 +191,7 @@ async function changeCamera(): Promise<void> {
     return;
   }
   try {
-    const { track, error } = await camera.change(wish());
+    const { track, error } = await camera.change(cameraConstraints());
     if (track === null) return;
     await showCamera();
     await connection.replace(track);
@@ -197,8 +205,8 @@ async function changeCamera(): Promise<void> {
 }
 
 function keepCamera(): void {
-  keep('camera', cameraSelect.value);
-  keep('resolution', resolutionSelect.value);
+  storeNote('camera', cameraSelect.value);
+  storeNote('resolution', resolutionSelect.value);
 }
 
 /** Unplugged: goes on with another camera, or waits for one. */
@@ -207,7 +215,7 @@ async function cameraGone(): Promise<void> {
   camera.close();
   for (const { deviceId, label } of await cameras()) {
     if (deviceId === gone) continue;
-    const track = await camera.open({ ...wish(), deviceId }).catch(() => null);
+    const track = await camera.open({ ...cameraConstraints(), deviceId }).catch(() => null);
     if (track === null) continue;
     await showCamera();
     await connection.replace(track);
@@ -219,7 +227,7 @@ async function cameraGone(): Promise<void> {
 }
 
 async function devicesChanged(): Promise<void> {
-  await listCameras(cameraSelect, camera.deviceId || (kept('camera') ?? ''));
+  await listCameras(cameraSelect, camera.deviceId || (storedNote('camera') ?? ''));
   const waits = situation.reason === 'unplugged' || situation.reason === 'no_camera';
   if (waits && (await cameras()).length > 0) await start();
 }
@@ -228,7 +236,7 @@ function change(patch: Partial<SwapSettings>): void {
   if (agreement === null) return;
   const settings = agreement.change(patch);
   connection.set(patch);
-  keep('settings', JSON.stringify(keepable(settings)));
+  storeNote('settings', JSON.stringify(keepable(settings)));
   showSettings();
 }
 
@@ -367,7 +375,7 @@ function meetPeople(tracks: number[]): void {
   if (picked !== null && !tracks.includes(picked)) pickPerson(tracks.length === 1 ? tracks[0]! : null);
 }
 
-const actions: Record<Action, () => void> = {
+const actions: Record<NoticeAction, () => void> = {
   start: () => void start(),
   retry: () => connection.retry(),
   reload: () => location.reload(),
@@ -375,13 +383,13 @@ const actions: Record<Action, () => void> = {
 
 startButton.addEventListener('click', () => void start());
 stopButton.addEventListener('click', stop);
-noticeButton.addEventListener('click', () => actions[noticeButton.dataset.does as Action]());
+noticeButton.addEventListener('click', () => actions[noticeButton.dataset.does as NoticeAction]());
 cameraSelect.addEventListener('change', () => void changeCamera());
 resolutionSelect.addEventListener('change', () => void changeCamera());
 navigator.mediaDevices?.addEventListener?.('devicechange', () => void devicesChanged());
 
 if (!isThisMachine(location.hostname))
   element('privacy', HTMLElement).textContent = `Your pictures go to ${location.hostname} and no further.`;
-resolutionSelect.value = kept('resolution') ?? '640x480';
-void listCameras(cameraSelect, kept('camera') ?? '');
+resolutionSelect.value = storedNote('resolution') ?? '640x480';
+void listCameras(cameraSelect, storedNote('camera') ?? '');
 show(mayUseCameras() ? situation : { state: 'failed', reason: 'insecure' });

@@ -8,8 +8,8 @@
  * out, and the streams' own ladders ask for less.
  */
 
+import { LONG_MS, tooLate, withinDeadline } from '../../lib/deadline.ts';
 import { FaceOffError } from '../../shared/errors.ts';
-import { LONG_MS, tooLate, within } from '../../lib/deadline.ts';
 
 /** One question: a picture, or the tiles of one. */
 export interface Job {
@@ -140,7 +140,7 @@ export class Batcher {
     const beganMs = now();
     try {
       for (const [at, job] of batch.entries()) this.#runner.place(at, job.inputs);
-      await within(this.#runner.run(batch.length), hungMs, hung);
+      await withinDeadline(this.#runner.run(batch.length), hungMs, hung);
     } catch (error) {
       await this.#failed(batch, error, again);
       return;

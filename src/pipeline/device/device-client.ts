@@ -1,12 +1,12 @@
 /** A lane's end of the device: opens models there and asks them. Sessions look like those that run in the lane itself. */
 
 import net, { type Socket } from 'node:net';
+import { LONG_MS, tooLate, withinDeadline } from '../../lib/deadline.ts';
 import { FaceOffError, fromWire } from '../../shared/errors.ts';
-import { LONG_MS, tooLate, within } from '../../lib/deadline.ts';
-import type { Device } from '../engines/neural/open-model.ts';
+import type { ModelDevice } from '../engines/neural/open-model.ts';
 import type { ModelSession, RunCall } from '../inference/model-session.ts';
 import type { DeviceAnswer, DeviceAsk, ModelSpec, Opened } from './device-protocol.ts';
-import { Reader, send } from './device-wire.ts';
+import { send, WireReader } from './device-wire.ts';
 
 interface Waiting {
   resolve(answer: { head: DeviceAnswer; tensors: Float32Array[] }): void;
@@ -33,10 +33,10 @@ const CONNECT_EVERY_MS = 50;
 export interface DeviceClientOptions {
   address: string;
   /** Lets others have the lane while an answer is awaited. */
-  away: <T>(wait: Promise<T>) => Promise<T>;
+  yieldWhile: <T>(wait: Promise<T>) => Promise<T>;
 }
 
-export class DeviceClient implements Device {
+export class DeviceClient implements ModelDevice {
   readonly #options: DeviceClientOptions;
   readonly #waiting = new Map<number, Waiting>();
   readonly #models = new Map<string, Shared>();
@@ -61,7 +61,7 @@ export class DeviceClient implements Device {
     };
     try {
       return new RemoteSession(spec, await shared.opened, bind, {
-        run: (model, leftMs, inputs) => this.#options.away(this.#run(model, leftMs, inputs)),
+        run: (model, leftMs, inputs) => this.#options.yieldWhile(this.#run(model, leftMs, inputs)),
         leave,
       });
     } catch (error) {
@@ -95,7 +95,7 @@ export class DeviceClient implements Device {
         return tensors;
       },
     );
-    return await within(asked, leftMs);
+    return await withinDeadline(asked, leftMs);
   }
 
   async #ask(
@@ -126,7 +126,7 @@ export class DeviceClient implements Device {
   }
 
   #listen(socket: Socket): Socket {
-    const reader = new Reader<DeviceAnswer>((message) => {
+    const reader = new WireReader<DeviceAnswer>((message) => {
       const { head } = message;
       const waiting = this.#waiting.get(head.id);
       this.#waiting.delete(head.id);

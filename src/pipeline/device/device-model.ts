@@ -6,10 +6,10 @@
 import type { BuildProgress, EngineRequest } from '../inference/build-child.ts';
 import type { NativeSession } from '../inference/native/native-session.ts';
 import { readChecked } from '../models/model-store.ts';
+import type { BatchTuning } from './batch-tuning.ts';
 import { Batcher, type BatcherOptions, type BatchRunner, isOutOfMemory } from './batcher.ts';
-import type { Held, Opener } from './model-opener.ts';
 import type { DeviceOptions, ModelSpec } from './device-protocol.ts';
-import type { Tuning } from './batch-tuning.ts';
+import type { HeldModel, ModelOpener } from './model-opener.ts';
 
 export interface ModelHooks extends Pick<BatcherOptions, 'onBatch' | 'onLate' | 'onOutOfMemory'> {
   /** The model moved to something better. */
@@ -25,8 +25,8 @@ const HUNG_MS = 60_000;
 const HUNG_TIMES = 20;
 
 interface Parts {
-  opener: Opener;
-  tuning: Tuning;
+  opener: ModelOpener;
+  tuning: BatchTuning;
 }
 
 export class DeviceModel {
@@ -37,11 +37,11 @@ export class DeviceModel {
   readonly cached: boolean;
   /** Of a lone run. */
   usualMs: number;
-  #held: Held;
+  #held: HeldModel;
   #closed = false;
 
   private constructor(
-    ...[spec, held, fitted, hooks, loadMs]: [ModelSpec, Held, Fitted & { known: boolean }, ModelHooks, number]
+    ...[spec, held, fitted, hooks, loadMs]: [ModelSpec, HeldModel, TunedBatch & { known: boolean }, ModelHooks, number]
   ) {
     this.spec = spec;
     this.#held = held;
@@ -127,9 +127,9 @@ function requestOf(
 /** Warms a session and finds its best batch, or remembers it. */
 async function prepare(
   ...[session, { sha256 }, options, tuning, { scalars }]: [
-    ...[NativeSession, EngineRequest, DeviceOptions, Tuning, ModelSpec],
+    ...[NativeSession, EngineRequest, DeviceOptions, BatchTuning, ModelSpec],
   ]
-): Promise<Fitted & { known: boolean }> {
+): Promise<TunedBatch & { known: boolean }> {
   for (const [name, value] of Object.entries(scalars)) session.inputs[name]!.fill(value);
   const known = options.tune ? await tuning.find(sha256, session.provider) : null;
   const fitted = await fitToMachine(session, options, known);
@@ -138,7 +138,7 @@ async function prepare(
 }
 
 /** What was found of a model on this machine. */
-export interface Fitted {
+export interface TunedBatch {
   /** Batch with the most pictures a second; larger ones only cost time. */
   best: number;
   /** Milliseconds of a run of one. */
@@ -150,8 +150,8 @@ const BETTER = 1.05;
 
 /** Runs every size that may come, so that none is slow when it first does, and finds the best unless it is known. */
 async function fitToMachine(
-  ...[session, { warmupRuns, budgetMs, tune }, known]: [NativeSession, DeviceOptions, Fitted | null]
-): Promise<Fitted> {
+  ...[session, { warmupRuns, budgetMs, tune }, known]: [NativeSession, DeviceOptions, TunedBatch | null]
+): Promise<TunedBatch> {
   const max = session.maxBatch;
   const timed = async (batches: number): Promise<number> => {
     const beganMs = performance.now();

@@ -2,8 +2,8 @@
 
 import type { WireError } from '../../shared/errors.ts';
 import type { BuildProgress } from '../inference/build-child.ts';
-import type { InferenceSettings, StepDown } from '../inference/provider-ladder.ts';
 import type { ModelShape } from '../inference/model-session.ts';
+import type { InferenceSettings, StepDown } from '../inference/provider-ladder.ts';
 
 /** A model as the device is to open it. The same from every lane, so that all share one session. */
 export interface ModelSpec {

@@ -39,7 +39,7 @@ export function send(socket: Socket, head: object, tensors: readonly Float32Arra
 }
 
 /** Puts a socket's chunks together to messages. */
-export class Reader<Head> {
+export class WireReader<Head> {
   readonly #onMessage: (message: Message<Head>) => void;
   readonly #prefix = Buffer.alloc(PREFIX);
   #head = Buffer.alloc(0);

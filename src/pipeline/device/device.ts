@@ -4,14 +4,14 @@
  */
 
 import net, { type Socket } from 'node:net';
-import { CacheUse } from '../../cache/leases.ts';
+import { CacheLeases } from '../../cache/leases.ts';
 import { FaceOffError, toWire } from '../../shared/errors.ts';
-import { EngineCache } from '../inference/tensorrt-cache.ts';
-import { Ladder, type StepDown } from '../inference/provider-ladder.ts';
-import { lookAround } from '../inference/native/provider-probe.ts';
+import { probeProviders } from '../inference/native/provider-probe.ts';
+import { ProviderLadder, type StepDown } from '../inference/provider-ladder.ts';
+import { TensorRTCache } from '../inference/tensorrt-cache.ts';
+import { BatchTuning } from './batch-tuning.ts';
 import { isOutOfMemory } from './batcher.ts';
 import { DeviceModel, type ModelHooks } from './device-model.ts';
-import { Opener } from './model-opener.ts';
 import type {
   BatchReport,
   DeviceAnswer,
@@ -21,8 +21,8 @@ import type {
   DeviceReport,
   ModelSpec,
 } from './device-protocol.ts';
-import { Tuning } from './batch-tuning.ts';
-import { Reader, send } from './device-wire.ts';
+import { send, WireReader } from './device-wire.ts';
+import { ModelOpener } from './model-opener.ts';
 
 interface Shared {
   number: number;
@@ -46,14 +46,14 @@ const IDLE_MS = 30_000;
 
 export class Device {
   readonly #options: DeviceOptions;
-  readonly #tuning: Tuning;
+  readonly #tuning: BatchTuning;
   readonly #models = new Map<string, Shared>();
   readonly #server = net.createServer((socket) => this.#welcome(socket));
   readonly #sockets = new Set<Socket>();
   readonly #onLost: (error: unknown) => void;
-  readonly #opener: Opener;
-  readonly #use: CacheUse;
-  readonly #engines: EngineCache;
+  readonly #opener: ModelOpener;
+  readonly #use: CacheLeases;
+  readonly #engines: TensorRTCache;
   readonly #steps: StepDown[] = [];
   readonly #news: DeviceNews[] = [];
   #next = 1;
@@ -65,13 +65,13 @@ export class Device {
   constructor(options: DeviceOptions, onLost: (error: unknown) => void) {
     this.#options = options;
     this.#onLost = onLost;
-    this.#tuning = new Tuning(options.cacheDir, `${options.threads} threads, ${options.budgetMs} ms`);
+    this.#tuning = new BatchTuning(options.cacheDir, `${options.threads} threads, ${options.budgetMs} ms`);
     const { cacheDir, inference, threads } = options;
-    const machine = lookAround(cacheDir);
-    const ladder = new Ladder(inference, machine, (step) => this.#steps.push(step));
-    this.#engines = new EngineCache({ cacheDir, settings: inference, folder: machine.folder });
-    this.#use = new CacheUse(cacheDir);
-    this.#opener = new Opener({ ladder, engines: this.#engines, use: this.#use, threads });
+    const machine = probeProviders(cacheDir);
+    const ladder = new ProviderLadder(inference, machine, (step) => this.#steps.push(step));
+    this.#engines = new TensorRTCache({ cacheDir, settings: inference, folder: machine.folder });
+    this.#use = new CacheLeases(cacheDir);
+    this.#opener = new ModelOpener({ ladder, engines: this.#engines, use: this.#use, threads });
   }
 
   async listen(): Promise<void> {
@@ -121,7 +121,7 @@ export class Device {
     const say = (answer: DeviceAnswer, tensors: readonly Float32Array[] = []): void => {
       if (!socket.destroyed) send(socket, answer, tensors);
     };
-    const reader = new Reader<DeviceAsk>(({ head, tensors }) => {
+    const reader = new WireReader<DeviceAsk>(({ head, tensors }) => {
       void this.#answer(socket, open, head, tensors, say).catch((error: unknown) => {
         say({ id: head.id, error: toWire(error) });
         this.#judge(error);

@@ -5,14 +5,14 @@
  */
 
 import path from 'node:path';
-import type { CacheUse } from '../../cache/leases.ts';
+import type { CacheLeases } from '../../cache/leases.ts';
 import type { BuildProgress, EngineRequest } from '../inference/build-child.ts';
-import type { EngineCache } from '../inference/tensorrt-cache.ts';
-import type { EnginePlan, Ladder } from '../inference/provider-ladder.ts';
 import type { NativeSession } from '../inference/native/native-session.ts';
+import type { EnginePlan, ProviderLadder } from '../inference/provider-ladder.ts';
+import type { TensorRTCache } from '../inference/tensorrt-cache.ts';
 
 /** A session, and what of the cache it needs as long as it lives. */
-export interface Held {
+export interface HeldModel {
   session: NativeSession;
   /** Whether what had to be prepared was found prepared. */
   cached: boolean;
@@ -20,21 +20,21 @@ export interface Held {
 }
 
 export interface OpenerParts {
-  ladder: Pick<Ladder, 'steps' | 'open'>;
-  engines: Pick<EngineCache, 'findEngine' | 'buildEngine' | 'findOptimised' | 'buildOptimised'>;
-  use: Pick<CacheUse, 'hold'>;
+  ladder: Pick<ProviderLadder, 'steps' | 'open'>;
+  engines: Pick<TensorRTCache, 'findEngine' | 'buildEngine' | 'findOptimised' | 'buildOptimised'>;
+  use: Pick<CacheLeases, 'hold'>;
   threads: number;
   /** Loading has to take so long before its result is kept: milliseconds. */
   optimiseAboveMs?: number;
 }
 
-type Spec = Parameters<Ladder['open']>[0];
+type Spec = Parameters<ProviderLadder['open']>[0];
 
 export type OnBuild = (progress: BuildProgress | null) => void;
 
 const OPTIMISE_ABOVE_MS = 1000;
 
-export class Opener {
+export class ModelOpener {
   readonly #parts: OpenerParts;
 
   constructor(parts: OpenerParts) {
@@ -42,7 +42,7 @@ export class Opener {
   }
 
   /** @throws FaceOffError `model_unusable`, `out_of_memory`, `device_lost`. */
-  async now(request: EngineRequest): Promise<Held> {
+  async now(request: EngineRequest): Promise<HeldModel> {
     const { ladder, engines } = this.#parts;
     if (ladder.steps[0] === 'tensorrt') {
       const plan = await engines.findEngine(request);
@@ -67,7 +67,9 @@ export class Opener {
    * @returns a better session, or null where there is none to be had in this run.
    * @throws FaceOffError `engine_failed`; the session there is goes on.
    */
-  async better(...[request, held, tookMs, onBuild]: [EngineRequest, Held, number, OnBuild]): Promise<Held | null> {
+  async better(
+    ...[request, held, tookMs, onBuild]: [EngineRequest, HeldModel, number, OnBuild]
+  ): Promise<HeldModel | null> {
     const { ladder, engines, optimiseAboveMs = OPTIMISE_ABOVE_MS } = this.#parts;
     const { provider } = held.session;
     try {
@@ -91,7 +93,7 @@ export class Opener {
   /** Opens what lies in a folder of the cache, which is not cleaned away meanwhile. */
   async #hold(
     ...[folder, open, request]: [...[string, (spec: Spec) => Promise<NativeSession>, EngineRequest]]
-  ): Promise<Held> {
+  ): Promise<HeldModel> {
     const release = await this.#parts.use.hold(`${path.basename(path.dirname(folder))}/${path.basename(folder)}`);
     try {
       const session = await open(this.#spec(request));

@@ -19,7 +19,7 @@ export interface Served {
   reload: (frame: Frame, face: LiveFace) => void;
 }
 
-export class ServedSwapper implements Swapper {
+export class FallbackSwapper implements Swapper {
   readonly #parts: Served;
   /** Who serves the frame in hand. It stays so, whatever changes until its turn comes. */
   #first: First | null = null;

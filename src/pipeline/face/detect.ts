@@ -4,9 +4,9 @@
  */
 
 import { overlap, type Rect, type Square } from '../../shared/geometry.ts';
-import type { Kernels } from '../kernels/kernels.ts';
-import type { ModelSession } from '../inference/model-session.ts';
 import type { Frame } from '../../shared/types.ts';
+import type { ModelSession } from '../inference/model-session.ts';
+import type { Kernels } from '../kernels/kernels.ts';
 
 export interface Detection {
   /** 0..1 */

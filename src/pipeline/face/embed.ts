@@ -1,8 +1,8 @@
 /** Who a face is: dlib's 128 numbers (King 2017, as face-api ships them). */
 
 import { squareAbout } from '../../shared/geometry.ts';
-import type { Kernels } from '../kernels/kernels.ts';
 import type { ModelSession } from '../inference/model-session.ts';
+import type { Kernels } from '../kernels/kernels.ts';
 import { EYE_OUTER_LEFT, EYE_OUTER_RIGHT, POINTS } from './topology.ts';
 
 const SIDE = 150;

@@ -1,17 +1,17 @@
 /** The 478 points of one face, by MediaPipe's attention mesh (Grishchenko et al. 2020). */
 
 import { boundsOf, cropToFrame, type Square, squareAbout } from '../../shared/geometry.ts';
-import type { Kernels } from '../kernels/kernels.ts';
-import type { ModelSession } from '../inference/model-session.ts';
-import { ALL_POINTS, EYE_OUTER_LEFT, EYE_OUTER_RIGHT, POINTS } from './topology.ts';
 import type { Frame } from '../../shared/types.ts';
+import type { ModelSession } from '../inference/model-session.ts';
+import type { Kernels } from '../kernels/kernels.ts';
+import { ALL_POINTS, EYE_OUTER_LEFT, EYE_OUTER_RIGHT, POINTS } from './topology.ts';
 
 /** Side of the model's input, in pixels. */
 export const CROP = 192;
 /** How much more than the face the model wants to see around it. */
 const MARGIN = 1.5;
 /** Extra pixels loaded around the square that is looked at. */
-export const EDGE = 2;
+export const REGION_MARGIN = 2;
 
 export interface Landmarks {
   /** x, y, z of 478 points in pixels of the frame; z grows away from the camera and is as long as x and y. */
@@ -37,7 +37,7 @@ export class Landmarker {
 
   /** Loads the part of the frame about a square that was looked at before, and crops it again. */
   reload(frame: Frame, square: Square): void {
-    const rect = boundsOf(square, EDGE, frame.width, frame.height);
+    const rect = boundsOf(square, REGION_MARGIN, frame.width, frame.height);
     if (rect === null) return;
     this.#kernels.load(frame, rect);
     this.#kernels.crop(square, CROP, this.crop, 1, 0);

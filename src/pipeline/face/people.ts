@@ -18,11 +18,11 @@ interface Person {
   lookedAtMs: number;
 }
 
-export class People {
+export class PersonRegistry {
   readonly #known = new Map<number, Person>();
 
   /** Whether a look at the person with this id would tell something. @param isBusy a look that can wait is to wait. */
-  wonders(id: number, nowMs: number, isBusy = false): boolean {
+  needsEmbedding(id: number, nowMs: number, isBusy = false): boolean {
     const person = this.#known.get(id);
     if (person === undefined) return true;
     return !isBusy && person.looks < LOOKS && nowMs - person.lookedAtMs >= PAUSE_MS;
@@ -33,7 +33,7 @@ export class People {
    * @param id what the person is called so far. @param present ids of everybody in the picture.
    * @returns the id under which the person was known before, else the given one.
    */
-  meet(id: number, embedding: Float32Array, present: ReadonlySet<number>, nowMs: number): number {
+  assignIdentity(id: number, embedding: Float32Array, present: ReadonlySet<number>, nowMs: number): number {
     const known = this.#known.has(id) ? id : (this.#recognise(embedding, present) ?? id);
     const person = this.#known.get(known);
     if (person === undefined) this.#add(known, { embedding: embedding.slice(), looks: 1, lookedAtMs: nowMs });

@@ -20,7 +20,7 @@ export function poseOf(points: Float32Array, topology: Topology): HeadPose {
   return { yawDegrees: Math.atan2(x, -z) * degrees, pitchDegrees: Math.atan2(y, Math.hypot(x, z)) * degrees };
 }
 
-export interface Fit {
+export interface SimilarityFit {
   /** Scale and rotation, 3×3 by rows. */
   matrix: Float64Array;
   from: [number, number, number];
@@ -28,7 +28,7 @@ export interface Fit {
 }
 
 /** The least-squares similarity in space from p to q over 468 points (Umeyama 1991; rotation by polar decomposition). */
-export function fitSimilarity3(p: Float32Array, q: Float32Array): Fit {
+export function fitSimilarity3(p: Float32Array, q: Float32Array): SimilarityFit {
   const from = centre(p);
   const to = centre(q);
   const h = new Float64Array(9);

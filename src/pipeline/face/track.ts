@@ -3,13 +3,13 @@
  * runs only to acquire a face or, now and then, to look for new ones.
  */
 
-import type { Detection, Detector } from './detect.ts';
 import { boundsOf, overlap, type Rect, type Square } from '../../shared/geometry.ts';
+import type { Frame } from '../../shared/types.ts';
 import type { Kernels } from '../kernels/kernels.ts';
-import { EDGE, type Landmarker, squareOf } from './landmarks.ts';
+import type { Detection, Detector } from './detect.ts';
+import { type Landmarker, REGION_MARGIN, squareOf } from './landmarks.ts';
 import { FaceFilter, type Smoothing } from './smooth.ts';
 import { POINTS } from './topology.ts';
-import type { Frame } from '../../shared/types.ts';
 
 export interface TrackingOptions {
   /** Least certainty of a new face, 0..1. */
@@ -73,7 +73,7 @@ export class Tracker {
   }
 
   /** Goes on in this frame, which may be the same picture larger or smaller than the last. */
-  enter({ width }: Frame): void {
+  beginFrame({ width }: Frame): void {
     const by = width / this.#width;
     if (this.#width > 0 && by !== 1) for (const track of this.#tracks) rescale(track, by);
     this.#width = width;
@@ -86,7 +86,7 @@ export class Tracker {
   }
 
   /** Looks over the whole frame for faces that are not followed yet. */
-  async seek(frame: Frame, detector: Detector, nowMs: number): Promise<void> {
+  async detect(frame: Frame, detector: Detector, nowMs: number): Promise<void> {
     const since = this.#soughtAtMs;
     this.#soughtAtMs = nowMs;
     const { score, minSize, faces, lostAfterFrames } = this.#options;
@@ -97,7 +97,7 @@ export class Tracker {
         there.add(known);
         if (!known.seen) Object.assign(known, { next: found.square, box: found.box });
       } else if (this.#tracks.length < faces) {
-        there.add(this.adopt(found, nowMs));
+        there.add(this.createTrack(found, nowMs));
       }
     }
     // Nobody follows the faces that are not swapped, so it is here that they are found to be gone.
@@ -107,7 +107,7 @@ export class Tracker {
   }
 
   /** Follows a face from now on. */
-  adopt(found: Detection, nowMs = 0): Track {
+  createTrack(found: Detection, nowMs = 0): Track {
     const filter = new FaceFilter(this.#options.smoothing);
     const { box, square } = found;
     const id = this.#nextId++;
@@ -125,7 +125,7 @@ export class Tracker {
     face.seen = false;
     face.followedAtMs = frame.receivedAtMs;
     const look = async () => {
-      const rect = boundsOf(face.next, EDGE, frame.width, frame.height);
+      const rect = boundsOf(face.next, REGION_MARGIN, frame.width, frame.height);
       if (rect === null) return null;
       kernels.load(frame, rect);
       face.square = face.next;
@@ -166,7 +166,7 @@ export class Tracker {
   }
 
   /** Forgets faces unseen for too long, and one of two that came to look at the same face. */
-  tidy(): Track[] {
+  prune(): Track[] {
     const gone = this.#tracks.filter(
       (t, i) =>
         t.missed >= this.#options.lostAfterFrames ||

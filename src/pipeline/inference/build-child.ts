@@ -2,11 +2,11 @@
 
 import { fork } from 'node:child_process';
 import path from 'node:path';
-import { FaceOffError, fromWire, type WireError } from '../../shared/errors.ts';
-import { lower } from '../../lib/priority.ts';
 import { root } from '../../lib/package-root.ts';
-import type { InferenceSettings } from './provider-ladder.ts';
+import { lower } from '../../lib/priority.ts';
+import { FaceOffError, fromWire, type WireError } from '../../shared/errors.ts';
 import type { NativeSpec } from './native/native-session.ts';
+import type { InferenceSettings } from './provider-ladder.ts';
 
 /** A model as it is to be run. */
 export interface EngineRequest

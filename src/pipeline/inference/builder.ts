@@ -2,8 +2,8 @@
 
 import { toWire } from '../../shared/errors.ts';
 import type { BuildAnswer, BuildJob } from './build-child.ts';
-import { providerFor } from './provider-ladder.ts';
 import { openNative } from './native/native-session.ts';
+import { providerFor } from './provider-ladder.ts';
 
 process.once('message', (job: BuildJob) => {
   void build(job).then(

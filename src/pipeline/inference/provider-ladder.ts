@@ -4,10 +4,10 @@
  */
 
 import { FaceOffError } from '../../shared/errors.ts';
-import type { Machine } from './native/provider-probe.ts';
-import { PROVIDERS, type Provider, type ProviderKind } from './native/providers.ts';
 import { type NativeSession, type NativeSpec, openNative } from './native/native-session.ts';
 import { isBatched, type TensorSpec } from './native/ort-tensors.ts';
+import type { AvailableProviders } from './native/provider-probe.ts';
+import { PROVIDERS, type Provider, type ProviderKind } from './native/providers.ts';
 
 /** The part of the configuration that says how models run. */
 export interface InferenceSettings {
@@ -38,16 +38,16 @@ export interface EnginePlan {
 
 type Opening = Omit<NativeSpec, 'provider' | 'folder'>;
 
-export class Ladder {
+export class ProviderLadder {
   readonly #settings: InferenceSettings;
-  readonly #machine: Machine;
+  readonly #machine: AvailableProviders;
   readonly #report: (step: StepDown) => void;
   /** Providers that do not work here, found when they were looked for or tried. */
   readonly #broken = new Set<ProviderKind>();
   readonly #told = new Set<string>();
 
   /** @param report told of each step down; the same one is told once. */
-  constructor(settings: InferenceSettings, machine: Machine, report: (step: StepDown) => void) {
+  constructor(settings: InferenceSettings, machine: AvailableProviders, report: (step: StepDown) => void) {
     this.#settings = settings;
     this.#machine = machine;
     this.#report = report;

@@ -7,9 +7,9 @@
 import path from 'node:path';
 import { Artefacts, type Parts } from './artefacts.ts';
 import { type BuildJob, type BuildProgress, buildInChild, type EngineRequest } from './build-child.ts';
-import { type EnginePlan, type InferenceSettings, providerFor } from './provider-ladder.ts';
-import { entriesOf } from './native/providers.ts';
 import { cpuVersions, type GpuVersions, gpuVersions } from './native/gpu-versions.ts';
+import { entriesOf } from './native/providers.ts';
+import { type EnginePlan, type InferenceSettings, providerFor } from './provider-ladder.ts';
 
 export type Build = (job: BuildJob, onProgress?: (progress: BuildProgress) => void) => Promise<void>;
 
@@ -24,7 +24,7 @@ export interface EngineCacheOptions {
 
 const OPTIMISED_FILE = 'model.onnx';
 
-export class EngineCache {
+export class TensorRTCache {
   readonly #options: EngineCacheOptions;
   readonly #engines: Artefacts;
   readonly #optimised: Artefacts;

@@ -6,8 +6,8 @@
 
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { FaceOffError } from '../../shared/errors.ts';
 import { root } from '../../lib/package-root.ts';
+import { FaceOffError } from '../../shared/errors.ts';
 import { boundsOf, cropToFrame, inverse, type Rect, type Square } from '../../shared/geometry.ts';
 import type { Frame } from '../../shared/types.ts';
 
@@ -38,10 +38,10 @@ export interface Layout {
 export const VERTEX_FLOATS = 8;
 
 /** How near to its texture's edges a vertex may lie, in texels: half a texel, and some for what rounding does to it. */
-export const EDGE = 0.51;
+export const TEXTURE_EDGE = 0.51;
 
 /** A place on a mesh: three corners and their weights, which sum to 1. */
-export interface Place {
+export interface MeshPoint {
   corners: readonly [number, number, number];
   weights: readonly [number, number, number];
 }
@@ -249,7 +249,7 @@ export class Kernels {
   }
 
   /** Places on a mesh inside kernel memory, for good; for `coloursAt`. */
-  places(places: readonly Place[]): Uint8Array<ArrayBuffer> {
+  places(places: readonly MeshPoint[]): Uint8Array<ArrayBuffer> {
     const out = this.bytes(places.length * PLACE_BYTES);
     const view = new DataView(out.buffer, out.byteOffset);
     for (const [k, { corners, weights }] of places.entries()) {

@@ -185,7 +185,7 @@ export class Degrader implements LaneUser {
   }
 
   /** Another ladder, for another engine; begins at its top, or where it is held. */
-  climb(ladder: readonly Plan[]): void {
+  setLadder(ladder: readonly Plan[]): void {
     if (ladder === this.#ladder) return;
     this.#ladder = ladder;
     this.#level = this.#floor;
@@ -194,7 +194,7 @@ export class Degrader implements LaneUser {
   }
 
   /** While memory is short: one rung down at once, and none above it until it is let go. */
-  hold(on: boolean, nowMs: number): void {
+  limitQuality(on: boolean, nowMs: number): void {
     if (on === this.#floor > 0) return;
     this.#floor = on ? Math.min(this.#ladder.length - 1, this.#level + 1) : 0;
     if (this.#level < this.#floor) this.#move(this.#floor, nowMs);

@@ -1,6 +1,6 @@
 /** A lane's memory belongs to one piece of work at a time; who waits for something else lets others in meanwhile. */
 
-export class Turns {
+export class LaneMutex {
   readonly #waiting: (() => void)[] = [];
   #takenAtMs: number | null = null;
   #heldMs = 0;
@@ -11,7 +11,7 @@ export class Turns {
   }
 
   /** Does the work when it is its turn; turns come in the order they were asked for. */
-  async hold<T>(work: () => T | Promise<T>): Promise<Awaited<T>> {
+  async run<T>(work: () => T | Promise<T>): Promise<Awaited<T>> {
     await this.#take();
     try {
       return await work();
@@ -21,7 +21,7 @@ export class Turns {
   }
 
   /** For work that has the turn: gives it away until what it waits for is there. What it had in the memory may be gone. */
-  readonly away = async <T>(wait: Promise<T>): Promise<T> => {
+  readonly yieldWhile = async <T>(wait: Promise<T>): Promise<T> => {
     this.#give();
     try {
       return await wait;
@@ -31,9 +31,9 @@ export class Turns {
   };
 
   /** For work that has the turn: does several, each in turns of its own, and goes on when all are done. */
-  readonly together = async (works: readonly (() => Promise<void>)[]): Promise<void> => {
+  readonly runConcurrently = async (works: readonly (() => Promise<void>)[]): Promise<void> => {
     if (works.length === 0) return;
-    const done = await this.away(Promise.allSettled(works.map((work) => this.hold(work))));
+    const done = await this.yieldWhile(Promise.allSettled(works.map((work) => this.run(work))));
     const failed = done.find((one) => one.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
   };

@@ -1,13 +1,13 @@
 /** One stream's part of a lane: its tracker, what the person has chosen, and a swapper for each followed face. */
 
-import type { Costs } from './budget.ts';
-import { Cuts } from '../face/cuts.ts';
-import type { Degrader } from './degrade.ts';
-import type { Looks, Swapper } from '../engines/engine.ts';
-import { People } from '../face/people.ts';
-import type { Stream } from './pipeline.ts';
-import { facesCamera, type Track, type Tracker } from '../face/track.ts';
 import { type FaceChoice, MESH, NONE, type SwapSettings, wantsSwap } from '../../shared/types.ts';
+import type { Looks, Swapper } from '../engines/engine.ts';
+import { Cuts } from '../face/cuts.ts';
+import { PersonRegistry } from '../face/people.ts';
+import { facesCamera, type Track, type Tracker } from '../face/track.ts';
+import type { Costs } from './budget.ts';
+import type { Degrader } from './degrade.ts';
+import type { FrameStream } from './pipeline.ts';
 
 /** After so long somebody else may have the face of a person who went away. */
 const AWAY_MS = 3000;
@@ -33,7 +33,7 @@ interface Fitted {
   swapper: Swapper;
 }
 
-export class LaneStream implements Stream {
+export class LaneStream implements FrameStream {
   readonly cuts = new Cuts();
   readonly tracker: Tracker;
   readonly degrader: Degrader;
@@ -44,7 +44,7 @@ export class LaneStream implements Stream {
   readonly #base: Pick<Looks, 'colour' | 'sharpness'>;
   #settings: SwapSettings;
   readonly #fitted = new Map<number, Fitted>();
-  readonly #people = new People();
+  readonly #people = new PersonRegistry();
   /** Whose face is swapped where it is one person's. */
   #one: number | null = null;
   #oneSeenAtMs = Number.NEGATIVE_INFINITY;
@@ -125,14 +125,14 @@ export class LaneStream implements Stream {
     return one === undefined || isLost(one) ? bySize : [one];
   }
 
-  wonders({ id, points }: Track, nowMs: number, isBusy: boolean): boolean {
-    return this.#people.wonders(id, nowMs, isBusy) && facesCamera(points);
+  needsEmbedding({ id, points }: Track, nowMs: number, isBusy: boolean): boolean {
+    return this.#people.needsEmbedding(id, nowMs, isBusy) && facesCamera(points);
   }
 
-  meet(track: Track, embedding: Float32Array): void {
+  assignIdentity(track: Track, embedding: Float32Array): void {
     const before = track.id;
     const present = new Set(this.tracker.tracks.filter(({ seen }) => seen).map(({ id }) => id));
-    const id = this.#people.meet(before, embedding, present, this.#nowMs);
+    const id = this.#people.assignIdentity(before, embedding, present, this.#nowMs);
     if (id === before) return;
     // Whoever jumped is not looked for where they were any more; the swapper stays theirs.
     this.tracker.drop(id);

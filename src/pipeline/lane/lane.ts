@@ -4,34 +4,34 @@
  */
 
 import { FaceOffError } from '../../shared/errors.ts';
+import { type Frame, isGenerator, MESH, type SwappedFrame, type SwapSettings } from '../../shared/types.ts';
+import { DeviceClient } from '../device/device-client.ts';
+import type { Portrait, Swapper } from '../engines/engine.ts';
+import { FallbackSwapper, NotReady } from '../engines/fallback-swapper.ts';
+import { MeshEngine, type MeshFace } from '../engines/mesh/mesh-engine.ts';
+import { EngineRegistry } from '../engines/neural/engine-registry.ts';
+import { NeuralEngine, type NeuralFace } from '../engines/neural/neural-engine.ts';
+import type { YieldWhile } from '../engines/neural/runner-pool.ts';
+import { Restorer } from '../engines/restorer.ts';
+import { Detector } from '../face/detect.ts';
+import { Embedder } from '../face/embed.ts';
+import { Landmarker } from '../face/landmarks.ts';
+import { poseOf } from '../face/pose.ts';
+import { readTopology, type Topology } from '../face/topology.ts';
+import { Tracker } from '../face/track.ts';
+import { type ModelSession, openSession } from '../inference/model-session.ts';
+import { Kernels } from '../kernels/kernels.ts';
+import { type Catalogue, readCatalogue } from '../models/catalogue.ts';
+import type { Tell } from '../models/model-states.ts';
+import { type FoundFace, type LaneOptions, type ModelLoad, PORTRAIT_SIDE } from '../pool/lane-protocol.ts';
 import { Badge } from './badge.ts';
 import { Budget, Costs } from './budget.ts';
 import { Degrader, guarded, IDLE, ladderFor, type Plan } from './degrade.ts';
-import { Detector } from '../face/detect.ts';
-import { DeviceClient } from '../device/device-client.ts';
-import { Embedder } from '../face/embed.ts';
-import type { Portrait, Swapper } from '../engines/engine.ts';
-import { MeshEngine, type MeshFace } from '../engines/mesh/mesh-engine.ts';
-import type { Away } from '../engines/neural/runner-pool.ts';
-import { Shelf } from '../engines/neural/engine-registry.ts';
-import { NeuralEngine, type NeuralFace } from '../engines/neural/neural-engine.ts';
-import { Restorer } from '../engines/restorer.ts';
-import { NotReady, ServedSwapper } from '../engines/fallback-swapper.ts';
-import { Kernels } from '../kernels/kernels.ts';
-import { Landmarker } from '../face/landmarks.ts';
 import { LaneLoad } from './lane-load.ts';
-import { type Catalogue, readCatalogue } from '../models/catalogue.ts';
-import { type ModelSession, openSession } from '../inference/model-session.ts';
-import type { Tell } from '../models/model-states.ts';
-import { type Outcome, swapFrame, type Tools } from './pipeline.ts';
-import { poseOf } from '../face/pose.ts';
-import { type FoundFace, type LaneOptions, type ModelLoad, PORTRAIT_SIDE } from '../pool/lane-protocol.ts';
+import { LaneMutex } from './lane-mutex.ts';
 import { LaneStream, type SwapperMaker } from './lane-stream.ts';
-import { readTopology, type Topology } from '../face/topology.ts';
-import { Tracker } from '../face/track.ts';
-import { Turns } from './lane-mutex.ts';
-import { type Frame, isGenerator, MESH, type SwappedFrame, type SwapSettings } from '../../shared/types.ts';
-import { veil } from './pixelate.ts';
+import { type Outcome, swapFrame, type Tools } from './pipeline.ts';
+import { pixelate } from './pixelate.ts';
 import { warmUp, warmUpFrame } from './warm-up.ts';
 
 /** Looks at a still picture: the second and third refine where the first saw the face. */
@@ -56,7 +56,7 @@ export class Lane {
   readonly #engine: MeshEngine;
   readonly #topology: Topology;
   readonly #faces = new Map<string, MeshFace>();
-  readonly #shelf: Shelf;
+  readonly #registry: EngineRegistry;
   /** Faces by the engine they are for, then by id. */
   readonly #neuralFaces = new Map<string, Map<string, NeuralFace>>();
   /** Engines that only enrol; their generators are never loaded. */
@@ -70,7 +70,7 @@ export class Lane {
   #held = false;
 
   readonly #onFault: (error: unknown) => void;
-  readonly #turns: Turns;
+  readonly #mutex: LaneMutex;
   readonly #load: LaneLoad;
   readonly #device: DeviceClient | null;
 
@@ -88,13 +88,13 @@ export class Lane {
     this.#topology = topology;
     this.#catalogue = catalogue;
     this.#engine = new MeshEngine(kernels, topology);
-    const { turns, device } = parts;
-    this.#turns = turns;
-    this.#load = new LaneLoad((nowMs) => turns.heldMs(nowMs));
+    const { mutex, device } = parts;
+    this.#mutex = mutex;
+    this.#load = new LaneLoad((nowMs) => mutex.heldMs(nowMs));
     this.#device = device;
     const { budgetMs, tell } = options;
-    this.#shelf = new Shelf(
-      (name) => new NeuralEngine(catalogue, name, { ...options, device, away: turns.away }),
+    this.#registry = new EngineRegistry(
+      (name) => new NeuralEngine(catalogue, name, { ...options, device, yieldWhile: mutex.yieldWhile }),
       onFault,
       {
         budgetMs,
@@ -107,7 +107,7 @@ export class Lane {
       landmarker: new Landmarker(session('face-mesh'), kernels),
       embedder: new Embedder(session('face-embedder'), kernels),
       restorer,
-      together: turns.together,
+      runConcurrently: mutex.runConcurrently,
     };
     this.loads = opened.map((model) => model.load);
   }
@@ -131,12 +131,12 @@ export class Lane {
     tell({ model: geometry.name, state: 'verified' });
     const opened: OpenedModel[] = [];
     for (const role of ROLES) opened.push(await openModel(catalogue, role, kernels, options));
-    const turns = new Turns();
+    const mutex = new LaneMutex();
     const { deviceAddress: address } = options;
-    const device = address === null ? null : new DeviceClient({ address, away: turns.away });
-    const restorer = await openRestorer(catalogue, { ...options, device, away: turns.away }, onFault);
+    const device = address === null ? null : new DeviceClient({ address, yieldWhile: mutex.yieldWhile });
+    const restorer = await openRestorer(catalogue, { ...options, device, yieldWhile: mutex.yieldWhile }, onFault);
     const badge = await Badge.render(options.badgeCorner);
-    const lane = new Lane(options, { badge, kernels, topology, catalogue, restorer, turns, device }, opened, onFault);
+    const lane = new Lane(options, { badge, kernels, topology, catalogue, restorer, mutex, device }, opened, onFault);
     await lane.#prepare(options.engine);
     return lane;
   }
@@ -145,8 +145,8 @@ export class Lane {
   async #prepare(model: string): Promise<void> {
     if (model === MESH) return;
     const beganMs = performance.now();
-    await this.#shelf.want(model);
-    const runsOn = this.#shelf.runsOn(model);
+    await this.#registry.want(model);
+    const runsOn = this.#registry.runsOn(model);
     if (runsOn !== null) this.loads.push({ model, ...runsOn, loadMs: performance.now() - beganMs });
   }
 
@@ -158,22 +158,22 @@ export class Lane {
     const degrader = new Degrader(this.#load);
     const costs = new Costs(this.#costs);
     const stream = new LaneStream({ tracker, degrader, costs, base: { colour, sharpness } }, settings, make);
-    degrader.climb(this.#ladderOf(stream));
-    degrader.hold(this.#held, performance.now());
+    degrader.setLadder(this.#ladderOf(stream));
+    degrader.limitQuality(this.#held, performance.now());
     this.#streams.set(session, stream);
   }
 
   set(session: string, settings: SwapSettings): void {
     const stream = this.#stream(session);
     stream.settings = settings;
-    stream.degrader.climb(this.#ladderOf(stream));
-    void this.#tidyShelf();
+    stream.degrader.setLadder(this.#ladderOf(stream));
+    void this.#closeUnusedEngines();
   }
 
   close(session: string): void {
     this.#streams.get(session)?.close();
     this.#streams.delete(session);
-    void this.#tidyShelf();
+    void this.#closeUnusedEngines();
   }
 
   /**
@@ -210,19 +210,19 @@ export class Lane {
   }
 
   /** Has every stream, those to come included, do less while memory is short. */
-  hold(on: boolean): void {
+  limitQuality(on: boolean): void {
     this.#held = on;
-    for (const { degrader } of this.#streams.values()) degrader.hold(on, performance.now());
+    for (const { degrader } of this.#streams.values()) degrader.limitQuality(on, performance.now());
   }
 
   /** Does what touches the lane's state or memory when nothing else does. */
   inTurn<T>(work: () => T): Promise<T> {
-    return this.#turns.hold(work);
+    return this.#mutex.run(work);
   }
 
   /** @param dropped frames since the last one that were left out before they came here. */
   swap(session: string, frame: Frame, dropped = 0): Promise<SwappedFrame> {
-    return this.#turns.hold(() => this.#swap(session, frame, dropped));
+    return this.#mutex.run(() => this.#swap(session, frame, dropped));
   }
 
   async #swap(session: string, frame: Frame, dropped: number): Promise<SwappedFrame> {
@@ -234,26 +234,27 @@ export class Lane {
     const state = { frame, stagesMs: budget.stagesMs, waitMs, plan: plan.name, level, ...this.#figures(stream) };
     if (looking && this.#tooLate(stream, waitMs)) {
       degrader.observe({ nowMs: performance.now(), dropped, serviceMs: null });
-      return { ...state, ...rateOf(degrader.plan), result: 'dropped', hold: true, bare: true, faces: [] };
+      return { ...state, ...rateOf(degrader.plan), result: 'dropped', hold: true, exposed: true, faces: [] };
     }
     const probe = looking ? degrader.probe(frame.receivedAtMs) : null;
     const wanted = looking ? planFor(stream, probe ?? plan) : IDLE;
-    const { result, faces, bare } = await this.#tryToSwap(frame, stream, wanted, budget);
+    const { result, faces, exposed } = await this.#tryToSwap(frame, stream, wanted, budget);
     this.#load.frames++;
     if (looking) {
       const { spentMs: serviceMs, stagesMs } = budget;
       const optionalMs = stagesMs.restore ?? 0;
       degrader.observe({ nowMs: performance.now(), dropped, serviceMs, optionalMs, isProbe: probe !== null });
     }
-    if (probe !== null) return { ...state, ...rateOf(degrader.plan), result: 'dropped', hold: true, bare: true, faces };
+    if (probe !== null)
+      return { ...state, ...rateOf(degrader.plan), result: 'dropped', hold: true, exposed: true, faces };
     const { fallback, guarded: isGuarded = false, badge = false } = stream.settings;
-    const missed = isGuarded ? bare : wanting && result !== 'swapped';
-    const veiled = missed && fallback === 'blur';
-    if (veiled) await budget.stage('veil', () => veil(frame));
+    const missed = isGuarded ? exposed : wanting && result !== 'swapped';
+    const pixelated = missed && fallback === 'blur';
+    if (pixelated) await budget.stage('pixelate', () => pixelate(frame));
     if (wanting && badge) this.#badge.draw(frame);
-    const hold = missed && !veiled && (isGuarded || fallback === 'freeze');
+    const hold = missed && !pixelated && (isGuarded || fallback === 'freeze');
     return {
-      ...{ ...state, result, hold, bare: bare && !veiled, faces },
+      ...{ ...state, result, hold, exposed: exposed && !pixelated, faces },
       ...(looking && rateOf(degrader.plan)),
       ...(missed && this.#isOnItsWay(stream.settings) && { awaitsFace: true }),
     };
@@ -262,7 +263,7 @@ export class Lane {
   /** What the session is told of the lane with each frame. */
   #figures({ engine }: LaneStream): Pick<SwappedFrame, 'lane' | 'slowEngine'> {
     const lane = this.#load.figures(performance.now());
-    const takesMs = isGenerator(engine) ? this.#shelf.tooSlowMs(engine) : null;
+    const takesMs = isGenerator(engine) ? this.#registry.tooSlowMs(engine) : null;
     if (takesMs === null) return { lane };
     return { lane, slowEngine: { model: engine, takesMs, budgetMs: this.#options.budgetMs } };
   }
@@ -282,20 +283,20 @@ export class Lane {
 
   /** A stage that throws costs the swap of one frame, never the frame. */
   async #tryToSwap(frame: Frame, stream: LaneStream, plan: Plan, budget: Budget): Promise<Outcome> {
-    if (frame.width * frame.height > this.#options.maxPixels) return { result: 'passed', faces: [], bare: true };
+    if (frame.width * frame.height > this.#options.maxPixels) return { result: 'passed', faces: [], exposed: true };
     try {
       return await stream.during(() => swapFrame(frame, stream, this.#tools, plan, budget));
     } catch (error) {
       if (!(error instanceof NotReady)) this.#onFault(error);
       // Whoever went is not looked for for ever, however long swaps fail.
-      for (const lost of stream.tracker.tidy()) stream.forget(lost);
-      return { result: 'failed', faces: [], bare: true };
+      for (const lost of stream.tracker.prune()) stream.forget(lost);
+      return { result: 'failed', faces: [], exposed: true };
     }
   }
 
   /** Every face of a still picture, largest first. */
   analyse(picture: Frame): Promise<FoundFace[]> {
-    return this.#turns.hold(() => this.#analyse(picture));
+    return this.#mutex.run(() => this.#analyse(picture));
   }
 
   async #analyse(picture: Frame): Promise<FoundFace[]> {
@@ -304,7 +305,7 @@ export class Lane {
     for (const detection of await detector.find(picture, 0.5, 0)) {
       const smoothing = { minCutoffHz: 1e6, beta: 0 };
       const tracker = new Tracker({ ...this.#options, smoothing });
-      const track = tracker.adopt(detection);
+      const track = tracker.createTrack(detection);
       let seen = false;
       for (let look = 0; look < STILL_LOOKS; look++) seen = await tracker.follow(track, picture, kernels, landmarker);
       if (seen) found.push({ box: track.box, points: track.points, ...poseOf(track.points, this.#topology) });
@@ -320,15 +321,15 @@ export class Lane {
   async enrolFor(engine: string, portraits: Portrait[]): Promise<NeuralFace> {
     const enrolling = this.#enrolling.get(engine) ?? new NeuralEngine(this.#catalogue, engine, this.#options);
     this.#enrolling.set(engine, enrolling);
-    return await this.#turns.hold(() => enrolling.enrol(portraits));
+    return await this.#mutex.run(() => enrolling.enrol(portraits));
   }
 
   async end(): Promise<void> {
     for (const session of [...this.#streams.keys()]) this.close(session);
-    const shelf = this.#shelf.close();
+    const registry = this.#registry.close();
     // A model that is still being opened over there is not waited for: that may take minutes.
     this.#device?.close();
-    await shelf;
+    await registry;
     for (const engine of this.#enrolling.values()) await engine.close();
     await this.#tools.restorer?.close();
     for (const session of this.#sessions) await session.close();
@@ -339,12 +340,12 @@ export class Lane {
     const face = this.#faces.get(id);
     if (face === undefined) return null;
     if (engine === MESH) return this.#engine.swapper(face);
-    return new ServedSwapper({
+    return new FallbackSwapper({
       first: () => {
         const own = this.#neuralFaces.get(engine)?.get(id);
-        const neural = own !== undefined && generates() ? this.#shelf.ready(engine) : null;
+        const neural = own !== undefined && generates() ? this.#registry.ready(engine) : null;
         if (neural === null) return null;
-        return { swapper: neural.swapper(own!), onFailure: (error) => this.#shelf.failed(engine, error, neural) };
+        return { swapper: neural.swapper(own!), onFailure: (error) => this.#registry.failed(engine, error, neural) };
       },
       reserve: this.#options.reserve === MESH ? this.#engine.swapper(face) : null,
       reload: (frame, { square }) => this.#tools.landmarker.reload(frame, square),
@@ -356,9 +357,9 @@ export class Lane {
   }
 
   /** Closes the engines that no stream wants; the configured one stays. */
-  #tidyShelf(): Promise<void> {
+  #closeUnusedEngines(): Promise<void> {
     const wanted = [...this.#streams.values()].map(({ engine }) => engine);
-    return this.#shelf.keep(new Set([this.#options.engine, ...wanted]));
+    return this.#registry.keep(new Set([this.#options.engine, ...wanted]));
   }
 
   #stream(session: string): LaneStream {
@@ -373,7 +374,7 @@ export class Lane {
 async function openRestorer(
   ...[catalogue, options, onFault]: [
     Catalogue,
-    LaneOptions & { tell: Tell; device: DeviceClient | null; away: Away },
+    LaneOptions & { tell: Tell; device: DeviceClient | null; yieldWhile: YieldWhile },
     (error: unknown) => void,
   ]
 ): Promise<Restorer | null> {
@@ -394,7 +395,7 @@ interface Parts {
   topology: Topology;
   catalogue: Catalogue;
   restorer: Restorer | null;
-  turns: Turns;
+  mutex: LaneMutex;
   device: DeviceClient | null;
 }
 

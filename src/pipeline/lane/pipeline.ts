@@ -3,17 +3,17 @@
  * face needs are read, and only those of swapped faces are written; the rest goes out as it came, bit for bit.
  */
 
-import type { Budget } from './budget.ts';
-import type { Cuts } from '../face/cuts.ts';
-import type { Plan } from './degrade.ts';
-import type { Detector } from '../face/detect.ts';
-import type { Embedder } from '../face/embed.ts';
+import type { Frame, FrameResult, SeenFace } from '../../shared/types.ts';
 import type { Looks, Swapper } from '../engines/engine.ts';
 import type { Restorer } from '../engines/restorer.ts';
-import type { Kernels } from '../kernels/kernels.ts';
+import type { Cuts } from '../face/cuts.ts';
+import type { Detector } from '../face/detect.ts';
+import type { Embedder } from '../face/embed.ts';
 import type { Landmarker } from '../face/landmarks.ts';
 import { facesCamera, type Track, type Tracker } from '../face/track.ts';
-import type { Frame, FrameResult, SeenFace } from '../../shared/types.ts';
+import type { Kernels } from '../kernels/kernels.ts';
+import type { Budget } from './budget.ts';
+import type { Plan } from './degrade.ts';
 
 /** What a lane lends to every stream it serves. */
 export interface Tools {
@@ -24,20 +24,20 @@ export interface Tools {
   /** Null where none is wanted or it cannot be used. */
   restorer: Restorer | null;
   /** Does what waits for something elsewhere, each while the others wait. */
-  together(works: readonly (() => Promise<void>)[]): Promise<void>;
+  runConcurrently(works: readonly (() => Promise<void>)[]): Promise<void>;
 }
 
 /** What belongs to one stream. */
-export interface Stream {
+export interface FrameStream {
   cuts: Cuts;
   tracker: Tracker;
   looks: Looks;
   /** The faces to look at closely of those followed, most wanted first. */
   chosen(tracks: readonly Track[], nowMs: number): readonly Track[];
   /** Whether it is to be found out who this is; in a busy frame only if nothing is known. */
-  wonders(track: Track, nowMs: number, isBusy: boolean): boolean;
+  needsEmbedding(track: Track, nowMs: number, isBusy: boolean): boolean;
   /** Gives a track the id of the person, who may have been here before. */
-  meet(track: Track, embedding: Float32Array): void;
+  assignIdentity(track: Track, embedding: Float32Array): void;
   /** The source for a face; null leaves it as it is. */
   swapperFor(track: Track): Swapper | null;
   forget(track: Track): void;
@@ -49,28 +49,28 @@ export interface Outcome {
   result: FrameResult;
   faces: SeenFace[];
   /** Whether somebody might be recognised: nobody was found, or somebody was not swapped or is turned so far that little is. */
-  bare: boolean;
+  exposed: boolean;
 }
 
 /** Swaps the faces of `frame` in place. */
 export async function swapFrame(
   frame: Frame,
-  stream: Stream,
+  stream: FrameStream,
   tools: Tools,
   plan: Plan,
   budget: Budget,
 ): Promise<Outcome> {
   const { tracker, looks } = stream;
   const { kernels, detector, landmarker, embedder, restorer } = tools;
-  if (!plan.swap) return { result: 'passed', faces: [], bare: true };
+  if (!plan.swap) return { result: 'passed', faces: [], exposed: true };
 
   if (stream.cuts.at(frame)) stream.cut();
-  tracker.enter(frame);
+  tracker.beginFrame(frame);
 
   // With nobody followed there is nothing else to do; else the look for new faces waits for a frame with time to spare,
   // unless it may not wait at all.
   const spare = tracker.tracks.length === 0 || plan.seekPatience === 0 || budget.allows('detect', 'landmark', 'swap');
-  const seek = () => budget.stage('detect', () => tracker.seek(frame, detector, frame.receivedAtMs));
+  const seek = () => budget.stage('detect', () => tracker.detect(frame, detector, frame.receivedAtMs));
   let sought = !spare || tracker.due(frame.receivedAtMs, plan.seekPatience);
   if (spare && sought) await seek();
   const swapped = new Set<Track>();
@@ -91,8 +91,8 @@ export async function swapFrame(
     if (!found) continue;
     // A look for new faces and one at somebody who is known are not for one frame, unless every frame has the first.
     const isBusy = sought && plan.seekPatience > 0;
-    if (stream.wonders(track, frame.receivedAtMs, isBusy) && budget.allows('recognise', 'swap'))
-      await budget.stage('recognise', async () => stream.meet(track, await embedder.embed(track.points)));
+    if (stream.needsEmbedding(track, frame.receivedAtMs, isBusy) && budget.allows('recognise', 'swap'))
+      await budget.stage('recognise', async () => stream.assignIdentity(track, await embedder.embed(track.points)));
     const swapper = stream.swapperFor(track);
     if (swapper === null) continue;
     const live = { points: track.points, square: track.square, crop: landmarker.crop };
@@ -105,10 +105,11 @@ export async function swapFrame(
     if (swapper.waits?.() === true) waiting.push(paint);
     else await paint();
   }
-  await tools.together(waiting);
-  for (const lost of tracker.tidy()) stream.forget(lost);
+  await tools.runConcurrently(waiting);
+  for (const lost of tracker.prune()) stream.forget(lost);
 
   const faces = tracker.tracks.map((track) => ({ track: track.id, ...track.box, swapped: swapped.has(track) }));
-  const bare = swapped.size === 0 || tracker.tracks.some((track) => !swapped.has(track) || !facesCamera(track.points));
-  return { result: swapped.size > 0 ? 'swapped' : 'passed', faces, bare };
+  const exposed =
+    swapped.size === 0 || tracker.tracks.some((track) => !swapped.has(track) || !facesCamera(track.points));
+  return { result: swapped.size > 0 ? 'swapped' : 'passed', faces, exposed };
 }

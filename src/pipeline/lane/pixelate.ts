@@ -6,7 +6,7 @@ import type { Frame } from '../../shared/types.ts';
 const SHARE = 1 / 24;
 
 /** Coarsens a frame in place. */
-export function veil({ width, height, data }: Frame): void {
+export function pixelate({ width, height, data }: Frame): void {
   const [cw, ch] = [(width + 1) >> 1, (height + 1) >> 1];
   const side = Math.max(4, Math.round(Math.min(width, height) * SHARE));
   coarsen(data.subarray(0, width * height), width, height, side);

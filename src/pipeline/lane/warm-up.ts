@@ -6,8 +6,8 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import sharp from 'sharp';
-import { root } from '../../lib/package-root.ts';
 import { rgbToFrame } from '../../faces/portrait.ts';
+import { root } from '../../lib/package-root.ts';
 import type { Frame } from '../../shared/types.ts';
 
 /** After so many the compiler has done what it does. */

@@ -2,18 +2,18 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { toWire } from '../../shared/errors.ts';
+import type { LaneFault, LaneNews, LaneOptions, LaneReply, LaneRequest, Started } from '../pool/lane-protocol.ts';
 import { Lane } from './lane.ts';
-import type { Answer, Ask, Fault, LaneOptions, News, Started } from '../pool/lane-protocol.ts';
 
 const port = parentPort!;
 /** What is asked and not answered yet. */
 const inHand = new Set<Promise<void>>();
 
-function say(message: Answer | Started | Fault | News, move: ArrayBuffer[] = []): void {
+function say(message: LaneReply | Started | LaneFault | LaneNews, move: ArrayBuffer[] = []): void {
   port.postMessage(message, move);
 }
 
-async function answer(lane: Lane, { call, ask }: Ask): Promise<unknown> {
+async function answer(lane: Lane, { call, ask }: LaneRequest): Promise<unknown> {
   switch (call) {
     case 'open': {
       return await lane.inTurn(() => lane.open(ask.session, ask.settings));
@@ -34,7 +34,7 @@ async function answer(lane: Lane, { call, ask }: Ask): Promise<unknown> {
       return await lane.inTurn(() => lane.drop(ask.id));
     }
     case 'hold': {
-      return await lane.inTurn(() => lane.hold(ask.on));
+      return await lane.inTurn(() => lane.limitQuality(ask.on));
     }
     case 'swap': {
       return await lane.swap(ask.session, ask.frame, ask.dropped);
@@ -58,7 +58,7 @@ async function answer(lane: Lane, { call, ask }: Ask): Promise<unknown> {
   }
 }
 
-async function serve(lane: Lane, message: Ask): Promise<void> {
+async function serve(lane: Lane, message: LaneRequest): Promise<void> {
   try {
     const result = await answer(lane, message);
     const move = message.call === 'swap' ? [message.ask.frame.data.buffer] : [];
@@ -76,7 +76,7 @@ try {
     (error) => say({ fault: toWire(error) }),
     (news) => say({ news }),
   );
-  port.on('message', (message: Ask) => {
+  port.on('message', (message: LaneRequest) => {
     const served: Promise<void> = serve(lane, message).finally(() => inHand.delete(served));
     if (message.call !== 'end') inHand.add(served);
   });

@@ -4,12 +4,12 @@
  */
 
 import type { WireError } from '../../shared/errors.ts';
+import type { Rect } from '../../shared/geometry.ts';
+import type { Corner, Frame, Reserve, SwappedFrame, SwapSettings } from '../../shared/types.ts';
 import type { Portrait } from '../engines/engine.ts';
 import type { MeshFace } from '../engines/mesh/mesh-engine.ts';
 import type { NeuralFace } from '../engines/neural/neural-engine.ts';
-import type { Rect } from '../../shared/geometry.ts';
 import type { ModelNews } from '../models/model-states.ts';
-import type { Corner, Frame, Reserve, SwappedFrame, SwapSettings } from '../../shared/types.ts';
 
 /** Longest side of a portrait as it is decoded, in pixels: larger ones are shrunk. */
 export const PORTRAIT_SIDE = 1600;
@@ -51,17 +51,17 @@ export interface Calls {
 
 export type CallName = keyof Calls;
 
-export type Ask = { [K in CallName]: { id: number; call: K; ask: Calls[K]['ask'] } }[CallName];
+export type LaneRequest = { [K in CallName]: { id: number; call: K; ask: Calls[K]['ask'] } }[CallName];
 
-export type Answer = { id: number; answer: unknown } | { id: number; error: WireError };
+export type LaneReply = { id: number; answer: unknown } | { id: number; error: WireError };
 
 /** An error that cost a frame its swap; the frame itself went on. */
-export interface Fault {
+export interface LaneFault {
   fault: WireError;
 }
 
 /** What became of a model in this thread. */
-export interface News {
+export interface LaneNews {
   news: ModelNews;
 }
 

@@ -2,10 +2,19 @@
 
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { FaceOffError, fromWire } from '../../shared/errors.ts';
 import { root } from '../../lib/package-root.ts';
+import { FaceOffError, fromWire } from '../../shared/errors.ts';
 import type { ModelNews } from '../models/model-states.ts';
-import type { Answer, CallName, Calls, Fault, LaneOptions, ModelLoad, News, Started } from './lane-protocol.ts';
+import type {
+  CallName,
+  Calls,
+  LaneFault,
+  LaneNews,
+  LaneOptions,
+  LaneReply,
+  ModelLoad,
+  Started,
+} from './lane-protocol.ts';
 
 interface Waiting {
   resolve(answer: unknown): void;
@@ -31,7 +40,7 @@ export class LaneThread {
   private constructor(worker: Worker, loads: readonly ModelLoad[], { onDeath, onFault, onNews }: LaneListener) {
     this.#worker = worker;
     this.loads = loads;
-    worker.on('message', (message: Answer | Fault | News) => {
+    worker.on('message', (message: LaneReply | LaneFault | LaneNews) => {
       if ('fault' in message) onFault(fromWire(message.fault));
       else if ('news' in message) onNews(message.news);
       else this.#hear(message);
@@ -54,7 +63,7 @@ export class LaneThread {
       const early = (code: number) => reject(lost(new Error(`the thread ended with code ${code} while starting`)));
       worker.once('error', reject);
       worker.once('exit', early);
-      const hear = (message: Started | Fault | News) => {
+      const hear = (message: Started | LaneFault | LaneNews) => {
         // A model that could be done without may have failed before the lane is ready.
         if ('fault' in message) return listener.onFault(fromWire(message.fault));
         if ('news' in message) return listener.onNews(message.news);
@@ -92,7 +101,7 @@ export class LaneThread {
     await this.ask('crash', undefined).catch(() => undefined);
   }
 
-  #hear(message: Answer): void {
+  #hear(message: LaneReply): void {
     const waiting = this.#waiting.get(message.id);
     this.#waiting.delete(message.id);
     if ('error' in message) waiting?.reject(fromWire(message.error));

@@ -8,18 +8,8 @@ import os from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Config } from '../../config.ts';
+import { Semaphore } from '../../lib/semaphore.ts';
 import { FaceOffError } from '../../shared/errors.ts';
-import { DeviceHost } from '../device/device-host.ts';
-import type { DeviceOptions, DeviceReport } from '../device/device-protocol.ts';
-import type { Portrait } from '../engines/engine.ts';
-import type { MeshFace } from '../engines/mesh/mesh-engine.ts';
-import type { NeuralFace } from '../engines/neural/neural-engine.ts';
-import { type Catalogue, readCatalogue } from '../models/catalogue.ts';
-import { ModelStates } from '../models/model-states.ts';
-import { requireFile } from '../models/model-store.ts';
-import { Places } from '../../lib/semaphore.ts';
-import type { FoundFace, LaneOptions, ModelLoad } from './lane-protocol.ts';
-import { type LaneListener, LaneThread } from './lane-thread.ts';
 import {
   type Capacity,
   type Frame,
@@ -31,6 +21,16 @@ import {
   type SwapSession,
   type SwapSettings,
 } from '../../shared/types.ts';
+import { DeviceHost } from '../device/device-host.ts';
+import type { DeviceOptions, DeviceReport } from '../device/device-protocol.ts';
+import type { Portrait } from '../engines/engine.ts';
+import type { MeshFace } from '../engines/mesh/mesh-engine.ts';
+import type { NeuralFace } from '../engines/neural/neural-engine.ts';
+import { type Catalogue, readCatalogue } from '../models/catalogue.ts';
+import { ModelStates } from '../models/model-states.ts';
+import { requireFile } from '../models/model-store.ts';
+import type { FoundFace, LaneOptions, ModelLoad } from './lane-protocol.ts';
+import { type LaneListener, LaneThread } from './lane-thread.ts';
 
 /** The photos of a source face; asked for at most once at a time for an engine, when somebody first wants it. */
 export type Photos = () => Promise<Portrait[]>;
@@ -47,7 +47,7 @@ interface Seat {
   thread: LaneThread;
   sessions: Set<PoolSession>;
   /** Frames that may be in the lane's hands, of streams whose frames keep it busy. */
-  places: Places;
+  places: Semaphore;
   /** Faces this thread has been given, `engine/id` each. */
   faces: Set<string>;
   /** What a swap took at warm-up; null before it. */
@@ -270,7 +270,7 @@ export class Pool implements Swapping {
       thread: null as unknown as LaneThread,
       sessions: new Set(),
       faces: new Set(),
-      places: new Places(IN_HAND),
+      places: new Semaphore(IN_HAND),
       ...UNKNOWN,
     };
     seat.thread = await LaneThread.start(this.#options, this.#listener(seat));
@@ -514,7 +514,10 @@ class PoolSession implements SwapSession {
     void this.ask(call, ask).catch(() => undefined);
   }
 
-  ask<K extends 'open' | 'set' | 'close'>(call: K, ask: import('./lane-protocol.ts').Calls[K]['ask']): Promise<unknown> {
+  ask<K extends 'open' | 'set' | 'close'>(
+    call: K,
+    ask: import('./lane-protocol.ts').Calls[K]['ask'],
+  ): Promise<unknown> {
     return this.#seat.thread.ask(call, ask);
   }
 }

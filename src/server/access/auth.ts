@@ -7,23 +7,23 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { FaceOffError } from '../../shared/errors.ts';
-import type { Tries } from './login-rate-limit.ts';
+import type { LoginRateLimit } from './login-rate-limit.ts';
 
 const COOKIE = 'faceoff';
 const YEAR_S = 365 * 86_400;
 /** What says nothing about anyone: whether the server lives, what the login page needs, and the look of all pages. */
 const PUBLIC = /^\/(healthz|readyz|api\/login|[\w-]+\.(js|css|svg|js\.map))$/;
 
-export class Gate {
+export class Authenticator {
   readonly #token: string | null;
   /** What the cookie holds: of no use where the token itself is asked for. */
   readonly #pass: string;
   readonly #secure: boolean;
-  readonly #tries: Tries;
+  readonly #attempts: LoginRateLimit;
 
   /** @param secure whether the cookie is for HTTPS alone. */
-  constructor(token: string | null, secure: boolean, tries: Tries) {
-    this.#tries = tries;
+  constructor(token: string | null, secure: boolean, attempts: LoginRateLimit) {
+    this.#attempts = attempts;
     this.#token = token;
     this.#pass = createHmac('sha256', token ?? '')
       .update('faceoff cookie')
@@ -31,7 +31,7 @@ export class Gate {
     this.#secure = secure;
   }
 
-  /** @throws FaceOffError `wrong_token` (401), `too_many_tries` (429). */
+  /** @throws FaceOffError `wrong_token` (401), `too_many_attempts` (429). */
   logIn(token: unknown, address: string): string {
     if (!this.#isRight(token, address)) throw wrongToken();
     return this.#cookie();
@@ -39,13 +39,13 @@ export class Gate {
 
   /**
    * For every request, before anything else of it is looked at. A page that may not be shown becomes the login page.
-   * @throws FaceOffError `no_token`, `wrong_token` (401), `too_many_tries` (429).
+   * @throws FaceOffError `no_token`, `wrong_token` (401), `too_many_attempts` (429).
    */
   async check(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     if (this.#token === null || isPublic(request)) return;
     const { token } = request.query as { token?: unknown };
     const isPage = request.method === 'GET' && (request.headers.accept ?? '').includes('text/html');
-    const waitMs = this.#tries.waitMs(request.ip);
+    const waitMs = this.#attempts.waitMs(request.ip);
     // The address bar, the history and screenshots should not keep the token.
     if (isPage && waitMs === 0 && this.#isRight(token, request.ip))
       return reply.header('set-cookie', this.#cookie()).redirect(withoutToken(request.url), 303);
@@ -63,12 +63,12 @@ export class Gate {
     });
   }
 
-  /** In a time that tells nothing about the token. @throws FaceOffError `too_many_tries` (429). */
+  /** In a time that tells nothing about the token. @throws FaceOffError `too_many_attempts` (429). */
   #isRight(given: unknown, address: string): boolean {
     if (this.#token === null || typeof given !== 'string') return false;
-    this.#tries.check(address);
+    this.#attempts.check(address);
     const right = isSame(given, this.#token);
-    if (!right) this.#tries.wrong(address, given);
+    if (!right) this.#attempts.wrong(address, given);
     return right;
   }
 
@@ -86,7 +86,7 @@ const bearerOf = ({ headers }: FastifyRequest): string | undefined =>
   headers.authorization?.match(/^Bearer +(\S+) *$/i)?.[1];
 
 /** `POST /api/login` with the token as JSON: what the login page does. */
-export function loginRoute(app: FastifyInstance, gate: Gate): void {
+export function loginRoute(app: FastifyInstance, gate: Authenticator): void {
   app.post<{ Body: { token?: unknown } | null }>('/api/login', async (request, reply) =>
     reply.code(204).header('set-cookie', gate.logIn(request.body?.token, request.ip)).send(),
   );

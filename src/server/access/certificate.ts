@@ -6,8 +6,8 @@ import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { generate } from 'selfsigned';
-import { addressesOf, isLocal } from '../../lib/address.ts';
 import type { Config } from '../../config.ts';
+import { addressesOf, isLocal } from '../../lib/address.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 
 /** Both in PEM. */

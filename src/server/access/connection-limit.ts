@@ -3,7 +3,7 @@
 import type { Server, Socket } from 'node:net';
 import { networkOf } from '../../lib/address.ts';
 
-export class Connections {
+export class ConnectionLimit {
   readonly #sockets = new Set<Socket>();
   readonly #byNetwork = new Map<string, number>();
   readonly #most: number;

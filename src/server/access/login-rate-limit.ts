@@ -14,7 +14,7 @@ interface Tried {
   tokens: Set<string>;
 }
 
-export class Tries {
+export class LoginRateLimit {
   readonly #most: number;
   readonly #onFull: () => void;
   readonly #clock: () => number;
@@ -32,12 +32,12 @@ export class Tries {
     this.#clock = clock;
   }
 
-  /** Before a token is looked at. @throws FaceOffError `too_many_tries` (429, details: retryAfterMs). */
+  /** Before a token is looked at. @throws FaceOffError `too_many_attempts` (429, details: retryAfterMs). */
   check(address: string): void {
     const retryAfterMs = this.waitMs(address);
     if (retryAfterMs === 0) return;
     const wait = `Try again in ${Math.ceil(retryAfterMs / 1000)} seconds.`;
-    throw new FaceOffError('too_many_tries', `Too many wrong tokens came from this address. ${wait}`, {
+    throw new FaceOffError('too_many_attempts', `Too many wrong tokens came from this address. ${wait}`, {
       status: 429,
       details: { retryAfterMs },
     });

@@ -4,8 +4,8 @@
  */
 
 import { isIP } from 'node:net';
-import { isLocal } from '../../lib/address.ts';
 import type { Config } from '../../config.ts';
+import { isLocal } from '../../lib/address.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 
 /**

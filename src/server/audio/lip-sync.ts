@@ -5,8 +5,8 @@
  */
 
 import type { Frame } from '../../shared/types.ts';
-import { DelayLine } from './delay-line.ts';
 import type { Buffers } from '../webrtc/peer.ts';
+import { DelayLine } from './delay-line.ts';
 import type { Sound } from './sound.ts';
 
 export interface LipSyncParts {

@@ -12,7 +12,7 @@ const PAUSE_MS = 500;
 const FALL = 0.1;
 const RISE = 0.0005;
 
-export class Voice {
+export class VoiceActivity {
   readonly #onChange: (speaking: boolean) => void;
   #room = 0.003;
   #heardMs = 0;

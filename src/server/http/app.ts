@@ -8,37 +8,37 @@ import fastifyStatic from '@fastify/static';
 import websocket from '@fastify/websocket';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { Config } from '../../config.ts';
-import { FaceOffError } from '../../shared/errors.ts';
-import type { Logger } from '../../lib/log.ts';
-import type { Metrics } from '../../metrics.ts';
 import type { Faces } from '../../faces/face-library.ts';
+import type { Logger } from '../../lib/log.ts';
+import { root } from '../../lib/package-root.ts';
+import type { Metrics } from '../../metrics.ts';
 import { readCatalogue } from '../../pipeline/models/catalogue.ts';
-import type { Gpu } from '../monitor/gpu-sensor.ts';
 import { ModelStates } from '../../pipeline/models/model-states.ts';
 import type { ModelLoad } from '../../pipeline/pool/lane-protocol.ts';
+import { FaceOffError } from '../../shared/errors.ts';
 import { MESH, type Swapping, type SwapSettings } from '../../shared/types.ts';
-import { root } from '../../lib/package-root.ts';
-import { cacheRoutes } from './cache-routes.ts';
+import { Authenticator, loginRoute } from '../access/auth.ts';
 import type { Certificate } from '../access/certificate.ts';
-import { Connections } from '../access/connection-limit.ts';
-import { controlRoutes } from './control-routes.ts';
+import { ConnectionLimit } from '../access/connection-limit.ts';
 import { shareWith, welcomeOrigins } from '../access/cors.ts';
-import { faceRoutes } from './face-routes.ts';
-import { Gate, loginRoute } from '../access/auth.ts';
-import { machineRoutes, machineStatus } from './machine-routes.ts';
-import { Monitor } from '../monitor/monitor.ts';
+import { LoginRateLimit } from '../access/login-rate-limit.ts';
 import { checkOrigin } from '../access/origin.ts';
-import { openPeers } from '../webrtc/peer.ts';
+import type { Gpu } from '../monitor/gpu-sensor.ts';
+import { Monitor } from '../monitor/monitor.ts';
 import { preflight } from '../monitor/preflight.ts';
-import { Presets, presetRoutes } from '../session/presets.ts';
-import { recordRoutes } from './recording-routes.ts';
 import { Recordings } from '../recording/recordings.ts';
-import { errorBody, sendError } from './error-reply.ts';
+import { PresetStore, presetRoutes } from '../session/presets.ts';
 import { newRoom, Rooms } from '../session/rooms.ts';
 import { Sessions } from '../session/sessions.ts';
 import { Signalling } from '../session/signalling.ts';
 import { checkName, Streams } from '../session/streams.ts';
-import { Tries } from '../access/login-rate-limit.ts';
+import { openPeers } from '../webrtc/peer.ts';
+import { cacheRoutes } from './cache-routes.ts';
+import { controlRoutes } from './control-routes.ts';
+import { errorBody, sendError } from './error-reply.ts';
+import { faceRoutes } from './face-routes.ts';
+import { machineRoutes, machineStatus } from './machine-routes.ts';
+import { recordRoutes } from './recording-routes.ts';
 import { whepRoutes } from './whep.ts';
 import { whipRoutes } from './whip.ts';
 
@@ -121,15 +121,15 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   const { states = new ModelStates(readCatalogue(config.models.dir)) } = parts;
   const app = listener(certificate, config.limits.requestTimeoutMs);
   // Not which address: logs hold none.
-  const tries = new Tries(config.limits.wrongTokens, () =>
+  const rateLimit = new LoginRateLimit(config.limits.wrongTokens, () =>
     log.warn('too many wrong tokens from one address, which has to wait'),
   );
-  const gate = new Gate(config.server.token, certificate !== null, tries);
+  const gate = new Authenticator(config.server.token, certificate !== null, rateLimit);
   const streams = new Streams(config, metrics, log);
   const sessions = new Sessions(config, pool, streams, metrics, log, () => monitor.figures);
   const recordings = new Recordings(config, metrics, log);
   await recordings.recover();
-  const presets = await Presets.open(config, log);
+  const presets = await PresetStore.open(config, log);
   const rooms = new Rooms(config);
   const signalling = new Signalling({
     ...{ version, defaults, sessions, streams, rooms, config, log },
@@ -147,7 +147,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   const startedAtMs = performance.now();
   let ready = true;
   // The listener alone would wait for ever for sockets that became WebSockets, or were refused to.
-  const connections = new Connections(config.limits.connectionsPerAddress, () =>
+  const connections = new ConnectionLimit(config.limits.connectionsPerAddress, () =>
     log.warn('one address has as many connections as limits.connectionsPerAddress lets it have'),
   );
   connections.watch(app.server);

@@ -1,8 +1,8 @@
 /** `/api/cache`: what lies in the cache, and emptying it of what can be made again. */
 
 import type { FastifyInstance } from 'fastify';
-import { clear } from '../../cache/cleanup.ts';
 import { kindNamed, reportOf } from '../../cache/cache-report.ts';
+import { clear } from '../../cache/cleanup.ts';
 import type { Config } from '../../config.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 

@@ -6,17 +6,17 @@
 import type { FastifyInstance } from 'fastify';
 import { FaceOffError } from '../../shared/errors.ts';
 import type { FaceInfo } from '../../shared/messages.ts';
-import type { SwapSettings } from '../../shared/types.ts';
 import { SWITCHES, stepFace, toggled } from '../../shared/steps.ts';
-import { jsonOf, takeAnyBody } from './json-body.ts';
-import type { Presets } from '../session/presets.ts';
+import type { SwapSettings } from '../../shared/types.ts';
+import type { PresetStore } from '../session/presets.ts';
 import type { Session } from '../session/session.ts';
-import type { Sessions } from '../session/sessions.ts';
 import { settingsFrom } from '../session/session-settings.ts';
+import type { Sessions } from '../session/sessions.ts';
+import { jsonOf, takeAnyBody } from './json-body.ts';
 
 export interface Controlled {
   sessions: Sessions;
-  presets: Presets;
+  presets: PresetStore;
   faces(): FaceInfo[];
 }
 

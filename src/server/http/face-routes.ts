@@ -3,8 +3,8 @@
 import multipart, { type MultipartFile } from '@fastify/multipart';
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../../config.ts';
-import { FaceOffError } from '../../shared/errors.ts';
 import type { Faces } from '../../faces/face-library.ts';
+import { FaceOffError } from '../../shared/errors.ts';
 
 type Fields = MultipartFile['fields'];
 

@@ -3,8 +3,8 @@
 import type { FastifyInstance } from 'fastify';
 import type { MachineHistory, MachineSample } from '../../shared/messages.ts';
 import type { Pressure } from '../../shared/types.ts';
-import type { Monitor } from '../monitor/monitor.ts';
 import { PRESSURES } from '../monitor/memory-pressure.ts';
+import type { Monitor } from '../monitor/monitor.ts';
 
 type GpuName = NonNullable<MachineHistory['gpu']>;
 
@@ -34,7 +34,7 @@ const COLUMNS: Record<string, (sample: MachineSample) => string | number | null 
 };
 
 /** RFC 4180, a header line first; no cell needs quotes. */
-export function tableOf(samples: readonly MachineSample[]): string {
+export function csvOf(samples: readonly MachineSample[]): string {
   const rows = samples.map((sample) => Object.values(COLUMNS).map((cell) => cell(sample) ?? ''));
   return [Object.keys(COLUMNS), ...rows].map((row) => `${row.join(',')}\r\n`).join('');
 }
@@ -58,7 +58,7 @@ export function machineRoutes(app: FastifyInstance, monitor: Monitor, intervalMs
     reply
       .type('text/csv; charset=utf-8')
       .header('content-disposition', 'attachment; filename="memory.csv"')
-      .send(tableOf(monitor.history())),
+      .send(csvOf(monitor.history())),
   );
 }
 

@@ -3,10 +3,10 @@
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../../config.ts';
 import type { Streams } from '../session/streams.ts';
-import { wishRoutes } from './whip-whep.ts';
+import { resourceRoutes } from './whip-whep.ts';
 
 export function whepRoutes(app: FastifyInstance, streams: Streams, { webrtc }: Config): void {
-  wishRoutes(app, {
+  resourceRoutes(app, {
     endpoint: '/whep/:stream',
     session: '/whep/:stream/:id',
     webrtc,

@@ -1,5 +1,5 @@
 /**
- * What WHIP (RFC 9725) and WHEP (draft-ietf-wish-whep) share: an offer that is posted makes a session, on which PATCH
+ * What WHIP (RFC 9725) and WHEP (draft-ietf-routes-whep) share: an offer that is posted makes a session, on which PATCH
  * brings candidates or restarts ICE, and DELETE ends it. An entity tag stands for the ICE session.
  */
 
@@ -13,7 +13,7 @@ import { OFFER_BYTES, offerTooLarge } from '../webrtc/rebuild-offer.ts';
 const SDP = 'application/sdp';
 const FRAGMENT = 'application/trickle-ice-sdpfrag';
 
-export interface WishSession {
+export interface NegotiatedSession {
   readonly id: string;
   /** Names the ICE session, quotes included. */
   readonly etag: string;
@@ -26,19 +26,19 @@ export interface WishSession {
   close(why: string): void;
 }
 
-export interface Wish {
+export interface ResourceRoutes {
   /** Route that offers are posted to. */
   endpoint: string;
   /** Route of one session, with `:id`. */
   session: string;
   webrtc: Config['webrtc'];
   /** Opens what an offer posted to this address asks for. */
-  open(request: FastifyRequest): WishSession;
-  find(id: string): WishSession | undefined;
+  open(request: FastifyRequest): NegotiatedSession;
+  find(id: string): NegotiatedSession | undefined;
 }
 
 /** A plugin: it has body parsers of its own. */
-export function wishRoutes(app: FastifyInstance, wish: Wish): void {
+export function resourceRoutes(app: FastifyInstance, routes: ResourceRoutes): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser([SDP, FRAGMENT], { parseAs: 'string', bodyLimit: OFFER_BYTES }, (_request, body, done) =>
     done(null, body),
@@ -47,13 +47,13 @@ export function wishRoutes(app: FastifyInstance, wish: Wish): void {
     throw error.code === 'FST_ERR_CTP_BODY_TOO_LARGE' ? offerTooLarge() : error;
   });
 
-  app.post(wish.endpoint, { onRequest: only(SDP) }, async (request, reply) => {
-    const session = wish.open(request);
+  app.post(routes.endpoint, { onRequest: only(SDP) }, async (request, reply) => {
+    const session = routes.open(request);
     const answer = await session.answer(String(request.body ?? ''), true).catch((error: unknown) => {
       session.close('offer refused');
       throw error;
     });
-    for (const link of iceLinks(iceServersOf(wish.webrtc))) void reply.header('link', link);
+    for (const link of iceLinks(iceServersOf(routes.webrtc))) void reply.header('link', link);
     const at = `${request.url.split('?')[0]!.replace(/\/$/, '')}/${session.id}`;
     return reply
       .code(201)
@@ -62,19 +62,21 @@ export function wishRoutes(app: FastifyInstance, wish: Wish): void {
       .send(answer);
   });
 
-  app.patch<Target>(wish.session, { onRequest: only(FRAGMENT) }, (request, reply) =>
-    patch(sessionOf(wish, request), request, reply),
+  app.patch<Target>(routes.session, { onRequest: only(FRAGMENT) }, (request, reply) =>
+    patch(sessionOf(routes, request), request, reply),
   );
 
-  app.delete<Target>(wish.session, async (request, reply) => {
-    sessionOf(wish, request).close('deleted by its client');
+  app.delete<Target>(routes.session, async (request, reply) => {
+    sessionOf(routes, request).close('deleted by its client');
     return reply.code(200).send();
   });
 
-  app.options(wish.endpoint, async (_request, reply) => reply.headers({ allow: POST, 'accept-post': SDP }).send());
-  app.options(wish.session, async (_request, reply) => reply.headers({ allow: EDIT, 'accept-patch': FRAGMENT }).send());
-  app.route({ method: ['GET', 'PUT', 'PATCH', 'DELETE'], url: wish.endpoint, ...notAllowed(POST) });
-  app.route({ method: ['GET', 'PUT', 'POST'], url: wish.session, ...notAllowed(EDIT) });
+  app.options(routes.endpoint, async (_request, reply) => reply.headers({ allow: POST, 'accept-post': SDP }).send());
+  app.options(routes.session, async (_request, reply) =>
+    reply.headers({ allow: EDIT, 'accept-patch': FRAGMENT }).send(),
+  );
+  app.route({ method: ['GET', 'PUT', 'PATCH', 'DELETE'], url: routes.endpoint, ...notAllowed(POST) });
+  app.route({ method: ['GET', 'PUT', 'POST'], url: routes.session, ...notAllowed(EDIT) });
 }
 
 const POST = 'POST, OPTIONS';
@@ -85,7 +87,7 @@ interface Target {
 }
 
 /** Candidates of this ICE session are added; new credentials begin the next one. */
-async function patch(session: WishSession, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+async function patch(session: NegotiatedSession, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   checkTag(request.headers['if-match'], session.etag);
   const { ufrag, pwd, candidates } = readFragment(String(request.body ?? ''));
   if (ufrag === null || ufrag === session.remoteUfrag) {
@@ -141,8 +143,8 @@ function iceLinks(servers: readonly IceServer[]): string[] {
 
 const quoted = (text: string): string => text.replace(/["\\]/g, '\\$&');
 
-function sessionOf(wish: Wish, request: FastifyRequest<Target>): WishSession {
-  const session = wish.find(request.params.id);
+function sessionOf(routes: ResourceRoutes, request: FastifyRequest<Target>): NegotiatedSession {
+  const session = routes.find(request.params.id);
   if (session === undefined)
     throw new FaceOffError('unknown_session', 'There is no such session; it may have ended.', { status: 404 });
   return session;

@@ -3,7 +3,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../../config.ts';
 import type { Sessions } from '../session/sessions.ts';
-import { wishRoutes } from './whip-whep.ts';
+import { resourceRoutes } from './whip-whep.ts';
 
 /** `?face=ID` is the face to begin with, `?stream=NAME` what others find the stream by. */
 interface Query {
@@ -12,7 +12,7 @@ interface Query {
 }
 
 export function whipRoutes(app: FastifyInstance, sessions: Sessions, { webrtc }: Config): void {
-  wishRoutes(app, {
+  resourceRoutes(app, {
     endpoint: '/whip',
     session: '/whip/:id',
     webrtc,

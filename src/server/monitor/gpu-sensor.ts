@@ -1,7 +1,7 @@
 /** The GPU as this machine tells of it: by NVIDIA's library, else by its program, else there is none that we know of. */
 
-import { openNvml } from './nvml-sensor.ts';
 import { openSmi } from './nvidia-smi.ts';
+import { openNvmlSensor } from './nvml-sensor.ts';
 
 /** What does not change while the program runs. */
 export interface GpuInfo {
@@ -45,7 +45,7 @@ export async function openGpu(options: GpuOptions = {}): Promise<Gpu | null> {
   const device = firstVisible(env.CUDA_VISIBLE_DEVICES);
   if (device === null) return null;
   for (const open of [
-    () => (library === null ? null : openNvml(library, device)),
+    () => (library === null ? null : openNvmlSensor(library, device)),
     () => (program === null ? null : openSmi(program, device)),
   ]) {
     try {

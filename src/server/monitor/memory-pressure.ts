@@ -8,13 +8,13 @@ export const PRESSURES: readonly Pressure[] = ['none', 'release', 'degrade'];
 /** A pressure ends so far below the share that began it. */
 const MARGIN = 0.05;
 /** Memory must have been below for so long. */
-const CALM_MS = 5000;
+const SETTLED_MS = 5000;
 
 export class MemoryWatch {
   /** The share at which each pressure begins. */
   readonly #begins: readonly number[];
   #rank = 0;
-  #calmSinceMs: number | null = null;
+  #settledSinceMs: number | null = null;
 
   constructor({ releaseAt, degradeAt }: { releaseAt: number; degradeAt: number }) {
     this.#begins = [0, releaseAt, degradeAt];
@@ -28,11 +28,11 @@ export class MemoryWatch {
   observe(share: number, nowMs: number): Pressure {
     const wanted = this.#begins.findLastIndex((begin) => share >= begin);
     if (wanted > this.#rank) this.#rank = wanted;
-    const calm = this.#rank > 0 && share < this.#begins[this.#rank]! - MARGIN;
-    this.#calmSinceMs = calm ? (this.#calmSinceMs ?? nowMs) : null;
-    if (this.#calmSinceMs === null || nowMs - this.#calmSinceMs < CALM_MS) return this.pressure;
+    const settled = this.#rank > 0 && share < this.#begins[this.#rank]! - MARGIN;
+    this.#settledSinceMs = settled ? (this.#settledSinceMs ?? nowMs) : null;
+    if (this.#settledSinceMs === null || nowMs - this.#settledSinceMs < SETTLED_MS) return this.pressure;
     this.#rank--;
-    this.#calmSinceMs = null;
+    this.#settledSinceMs = null;
     return this.pressure;
   }
 }

@@ -18,7 +18,7 @@ type Async = (...ask: unknown[]) => Promise<number>;
  * @returns null where the library is not on this machine.
  * @throws Error why the library that is there cannot be used.
  */
-export async function openNvml(library: string, device: string): Promise<Gpu | null> {
+export async function openNvmlSensor(library: string, device: string): Promise<Gpu | null> {
   // Without a build for this system there is no library to read either.
   const koffi = await import('koffi').catch(() => null);
   if (koffi === null) return null;

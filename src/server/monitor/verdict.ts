@@ -229,7 +229,7 @@ const ENOUGH = 3;
 const REFRESH = 3;
 
 /** Tells a cause that was found again and again: one odd second changes nothing. */
-export class Steady {
+export class SteadyVerdict {
   #looks: Verdict[] = [];
   #told: Verdict = { cause: 'good', text: 'No picture has come yet.' };
   /** The first look's figures are told at once. */

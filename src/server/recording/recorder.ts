@@ -4,17 +4,17 @@
  * it is stopped, when its session ends, and when there is no more room: that ends the recording, and nothing else.
  */
 
-import { FaceOffError } from '../../shared/errors.ts';
 import type { FfmpegExit } from '../../media/ffmpeg.ts';
 import { noFfmpeg } from '../../media/ffmpeg.ts';
+import { FfmpegFeed } from '../../media/ffmpeg-feed.ts';
+import type { SoundFormat } from '../../media/matroska.ts';
+import { FaceOffError } from '../../shared/errors.ts';
 import type { ErrorBody, RecordingState } from '../../shared/messages.ts';
 import type { Frame } from '../../shared/types.ts';
-import { Feed } from '../../media/ffmpeg-feed.ts';
-import type { SoundFormat } from '../../media/matroska.ts';
-import { errorBody } from '../http/error-reply.ts';
 import type { Sound } from '../audio/sound.ts';
-import { diskFull, type RecordingsFolder, stampOf } from './recordings-folder.ts';
+import { errorBody } from '../http/error-reply.ts';
 import { FORMATS, type RecordingFormat } from './recording-format.ts';
+import { diskFull, type RecordingsFolder, stampOf } from './recordings-folder.ts';
 
 export interface RecorderParts {
   folder: RecordingsFolder;
@@ -28,7 +28,7 @@ export interface RecorderParts {
 }
 
 interface Part {
-  feed: Feed;
+  feed: FfmpegFeed;
   path: string;
 }
 
@@ -124,7 +124,7 @@ export class Recorder {
     const path = folder.partOf(file);
     const { output, sound } = FORMATS[format];
     const heard = this.#sound === null ? [] : sound.output;
-    const feed: Feed = new Feed(frame, {
+    const feed: FfmpegFeed = new FfmpegFeed(frame, {
       output: [...heard, ...output(frame.width, frame.height), '-y', path],
       sound: this.#sound,
       roomBytes: ROOM_BYTES,

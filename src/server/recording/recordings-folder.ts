@@ -6,8 +6,8 @@
 import { createReadStream } from 'node:fs';
 import { mkdir, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
-import { isAlive } from '../../lib/process-alive.ts';
 import type { Config } from '../../config.ts';
+import { isAlive } from '../../lib/process-alive.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import type { RecordingInfo } from '../../shared/messages.ts';
 import { FORMATS, RECORDING_FORMATS, type RecordingFormat } from './recording-format.ts';

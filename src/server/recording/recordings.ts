@@ -1,14 +1,14 @@
 /** Recordings under way and those there are. */
 
 import type { Config } from '../../config.ts';
-import { FaceOffError } from '../../shared/errors.ts';
-import { requireEncoder } from '../../media/ffmpeg.ts';
 import type { Logger } from '../../lib/log.ts';
+import { requireEncoder } from '../../media/ffmpeg.ts';
 import type { Metrics } from '../../metrics.ts';
+import { FaceOffError } from '../../shared/errors.ts';
 import type { Session } from '../session/session.ts';
-import { RecordingsFolder } from './recordings-folder.ts';
-import { FORMATS, type RecordingFormat } from './recording-format.ts';
 import { Recorder } from './recorder.ts';
+import { FORMATS, type RecordingFormat } from './recording-format.ts';
+import { RecordingsFolder } from './recordings-folder.ts';
 
 export class Recordings {
   readonly folder: RecordingsFolder;

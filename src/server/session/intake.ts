@@ -1,12 +1,12 @@
 /** Frames on their way into a lane: at the rate that it asks for, one at a time, the newest of the others waits. */
 
+import { NewestWins } from '../../lib/newest-wins.ts';
 import type { Frame, SwappedFrame } from '../../shared/types.ts';
-import { Latest } from '../../lib/newest-wins.ts';
+import { releaseBuffer } from '../webrtc/release-buffer.ts';
 import { Pacer } from './pacer.ts';
-import { release } from '../webrtc/release-buffer.ts';
 
 export class Intake {
-  readonly #latest: Latest<Frame>;
+  readonly #latest: NewestWins<Frame>;
   readonly #pacer = new Pacer();
   readonly #onDrop: (isLate: boolean) => void;
   /** Frames since the last one that went in, whose place a newer one took. */
@@ -23,7 +23,7 @@ export class Intake {
     place?: () => Promise<() => void>,
   ) {
     this.#onDrop = onDrop;
-    this.#latest = new Latest(
+    this.#latest = new NewestWins(
       async (frame) => {
         const dropped = this.#dropped;
         this.#dropped = 0;
@@ -49,7 +49,7 @@ export class Intake {
   }
 
   #leaveOut(frame: Frame, isLate: boolean): void {
-    release(frame);
+    releaseBuffer(frame);
     this.#onDrop(isLate);
   }
 

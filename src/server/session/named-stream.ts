@@ -4,16 +4,16 @@
  */
 
 import { setImmediate as turn } from 'node:timers/promises';
+import { NewestWins } from '../../lib/newest-wins.ts';
 import type { Frame } from '../../shared/types.ts';
-import { Latest } from '../../lib/newest-wins.ts';
-import { release } from '../webrtc/release-buffer.ts';
 import type { Sound } from '../audio/sound.ts';
+import { releaseBuffer } from '../webrtc/release-buffer.ts';
 import type { Viewer } from './viewer.ts';
 
-export class Stream {
+export class NamedStream {
   readonly name: string;
   readonly viewers = new Set<Viewer>();
-  readonly #latest: Latest<Frame>;
+  readonly #latest: NewestWins<Frame>;
   #live = true;
   #last: Frame | null = null;
   /** Whether others may still use it. */
@@ -24,7 +24,7 @@ export class Stream {
   /** @param onSkip a frame came while the one before was still being handed to the viewers, and the one between is left out. */
   constructor(name: string, onSkip: () => void) {
     this.name = name;
-    this.#latest = new Latest((frame) => this.#hand(frame), onSkip);
+    this.#latest = new NewestWins((frame) => this.#hand(frame), onSkip);
   }
 
   /** Whether it has a publisher. */
@@ -57,7 +57,7 @@ export class Stream {
    * @param isShared whether somebody else has this one, too.
    */
   show(frame: Frame, isShared = false): void {
-    if (this.#last !== null && this.#last !== frame && !this.#isShared) release(this.#last);
+    if (this.#last !== null && this.#last !== frame && !this.#isShared) releaseBuffer(this.#last);
     this.#isShared = isShared || this.viewers.size > 0 || (this.#isShared && this.#last === frame);
     this.#last = frame;
     if (this.viewers.size > 0) this.#latest.put(frame);

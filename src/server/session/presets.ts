@@ -6,8 +6,8 @@ import path from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { Config } from '../../config.ts';
-import { FaceOffError } from '../../shared/errors.ts';
 import type { Logger } from '../../lib/log.ts';
+import { FaceOffError } from '../../shared/errors.ts';
 import type { PresetInfo } from '../../shared/messages.ts';
 import { jsonOf, takeAnyBody } from '../http/json-body.ts';
 import { PresetSettings, presetFrom } from './session-settings.ts';
@@ -17,7 +17,7 @@ const NAME = /^(?!\.+$)(?! )[^\p{Cc}\p{Cs}/\\]{1,40}(?<! )$/u;
 
 const Kept = z.array(z.strictObject({ name: z.string().regex(NAME), settings: PresetSettings }));
 
-export class Presets {
+export class PresetStore {
   readonly #file: string;
   readonly #most: number;
   /** In the order they were first saved, which is that of the keys 1 to 9. */
@@ -31,8 +31,8 @@ export class Presets {
   }
 
   /** Reads what is there. A file that makes no sense is put aside, not lost, with a warning. */
-  static async open(config: Config, log: Logger): Promise<Presets> {
-    const presets = new Presets(config);
+  static async open(config: Config, log: Logger): Promise<PresetStore> {
+    const presets = new PresetStore(config);
     const file = presets.#file;
     if (!existsSync(file)) return presets;
     try {
@@ -126,7 +126,7 @@ export class Presets {
 }
 
 /** A plugin, for its way with bodies. */
-export function presetRoutes(app: FastifyInstance, presets: Presets, onChange: () => void): void {
+export function presetRoutes(app: FastifyInstance, presets: PresetStore, onChange: () => void): void {
   takeAnyBody(app);
   app.get('/api/presets', async () => presets.list());
 

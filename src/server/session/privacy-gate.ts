@@ -8,20 +8,20 @@ import type { Frame, SwappedFrame } from '../../shared/types.ts';
 /** Grey of the card that is shown while nothing may be, Y of limited range. */
 const CARD_LUMA = 40;
 
-export class Guard {
+export class PrivacyGate {
   /** Size of the last picture that came, and whether what the others see now may be a bare face, or nothing at all. */
   #size: Pick<Frame, 'width' | 'height'> | null = null;
-  #shows: 'nothing' | 'bare' | 'safe' = 'nothing';
+  #shows: 'nothing' | 'exposed' | 'safe' = 'nothing';
 
   /**
    * What goes out for a frame: the frame, a card, or null to let stand what is seen.
    * @param on whether the person is never to be shown as they are.
    */
-  pass({ frame, bare = true, hold }: Pick<SwappedFrame, 'frame' | 'bare' | 'hold'>, on: boolean): Frame | null {
+  pass({ frame, exposed = true, hold }: Pick<SwappedFrame, 'frame' | 'exposed' | 'hold'>, on: boolean): Frame | null {
     this.#size = { width: frame.width, height: frame.height };
-    if (on && (hold || bare)) return this.cover();
+    if (on && (hold || exposed)) return this.cover();
     if (hold) return null;
-    this.#shows = bare ? 'bare' : 'safe';
+    this.#shows = exposed ? 'exposed' : 'safe';
     return frame;
   }
 

@@ -5,30 +5,30 @@
  */
 
 import type { Config } from '../../config.ts';
-import { FaceOffError } from '../../shared/errors.ts';
 import type { Logger } from '../../lib/log.ts';
-import type { SessionStats, Verdict } from '../../shared/messages.ts';
 import type { Metrics } from '../../metrics.ts';
+import { FaceOffError } from '../../shared/errors.ts';
+import type { SessionStats, Verdict } from '../../shared/messages.ts';
 import { type Frame, type SwappedFrame, type SwapSession, type SwapSettings, wantsSwap } from '../../shared/types.ts';
-import { disclosureHeader, disclosureMessage } from '../http/disclosure.ts';
-import type { IceCandidate, IceCredentials } from '../webrtc/ice-fragment.ts';
-import { Guard } from './privacy-gate.ts';
-import { Intake } from './intake.ts';
-import { Lifeline } from '../webrtc/connection-timeout.ts';
 import { LipSync } from '../audio/lip-sync.ts';
-import { Opening } from './opening.ts';
-import { Peer, type PeerState } from '../webrtc/peer.ts';
-import type { Recorder } from '../recording/recorder.ts';
 import type { Sound } from '../audio/sound.ts';
+import { VoiceActivity } from '../audio/voice-activity.ts';
+import { disclosureHeader, disclosureMessage } from '../http/disclosure.ts';
+import { type Look, type MachineFigures, SteadyVerdict, type Traffic, verdictOf } from '../monitor/verdict.ts';
+import type { Recorder } from '../recording/recorder.ts';
+import { ConnectionTimeout } from '../webrtc/connection-timeout.ts';
+import type { IceCandidate, IceCredentials } from '../webrtc/ice-fragment.ts';
+import { Peer, type PeerState } from '../webrtc/peer.ts';
+import { Intake } from './intake.ts';
+import type { NamedStream } from './named-stream.ts';
+import { Opening } from './opening.ts';
+import { PrivacyGate } from './privacy-gate.ts';
 import { RollingStats } from './session-stats.ts';
-import type { Stream } from './named-stream.ts';
-import { type Look, type MachineFigures, Steady, type Traffic, verdictOf } from '../monitor/verdict.ts';
-import { Voice } from '../audio/voice-activity.ts';
 
 export interface SessionParts {
   id: string;
   swap: SwapSession;
-  stream: Stream;
+  stream: NamedStream;
   webrtc: Config['webrtc'];
   /** Larger frames are not swapped. */
   largestPixels: number;
@@ -52,14 +52,14 @@ export class Session {
   readonly #peer: Peer;
   readonly #stats = new RollingStats();
   readonly #intake: Intake;
-  readonly #lifeline: Lifeline;
+  readonly #lifeline: ConnectionTimeout;
   readonly #opening = new Opening();
-  readonly #guard = new Guard();
-  readonly #voice: Voice;
+  readonly #guard = new PrivacyGate();
+  readonly #voice: VoiceActivity;
   readonly #lipSync: LipSync;
   #idle: NodeJS.Timeout | undefined;
   #looking: NodeJS.Timeout | undefined;
-  readonly #steady = new Steady();
+  readonly #steady = new SteadyVerdict();
   #looks = 0;
   #traffic: Traffic | null = null;
   #lastFrameAtMs = performance.now();
@@ -80,14 +80,14 @@ export class Session {
       (isLate) => this.#drop(isLate),
       () => parts.swap.place?.() ?? Promise.resolve(() => undefined),
     );
-    this.#voice = new Voice((speaking) => parts.onSpeaking?.(speaking));
+    this.#voice = new VoiceActivity((speaking) => parts.onSpeaking?.(speaking));
     // Sound goes to the viewers alone: nobody wants to hear themselves.
     this.#lipSync = new LipSync({
       buffersMs: () => this.#peer.buffersMs(),
       onSound: (sound) => parts.stream.hear(sound),
       onPicture: (frame) => parts.stream.show(frame, this.#recorder !== null),
     });
-    this.#lifeline = new Lifeline(parts.webrtc, (why) => this.close(why));
+    this.#lifeline = new ConnectionTimeout(parts.webrtc, (why) => this.close(why));
     this.#peer = new Peer(parts.webrtc, {
       onFrame: (frame) => this.#receive(frame),
       onSound: (sound) => {

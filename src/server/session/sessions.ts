@@ -2,16 +2,16 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Config } from '../../config.ts';
-import { FaceOffError } from '../../shared/errors.ts';
 import type { Logger } from '../../lib/log.ts';
-import type { Cause } from '../../shared/messages.ts';
 import type { Metrics } from '../../metrics.ts';
+import { FaceOffError } from '../../shared/errors.ts';
+import type { Cause } from '../../shared/messages.ts';
 import type { Swapping, SwapSettings } from '../../shared/types.ts';
-import type { IceCandidate } from '../webrtc/ice-fragment.ts';
 import { RETRY_AFTER_MS } from '../http/error-reply.ts';
+import { CAUSES, type MachineFigures } from '../monitor/verdict.ts';
+import type { IceCandidate } from '../webrtc/ice-fragment.ts';
 import { Session } from './session.ts';
 import type { Streams } from './streams.ts';
-import { CAUSES, type MachineFigures } from '../monitor/verdict.ts';
 
 export interface SessionHooks {
   onCandidate?: (candidate: IceCandidate | null) => void;

@@ -6,12 +6,12 @@ import type { Config } from '../../config.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { FaceInfo, PresetInfo, ServerMessage } from '../../shared/messages.ts';
 import type { SwapSettings } from '../../shared/types.ts';
-import { iceServersOf } from '../webrtc/ice-servers.ts';
 import { errorBody } from '../http/error-reply.ts';
+import { iceServersOf } from '../webrtc/ice-servers.ts';
 import type { Guest, Member, Rooms } from './rooms.ts';
 import type { Session } from './session.ts';
-import type { SessionHooks, Sessions } from './sessions.ts';
 import { settingsFrom } from './session-settings.ts';
+import type { SessionHooks, Sessions } from './sessions.ts';
 import { STREAM_NAME, STUDIO, type Streams } from './streams.ts';
 
 const Candidate = z.object({

@@ -2,11 +2,11 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Config } from '../../config.ts';
-import { FaceOffError } from '../../shared/errors.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Metrics } from '../../metrics.ts';
+import { FaceOffError } from '../../shared/errors.ts';
 import { RETRY_AFTER_MS } from '../http/error-reply.ts';
-import { Stream } from './named-stream.ts';
+import { NamedStream } from './named-stream.ts';
 import { Viewer } from './viewer.ts';
 
 /** What a publisher may call its stream: it is part of an address that people type. */
@@ -30,9 +30,9 @@ export class Streams {
   readonly #config: Config;
   readonly #metrics: Metrics;
   readonly #log: Logger;
-  readonly #streams = new Map<string, Stream>();
+  readonly #streams = new Map<string, NamedStream>();
   /** A live stream can also be asked for by the id of its session. */
-  readonly #bySession = new Map<string, Stream>();
+  readonly #bySession = new Map<string, NamedStream>();
   readonly #viewers = new Map<string, Viewer>();
 
   constructor(config: Config, metrics: Metrics, log: Logger) {
@@ -49,9 +49,9 @@ export class Streams {
    * @param name what the publisher calls its stream; without one the id of the session does.
    * @throws FaceOffError `bad_name` (400), `stream_taken` (409, details: retryAfterMs).
    */
-  claim(session: string, name = session): Stream {
+  claim(session: string, name = session): NamedStream {
     this.check(name);
-    const stream = this.#streams.get(name) ?? new Stream(name, () => this.#metrics.viewerSkip());
+    const stream = this.#streams.get(name) ?? new NamedStream(name, () => this.#metrics.viewerSkip());
     stream.begin();
     this.#streams.set(name, stream);
     this.#bySession.set(session, stream);
@@ -111,12 +111,12 @@ export class Streams {
     for (const stream of [...this.#streams.values()]) this.#end(stream, 'server stopping');
   }
 
-  #find(name: string): Stream | undefined {
+  #find(name: string): NamedStream | undefined {
     const stream = this.#streams.get(name) ?? this.#bySession.get(name);
     return stream?.isLive ? stream : undefined;
   }
 
-  #published(name: string): Stream {
+  #published(name: string): NamedStream {
     checkName(name);
     const stream = this.#find(name);
     if (stream !== undefined) return stream;
@@ -136,14 +136,14 @@ export class Streams {
     });
   }
 
-  #left(stream: Stream, viewer: Viewer, why: string): void {
+  #left(stream: NamedStream, viewer: Viewer, why: string): void {
     stream.viewers.delete(viewer);
     this.#viewers.delete(viewer.id);
     this.#tell(viewer, 'viewer closed', why);
     if (!stream.isLive && stream.viewers.size === 0) this.#end(stream, why);
   }
 
-  #end(stream: Stream, why: string): void {
+  #end(stream: NamedStream, why: string): void {
     if (this.#streams.get(stream.name) === stream) this.#streams.delete(stream.name);
     stream.end(why);
   }

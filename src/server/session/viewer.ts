@@ -2,16 +2,16 @@
 
 import type { Config } from '../../config.ts';
 import type { Frame } from '../../shared/types.ts';
-import { disclosureHeader, disclosureMessage } from '../http/disclosure.ts';
-import type { IceCandidate, IceCredentials } from '../webrtc/ice-fragment.ts';
-import { Lifeline } from '../webrtc/connection-timeout.ts';
-import { Peer } from '../webrtc/peer.ts';
 import type { Sound } from '../audio/sound.ts';
+import { disclosureHeader, disclosureMessage } from '../http/disclosure.ts';
+import { ConnectionTimeout } from '../webrtc/connection-timeout.ts';
+import type { IceCandidate, IceCredentials } from '../webrtc/ice-fragment.ts';
+import { Peer } from '../webrtc/peer.ts';
 
 export class Viewer {
   readonly id: string;
   readonly #peer: Peer;
-  readonly #lifeline: Lifeline;
+  readonly #lifeline: ConnectionTimeout;
   readonly #onClose: (viewer: Viewer, why: string) => void;
   #connected = false;
   #closed = false;
@@ -20,7 +20,7 @@ export class Viewer {
   constructor(id: string, webrtc: Config['webrtc'], onClose: (viewer: Viewer, why: string) => void) {
     this.id = id;
     this.#onClose = onClose;
-    this.#lifeline = new Lifeline(webrtc, (why) => this.close(why));
+    this.#lifeline = new ConnectionTimeout(webrtc, (why) => this.close(why));
     this.#peer = new Peer(webrtc, {
       onFrame: null,
       onSound: null,

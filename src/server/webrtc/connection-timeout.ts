@@ -3,7 +3,7 @@
 import type { Config } from '../../config.ts';
 import type { PeerState } from './peer.ts';
 
-export class Lifeline {
+export class ConnectionTimeout {
   readonly #config: Config['webrtc'];
   readonly #onEnd: (why: string) => void;
   #deadline: NodeJS.Timeout | undefined;

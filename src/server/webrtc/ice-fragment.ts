@@ -50,7 +50,7 @@ export function withIce(offer: string, { ufrag, pwd }: IceCredentials): string {
 }
 
 /** The ICE part of an SDP: its first section, as everything else is bundled with it. */
-export function fragmentOf(sdp: string): string {
+export function iceFragmentOf(sdp: string): string {
   const [head = '', first = ''] = sdp.split(/^(?=m=)/m);
   const wanted = /^(m=|a=(mid|ice-options|ice-ufrag|ice-pwd|candidate):)/;
   const group = head.match(/^a=group:BUNDLE .*$/m)?.[0].trimEnd();

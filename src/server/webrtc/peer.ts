@@ -7,7 +7,9 @@ import wrtc, { type DataChannel, type MediaTrack, type RTCPeerConnection, type T
 import type { Config } from '../../config.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import type { Frame } from '../../shared/types.ts';
-import { fragmentOf, type IceCandidate, type IceCredentials, withIce } from './ice-fragment.ts';
+import type { Sound } from '../audio/sound.ts';
+import type { Traffic } from '../monitor/verdict.ts';
+import { type IceCandidate, type IceCredentials, iceFragmentOf, withIce } from './ice-fragment.ts';
 import { iceServersOf } from './ice-servers.ts';
 import { badSdp, isCandidate, rebuildOffer } from './rebuild-offer.ts';
 import {
@@ -21,9 +23,7 @@ import {
   withBitrates,
   withCandidates,
 } from './sdp.ts';
-import type { Sound } from '../audio/sound.ts';
 import { upright } from './upright.ts';
-import type { Traffic } from '../monitor/verdict.ts';
 
 export type PeerState = RTCPeerConnection['connectionState'];
 
@@ -136,7 +136,7 @@ export class Peer {
   restartIce(ice: IceCredentials, candidates: readonly IceCandidate[]): Promise<string> {
     return this.#inTurn(async () => {
       if (this.#offer === null) throw badSdp('there was no offer yet');
-      return fragmentOf(await this.#negotiate(withIce(this.#offer, ice), candidates, true));
+      return iceFragmentOf(await this.#negotiate(withIce(this.#offer, ice), candidates, true));
     });
   }
 

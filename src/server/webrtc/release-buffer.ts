@@ -7,7 +7,7 @@ const { port1: nowhere } = new MessageChannel();
 nowhere.close();
 
 /** The frame has no data afterwards; nobody else may hold it. */
-export function release({ data }: Frame): void {
+export function releaseBuffer({ data }: Frame): void {
   // What is moved to a port that is closed is gone. ArrayBuffer.transfer, which says it plainly, comes with Node 21.
   nowhere.postMessage(null, [data.buffer]);
 }

@@ -27,7 +27,7 @@ const QUIET_MS = 3000;
  * Resolves when it is called off.
  * @throws FaceOffError `no_server`, `no_publisher`, `follow_refused`, `wrong_token`, `follow_lost`.
  */
-export async function follow({ server, stream, token, onFrame, signal }: FollowOptions): Promise<void> {
+export async function watchStream({ server, stream, token, onFrame, signal }: FollowOptions): Promise<void> {
   const connection = new wrtc.RTCPeerConnection({});
   const headers = token === null ? {} : { authorization: `Bearer ${token}` };
   const { receiver } = connection.addTransceiver('video', { direction: 'recvonly' });

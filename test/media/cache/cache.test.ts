@@ -5,10 +5,10 @@ import path from 'node:path';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { clear, surplus, sweep } from '../../../src/cache/cleanup.ts';
-import { CacheKeeper } from '../../../src/cache/cache-sweeper.ts';
+import { CacheSweeper } from '../../../src/cache/cache-sweeper.ts';
 import { type CacheItem, KINDS } from '../../../src/cache/cache-kinds.ts';
 import { kindNamed, reportOf } from '../../../src/cache/cache-report.ts';
-import { CacheUse, heldIn } from '../../../src/cache/leases.ts';
+import { CacheLeases, heldIn } from '../../../src/cache/leases.ts';
 import { root } from '../../../src/lib/package-root.ts';
 import { patchedConfig, startProgram, startServer, until } from '../../support/server.ts';
 
@@ -83,7 +83,7 @@ describe('clearing', () => {
 
   test('leaves what is held by somebody who lives, and takes what is held by nobody any more', async () => {
     everything();
-    const use = new CacheUse(cache);
+    const use = new CacheLeases(cache);
     const letGo = await use.hold('tensorrt/bbb');
     expect((await clear(cache, [kindNamed('tensorrt')])).held.map((item) => item.path)).toEqual(['tensorrt/bbb']);
     expect(left('tensorrt')).toEqual(['bbb']);
@@ -126,7 +126,7 @@ describe('who uses what', () => {
 
   test('holding a kind holds what is in it, twice held is let go twice, and both ends are a use', async () => {
     put('tensorrt/bbb', 1, 30);
-    const use = new CacheUse(cache);
+    const use = new CacheLeases(cache);
     const [first, second] = [await use.hold('tensorrt'), await use.hold('tensorrt')];
     await first();
     expect((await heldIn(cache))('tensorrt/bbb')).toBe(true);
@@ -137,7 +137,7 @@ describe('who uses what', () => {
   });
 
   test('many in one process do not overwrite each other', async () => {
-    const [one, other] = [new CacheUse(cache), new CacheUse(cache)];
+    const [one, other] = [new CacheLeases(cache), new CacheLeases(cache)];
     await Promise.all([one.hold('tensorrt/a'), other.hold('tensorrt/b')]);
     await one.close();
     const isHeld = await heldIn(cache);
@@ -168,7 +168,7 @@ describe('the clean-up by schedule', () => {
 
   test('what is in use counts and stays', async () => {
     everything();
-    const use = new CacheUse(cache);
+    const use = new CacheLeases(cache);
     await use.hold('tensorrt/ccc');
     // Held, so it was used just now; even if its time said otherwise.
     utimesSync(path.join(cache, 'tensorrt/ccc'), 0, 0);
@@ -200,14 +200,14 @@ describe('the clean-up by schedule', () => {
   test('a server cleans when it starts and then by the clock, and holds what it may need', async () => {
     everything();
     const config = patchedConfig({ models: { cacheDir: cache }, cache: { maxMb: 5, cleanIntervalMs: 1000 } });
-    const keeper = await CacheKeeper.start(config, pino({ level: 'silent' }));
+    const sweeper = await CacheSweeper.start(config, pino({ level: 'silent' }));
     await until(() => left('tensorrt').length === 1 && left('optimised').length === 0, 'the first cleaning');
     put('tensorrt/ddd', 3, 1);
     await until(() => left('tensorrt').join() === 'ddd', 'the next cleaning');
     const { deleted, held } = await clear(cache, KINDS);
     expect(deleted.map((item) => item.kind).sort()).toEqual(['other', 'tensorrt']);
     expect(held.map((item) => item.kind).sort()).toEqual(['certificate', 'certificate', 'faces', 'gpu']);
-    await keeper.close();
+    await sweeper.close();
     expect(left('.in-use')).toEqual([]);
   });
 });

@@ -4,19 +4,19 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { defaultConfig } from '../../../src/config.ts';
-import { FaceOffError } from '../../../src/shared/errors.ts';
-import { readCatalogue } from '../../../src/pipeline/models/catalogue.ts';
-import { EngineCache } from '../../../src/pipeline/inference/tensorrt-cache.ts';
-import { openApi } from '../../../src/pipeline/inference/native/ort-api.ts';
-import { openLibrary } from '../../../src/pipeline/inference/native/ffi.ts';
-import { Ladder, providerFor, type StepDown } from '../../../src/pipeline/inference/provider-ladder.ts';
-import { lookAround } from '../../../src/pipeline/inference/native/provider-probe.ts';
-import { openNvml } from '../../../src/pipeline/inference/native/nvml.ts';
-import { gpuFolder } from '../../../src/pipeline/inference/native/runtime-paths.ts';
-import { readBack } from '../../../src/pipeline/inference/native/providers.ts';
-import { type NativeSpec, openNative } from '../../../src/pipeline/inference/native/native-session.ts';
-import { gpuVersions } from '../../../src/pipeline/inference/native/gpu-versions.ts';
 import { root } from '../../../src/lib/package-root.ts';
+import { openLibrary } from '../../../src/pipeline/inference/native/ffi.ts';
+import { gpuVersions } from '../../../src/pipeline/inference/native/gpu-versions.ts';
+import { type NativeSpec, openNative } from '../../../src/pipeline/inference/native/native-session.ts';
+import { openNvml } from '../../../src/pipeline/inference/native/nvml.ts';
+import { openApi } from '../../../src/pipeline/inference/native/ort-api.ts';
+import { probeProviders } from '../../../src/pipeline/inference/native/provider-probe.ts';
+import { readBack } from '../../../src/pipeline/inference/native/providers.ts';
+import { gpuFolder } from '../../../src/pipeline/inference/native/runtime-paths.ts';
+import { ProviderLadder, providerFor, type StepDown } from '../../../src/pipeline/inference/provider-ladder.ts';
+import { TensorRTCache } from '../../../src/pipeline/inference/tensorrt-cache.ts';
+import { readCatalogue } from '../../../src/pipeline/models/catalogue.ts';
+import { FaceOffError } from '../../../src/shared/errors.ts';
 import { cacheDir } from '../../support/cuda.ts';
 import { convolutions, copies, determinants, doubling } from '../../support/graphs.ts';
 
@@ -73,7 +73,7 @@ const SCRIPTS: Record<string, () => Promise<object>> = {
     writeFileSync(file, bytes);
     const request = { name: 'doubling', ...tensors, file, sha256: 'a'.repeat(64), maxBatch: 4 };
     const folder = gpuFolder(cacheDir);
-    const engines = new EngineCache({ cacheDir: cache, settings: { ...settings, engineTimeoutMs: 60_000 }, folder });
+    const engines = new TensorRTCache({ cacheDir: cache, settings: { ...settings, engineTimeoutMs: 60_000 }, folder });
     const failed = await said(engines.buildEngine(request));
     return { failed, left: readdirSync(path.join(cache, 'tensorrt')), versions: gpuVersions(folder, 0) };
   },
@@ -116,7 +116,7 @@ const SCRIPTS: Record<string, () => Promise<object>> = {
     const { bytes: model, ...rest } = determinants();
     const steps: StepDown[] = [];
     const wanted = { ...settings, provider: 'cuda', cudaGraphs: true } as const;
-    const ladder = new Ladder(wanted, lookAround(cacheDir), (step) => steps.push(step));
+    const ladder = new ProviderLadder(wanted, probeProviders(cacheDir), (step) => steps.push(step));
     const session = await ladder.open({ name: 'determinants', model, ...rest });
     session.inputs.x!.set([1, 2, 3, 4]);
     await session.run();
@@ -187,9 +187,9 @@ const SCRIPTS: Record<string, () => Promise<object>> = {
   /** A model that comes along, on WebGPU and on the CPU. */
   async webgpu() {
     const steps: StepDown[] = [];
-    const machine = lookAround('/nowhere');
+    const machine = probeProviders('/nowhere');
     const provider = process.env.PROVIDER === 'auto' ? 'auto' : 'webgpu';
-    const ladder = new Ladder({ ...inference, provider }, machine, (step) => steps.push(step));
+    const ladder = new ProviderLadder({ ...inference, provider }, machine, (step) => steps.push(step));
     const catalogue = readCatalogue(path.join(root, 'models'));
     const entry = catalogue.forRole('face-detector');
     const model = { ...entry, model: catalogue.read(entry) };
@@ -245,8 +245,8 @@ const SCRIPTS: Record<string, () => Promise<object>> = {
 
   async ladder() {
     const steps: StepDown[] = [];
-    const machine = lookAround(cacheDir);
-    const ladder = new Ladder({ ...settings, provider: 'auto' }, machine, (step) => steps.push(step));
+    const machine = probeProviders(cacheDir);
+    const ladder = new ProviderLadder({ ...settings, provider: 'auto' }, machine, (step) => steps.push(step));
     const providers: string[] = [];
     for (const plan of [engine, null]) {
       const session = await ladder.open({ ...spec, maxBatch: 1 }, plan);

@@ -14,13 +14,13 @@ test.each([
   ['no video', false, false],
   ['any video', true, false],
   ['a size', { width: 640 }, false],
-  ['this camera, as a wish', { deviceId: us }, true],
+  ['this camera, as a constraints', { deviceId: us }, true],
   ['this camera', { deviceId: { exact: us } }, true],
   ['one of several', { deviceId: { exact: ['other', us] } }, true],
   ['this camera, ideally', { deviceId: { ideal: us } }, true],
   ['this one ideally, and no other than another', { deviceId: { ideal: us, exact: 'other' } }, false],
   ['another', { deviceId: { exact: 'other' } }, false],
-  ['another, as a wish', { deviceId: ['other'] }, false],
+  ['another, as a constraints', { deviceId: ['other'] }, false],
   ['its group', { groupId: { exact: DEVICE.groupId } }, true],
   ['this one, in an advanced set', { advanced: [{ deviceId: us }] }, true],
   ['a facing', { facingMode: 'user' }, false],
@@ -33,7 +33,7 @@ test.each([
   ['any video', true, true],
   ['a size', { width: 640 }, true],
   ['another camera', { deviceId: { exact: 'other' } }, false],
-  ['another camera, as a wish', { deviceId: 'other' }, false],
+  ['another camera, as a constraints', { deviceId: 'other' }, false],
 ])('where the choice is left to the person, a page that asks for %s', (_what, video, expected) => {
   expect(isForUs(video, true)).toBe(expected);
 });
@@ -41,9 +41,12 @@ test.each([
 test('the real camera is asked for all but which one it is', () => {
   expect(forCamera(true)).toBe(true);
   expect(forCamera({ deviceId: { exact: us }, groupId: DEVICE.groupId })).toEqual({});
-  const wish = { width: { exact: 640 }, facingMode: 'user', frameRate: 30 };
+  const constraints = { width: { exact: 640 }, facingMode: 'user', frameRate: 30 };
   const advanced = [{ deviceId: us, height: 480 }];
-  expect(forCamera({ ...wish, deviceId: us, advanced })).toEqual({ ...wish, advanced: [{ height: 480 }] });
+  expect(forCamera({ ...constraints, deviceId: us, advanced })).toEqual({
+    ...constraints,
+    advanced: [{ height: 480 }],
+  });
 });
 
 test.each([

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
-import { Latest } from '../../../src/lib/newest-wins.ts';
+import { NewestWins } from '../../../src/lib/newest-wins.ts';
 
 /** Work that ends when told. */
 function stepped() {
   const begun: number[] = [];
   const ends: (() => void)[] = [];
   let drops = 0;
-  const latest = new Latest<number>(
+  const latest = new NewestWins<number>(
     (item) => {
       begun.push(item);
       return new Promise((resolve) => ends.push(resolve));

@@ -1,8 +1,8 @@
 /** The source faces, one of which is worn. */
 
 import type { ErrorBody, FaceInfo } from '../../../shared/messages.ts';
-import { element, icon, make, press } from '../../lib/dom.ts';
-import { sure } from '../../lib/confirm-dialog.ts';
+import { confirmDialog } from '../../lib/confirm-dialog.ts';
+import { createElement, element, icon, press } from '../../lib/dom.ts';
 
 export interface GalleryConf {
   onChoose(face: string | null): void;
@@ -10,7 +10,7 @@ export interface GalleryConf {
   onError(message: string): void;
 }
 
-export class Gallery {
+export class FaceGallery {
   readonly #conf: GalleryConf;
   readonly #list = element('gallery', HTMLUListElement);
   #faces: FaceInfo[] = [];
@@ -46,34 +46,42 @@ export class Gallery {
   }
 
   #none(): HTMLLIElement {
-    const card = this.#card(null, 'No face', make('span', { className: 'picture' }, {}, icon('none')));
-    card.append(make('small', { textContent: 'As you are' }));
-    return make('li', {}, {}, card);
+    const card = this.#card(null, 'No face', createElement('span', { className: 'picture' }, {}, icon('none')));
+    card.append(createElement('small', { textContent: 'As you are' }));
+    return createElement('li', {}, {}, card);
   }
 
   #item(face: FaceInfo): HTMLLIElement {
     const { id, name, builtIn, thumbnail, photos } = face;
-    const picture = make('img', { className: 'picture', src: thumbnail, alt: '', loading: 'lazy', draggable: false });
+    const picture = createElement('img', {
+      className: 'picture',
+      src: thumbnail,
+      alt: '',
+      loading: 'lazy',
+      draggable: false,
+    });
     const card = this.#card(id, name, picture);
-    card.append(make('small', { textContent: builtIn ? 'Included' : photos === 1 ? '1 photo' : `${photos} photos` }));
-    const item = make('li', {}, {}, card);
+    card.append(
+      createElement('small', { textContent: builtIn ? 'Included' : photos === 1 ? '1 photo' : `${photos} photos` }),
+    );
+    const item = createElement('li', {}, {}, card);
     if (builtIn) return item;
     const more = this.#tool('photo', `Add another photo of ${name}`, () => this.#conf.onAddPhoto(face));
     const remove = this.#tool('trash', `Delete ${name}`, () => void this.#remove(face));
-    item.append(make('div', { className: 'tools' }, {}, more, remove));
+    item.append(createElement('div', { className: 'tools' }, {}, more, remove));
     return item;
   }
 
   #card(id: string | null, name: string, picture: HTMLElement): HTMLButtonElement {
-    const label = make('span', { className: 'name', textContent: name });
-    const card = make('button', { type: 'button', className: 'card', title: name }, {}, picture, label);
+    const label = createElement('span', { className: 'name', textContent: name });
+    const card = createElement('button', { type: 'button', className: 'card', title: name }, {}, picture, label);
     card.dataset.faceId = id ?? '';
     card.addEventListener('click', () => this.#conf.onChoose(id));
     return card;
   }
 
   #tool(name: string, label: string, does: () => void): HTMLButtonElement {
-    const button = make('button', { type: 'button', title: label }, { 'aria-label': label }, icon(name));
+    const button = createElement('button', { type: 'button', title: label }, { 'aria-label': label }, icon(name));
     button.addEventListener('click', does);
     return button;
   }
@@ -81,7 +89,8 @@ export class Gallery {
   async #remove({ id, name }: FaceInfo): Promise<void> {
     const worn = 'It is the face chosen now. The picture will show you as you are.';
     const text = 'The photos of this face are removed for good.';
-    if (!(await sure({ title: `Delete ${name}?`, text, ...(id === this.#selected && { warning: worn }) }))) return;
+    if (!(await confirmDialog({ title: `Delete ${name}?`, text, ...(id === this.#selected && { warning: worn }) })))
+      return;
     try {
       const answer = await fetch(`/api/faces/${encodeURIComponent(id)}`, { method: 'DELETE' });
       // The list without it, and what that means for those who wear it, comes to all pages over the socket.

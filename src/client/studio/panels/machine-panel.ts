@@ -44,7 +44,7 @@ const PRESSURES: Record<MachineSample['pressure'], string> = {
   degrade: 'Memory is short: streams do less until it is free again.',
 };
 
-export class Machine {
+export class MachinePanel {
   readonly #lines = GAUGES.map(({ id }) => new Sparkline(canvasOf(id)));
   #samples: MachineSample[] = [];
 

@@ -1,15 +1,15 @@
 /** The engines to choose from, and the list of all models with what is known of each. */
 
 import type { ModelInfo } from '../../../shared/messages.ts';
-import { element, make } from '../../lib/dom.ts';
-import { engineHint, enginesOf, modelState } from '../engine-text.ts';
+import { createElement, element } from '../../lib/dom.ts';
 import { showBytes } from '../../lib/format.ts';
+import { engineHint, enginesOf, modelState } from '../engine-text.ts';
 
 const EVERY_MS = 10_000;
 /** While somebody looks, or a model is on its way. */
 const OFTEN_MS = 2000;
 
-export class Models {
+export class ModelsPanel {
   readonly #select = element('engine', HTMLSelectElement);
   readonly #panel = element('models', HTMLDetailsElement);
   readonly #list = element('model-list', HTMLUListElement);
@@ -58,7 +58,7 @@ export class Models {
     const shown = [...this.#select.options].map(({ value, text }) => `${value} ${text}`).join();
     // A list that is open must not be taken away under the person's hand.
     if (engines.map(({ value, text }) => `${value} ${text}`).join() !== shown)
-      this.#select.replaceChildren(...engines.map((engine) => make('option', engine)));
+      this.#select.replaceChildren(...engines.map((engine) => createElement('option', engine)));
     this.#select.value = this.#engine;
     element('engine-hint', HTMLElement).textContent = engineHint(this.#models, this.#engine);
   }
@@ -68,16 +68,16 @@ export class Models {
     const rows = this.#models.map((model) => {
       const { name, role, state, licence, commercialUse, bytes, why } = model;
       const uses = commercialUse ? licence : `${licence}; not for commercial use`;
-      return make(
+      return createElement(
         ...(['li', {}, { 'data-model': name, 'data-state': state }] as const),
-        make('span', { className: 'name', textContent: name }),
-        make('span', { className: 'model-state', textContent: modelState(model) }),
-        make('small', {
+        createElement('span', { className: 'name', textContent: name }),
+        createElement('span', { className: 'model-state', textContent: modelState(model) }),
+        createElement('small', {
           textContent: [...(role === name ? [] : [role]), ...(bytes === null ? [] : [showBytes(bytes)]), uses].join(
             ' · ',
           ),
         }),
-        ...(why === null ? [] : [make('small', { textContent: why })]),
+        ...(why === null ? [] : [createElement('small', { textContent: why })]),
       );
     });
     this.#list.replaceChildren(...rows);

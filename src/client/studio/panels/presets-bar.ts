@@ -1,8 +1,8 @@
 /** Settings under names: a row of them to put on, the first nine by key. */
 
 import type { ErrorBody, FaceInfo, PresetInfo } from '../../../shared/messages.ts';
-import { element, icon, make } from '../../lib/dom.ts';
-import { sure } from '../../lib/confirm-dialog.ts';
+import { confirmDialog } from '../../lib/confirm-dialog.ts';
+import { createElement, element, icon } from '../../lib/dom.ts';
 
 export interface PresetsConf {
   onApply(preset: PresetInfo): void;
@@ -12,7 +12,7 @@ export interface PresetsConf {
   onError(message: string): void;
 }
 
-export class Presets {
+export class PresetsBar {
   readonly #conf: PresetsConf;
   readonly #list = element('presets', HTMLUListElement);
   readonly #name = element('preset-name', HTMLInputElement);
@@ -51,13 +51,13 @@ export class Presets {
     const picture =
       face === undefined
         ? icon('none')
-        : make('img', { src: face.thumbnail, alt: '', loading: 'lazy', draggable: false });
-    const label = make('span', { className: 'name', textContent: name });
+        : createElement('img', { src: face.thumbnail, alt: '', loading: 'lazy', draggable: false });
+    const label = createElement('span', { className: 'name', textContent: name });
     const key = number <= 9 ? { 'aria-keyshortcuts': String(number) } : ({} as Record<string, string>);
-    const apply = make('button', { type: 'button', className: 'apply', title: name }, key, picture, label);
-    if (number <= 9) apply.append(make('kbd', { textContent: String(number) }, { 'aria-hidden': 'true' }));
+    const apply = createElement('button', { type: 'button', className: 'apply', title: name }, key, picture, label);
+    if (number <= 9) apply.append(createElement('kbd', { textContent: String(number) }, { 'aria-hidden': 'true' }));
     apply.addEventListener('click', () => this.#conf.onApply(preset));
-    const remove = make(
+    const remove = createElement(
       'button',
       { type: 'button', className: 'remove', title: `Delete ${name}` },
       { 'aria-label': `Delete the preset ${name}` },
@@ -65,7 +65,7 @@ export class Presets {
     );
     remove.addEventListener('click', () => void this.#remove(name));
     for (const button of [apply, remove]) button.dataset.preset = name;
-    return make('li', {}, {}, apply, remove);
+    return createElement('li', {}, {}, apply, remove);
   }
 
   #label(): void {
@@ -85,7 +85,7 @@ export class Presets {
 
   async #remove(name: string): Promise<void> {
     const text = 'The settings saved under this name are gone for good. What is on now stays as it is.';
-    if (await sure({ title: `Delete ${name}?`, text })) await this.#ask('DELETE', name);
+    if (await confirmDialog({ title: `Delete ${name}?`, text })) await this.#ask('DELETE', name);
   }
 
   async #ask(method: string, name: string, body?: string): Promise<boolean> {

@@ -1,11 +1,11 @@
 /** The panel that records the swapped picture on the server, and takes still pictures of it. */
 
 import type { ErrorBody, RecordingState, SessionStats } from '../../../shared/messages.ts';
-import { element, make } from '../../lib/dom.ts';
+import { createElement, element } from '../../lib/dom.ts';
 import { showBytes, showTime } from '../../lib/format.ts';
 import { toast } from '../../lib/toast.ts';
 
-export class Recording {
+export class RecordingPanel {
   readonly #record = element('record', HTMLButtonElement);
   readonly #snapshot = element('snapshot', HTMLButtonElement);
   readonly #note = element('record-note', HTMLElement);
@@ -42,7 +42,12 @@ export class Recording {
     this.#press(active, active ? `Stop ${showTime(lastedMs)}` : 'Record');
     this.#files.replaceChildren(
       ...files.map((file) =>
-        make('li', {}, {}, make('a', { href: `/api/recordings/${file}`, textContent: file, download: file })),
+        createElement(
+          'li',
+          {},
+          {},
+          createElement('a', { href: `/api/recordings/${file}`, textContent: file, download: file }),
+        ),
       ),
     );
     const left = dropped > 0 ? `, ${dropped} pictures left out` : '';
@@ -72,7 +77,10 @@ export class Recording {
     const answer = await ask(`/api/sessions/${this.#session}/snapshot.png`, 'GET');
     if (answer === null) return;
     const href = URL.createObjectURL(await answer.blob());
-    make('a', { href, download: `faceoff-${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}.png` }).click();
+    createElement('a', {
+      href,
+      download: `faceoff-${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}.png`,
+    }).click();
     URL.revokeObjectURL(href);
   }
 }

@@ -2,21 +2,21 @@
 
 import { copyFrom } from '../../lib/copy-text.ts';
 import { element } from '../../lib/dom.ts';
-import { keep, kept } from '../../lib/local-notes.ts';
+import { storedNote, storeNote } from '../../lib/local-notes.ts';
 import { toast } from '../../lib/toast.ts';
 
 /** The server's name for the first page that wants none. */
 const USUAL = 'studio';
 const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 
-export class Obs {
+export class SharePanel {
   readonly #name = element('stream', HTMLInputElement);
   readonly #address = element('view-address', HTMLInputElement);
   /** What the running stream is called. */
   #live: string | null = null;
 
   constructor() {
-    this.#name.value = kept('stream') ?? '';
+    this.#name.value = storedNote('stream') ?? '';
     this.#name.addEventListener('change', () => this.#rename());
     this.#address.addEventListener('focus', () => this.#address.select());
     element('copy', HTMLButtonElement).addEventListener('click', () => void copyFrom(this.#address));
@@ -44,7 +44,7 @@ export class Obs {
     const name = this.#name.value.trim();
     this.#name.setCustomValidity(name === '' || NAME.test(name) ? '' : 'Letters, digits, - and _ only.');
     if (!this.#name.reportValidity()) return;
-    keep('stream', name);
+    storeNote('stream', name);
     if (this.#live !== null) toast('The stream takes its new name when it is started again.');
     this.#show();
   }

@@ -1,16 +1,16 @@
 /** The live numbers: what goes in and out, and how long a picture takes. */
 
 import type { SessionStats, Verdict } from '../../../shared/messages.ts';
-import { element, make } from '../../lib/dom.ts';
+import { createElement, element } from '../../lib/dom.ts';
 import { showMs, showRate, showSize } from '../../lib/format.ts';
-import type { Network } from '../../peer/network-stats.ts';
 import { Sparkline } from '../../lib/sparkline.ts';
+import type { Network } from '../../peer/network-stats.ts';
 
 /** One frame at 30 a second. */
 const FRAME_MS = 1000 / 30;
 const IDLE = 'Once you are live, this line says what limits the picture, if anything does.';
 
-export class Numbers {
+export class StatsPanel {
   readonly #spark = new Sparkline(element('spark', HTMLCanvasElement), FRAME_MS);
   readonly #stages = element('stages', HTMLUListElement);
 
@@ -51,7 +51,13 @@ export class Numbers {
   #list(stages: Record<string, number>): void {
     const most = Math.max(1, ...Object.values(stages));
     const rows = Object.entries(stages).map(([name, ms]) => {
-      const row = make('li', {}, {}, make('span', { textContent: name }), make('span', { textContent: showMs(ms) }));
+      const row = createElement(
+        'li',
+        {},
+        {},
+        createElement('span', { textContent: name }),
+        createElement('span', { textContent: showMs(ms) }),
+      );
       row.style.setProperty('--share', `${(100 * ms) / most}%`);
       return row;
     });

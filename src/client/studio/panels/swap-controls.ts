@@ -7,7 +7,7 @@ import { showPercent } from '../../lib/format.ts';
 const SHARES = ['strength', 'shape'] as const;
 const SWITCHES = ['keepEyes', 'keepMouth', 'guarded', 'badge'] as const;
 
-export class Controls {
+export class SwapControls {
   readonly #form = element('controls', HTMLFormElement);
   readonly #on = element('on', HTMLButtonElement);
   readonly #fallback = element('fallback', HTMLSelectElement);

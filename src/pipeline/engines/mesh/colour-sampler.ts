@@ -1,9 +1,9 @@
 /** Mean colours about the mesh points, of the live face and of a source's atlas, in Y, U, V (0..255, BT.601). */
 
 import { cropToFrame, inverse } from '../../../shared/geometry.ts';
-import type { Kernels } from '../../kernels/kernels.ts';
 import { CROP } from '../../face/landmarks.ts';
 import { POINTS } from '../../face/topology.ts';
+import type { Kernels } from '../../kernels/kernels.ts';
 import type { LiveFace } from '../engine.ts';
 import { ATLAS, type Planes } from './source/atlas.ts';
 
@@ -11,7 +11,7 @@ import { ATLAS, type Planes } from './source/atlas.ts';
 const RADIUS = 3;
 const ATLAS_RADIUS = 12;
 
-export class Sampler {
+export class ColourSampler {
   readonly #kernels: Kernels;
   readonly #colours: Float32Array;
   /** Where the mesh points lie in the crop, x, y of 468; set by `place`. */

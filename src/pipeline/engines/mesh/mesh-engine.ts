@@ -5,28 +5,28 @@
  */
 
 import { evenRect } from '../../../shared/geometry.ts';
-import { EDGE, type Gains, type Kernels, type Texture, VERTEX_FLOATS } from '../../kernels/kernels.ts';
-import { POINTS, type Topology } from '../../face/topology.ts';
 import type { Frame } from '../../../shared/types.ts';
+import { POINTS, type Topology } from '../../face/topology.ts';
+import { type Gains, type Kernels, TEXTURE_EDGE, type Texture, VERTEX_FLOATS } from '../../kernels/kernels.ts';
 import type { Engine, LiveFace, Looks, Portrait, Swapper } from '../engine.ts';
+import { ColourSampler } from './colour-sampler.ts';
+import { facing } from './facing.ts';
+import { FaceMap, MAP, Occlusion } from './occlusion.ts';
+import { Relight, skinWeights, tintShares } from './relight.ts';
+import { freedom, reshape } from './shape.ts';
 import { ATLAS, atlasPoints, type Planes, paintAtlas } from './source/atlas.ts';
+import { delight } from './source/delight.ts';
 import { blurred, blurredPlane } from './source/gaussian-blur.ts';
-import { calmed, smileOf } from './source/neutralise-expression.ts';
-import { cleanSkin } from './source/delight.ts';
-import { Light, skinWeights, tintShares } from './relight.ts';
+import { neutraliseExpression, smileOf } from './source/neutralise-expression.ts';
 import {
   bestViews,
-  coverByPlace,
-  coverByView,
-  coverOutside,
-  coverOverHair,
   foldsOf,
+  opacityByPlace,
+  opacityByView,
+  opacityOutside,
+  opacityOverHair,
   translucent,
 } from './source/opacity.ts';
-import { facing } from './facing.ts';
-import { FaceMap, Front, MAP } from './occlusion.ts';
-import { Sampler } from './colour-sampler.ts';
-import { freedom, reshape } from './shape.ts';
 import { GREY } from './source/skin-segmentation.ts';
 
 /** A source face ready to be drawn. Plain data, so it can be sent to any lane. */
@@ -49,7 +49,7 @@ export interface Smile {
   /** Where it shows in any level. */
   texels: Uint32Array;
   /** Luma of each level there as it is without the smile's folds. */
-  calm: Uint8Array[];
+  neutral: Uint8Array[];
 }
 
 /** The light is looked at in so many frames one after another, then in one of so many. */
@@ -79,7 +79,7 @@ export class MeshEngine implements Engine<MeshFace> {
   enrol(portraits: Portrait[]): MeshFace {
     const topology = this.#topology;
     const atlas = paintAtlas(portraits, topology);
-    cleanSkin(atlas, this.#atlasPoints, topology);
+    delight(atlas, this.#atlasPoints, topology);
     const levels = Array.from({ length: LEVELS }, (_, k) => (k === 0 ? atlas : blurred(atlas, ATLAS, softness(k))));
     return {
       levels,
@@ -93,11 +93,11 @@ export class MeshEngine implements Engine<MeshFace> {
   #smileIn({ points }: Portrait, levels: Planes[]): Smile | null {
     const breadth = smileOf(points);
     if (breadth === 0) return null;
-    const y = calmed(levels[0]!, this.#atlasPoints, this.#topology);
+    const y = neutraliseExpression(levels[0]!, this.#atlasPoints, this.#topology);
     const planes = levels.map((_, k) => (k === 0 ? y : blurredPlane(y, ATLAS, softness(k))));
     const shows = (texel: number): boolean => planes.some((plane, k) => plane[texel] !== levels[k]!.y[texel]);
     const texels = Uint32Array.from(y.keys()).filter(shows);
-    return { breadth, texels, calm: planes.map((plane) => Uint8Array.from(texels, (texel) => plane[texel]!)) };
+    return { breadth, texels, neutral: planes.map((plane) => Uint8Array.from(texels, (texel) => plane[texel]!)) };
   }
 
   swapper(face: MeshFace): Swapper {
@@ -109,11 +109,11 @@ export class MeshEngine implements Engine<MeshFace> {
 const softness = (level: number): number => 0.5 * Math.sqrt(2 ** level - 1);
 
 /** A place along a side of so many pixels, not nearer to its ends than a warp may sample. */
-const within = (at: number, side: number): number => Math.min(side - EDGE, Math.max(EDGE, at));
+const within = (at: number, side: number): number => Math.min(side - TEXTURE_EDGE, Math.max(TEXTURE_EDGE, at));
 
 /** What every swapper of a lane uses: the fixed things of the mesh, and buffers that hold one face at a time. */
 interface Shared {
-  sampler: Sampler;
+  sampler: ColourSampler;
   map: FaceMap;
   skinWeights: Float32Array;
   freedom: ReturnType<typeof freedom>;
@@ -143,18 +143,18 @@ function sharedBy(kernels: Kernels, topology: Topology, atlas: Float32Array): Sh
     vertices.set(atlas.subarray(2 * i, 2 * i + 2), i * VERTEX_FLOATS + 2);
     underVertices[i * VERTEX_FLOATS + 4] = 1;
   }
-  const place = coverByPlace(topology);
+  const place = opacityByPlace(topology);
   const cover = (eyes: boolean, mouth: boolean): Float32Array => {
-    const outside = coverOutside(topology, eyes, mouth);
+    const outside = opacityOutside(topology, eyes, mouth);
     return place.map((share, i) => share * outside[i]!);
   };
   return {
-    sampler: new Sampler(kernels),
+    sampler: new ColourSampler(kernels),
     map: new FaceMap(kernels, topology),
     skinWeights: skinWeights(topology),
     freedom: freedom(topology),
     covers: [cover(false, false), cover(true, false), cover(false, true), cover(true, true)],
-    overHair: coverOverHair(topology),
+    overHair: opacityOverHair(topology),
     folds: foldsOf(topology),
     skin: kernels.indices(topology.skin),
     vertices,
@@ -171,8 +171,8 @@ class MeshSwapper implements Swapper {
   readonly #topology: Topology;
   readonly #shared: Shared;
   readonly #face: MeshFace;
-  readonly #light: Light;
-  readonly #front: Front;
+  readonly #light: Relight;
+  readonly #front: Occlusion;
   /** How much of the light's colour each point takes. */
   readonly #tint: Float32Array;
   readonly #seen = new Float32Array(POINTS);
@@ -192,8 +192,8 @@ class MeshSwapper implements Swapper {
     this.#topology = topology;
     this.#shared = shared;
     this.#face = face;
-    this.#light = new Light(topology, shared.skinWeights);
-    this.#front = new Front(shared.map);
+    this.#light = new Relight(topology, shared.skinWeights);
+    this.#front = new Occlusion(shared.map);
     this.#tint = tintShares(face.colours, shared.skinWeights);
     this.#texture = kernels.texture(ATLAS);
   }
@@ -265,7 +265,7 @@ class MeshSwapper implements Swapper {
       underVertices[at + 2] = within(live.points[3 * i]! - left, width);
       underVertices[at + 3] = within(live.points[3 * i + 1]! - top, height);
       const hair = overHair[i]! + (1 - overHair[i]!) * likeness[i]!;
-      vertices[at + 4] = looks.strength * cover[i]! * hair * coverByView(this.#seen[i]!, views[i]!, folds[i]!);
+      vertices[at + 4] = looks.strength * cover[i]! * hair * opacityByView(this.#seen[i]!, views[i]!, folds[i]!);
       vertices[at + 5] = looks.colour * offset[3 * i]! + (1 - gain) * colours[3 * i]!;
       const tint = looks.colour * this.#tint[i]!;
       vertices[at + 6] = tint * offset[3 * i + 1]! + (1 - saturation) * GREY;
@@ -317,12 +317,12 @@ class MeshSwapper implements Swapper {
     const calmed = Math.max(0, smile.breadth - this.#smiling);
     if (!isOff && Math.abs(calmed - this.#calmed) < SMILE_STEP) return;
     this.#calmed = calmed;
-    this.#calm(smile);
+    this.#neutral(smile);
   }
 
-  #calm({ texels, calm }: Smile): void {
+  #neutral({ texels, neutral }: Smile): void {
     const { y } = this.#face.levels[this.#level]!;
-    const without = calm[this.#level]!;
+    const without = neutral[this.#level]!;
     const texture = this.#texture.y;
     const share = Math.round(256 * this.#calmed);
     for (let k = 0; k < texels.length; k++) {

@@ -5,9 +5,9 @@
  */
 
 import type { Rect } from '../../../shared/geometry.ts';
-import type { Kernels, Place } from '../../kernels/kernels.ts';
 import { CROP } from '../../face/landmarks.ts';
 import { POINTS, type Topology } from '../../face/topology.ts';
+import type { Kernels, MeshPoint } from '../../kernels/kernels.ts';
 import { ATLAS, atlasPoints, forEachPixel } from './source/atlas.ts';
 import { fitPlane } from './source/fit-plane.ts';
 
@@ -60,7 +60,7 @@ const TOO_MUCH = 0.7;
 const TOO_LONG = 20;
 
 /** First and end of a part of the map's texels: the white ones, the black ones or all. */
-export type Part = readonly [number, number];
+export type MapRange = readonly [number, number];
 
 /** The map's texels on the mesh, shared by every face. */
 export class FaceMap {
@@ -89,7 +89,7 @@ export class FaceMap {
   constructor(kernels: Kernels, topology: Topology) {
     this.#kernels = kernels;
     const at = atlasPoints(topology).map((value) => (value * MAP) / ATLAS);
-    const found = new Map<number, Place>();
+    const found = new Map<number, MeshPoint>();
     this.inside = new Uint8Array(TEXELS);
     for (const mesh of [topology.skin, topology.holes]) {
       for (let t = 0; t < mesh.length; t += 3) {
@@ -129,7 +129,7 @@ export class FaceMap {
    * Y, U, V of each texel of a face, into a buffer that the next call overwrites.
    * @param points x, y in the crop. @param part of the texels; the others stay as they were.
    */
-  sample(crop: Float32Array, points: Float32Array, [from, to]: Part): Float32Array {
+  sample(crop: Float32Array, points: Float32Array, [from, to]: MapRange): Float32Array {
     const [white, black] = this.#places;
     const sampled = this.#sampled;
     if (from < this.half) this.#kernels.coloursAt(crop, CROP, points, white, sampled);
@@ -139,7 +139,7 @@ export class FaceMap {
 }
 
 /** The model of one live face, and what is in front of it now. */
-export class Front {
+export class Occlusion {
   readonly #map: FaceMap;
   readonly #mean: Float32Array;
   /** Usual deviation of luma and of chroma. */
@@ -174,7 +174,7 @@ export class Front {
   }
 
   /** The texels that the next look is at. */
-  get part(): Part {
+  get part(): MapRange {
     const { half, texels } = this.#map;
     if (this.#frames < EARLY || this.any) return [0, texels.length];
     return this.#frames % 2 === 0 ? [0, half] : [half, texels.length];
@@ -194,7 +194,7 @@ export class Front {
     return this.mask[this.#map.under[point]!]! / 255;
   }
 
-  #compare(colours: Float32Array, seen: Float32Array, [from, to]: Part): void {
+  #compare(colours: Float32Array, seen: Float32Array, [from, to]: MapRange): void {
     const { texels, corner, tolerance, x, y } = this.#map;
     const [level, across, down] = this.#light(colours, seen, [from, to]);
     if (this.#frames % EDGE_FRAMES === FIRST % EDGE_FRAMES) this.#findEdges();
@@ -230,7 +230,7 @@ export class Front {
   }
 
   /** The room's light against the model's: level, and its rise across and down the map, fitted to what is the face. */
-  #light(colours: Float32Array, seen: Float32Array, [from, to]: Part): [number, number, number] {
+  #light(colours: Float32Array, seen: Float32Array, [from, to]: MapRange): [number, number, number] {
     const { texels, corner, x, y } = this.#map;
     let fit: [number, number, number] = [0, 0, 0];
     const m = this.#moments;
@@ -327,7 +327,7 @@ export class Front {
     }
   }
 
-  #learn(colours: Float32Array, seen: Float32Array, [from, to]: Part): void {
+  #learn(colours: Float32Array, seen: Float32Array, [from, to]: MapRange): void {
     const { texels, corner } = this.#map;
     const mean = this.#mean;
     const usual = this.#usual;

@@ -8,8 +8,8 @@
  */
 
 import { BROW_LEFT, BROW_RIGHT, LIPS_OUTER, POINTS, type Topology } from '../../face/topology.ts';
-import { type Fitted, fitWeighted } from './weighted-fit.ts';
 import { BLACK, GREY } from './source/skin-segmentation.ts';
+import { type FitCoefficients, fitWeighted } from './weighted-fit.ts';
 
 /** How far what is left at the rim spreads: the weight of a neighbour against a point's own sample. */
 const LUMA_SPREAD = 15;
@@ -78,7 +78,7 @@ export function tintShares(source: Float32Array, skin: Float32Array): Float32Arr
   return luma.map((value) => Math.min(1, value / usual) ** 2);
 }
 
-export class Light {
+export class Relight {
   readonly #topology: Topology;
   readonly #skin: Float32Array;
   /** The quadratic's terms at each point. */
@@ -200,19 +200,19 @@ export class Light {
     }
   }
 
-  #fit(values: Float32Array, weight: Float32Array): Fitted {
+  #fit(values: Float32Array, weight: Float32Array): FitCoefficients {
     for (let i = 0; i < POINTS; i++) this.#inLight[i] = weight[i]! * this.#lightShare[i]!;
     return fitWeighted(this.#terms, TERMS, values, this.#inLight);
   }
 
-  #valueAt(fit: Fitted, i: number, k: number): number {
+  #valueAt(fit: FitCoefficients, i: number, k: number): number {
     let value = 0;
     for (let term = 0; term < TERMS; term++) value += this.#terms[TERMS * i + term]! * fit[3 * term + k]!;
     return value;
   }
 
   /** Compares each point with what this frame's light makes of the source. What is not seen stays as it was. */
-  #liken(light: Fitted, seen: Float32Array): void {
+  #liken(light: FitCoefficients, seen: Float32Array): void {
     const share = this.#fresh ? 1 : LIKENESS_FOLLOW;
     const off = (i: number, k: number): number => this.#difference[3 * i + k]! - this.#valueAt(light, i, k);
     for (let i = 0; i < POINTS; i++) {

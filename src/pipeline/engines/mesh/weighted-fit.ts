@@ -1,7 +1,7 @@
 /** Weighted least squares over the mesh's points, for Y, U, V at once. */
 
 /** Of each term a coefficient for Y, U and V: [terms, 3]. */
-export type Fitted = Float64Array;
+export type FitCoefficients = Float64Array;
 
 /** Keeps what the samples say nothing about at 0. */
 const RIDGE = 1e-6;
@@ -10,7 +10,12 @@ const RIDGE = 1e-6;
  * @param terms value of each term at each point: [points, count]. @param values Y, U, V at each point: [points, 3].
  * @param weight how much each point counts, 0 or more.
  */
-export function fitWeighted(terms: Float32Array, count: number, values: Float32Array, weight: Float32Array): Fitted {
+export function fitWeighted(
+  terms: Float32Array,
+  count: number,
+  values: Float32Array,
+  weight: Float32Array,
+): FitCoefficients {
   const width = count + 3;
   // The normal equations; their matrix is symmetric, so only its upper half is summed.
   const m = new Float64Array(count * width);

@@ -4,6 +4,7 @@
  */
 
 import { FaceOffError } from '../../../shared/errors.ts';
+import type { ModelShape } from '../../inference/model-session.ts';
 import type { OptionalEntry } from '../../models/catalogue.ts';
 import type { Graph, GraphValue } from '../../models/onnx-graph.ts';
 import type {
@@ -14,10 +15,9 @@ import type {
   RecogniserProfile,
   RestorerProfile,
 } from '../../models/profiles.ts';
-import type { ModelShape } from '../../inference/model-session.ts';
 
 /** A file that fits: how to open it, and which tensor is which. */
-export interface Fit {
+export interface ProfileBinding {
   shape: ModelShape;
   /** Inputs of one double. */
   doubles: Record<string, number>;
@@ -43,12 +43,12 @@ type Shape = (number | null)[];
  * @param batch how many pictures one run should take; the file may be fixed to one.
  * @throws FaceOffError `model_unfit` saying what the profile wants and what the file has.
  */
-export function fitPainter(
+export function bindGenerator(
   entry: OptionalEntry,
   profile: GeneratorProfile | RestorerProfile,
   graph: Graph,
   batch: number,
-): Fit {
+): ProfileBinding {
   const open = new Inputs(entry, graph.inputs);
   const sourceShape = shapeOfSource(profile);
   const named = (value: GraphValue): boolean => /source|src/i.test(value.name);
@@ -85,11 +85,11 @@ export function fitPainter(
 }
 
 /** One input, one output: recognisers, converters and maskers. @throws FaceOffError `model_unfit`. */
-export function fitPlain(
+export function bindPlain(
   entry: OptionalEntry,
   profile: RecogniserProfile | ConverterProfile | MaskerProfile,
   graph: Graph,
-): Fit {
+): ProfileBinding {
   const open = new Inputs(entry, graph.inputs);
   const wanted = profile.role === 'converter' ? [null, profile.length] : pictureShape(profile);
   const input = open.take('input', wanted, () => true);
@@ -188,7 +188,7 @@ class Inputs {
     return [...this.#left].filter(({ type }) => type === 'float32');
   }
 
-  given(value: number): Pick<Fit, 'doubles' | 'scalars'> {
+  given(value: number): Pick<ProfileBinding, 'doubles' | 'scalars'> {
     const those = (type: GraphValue['type']) =>
       Object.fromEntries([...this.#left].filter((one) => one.type === type).map(({ name }) => [name, value]));
     return { doubles: those('float64'), scalars: those('float32') };

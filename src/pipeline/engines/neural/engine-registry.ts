@@ -19,7 +19,7 @@ const REST_MS = 10_000;
 /** A little slower than the budget may be chance. */
 const TOO_SLOW = 1.2;
 
-export class Shelf {
+export class EngineRegistry {
   readonly #slots = new Map<string, Slot>();
   readonly #make: (name: string) => NeuralEngine;
   readonly #onFault: (error: unknown) => void;

@@ -1,8 +1,8 @@
 /** From the face mesh's points to the five that aligned crops are made about, and to the crop's square in the frame. */
 
 import { fitSimilarity, type Square } from '../../../shared/geometry.ts';
-import { TEMPLATES, type TemplateName } from '../../models/profiles.ts';
 import { EYE_LEFT, EYE_RIGHT } from '../../face/topology.ts';
+import { TEMPLATES, type TemplateName } from '../../models/profiles.ts';
 
 /** The tip lies between the mesh's foremost point and the one below it: there its place between eyes and mouth is ArcFace's. */
 const NOSE = [1, 4];

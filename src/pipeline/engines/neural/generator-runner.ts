@@ -4,25 +4,25 @@
  */
 
 import { boundsOf } from '../../../shared/geometry.ts';
+import type { Frame } from '../../../shared/types.ts';
+import type { ModelSession, RunCall } from '../../inference/model-session.ts';
 import { Kernels, type Layout } from '../../kernels/kernels.ts';
 import type { Catalogue, EntryOf } from '../../models/catalogue.ts';
-import type { ModelSession, RunCall } from '../../inference/model-session.ts';
-import type { Frame } from '../../../shared/types.ts';
-import { alignedSquare } from './face-alignment.ts';
+import { bindGenerator, type ProfileBinding } from './bind-profile.ts';
 import { matchColour } from './colour-transfer.ts';
-import { type Fit, fitPainter } from './bind-profile.ts';
-import { AS_IT_IS, layoutOf, rangeOf, yuvMatrix } from './tensor-layout.ts';
+import { alignedSquare } from './face-alignment.ts';
+import { floatsIn, graphOf, type OpenOptions, openBound } from './open-model.ts';
 import { atMost, boxMask, type RegionMask } from './paste-mask.ts';
-import { floatsIn, graphOf, type OpenOptions, openFitted } from './open-model.ts';
+import { AS_IT_IS, layoutOf, rangeOf, yuvMatrix } from './tensor-layout.ts';
 
-export interface PaintOptions extends OpenOptions {
+export interface GeneratorOptions extends OpenOptions {
   /** Largest frame, in luma pixels. */
   maxPixels: number;
   /** Pixel boost: k² tiles of the model's own size give a picture of k times its side. */
   boost: number;
 }
 
-export interface Strokes {
+export interface PasteOptions {
   /** What the model wants to know of the source; empty where it needs nothing. */
   source?: Float32Array;
   /** Opacity, 0..1. */
@@ -41,9 +41,9 @@ const CROP: Layout = { pixel: 12, r: 0, g: 4, b: 8 };
 const PLAIN = [0, 0, 0] as const;
 const UNIT = [1, 1, 1] as const;
 
-export class Painter {
+export class GeneratorRunner {
   readonly #profile: EntryOf<'generator' | 'restorer'>['profile'];
-  readonly #fit: Fit;
+  readonly #fit: ProfileBinding;
   readonly #kernels: Kernels;
   readonly #session: ModelSession;
   readonly #boost: number;
@@ -61,7 +61,7 @@ export class Painter {
 
   private constructor(
     ...[entry, fit, kernels, session, boost]: [
-      ...[EntryOf<'generator' | 'restorer'>, Fit, Kernels, ModelSession, number],
+      ...[EntryOf<'generator' | 'restorer'>, ProfileBinding, Kernels, ModelSession, number],
     ]
   ) {
     this.#profile = entry.profile;
@@ -84,15 +84,15 @@ export class Painter {
 
   /** @throws FaceOffError when the model is missing, another file, or does not fit its profile. */
   static async open(
-    ...[catalogue, entry, options]: [Catalogue, EntryOf<'generator' | 'restorer'>, PaintOptions]
-  ): Promise<Painter> {
+    ...[catalogue, entry, options]: [Catalogue, EntryOf<'generator' | 'restorer'>, GeneratorOptions]
+  ): Promise<GeneratorRunner> {
     const { boost, maxPixels } = options;
-    const fit = fitPainter(entry, entry.profile, graphOf(catalogue, entry), boost * boost);
+    const fit = bindGenerator(entry, entry.profile, graphOf(catalogue, entry), boost * boost);
     const pixels = (fit.size * boost) ** 2;
     const bytes = 4 * (floatsIn(fit) + 9 * pixels) + 6 * pixels + 4096;
     const kernels = await Kernels.load(maxPixels, bytes);
-    const session = await openFitted(catalogue, entry, fit, kernels, options);
-    return new Painter(entry, fit, kernels, session, boost);
+    const session = await openBound(catalogue, entry, fit, kernels, options);
+    return new GeneratorRunner(entry, fit, kernels, session, boost);
   }
 
   /** What the model runs on. */
@@ -120,7 +120,7 @@ export class Painter {
    * @param points 468 or 478, x, y, z in pixels of the frame.
    * @throws what the model's run throws; then the frame is as it was.
    */
-  async paint(frame: Frame, points: Float32Array, strokes: Strokes): Promise<void> {
+  async paint(frame: Frame, points: Float32Array, strokes: PasteOptions): Promise<void> {
     const square = alignedSquare(points, this.#profile.template);
     const rect = boundsOf(square, MARGIN, frame.width, frame.height);
     if (rect === null) return;
@@ -149,7 +149,7 @@ export class Painter {
   }
 
   /** Runs the model over every tile; returns what limits the paste. */
-  async #run({ source }: Strokes, call: RunCall): Promise<Uint8Array> {
+  async #run({ source }: PasteOptions, call: RunCall): Promise<Uint8Array> {
     const { input, output, batch, size, masks } = this.#fit;
     const { inputs, outputs } = this.#session;
     if (this.#fit.source !== null) repeat(source!, inputs[this.#fit.source]!);

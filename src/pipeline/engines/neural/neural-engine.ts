@@ -3,12 +3,12 @@
  * enrolled into the tensor the generator wants of it, so that a live frame costs an aligned crop, one run and a paste.
  */
 
-import type { Catalogue, EntryOf } from '../../models/catalogue.ts';
 import type { Frame } from '../../../shared/types.ts';
+import type { Catalogue, EntryOf } from '../../models/catalogue.ts';
 import type { Engine, LiveFace, Looks, Portrait, Swapper } from '../engine.ts';
-import { type Away, type Brush, Brushes } from './runner-pool.ts';
+import { type GeneratorOptions, GeneratorRunner } from './generator-runner.ts';
 import { RegionMask } from './paste-mask.ts';
-import { Painter, type PaintOptions } from './generator-runner.ts';
+import { type PooledRunner, RunnerPool, type YieldWhile } from './runner-pool.ts';
 import { SourceMaker } from './source-identity.ts';
 
 /** A source face as one generator wants it. Plain data, so it can be sent to any lane. */
@@ -17,13 +17,13 @@ export interface NeuralFace {
   source: Float32Array;
 }
 
-export interface NeuralOptions extends PaintOptions {
+export interface NeuralOptions extends GeneratorOptions {
   /** Name of the model that says which part of a crop is face; null pastes the whole box. */
   mask: string | null;
   /** How long a frame may take from its arrival; left out, as long as it takes. */
   budgetMs?: number;
   /** Lets other streams of the lane in while something is awaited. */
-  away?: Away;
+  yieldWhile?: YieldWhile;
 }
 
 export class NeuralEngine implements Engine<NeuralFace> {
@@ -31,7 +31,7 @@ export class NeuralEngine implements Engine<NeuralFace> {
   readonly #entry: EntryOf<'generator'>;
   readonly #options: NeuralOptions;
   readonly #sources: SourceMaker;
-  #brushes: Brushes | null = null;
+  #runners: RunnerPool | null = null;
   #opening: Promise<void> | null = null;
   #closed = false;
 
@@ -46,18 +46,18 @@ export class NeuralEngine implements Engine<NeuralFace> {
 
   /** Whether a swapper's next frame will be painted; before that, `open` is still at work or was not called. */
   get ready(): boolean {
-    return this.#brushes !== null;
+    return this.#runners !== null;
   }
 
   /** What the generator runs on, and whether it was prepared before; null until it is ready. */
   get runsOn(): { provider: string; cached: boolean } | null {
-    const painter = this.#brushes?.one;
+    const painter = this.#runners?.one;
     return painter === undefined ? null : { provider: painter.provider, cached: painter.cached };
   }
 
   /** Milliseconds that the generator usually takes for a face; 0 while that is not known. */
   get usualMs(): number {
-    return this.#brushes?.one.usualMs ?? 0;
+    return this.#runners?.one.usualMs ?? 0;
   }
 
   /**
@@ -85,20 +85,20 @@ export class NeuralEngine implements Engine<NeuralFace> {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#opening?.catch(() => undefined);
-    await this.#brushes?.close();
-    this.#brushes = null;
+    await this.#runners?.close();
+    this.#runners = null;
     await this.#sources.close();
   }
 
   async #load(): Promise<void> {
-    const brushes = await Brushes.open(() => this.#brush(), this.#options.away);
-    if (this.#closed) await brushes.close();
-    else this.#brushes = brushes;
+    const runners = await RunnerPool.open(() => this.#openRunner(), this.#options.yieldWhile);
+    if (this.#closed) await runners.close();
+    else this.#runners = runners;
   }
 
-  async #brush(): Promise<Brush> {
+  async #openRunner(): Promise<PooledRunner> {
     const { mask, maxPixels } = this.#options;
-    const painter = await Painter.open(this.#catalogue, this.#entry, this.#options);
+    const painter = await GeneratorRunner.open(this.#catalogue, this.#entry, this.#options);
     if (mask === null) return { painter, region: null };
     try {
       const entry = this.#catalogue.named(mask, 'masker');
@@ -110,11 +110,11 @@ export class NeuralEngine implements Engine<NeuralFace> {
   }
 
   async #swap(frame: Frame, face: LiveFace, looks: Looks, source: Float32Array): Promise<void> {
-    if (this.#brushes === null) throw new Error(`the generator ${this.#entry.name} is not loaded`);
+    if (this.#runners === null) throw new Error(`the generator ${this.#entry.name} is not loaded`);
     const colour = looks.colour * this.#entry.profile.colour;
     const { budgetMs = Number.POSITIVE_INFINITY } = this.#options;
     const deadlineMs = frame.receivedAtMs + budgetMs;
-    await this.#brushes.with(deadlineMs, ({ painter, region }) =>
+    await this.#runners.with(deadlineMs, ({ painter, region }) =>
       painter.paint(frame, face.points, { source, strength: looks.strength, colour, region, deadlineMs }),
     );
   }

@@ -1,13 +1,13 @@
 /** Opens an added model for its profile, with the tensors that kernels fill in their memory. */
 
 import type { ModelSpec } from '../../device/device-protocol.ts';
+import { type ModelSession, openSession } from '../../inference/model-session.ts';
 import type { Kernels } from '../../kernels/kernels.ts';
 import type { Catalogue, OptionalEntry } from '../../models/catalogue.ts';
-import { type Graph, readGraph } from '../../models/onnx-graph.ts';
-import { type ModelSession, openSession } from '../../inference/model-session.ts';
 import type { Tell } from '../../models/model-states.ts';
 import { expectedDigest, readAdded, requireFile } from '../../models/model-store.ts';
-import type { Fit } from './bind-profile.ts';
+import { type Graph, readGraph } from '../../models/onnx-graph.ts';
+import type { ProfileBinding } from './bind-profile.ts';
 
 export interface OpenOptions {
   /** Threads inside one run. */
@@ -15,13 +15,13 @@ export interface OpenOptions {
   /** Runs before the first real one, as the first are slow. */
   warmupRuns: number;
   /** Where big models run; null or left out runs them in this thread. */
-  device?: Device | null;
+  device?: ModelDevice | null;
   /** Told what becomes of the model. */
   tell?: Tell;
 }
 
 /** Opens models somewhere else than in this thread. */
-export interface Device {
+export interface ModelDevice {
   /** @param bind see SessionOptions. @throws FaceOffError what opening met. */
   open(spec: ModelSpec, bind: Record<string, Float32Array>): Promise<ModelSession>;
 }
@@ -29,7 +29,7 @@ export interface Device {
 const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
 /** Floats of the picture that goes in. */
-export const floatsIn = ({ shape, input }: Fit): number =>
+export const floatsIn = ({ shape, input }: ProfileBinding): number =>
   sizeOf(shape.inputs.find(({ name }) => name === input)!.shape);
 
 /** What an added model's file says of itself. @throws FaceOffError `model_missing`, `model_unusable`. */
@@ -42,8 +42,8 @@ export function graphOf(catalogue: Catalogue, entry: OptionalEntry): Graph {
  * @param kernels whose memory takes the picture that goes in.
  * @throws FaceOffError `model_missing`, `model_differs`, `model_unusable`.
  */
-export async function openFitted(
-  ...[catalogue, entry, fit, kernels, options]: [Catalogue, OptionalEntry, Fit, Kernels | null, OpenOptions]
+export async function openBound(
+  ...[catalogue, entry, fit, kernels, options]: [Catalogue, OptionalEntry, ProfileBinding, Kernels | null, OpenOptions]
 ): Promise<ModelSession> {
   const { tell = () => undefined } = options;
   const model = entry.name;
@@ -61,7 +61,7 @@ export async function openFitted(
 }
 
 async function openWarm(
-  ...[catalogue, entry, fit, kernels, options]: [Catalogue, OptionalEntry, Fit, Kernels | null, OpenOptions]
+  ...[catalogue, entry, fit, kernels, options]: [Catalogue, OptionalEntry, ProfileBinding, Kernels | null, OpenOptions]
 ): Promise<ModelSession> {
   const bind = kernels === null ? {} : { [fit.input]: kernels.floats(floatsIn(fit)) };
   const { shape, doubles, scalars, open } = fit;

@@ -2,13 +2,13 @@
 
 import type { Square } from '../../../shared/geometry.ts';
 import { boundsOf } from '../../../shared/geometry.ts';
+import type { Frame } from '../../../shared/types.ts';
+import type { ModelSession, RunCall } from '../../inference/model-session.ts';
 import { Kernels } from '../../kernels/kernels.ts';
 import type { Catalogue, EntryOf } from '../../models/catalogue.ts';
-import type { ModelSession, RunCall } from '../../inference/model-session.ts';
-import type { Frame } from '../../../shared/types.ts';
-import { type Fit, fitPlain } from './bind-profile.ts';
+import { bindPlain, type ProfileBinding } from './bind-profile.ts';
+import { graphOf, type OpenOptions, openBound } from './open-model.ts';
 import { layoutOf, rangeOf } from './tensor-layout.ts';
-import { graphOf, type OpenOptions, openFitted } from './open-model.ts';
 
 /** Width of the soft edge as a share of the crop's side. */
 const FEATHER = 0.15;
@@ -50,14 +50,14 @@ const CLASS_STEP = 2;
 /** A model that tells face from what covers it. */
 export class RegionMask {
   readonly #entry: EntryOf<'masker'>;
-  readonly #fit: Fit;
+  readonly #fit: ProfileBinding;
   readonly #kernels: Kernels;
   readonly #session: ModelSession;
   readonly #crop: Float32Array;
   readonly #mask: Float32Array;
   readonly #side: number;
 
-  private constructor(...[entry, fit, kernels, session]: [EntryOf<'masker'>, Fit, Kernels, ModelSession]) {
+  private constructor(...[entry, fit, kernels, session]: [EntryOf<'masker'>, ProfileBinding, Kernels, ModelSession]) {
     this.#entry = entry;
     this.#fit = fit;
     this.#kernels = kernels;
@@ -71,9 +71,9 @@ export class RegionMask {
   static async open(
     ...[catalogue, entry, maxPixels, options]: [Catalogue, EntryOf<'masker'>, number, OpenOptions]
   ): Promise<RegionMask> {
-    const fit = fitPlain(entry, entry.profile, graphOf(catalogue, entry));
+    const fit = bindPlain(entry, entry.profile, graphOf(catalogue, entry));
     const kernels = await Kernels.load(maxPixels, 2 * fit.size * fit.size * 12 + 4096);
-    const session = await openFitted(catalogue, entry, fit, kernels, options);
+    const session = await openBound(catalogue, entry, fit, kernels, options);
     return new RegionMask(entry, fit, kernels, session);
   }
 

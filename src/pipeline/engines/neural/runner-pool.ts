@@ -3,28 +3,28 @@
  * one waits for its model, another stream's face may be next. Made when needed, kept for the next frames.
  */
 
+import { withinDeadline } from '../../../lib/deadline.ts';
 import { FaceOffError } from '../../../shared/errors.ts';
-import { within } from '../../../lib/deadline.ts';
+import type { GeneratorRunner } from './generator-runner.ts';
 import type { RegionMask } from './paste-mask.ts';
-import type { Painter } from './generator-runner.ts';
 
-export interface Brush {
-  painter: Painter;
+export interface PooledRunner {
+  painter: GeneratorRunner;
   region: RegionMask | null;
 }
 
 /** Lets others have the lane while something is awaited; see Turns. */
-export type Away = <T>(wait: Promise<T>) => Promise<T>;
+export type YieldWhile = <T>(wait: Promise<T>) => Promise<T>;
 
-export class Brushes {
-  readonly #make: () => Promise<Brush>;
-  readonly #away: Away;
-  readonly #first: Brush;
-  readonly #idle: Brush[];
+export class RunnerPool {
+  readonly #make: () => Promise<PooledRunner>;
+  readonly #away: YieldWhile;
+  readonly #first: PooledRunner;
+  readonly #idle: PooledRunner[];
   #making: Promise<void> | null = null;
   #closed = false;
 
-  private constructor(make: () => Promise<Brush>, away: Away, first: Brush) {
+  private constructor(make: () => Promise<PooledRunner>, away: YieldWhile, first: PooledRunner) {
     this.#make = make;
     this.#away = away;
     this.#first = first;
@@ -35,12 +35,12 @@ export class Brushes {
    * @param away of the lane that `with` is called in the turn of; left out where nobody else is to be let in.
    * @throws what making one throws.
    */
-  static async open(make: () => Promise<Brush>, away: Away = (wait) => wait): Promise<Brushes> {
-    return new Brushes(make, away, await make());
+  static async open(make: () => Promise<PooledRunner>, away: YieldWhile = (wait) => wait): Promise<RunnerPool> {
+    return new RunnerPool(make, away, await make());
   }
 
   /** What a face is painted by, to ask it what it is. */
-  get one(): Painter {
+  get one(): GeneratorRunner {
     return this.#first.painter;
   }
 
@@ -48,38 +48,38 @@ export class Brushes {
    * @param deadlineMs on performance.now()'s clock: for no longer a painter is waited for, where another has to be made.
    * @throws FaceOffError `too_late`, `model_closed`; what making one throws, and what the work throws.
    */
-  async with<T>(deadlineMs: number, work: (brush: Brush) => Promise<T>): Promise<T> {
-    const brush = await this.#take(deadlineMs);
+  async with<T>(deadlineMs: number, work: (runner: PooledRunner) => Promise<T>): Promise<T> {
+    const runner = await this.#take(deadlineMs);
     try {
-      return await work(brush);
+      return await work(runner);
     } finally {
-      if (this.#closed) await closeBrush(brush);
-      else this.#idle.push(brush);
+      if (this.#closed) await closeRunner(runner);
+      else this.#idle.push(runner);
     }
   }
 
   /** Idempotent; those at work are closed when they are done. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const brush of this.#idle.splice(0)) await closeBrush(brush);
+    for (const runner of this.#idle.splice(0)) await closeRunner(runner);
   }
 
-  async #take(deadlineMs: number): Promise<Brush> {
+  async #take(deadlineMs: number): Promise<PooledRunner> {
     for (;;) {
       if (this.#closed) throw new FaceOffError('model_closed', 'The engine was closed.');
-      const brush = this.#idle.pop();
-      if (brush !== undefined) return brush;
+      const runner = this.#idle.pop();
+      if (runner !== undefined) return runner;
       // Opening a model may take long, where its device has just been started again.
-      await this.#away(within(this.#another(), deadlineMs - performance.now()));
+      await this.#away(withinDeadline(this.#another(), deadlineMs - performance.now()));
     }
   }
 
   /** One at a time, so that those who could not wait for it leave no more behind than are needed. */
   #another(): Promise<void> {
     this.#making ??= this.#make()
-      .then(async (brush) => {
-        if (this.#closed) await closeBrush(brush);
-        else this.#idle.push(brush);
+      .then(async (runner) => {
+        if (this.#closed) await closeRunner(runner);
+        else this.#idle.push(runner);
       })
       .finally(() => {
         this.#making = null;
@@ -88,7 +88,7 @@ export class Brushes {
   }
 }
 
-async function closeBrush({ painter, region }: Brush): Promise<void> {
+async function closeRunner({ painter, region }: PooledRunner): Promise<void> {
   await painter.close();
   await region?.close();
 }

@@ -2,16 +2,16 @@
 
 import { FaceOffError } from '../../../shared/errors.ts';
 import { boundsOf } from '../../../shared/geometry.ts';
+import type { ModelSession } from '../../inference/model-session.ts';
 import { Kernels } from '../../kernels/kernels.ts';
 import type { Catalogue, EntryOf } from '../../models/catalogue.ts';
 import { readLastInitializer } from '../../models/onnx-graph.ts';
 import type { PictureForm, SourceRecipe, TemplateName } from '../../models/profiles.ts';
-import type { ModelSession } from '../../inference/model-session.ts';
 import type { Portrait } from '../engine.ts';
+import { bindPlain, type ProfileBinding } from './bind-profile.ts';
 import { alignedSquare } from './face-alignment.ts';
-import { type Fit, fitPlain } from './bind-profile.ts';
+import { graphOf, type OpenOptions, openBound } from './open-model.ts';
 import { layoutOf, rangeOf } from './tensor-layout.ts';
-import { graphOf, type OpenOptions, openFitted } from './open-model.ts';
 
 type EmbeddingRecipe = Extract<SourceRecipe, { kind: 'embedding' }>;
 
@@ -49,7 +49,7 @@ export function throughMatrix(embedding: Float32Array, matrix: Float32Array): Fl
 }
 
 interface Opened {
-  fit: Fit;
+  fit: ProfileBinding;
   session: ModelSession;
 }
 
@@ -152,8 +152,8 @@ export class SourceMaker {
   }
 
   async #openOne(entry: EntryOf<'recogniser' | 'converter'>): Promise<Opened> {
-    const fit = fitPlain(entry, entry.profile, graphOf(this.#catalogue, entry));
-    return { fit, session: await openFitted(this.#catalogue, entry, fit, null, this.#options) };
+    const fit = bindPlain(entry, entry.profile, graphOf(this.#catalogue, entry));
+    return { fit, session: await openBound(this.#catalogue, entry, fit, null, this.#options) };
   }
 }
 

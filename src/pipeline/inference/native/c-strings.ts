@@ -2,7 +2,7 @@
 
 import { addressOf, type Pointer } from './ffi.ts';
 
-export class Strings {
+export class CStrings {
   readonly #texts: Buffer[];
   readonly #pointers: BigUint64Array;
 
@@ -27,4 +27,4 @@ export class Strings {
   }
 }
 
-const inUse = new Set<Strings>();
+const inUse = new Set<CStrings>();

@@ -3,11 +3,11 @@
  * run the inputs are copied there, after it the outputs come back.
  */
 
-import type { OrtApi } from './ort-api.ts';
-import { OrtFailure } from './ort-faults.ts';
 import { addressOf, type ForeignFunction, openLibrary, type Pointer } from './ffi.ts';
+import type { OrtApi } from './ort-api.ts';
 import { ELEMENT } from './ort-api-table.ts';
-import { dimensionsOf, lengthOf, type Numbers, type TensorSpec, Tensors, typeOf } from './ort-tensors.ts';
+import { OrtFailure } from './ort-faults.ts';
+import { dimensionsOf, lengthOf, OrtTensors, type TensorData, type TensorSpec, typeOf } from './ort-tensors.ts';
 
 /** cudaMemcpyKind. */
 const TO_DEVICE = 1;
@@ -41,10 +41,10 @@ export class DeviceMemory {
   }
 }
 
-export class DeviceTensors extends Tensors {
+export class DeviceTensors extends OrtTensors {
   readonly #memory: DeviceMemory;
 
-  constructor(api: OrtApi, tensors: readonly (readonly [TensorSpec, Numbers])[], memory: DeviceMemory) {
+  constructor(api: OrtApi, tensors: readonly (readonly [TensorSpec, TensorData])[], memory: DeviceMemory) {
     super(api, tensors);
     this.#memory = memory;
   }
@@ -57,7 +57,7 @@ export class DeviceTensors extends Tensors {
     await this.#copyAll(batch, TO_HOST);
   }
 
-  protected override tensor(spec: TensorSpec, numbers: Numbers, batch: number): Pointer {
+  protected override tensor(spec: TensorSpec, numbers: TensorData, batch: number): Pointer {
     const shape = dimensionsOf(spec, batch);
     const type = ELEMENT[typeOf(numbers)];
     return this.api.make('CreateTensorAsOrtValue', this.#memory.allocator, shape, shape.length, type);

@@ -1,7 +1,7 @@
 /** What an opened model has: the names of its inputs and outputs with their element types. */
 
-import type { OrtApi } from './ort-api.ts';
 import { addressOf, type Pointer } from './ffi.ts';
+import type { OrtApi } from './ort-api.ts';
 import { ELEMENT } from './ort-api-table.ts';
 
 export interface Description {

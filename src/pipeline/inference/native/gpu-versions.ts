@@ -1,9 +1,9 @@
 /** What an engine depends on beside the model: the card, its driver, and the libraries that build and run it. */
 
 import os from 'node:os';
-import { openApi } from './ort-api.ts';
 import { addressOf, openLibrary } from './ffi.ts';
 import { openNvml } from './nvml.ts';
+import { openApi } from './ort-api.ts';
 
 export interface GpuVersions {
   gpu: string;

@@ -5,14 +5,14 @@
 
 import { FaceOffError } from '../../../shared/errors.ts';
 import type { ModelSession } from '../model-session.ts';
-import { type OrtApi, openApi } from './ort-api.ts';
-import { describe } from './describe-model.ts';
 import { DeviceMemory, DeviceTensors } from './cuda-tensors.ts';
-import { faultError, NO_MEMORY_TO_SAY, OrtFailure } from './ort-faults.ts';
+import { describe } from './describe-model.ts';
 import { addressOf, type Pointer } from './ffi.ts';
-import { appendProvider, type Provider, type ProviderKind } from './providers.ts';
+import { type OrtApi, openApi } from './ort-api.ts';
 import { LOG, type LogLevel } from './ort-api-table.ts';
-import { lengthOf, type Numbers, type TensorSpec, Tensors } from './ort-tensors.ts';
+import { faultError, NO_MEMORY_TO_SAY, OrtFailure } from './ort-faults.ts';
+import { lengthOf, OrtTensors, type TensorData, type TensorSpec } from './ort-tensors.ts';
+import { appendProvider, type Provider, type ProviderKind } from './providers.ts';
 
 export interface NativeSpec {
   name: string;
@@ -137,8 +137,8 @@ class OrtSession implements NativeSession {
   readonly outputs: Record<string, Float32Array>;
   readonly #api: OrtApi;
   readonly #session: Pointer;
-  readonly #feeds: Tensors;
-  readonly #fetches: Tensors;
+  readonly #feeds: OrtTensors;
+  readonly #fetches: OrtTensors;
   /** Null where tensors are in memory of ours. */
   readonly #memory: DeviceMemory | null;
   /** By batch where there are CUDA graphs, as each batch has its own; else one for all. */
@@ -159,11 +159,14 @@ class OrtSession implements NativeSession {
       Object.fromEntries(list.map((tensor) => [tensor.name, memoryFor(tensor, maxBatch, own[tensor.name])]));
     this.inputs = floats(spec.inputs, bind);
     this.outputs = floats(spec.outputs, {});
-    const one = (name: string, numbers: Numbers): readonly [TensorSpec, Numbers] => [{ name, shape: [1] }, numbers];
+    const one = (name: string, numbers: TensorData): readonly [TensorSpec, TensorData] => [
+      { name, shape: [1] },
+      numbers,
+    ];
     const graphs = graphsOf(provider);
     this.#memory = graphs === null ? null : new DeviceMemory(api, session, graphs.deviceId);
-    const place = (tensors: readonly (readonly [TensorSpec, Numbers])[]): Tensors =>
-      this.#memory === null ? new Tensors(api, tensors) : new DeviceTensors(api, tensors, this.#memory);
+    const place = (tensors: readonly (readonly [TensorSpec, TensorData])[]): OrtTensors =>
+      this.#memory === null ? new OrtTensors(api, tensors) : new DeviceTensors(api, tensors, this.#memory);
     this.#feeds = place([
       ...spec.inputs.map((tensor) => [tensor, this.inputs[tensor.name]!] as const),
       ...Object.entries(doubles).map(([name, value]) => one(name, Float64Array.of(value))),

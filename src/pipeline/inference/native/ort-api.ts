@@ -6,7 +6,6 @@
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { FaceOffError } from '../../../shared/errors.ts';
-import { NO_MEMORY_TO_SAY, OrtFailure } from './ort-faults.ts';
 import {
   type Argument,
   addressOf,
@@ -29,6 +28,7 @@ import {
   RELEASES,
   type Release,
 } from './ort-api-table.ts';
+import { NO_MEMORY_TO_SAY, OrtFailure } from './ort-faults.ts';
 
 const FILE_NAMES: Partial<Record<NodeJS.Platform, string>> = {
   linux: 'libonnxruntime.so.1',

@@ -12,7 +12,12 @@ import { FaceOffError } from '../../../shared/errors.ts';
  * `run_terminated`: somebody asked for it.
  * `model_unusable`: all else.
  */
-export type Fault = 'out_of_memory' | 'device_lost' | 'provider_unavailable' | 'run_terminated' | 'model_unusable';
+export type OrtFaultKind =
+  | 'out_of_memory'
+  | 'device_lost'
+  | 'provider_unavailable'
+  | 'run_terminated'
+  | 'model_unusable';
 
 /** CUDA errors (cudaError_t) that say that there is no usable device or driver: nothing was there to be lost. */
 const NO_DEVICE = new Set([3, 34, 35, 36, 46, 100, 101, 209, 802, 803, 804]);
@@ -41,7 +46,7 @@ const UNAVAILABLE = [
 const DEVICE_RESET = 15;
 
 /** @param code OrtErrorCode, where there is one. */
-export function faultOf(message: string, code = 0): Fault {
+export function faultOf(message: string, code = 0): OrtFaultKind {
   if (/terminate flag being set/i.test(message)) return 'run_terminated';
   if (OUT_OF_MEMORY.some((pattern) => pattern.test(message))) return 'out_of_memory';
   const cuda = /CUDA (?:failure|error):? (\d+)/i.exec(message);
@@ -58,7 +63,7 @@ export function faultOf(message: string, code = 0): Fault {
   return 'model_unusable';
 }
 
-const ADVICE: Record<Fault, string> = {
+const ADVICE: Record<OrtFaultKind, string> = {
   out_of_memory: 'There is not enough memory for it',
   device_lost: 'The device failed, and stays so until the process is started again',
   provider_unavailable: 'This machine cannot run that provider; `faceoff doctor` says what is missing',

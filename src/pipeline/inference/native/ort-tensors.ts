@@ -1,9 +1,9 @@
 /** Tensors over memory of ours: ONNX Runtime reads inputs where kernels wrote them and writes outputs where they are read. */
 
 import { FaceOffError } from '../../../shared/errors.ts';
-import type { OrtApi } from './ort-api.ts';
+import { CStrings } from './c-strings.ts';
 import { addressOf, type Pointer } from './ffi.ts';
-import { Strings } from './c-strings.ts';
+import type { OrtApi } from './ort-api.ts';
 import { ELEMENT, type ElementType } from './ort-api-table.ts';
 
 export interface TensorSpec {
@@ -14,7 +14,7 @@ export interface TensorSpec {
   batched?: boolean;
 }
 
-export type Numbers = Float32Array | Float64Array | BigInt64Array;
+export type TensorData = Float32Array | Float64Array | BigInt64Array;
 
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 export const isBatched = ({ shape, batched }: TensorSpec): boolean => batched ?? shape.length > 1;
@@ -27,30 +27,30 @@ const MARK = 0x7fdeface;
 
 const lastOf = (spec: TensorSpec, batch: number): number => lengthOf(spec, batch) - 1;
 
-export interface Held {
+export interface HeldTensor {
   spec: TensorSpec;
-  numbers: Numbers;
+  numbers: TensorData;
   /** The same memory. */
   bits: Uint32Array;
   length: number;
 }
 
 /** All inputs, or all outputs, of a session. */
-export class Tensors {
-  readonly names: Strings;
+export class OrtTensors {
+  readonly names: CStrings;
   readonly count: number;
   protected readonly api: OrtApi;
-  protected readonly held: readonly Held[];
+  protected readonly held: readonly HeldTensor[];
   /** For each batch that was asked for: one OrtValue a tensor. */
   readonly #values = new Map<number, BigUint64Array>();
 
-  constructor(api: OrtApi, tensors: readonly (readonly [TensorSpec, Numbers])[]) {
+  constructor(api: OrtApi, tensors: readonly (readonly [TensorSpec, TensorData])[]) {
     this.api = api;
     this.held = tensors.map(([spec, numbers]) => {
       const { buffer, byteOffset, byteLength, length } = numbers;
       return { spec, numbers, length, bits: new Uint32Array(buffer, byteOffset, byteLength / 4) };
     });
-    this.names = new Strings(tensors.map(([{ name }]) => name));
+    this.names = new CStrings(tensors.map(([{ name }]) => name));
     this.count = tensors.length;
   }
 
@@ -107,7 +107,7 @@ export class Tensors {
     }
   }
 
-  protected tensor(spec: TensorSpec, numbers: Numbers, batch: number): Pointer {
+  protected tensor(spec: TensorSpec, numbers: TensorData, batch: number): Pointer {
     const shape = dimensionsOf(spec, batch);
     return this.api.make(
       'CreateTensorWithDataAsOrtValue',
@@ -127,7 +127,7 @@ export function dimensionsOf(spec: TensorSpec, batch: number): BigInt64Array {
   return BigInt64Array.from(isBatched(spec) ? [first * batch, ...rest] : spec.shape, BigInt);
 }
 
-export function typeOf(numbers: Numbers): ElementType {
+export function typeOf(numbers: TensorData): ElementType {
   if (numbers instanceof Float32Array) return 'float32';
   return numbers instanceof Float64Array ? 'float64' : 'int64';
 }

@@ -3,8 +3,8 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { complaintAbout } from './ffi.ts';
-import { hasGpuLibraries, runtimeFolder } from './runtime-paths.ts';
 import type { ProviderKind } from './providers.ts';
+import { hasGpuLibraries, runtimeFolder } from './runtime-paths.ts';
 import { type VulkanDevice, vulkanDevices } from './vulkan.ts';
 
 /** Why a provider cannot be used. */
@@ -14,7 +14,7 @@ export interface Lack {
   why: string;
 }
 
-export interface Machine {
+export interface AvailableProviders {
   /** Of the ONNX Runtime library to use. */
   folder: string;
   /** Null: it can be tried. */
@@ -36,7 +36,7 @@ export const TENSORRT_LIBRARIES: Record<string, string> = {
 };
 
 /** Loads no GPU library where none was installed: then it takes no time. */
-export function lookAround(cacheDir: string): Machine {
+export function probeProviders(cacheDir: string): AvailableProviders {
   const folder = runtimeFolder(cacheDir);
   const cuda = lackOfCuda(cacheDir, folder);
   return {

@@ -5,9 +5,9 @@
  * https://onnxruntime.ai/docs/execution-providers/TensorRT-ExecutionProvider.html
  */
 
-import type { OrtApi } from './ort-api.ts';
+import { CStrings } from './c-strings.ts';
 import type { Pointer } from './ffi.ts';
-import { Strings } from './c-strings.ts';
+import type { OrtApi } from './ort-api.ts';
 
 /** Options of the CUDA provider; what is left out keeps ONNX Runtime's default. */
 export interface CudaOptions {
@@ -128,7 +128,7 @@ function withEntries(
   use: (keys: Pointer, values: Pointer, count: number) => void,
 ): void {
   const entries = Object.entries(entriesOf(options));
-  const keys = new Strings(entries.map(([key]) => key));
-  const values = new Strings(entries.map(([, value]) => value));
+  const keys = new CStrings(entries.map(([key]) => key));
+  const values = new CStrings(entries.map(([, value]) => value));
   keys.use((k) => values.use((v) => use(k, v, entries.length)));
 }

@@ -2,7 +2,7 @@
 
 // @ts-nocheck AssemblyScript, not TypeScript
 
-import { bilinear, bytesAt, clamped, hold, MAGIC, MAGIC_BITS, ONE } from './lanes';
+import { bilinear, bytesAt, clamped, hold, MAGIC, MAGIC_BITS, ONE } from './simd-lanes';
 
 /** Four pixels of one luma and three channels' shares, within bounds, as r0 g0 b0 r1 | g1 b1 r2 g2 | b2 r3 g3 b3. */
 // @ts-ignore

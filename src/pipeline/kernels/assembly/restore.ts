@@ -2,7 +2,7 @@
 
 // @ts-nocheck AssemblyScript, not TypeScript
 
-import { bilinear, clamped, hold, MAGIC, MAGIC_BITS, ONE } from './lanes';
+import { bilinear, clamped, hold, MAGIC, MAGIC_BITS, ONE } from './simd-lanes';
 import { all0, all1, AT, bytes4, COUNT, magic4, mix, ramp4, S, SPAN, SPANS, spansOf, steps4, T, VERTEX, within } from './spans';
 
 /** Along the spans up to `end`, of which there is one at least. @param kept from a pixel to what it was before. */

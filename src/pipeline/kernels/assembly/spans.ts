@@ -2,7 +2,7 @@
 
 // @ts-nocheck AssemblyScript, not TypeScript
 
-import { MAGIC, nearest } from './lanes';
+import { MAGIC, nearest } from './simd-lanes';
 
 /** Bytes of one vertex: x, y, s, t, alpha, then what is added to Y, U, V. */
 export const VERTEX: usize = 32;

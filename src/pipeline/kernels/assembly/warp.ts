@@ -5,7 +5,7 @@
 
 // @ts-nocheck AssemblyScript, not TypeScript
 
-import { bilinear, bytesAt, clamped, hold, MAGIC, MAGIC_BITS, ONE } from './lanes';
+import { bilinear, bytesAt, clamped, hold, MAGIC, MAGIC_BITS, ONE } from './simd-lanes';
 import {
   ACROSS, ALPHA, all0, all1, all2, all3, AT, COUNT, DOWN, magic4, mix, OFFSET_U, OFFSET_V, ramp4, S, SPAN, SPANS, spansOf, steps4, VERTEX, within,
 } from './spans';

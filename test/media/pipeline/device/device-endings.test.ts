@@ -8,16 +8,16 @@ import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { GraphBuilder } from '../../../../scripts/convert/graph.mjs';
 import { defaultConfig } from '../../../../src/config.ts';
-import { FaceOffError } from '../../../../src/shared/errors.ts';
+import { root } from '../../../../src/lib/package-root.ts';
+import { BatchTuning } from '../../../../src/pipeline/device/batch-tuning.ts';
 import { Batcher } from '../../../../src/pipeline/device/batcher.ts';
-import { DeviceClient } from '../../../../src/pipeline/device/device-client.ts';
 import { Device } from '../../../../src/pipeline/device/device.ts';
+import { DeviceClient } from '../../../../src/pipeline/device/device-client.ts';
 import { DeviceHost } from '../../../../src/pipeline/device/device-host.ts';
 import { DeviceModel } from '../../../../src/pipeline/device/device-model.ts';
 import type { DeviceOptions, ModelSpec } from '../../../../src/pipeline/device/device-protocol.ts';
-import { Tuning } from '../../../../src/pipeline/device/batch-tuning.ts';
 import type { ModelSession } from '../../../../src/pipeline/inference/model-session.ts';
-import { root } from '../../../../src/lib/package-root.ts';
+import { FaceOffError } from '../../../../src/shared/errors.ts';
 import { Puppet } from '../../../support/puppet.ts';
 
 let folder: string;
@@ -46,7 +46,7 @@ async function device(patch: Partial<DeviceOptions> = {}): Promise<{ one: Device
   return { one, address: options.address };
 }
 function lane(address: string): DeviceClient {
-  const client = new DeviceClient({ address, away: (wait) => wait });
+  const client = new DeviceClient({ address, yieldWhile: (wait) => wait });
   endings.push(() => client.close());
   return client;
 }
@@ -104,7 +104,7 @@ describe('a model on the device', () => {
     const closing = vi.spyOn(DeviceModel.prototype, 'close');
     endings.push(() => closing.mockRestore());
     const { one, address } = await device();
-    const client = new DeviceClient({ address, away: (wait) => wait });
+    const client = new DeviceClient({ address, yieldWhile: (wait) => wait });
     const session = await client.open(hungry('left', 5e7), {});
     session.inputs.x!.fill(0).fill(TOO_MANY, 0, 1);
     const run = session.run().catch((error: FaceOffError) => error.code);
@@ -141,7 +141,7 @@ describe('a model on the device', () => {
     });
     const opener = { now: async () => held('now', sound), better: async () => held('better', broken) };
     const failures: unknown[] = [];
-    const tuning = new Tuning(folder, 'test');
+    const tuning = new BatchTuning(folder, 'test');
     const spec = hungry('moving');
     const model = await DeviceModel.open(
       spec,
@@ -160,7 +160,7 @@ describe('a model on the device', () => {
 
 test('what tuning found of several models at once is all kept', async () => {
   const cacheDir = path.join(folder, 'several');
-  const tuning = new Tuning(cacheDir, 'test');
+  const tuning = new BatchTuning(cacheDir, 'test');
   const names = Array.from({ length: 10 }, (_, i) => `model ${i}`);
   await Promise.all(names.map((name, i) => tuning.keep(name, 'cpu', { best: i + 1, loneMs: 1 })));
   const found = await Promise.all(names.map((name) => tuning.find(name, 'cpu')));

@@ -10,10 +10,10 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { GraphBuilder } from '../../../../scripts/convert/graph.mjs';
 import { defaultConfig } from '../../../../src/config.ts';
+import { root } from '../../../../src/lib/package-root.ts';
 import { DeviceClient } from '../../../../src/pipeline/device/device-client.ts';
 import type { DeviceOptions, DeviceReport, ModelSpec } from '../../../../src/pipeline/device/device-protocol.ts';
 import type { ModelSession } from '../../../../src/pipeline/inference/model-session.ts';
-import { root } from '../../../../src/lib/package-root.ts';
 
 /** Address space of the device process: what it takes itself and about 1.5 GiB more. */
 const LIMIT_KIB = 3_000_000;
@@ -50,7 +50,7 @@ beforeAll(async () => {
   child.on('message', (message) => {
     if (message !== 'ready') reports.push(message as DeviceReport);
   });
-  client = new DeviceClient({ address, away: (wait) => wait });
+  client = new DeviceClient({ address, yieldWhile: (wait) => wait });
 });
 afterAll(() => {
   client?.close();

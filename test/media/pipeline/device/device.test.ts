@@ -7,16 +7,16 @@ import path from 'node:path';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { GraphBuilder } from '../../../../scripts/convert/graph.mjs';
-import { CacheUse } from '../../../../src/cache/leases.ts';
+import { CacheLeases } from '../../../../src/cache/leases.ts';
 import { defaultConfig } from '../../../../src/config.ts';
-import { DeviceClient } from '../../../../src/pipeline/device/device-client.ts';
 import { Device } from '../../../../src/pipeline/device/device.ts';
-import { Opener } from '../../../../src/pipeline/device/model-opener.ts';
+import { DeviceClient } from '../../../../src/pipeline/device/device-client.ts';
 import type { DeviceOptions, DeviceReport, ModelSpec } from '../../../../src/pipeline/device/device-protocol.ts';
-import { Painter } from '../../../../src/pipeline/engines/neural/generator-runner.ts';
-import { EngineCache } from '../../../../src/pipeline/inference/tensorrt-cache.ts';
-import { Ladder } from '../../../../src/pipeline/inference/provider-ladder.ts';
-import { lookAround } from '../../../../src/pipeline/inference/native/provider-probe.ts';
+import { ModelOpener } from '../../../../src/pipeline/device/model-opener.ts';
+import { GeneratorRunner } from '../../../../src/pipeline/engines/neural/generator-runner.ts';
+import { probeProviders } from '../../../../src/pipeline/inference/native/provider-probe.ts';
+import { ProviderLadder } from '../../../../src/pipeline/inference/provider-ladder.ts';
+import { TensorRTCache } from '../../../../src/pipeline/inference/tensorrt-cache.ts';
 import { digestOf } from '../../../../src/pipeline/models/model-store.ts';
 import { Pool } from '../../../../src/pipeline/pool/pool.ts';
 import type { Frame } from '../../../../src/shared/types.ts';
@@ -65,7 +65,7 @@ async function device(patch: Partial<DeviceOptions> = {}) {
   return { one, address };
 }
 function lane(address: string): DeviceClient {
-  const client = new DeviceClient({ address, away: (wait) => wait });
+  const client = new DeviceClient({ address, yieldWhile: (wait) => wait });
   endings.push(() => client.close());
   return client;
 }
@@ -91,7 +91,7 @@ describe('a session on the device', () => {
     const before = await cutFrame(group, PART, 640, 480);
     const pictures: Frame[] = [];
     for (const where of [null, lane(address)]) {
-      const painter = await Painter.open(models.catalogue, entry, { ...options, device: where });
+      const painter = await GeneratorRunner.open(models.catalogue, entry, { ...options, device: where });
       const frame = copyFrame(before);
       await painter.paint(frame, points, strokes);
       await painter.close();
@@ -135,11 +135,11 @@ describe('a session on the device', () => {
     const cacheDir = path.join(folder, 'kept');
     const entry = models.catalogue.named('inswapper_128', 'generator');
     const opener = () => {
-      const machine = lookAround(cacheDir);
+      const machine = probeProviders(cacheDir);
       const settings = { ...defaultConfig().inference, provider: 'cpu' as const };
-      const engines = new EngineCache({ cacheDir, settings, folder: machine.folder });
-      const ladder = new Ladder(settings, machine, () => undefined);
-      return new Opener({ ladder, engines, use: new CacheUse(cacheDir), threads: 1, optimiseAboveMs: 0 });
+      const engines = new TensorRTCache({ cacheDir, settings, folder: machine.folder });
+      const ladder = new ProviderLadder(settings, machine, () => undefined);
+      return new ModelOpener({ ladder, engines, use: new CacheLeases(cacheDir), threads: 1, optimiseAboveMs: 0 });
     };
     const file = models.catalogue.fileOf(entry);
     const picture = (name: string) => ({ name, shape: [1, 3, 128, 128] });

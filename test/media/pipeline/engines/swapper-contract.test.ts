@@ -2,11 +2,11 @@
 
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import { alignedSquare } from '../../../../src/pipeline/engines/neural/face-alignment.ts';
-import { Painter } from '../../../../src/pipeline/engines/neural/generator-runner.ts';
+import { GeneratorRunner } from '../../../../src/pipeline/engines/neural/generator-runner.ts';
 import { SourceMaker, unit } from '../../../../src/pipeline/engines/neural/source-identity.ts';
+import type { ModelShape, SessionOptions } from '../../../../src/pipeline/inference/model-session.ts';
 import type { EntryOf, OptionalEntry } from '../../../../src/pipeline/models/catalogue.ts';
 import { TEMPLATES } from '../../../../src/pipeline/models/profiles.ts';
-import type { ModelShape, SessionOptions } from '../../../../src/pipeline/inference/model-session.ts';
 import type { Frame } from '../../../../src/shared/types.ts';
 import { copyFrame } from '../../../support/lane.ts';
 import { placed, softFrame, standIns } from '../../../support/stand-ins.ts';
@@ -48,8 +48,8 @@ afterEach(async () => {
   opened = [];
   given.clear();
 });
-async function paint(entry: Painted, frame: Frame, strokes: object = {}, boost = 1): Promise<Painter> {
-  const painter = await Painter.open(catalogue, entry, { ...OPTIONS, boost });
+async function paint(entry: Painted, frame: Frame, strokes: object = {}, boost = 1): Promise<GeneratorRunner> {
+  const painter = await GeneratorRunner.open(catalogue, entry, { ...OPTIONS, boost });
   opened.push(painter);
   const { points } = placed(entry.profile.template, AT.side, AT.x, AT.y, AT.angle);
   await painter.paint(frame, points, {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { PersonRegistry } from '../../../../src/pipeline/face/people.ts';
 import type { Lane } from '../../../../src/pipeline/lane/lane.ts';
-import { People } from '../../../../src/pipeline/face/people.ts';
 import type { Frame, SwapSettings } from '../../../../src/shared/types.ts';
 import { astronaut, copyFrame, cutFrame, group, readFrame, startLane } from '../../../support/lane.ts';
 
@@ -10,36 +10,36 @@ const alike = (person: Float32Array): Float32Array => person.map((value, i) => v
 
 describe('people', () => {
   test('who comes back is known again, who is new is not', () => {
-    const people = new People();
-    expect(people.meet(1, someone(1), new Set([1]), 0)).toBe(1);
-    expect(people.meet(2, someone(2), new Set([2]), 0)).toBe(2);
-    expect(people.meet(3, alike(someone(1)), new Set([3]), 0)).toBe(1);
-    expect(people.meet(4, someone(7), new Set([4]), 0)).toBe(4);
+    const people = new PersonRegistry();
+    expect(people.assignIdentity(1, someone(1), new Set([1]), 0)).toBe(1);
+    expect(people.assignIdentity(2, someone(2), new Set([2]), 0)).toBe(2);
+    expect(people.assignIdentity(3, alike(someone(1)), new Set([3]), 0)).toBe(1);
+    expect(people.assignIdentity(4, someone(7), new Set([4]), 0)).toBe(4);
   });
 
   test('nobody is taken for somebody who is still there', () => {
-    const people = new People();
-    people.meet(1, someone(1), new Set([1]), 0);
-    expect(people.meet(2, alike(someone(1)), new Set([1, 2]), 0)).toBe(2);
+    const people = new PersonRegistry();
+    people.assignIdentity(1, someone(1), new Set([1]), 0);
+    expect(people.assignIdentity(2, alike(someone(1)), new Set([1, 2]), 0)).toBe(2);
   });
 
   test('a person is looked at a few times, with pauses, and then no more', () => {
-    const people = new People();
+    const people = new PersonRegistry();
     let looks = 0;
     for (let atMs = 0; atMs < 20_000; atMs += 33) {
-      if (!people.wonders(1, atMs)) continue;
-      people.meet(1, someone(1), new Set([1]), atMs);
+      if (!people.needsEmbedding(1, atMs)) continue;
+      people.assignIdentity(1, someone(1), new Set([1]), atMs);
       looks++;
     }
     expect(looks).toBe(3);
   });
 
   test('of a busy frame only who is not known yet is worth a look', () => {
-    const people = new People();
-    expect(people.wonders(1, 0, true)).toBe(true);
-    people.meet(1, someone(1), new Set([1]), 0);
-    expect(people.wonders(1, 2000, true)).toBe(false);
-    expect(people.wonders(1, 2000, false)).toBe(true);
+    const people = new PersonRegistry();
+    expect(people.needsEmbedding(1, 0, true)).toBe(true);
+    people.assignIdentity(1, someone(1), new Set([1]), 0);
+    expect(people.needsEmbedding(1, 2000, true)).toBe(false);
+    expect(people.needsEmbedding(1, 2000, false)).toBe(true);
   });
 });
 

@@ -1,23 +1,30 @@
 import { describe, expect, test } from 'vitest';
 import { defaultConfig } from '../../../../src/config.ts';
 import { bundledFolder } from '../../../../src/pipeline/inference/native/ort-api.ts';
-import { Ladder, providerFor, type StepDown } from '../../../../src/pipeline/inference/provider-ladder.ts';
-import { type Lack, lookAround, type Machine } from '../../../../src/pipeline/inference/native/provider-probe.ts';
+import {
+  type AvailableProviders,
+  type Lack,
+  probeProviders,
+} from '../../../../src/pipeline/inference/native/provider-probe.ts';
 import { entriesOf } from '../../../../src/pipeline/inference/native/providers.ts';
+import { ProviderLadder, providerFor, type StepDown } from '../../../../src/pipeline/inference/provider-ladder.ts';
 import { doubling } from '../../../support/graphs.ts';
 
 const { inference } = defaultConfig();
 const { bytes, inputs, outputs } = doubling();
 const model = { name: 'doubling', model: bytes, inputs, outputs };
 const absent: Lack = { expected: false, why: 'it is not installed' };
-const machine = (lacks: Partial<Machine['lacks']> = {}): Machine => ({
+const machine = (lacks: Partial<AvailableProviders['lacks']> = {}): AvailableProviders => ({
   folder: bundledFolder(),
   lacks: { tensorrt: absent, cuda: absent, webgpu: absent, cpu: null, ...lacks },
 });
 
-function ladder(provider: typeof inference.provider, here: Machine): { ladder: Ladder; steps: StepDown[] } {
+function ladder(
+  provider: typeof inference.provider,
+  here: AvailableProviders,
+): { ladder: ProviderLadder; steps: StepDown[] } {
   const steps: StepDown[] = [];
-  return { ladder: new Ladder({ ...inference, provider }, here, (step) => steps.push(step)), steps };
+  return { ladder: new ProviderLadder({ ...inference, provider }, here, (step) => steps.push(step)), steps };
 }
 
 describe('the ladder', () => {
@@ -73,7 +80,7 @@ describe('the ladder', () => {
 });
 
 test('looking around finds the CPU, and says of the rest what is missing', () => {
-  const here = lookAround('/nowhere');
+  const here = probeProviders('/nowhere');
   expect(here.folder).toBe(bundledFolder());
   expect(here.lacks.cpu).toBeNull();
   expect(here.lacks.cuda?.why).toContain('gpu:install');

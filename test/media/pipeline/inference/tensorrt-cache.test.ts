@@ -14,14 +14,14 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { defaultConfig } from '../../../../src/config.ts';
-import { FaceOffError } from '../../../../src/shared/errors.ts';
 import { Artefacts, keyOf } from '../../../../src/pipeline/inference/artefacts.ts';
 import { type BuildJob, buildInChild, type EngineRequest } from '../../../../src/pipeline/inference/build-child.ts';
-import { EngineCache, type EngineCacheOptions } from '../../../../src/pipeline/inference/tensorrt-cache.ts';
-import { bundledFolder } from '../../../../src/pipeline/inference/native/ort-api.ts';
-import { openNative } from '../../../../src/pipeline/inference/native/native-session.ts';
 import type { GpuVersions } from '../../../../src/pipeline/inference/native/gpu-versions.ts';
+import { openNative } from '../../../../src/pipeline/inference/native/native-session.ts';
+import { bundledFolder } from '../../../../src/pipeline/inference/native/ort-api.ts';
+import { type EngineCacheOptions, TensorRTCache } from '../../../../src/pipeline/inference/tensorrt-cache.ts';
 import { digestOf } from '../../../../src/pipeline/models/model-store.ts';
+import { FaceOffError } from '../../../../src/shared/errors.ts';
 import { convolutions } from '../../../support/graphs.ts';
 
 let cacheDir: string;
@@ -43,7 +43,7 @@ const request: EngineRequest = {
 /** A cache whose builder writes two files and counts. */
 function cache(change: Partial<EngineCacheOptions> = {}, gpu: Partial<GpuVersions> = {}) {
   const jobs: BuildJob[] = [];
-  const engines = new EngineCache({
+  const engines = new TensorRTCache({
     ...{ cacheDir, settings: inference, folder: bundledFolder(), versions: () => ({ ...versions, ...gpu }) },
     build: async (job) => {
       jobs.push(job);

@@ -4,9 +4,9 @@ import os from 'node:os';
 import path from 'node:path';
 import sharp from 'sharp';
 import { afterAll, describe, expect, test } from 'vitest';
-import { readCatalogue } from '../../../../src/pipeline/models/catalogue.ts';
-import { openSession } from '../../../../src/pipeline/inference/model-session.ts';
 import { root } from '../../../../src/lib/package-root.ts';
+import { openSession } from '../../../../src/pipeline/inference/model-session.ts';
+import { readCatalogue } from '../../../../src/pipeline/models/catalogue.ts';
 import { modelsDir } from '../../../support/lane.ts';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-models-'));

@@ -6,8 +6,8 @@ import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { download } from '../../../../src/pipeline/models/download.ts';
 import { root } from '../../../../src/lib/package-root.ts';
+import { download } from '../../../../src/pipeline/models/download.ts';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-download-'));
 const content = randomBytes(3_000_000);

@@ -1,8 +1,8 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ModelInfo } from '../../../../src/shared/messages.ts';
 import { ModelStates } from '../../../../src/pipeline/models/model-states.ts';
+import type { ModelInfo } from '../../../../src/shared/messages.ts';
 import { NONE } from '../../../../src/shared/types.ts';
 import { copyFrame, cutFrame, group } from '../../../support/lane.ts';
 import { startServer, type TestServer, until } from '../../../support/server.ts';

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, expect, test } from 'vitest';
-import { readCatalogue } from '../../../../src/pipeline/models/catalogue.ts';
-import { openSession } from '../../../../src/pipeline/inference/model-session.ts';
 import { root } from '../../../../src/lib/package-root.ts';
+import { openSession } from '../../../../src/pipeline/inference/model-session.ts';
+import { readCatalogue } from '../../../../src/pipeline/models/catalogue.ts';
 
 /**
  * model-references.json holds what other implementations make of face-crop.png: the detector on LiteRT (Python package

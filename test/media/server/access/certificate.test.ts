@@ -4,9 +4,9 @@ import { request } from 'node:https';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { welcomeOf } from '../../../../src/commands/startup-banner.ts';
 import { defaultConfig } from '../../../../src/config.ts';
 import { certificateOf, isGoodFor } from '../../../../src/server/access/certificate.ts';
-import { welcomeOf } from '../../../../src/commands/startup-banner.ts';
 import { startEcho } from '../../../support/echo.ts';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-https-'));

@@ -1,53 +1,53 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
 import { networkOf } from '../../../../src/lib/address.ts';
+import { LoginRateLimit } from '../../../../src/server/access/login-rate-limit.ts';
 import { FaceOffError } from '../../../../src/shared/errors.ts';
-import { Tries } from '../../../../src/server/access/login-rate-limit.ts';
 import { type EchoServer, startEcho } from '../../../support/echo.ts';
 
 describe('wrong tokens are counted', () => {
   let nowMs = 0;
   const full: true[] = [];
   const counting = (most: number) =>
-    new Tries(
+    new LoginRateLimit(
       most,
       () => full.push(true),
       () => nowMs,
     );
 
   test('for each address, until a minute is over', () => {
-    const tries = counting(2);
-    tries.wrong('10.0.0.1', 'a');
+    const limit = counting(2);
+    limit.wrong('10.0.0.1', 'a');
     nowMs = 20_000;
-    expect(tries.waitMs('10.0.0.1')).toBe(0);
-    tries.wrong('10.0.0.1', 'b');
-    expect(tries.waitMs('10.0.0.1')).toBe(40_000);
-    expect(tries.waitMs('10.0.0.2')).toBe(0);
-    expect(() => tries.check('10.0.0.1')).toThrow(FaceOffError);
+    expect(limit.waitMs('10.0.0.1')).toBe(0);
+    limit.wrong('10.0.0.1', 'b');
+    expect(limit.waitMs('10.0.0.1')).toBe(40_000);
+    expect(limit.waitMs('10.0.0.2')).toBe(0);
+    expect(() => limit.check('10.0.0.1')).toThrow(FaceOffError);
     nowMs = 60_000;
-    expect(tries.waitMs('10.0.0.1')).toBe(0);
-    tries.wrong('10.0.0.1', 'c');
-    expect(tries.waitMs('10.0.0.1')).toBe(0);
+    expect(limit.waitMs('10.0.0.1')).toBe(0);
+    limit.wrong('10.0.0.1', 'c');
+    expect(limit.waitMs('10.0.0.1')).toBe(0);
     expect(full).toHaveLength(1);
   });
 
   test('once each, so that a player with an old token locks nobody out', () => {
-    const tries = counting(2);
-    for (let i = 0; i < 50; i++) tries.wrong('10.0.0.1', 'old');
-    expect(tries.waitMs('10.0.0.1')).toBe(0);
+    const limit = counting(2);
+    for (let i = 0; i < 50; i++) limit.wrong('10.0.0.1', 'old');
+    expect(limit.waitMs('10.0.0.1')).toBe(0);
   });
 
   test('not at all where nothing is to be counted', () => {
-    const tries = counting(0);
-    for (let i = 0; i < 50; i++) tries.wrong('10.0.0.1', String(i));
-    expect(tries.waitMs('10.0.0.1')).toBe(0);
+    const limit = counting(0);
+    for (let i = 0; i < 50; i++) limit.wrong('10.0.0.1', String(i));
+    expect(limit.waitMs('10.0.0.1')).toBe(0);
   });
 
   test('in bounded memory, whoever comes', () => {
-    const tries = counting(1);
-    for (let i = 0; i < 10_001; i++) tries.wrong(`10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`, 'x');
-    expect(tries.waitMs('10.0.0.0')).toBe(0);
-    expect(tries.waitMs('10.0.39.16')).toBeGreaterThan(0);
+    const limit = counting(1);
+    for (let i = 0; i < 10_001; i++) limit.wrong(`10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`, 'x');
+    expect(limit.waitMs('10.0.0.0')).toBe(0);
+    expect(limit.waitMs('10.0.39.16')).toBeGreaterThan(0);
   });
 });
 
@@ -114,7 +114,7 @@ describe('a server that was tried too often', () => {
     expect(answer.status).toBe(429);
     expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(50);
     expect(answer.headers.get('set-cookie')).toBeNull();
-    expect(await answer.json()).toMatchObject({ code: 'too_many_tries' });
+    expect(await answer.json()).toMatchObject({ code: 'too_many_attempts' });
   });
 
   test('nor at the socket, nor in an address', async () => {

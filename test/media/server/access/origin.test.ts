@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { EXTENSION } from '../../../../src/config.ts';
-import type { FaceOffError } from '../../../../src/shared/errors.ts';
 import { checkOrigin } from '../../../../src/server/access/origin.ts';
+import type { FaceOffError } from '../../../../src/shared/errors.ts';
 import { startEcho } from '../../../support/echo.ts';
 
 const here = { host: '127.0.0.1', names: ['faces.example.org'] };

@@ -1,7 +1,7 @@
 import os from 'node:os';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { MachineHistory } from '../../../../src/shared/messages.ts';
 import type { Gpu } from '../../../../src/server/monitor/gpu-sensor.ts';
+import type { MachineHistory } from '../../../../src/shared/messages.ts';
 import { Publisher } from '../../../support/publisher.ts';
 import { startServer, type TestServer, until } from '../../../support/server.ts';
 

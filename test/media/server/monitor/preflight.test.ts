@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Preflight } from '../../../../src/shared/messages.ts';
 import { type PreflightFigures, preflight } from '../../../../src/server/monitor/preflight.ts';
 import type { MachineFigures } from '../../../../src/server/monitor/verdict.ts';
+import type { Preflight } from '../../../../src/shared/messages.ts';
 import { type EchoServer, startEcho } from '../../../support/echo.ts';
 import { Publisher } from '../../../support/publisher.ts';
 

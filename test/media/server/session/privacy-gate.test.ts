@@ -3,8 +3,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { distance, SAME_PERSON } from '../../../../src/pipeline/face/embed.ts';
 import type { Lane } from '../../../../src/pipeline/lane/lane.ts';
+import { PrivacyGate } from '../../../../src/server/session/privacy-gate.ts';
 import type { Fallback, Frame, SwapSettings } from '../../../../src/shared/types.ts';
-import { Guard } from '../../../../src/server/session/privacy-gate.ts';
 import { astronaut, copyFrame, cutFrame, group, readFrame, startLane } from '../../../support/lane.ts';
 import { openWho, type Who } from '../../../support/who.ts';
 
@@ -44,7 +44,7 @@ async function enrol(): Promise<void> {
 async function film(patch: Partial<SwapSettings>, before?: (i: number) => void): Promise<(Frame | null)[]> {
   const wanted = settings(patch);
   lane.open('film', wanted);
-  const guard = new Guard();
+  const guard = new PrivacyGate();
   const out: (Frame | null)[] = [];
   for (const [i, frame] of pan.entries()) {
     before?.(i);
@@ -100,7 +100,7 @@ describe('somebody who is never to be shown', () => {
   test('is not when the swap breaks, the frame is too large or a stage fails', async () => {
     await enrol();
     lane.open('film', settings({}));
-    const guard = new Guard();
+    const guard = new PrivacyGate();
     const first = guard.pass(await lane.swap('film', { ...copyFrame(pan[8]!), receivedAtMs: 0 }), true);
     expect(first).not.toBeNull();
     const large = { width: 1928, height: 1088, data: new Uint8Array(1928 * 1088 * 1.5).fill(128), receivedAtMs: 0 };
@@ -120,13 +120,13 @@ describe('the guard', () => {
   const bare = { frame: frame(), bare: true, hold: false };
 
   test('lets everything through while it is off', () => {
-    const guard = new Guard();
+    const guard = new PrivacyGate();
     expect(guard.pass(bare, false)).toBe(bare.frame);
     expect(guard.pass({ ...safe, hold: true }, false)).toBeNull();
   });
 
   test('covers at once what was seen before it was switched on, and no more than once', () => {
-    const guard = new Guard();
+    const guard = new PrivacyGate();
     expect(guard.cover()).toBeNull();
     guard.pass(bare, false);
     expect([...guard.cover()!.data.subarray(0, 48)].every((luma) => luma < 60)).toBe(true);
@@ -136,13 +136,13 @@ describe('the guard', () => {
   });
 
   test('takes a frame that says nothing about itself for bare', () => {
-    const guard = new Guard();
+    const guard = new PrivacyGate();
     expect(guard.pass({ frame: frame(), hold: false }, true)).not.toBe(frame);
     expect(guard.pass({ frame: frame(), hold: false }, true)).toBeNull();
   });
 
   test.each<Fallback>(['passthrough', 'blur', 'freeze'])('begins with a card, whatever the fallback is (%s)', () => {
-    const guard = new Guard();
+    const guard = new PrivacyGate();
     const card = guard.pass({ ...bare, hold: true }, true)!;
     expect([card.width, card.height, card.data.length]).toEqual([8, 6, 72]);
   });

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { ServerMessage } from '../../../../src/shared/messages.ts';
 import { type Guest, newRoom, Rooms } from '../../../../src/server/session/rooms.ts';
 import { STREAM_NAME } from '../../../../src/server/session/streams.ts';
+import type { ServerMessage } from '../../../../src/shared/messages.ts';
 import { patchedConfig } from '../../../support/server.ts';
 
 type Told = Extract<ServerMessage, { type: 'room' }>;

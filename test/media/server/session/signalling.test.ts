@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import WebSocket from 'ws';
-import type { CallJoin, ClientMessage, ServerMessage } from '../../../../src/shared/messages.ts';
 import { openPeers } from '../../../../src/server/webrtc/peer.ts';
+import type { CallJoin, ClientMessage, ServerMessage } from '../../../../src/shared/messages.ts';
 import { type EchoServer, startEcho } from '../../../support/echo.ts';
 import { Publisher } from '../../../support/publisher.ts';
 import { until } from '../../../support/server.ts';

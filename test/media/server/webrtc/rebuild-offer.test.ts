@@ -2,9 +2,15 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
-import type { ServerMessage } from '../../../../src/shared/messages.ts';
 import { root } from '../../../../src/lib/package-root.ts';
-import { isCandidate, MOST_CANDIDATES, MOST_SECTIONS, OFFER_BYTES, rebuildOffer } from '../../../../src/server/webrtc/rebuild-offer.ts';
+import {
+  isCandidate,
+  MOST_CANDIDATES,
+  MOST_SECTIONS,
+  OFFER_BYTES,
+  rebuildOffer,
+} from '../../../../src/server/webrtc/rebuild-offer.ts';
+import type { ServerMessage } from '../../../../src/shared/messages.ts';
 import { mutatedOffer, randomOf } from '../../../support/mutate.ts';
 import { Publisher } from '../../../support/publisher.ts';
 import { type Program, startProgram } from '../../../support/server.ts';

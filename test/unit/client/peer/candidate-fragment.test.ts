@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { fragmentOf } from '../../../../src/client/peer/candidate-fragment.ts';
+import { candidateFragment } from '../../../../src/client/peer/candidate-fragment.ts';
 import { readFragment } from '../../../../src/server/webrtc/ice-fragment.ts';
 
 const host = 'candidate:1 1 udp 2122260223 192.168.1.2 50000 typ host';
@@ -7,14 +7,14 @@ const relay = 'candidate:2 1 udp 41885439 10.77.0.1 50001 typ relay raddr 0.0.0.
 
 test('the server reads from a fragment what was put into it', () => {
   const given = [host, relay].map((candidate) => ({ candidate, sdpMid: 'v', usernameFragment: 'abcd' }));
-  expect(readFragment(fragmentOf(given))).toEqual({
+  expect(readFragment(candidateFragment(given))).toEqual({
     ...{ ufrag: 'abcd', pwd: null },
     candidates: [host, relay].map((candidate) => ({ candidate, sdpMid: 'v', sdpMLineIndex: null })),
   });
 });
 
 test('what is not known of a candidate is left out', () => {
-  expect(readFragment(fragmentOf([{ candidate: host, sdpMid: null, usernameFragment: null }]))).toMatchObject({
+  expect(readFragment(candidateFragment([{ candidate: host, sdpMid: null, usernameFragment: null }]))).toMatchObject({
     ufrag: null,
     candidates: [{ candidate: host, sdpMid: '0' }],
   });

@@ -6,7 +6,7 @@ import {
   nextState,
   noticeOf,
   type Reason,
-  refusal,
+  refusalText,
   remarkOf,
   retryAfterMs,
   type State,
@@ -76,12 +76,12 @@ test('camera errors are told apart', () => {
 });
 
 test('a full server is tried again when it says so, a refused offer is not', () => {
-  expect(refusal({ code: 'server_full', message: 'Full.' })).toEqual({
+  expect(refusalText({ code: 'server_full', message: 'Full.' })).toEqual({
     event: 'lost',
     reason: 'full',
     message: 'Full.',
   });
-  expect(refusal({ code: 'no_codec', message: 'No.' }).event).toBe('refused');
+  expect(refusalText({ code: 'no_codec', message: 'No.' }).event).toBe('refused');
   expect([retryAfterMs({ retryAfterMs: 5000 }), retryAfterMs({ retryAfterMs: -1 }), retryAfterMs(undefined)]).toEqual([
     5000,
     null,

@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest';
-import { Agreement, adopt, keepable, presetOf, restored, withoutGone } from '../../../../src/client/studio/optimistic-settings.ts';
+import {
+  adopt,
+  keepable,
+  OptimisticSettings,
+  presetOf,
+  restored,
+  withoutGone,
+} from '../../../../src/client/studio/optimistic-settings.ts';
 import type { SwapSettings } from '../../../../src/shared/messages.ts';
 
 const defaults: SwapSettings = {
@@ -14,7 +21,7 @@ const defaults: SwapSettings = {
 };
 
 test('an answer to an older change does not pull a slider back', () => {
-  const agreement = new Agreement(defaults);
+  const agreement = new OptimisticSettings(defaults);
   agreement.change({ strength: 0.5 });
   agreement.sent();
   agreement.change({ strength: 0.2 });
@@ -24,11 +31,11 @@ test('an answer to an older change does not pull a slider back', () => {
 });
 
 test('what the server says unasked is shown', () => {
-  expect(new Agreement(defaults).answered({ ...defaults, face: null }).face).toBeNull();
+  expect(new OptimisticSettings(defaults).answered({ ...defaults, face: null }).face).toBeNull();
 });
 
 test('what was changed elsewhere is shown, but takes no change from here back', () => {
-  const agreement = new Agreement(defaults);
+  const agreement = new OptimisticSettings(defaults);
   expect(agreement.told({ ...defaults, on: false }).on).toBe(false);
   agreement.change({ strength: 0.5 });
   agreement.sent();
@@ -42,14 +49,14 @@ test('a preset is of looks, not of people or the moment', () => {
 });
 
 test('a refused change goes back to what holds', () => {
-  const agreement = new Agreement(defaults);
+  const agreement = new OptimisticSettings(defaults);
   agreement.change({ face: 'gone' });
   agreement.sent();
   expect(agreement.refused().face).toBe('a');
 });
 
 test('a new session forgets people, whose numbers begin anew, and nothing else', () => {
-  const agreement = new Agreement(defaults);
+  const agreement = new OptimisticSettings(defaults);
   agreement.change({ map: { 1: 'b' }, strength: 0.4 });
   agreement.sent();
   expect(agreement.begin()).toEqual({ ...defaults, strength: 0.4 });

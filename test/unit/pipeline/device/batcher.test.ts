@@ -1,8 +1,8 @@
 /** What is gathered into a run, and how the size of runs follows what happens to them; on a clock of the test's own. */
 
 import { describe, expect, test } from 'vitest';
-import { FaceOffError } from '../../../../src/shared/errors.ts';
 import { Batcher, type BatcherOptions } from '../../../../src/pipeline/device/batcher.ts';
+import { FaceOffError } from '../../../../src/shared/errors.ts';
 
 /** A device that takes so many milliseconds for a run, on a clock that only it moves. */
 function device(takesMs: (size: number) => number, options: Partial<BatcherOptions> = {}) {

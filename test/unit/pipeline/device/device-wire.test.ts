@@ -4,7 +4,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type Message, Reader, send } from '../../../../src/pipeline/device/device-wire.ts';
+import { type Message, send, WireReader } from '../../../../src/pipeline/device/device-wire.ts';
 
 interface Head {
   id: number;
@@ -29,7 +29,7 @@ const stream = Buffer.concat([
 describe('a reader', () => {
   test.each([1, 2, 7, 64, 1000, 1e6])('puts chunks of %d bytes together', (size) => {
     const seen: Message<Head>[] = [];
-    const reader = new Reader<Head>((message) => seen.push(message));
+    const reader = new WireReader<Head>((message) => seen.push(message));
     for (let at = 0; at < stream.length; at += size) reader.feed(stream.subarray(at, at + size));
     expect(seen.map(({ head }) => head)).toEqual([{ id: 1, text: 'größer' }, { id: 2 }, { id: 3 }]);
     expect(seen[0]!.tensors).toEqual(tensors);
@@ -38,7 +38,7 @@ describe('a reader', () => {
   });
 
   test('refuses what is none of ours', () => {
-    const reader = new Reader<Head>(() => undefined);
+    const reader = new WireReader<Head>(() => undefined);
     expect(() => reader.feed(Buffer.from('GET / HTTP/1.1\r\n\r\n'))).toThrow(/Something else/);
   });
 });
@@ -48,7 +48,7 @@ test('tensors of a view go out as that view, over a real socket', async () => {
   const server = createServer((socket) => socket.pipe(socket)).listen(address);
   const socket = connect(address);
   const back = new Promise<Message<Head>>((resolve) => {
-    const reader = new Reader<Head>(resolve);
+    const reader = new WireReader<Head>(resolve);
     socket.on('data', (chunk) => reader.feed(chunk));
   });
   const whole = Float32Array.from({ length: 200_000 }, (_, i) => i);

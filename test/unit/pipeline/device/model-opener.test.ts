@@ -8,13 +8,13 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { defaultConfig } from '../../../../src/config.ts';
+import { BatchTuning } from '../../../../src/pipeline/device/batch-tuning.ts';
 import { DeviceModel, type ModelHooks } from '../../../../src/pipeline/device/device-model.ts';
-import { Opener } from '../../../../src/pipeline/device/model-opener.ts';
 import type { DeviceOptions, ModelSpec } from '../../../../src/pipeline/device/device-protocol.ts';
-import { Tuning } from '../../../../src/pipeline/device/batch-tuning.ts';
-import type { EnginePlan } from '../../../../src/pipeline/inference/provider-ladder.ts';
-import type { ProviderKind } from '../../../../src/pipeline/inference/native/providers.ts';
+import { ModelOpener } from '../../../../src/pipeline/device/model-opener.ts';
 import type { NativeSession } from '../../../../src/pipeline/inference/native/native-session.ts';
+import type { ProviderKind } from '../../../../src/pipeline/inference/native/providers.ts';
+import type { EnginePlan } from '../../../../src/pipeline/inference/provider-ladder.ts';
 
 let folder: string;
 let file: string;
@@ -54,7 +54,7 @@ function machine() {
       },
     };
   };
-  const opener = new Opener({
+  const opener = new ModelOpener({
     ladder: {
       steps: ['tensorrt', 'cuda', 'cpu'],
       open: async (_spec, engine = null) => session(engine === null ? 'cuda' : 'tensorrt'),
@@ -91,9 +91,9 @@ const options: DeviceOptions = {
   inference: defaultConfig().inference,
 };
 
-const openModel = (opener: Opener, hooks: ModelHooks = {}): Promise<DeviceModel> => {
+const openModel = (opener: ModelOpener, hooks: ModelHooks = {}): Promise<DeviceModel> => {
   const spec: ModelSpec = { file, sha256: null, shape, doubles: {}, scalars: {}, open: true };
-  return DeviceModel.open(spec, options, { opener, tuning: new Tuning(folder, '') }, hooks);
+  return DeviceModel.open(spec, options, { opener, tuning: new BatchTuning(folder, '') }, hooks);
 };
 const ask = (model: DeviceModel): Promise<number> =>
   new Promise((resolve, reject) =>

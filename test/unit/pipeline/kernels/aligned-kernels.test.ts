@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { AS_IT_IS, layoutOf, rangeOf, yuvMatrix } from '../../../../src/pipeline/engines/neural/tensor-layout.ts';
 import { boxMask } from '../../../../src/pipeline/engines/neural/paste-mask.ts';
-import type { Square } from '../../../../src/shared/geometry.ts';
+import { AS_IT_IS, layoutOf, rangeOf, yuvMatrix } from '../../../../src/pipeline/engines/neural/tensor-layout.ts';
 import { Kernels } from '../../../../src/pipeline/kernels/kernels.ts';
+import type { Square } from '../../../../src/shared/geometry.ts';
 import type { Frame } from '../../../../src/shared/types.ts';
 
 let kernels: Kernels;

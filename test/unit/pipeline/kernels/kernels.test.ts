@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import { Kernels, TEXTURE_EDGE, VERTEX_FLOATS } from '../../../../src/pipeline/kernels/kernels.ts';
 import { cropToFrame, evenRect } from '../../../../src/shared/geometry.ts';
-import { EDGE, Kernels, VERTEX_FLOATS } from '../../../../src/pipeline/kernels/kernels.ts';
 import type { Frame } from '../../../../src/shared/types.ts';
 
 /** A repeatable random number, 0..1 (mulberry32). */
@@ -313,8 +313,8 @@ describe('a warp', () => {
     texture.v.fill(128);
     const vertices = kernels.floats(corners.length * VERTEX_FLOATS);
     for (const [name, t, value] of [
-      ['upper', EDGE, 60],
-      ['lower', 128 - EDGE, 60 + 63],
+      ['upper', TEXTURE_EDGE, 60],
+      ['lower', 128 - TEXTURE_EDGE, 60 + 63],
     ] as const) {
       const frame = picture(width, height, random);
       for (const [i, [x, y]] of corners.entries()) vertices.set([x, y, 4 + x, t, 1, 0, 0, 0], i * VERTEX_FLOATS);

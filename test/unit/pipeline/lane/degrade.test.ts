@@ -206,7 +206,7 @@ describe('a generator', () => {
 
 test('stages that may be left out are left out before pictures', () => {
   const degrader = new Degrader(new LaneLoad(() => 0));
-  degrader.climb(ladderFor(true, false));
+  degrader.setLadder(ladderFor(true, false));
   // 50 ms a frame, 30 of them to restore: without, there is time for all.
   for (let atMs = 0; atMs < 6000 && degrader.level === 0; atMs += 50)
     degrader.observe({ nowMs: atMs, dropped: atMs % 100 === 0 ? 1 : 0, serviceMs: 50, optionalMs: 30 });
@@ -226,10 +226,10 @@ describe('while memory is short', () => {
   test('a stream is one rung down and does not climb, then it climbs as ever', () => {
     const degrader = new Degrader(new LaneLoad(() => 0));
     easy(degrader, 0, 3000);
-    degrader.hold(true, 3000);
-    degrader.hold(true, 3100);
+    degrader.limitQuality(true, 3000);
+    degrader.limitQuality(true, 3100);
     expect(new Set(easy(degrader, 3100, MINUTE_MS))).toEqual(new Set([1]));
-    degrader.hold(false, MINUTE_MS);
+    degrader.limitQuality(false, MINUTE_MS);
     expect(degrader.level).toBe(1);
     easy(degrader, MINUTE_MS, MINUTE_MS + 5000);
     expect(degrader.level).toBe(0);
@@ -237,8 +237,8 @@ describe('while memory is short', () => {
 
   test('another ladder begins at the floor', () => {
     const degrader = new Degrader(new LaneLoad(() => 0));
-    degrader.hold(true, 0);
-    degrader.climb(ladderFor(true, true));
+    degrader.limitQuality(true, 0);
+    degrader.setLadder(ladderFor(true, true));
     expect(degrader.level).toBe(1);
   });
 });

@@ -1,15 +1,15 @@
 /** Who has a lane's memory, and when. */
 
 import { expect, test } from 'vitest';
-import { Turns } from '../../../../src/pipeline/lane/lane-mutex.ts';
+import { LaneMutex } from '../../../../src/pipeline/lane/lane-mutex.ts';
 
 const later = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 test('one at a time, in the order of asking', async () => {
-  const turns = new Turns();
+  const mutex = new LaneMutex();
   const log: string[] = [];
   const work = (name: string) =>
-    turns.hold(async () => {
+    mutex.run(async () => {
       log.push(`${name} in`);
       await later(2);
       log.push(`${name} out`);
@@ -19,14 +19,14 @@ test('one at a time, in the order of asking', async () => {
 });
 
 test('who is away lets others in, and comes back when it is free', async () => {
-  const turns = new Turns();
+  const mutex = new LaneMutex();
   const log: string[] = [];
-  const first = turns.hold(async () => {
+  const first = mutex.run(async () => {
     log.push('a asks');
-    await turns.away(later(10));
+    await mutex.yieldWhile(later(10));
     log.push('a goes on');
   });
-  const second = turns.hold(async () => {
+  const second = mutex.run(async () => {
     log.push('b in');
     await later(20);
     log.push('b out');
@@ -36,35 +36,35 @@ test('who is away lets others in, and comes back when it is free', async () => {
 });
 
 test('several are done beside each other, and the one who asked goes on when all are done', async () => {
-  const turns = new Turns();
+  const mutex = new LaneMutex();
   let [inside, most, away, mostAway, done] = [0, 0, 0, 0, 0];
   const work = async () => {
     most = Math.max(most, ++inside);
     await later(1);
     inside--;
     mostAway = Math.max(mostAway, ++away);
-    await turns.away(later(10));
+    await mutex.yieldWhile(later(10));
     away--;
     done++;
   };
-  await turns.hold(async () => {
-    await turns.together([work, work, work]);
+  await mutex.run(async () => {
+    await mutex.runConcurrently([work, work, work]);
     expect(done).toBe(3);
   });
   expect([most, mostAway]).toEqual([1, 3]);
 });
 
 test('a failure is told once all are done, and the turn goes on', async () => {
-  const turns = new Turns();
+  const mutex = new LaneMutex();
   let done = 0;
   const works = [
     () => Promise.reject(new Error('no')),
     async () => {
-      await turns.away(later(5));
+      await mutex.yieldWhile(later(5));
       done++;
     },
   ];
-  await expect(turns.hold(() => turns.together(works))).rejects.toThrow('no');
+  await expect(mutex.run(() => mutex.runConcurrently(works))).rejects.toThrow('no');
   expect(done).toBe(1);
-  expect(await turns.hold(() => 7)).toBe(7);
+  expect(await mutex.run(() => 7)).toBe(7);
 });

@@ -1,10 +1,10 @@
 import { describe, expect, test, vi } from 'vitest';
-import type { Frame } from '../../../../src/shared/types.ts';
 import { DelayLine } from '../../../../src/server/audio/delay-line.ts';
 import { LipSync } from '../../../../src/server/audio/lip-sync.ts';
-import { inOneStream, readDirections } from '../../../../src/server/webrtc/sdp.ts';
 import { loudness, type Sound } from '../../../../src/server/audio/sound.ts';
-import { Voice } from '../../../../src/server/audio/voice-activity.ts';
+import { VoiceActivity } from '../../../../src/server/audio/voice-activity.ts';
+import { inOneStream, readDirections } from '../../../../src/server/webrtc/sdp.ts';
+import type { Frame } from '../../../../src/shared/types.ts';
 
 const FRAMES = 480;
 
@@ -150,12 +150,12 @@ describe('lip sync', () => {
 
 describe('a voice', () => {
   const changes: boolean[] = [];
-  const hear = (voice: Voice, value: number, ms: number): void => {
+  const hear = (voice: VoiceActivity, value: number, ms: number): void => {
     for (let i = 0; i < ms / 10; i++) voice.hear(piece(value));
   };
 
   test('is told from the noise of the room, lasts over pauses between words, and ends', () => {
-    const voice = new Voice((speaking) => changes.push(speaking));
+    const voice = new VoiceActivity((speaking) => changes.push(speaking));
     hear(voice, 60, 2000);
     hear(voice, 5000, 30);
     hear(voice, 60, 500);
@@ -169,7 +169,7 @@ describe('a voice', () => {
   });
 
   test('is not the fan that begins to hum', () => {
-    const voice = new Voice(() => undefined);
+    const voice = new VoiceActivity(() => undefined);
     hear(voice, 60, 1000);
     hear(voice, 900, 60_000);
     hear(voice, 900, 5000);

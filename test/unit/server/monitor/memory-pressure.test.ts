@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Pressure } from '../../../../src/shared/types.ts';
 import { MemoryWatch } from '../../../../src/server/monitor/memory-pressure.ts';
+import type { Pressure } from '../../../../src/shared/types.ts';
 
 const LIMITS = { releaseAt: 0.85, degradeAt: 0.95 };
 

@@ -1,8 +1,15 @@
 import { describe, expect, test } from 'vitest';
+import {
+  CAUSES,
+  type Look,
+  type MachineFigures,
+  SteadyVerdict,
+  type Traffic,
+  verdictOf,
+} from '../../../../src/server/monitor/verdict.ts';
 import type { Cause, Verdict } from '../../../../src/shared/messages.ts';
-import { CAUSES, type Look, type MachineFigures, Steady, type Traffic, verdictOf } from '../../../../src/server/monitor/verdict.ts';
 
-const calm: MachineFigures = {
+const settled: MachineFigures = {
   ...{ cores: 2, allowed: 2, busy: 0.9, own: 0.8, throttled: 0, loopDelayMs: 5, pressure: 'none' },
   memory: { kind: 'memory', usedBytes: 2 ** 29, limitBytes: 2 ** 32 },
 };
@@ -10,9 +17,9 @@ const clear: Traffic = { lostIn: 0, lostOut: 0, jitterMs: 3 };
 const well: Look = {
   ...{ wantsSwap: true, fpsIn: 30, fpsOut: 29.9, maxFps: null, plan: 'full', level: 0, missedShare: 0 },
   ...{ frameMs: { p50: 14, p95: 21.4 }, waitMs: { p50: 1, p95: 3 } },
-  ...{ lane: { busy: 0.4, frameMs: 12, streams: 1 }, slowEngine: null, traffic: clear, machine: calm },
+  ...{ lane: { busy: 0.4, frameMs: 12, streams: 1 }, slowEngine: null, traffic: clear, machine: settled },
 };
-const machine = (patch: Partial<MachineFigures>): MachineFigures => ({ ...calm, ...patch });
+const machine = (patch: Partial<MachineFigures>): MachineFigures => ({ ...settled, ...patch });
 const look = (patch: Partial<Look> = {}): Look => ({ ...well, ...patch });
 const at = (fps: number, level: number): Partial<Look> => ({ plan: `${fps} fps`, level, maxFps: fps, fpsIn: fps });
 const judge = (patch: Partial<Look>, before?: Cause): Verdict => verdictOf(look(patch), before);
@@ -221,7 +228,7 @@ test('every verdict is one sentence', () => {
 describe('a verdict that is told', () => {
   const found = (cause: Cause, text = `${cause}.`): Verdict => ({ cause, text });
   const told = (causes: Cause[]): Cause[] => {
-    const steady = new Steady();
+    const steady = new SteadyVerdict();
     return causes.map((cause) => steady.look(found(cause)).cause);
   };
 
@@ -243,14 +250,14 @@ describe('a verdict that is told', () => {
   });
 
   test('begins with the first look', () => {
-    const steady = new Steady();
+    const steady = new SteadyVerdict();
     expect(steady.verdict).toEqual({ cause: 'good', text: 'No picture has come yet.' });
     expect(steady.look(found('lane')).cause).toBe('good');
     expect(steady.look(found('good', 'All well.')).text).toBe('All well.');
   });
 
   test('has its figures changed now and then, its cause at once', () => {
-    const steady = new Steady();
+    const steady = new SteadyVerdict();
     const texts = ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((text) => steady.look(found('lane', text)).text);
     expect(texts.slice(2)).toEqual(['c', 'c', 'c', 'f', 'f']);
   });

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { Places } from '../../../../src/lib/semaphore.ts';
-import type { Frame, SwappedFrame } from '../../../../src/shared/types.ts';
+import { Semaphore } from '../../../../src/lib/semaphore.ts';
 import { Intake } from '../../../../src/server/session/intake.ts';
 import { Opening } from '../../../../src/server/session/opening.ts';
 import { Pacer } from '../../../../src/server/session/pacer.ts';
+import type { Frame, SwappedFrame } from '../../../../src/shared/types.ts';
 
 const frameAt = (receivedAtMs: number): Frame => ({ width: 2, height: 2, data: new Uint8Array(6), receivedAtMs });
 const doneAt = (atMs: number, patch: Partial<SwappedFrame> = {}): SwappedFrame => ({
@@ -62,7 +62,7 @@ describe('a pacer', () => {
 });
 
 test('which frame goes in is decided when the lane has a place: the newest of those that came meanwhile', async () => {
-  const lane = new Places(1);
+  const lane = new Semaphore(1);
   const leave = await lane.take();
   const went: number[] = [];
   const intake = new Intake(

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import type { Frame } from '../../../../src/shared/types.ts';
-import { Stream } from '../../../../src/server/session/named-stream.ts';
+import { NamedStream } from '../../../../src/server/session/named-stream.ts';
 import type { Viewer } from '../../../../src/server/session/viewer.ts';
+import type { Frame } from '../../../../src/shared/types.ts';
 
 const frame = (n: number): Frame => ({ width: 2, height: 2, data: new Uint8Array(6), receivedAtMs: n });
 
@@ -20,7 +20,7 @@ class Fake {
 
 function streamFor(...viewers: Fake[]) {
   const told = { skipped: 0 };
-  const stream = new Stream('stage', () => told.skipped++);
+  const stream = new NamedStream('stage', () => told.skipped++);
   for (const viewer of viewers) stream.viewers.add(viewer as unknown as Viewer);
   return { stream, told };
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { FrameResult, SwappedFrame } from '../../../../src/shared/types.ts';
 import { RollingStats } from '../../../../src/server/session/session-stats.ts';
+import type { FrameResult, SwappedFrame } from '../../../../src/shared/types.ts';
 
 const done = (result: FrameResult, waitMs = 1): SwappedFrame => ({
   frame: { width: 640, height: 480, data: new Uint8Array(0), receivedAtMs: 0 },

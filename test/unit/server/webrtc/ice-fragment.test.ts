@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { fragmentOf, readFragment, withIce } from '../../../../src/server/webrtc/ice-fragment.ts';
+import { iceFragmentOf, readFragment, withIce } from '../../../../src/server/webrtc/ice-fragment.ts';
 
 const PWD = 'abcdefghijklmnopqrstuv';
 const OFFER = [
@@ -43,7 +43,7 @@ test('an offer for another ICE session differs in nothing else', () => {
 });
 
 test('the fragment of an SDP is the ICE part of its first section', () => {
-  expect(fragmentOf(OFFER).split('\r\n')).toEqual([
+  expect(iceFragmentOf(OFFER).split('\r\n')).toEqual([
     ...['a=group:BUNDLE 0 1', 'm=audio 9 UDP/TLS/RTP/SAVPF 111', 'a=ice-ufrag:abcd', `a=ice-pwd:${PWD}`],
     ...['a=ice-options:trickle', 'a=mid:0', 'a=candidate:1 1 udp 1 127.0.0.1 1 typ host', 'a=end-of-candidates', ''],
   ]);

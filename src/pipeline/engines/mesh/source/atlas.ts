@@ -3,8 +3,8 @@
  * part is taken from the photo that saw it best; what no photo saw is taken from the other half of the face.
  */
 
-import { ALL_POINTS, LIPS_INNER, LIPS_OUTER, POINTS, type Topology } from '../../../face/topology.ts';
 import type { Frame } from '../../../../shared/types.ts';
+import { ALL_POINTS, LIPS_INNER, LIPS_OUTER, POINTS, type Topology } from '../../../face/topology.ts';
 import type { Portrait } from '../../engine.ts';
 import { facing } from '../facing.ts';
 

@@ -6,8 +6,8 @@
 import type { Topology } from '../../../face/topology.ts';
 import { ATLAS, type Planes } from './atlas.ts';
 import { blurPlane, blurWithin } from './gaussian-blur.ts';
+import { type Areas, areasOf, BLACK, findOutliers, GREY } from './skin-segmentation.ts';
 import { enlarged, GRID, GRID_STEP, shrink } from './texel-grid.ts';
-import { type Areas, areasOf, BLACK, findStrays, GREY } from './skin-segmentation.ts';
 
 /** What is no skin is taken to reach so many pixels of the grid further: hair has soft edges. */
 const MARGIN = 2;
@@ -32,9 +32,9 @@ const SIDE_LIGHT_SHARE = 0.8;
  * Cleans `planes` in place.
  * @param at texture coordinates of the points in pixels of the atlas.
  */
-export function cleanSkin(planes: Planes, at: Float32Array, topology: Topology): void {
+export function delight(planes: Planes, at: Float32Array, topology: Topology): void {
   const areas = areasOf(topology, at);
-  const { strays, colour } = findStrays(planes, areas);
+  const { strays, colour } = findOutliers(planes, areas);
   const keep = shrunk(
     strays.map((s, p) => ((areas.covered[p] && !s) || areas.holes[p] ? 1 : 0)),
     areas,

@@ -6,8 +6,8 @@
 import { EYE_OUTER_LEFT, EYE_OUTER_RIGHT, LIPS_OUTER, POINTS, type Topology } from '../../../face/topology.ts';
 import { ATLAS, forEachPixel, type Planes } from './atlas.ts';
 import { blurPlane, blurWithin } from './gaussian-blur.ts';
-import { enlarged, GRID, GRID_STEP, shrink } from './texel-grid.ts';
 import { areasOf } from './skin-segmentation.ts';
+import { enlarged, GRID, GRID_STEP, shrink } from './texel-grid.ts';
 
 /** Width of the mouth over the distance of the outer eye corners, at rest and in a broad smile. */
 const AT_REST = 0.6;
@@ -36,7 +36,7 @@ function apart(points: Float32Array, p: number, q: number): number {
 }
 
 /** An atlas's luma without its folds. @param at texture coordinates of the points in pixels of the atlas. */
-export function calmed({ y }: Planes, at: Float32Array, topology: Topology): Uint8Array {
+export function neutraliseExpression({ y }: Planes, at: Float32Array, topology: Topology): Uint8Array {
   const { covered, features, holes } = areasOf(topology, at);
   const plain = covered.map((c, p) => (c && !features[p] && !holes[p] ? 1 : 0));
   const luma = shrink(y, ATLAS);

@@ -33,7 +33,7 @@ const ramp = ([from, to]: readonly [number, number], x: number): number =>
   Math.min(1, Math.max(0, (x - from) / (to - from)));
 
 /** Opacity by place on the face alone, of 468 points. */
-export function coverByPlace({ ring, fromEyes, fromMouth }: Topology): Float32Array {
+export function opacityByPlace({ ring, fromEyes, fromMouth }: Topology): Float32Array {
   return Float32Array.from({ length: POINTS }, (_, i) => {
     const rim = RIM_FADE[ring[i]!] ?? 1;
     return MOST * rim * (fromEyes[i] === 0 ? LID : 1) * (fromMouth[i] === 0 ? LIP : 1);
@@ -41,12 +41,12 @@ export function coverByPlace({ ring, fromEyes, fromMouth }: Topology): Float32Ar
 }
 
 /** What is left of the opacity of each of 468 points where no live skin is. */
-export function coverOverHair({ ring }: Topology): Float32Array {
+export function opacityOverHair({ ring }: Topology): Float32Array {
   return Float32Array.from({ length: POINTS }, (_, i) => HAIR_FADE[ring[i]!] ?? 1);
 }
 
 /** What is left of the opacity of each of 468 points where the live person's eyes or mouth are to stay. */
-export function coverOutside({ fromEyes, fromMouth, ring }: Topology, eyes: boolean, mouth: boolean): Float32Array {
+export function opacityOutside({ fromEyes, fromMouth, ring }: Topology, eyes: boolean, mouth: boolean): Float32Array {
   const steps = (count: number): number => KEPT_FADE[count] ?? 1;
   return Float32Array.from(ring, (_, i) => {
     const eye = eyes ? (BROWS.has(i) ? 0 : steps(fromEyes[i]!)) : 1;
@@ -75,7 +75,7 @@ export function foldsOf({ ring, fromEyes, fromMouth }: Topology): Uint8Array {
  * Share of a point's opacity that is left.
  * @param live, photo cosines to the camera, live and in the best photo. @param folds as `foldsOf` has it.
  */
-export function coverByView(live: number, photo: number, folds: number): number {
+export function opacityByView(live: number, photo: number, folds: number): number {
   const worse = WORSE_LEAST + (1 - WORSE_LEAST) * ramp(WORSE, photo / Math.max(0.05, live));
   return worse * ramp(folds ? FOLDED : TURNED, live);
 }

@@ -94,7 +94,7 @@ type Look = readonly [Float32Array, Float32Array, Float32Array];
  * What does not belong to the face (hair, hard shadow, collar, glare) as 1 for each such pixel of the grid, and the usual
  * colour of its skin: U and V off grey, as shares of luma above black.
  */
-export function findStrays(planes: Planes, areas: Areas): { strays: Uint8Array; colour: [number, number] } {
+export function findOutliers(planes: Planes, areas: Areas): { strays: Uint8Array; colour: [number, number] } {
   const { covered, holes, features, brows, core, outskirts } = areas;
   const look = lookOf(planes);
   const usual = usualOf(look, core);

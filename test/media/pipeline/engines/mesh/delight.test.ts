@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { ATLAS, atlasPoints, type Planes } from '../../../../../src/pipeline/engines/mesh/source/atlas.ts';
-import { cleanSkin } from '../../../../../src/pipeline/engines/mesh/source/delight.ts';
+import { delight } from '../../../../../src/pipeline/engines/mesh/source/delight.ts';
 import { BROW_LEFT, BROW_RIGHT, readTopology, type Topology } from '../../../../../src/pipeline/face/topology.ts';
 import { modelsDir } from '../../../../support/lane.ts';
 
@@ -38,7 +38,7 @@ function painted(colour: (x: number, y: number) => Colour): Planes {
 
 function cleaned(colour: (x: number, y: number) => Colour): Planes {
   const planes = painted(colour);
-  cleanSkin(planes, at, topology);
+  delight(planes, at, topology);
   return planes;
 }
 

@@ -4,12 +4,15 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import type { LiveFace, Looks } from '../../../../../src/pipeline/engines/engine.ts';
-import { ATLAS, atlasPoints, type Planes } from '../../../../../src/pipeline/engines/mesh/source/atlas.ts';
-import { calmed, smileOf } from '../../../../../src/pipeline/engines/mesh/source/neutralise-expression.ts';
 import { MeshEngine } from '../../../../../src/pipeline/engines/mesh/mesh-engine.ts';
-import { Kernels } from '../../../../../src/pipeline/kernels/kernels.ts';
+import { ATLAS, atlasPoints, type Planes } from '../../../../../src/pipeline/engines/mesh/source/atlas.ts';
+import {
+  neutraliseExpression,
+  smileOf,
+} from '../../../../../src/pipeline/engines/mesh/source/neutralise-expression.ts';
 import { CROP } from '../../../../../src/pipeline/face/landmarks.ts';
 import { ALL_POINTS, POINTS, readTopology } from '../../../../../src/pipeline/face/topology.ts';
+import { Kernels } from '../../../../../src/pipeline/kernels/kernels.ts';
 import type { Frame } from '../../../../../src/shared/types.ts';
 import { modelsDir } from '../../../../support/lane.ts';
 
@@ -64,15 +67,15 @@ test("the folds of a smile are taken out, a cheek's shade and lines elsewhere st
   const place = (point: number) => [at[2 * point]!, at[2 * point + 1]!] as const;
   const y = painted(ATLAS, 4, [place(FOLD), place(FOREHEAD)]);
   const planes: Planes = { y, u: new Uint8Array(), v: new Uint8Array() };
-  const calm = calmed(planes, at, topology);
+  const neutral = neutraliseExpression(planes, at, topology);
   const around = (plane: Uint8Array, point: number): number => {
     const [x, row] = place(point).map(Math.round) as [number, number];
     return plane[row * ATLAS + x]!;
   };
-  expect(around(calm, FOLD)).toBeGreaterThan(LINE + 0.6 * (SKIN - LINE));
-  expect(around(calm, FOREHEAD)).toBe(LINE);
+  expect(around(neutral, FOLD)).toBeGreaterThan(LINE + 0.6 * (SKIN - LINE));
+  expect(around(neutral, FOREHEAD)).toBe(LINE);
   const shade = Uint8Array.from({ length: ATLAS * ATLAS }, (_, p) => 120 + (p % ATLAS) / 10);
-  const kept = calmed({ ...planes, y: shade }, at, topology);
+  const kept = neutraliseExpression({ ...planes, y: shade }, at, topology);
   expect(kept.findIndex((value, p) => Math.abs(value - shade[p]!) >= 4)).toBe(-1);
 });
 

@@ -3,10 +3,10 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { FaceMap, Front, MAP } from '../../../../../src/pipeline/engines/mesh/occlusion.ts';
+import { FaceMap, MAP, Occlusion } from '../../../../../src/pipeline/engines/mesh/occlusion.ts';
+import { POINTS, readTopology } from '../../../../../src/pipeline/face/topology.ts';
 import { Kernels } from '../../../../../src/pipeline/kernels/kernels.ts';
 import type { Lane } from '../../../../../src/pipeline/lane/lane.ts';
-import { POINTS, readTopology } from '../../../../../src/pipeline/face/topology.ts';
 import type { Frame, SwapSettings } from '../../../../../src/shared/types.ts';
 import { astronaut, copyFrame, cutFrame, group, modelsDir, readFrame, startLane } from '../../../../support/lane.ts';
 
@@ -130,20 +130,20 @@ describe('the model of the live face', () => {
       const inPatch = Math.abs((texel % MAP) - x) < reach && Math.abs(Math.floor(texel / MAP) - y) < reach;
       return (inPatch ? patch : skin)[n % 3]!;
     });
-  const looks = (front: Front, patch: Colour, frames: number, place: typeof cheek): boolean[] =>
+  const looks = (front: Occlusion, patch: Colour, frames: number, place: typeof cheek): boolean[] =>
     Array.from({ length: frames }, () => {
       front.look(colours(patch, place), seen);
       return front.any;
     });
 
   test('takes another colour for something in front', () => {
-    const front = new Front(map);
+    const front = new Occlusion(map);
     expect(looks(front, skin, 12, rim)).not.toContain(true);
     expect(looks(front, [130, 135, 120], 4, rim)).toContain(true);
   });
 
   test('but not where it knows a part only from the side', () => {
-    const front = new Front(map);
+    const front = new Occlusion(map);
     seen.fill(0.25);
     looks(front, [130, 135, 120], 12, rim);
     seen.fill(0.95);
@@ -156,7 +156,7 @@ describe('the model of the live face', () => {
     ['small', 2],
     ['larger', 4],
   ])('takes a %s mark inside the face for light that moved, and learns it', (_, reach) => {
-    const front = new Front(map);
+    const front = new Occlusion(map);
     const spot = { ...cheek, reach };
     looks(front, skin, 12, spot);
     expect(looks(front, [190, 115, 145], 40, spot)).not.toContain(true);
@@ -165,7 +165,7 @@ describe('the model of the live face', () => {
   });
 
   test('but not one that came in from the rim and went on', () => {
-    const front = new Front(map);
+    const front = new Occlusion(map);
     looks(front, skin, 12, rim);
     for (let x = rim.x; x <= cheek.x; x += 2)
       expect(looks(front, [190, 115, 145], 1, { ...rim, x }), `at ${x}`).toEqual([true]);
@@ -183,7 +183,7 @@ describe('the model of the live face', () => {
     const lip = places.find(inner);
     for (const at of [chin, lip]) {
       if (at === undefined) throw new Error('the map has no mouth');
-      const front = new Front(map);
+      const front = new Occlusion(map);
       looks(front, skin, 12, at);
       expect(looks(front, [190, 115, 145], 4, at)).toContain(true);
     }
@@ -192,7 +192,7 @@ describe('the model of the live face', () => {
   test('knows nothing in front any more when what came in at the very edge of the map has gone', () => {
     const texel = [...map.texels].reduce((a, b) => (b % MAP < a % MAP ? b : a));
     const edge = { x: texel % MAP, y: Math.floor(texel / MAP), reach: 6 };
-    const front = new Front(map);
+    const front = new Occlusion(map);
     looks(front, skin, 12, edge);
     expect(looks(front, [60, 128, 128], 12, edge)).toContain(true);
     looks(front, skin, 12, edge);

@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { Light, skinWeights, tintShares } from '../../../../../src/pipeline/engines/mesh/relight.ts';
+import { Relight, skinWeights, tintShares } from '../../../../../src/pipeline/engines/mesh/relight.ts';
 import { GREY } from '../../../../../src/pipeline/engines/mesh/source/skin-segmentation.ts';
 import { BROW_LEFT, POINTS, readTopology } from '../../../../../src/pipeline/face/topology.ts';
 import { modelsDir } from '../../../../support/lane.ts';
@@ -22,8 +22,8 @@ function face([y, u, v]: Colour, more: (x: number, y: number, point: number) => 
   });
 }
 
-function follow(live: Float32Array, source: Float32Array): Light {
-  const light = new Light(topology, skin);
+function follow(live: Float32Array, source: Float32Array): Relight {
+  const light = new Relight(topology, skin);
   light.follow(live, source, seen);
   return light;
 }
@@ -63,7 +63,7 @@ test('a dull camera dulls the source about grey, so that what is redder or greye
 });
 
 test('a lamp that is switched on is taken over little by little', () => {
-  const light = new Light(topology, skin);
+  const light = new Relight(topology, skin);
   const source = face([110, 120, 140]);
   light.follow(face([100, 120, 140]), source, seen);
   const inside = topology.ring.findIndex((ring, i) => ring >= 6 && skin[i]! > 0);

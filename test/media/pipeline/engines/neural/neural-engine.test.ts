@@ -5,15 +5,15 @@ import path from 'node:path';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { GraphBuilder } from '../../../../../scripts/convert/graph.mjs';
-import { FaceOffError } from '../../../../../src/shared/errors.ts';
-import { RegionMask } from '../../../../../src/pipeline/engines/neural/paste-mask.ts';
-import { Painter } from '../../../../../src/pipeline/engines/neural/generator-runner.ts';
-import { Shelf } from '../../../../../src/pipeline/engines/neural/engine-registry.ts';
+import { FallbackSwapper } from '../../../../../src/pipeline/engines/fallback-swapper.ts';
+import { EngineRegistry } from '../../../../../src/pipeline/engines/neural/engine-registry.ts';
+import { GeneratorRunner } from '../../../../../src/pipeline/engines/neural/generator-runner.ts';
 import type { NeuralEngine } from '../../../../../src/pipeline/engines/neural/neural-engine.ts';
-import { ServedSwapper } from '../../../../../src/pipeline/engines/fallback-swapper.ts';
+import { RegionMask } from '../../../../../src/pipeline/engines/neural/paste-mask.ts';
 import { Lane } from '../../../../../src/pipeline/lane/lane.ts';
-import { laneOptions, Pool } from '../../../../../src/pipeline/pool/pool.ts';
 import type { LaneOptions } from '../../../../../src/pipeline/pool/lane-protocol.ts';
+import { laneOptions, Pool } from '../../../../../src/pipeline/pool/pool.ts';
+import { FaceOffError } from '../../../../../src/shared/errors.ts';
 import type { Frame, SwapSettings } from '../../../../../src/shared/types.ts';
 import { astronaut, copyFrame, cutFrame, group, readFrame } from '../../../../support/lane.ts';
 import { patchedConfig } from '../../../../support/server.ts';
@@ -152,7 +152,11 @@ test.each(['xseg_3', 'bisenet_resnet_34'])('what %s says is no face stays as it 
   // A very green hand over the right half of the face; the stand-in takes green for what covers.
   paintGreen(frame, 320);
   const options = { threads: 1, warmupRuns: 0, maxPixels: 640 * 480, boost: 1 };
-  const painter = await Painter.open(models.catalogue, models.catalogue.named('inswapper_128', 'generator'), options);
+  const painter = await GeneratorRunner.open(
+    models.catalogue,
+    models.catalogue.named('inswapper_128', 'generator'),
+    options,
+  );
   const region = await RegionMask.open(models.catalogue, models.catalogue.named(name, 'masker'), 640 * 480, options);
   const before = copyFrame(frame);
   // Colours far from the live ones show where it was pasted.
@@ -178,7 +182,7 @@ test('a file fixed to one picture a run paints the tiles of a boost one after an
   graph.output(target, 'out', [1, 3, 256, 256]);
   writeFileSync(path.join(fixed.folder, 'optional/hyperswap_1b_256.onnx'), graph.bytes('fixed'));
   const options = { threads: 1, warmupRuns: 0, maxPixels: 640 * 480, boost: 2 };
-  const painter = await Painter.open(catalogue, catalogue.named('hyperswap_1b_256', 'generator'), options);
+  const painter = await GeneratorRunner.open(catalogue, catalogue.named('hyperswap_1b_256', 'generator'), options);
   const { points, five } = placed('arcface_128', 230, 310, 235, 0.2);
   const frame = softFrame(640, 480, five);
   const before = copyFrame(frame);
@@ -207,13 +211,13 @@ describe('a swapper in reserve', () => {
     },
     close: () => log.push(`${name} closed`),
   });
-  const call = (served: ServedSwapper) => {
+  const call = (served: FallbackSwapper) => {
     served.waits();
     return served.swap(null as never, null as never, null as never);
   };
   function served(log: string[], failures: unknown[], first: () => ReturnType<typeof swapper> | null) {
     const onFailure = (error: unknown) => failures.push(error);
-    return new ServedSwapper({
+    return new FallbackSwapper({
       first: () => {
         const now = first();
         return now === null ? null : { swapper: now as never, onFailure };
@@ -248,7 +252,7 @@ describe('a swapper in reserve', () => {
   });
 });
 
-describe('the shelf', () => {
+describe('the registry', () => {
   function fake(fails: () => boolean) {
     const engine = {
       ready: false,
@@ -271,26 +275,26 @@ describe('the shelf', () => {
     let [now, failing] = [0, true];
     const engine = fake(() => failing);
     const told: unknown[] = [];
-    const shelf = new Shelf(
+    const registry = new EngineRegistry(
       () => engine as unknown as NeuralEngine,
       (error) => told.push(error),
       { now: () => now },
     );
-    await Promise.all([shelf.want('a'), shelf.want('a')]);
+    await Promise.all([registry.want('a'), registry.want('a')]);
     expect(told).toHaveLength(1);
-    expect(shelf.ready('a')).toBeNull();
+    expect(registry.ready('a')).toBeNull();
     expect(engine.opened).toBeLessThanOrEqual(2);
     const before = engine.opened;
     now = 5000;
-    shelf.ready('a');
+    registry.ready('a');
     expect(engine.opened).toBe(before);
     now = 20_000;
     failing = false;
-    shelf.ready('a');
+    registry.ready('a');
     await Promise.resolve();
-    expect(shelf.ready('a')).toBe(engine);
-    shelf.failed('a', new Error('in a run'), engine as unknown as NeuralEngine);
-    expect(shelf.ready('a')).toBeNull();
+    expect(registry.ready('a')).toBe(engine);
+    registry.failed('a', new Error('in a run'), engine as unknown as NeuralEngine);
+    expect(registry.ready('a')).toBeNull();
     expect(told).toHaveLength(2);
   });
 
@@ -299,33 +303,33 @@ describe('the shelf', () => {
     const asEngine = (i: 0 | 1) => engines[i] as unknown as NeuralEngine;
     let made = 0;
     const told: unknown[] = [];
-    const shelf = new Shelf(
+    const registry = new EngineRegistry(
       () => asEngine(made++ as 0 | 1),
       (error) => told.push(error),
     );
-    await shelf.want('a');
+    await registry.want('a');
     const lost = new FaceOffError('device_lost', 'gone');
-    shelf.failed('a', lost, asEngine(0));
+    registry.failed('a', lost, asEngine(0));
     expect(engines[0].closed).toBe(1);
-    shelf.ready('a');
-    shelf.failed('a', lost, asEngine(0));
+    registry.ready('a');
+    registry.failed('a', lost, asEngine(0));
     await Promise.resolve();
-    expect(shelf.ready('a')).toBe(asEngine(1));
+    expect(registry.ready('a')).toBe(asEngine(1));
     expect(told).toHaveLength(1);
   });
 
   test('closes what nobody wants', async () => {
     const engine = fake(() => false);
-    const shelf = new Shelf(
+    const registry = new EngineRegistry(
       () => engine as unknown as NeuralEngine,
       () => undefined,
     );
-    await shelf.want('a');
-    await shelf.keep(new Set(['a']));
+    await registry.want('a');
+    await registry.keep(new Set(['a']));
     expect(engine.closed).toBe(0);
-    await shelf.keep(new Set(['b']));
+    await registry.keep(new Set(['b']));
     expect(engine.closed).toBe(1);
-    await shelf.close();
+    await registry.close();
     expect(engine.closed).toBe(1);
   });
 });

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { bundledFolder, libraryName, OrtApi, openApi } from '../../../../../src/pipeline/inference/native/ort-api.ts';
 import { OrtFailure } from '../../../../../src/pipeline/inference/native/ort-faults.ts';
-import { Tensors } from '../../../../../src/pipeline/inference/native/ort-tensors.ts';
+import { OrtTensors } from '../../../../../src/pipeline/inference/native/ort-tensors.ts';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-api-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -63,7 +63,7 @@ describe('the C API', () => {
     const api = openApi();
     const times = (n: number): void => {
       for (let i = 0; i < n; i++) {
-        const tensors = new Tensors(api, [[{ name: 'x', shape: [1, 4] }, new Float32Array(8)]]);
+        const tensors = new OrtTensors(api, [[{ name: 'x', shape: [1, 4] }, new Float32Array(8)]]);
         tensors.forBatch(1);
         tensors.forBatch(2);
         tensors.release();

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { GraphBuilder } from '../../../../../scripts/convert/graph.mjs';
 import { standIn } from '../../../../../scripts/stand-ins.mjs';
-import { fitPainter, fitPlain } from '../../../../../src/pipeline/engines/neural/bind-profile.ts';
+import { bindGenerator, bindPlain } from '../../../../../src/pipeline/engines/neural/bind-profile.ts';
 import { type EntryOf, type OptionalEntry, readCatalogue } from '../../../../../src/pipeline/models/catalogue.ts';
 import { readGraph, readLastInitializer } from '../../../../../src/pipeline/models/onnx-graph.ts';
 import { modelsDir } from '../../../../support/lane.ts';
@@ -29,7 +29,7 @@ function graphOf(inputs: [string, Shape, string?][], outputs: [string, Shape][])
 }
 const painter = (name: string, file: string, batch = 1) => {
   const entry = known(name) as EntryOf<'generator'>;
-  return fitPainter(entry, entry.profile, readGraph(file), batch);
+  return bindGenerator(entry, entry.profile, readGraph(file), batch);
 };
 
 describe('an ONNX file', () => {
@@ -121,7 +121,7 @@ describe('a file fits by shape', () => {
 
   test('single numbers are given what the profile says', () => {
     const entry = known('codeformer') as EntryOf<'restorer'>;
-    const fit = fitPainter(entry, entry.profile, readGraph(written(standIn(entry))), 1);
+    const fit = bindGenerator(entry, entry.profile, readGraph(written(standIn(entry))), 1);
     expect(fit.doubles).toEqual({ weight: 0.5 });
     expect(painter('dfm', written(standIn(known('dfm'))))).toMatchObject({
       ...{ scalars: { morph: 1 }, size: 224, source: null, masks: ['face_mask', 'source_mask'], output: 'painted' },
@@ -218,7 +218,7 @@ describe('a file that does not fit is refused with the reason', () => {
   test('a recogniser of another length', () => {
     const entry = known('arcface_w600k_r50') as EntryOf<'recogniser'>;
     const file = graphOf([['input', [1, 3, 112, 112]]], [['out', [1, 128]]]);
-    expect(() => fitPlain(entry, entry.profile, readGraph(file))).toThrow(
+    expect(() => bindPlain(entry, entry.profile, readGraph(file))).toThrow(
       /an output \[\?, 512\]; it has out \[1, 128\]/,
     );
   });

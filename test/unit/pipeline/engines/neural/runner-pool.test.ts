@@ -1,34 +1,34 @@
 /** Painters made when needed, while others have the lane. */
 
 import { expect, test } from 'vitest';
-import { type Brush, Brushes } from '../../../../../src/pipeline/engines/neural/runner-pool.ts';
-import { Turns } from '../../../../../src/pipeline/lane/lane-mutex.ts';
+import { type PooledRunner, RunnerPool } from '../../../../../src/pipeline/engines/neural/runner-pool.ts';
+import { LaneMutex } from '../../../../../src/pipeline/lane/lane-mutex.ts';
 import { gate } from '../../../../support/puppet.ts';
 
 /** Brushes whose second is made when the gate opens. */
-async function brushes() {
-  const [turns, second] = [new Turns(), gate()];
+async function runners() {
+  const [mutex, second] = [new LaneMutex(), gate()];
   let [made, closed] = [0, 0];
   const close = async () => {
     closed++;
   };
-  const make = async (): Promise<Brush> => {
+  const make = async (): Promise<PooledRunner> => {
     if (made++ > 0) await second.opened;
     return { painter: { close } as never, region: null };
   };
-  const all = await Brushes.open(make, turns.away);
-  const paint = (deadlineMs: number, work: () => Promise<unknown>) => turns.hold(() => all.with(deadlineMs, work));
-  return { turns, second, all, paint, made: () => made, closed: () => closed };
+  const all = await RunnerPool.open(make, mutex.yieldWhile);
+  const paint = (deadlineMs: number, work: () => Promise<unknown>) => mutex.run(() => all.with(deadlineMs, work));
+  return { mutex, second, all, paint, made: () => made, closed: () => closed };
 }
 const inMs = (ms: number): number => performance.now() + ms;
 
 test('while one is made the others of the lane go on', async () => {
-  const { turns, second, paint } = await brushes();
+  const { mutex, second, paint } = await runners();
   const work = gate();
-  const first = paint(Infinity, () => turns.away(work.opened));
+  const first = paint(Infinity, () => mutex.yieldWhile(work.opened));
   const log: string[] = [];
   const next = paint(Infinity, async () => log.push('painted'));
-  await turns.hold(() => log.push('another stream'));
+  await mutex.run(() => log.push('another stream'));
   second.open();
   await next;
   expect(log).toEqual(['another stream', 'painted']);
@@ -37,9 +37,9 @@ test('while one is made the others of the lane go on', async () => {
 });
 
 test('one that takes too long is not waited for, and only one is made', async () => {
-  const { turns, second, paint, made } = await brushes();
+  const { mutex, second, paint, made } = await runners();
   const work = gate();
-  const first = paint(Infinity, () => turns.away(work.opened));
+  const first = paint(Infinity, () => mutex.yieldWhile(work.opened));
   for (let i = 0; i < 3; i++)
     await expect(paint(inMs(5), async () => 'painted')).rejects.toMatchObject({ code: 'too_late' });
   second.open();
@@ -50,9 +50,9 @@ test('one that takes too long is not waited for, and only one is made', async ()
 });
 
 test('once closed none is made any more, and those at work are closed when they are done', async () => {
-  const { turns, all, second, paint, made, closed } = await brushes();
+  const { mutex, all, second, paint, made, closed } = await runners();
   const work = gate();
-  const first = paint(Infinity, () => turns.away(work.opened));
+  const first = paint(Infinity, () => mutex.yieldWhile(work.opened));
   const late = paint(inMs(5), async () => 'painted');
   await expect(late).rejects.toMatchObject({ code: 'too_late' });
   await all.close();
