@@ -38,8 +38,8 @@ export class Detector {
   async find(frame: Frame, minScore: number, minSize: number): Promise<Detection[]> {
     const { width, height } = frame;
     const whole = { x: width / 2, y: height / 2, side: Math.max(width, height), angle: 0 };
-    this.#kernels.load(frame, { x: 0, y: 0, width, height });
-    this.#kernels.crop(whole, SIDE, this.#session.inputs.image!, 2, -1);
+    const region = this.#kernels.load(frame, { x: 0, y: 0, width, height });
+    region.crop(whole, { values: this.#session.inputs.image!, n: SIDE }, 2, -1);
     await this.#session.run();
     const scale = whole.side / SIDE;
     const found = this.#decode(minScore).map((d) =>

@@ -2,7 +2,7 @@
 
 import { squareAbout } from '../../shared/geometry.ts';
 import type { ModelSession } from '../inference/model-session.ts';
-import type { Kernels } from '../kernels/kernels.ts';
+import type { FrameRegion } from '../kernels/frame-region.ts';
 import { EYE_OUTER_LEFT, EYE_OUTER_RIGHT, POINTS } from './topology.ts';
 
 const SIDE = 150;
@@ -14,18 +14,16 @@ export const SAME_PERSON = 0.46;
 
 export class Embedder {
   readonly #session: ModelSession;
-  readonly #kernels: Kernels;
 
   /** @param session role face-embedder: image [1,150,150,3] RGB 0..255 → embedding [1,128]. */
-  constructor(session: ModelSession, kernels: Kernels) {
+  constructor(session: ModelSession) {
     this.#session = session;
-    this.#kernels = kernels;
   }
 
-  /** @param points of a face in the part of the frame that is loaded in the kernels. */
-  async embed(points: Float32Array): Promise<Float32Array> {
+  /** @param points x, y, z of at least 468, in pixels of the frame, of a face in the region. */
+  async embed(region: FrameRegion, points: Float32Array): Promise<Float32Array> {
     const square = squareAbout(points, POINTS, 3, EYE_OUTER_RIGHT, EYE_OUTER_LEFT, MARGIN);
-    this.#kernels.crop(square, SIDE, this.#session.inputs.image!, 255, 0);
+    region.crop(square, { values: this.#session.inputs.image!, n: SIDE }, 255);
     await this.#session.run();
     return this.#session.outputs.embedding!.slice();
   }

@@ -3,11 +3,10 @@
  * runs only to acquire a face or, now and then, to look for new ones.
  */
 
-import { boundsOf, overlap, type Rect, type Square } from '../../shared/geometry.ts';
+import { overlap, type Rect, type Square } from '../../shared/geometry.ts';
 import type { Frame } from '../../shared/types.ts';
-import type { Kernels } from '../kernels/kernels.ts';
 import type { Detection, Detector } from './detect.ts';
-import { type Landmarker, REGION_MARGIN, squareOf } from './landmarks.ts';
+import { type FaceSight, type Landmarker, type Landmarks, squareOf } from './landmarks.ts';
 import { FaceFilter, type Smoothing } from './smooth.ts';
 import { POINTS } from './topology.ts';
 
@@ -31,8 +30,6 @@ export interface Track {
   id: number;
   /** 478 points, x, y, z in pixels of the frame, steadied; those of the frame in hand. */
   points: Float32Array;
-  /** The square they were found in. */
-  square: Square;
   box: Rect;
   /** Whether it was found in the frame in hand. */
   seen: boolean;
@@ -113,45 +110,38 @@ export class Tracker {
     const id = this.#nextId++;
     const points = new Float32Array();
     const rest = { filter, next: square, missed: 0, followedAtMs: nowMs };
-    const track: Followed = { id, points, square, box, seen: false, ...rest };
+    const track: Followed = { id, points, box, seen: false, ...rest };
     this.#tracks.push(track);
     return track;
   }
 
-  /** Finds one followed face in the frame; its part of the frame stays loaded in the kernels. */
-  async follow(track: Track, frame: Frame, kernels: Kernels, landmarker: Landmarker): Promise<boolean> {
+  /** Finds one followed face in the frame. @returns where it was seen, its region still loaded; null when it was not. */
+  async follow(track: Track, frame: Frame, landmarker: Landmarker): Promise<FaceSight | null> {
     const face = track as Followed;
     const fresh = face.points.length === 0 || face.missed > 0;
     face.seen = false;
     face.followedAtMs = frame.receivedAtMs;
-    const look = async () => {
-      const rect = boundsOf(face.next, REGION_MARGIN, frame.width, frame.height);
-      if (rect === null) return null;
-      kernels.load(frame, rect);
-      face.square = face.next;
-      const found = await landmarker.find(face.next);
-      return found.presence >= PRESENT ? found.points : null;
-    };
     const expected = face.next;
-    let points = await look();
+    let found = await look(landmarker, frame, face.next);
     // Off the square that was looked at, or in the detector's rough one, a face is seen roughly: looks at its own correct that.
-    for (let looks = 1; points !== null; looks++) {
-      face.next = squareOf(points);
-      const isRough = (fresh && looks === 1) || apart(face.square, face.next) > ROUGH;
+    for (let looks = 1; found !== null; looks++) {
+      face.next = squareOf(found.points);
+      const isRough = (fresh && looks === 1) || apart(found.sight.square, face.next) > ROUGH;
       if (!isRough || looks === MOST_LOOKS) break;
-      points = await look();
+      found = await look(landmarker, frame, face.next);
     }
-    if (points === null) {
+    if (found === null) {
       face.missed++;
-      return false;
+      return null;
     }
+    const { points, sight } = found;
     if (fresh || apart(expected, face.next) > JUMP) face.filter = new FaceFilter(this.#options.smoothing);
     face.filter.next(points, frame.receivedAtMs);
     face.points = points;
     face.box = boxOf(points);
     face.missed = 0;
     face.seen = true;
-    return true;
+    return sight;
   }
 
   /** Whoever is followed under this id is no longer. */
@@ -175,6 +165,14 @@ export class Tracker {
     for (const track of gone) this.#tracks.splice(this.#tracks.indexOf(track), 1);
     return gone;
   }
+}
+
+/** The landmarks in a square of the frame; null where the model sees no face. */
+async function look(landmarker: Landmarker, frame: Frame, square: Square): Promise<Landmarks | null> {
+  const region = landmarker.load(frame, square);
+  if (region === null) return null;
+  const found = await landmarker.find(region, square);
+  return found.presence >= PRESENT ? found : null;
 }
 
 function rescale(track: Followed, by: number): void {

@@ -102,10 +102,9 @@ export class Lane {
       },
     );
     this.#tools = {
-      kernels,
       detector: new Detector(session('face-detector'), kernels),
       landmarker: new Landmarker(session('face-mesh'), kernels),
-      embedder: new Embedder(session('face-embedder'), kernels),
+      embedder: new Embedder(session('face-embedder')),
       restorer,
       runConcurrently: mutex.runConcurrently,
     };
@@ -300,14 +299,14 @@ export class Lane {
   }
 
   async #analyse(picture: Frame): Promise<FoundFace[]> {
-    const { detector, landmarker, kernels } = this.#tools;
+    const { detector, landmarker } = this.#tools;
     const found: FoundFace[] = [];
     for (const detection of await detector.find(picture, 0.5, 0)) {
       const smoothing = { minCutoffHz: 1e6, beta: 0 };
       const tracker = new Tracker({ ...this.#options, smoothing });
       const track = tracker.createTrack(detection);
       let seen = false;
-      for (let look = 0; look < STILL_LOOKS; look++) seen = await tracker.follow(track, picture, kernels, landmarker);
+      for (let look = 0; look < STILL_LOOKS; look++) seen = (await tracker.follow(track, picture, landmarker)) !== null;
       if (seen) found.push({ box: track.box, points: track.points, ...poseOf(track.points, this.#topology) });
     }
     return found;
@@ -348,7 +347,7 @@ export class Lane {
         return { swapper: neural.swapper(own!), onFailure: (error) => this.#registry.failed(engine, error, neural) };
       },
       reserve: this.#options.reserve === MESH ? this.#engine.swapper(face) : null,
-      reload: (frame, { square }) => this.#tools.landmarker.reload(frame, square),
+      reload: (frame, live) => ({ ...live, ...this.#tools.landmarker.reload(frame, live.square) }),
     });
   }
 

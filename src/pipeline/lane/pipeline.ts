@@ -11,13 +11,11 @@ import type { Detector } from '../face/detect.ts';
 import type { Embedder } from '../face/embed.ts';
 import type { Landmarker } from '../face/landmarks.ts';
 import { facesCamera, type Track, type Tracker } from '../face/track.ts';
-import type { Kernels } from '../kernels/kernels.ts';
 import type { Budget } from './budget.ts';
 import type { Plan } from './degrade.ts';
 
 /** What a lane lends to every stream it serves. */
 export interface Tools {
-  kernels: Kernels;
   detector: Detector;
   landmarker: Landmarker;
   embedder: Embedder;
@@ -61,7 +59,7 @@ export async function swapFrame(
   budget: Budget,
 ): Promise<Outcome> {
   const { tracker, looks } = stream;
-  const { kernels, detector, landmarker, embedder, restorer } = tools;
+  const { detector, landmarker, embedder, restorer } = tools;
   if (!plan.swap) return { result: 'passed', faces: [], exposed: true };
 
   if (stream.cuts.at(frame)) stream.cut();
@@ -79,23 +77,26 @@ export async function swapFrame(
   for (const track of chosen) {
     // It may have turned out to be somebody who is followed elsewhere now.
     if (!tracker.tracks.includes(track)) continue;
-    const look = () => budget.stage('landmark', () => tracker.follow(track, frame, kernels, landmarker));
-    let found = await look();
-    if (!found && !sought) {
+    const look = () => budget.stage('landmark', () => tracker.follow(track, frame, landmarker));
+    let sight = await look();
+    if (sight === null && !sought) {
       // Whoever jumped, or moved while pictures were lost, is looked for at once rather than bare for a frame.
       sought = true;
       await seek();
       chosen.push(...stream.chosen(tracker.tracks, frame.receivedAtMs).filter((other) => !chosen.includes(other)));
-      found = await look();
+      sight = await look();
     }
-    if (!found) continue;
+    if (sight === null) continue;
+    const { region } = sight;
     // A look for new faces and one at somebody who is known are not for one frame, unless every frame has the first.
     const isBusy = sought && plan.seekPatience > 0;
     if (stream.needsEmbedding(track, frame.receivedAtMs, isBusy) && budget.allows('recognise', 'swap'))
-      await budget.stage('recognise', async () => stream.assignIdentity(track, await embedder.embed(track.points)));
+      await budget.stage('recognise', async () =>
+        stream.assignIdentity(track, await embedder.embed(region, track.points)),
+      );
     const swapper = stream.swapperFor(track);
     if (swapper === null) continue;
-    const live = { points: track.points, square: track.square, crop: landmarker.crop };
+    const live = { ...sight, points: track.points };
     const paint = async (): Promise<void> => {
       await budget.stage('swap', () => swapper.swap(frame, live, looks));
       if (restorer !== null && plan.restore && budget.allows('restore'))

@@ -223,7 +223,10 @@ describe('a swapper in reserve', () => {
         return now === null ? null : { swapper: now as never, onFailure };
       },
       reserve: swapper(log, 'mesh') as never,
-      reload: () => log.push('loaded again'),
+      reload: () => {
+        log.push('loaded again');
+        return null as never;
+      },
     });
   }
 
