@@ -21,11 +21,14 @@ interface Person {
 export class PersonRegistry {
   readonly #known = new Map<number, Person>();
 
-  /** Whether a look at the person with this id would tell something. @param isBusy a look that can wait is to wait. */
-  needsEmbedding(id: number, nowMs: number, isBusy = false): boolean {
+  /**
+   * Whether another embedding of the person with this id would help.
+   * @param limit `unknown` asks only for people without any; further ones can wait for another frame.
+   */
+  needsEmbedding(id: number, nowMs: number, limit: 'unknown' | 'none' = 'none'): boolean {
     const person = this.#known.get(id);
     if (person === undefined) return true;
-    return !isBusy && person.looks < LOOKS && nowMs - person.lookedAtMs >= PAUSE_MS;
+    return limit === 'none' && person.looks < LOOKS && nowMs - person.lookedAtMs >= PAUSE_MS;
   }
 
   /**

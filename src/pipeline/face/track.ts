@@ -76,10 +76,13 @@ export class Tracker {
     this.#width = width;
   }
 
-  /** Whether it is time for the detector: nobody is followed, somebody was just lost, or the interval is over. */
-  due(nowMs: number, patience: number): boolean {
+  /**
+   * Whether it is time for the detector: there is no track, one was just lost, or there are fewer than `faces` and the
+   * interval, times `factor`, is over.
+   */
+  isDetectionDue(nowMs: number, factor: number): boolean {
     if (this.#tracks.length === 0 || this.#tracks.some((t) => t.missed > 0)) return true;
-    return this.#tracks.length < this.#options.faces && nowMs - this.#soughtAtMs >= this.#options.intervalMs * patience;
+    return this.#tracks.length < this.#options.faces && nowMs - this.#soughtAtMs >= this.#options.intervalMs * factor;
   }
 
   /** Looks over the whole frame for faces that are not followed yet. */

@@ -22,21 +22,28 @@ export interface Plan {
   generate: boolean;
   /** Whether there is time to restore swapped faces. */
   restore: boolean;
-  /** How many times longer than configured to wait between looks for new faces; 0 looks on every frame, whatever it takes. */
-  seekPatience: number;
+  /**
+   * When the detector looks for new faces: in every frame, whatever it takes, or `patience` times as rarely as
+   * `tracking.intervalMs` says.
+   */
+  seek: 'every-frame' | { patience: number };
 }
 
 const FULL: Plan = {
-  ...{ name: 'full', swap: true, fps: Number.POSITIVE_INFINITY },
-  ...{ generate: true, restore: true, seekPatience: 1 },
+  name: 'full',
+  swap: true,
+  fps: Number.POSITIVE_INFINITY,
+  generate: true,
+  restore: true,
+  seek: { patience: 1 },
 };
-const LEAN: Plan = { ...FULL, name: 'lean', restore: false, seekPatience: 4 };
+const LEAN: Plan = { ...FULL, name: 'lean', restore: false, seek: { patience: 4 } };
 /** Fewer pictures, each one swapped, as evenly spaced as the camera's allow. */
 const atRates = (plan: Plan, prefix = ''): Plan[] =>
   [24, 20, 15, 12, LEAST_FPS].map((fps) => ({ ...plan, name: `${prefix}${fps} fps`, fps }));
 /** What stands in for the generator. */
 const RESERVE: Plan = { ...LEAN, name: 'reserve', generate: false };
-const PASSTHROUGH: Plan = { ...RESERVE, name: 'passthrough', swap: false, fps: 15, seekPatience: 1 };
+const PASSTHROUGH: Plan = { ...RESERVE, name: 'passthrough', swap: false, fps: 15, seek: { patience: 1 } };
 
 /** Optional stages are given up first, then pictures, then the generator, and the swap last. */
 const ladder = (restores: boolean, hasReserve: boolean): readonly Plan[] => [
@@ -57,7 +64,10 @@ export const ladderFor = (restores: boolean, hasReserve: boolean): readonly Plan
 export const IDLE: Plan = { ...PASSTHROUGH, fps: Number.POSITIVE_INFINITY };
 
 /** A plan for a stream that must not show a bare face: every frame is searched for faces. */
-export const guarded = (plan: Plan): Plan => ({ ...plan, seekPatience: 0 });
+export const guarded = (plan: Plan): Plan => ({ ...plan, seek: 'every-frame' });
+
+/** What a plan multiplies the detector's interval with, 0 and up. */
+export const intervalFactor = ({ seek }: Plan): number => (seek === 'every-frame' ? 0 : seek.patience);
 
 /** What the controller is told of each frame that a lane is done with, or has left out. Times of `performance.now()`. */
 export interface Observation {
@@ -239,9 +249,13 @@ export class Degrader implements LaneUser {
     const busyMs = this.#lane.busyMs(nowMs) - this.#busyAtMs;
     const each = Math.max(1, this.#done);
     return {
-      ...{ seconds: passedMs / 1000, arrived: this.#arrived, done: this.#done },
-      ...{ serviceMs: this.#serviceMs / each, optionalMs: this.#optionalMs / each },
-      ...{ busy: busyMs / passedMs, laneMs: busyMs / Math.max(1, this.#lane.frames - this.#framesAt) },
+      seconds: passedMs / 1000,
+      arrived: this.#arrived,
+      done: this.#done,
+      serviceMs: this.#serviceMs / each,
+      optionalMs: this.#optionalMs / each,
+      busy: busyMs / passedMs,
+      laneMs: busyMs / Math.max(1, this.#lane.frames - this.#framesAt),
     };
   }
 

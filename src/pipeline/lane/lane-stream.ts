@@ -115,7 +115,7 @@ export class LaneStream implements FrameStream {
    * Where one face is swapped it is that of one person, not of whoever is nearest now: while that person is away for a
    * moment the others are looked at, should it be one of them, and only then does the largest follow.
    */
-  chosen(tracks: readonly Track[], nowMs: number): readonly Track[] {
+  selectTracks(tracks: readonly Track[], nowMs: number): readonly Track[] {
     this.#nowMs = nowMs;
     const bySize = [...tracks].sort((p, q) => area(q) - area(p));
     if (this.#choice !== 'largest') return bySize;
@@ -125,8 +125,8 @@ export class LaneStream implements FrameStream {
     return one === undefined || isLost(one) ? bySize : [one];
   }
 
-  needsEmbedding({ id, points }: Track, nowMs: number, isBusy: boolean): boolean {
-    return this.#people.needsEmbedding(id, nowMs, isBusy) && facesCamera(points);
+  needsEmbedding({ id, points }: Track, nowMs: number, limit: 'unknown' | 'none'): boolean {
+    return this.#people.needsEmbedding(id, nowMs, limit) && facesCamera(points);
   }
 
   assignIdentity(track: Track, embedding: Float32Array): void {

@@ -227,7 +227,11 @@ export class Lane {
 
   async #swap(session: string, frame: Frame, dropped: number): Promise<SwappedFrame> {
     const stream = this.#stream(session);
-    const budget = new Budget(frame.receivedAtMs, this.#options.budgetMs, stream.costs);
+    const budget = new Budget({
+      receivedAtMs: frame.receivedAtMs,
+      budgetMs: this.#options.budgetMs,
+      costs: stream.costs,
+    });
     const waitMs = Math.max(0, performance.now() - frame.receivedAtMs);
     const { wanting, looking, degrader } = stream;
     const { plan, level } = degrader;
@@ -285,7 +289,7 @@ export class Lane {
   async #tryToSwap(frame: Frame, stream: LaneStream, plan: Plan, budget: Budget): Promise<Outcome> {
     if (frame.width * frame.height > this.#options.maxPixels) return { result: 'passed', faces: [], exposed: true };
     try {
-      return await stream.during(() => swapFrame(frame, stream, this.#tools, plan, budget));
+      return await stream.during(() => swapFrame({ frame, stream, tools: this.#tools, plan, budget }));
     } catch (error) {
       if (!(error instanceof NotReady)) this.#onFault(error);
       // Whoever went is not looked for for ever, however long swaps fail.

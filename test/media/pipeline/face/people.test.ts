@@ -37,10 +37,10 @@ describe('people', () => {
 
   test('of a busy frame only who is not known yet is worth a look', () => {
     const people = new PersonRegistry();
-    expect(people.needsEmbedding(1, 0, true)).toBe(true);
+    expect(people.needsEmbedding(1, 0, 'unknown')).toBe(true);
     people.assignIdentity(1, someone(1), new Set([1]), 0);
-    expect(people.needsEmbedding(1, 2000, true)).toBe(false);
-    expect(people.needsEmbedding(1, 2000, false)).toBe(true);
+    expect(people.needsEmbedding(1, 2000, 'unknown')).toBe(false);
+    expect(people.needsEmbedding(1, 2000, 'none')).toBe(true);
   });
 });
 
