@@ -57,7 +57,7 @@ export async function benchFrames(): Promise<{ rows: FrameFigures[]; largeOverSm
   const picture = await decodePicture(await sharp(portrait).toBuffer(), { bytes: 1e8, pixels: 1e8 });
   const [face] = await lane.analyse({ ...picture, data: picture.data.slice() });
   if (face === undefined) throw new Error('the shipped portrait shows no face');
-  await lane.take('source', lane.enrol([{ picture, points: face.points }]));
+  await lane.take('source', await lane.enrol([{ picture, points: face.points }]));
   const { x, y, width: faceWidth, height: faceHeight } = face.box;
   const scale = { by: FACE / faceWidth, about: [x + faceWidth / 2, y + faceHeight / 2] } as const;
   const rows: FrameFigures[] = [];
@@ -74,7 +74,7 @@ async function compare(lane: Lane, a: readonly [number, number], b: readonly [nu
   const sides = [];
   for (const [width, height] of [a, b]) {
     const id = `turns ${width}`;
-    lane.open(id, SETTINGS);
+    await lane.open(id, SETTINGS);
     sides.push({ id, frame: await scene(width, height, 1, scale, 0), times: [] as number[] });
   }
   for (let round = -WARM_UP; round < ROUNDS; round++) {
@@ -85,7 +85,7 @@ async function compare(lane: Lane, a: readonly [number, number], b: readonly [nu
       if (round >= 0) times.push(performance.now() - beganMs);
     }
   }
-  for (const { id } of sides) lane.close(id);
+  for (const { id } of sides) await lane.close(id);
   return ratio(spread(sides[0]!.times).p50, spread(sides[1]!.times).p50);
 }
 
@@ -96,7 +96,7 @@ async function measure(lane: Lane, width: number, height: number, faces: number,
   const frames: Frame[] = [];
   for (let i = 0; i < 6; i++) frames.push(await scene(width, height, faces, scale, i));
   const id = `${width}x${height}x${faces}`;
-  lane.open(id, SETTINGS);
+  await lane.open(id, SETTINGS);
   const [frameMs, landmarkMs]: [number[], number[]] = [[], []];
   const stages: Record<string, number[]> = {};
   for (let round = -WARM_UP; round < ROUNDS; round++) {
@@ -114,7 +114,7 @@ async function measure(lane: Lane, width: number, height: number, faces: number,
     landmarkMs.push(endedMs - betweenMs);
     for (const [stage, ms] of Object.entries(stagesMs)) stages[stage] = [...(stages[stage] ?? []), ms];
   }
-  lane.close(id);
+  await lane.close(id);
   await landmark.close();
   const [whole, bare] = [spread(frameMs), spread(landmarkMs)];
   return {

@@ -13,7 +13,7 @@ import type { Embedder } from '../face/embed.ts';
 import type { FaceSight, Landmarker } from '../face/landmarks.ts';
 import { facesCamera, type Track, type Tracker } from '../face/track.ts';
 import type { Budget } from './budget.ts';
-import { intervalFactor, type Plan } from './degrade.ts';
+import { intervalFactor, type Plan } from './quality-ladder.ts';
 
 /** What a lane lends to every stream it serves. */
 export interface Tools {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { Degrader, ladderFor } from '../../../../src/pipeline/lane/degrade.ts';
+import { Degrader } from '../../../../src/pipeline/lane/degrade.ts';
 import { LaneLoad } from '../../../../src/pipeline/lane/lane-load.ts';
+import { ladderFor } from '../../../../src/pipeline/lane/quality-ladder.ts';
 import { type Course, fpsOf, recorded, run, steady } from '../../../support/machine.ts';
 
 const MINUTE_MS = 60_000;

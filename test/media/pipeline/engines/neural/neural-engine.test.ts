@@ -49,9 +49,9 @@ async function start(patch: Partial<LaneOptions> = {}): Promise<Lane> {
   lanes.push(lane);
   const [face] = await lane.analyse(copyFrame(picture));
   const portraits = [{ picture, points: face!.points }];
-  await lane.take('source', lane.enrol(portraits));
+  await lane.take('source', await lane.enrol(portraits));
   for (const engine of ['inswapper_128', 'ghost_1_256'])
-    lane.takeFor(engine, 'source', await lane.enrolFor(engine, portraits));
+    await lane.takeFor(engine, 'source', await lane.enrolFor(engine, portraits));
   return lane;
 }
 
@@ -67,7 +67,7 @@ const MESH_CHANGES = 8;
 describe('a session', () => {
   test('has its engine from the first frame where it is the configured one', async () => {
     const lane = await start({ engine: 'inswapper_128' });
-    lane.open('a', { ...settings, engine: 'inswapper_128' });
+    await lane.open('a', { ...settings, engine: 'inswapper_128' });
     const { frame, result, stagesMs } = await lane.swap('a', copyFrame(camera));
     expect(result).toBe('swapped');
     expect(stagesMs.swap).toBeGreaterThan(0);
@@ -78,9 +78,9 @@ describe('a session', () => {
 
   test('changes its engine live, with mesh until the new one is ready', async () => {
     const lane = await start();
-    lane.open('a', settings);
+    await lane.open('a', settings);
     expect(change((await lane.swap('a', copyFrame(camera))).frame)).toBeGreaterThan(MESH_CHANGES);
-    lane.set('a', { ...settings, engine: 'ghost_1_256' });
+    await lane.set('a', { ...settings, engine: 'ghost_1_256' });
     // It is opened in the background by the first frame that wants it.
     expect(change((await lane.swap('a', copyFrame(camera))).frame)).toBeGreaterThan(MESH_CHANGES);
     let changed = Infinity;
@@ -89,7 +89,7 @@ describe('a session', () => {
       changed = change((await lane.swap('a', copyFrame(camera))).frame);
     }
     expect(changed).toBeLessThan(MESH_CHANGES / 2);
-    lane.set('a', settings);
+    await lane.set('a', settings);
     expect(change((await lane.swap('a', copyFrame(camera))).frame)).toBeGreaterThan(MESH_CHANGES);
     expect(faults).toEqual([]);
   });
@@ -99,7 +99,7 @@ describe('a session', () => {
     try {
       writeFileSync(path.join(broken.folder, 'optional/ghost_1_256.onnx'), 'nonsense');
       const lane = await start({ modelsDir: broken.folder, engine: 'ghost_1_256' });
-      lane.open('a', { ...settings, engine: 'ghost_1_256' });
+      await lane.open('a', { ...settings, engine: 'ghost_1_256' });
       for (let i = 0; i < 3; i++) {
         const { frame, result } = await lane.swap('a', copyFrame(camera));
         expect(result).toBe('swapped');
@@ -115,13 +115,13 @@ describe('a session', () => {
 
   test('without the face in the engine’s own form is served by mesh', async () => {
     const lane = await start({ engine: 'hyperswap_1a_256' });
-    lane.open('a', { ...settings, engine: 'hyperswap_1a_256' });
+    await lane.open('a', { ...settings, engine: 'hyperswap_1a_256' });
     expect(change((await lane.swap('a', copyFrame(camera))).frame)).toBeGreaterThan(MESH_CHANGES);
   });
 
   test('has swapped faces restored as a stage of its own', async () => {
     const lane = await start({ restorer: 'gfpgan_1.4', restoreBlend: 1 });
-    lane.open('a', settings);
+    await lane.open('a', settings);
     const { stagesMs, result } = await lane.swap('a', copyFrame(camera));
     expect(result).toBe('swapped');
     expect(stagesMs.restore).toBeGreaterThan(0);
@@ -131,7 +131,7 @@ describe('a session', () => {
   test('goes on without a restorer that cannot be used', async () => {
     const lane = await start({ restorer: 'no_such_model' });
     expect(faults).toMatchObject([{ code: 'unknown_model' }]);
-    lane.open('a', settings);
+    await lane.open('a', settings);
     expect((await lane.swap('a', copyFrame(camera))).result).toBe('swapped');
   });
 });
