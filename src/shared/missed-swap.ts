@@ -12,12 +12,17 @@ export interface SwapOutcome {
   exposed: boolean;
 }
 
-/** True if the frame may not go out as a swapped one: a swap was wanted and not made or, when guarded, a face is exposed. */
+/**
+ * True if the frame may not go out as a swapped one: a swap was wanted and not made or, when guarded, a face is
+ * exposed.
+ */
 export function isSwapMissed({ guarded }: Pick<SwapSettings, 'guarded'>, outcome: SwapOutcome): boolean {
   return guarded ? outcome.exposed : outcome.isWanted && outcome.result !== 'swapped';
 }
 
-/** What a lane makes of a frame whose swap was missed: as it is, pixelated, or not to be shown (the last one stays). */
+/**
+ * What a lane makes of a frame whose swap was missed: as it is, pixelated, or not to be shown (the last one stays).
+ */
 export function missedFrame({ fallback, guarded }: Pick<SwapSettings, 'fallback' | 'guarded'>): MissedFrame {
   if (fallback === 'blur') return 'pixelated';
   return guarded || fallback === 'freeze' ? 'held' : 'as-it-is';

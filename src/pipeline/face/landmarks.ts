@@ -1,4 +1,4 @@
-/** The 478 points of one face, by MediaPipe's attention mesh (Grishchenko et al. 2020). */
+/** The 478 landmarks of one face. */
 
 import { FaceOffError } from '../../shared/errors.ts';
 import { boundsOf, cropToFrame, type Square, squareAbout } from '../../shared/geometry.ts';
@@ -10,9 +10,9 @@ import { ALL_POINTS, EYE_OUTER_LEFT, EYE_OUTER_RIGHT, POINTS } from './topology.
 
 /** Side of the model's input, in pixels. */
 export const CROP = 192;
-/** How much more than the face the model wants to see around it. */
+/** Side of the model's square as a multiple of the face's extent, as MediaPipe has it. */
 const MARGIN = 1.5;
-/** Extra pixels loaded around the square that is looked at. */
+/** Pixels loaded around the square, for the samples at its edge. */
 const REGION_MARGIN = 2;
 
 /** Where the landmark model saw a face in one frame, and what it saw. */
@@ -27,18 +27,22 @@ export interface FaceSight {
 
 /** What the landmark model found in one square. */
 export interface Landmarks {
-  /** x, y, z of 478 points in pixels of the frame; z grows away from the camera and is as long as x and y. */
+  /** x, y, z of 478 points in pixels of the frame; z grows away from the camera, in the same scale as x and y. */
   points: Float32Array;
-  /** The model's certainty that it looks at a face, 0..1. */
+  /** The model's certainty that the square shows a face, 0..1. */
   presence: number;
   sight: FaceSight;
 }
 
+/** Finds landmarks in a square, by MediaPipe's attention mesh (Grishchenko et al. 2020). Runs in the lane's mutex. */
 export class Landmarker {
   readonly #session: ModelSession;
   readonly #kernels: Kernels;
 
-  /** @param session role face-mesh: image [1,192,192,3] RGB 0..1 → landmarks [1,478,3] in pixels of the crop, presence. */
+  /**
+   * @param session role face-mesh: image [1,192,192,3] RGB 0..1 → landmarks [1,478,3] in pixels of the crop,
+   *   presence.
+   */
   constructor(session: ModelSession, kernels: Kernels) {
     this.#session = session;
     this.#kernels = kernels;
@@ -86,7 +90,7 @@ export class Landmarker {
   }
 }
 
-/** Where to look for a face whose points are known. */
+/** The square to look for a face in whose points are known. @param points x, y, z of at least 468. */
 export function squareOf(points: Float32Array): Square {
   return squareAbout(points, POINTS, 3, EYE_OUTER_RIGHT, EYE_OUTER_LEFT, MARGIN);
 }

@@ -1,4 +1,6 @@
-/** The part of a frame that is loaded into the kernels' memory, and everything that can be done to its pixels there. */
+/**
+ * The part of a frame that is loaded into the kernels' memory, and everything that can be done to its pixels there.
+ */
 
 import { FaceOffError } from '../../shared/errors.ts';
 import { boundsOf, cropToFrame, inverse, type Rect, type Square } from '../../shared/geometry.ts';
@@ -85,9 +87,9 @@ export interface RegionMemory {
 }
 
 /**
- * A handle for a rectangle of a frame that was loaded into the kernels' memory. The memory holds one region at a time:
- * the next load makes the handle stale, and every method of a stale handle throws FaceOffError `kernel_order` instead of
- * touching another face's pixels. Runs in the lane's thread.
+ * A handle for a rectangle of a frame that was loaded into the kernels' memory. The memory holds one region at a
+ * time: the next load makes the handle stale, and every method of a stale handle throws FaceOffError `kernel_order`
+ * instead of touching another face's pixels. Runs in the lane's thread.
  */
 export class FrameRegion {
   /** Where the region lies in the frame, in pixels. */
@@ -150,8 +152,8 @@ export class FrameRegion {
   }
 
   /**
-   * Samples a rotated square, in pixels of the frame, into a tensor of RGB: `scale`·(0..1) + `bias`. Beyond the region
-   * its edge pixels repeat. Strong shrinking reads from a smaller luma plane, so that no pixel is skipped.
+   * Samples a rotated square, in pixels of the frame, into a tensor of RGB: `scale`·(0..1) + `bias`. Beyond the
+   * region its edge pixels repeat. Strong shrinking reads from a smaller luma plane, so that no pixel is skipped.
    */
   crop(square: Square, { values, n }: RgbTensor, scale = 1, bias = 0): void {
     const memory = this.#loaded();
@@ -169,8 +171,8 @@ export class FrameRegion {
   }
 
   /**
-   * Copies the region's rows from `top` to `bottom` (pixels of the region, fractions allowed) aside, for `warpKept` and
-   * `restore`.
+   * Copies the region's rows from `top` to `bottom` (pixels of the region, fractions allowed) aside, for `warpKept`
+   * and `restore`.
    */
   keep(top = 0, bottom = Number.POSITIVE_INFINITY): void {
     const memory = this.#loaded();
@@ -185,14 +187,15 @@ export class FrameRegion {
   }
 
   /**
-   * Draws a textured mesh into the region, plane by plane: out = in + alpha·(texture·gain + offset − in); chroma's gain
-   * is `saturation`.
+   * Draws a textured mesh into the region, plane by plane: out = in + alpha·(texture·gain + offset − in); chroma's
+   * gain is `saturation`.
    * @param vertices VERTEX_FLOATS each, x and y in pixels of the region, s and t in pixels of the texture's luma,
    *   TEXTURE_EDGE or more away from its edges.
    */
   warp(vertices: Float32Array, triangles: Uint16Array, gains: Gains, { size, y, u, v }: Texture): void {
     const memory = this.#loaded();
-    // The landmark model's run evicted the texture from the caches: this and the crop's save an eighth of the swap's time.
+    // The landmark model's run evicted the texture from the caches: this and the crop's save an eighth of the
+    // swap's time.
     memory.run.touch(y.byteOffset, v.byteOffset + v.length - y.byteOffset);
     const luma = { at: y.byteOffset, stride: size, width: size, height: size };
     const chroma = { at: u.byteOffset, stride: size / 2, width: size / 2, height: size / 2 };
@@ -249,12 +252,12 @@ export class FrameRegion {
 
   /** @throws FaceOffError `kernel_order` when another region was loaded since. */
   #loaded(): RegionMemory {
-    if (!this.isLoaded)
-      throw new FaceOffError(
-        'kernel_order',
-        `Region ${this.generation} is not in memory any more: load ${this.#memory.generation} took its place. Load it again.`,
-      );
-    return this.#memory;
+    if (this.isLoaded) return this.#memory;
+    const { generation } = this.#memory;
+    throw new FaceOffError(
+      'kernel_order',
+      `Region ${this.generation} is not in memory any more: load ${generation} took its place. Load it again.`,
+    );
   }
 }
 

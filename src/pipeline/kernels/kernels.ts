@@ -62,7 +62,10 @@ export interface TexelMix {
   mask: Uint8Array;
 }
 
-/** Bytes for tensors, vertices and textures beside the frame: the models' inputs take under 2 MiB, textures the rest. */
+/**
+ * Bytes for tensors, vertices and textures beside the frame: the models' inputs take under 2 MiB, textures the
+ * rest.
+ */
 const WORKING_BYTES = 24 * 2 ** 20;
 /** Bytes of a page of WebAssembly memory. */
 const PAGE = 65536;
@@ -70,9 +73,9 @@ const PAGE = 65536;
 const PLACE_BYTES = 20;
 
 /**
- * The pixel kernels with their memory, one instance a lane (and one for each generator). The memory is laid out once and
- * never grows. It holds one region of a frame at a time and every model's input, so a model reads what a kernel wrote
- * without a copy between them. Not shared between threads.
+ * The pixel kernels with their memory, one instance a lane (and one for each generator). The memory is laid out
+ * once and never grows. It holds one region of a frame at a time and every model's input, so a model reads what a
+ * kernel wrote without a copy between them. Not shared between threads.
  */
 export class Kernels {
   readonly memory: WebAssembly.Memory;
@@ -160,7 +163,8 @@ export class Kernels {
   }
 
   /**
-   * Copies a part of the frame into memory, in place of the region that was loaded before, whose handle becomes stale.
+   * Copies a part of the frame into memory, in place of the region that was loaded before, whose handle becomes
+   * stale.
    * @param rect even corners, inside the frame (geometry.evenRect).
    * @throws FaceOffError `frame_too_large` above the pixels that the memory was made for.
    */
@@ -204,7 +208,8 @@ export class Kernels {
   }
 
   /**
-   * Splits a crop, RGB [k·n, k·n, 3], into tiles: value · gain + bias. Tile (i, j) takes every k-th pixel from (i, j) on.
+   * Splits a crop, RGB [k·n, k·n, 3], into tiles: value · gain + bias. Tile (i, j) takes every k-th pixel from (i,
+   * j) on.
    * @param out k²·3·n² floats; both buffers are in kernel memory.
    */
   tiles(crop: Float32Array, { n, k, layout }: Tiling, { gain, bias }: Range, out: Float32Array): void {

@@ -11,7 +11,9 @@ export class Costs {
   readonly #usualMs = new Map<StageName, number>();
   readonly #shared: Costs | null;
 
-  /** @param shared averages over all streams of a lane, which stand in for a stage that this stream has not run yet. */
+  /**
+   * @param shared averages over all streams of a lane, which stand in for a stage that this stream has not run yet.
+   */
   constructor(shared: Costs | null = null) {
     this.#shared = shared;
   }

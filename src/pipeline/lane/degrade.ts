@@ -2,9 +2,9 @@
  * The controller that moves one stream along the ladder of plans.
  *
  * Two corrections exist, and only one is here. A single frame that comes too late is the emergency: the newest-wins
- * hand-off drops it. The trend is the controller's: it counts those drops, because a machine that is full drops frames
- * second after second, while a cold start, a garbage collection or a neighbour's hiccup drops some and is over. The age
- * of frames is not used, as it tells neither.
+ * hand-off drops it. The trend is the controller's: it counts those drops, because a machine that is full drops
+ * frames second after second, while a cold start, a garbage collection or a neighbour's hiccup drops some and is
+ * over. The age of frames is not used, as it tells neither.
  */
 
 import { MOST_BUSY } from '../../shared/types.ts';
@@ -33,10 +33,16 @@ const COLD_MS = 1500;
 const BROKEN_MS = 3000;
 /** So many pieces in a row make a trend. */
 const TREND = 3;
-/** Share of a piece's frames that were done, 0..1: below SHORT the stream is short of time, from ENOUGH on it has enough. */
+/**
+ * Share of a piece's frames that were done, 0..1: below SHORT the stream is short of time, from ENOUGH on it has
+ * enough.
+ */
 const SHORT = 0.85;
 const ENOUGH = 0.95;
-/** The rate after a step down may be this many times what was reached: dropping evenly wastes less than dropping at random. */
+/**
+ * The rate after a step down may be this many times what was reached: dropping evenly wastes less than dropping at
+ * random.
+ */
 const REACH = 1.05;
 /** How long a step up waits after a step down. */
 const UP_WAIT_MS = 30_000;
@@ -232,7 +238,10 @@ export class Degrader implements LaneUser {
     this.#setLevel(level, nowMs);
   }
 
-  /** The rung for what was reached: without the optional stages if that is enough, otherwise at the rate that was done. */
+  /**
+   * The rung for what was reached: without the optional stages if that is enough, otherwise at the rate that was
+   * done.
+   */
   #levelBelow(): number {
     const reached = this.#mean((p) => p.done / p.seconds);
     const arriving = this.#mean((p) => p.arrived / p.seconds);
@@ -283,7 +292,7 @@ export class Degrader implements LaneUser {
     const rungs = this.#ladder.slice(first, Math.max(first, this.#level)).map(({ fps }, i) => {
       const rate = Math.min(fps, this.#cameraFps);
       // A rate counts only if the lane could give it to every stream.
-      const load = busy + (this.#lane.toReach(rate) * laneMs) / 1000;
+      const load = busy + (this.#lane.missingFps(rate) * laneMs) / 1000;
       return { level: first + i, load, streams, holds: load <= MOST_BUSY && (rate * serviceMs) / 1000 <= MOST_BUSY };
     });
     return rungs.filter(({ holds }) => holds);

@@ -37,8 +37,8 @@ interface FittedSwapper {
 }
 
 /**
- * Decides for one stream which tracks are looked at, who they are, and what is put on each. Lives in the lane's worker
- * thread from open to close; used in the lane's mutex, except for `close` when the lane ends.
+ * Decides for one stream which tracks are looked at, which person each is, and what is put on it. Lives in the
+ * lane's worker thread from open to close; used in the lane's mutex, except for `close` when the lane ends.
  */
 export class LaneStream implements FrameStream {
   readonly cuts = new Cuts();
@@ -116,8 +116,8 @@ export class LaneStream implements FrameStream {
   }
 
   /**
-   * Whether a frame waited so long that it would only delay the next one. After MOST_LATE in a row a frame is worked on
-   * regardless, so that something goes out.
+   * Whether a frame waited so long that it would only delay the next one. After MOST_LATE in a row a frame is
+   * worked on regardless, so that something goes out.
    */
   isTooLate(waitMs: number, budgetMs: number): boolean {
     // At a low rate the next frame is far away: half its distance is allowed.
@@ -127,9 +127,9 @@ export class LaneStream implements FrameStream {
   }
 
   /**
-   * All tracks, largest first; with `choice: largest` the primary track alone. The primary stays with one person, not
-   * with the nearest face. While that person is away the other tracks are looked at too, since one of them may be that
-   * person, and after ABSENT_MS the largest becomes primary.
+   * All tracks, largest first; with `choice: largest` the primary track alone. The primary stays with one person,
+   * not with the nearest face. While that person is away the other tracks are looked at too, since one of them may
+   * be that person, and after ABSENT_MS the largest becomes primary.
    */
   selectTracks(tracks: readonly Track[], nowMs: number): readonly Track[] {
     this.#nowMs = nowMs;

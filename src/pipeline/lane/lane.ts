@@ -32,8 +32,8 @@ const WARM_UP_SETTINGS: Omit<SwapSettings, 'face'> = { ...DEFAULT_SETTINGS, shap
 const LEFT_OUT = { result: 'dropped', hold: true, exposed: true } as const;
 
 /**
- * Works on one frame at a time, because all streams share the kernels' memory: every public method but `end` runs in the
- * lane's mutex, in the order of the calls. A frame that awaits the device yields the mutex meanwhile.
+ * Works on one frame at a time, because all streams share the kernels' memory: every public method but `end` runs
+ * in the lane's mutex, in the order of the calls. A frame that awaits the device yields the mutex meanwhile.
  */
 export class Lane {
   readonly #setup: LaneSetup;

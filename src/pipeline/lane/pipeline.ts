@@ -1,7 +1,7 @@
 /**
- * The path of one frame through a lane: acquire faces, locate each, identify it, paint it. A frame costs what its faces
- * cost: only the pixels that a model or a face needs are read, and only those of swapped faces are written; all others
- * leave the lane bit for bit as they came.
+ * The path of one frame through a lane: acquire faces, locate each, identify it, paint it. A frame costs what its
+ * faces cost: only the pixels that a model or a face needs are read, and only those of swapped faces are written;
+ * all others leave the lane bit for bit as they came.
  */
 
 import type { Frame, FrameResult, SeenFace } from '../../shared/types.ts';
@@ -33,9 +33,12 @@ export interface FrameStream {
   looks: Looks;
   /** The tracks to look at in this frame, most wanted first. */
   selectTracks(tracks: readonly Track[], nowMs: number): readonly Track[];
-  /** Whether an embedding of this track would help now. @param limit `unknown` skips people who have been embedded before. */
+  /**
+   * Whether an embedding of this track would help now.
+   * @param limit `unknown` skips people who have been embedded before.
+   */
   needsEmbedding(track: Track, nowMs: number, limit: 'unknown' | 'none'): boolean;
-  /** Gives a track the id of its person, who may have been in the picture before. May drop another track of that id. */
+  /** Gives a track the id of its person, perhaps one that was known before. May drop another track of that id. */
   assignIdentity(track: Track, embedding: Float32Array): void;
   /** The swapper that puts the chosen source on this track; null leaves the face as it is. */
   swapperFor(track: Track): Swapper | null;
@@ -59,8 +62,8 @@ export interface Outcome {
   result: FrameResult;
   faces: SeenFace[];
   /**
-   * Whether a person might be recognised: no face was found, or a face was not swapped, or is turned so far that a swap
-   * covers little of it.
+   * Whether a person might be recognised: no face was found, or a face was not swapped, or is turned so far that a
+   * swap covers little of it.
    */
   exposed: boolean;
 }
@@ -134,7 +137,10 @@ function enqueue({ frame, stream, queue, queued }: FrameContext): void {
   }
 }
 
-/** The first of the queue that is still tracked; `identify` may have dropped a track whose person was found elsewhere. */
+/**
+ * The first of the queue that is still tracked; `identify` may have dropped a track whose person was found
+ * elsewhere.
+ */
 function nextTrack({ stream, queue }: FrameContext): Track | null {
   for (let track = queue.shift(); track !== undefined; track = queue.shift()) {
     if (stream.tracker.tracks.includes(track)) return track;
@@ -156,7 +162,8 @@ async function locate(context: FrameContext, track: Track): Promise<FaceSight | 
 /** Computes the embedding of a face and assigns its person, if that is due and there is time. */
 async function identify(context: FrameContext, track: Track, { region }: FaceSight): Promise<void> {
   const { frame, stream, tools, plan, budget } = context;
-  // The detector and a further embedding of a known person are not for the same frame, unless the detector always runs.
+  // The detector and a further embedding of a known person are not for the same frame, unless the detector always
+  // runs.
   const limit = context.mayDetect || plan.seek === 'every-frame' ? 'none' : 'unknown';
   if (!stream.needsEmbedding(track, frame.receivedAtMs, limit) || !budget.allows('recognise', 'swap')) return;
   await budget.stage('recognise', async () =>

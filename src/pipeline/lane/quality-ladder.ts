@@ -1,6 +1,6 @@
 /**
- * The ladder of plans, from full quality down to passthrough. A plan is data: stages read its fields and never ask for a
- * level's number.
+ * The ladder of plans, from full quality down to passthrough. A plan is data: stages read its fields and never ask
+ * for a level's number.
  */
 
 /** Lowest rate that is swapped, in frames a second: passthrough only where not even so many can be. */

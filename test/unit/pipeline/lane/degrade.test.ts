@@ -175,7 +175,7 @@ describe('several streams of one lane', () => {
     const lower = { swappedFps: 12, cameraFps: 30 };
     lane.users.add(lower);
     lane.users.add({ swappedFps: 20, cameraFps: 20 });
-    expect(lane.toReach(30)).toBe(18);
+    expect(lane.missingFps(30)).toBe(18);
     expect(lane.mayStepUp(0)).toBe(true);
     expect(lane.mayStepUp(1000)).toBe(false);
   });
