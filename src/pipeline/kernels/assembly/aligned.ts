@@ -1,15 +1,16 @@
 /**
  * Between a picture and a neural model: an aligned crop in the model's layout, and the model's output back into the
- * picture. Texels are four bytes, Y, U, V and opacity, so that one load reads all four channels and each has a SIMD lane.
+ * picture. Texels are four bytes, Y, U, V and opacity, so that one load reads all four channels and each has a SIMD
+ * lane.
  */
 
 // @ts-nocheck AssemblyScript, not TypeScript
 
 /**
- * Splits an RGB tensor [k·n, k·n, 3] into k² tiles of n x n in a model's layout and range. Tile (i, j) takes every k-th
- * pixel from (i, j) on, so each tile shows the whole face.
- * @param pixel, r, g, b bytes from one pixel to the next, and from a tile's begin to its first red, green and blue; a tile
- *   is 3·n² floats.
+ * Splits an RGB tensor [k·n, k·n, 3] into k² tiles of n x n in a model's layout and range. Tile (i, j) takes every
+ * k-th pixel from (i, j) on, so each tile shows the whole face.
+ * @param pixel, r, g, b bytes from one pixel to the next, and from a tile's begin to its first red, green and blue;
+ *   a tile is 3·n² floats.
  */
 export function tiles(
   src: usize, n: i32, k: i32, dst: usize, pixel: usize, r: usize, g: usize, b: usize,
@@ -34,9 +35,9 @@ export function tiles(
 }
 
 /**
- * The inverse: joins tiles in a model's layout to texels [k·n, k·n]. Colours are multiplied by a matrix of four columns
- * (for R, G, B and 1), each Y, U, V and a spare, which combines the model's range, the conversion to YUV and the colour
- * transfer.
+ * The inverse: joins tiles in a model's layout to texels [k·n, k·n]. Colours are multiplied by a matrix of four
+ * columns (for R, G, B and 1), each Y, U, V and a spare, which combines the model's range, the conversion to YUV
+ * and the colour transfer.
  * @param mask opacity, one byte for each pixel of the whole.
  */
 export function texels(
@@ -141,10 +142,11 @@ function area(texels: usize, n: i32, x: i32, y: i32, ax: i32, ay: i32, taps: i32
 }
 
 /**
- * Blends texels [n, n] into an I420 picture, in place: out = in + strength · opacity · (texel − in), rounded; where the
- * opacity is 0 the picture stays unchanged. Visits the cells of 2 x 2 pixels from (x0, y0) to (x1, y1), which are even or
- * at the picture's edge. The texels' edge must have opacity 0, so samples beyond it need no test. The picture's (0, 0)
- * lies at (ox, oy) of the texels; the step of a column is (ax, ay), of a row (−ay, ax); n is at most 4096.
+ * Blends texels [n, n] into an I420 picture, in place: out = in + strength · opacity · (texel − in), rounded; where
+ * the opacity is 0 the picture stays unchanged. Visits the cells of 2 x 2 pixels from (x0, y0) to (x1, y1), which
+ * are even or at the picture's edge. The texels' edge must have opacity 0, so samples beyond it need no test. The
+ * picture's (0, 0) lies at (ox, oy) of the texels; the step of a column is (ax, ay), of a row (−ay, ax); n is at
+ * most 4096.
  * @param taps samples along each side of a pixel, more than one where the texels are finer than the picture.
  */
 export function paste(

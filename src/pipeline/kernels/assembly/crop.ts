@@ -35,10 +35,10 @@ function twiceHigh(x: v128): v128 { return v128.shuffle<f32>(x, x, 2, 2, 3, 3); 
 
 /**
  * Samples a rotated square of an I420 picture (BT.601, limited range) into an n x n RGB tensor [n, n, 3], edges
- * replicated. n is at least 8. (ox, oy) is the tensor's corner in the luma plane, (cx, cy) the step of one tensor column;
- * the step of a row is (-cy, cx). Luma is sampled bilinearly from a plane `1 << shift` times smaller than the picture;
- * chroma is the nearest sample, shared by two columns as in the picture itself. Values are rgb(0..1) * scale + bias.
- * Planes are at least 2 pixels wide and high.
+ * replicated. n is at least 8. (ox, oy) is the tensor's corner in the luma plane, (cx, cy) the step of one tensor
+ * column; the step of a row is (-cy, cx). Luma is sampled bilinearly from a plane `1 << shift` times smaller than
+ * the picture; chroma is the nearest sample, shared by two columns as in the picture itself. Values are rgb(0..1) *
+ * scale + bias. Planes are at least 2 pixels wide and high.
  */
 export function cropToTensor(
   y: usize, yStride: i32, yWidth: i32, yHeight: i32, shift: i32,

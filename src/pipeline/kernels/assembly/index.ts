@@ -1,7 +1,7 @@
 /**
- * The pixel loops, compiled to dist/kernels.wasm. Every address comes from the host, which lays the memory out once and
- * never grows it; only a few constants below `ownBytes` are allocated here. Coordinates are continuous: pixel i covers
- * [i, i + 1), and its centre is i + 0.5.
+ * The pixel loops, compiled to dist/kernels.wasm. Every address comes from the host, which lays the memory out once
+ * and never grows it; only a few constants below `ownBytes` are allocated here. Coordinates are continuous: pixel i
+ * covers [i, i + 1), and its centre is i + 0.5.
  */
 
 // @ts-nocheck AssemblyScript, not TypeScript
@@ -43,9 +43,9 @@ export function halve(src: usize, srcStride: i32, dst: usize, dstStride: i32, wi
 function clampI(v: i32, hi: i32): i32 { return min(max(v, 0), hi); }
 
 /**
- * Reads a byte of every cache line of a part of memory, in order. A model's run evicts that part from the nearer caches:
- * read in order it comes back as a stream, because the processor prefetches it; read in the order of a mesh's triangles,
- * every line is a miss that is waited for.
+ * Reads a byte of every cache line of a part of memory, in order. A model's run evicts that part from the nearer
+ * caches: read in order it comes back as a stream, because the processor prefetches it; read in the order of a
+ * mesh's triangles, every line is a miss that is waited for.
  */
 export function touch(at: usize, bytes: i32): i32 {
   let sum = 0;
@@ -56,7 +56,9 @@ export function touch(at: usize, bytes: i32): i32 {
 /** Bytes of a cache line. */
 const LINE: usize = 64;
 
-/** Mean of an RGB tensor over a square of `2 * radius + 1` about each point (x, y in tensor pixels) into [count, 3]. */
+/**
+ * Mean of an RGB tensor over a square of `2 * radius + 1` about each point (x, y in tensor pixels) into [count, 3].
+ */
 export function meansAt(tensor: usize, n: i32, points: usize, pointStride: i32, count: i32, radius: i32, out: usize): void {
   const side: i32 = 2 * radius + 1;
   const pixels: i32 = side * side;

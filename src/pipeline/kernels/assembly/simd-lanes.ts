@@ -3,9 +3,9 @@
 // @ts-nocheck AssemblyScript, not TypeScript
 
 /**
- * Adding 1.5 · 2^23 to a float between -2^22 and 2^22 rounds it to the nearest integer, which then stands in the low
- * bits; subtracting it again leaves the integer as a float. Far cheaper than the SIMD conversions, which handle NaN and
- * overflow. An address takes the bits as they are, from a base that is MAGIC_BITS lower.
+ * Adding 1.5 · 2^23 to a float between -2^22 and 2^22 rounds it to the nearest integer, which then stands in the
+ * low bits; subtracting it again leaves the integer as a float. Far cheaper than the SIMD conversions, which handle
+ * NaN and overflow. An address takes the bits as they are, from a base that is MAGIC_BITS lower.
  */
 export const MAGIC: f32 = 12582912.0;
 export const MAGIC_BITS: i32 = 0x4b400000;
@@ -17,9 +17,9 @@ const WEIGHTS: usize = memory.data<f32>([16384.0, 12591104.0, 12599296.0, 0.5]);
 const HELD: usize = memory.data(16, 16);
 
 /**
- * Forces a loop-invariant value to be computed here. V8 computes such values where they are used, inside the loop, unless
- * the loop runs at least once; splats, factors and conversions were a third of the crop's time. It does not move a value
- * that is read from memory, so the value goes through memory once.
+ * Forces a loop-invariant value to be computed here. V8 computes such values where they are used, inside the loop,
+ * unless the loop runs at least once; splats, factors and conversions were a third of the crop's time. It does not
+ * move a value that is read from memory, so the value goes through memory once.
  */
 // @ts-ignore
 @inline

@@ -10,8 +10,8 @@ export const S: usize = 8, T: usize = 12;
 export const ALPHA: usize = 16, OFFSET_U: usize = 24, OFFSET_V: usize = 28;
 
 /**
- * Bytes of one span: s, t, alpha and offset of its first pixel, the address of that pixel, the number of pixels, and the
- * pixel's distance from the triangle's upper corner, across and down.
+ * Bytes of one span: s, t, alpha and offset of its first pixel, the address of that pixel, the number of pixels,
+ * and the pixel's distance from the triangle's upper corner, across and down.
  */
 export const SPAN: usize = 32, AT: usize = 16, COUNT: usize = 20, ACROSS: usize = 24, DOWN: usize = 28;
 /** Most rows of one triangle that are drawn; a face with a larger triangle does not fit in any frame. */
@@ -42,7 +42,9 @@ export function within(left: i32): v128 { return v128.load(MASKS - (<usize>min(l
 @inline
 export function bytes4(at: usize): v128 { return f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(v128.load8x8_u(at))); }
 
-/** Blends the four bytes at `at` with `want` by `alpha`, rounded and saturated; with alpha 0 they stay as they are. */
+/**
+ * Blends the four bytes at `at` with `want` by `alpha`, rounded and saturated; with alpha 0 they stay as they are.
+ */
 // @ts-ignore
 @inline
 export function mix(at: usize, want: v128, alpha: v128, magic: v128): void {
@@ -69,8 +71,8 @@ export function all3(x: v128): v128 { return v128.shuffle<f32>(x, x, 3, 3, 3, 3)
 
 /**
  * Writes the spans of a triangle in a plane to SPANS. Corners are upper, middle, lower, in pixels of the plane.
- * Spans are half open and every edge is walked from its upper end, so two triangles that share an edge round it to the
- * same pixel and blend no pixel twice.
+ * Spans are half open and every edge is walked from its upper end, so two triangles that share an edge round it to
+ * the same pixel and blend no pixel twice.
  * @param turn above 0 where the middle corner lies to the right of the long edge.
  * @param at0, gx, gy s, t, alpha and offset at the upper corner, and how they change across and down.
  * @returns the address after the last span.

@@ -1,6 +1,6 @@
 /**
- * Draws a textured mesh, triangle by triangle: first the rows as spans, then the spans' pixels. As two loops each keeps
- * its values in registers; in one loop the start of a row took as long as four of its pixels.
+ * Draws a textured mesh, triangle by triangle: first the rows as spans, then the spans' pixels. As two loops each
+ * keeps its values in registers; in one loop the start of a row took as long as four of its pixels.
  */
 
 // @ts-nocheck AssemblyScript, not TypeScript
@@ -22,10 +22,9 @@ function rowsOf(stride: i32): v128 { return f32x4.splat(<f32>stride); }
 function mostOf(last: i32): v128 { return f32x4.splat(MAGIC + <f32>last); }
 
 /**
- * Draws luma along the spans up to `end`, at least one, bilinear.
- * Texture coordinates are half a texel low, so that rounding to the nearest is rounding down.
- * Only pixels beside a span, which are not drawn, can lie beyond the triangle's corners in the texture: they are clamped to
- * its memory.
+ * Draws luma along the spans up to `end`, at least one, bilinear. Texture coordinates are half a texel low, so that
+ * rounding to the nearest is rounding down. Only pixels beside a span, which are not drawn, can lie beyond the
+ * triangle's corners in the texture: they are clamped to its memory.
  */
 function paintLuma(end: usize, gx: v128, base: v128, rows: v128, most: v128, stride: usize, gain: v128): void {
   const ramp = ramp4(), four = steps4(), one = f32x4.splat(1), magic = magic4();
@@ -55,8 +54,8 @@ function paintLuma(end: usize, gx: v128, base: v128, rows: v128, most: v128, str
 }
 
 /**
- * Draws both planes of chroma along the spans up to `end`, from the nearest texel: the texture's chroma is finer than the
- * picture's.
+ * Draws both planes of chroma along the spans up to `end`, from the nearest texel: the texture's chroma is finer
+ * than the picture's.
  * @param apart bytes from U to V in the texture. @param v bytes from U to V in the picture.
  * @param v0, vx, vy as `at0`, `gx`, `gy`, of what is added to V.
  */
@@ -97,8 +96,8 @@ function paintChroma(
 
 /**
  * Draws a textured mesh into an I420 picture, in place: out = in + alpha * (texture * gain + offset - in), rounded.
- * Vertices are in luma pixels of the region and of the texture, 0.51 of a texel or more away from the texture's edges.
- * Up to 3 bytes beside a span are written again unchanged, up to 7 are read.
+ * Vertices are in luma pixels of the region and of the texture, 0.51 of a texel or more away from the texture's
+ * edges. Up to 3 bytes beside a span are written again unchanged, up to 7 are read.
  */
 export function warp(
   vertices: usize, triangles: usize, count: i32, gain: f32, saturation: f32,
