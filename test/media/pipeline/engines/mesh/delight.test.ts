@@ -5,7 +5,12 @@ import path from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { ATLAS, atlasPoints, type Planes } from '../../../../../src/pipeline/engines/mesh/source/atlas.ts';
 import { delight } from '../../../../../src/pipeline/engines/mesh/source/delight.ts';
-import { BROW_LEFT, BROW_RIGHT, readTopology, type Topology } from '../../../../../src/pipeline/face/topology.ts';
+import {
+  type Areas,
+  areasOf,
+  findOutliers,
+} from '../../../../../src/pipeline/engines/mesh/source/skin-segmentation.ts';
+import { BROW_LEFT, BROW_RIGHT, readTopology } from '../../../../../src/pipeline/face/topology.ts';
 import { modelsDir } from '../../../../support/lane.ts';
 
 const SKIN = [150, 112, 146] as const;
@@ -13,11 +18,12 @@ const HAIR = [50, 122, 134] as const;
 /** Points of the canonical face: a cheek, the chin, the middle of the forehead and its top. */
 const [CHEEK, CHIN, FOREHEAD, HAIRLINE] = [50, 175, 151, 10];
 
-let topology: Topology;
 let at: Float32Array;
+let areas: Areas;
 beforeAll(async () => {
-  topology = readTopology(await readFile(path.join(modelsDir, 'face-geometry.json')));
+  const topology = readTopology(await readFile(path.join(modelsDir, 'face-geometry.json')));
   at = atlasPoints(topology);
+  areas = areasOf(topology, at);
 });
 
 type Colour = readonly [number, number, number];
@@ -38,7 +44,7 @@ function painted(colour: (x: number, y: number) => Colour): Planes {
 
 function cleaned(colour: (x: number, y: number) => Colour): Planes {
   const planes = painted(colour);
-  delight(planes, at, topology);
+  delight(planes, areas, findOutliers(planes, areas));
   return planes;
 }
 

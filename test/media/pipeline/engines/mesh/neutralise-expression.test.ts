@@ -5,11 +5,13 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import type { LiveFace, Looks } from '../../../../../src/pipeline/engines/engine.ts';
 import { MeshEngine } from '../../../../../src/pipeline/engines/mesh/mesh-engine.ts';
-import { ATLAS, atlasPoints, type Planes } from '../../../../../src/pipeline/engines/mesh/source/atlas.ts';
+import { ATLAS, atlasPoints } from '../../../../../src/pipeline/engines/mesh/source/atlas.ts';
 import {
+  foldShares,
   neutraliseExpression,
   smileOf,
 } from '../../../../../src/pipeline/engines/mesh/source/neutralise-expression.ts';
+import { areasOf } from '../../../../../src/pipeline/engines/mesh/source/skin-segmentation.ts';
 import { CROP } from '../../../../../src/pipeline/face/landmarks.ts';
 import { ALL_POINTS, POINTS, readTopology } from '../../../../../src/pipeline/face/topology.ts';
 import { Kernels } from '../../../../../src/pipeline/kernels/kernels.ts';
@@ -66,8 +68,8 @@ test('a smile is as broad as the mouth is wide, whichever way the face looks', (
 test("the folds of a smile are taken out, a cheek's shade and lines elsewhere stay", () => {
   const place = (point: number) => [at[2 * point]!, at[2 * point + 1]!] as const;
   const y = painted(ATLAS, 4, [place(FOLD), place(FOREHEAD)]);
-  const planes: Planes = { y, u: new Uint8Array(), v: new Uint8Array() };
-  const neutral = neutraliseExpression(planes, at, topology);
+  const [areas, folds] = [areasOf(topology, at), foldShares(topology, at)];
+  const neutral = neutraliseExpression(y, areas, folds);
   const around = (plane: Uint8Array, point: number): number => {
     const [x, row] = place(point).map(Math.round) as [number, number];
     return plane[row * ATLAS + x]!;
@@ -75,7 +77,7 @@ test("the folds of a smile are taken out, a cheek's shade and lines elsewhere st
   expect(around(neutral, FOLD)).toBeGreaterThan(LINE + 0.6 * (SKIN - LINE));
   expect(around(neutral, FOREHEAD)).toBe(LINE);
   const shade = Uint8Array.from({ length: ATLAS * ATLAS }, (_, p) => 120 + (p % ATLAS) / 10);
-  const kept = neutraliseExpression({ ...planes, y: shade }, at, topology);
+  const kept = neutraliseExpression(shade, areas, folds);
   expect(kept.findIndex((value, p) => Math.abs(value - shade[p]!) >= 4)).toBe(-1);
 });
 

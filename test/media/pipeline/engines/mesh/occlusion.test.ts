@@ -3,7 +3,8 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { FaceMap, MAP, Occlusion } from '../../../../../src/pipeline/engines/mesh/occlusion.ts';
+import { FaceMap, MAP_SIDE } from '../../../../../src/pipeline/engines/mesh/occlusion/face-map.ts';
+import { Occlusion } from '../../../../../src/pipeline/engines/mesh/occlusion/occlusion.ts';
 import { POINTS, readTopology } from '../../../../../src/pipeline/face/topology.ts';
 import { Kernels } from '../../../../../src/pipeline/kernels/kernels.ts';
 import type { Lane } from '../../../../../src/pipeline/lane/lane.ts';
@@ -127,12 +128,12 @@ describe('the model of the live face', () => {
   const colours = (patch: Colour, { x, y, reach }: typeof cheek): Float32Array =>
     Float32Array.from({ length: map.texels.length * 3 }, (_, n) => {
       const texel = map.texels[Math.floor(n / 3)]!;
-      const inPatch = Math.abs((texel % MAP) - x) < reach && Math.abs(Math.floor(texel / MAP) - y) < reach;
+      const inPatch = Math.abs((texel % MAP_SIDE) - x) < reach && Math.abs(Math.floor(texel / MAP_SIDE) - y) < reach;
       return (inPatch ? patch : skin)[n % 3]!;
     });
   const looks = (front: Occlusion, patch: Colour, frames: number, place: typeof cheek): boolean[] =>
     Array.from({ length: frames }, () => {
-      front.look(colours(patch, place), seen);
+      front.update(colours(patch, place), seen);
       return front.any;
     });
 
@@ -174,10 +175,10 @@ describe('the model of the live face', () => {
 
   test('nor a small one at the rim, or at the opening of the mouth', () => {
     const besides = [...map.texels].filter((texel) =>
-      [texel - 1, texel + 1, texel - MAP, texel + MAP].some((beside) => map.outside[beside] === 1),
+      [texel - 1, texel + 1, texel - MAP_SIDE, texel + MAP_SIDE].some((beside) => map.border[beside] === 1),
     );
-    const place = (texel: number): typeof cheek => ({ x: texel % MAP, y: Math.floor(texel / MAP), reach: 2 });
-    const inner = ({ x, y }: typeof cheek): boolean => Math.hypot(x - MAP / 2, y - MAP / 2) < MAP / 3;
+    const place = (texel: number): typeof cheek => ({ x: texel % MAP_SIDE, y: Math.floor(texel / MAP_SIDE), reach: 2 });
+    const inner = ({ x, y }: typeof cheek): boolean => Math.hypot(x - MAP_SIDE / 2, y - MAP_SIDE / 2) < MAP_SIDE / 3;
     const places = besides.map(place);
     const chin = places.reduce((a, b) => (b.y > a.y ? b : a));
     const lip = places.find(inner);
@@ -190,8 +191,8 @@ describe('the model of the live face', () => {
   });
 
   test('knows nothing in front any more when what came in at the very edge of the map has gone', () => {
-    const texel = [...map.texels].reduce((a, b) => (b % MAP < a % MAP ? b : a));
-    const edge = { x: texel % MAP, y: Math.floor(texel / MAP), reach: 6 };
+    const texel = [...map.texels].reduce((a, b) => (b % MAP_SIDE < a % MAP_SIDE ? b : a));
+    const edge = { x: texel % MAP_SIDE, y: Math.floor(texel / MAP_SIDE), reach: 6 };
     const front = new Occlusion(map);
     looks(front, skin, 12, edge);
     expect(looks(front, [60, 128, 128], 12, edge)).toContain(true);

@@ -3,8 +3,9 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { Relight, skinWeights, tintShares } from '../../../../../src/pipeline/engines/mesh/relight.ts';
-import { GREY } from '../../../../../src/pipeline/engines/mesh/source/skin-segmentation.ts';
+import { Relight } from '../../../../../src/pipeline/engines/mesh/relight.ts';
+import { skinWeights, tintShares } from '../../../../../src/pipeline/engines/mesh/skin-weights.ts';
+import { GREY } from '../../../../../src/pipeline/engines/mesh/source/atlas.ts';
 import { BROW_LEFT, POINTS, readTopology } from '../../../../../src/pipeline/face/topology.ts';
 import { modelsDir } from '../../../../support/lane.ts';
 
