@@ -1,4 +1,7 @@
-/** Mean colours around the mesh points, of the live face and of a source's atlas, in Y, U, V (0..255, BT.601 limited range). */
+/**
+ * Mean colours around the mesh points, of the live face and of a source's atlas, in Y, U, V (0..255, BT.601 limited
+ * range).
+ */
 
 import { cropToFrame, inverse } from '../../../shared/geometry.ts';
 import { CROP } from '../../face/landmarks.ts';
@@ -45,7 +48,8 @@ export class ColourSampler {
   }
 
   /**
-   * Mean Y, U, V at each of 468 points of the live face that was placed last, into a buffer that the next call overwrites.
+   * Mean Y, U, V at each of 468 points of the live face that was placed last, into a buffer that the next call
+   * overwrites.
    * @param crop RGB 0..1, [192, 192, 3], in kernel memory.
    */
   live(crop: Float32Array): Float32Array {

@@ -1,9 +1,10 @@
 import { POINTS, type Topology } from '../../face/topology.ts';
 
 /**
- * How squarely each of 468 points faces the camera: the cosine between its normal and the direction to the camera. 1 is frontal,
- * 0 edge-on, below 0 turned away.
- * @param points x, y, z of at least 468 in pixels, y downwards, z away from the camera. @param out is written and returned.
+ * How squarely each of 468 points faces the camera: the cosine between its normal and the direction to the camera. 1
+ * is frontal, 0 edge-on, below 0 turned away.
+ * @param points x, y, z of at least 468 in pixels, y downwards, z away from the camera.
+ * @param out is written and returned.
  */
 export function facing(points: Float32Array, topology: Topology, out = new Float32Array(POINTS)): Float32Array {
   normals.fill(0);
@@ -31,7 +32,10 @@ export function facing(points: Float32Array, topology: Topology, out = new Float
   return out;
 }
 
-/** The canonical triangles wind so that, with y downwards and z away, the normals of a frontal face have this sign of z. */
+/**
+ * The canonical triangles wind so that, with y downwards and z away, the normals of a frontal face have this sign of
+ * z.
+ */
 const FRONTAL_SIGN = -1;
 const normals = new Float32Array(POINTS * 3);
 

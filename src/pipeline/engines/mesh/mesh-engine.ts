@@ -9,9 +9,9 @@ import { createMeshFace, type MeshFace } from './source/mesh-face.ts';
 export type { MeshFace } from './source/mesh-face.ts';
 
 /**
- * The mesh engine: draws the source's skin triangle by triangle over the live face's landmarks. Needs no network of its own, no GPU
- * and a few milliseconds a face. Eyes and the mouth's inside stay the live person's, and so does what comes between the face and the
- * camera. One instance a lane; runs in the lane worker.
+ * The mesh engine: draws the source's skin triangle by triangle over the live face's landmarks. Needs no network of
+ * its own, no GPU and a few milliseconds a face. Eyes and the mouth's inside stay the live person's, and so does what
+ * comes between the face and the camera. One instance a lane; runs in the lane worker.
  */
 export class MeshEngine implements Engine<MeshFace> {
   readonly #resources: MeshResources;

@@ -9,8 +9,8 @@ import { atlasPoints } from './source/atlas.ts';
 import { foldsOf, opacityByPlace, opacityOverHair, opacityWhereKept, translucentTriangles } from './source/opacity.ts';
 
 /**
- * What all swappers of a lane share: tables of the mesh, and buffers in kernel memory that hold one face at a time. Vertices have
- * VERTEX_FLOATS floats each; triangles are three point indices each.
+ * What all swappers of a lane share: tables of the mesh, and buffers in kernel memory that hold one face at a time.
+ * Vertices have VERTEX_FLOATS floats each; triangles are three point indices each.
  */
 export interface MeshResources {
   kernels: Kernels;
@@ -31,7 +31,9 @@ export interface MeshResources {
   skin: Uint16Array;
   /** The source's vertices; their places in the atlas are set. */
   vertices: Float32Array;
-  /** Triangles that are drawn below the skin where it is translucent: the live eyes and mouth, moved with the shape. */
+  /**
+   * Triangles that are drawn below the skin where it is translucent: the live eyes and mouth, moved with the shape.
+   */
   under: Uint16Array;
   /** The same where the live eyes or mouth are kept. */
   underKept: Uint16Array;

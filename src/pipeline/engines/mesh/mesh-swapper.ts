@@ -18,8 +18,8 @@ import { SourceTexture } from './source-texture.ts';
 const clampToSide = (at: number, side: number): number => Math.min(side - TEXTURE_EDGE, Math.max(TEXTURE_EDGE, at));
 
 /**
- * Draws one source face over one tracked live face, frame after frame; keeps the light and the occlusion model of that live face.
- * Runs in the lane worker.
+ * Draws one source face over one tracked live face, frame after frame; keeps the light and the occlusion model of
+ * that live face. Runs in the lane worker.
  */
 export class MeshSwapper implements Swapper {
   readonly #resources: MeshResources;

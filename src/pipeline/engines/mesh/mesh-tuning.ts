@@ -10,8 +10,9 @@ import { SKIN_TUNING } from './source/skin-segmentation.ts';
 import { SWAPPER_TUNING, TEXTURE_TUNING } from './swapper-tuning.ts';
 
 /**
- * Every value that tunes how a swap of the mesh engine looks, by stage. An experiment passes a changed copy to `MeshEngine`; the
- * first four stages act at enrolment, so faces have to be enrolled anew for them.
+ * Every value that tunes how a swap of the mesh engine looks, by stage. An experiment passes a changed copy to
+ * `MeshEngine`; faces have to be enrolled anew for `atlas`, `skin`, `delight`, `expression`, `opacity.mirrored` and
+ * `sampler.atlasRadius`.
  */
 export const MESH_TUNING = {
   atlas: ATLAS_TUNING,

@@ -9,12 +9,13 @@ const HALF_FACE = 8;
 const TERMS = 6;
 
 /**
- * Puts the live face's light on the source's skin. At every mesh point the local mean colour of the frame is compared with that of
- * the source. What the difference has in common over the whole face is the light: a quadratic over the canonical face is fitted to
- * it, so that a face lit from the front takes over a face lit from above without a step. The residual at the rim is carried a little
- * way inwards (a screened Poisson equation), so that the drawn skin meets the live skin; the residual inside is the source's own
- * features, which stay, at the camera's contrast. Solved by successive over-relaxation from the last answer: cheap, and steady over
- * time. Runs in the lane worker, in every third frame of each face.
+ * Puts the live face's light on the source's skin. At every mesh point the local mean colour of the frame is compared
+ * with that of the source. What the difference has in common over the whole face is the light: a quadratic over the
+ * canonical face is fitted to it, so that a face lit from the front takes over a face lit from above without a step.
+ * The residual at the rim is carried a little way inwards (a screened Poisson equation), so that the drawn skin meets
+ * the live skin; the residual inside is the source's own features, which stay, at the camera's contrast. Solved by
+ * successive over-relaxation from the last answer: cheap, and steady over time. Runs in the lane worker, in every
+ * third frame of each face.
  */
 export class Relight {
   readonly #topology: Topology;
@@ -40,11 +41,17 @@ export class Relight {
   #features: Float32Array | null = null;
   /** Y, U, V to add at each of 468 points, in steps of 1/255. */
   readonly offset = new Float32Array(POINTS * 3);
-  /** Contrast of the live face over that of the source: what luma's features are multiplied by. A dim or hazy camera lowers it. */
+  /**
+   * Contrast of the live face over that of the source: what luma's features are multiplied by. A dim or hazy camera
+   * lowers it.
+   */
   contrast = 1;
   /** Saturation of the live skin over that of the source: what the source's chroma is multiplied by, about grey. */
   saturation = 1;
-  /** How much each of 468 live points looks like lit skin, 0..1; hair, a headset or the background behind a slipped rim do not. */
+  /**
+   * How much each of 468 live points looks like lit skin, 0..1; hair, a headset or the background behind a slipped
+   * rim do not.
+   */
   readonly likeness = new Float32Array(POINTS).fill(1);
   #isFirst = true;
 
@@ -163,7 +170,10 @@ export class Relight {
     return value;
   }
 
-  /** Compares each point with what this frame's light makes of the source. Points that are not seen keep their likeness. */
+  /**
+   * Compares each point with what this frame's light makes of the source. Points that are not seen keep their
+   * likeness.
+   */
   #updateLikeness(light: FitCoefficients, seen: Float32Array): void {
     const { likenessFollow, unlikeLuma, unlikeChroma } = this.#tuning;
     const share = this.#isFirst ? 1 : likenessFollow;
@@ -177,7 +187,10 @@ export class Relight {
     }
   }
 
-  /** Turns `difference` into the sweeps' targets: at the rim, and in chroma, what the light leaves; inside, the features. */
+  /**
+   * Turns `difference` into the sweeps' targets: at the rim, and in chroma, what the light leaves; inside, the
+   * features.
+   */
   #setTargets(): void {
     const { ring } = this.#topology;
     const { rimRings } = this.#tuning;

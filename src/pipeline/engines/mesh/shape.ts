@@ -2,32 +2,38 @@ import { fitSimilarity3 } from '../../face/pose.ts';
 import { BROW_LEFT, BROW_RIGHT, EYE_LEFT, EYE_RIGHT, LIPS_OUTER, POINTS, type Topology } from '../../face/topology.ts';
 
 /**
- * What tunes how far the live face takes the source's shape. Rings are edges of the mesh; pairs "from, to" are the ends of a
- * smoothstep. Hand-tuned, and checked by the looks measurements (bench/README.md) over five webcam clips, unless a field says what set it.
+ * What tunes how far the live face takes the source's shape. Rings are edges of the mesh; pairs "from, to" are the
+ * ends of a smoothstep. Hand-tuned, and checked by the looks measurements (bench/README.md) over five webcam clips,
+ * unless a field says what set it.
  */
 export const SHAPE_TUNING = {
-  /** Rings from the rim over which the movement sets in. */
+  /** Ring from the rim up to which points are held. */
   rimFrom: 0,
+  /** Ring from which points move freely. */
   rimTo: 3,
-  /** Rings from the eyes over which points move with the eye as a whole. */
+  /** Edges from an eye up to which points move with the eye as a whole. */
   eyesFrom: 0,
+  /** Edges from an eye from which points move by themselves. */
   eyesTo: 3,
-  /**
-   * Rings from the mouth over which points move with the mouth as a whole: widely, as a smile moves the cheeks too. A mouth
-   * drawn towards a closed one would fold over an open one.
-   */
+  /** Edges from the mouth's inner edge up to which points move with the mouth as a whole. */
   mouthFrom: 1,
+  /**
+   * Edges from there from which points move by themselves: many, as a smile moves the cheeks too. A mouth drawn
+   * towards a closed one would fold over an open one.
+   */
   mouthTo: 8,
   /** Factor on the movement of brows, 0..1: they are shape and expression both. */
   browShare: 0.5,
-  /** Share of the way that eyes, and the mouth, move to the source's places; 0..1. */
+  /** Share of the way that eyes move to the source's places; 0..1. */
   eyesShare: 0.3,
+  /** Share of the way that the mouth moves to the source's place; 0..1. */
   mouthShare: 0.3,
   /**
-   * Sine of the angle to the photo's pose, 0..1, at which less of the shape begins to be taken, and from which the least is: the
-   * depth is guessed from one photo.
+   * Sine of the angle to the photo's pose, 0..1, up to which all of the shape is taken; beyond it less, as the depth
+   * is guessed from one photo.
    */
   turnedFrom: 0.3,
+  /** Sine of that angle from which `turnedShare` is taken; above `turnedFrom`. */
   turnedTo: 0.8,
   /** Share of the shape that is taken beyond that; 0..1. */
   turnedShare: 0.4,
@@ -49,10 +55,10 @@ interface Part {
 }
 
 /**
- * Puts the source's face shape on the live face. The source's points in three dimensions are laid over the live ones by a
- * least-squares similarity; every point then moves some way towards the source's. Eyes and mouth, which show expression, move only
- * as a whole, so that they lie where the source's do and open as the live person's; the rim is held, and the movement fades out
- * towards it. One instance a lane, used by every face in turn.
+ * Puts the source's face shape on the live face. The source's points in three dimensions are laid over the live ones
+ * by a least-squares similarity; every point then moves some way towards the source's. Eyes and mouth, which show
+ * expression, move only as a whole, so that they lie where the source's do and open as the live person's; the rim is
+ * held, and the movement fades out towards it. One instance a lane, used by every face in turn.
  */
 export class ShapeTransfer {
   readonly #tuning: ShapeTuning;
@@ -84,8 +90,10 @@ export class ShapeTransfer {
 
   /**
    * Moves the live points towards the source's shape.
-   * @param live x, y, z of at least 468 points in pixels of the frame. @param source x, y, z of 468, at any place and size.
-   * @param amount 0..1. @param out is written: x, y of 468 in pixels of the frame.
+   * @param live x, y, z of at least 468 points in pixels of the frame.
+   * @param source x, y, z of 468, at any place and size.
+   * @param amount 0..1.
+   * @param out is written: x, y of 468 in pixels of the frame.
    */
   reshape(live: Float32Array, source: Float32Array, amount: number, out: Float32Array): void {
     const { turnedFrom, turnedTo, turnedShare } = this.#tuning;

@@ -5,8 +5,8 @@ import { RELIGHT_TUNING, type RelightTuning } from './relight-tuning.ts';
 import { BLACK } from './source/atlas.ts';
 
 /**
- * How much each of 468 points tells about light, 0 or more: much at the rim, nothing at eyes, brows and lips, where faces differ by
- * nature.
+ * How much each of 468 points tells about light, 0 or more: much at the rim, nothing at eyes, brows and lips, where
+ * faces differ by nature.
  */
 export function skinWeights(topology: Topology, tuning: RelightTuning = RELIGHT_TUNING): Float32Array {
   const { ring, fromEyes, fromMouth, vertices } = topology;
@@ -20,9 +20,11 @@ export function skinWeights(topology: Topology, tuning: RelightTuning = RELIGHT_
 }
 
 /**
- * How much of the light's colour each of 468 points takes, 0..1. Coloured light multiplies, so brows and lashes take little; an
- * offset made for skin would leave them violet. Squared, as a point's mean colour includes skin beside the brow.
- * @param source mean Y, U, V at each point. @param skin as `skinWeights` returns it.
+ * How much of the light's colour each of 468 points takes, 0..1. Coloured light multiplies, so brows and lashes take
+ * little; an offset made for skin would leave them violet. Squared, as a point's mean colour includes skin beside the
+ * brow.
+ * @param source mean Y, U, V at each point.
+ * @param skin as `skinWeights` returns it.
  */
 export function tintShares(source: Float32Array, skin: Float32Array): Float32Array {
   const luma = Float32Array.from({ length: POINTS }, (_, i) => Math.max(0, source[3 * i]! - BLACK));

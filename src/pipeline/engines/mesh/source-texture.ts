@@ -6,8 +6,8 @@ import { EXPRESSION_TUNING, type ExpressionTuning, smileOf } from './source/neut
 import { TEXTURE_TUNING, type TextureTuning } from './swapper-tuning.ts';
 
 /**
- * The texture in kernel memory that one source face is drawn from: as soft as suits the live face's size in the frame, and with
- * as much of the source's smile as the live person shows.
+ * The texture in kernel memory that one source face is drawn from: as soft as suits the live face's size in the
+ * frame, and with as much of the source's smile as the live person shows.
  */
 export class SourceTexture {
   readonly #kernels: Kernels;
@@ -36,7 +36,10 @@ export class SourceTexture {
     this.texture = kernels.texture(ATLAS);
   }
 
-  /** Follows the live face of a frame. @param sharpness 1 as soft as the camera would see the source, 0 as sharp as the photo. */
+  /**
+   * Follows the live face of a frame.
+   * @param sharpness 1 as soft as the camera would see the source, 0 as sharp as the photo.
+   */
   follow({ square, points }: LiveFace, sharpness: number): void {
     const { levels, smile } = this.#face;
     const { levelStep, smileFollow, smileStep } = this.#tuning;

@@ -3,11 +3,14 @@ export const SWAPPER_TUNING = {
   /** Frames of a face, one after another, in which the light is measured at first; 0 or more. */
   lightFirstFrames: 8,
   /**
-   * Frames from one measurement of the light to the next after that; 1 or more. Set by flicker and cost: light changes slowly, and
-   * more frequent measurement passes more of the noise on.
+   * Frames from one measurement of the light to the next after that; 1 or more. Set by flicker and cost: light
+   * changes slowly, and more frequent measurement passes more of the noise on.
    */
   lightEveryFrames: 3,
-  /** Distance to the frame's edge below which a point tells nothing, as its surroundings are cut off; share of the face's square. */
+  /**
+   * Distance to the frame's edge below which a point tells nothing, as its surroundings are cut off; share of the
+   * face's square.
+   */
   edgeMargin: 0.02,
 };
 

@@ -3,8 +3,8 @@ import { fitPlane, type PlaneFit } from './fit-plane.ts';
 import type { OcclusionTuning } from './occlusion-tuning.ts';
 
 /**
- * What one live face usually looks like: exponentially weighted mean and mean deviation of each texel of the face map's list.
- * Its arrays are public, as the comparison reads them in the frame's hot loop.
+ * What one live face usually looks like: exponentially weighted mean and mean deviation of each texel of the face
+ * map's list. Its arrays are public, as the comparison reads them in the frame's hot loop.
  */
 export class AppearanceModel {
   readonly #map: FaceMap;
@@ -33,9 +33,11 @@ export class AppearanceModel {
   }
 
   /**
-   * The room's light in this frame against the model's, in luma: a plane over the map, fitted to the texels that show the face by
-   * iteratively reweighted least squares with Cauchy weights.
-   * @param colours Y, U, V of each texel. @param seen cosines of 468 points. @param mask the last frame's occlusion mask.
+   * The room's light in this frame against the model's, in luma: a plane over the map, fitted to the texels that show
+   * the face by iteratively reweighted least squares with Cauchy weights.
+   * @param colours Y, U, V of each texel.
+   * @param seen cosines of 468 points.
+   * @param mask the last frame's occlusion mask.
    */
   fitLight(colours: Float32Array, seen: Float32Array, [from, to]: MapRange, mask: Uint8Array): PlaneFit {
     const { texels, corner, x, y } = this.#map;
@@ -98,7 +100,8 @@ export class AppearanceModel {
     for (let k = from; k < to; k++) {
       const view = seen[corner[k]!]!;
       if (view < seenLeast) continue;
-      // A slanted view mixes a texel's colour with its neighbours': what was learned from another angle no longer applies.
+      // A slanted view mixes a texel's colour with its neighbours': what was learned from another angle no longer
+      // applies.
       if (mask !== null && Math.abs(view - views[k]!) > viewApart) frames[k] = 0;
       const learned = frames[k]!;
       const isOccluded = (mask === null || mask[texels[k]!]! > 0) && learned >= framesToTrust;

@@ -1,4 +1,7 @@
-/** The map of a face that the occlusion test works on: 64×64 texels in the layout of the atlas, whichever way the head is turned. */
+/**
+ * The map of a face that the occlusion test works on: 64×64 texels in the layout of the atlas, whichever way the head
+ * is turned.
+ */
 
 import { CROP } from '../../../face/landmarks.ts';
 import { POINTS, type Topology } from '../../../face/topology.ts';
@@ -19,8 +22,9 @@ export const NO_TEXEL = 0xffff;
 export type MapRange = readonly [number, number];
 
 /**
- * The map's texels on the mesh; one instance a lane, used by every face in turn. Texels of skin are listed like the squares of a
- * chessboard, all white ones first, so that a frame can sample every second texel. "List" below is that list.
+ * The map's texels on the mesh; one instance a lane, used by every face in turn. Texels of skin are listed like the
+ * squares of a chessboard, all white ones first, so that a frame can sample every second texel. "List" below is that
+ * list.
  */
 export class FaceMap {
   readonly #kernels: Kernels;
@@ -39,7 +43,9 @@ export class FaceMap {
   readonly corner: Uint16Array;
   /** Edges of the mesh from each texel of the list to the eyes or to the mouth, whichever is nearer. */
   readonly mobileDistance: Uint8Array;
-  /** Places in the list of the four neighbours of each texel of the list, [texels, 4]; NO_TEXEL where there is none. */
+  /**
+   * Places in the list of the four neighbours of each texel of the list, [texels, 4]; NO_TEXEL where there is none.
+   */
   readonly neighbours: Uint16Array;
   /** Map index of the texel under each of 468 points. */
   readonly texelOfPoint: Uint16Array;

@@ -4,7 +4,9 @@ export type PlaneMoments = Float64Array;
 /** A plane: value at 0, rise along x, rise along y. */
 export type PlaneFit = readonly [level: number, across: number, down: number];
 
-/** Weighted least squares of d over 1, x, y, by Cramer's rule; a plane of 0 where the samples do not determine one. */
+/**
+ * Weighted least squares of d over 1, x, y, by Cramer's rule; a plane of 0 where the samples do not determine one.
+ */
 export function fitPlane(moments: PlaneMoments): PlaneFit {
   const n = moments[0]!;
   const x = moments[1]!;

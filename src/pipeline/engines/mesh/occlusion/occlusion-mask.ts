@@ -2,7 +2,9 @@ import type { Rect } from '../../../../shared/geometry.ts';
 import { type FaceMap, MAP_SIDE, MAP_TEXELS } from './face-map.ts';
 import type { OcclusionTuning } from './occlusion-tuning.ts';
 
-/** The mask of what occludes a face, made from marks of single texels: lone marks are noise, groups are an occluder. */
+/**
+ * The mask of what occludes a face, made from marks of single texels: lone marks are noise, groups are an occluder.
+ */
 export class OcclusionMask {
   readonly #map: FaceMap;
   readonly #tuning: OcclusionTuning;
@@ -24,7 +26,8 @@ export class OcclusionMask {
 
   /**
    * Makes a frame's mask. Nothing of it lies along the map's edge.
-   * @param marks how clearly each texel of the map is no face, 0..1; overwritten. @param known 1 for each texel that was compared.
+   * @param marks how clearly each texel of the map is no face, 0..1; overwritten.
+   * @param known 1 for each texel that was compared.
    */
   update(marks: Float32Array, known: Uint8Array): void {
     const { inside } = this.#map;
@@ -64,8 +67,8 @@ export class OcclusionMask {
   }
 
   /**
-   * Clears small connected components that do not touch the border or the mouth: lighting changes, not occluders, which come in
-   * from one of the two. A component that overlaps the last mask may be smaller.
+   * Clears small connected components that do not touch the border or the mouth: lighting changes, not occluders,
+   * which come in from one of the two. A component that overlaps the last mask may be smaller.
    */
   #removeSmallComponents(marks: Float32Array): void {
     const { border, texels } = this.#map;

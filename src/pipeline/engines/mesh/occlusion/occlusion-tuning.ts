@@ -1,7 +1,7 @@
 /**
- * What tunes how an occluder (hand, cup, microphone, hair) is told from the face. Luma and chroma are in steps of 1/255;
- * "seen" is the cosine between a part's normal and the direction to the camera, 1 is frontal. Hand-tuned, and checked by
- * the looks measurements (bench/README.md) over five webcam clips, unless a field says what set it.
+ * What tunes how an occluder (hand, cup, microphone, hair) is told from the face. Luma and chroma are in steps of
+ * 1/255; "seen" is the cosine between a part's normal and the direction to the camera, 1 is frontal. Hand-tuned, and
+ * checked by the looks measurements (bench/README.md) over five webcam clips, unless a field says what set it.
  */
 export const OCCLUSION_TUNING = {
   /** Frames of a texel that the model learns from before the texel is compared; 1 or more. */
@@ -11,18 +11,23 @@ export const OCCLUSION_TUNING = {
    * Set by cost: with the two fields below a frame's occlusion test takes a third of the time.
    */
   framesOfAllTexels: 16,
-  /** Texels from one to the next that the change of light is fitted to; 1 or more. Light changes slowly over the map. */
+  /**
+   * Texels from one to the next that the change of light is fitted to; 1 or more. Light changes slowly over the map.
+   */
   lightTexelStep: 4,
   /** Frames between searches for the model's edges; 1 or more. Edges change slowly over time. */
   edgeEveryFrames: 8,
 
-  /** Share of the way that the model moves to a frame's texel that shows the face; 0..1 a frame, at least 1/n in frame n. */
+  /**
+   * Share of the way that the model moves to a frame's texel that shows the face; 0..1 a frame, at least 1/n in frame
+   * n.
+   */
   follow: 0.12,
   /** The same for a texel that is occluded; 0..1. Not 0, so that an object that stays becomes part of the face. */
   followOccluded: 0.004,
   /**
-   * Share of the map, 0..1, above which every texel is learned at `followOccluded`: that large an occluder may mislead the
-   * landmarks, and the mesh with them. Set with bars that move over the face (test/media, occlusion).
+   * Share of the map, 0..1, above which every texel is learned at `followOccluded`: that large an occluder may
+   * mislead the landmarks, and the mesh with them. Set with bars that move over the face (test/media, occlusion).
    */
   misleadingCoverage: 0.04,
 
@@ -32,19 +37,23 @@ export const OCCLUSION_TUNING = {
   lumaLeast: 12,
   /** Chroma by which every texel may differ besides; 0..255. */
   chromaLeast: 5,
-  /** Share of a luma step between neighbouring texels that a small error of the landmarks may add at an edge; 0..1. */
+  /**
+   * Share of a luma step between neighbouring texels that a small error of the landmarks may add at an edge; 0..1.
+   */
   slip: 0.7,
   /** Edges of the mesh from the eyes and from the mouth within which a texel counts as mobile; 0 or more. */
   mobileRings: 2,
-  /** Factor on the tolerance of mobile texels (lids, brows, lips), whose movement the mesh does not follow; 1 or more. */
+  /**
+   * Factor on the tolerance of mobile texels (lids, brows, lips), whose movement the mesh does not follow; 1 or more.
+   */
   mobileTolerance: 1.4,
   /** Growth of the tolerance per unit of change in "seen": a part at another angle is lit differently; 0 or more. */
   turnTolerance: 1.5,
   /** Least "seen" of a part that is compared or learned; 0..1. */
   seenLeast: 0.2,
   /**
-   * Change in "seen", 0..1, from which the model of a texel no longer applies and is learned anew. Set by heads that turn: cheeks
-   * learned edge-on were taken for occluders.
+   * Change in "seen", 0..1, from which the model of a texel no longer applies and is learned anew. Set by heads that
+   * turn: cheeks learned edge-on were taken for occluders.
    */
   viewApart: 0.35,
 
@@ -64,11 +73,15 @@ export const OCCLUSION_TUNING = {
   /** Least mean of the marks over 3×3 texels for the middle to stay marked; 0..1. Lone marks are noise. */
   markMeanLeast: 0.4,
   /**
-   * Share of the map, 0..1, below which a component that touches neither the face's border nor the mouth is removed: it is a
-   * shadow's edge or a highlight that moved over the skin. Set by sunlit streaks that stayed unswapped for seconds.
+   * Share of the map, 0..1, below which a component that touches neither the face's border nor the mouth is removed:
+   * it is a shadow's edge or a highlight that moved over the skin. Set by sunlit streaks that stayed unswapped for
+   * seconds.
    */
   componentLeast: 0.03,
-  /** The same for a component where nothing was in the last frame; above it, it may be a hand whose arm looks like the skin behind. */
+  /**
+   * The same for a component where nothing was in the last frame; above it, it may be a hand whose arm looks like the
+   * skin behind.
+   */
   newComponentLeast: 0.12,
   /** Share of a component, 0..1, that must overlap the last mask for it not to be new. */
   overlapLeast: 0.25,

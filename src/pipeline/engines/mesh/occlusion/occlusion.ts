@@ -5,9 +5,9 @@ import { OcclusionMask } from './occlusion-mask.ts';
 import { OCCLUSION_TUNING, type OcclusionTuning } from './occlusion-tuning.ts';
 
 /**
- * Finds what occludes one live face: a hand, a cup, a microphone, hair. A running model of the face's map knows what the face looks
- * like; texels that suddenly differ from it, once the change of the room's light is taken out, show an occluder.
- * Runs in the lane worker, once a frame for each face.
+ * Finds what occludes one live face: a hand, a cup, a microphone, hair. A running model of the face's map knows what
+ * the face looks like; texels that suddenly differ from it, once the change of the room's light is taken out, show an
+ * occluder. Runs in the lane worker, once a frame for each face.
  */
 export class Occlusion {
   readonly #map: FaceMap;
@@ -47,7 +47,10 @@ export class Occlusion {
     return this.#mask.area;
   }
 
-  /** The texels that the next `update` compares: all of them, or every second one in alternation while nothing occludes the face. */
+  /**
+   * The texels that the next `update` compares: all of them, or every second one in alternation while nothing
+   * occludes the face.
+   */
   get range(): MapRange {
     const { half, texels } = this.#map;
     if (this.#frames < this.#tuning.framesOfAllTexels || this.any) return [0, texels.length];

@@ -1,6 +1,6 @@
 /**
- * The source face as a texture in the layout of the canonical face model, made once when a face is enrolled. Every part is taken
- * from the photo that saw it best; what no photo saw is taken from the other half of the face.
+ * The source face as a texture in the layout of the canonical face model, made once when a face is enrolled. Every
+ * part is taken from the photo that saw it best; what no photo saw is taken from the other half of the face.
  */
 
 import type { Frame } from '../../../../shared/types.ts';
@@ -25,11 +25,14 @@ const UNSEEN_WEIGHT = 1e-4;
 
 /** What tunes how photos are painted into one atlas. Hand-tuned. */
 export const ATLAS_TUNING = {
-  /** How many times more squarely than a point its mirror image must be seen for the mirrored half to be used; 1 or more. */
+  /**
+   * How many times more squarely than a point its mirror image must be seen for the mirrored half to be used; 1 or
+   * more.
+   */
   mirrorReluctance: 2.5,
   /**
-   * Share of the way from the lips' inner edge to the outer one that is left out, 0..1: the dark line between closed lips is no
-   * part of an open mouth.
+   * Share of the way from the lips' inner edge to the outer one that is left out, 0..1: the dark line between closed
+   * lips is no part of an open mouth.
    */
   lipsInset: 0.25,
 };
@@ -148,7 +151,10 @@ function bilinearSampler({ width, height, data }: Frame, plane: 0 | 1 | 2): (x: 
   };
 }
 
-/** Extends the painted pixels outwards by the border's width, so that sampling at an edge never meets the empty ground. */
+/**
+ * Extends the painted pixels outwards by the border's width, so that sampling at an edge never meets the empty
+ * ground.
+ */
 function extendRim(plane: Uint8Array, total: Float32Array, size: number): void {
   for (let pass = 0; pass < BORDER; pass++) {
     const grown: [number, number][] = [];

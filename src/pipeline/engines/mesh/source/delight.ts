@@ -1,6 +1,6 @@
 /**
- * De-lights and inpaints the source's skin. Hair, hard shadow, glare and collar belong to the photo, not to the face: what is no
- * skin is filled from the skin around it without a seam, and light that falls from one side is evened out.
+ * De-lights and inpaints the source's skin. Hair, hard shadow, glare and collar belong to the photo, not to the face:
+ * what is no skin is filled from the skin around it without a seam, and light that falls from one side is evened out.
  */
 
 import { ATLAS, BLACK, GREY, type Planes } from './atlas.ts';
@@ -8,7 +8,9 @@ import { blurPlane, blurWithin } from './gaussian-blur.ts';
 import type { Areas, SkinOutliers } from './skin-segmentation.ts';
 import { enlarged, GRID, GRID_STEP, shrink } from './texel-grid.ts';
 
-/** What tunes the de-lighting. Lengths are in pixels of the 128×128 grid. Hand-tuned, unless a field says what set it. */
+/**
+ * What tunes the de-lighting. Lengths are in pixels of the 128×128 grid. Hand-tuned, unless a field says what set it.
+ */
 export const DELIGHT_TUNING = {
   /** Pixels by which outliers are enlarged, 0 or more: hair has soft edges. */
   margin: 2,
@@ -18,23 +20,31 @@ export const DELIGHT_TUNING = {
   edgeSkin: 1.5,
   /** Gauss-Seidel passes of the membrane, 0 or more; the start from pull-push is close already. */
   membranePasses: 60,
-  /** Share by which the fill is darker far from visible skin, 0..1: what hair hides mostly faces away from the light. */
+  /**
+   * Share by which the fill is darker far from visible skin, 0..1: what hair hides mostly faces away from the light.
+   */
   shade: 0.3,
   /** Sigma of "far from visible skin"; pixels, above 0. */
   shadeSigma: 5,
   /**
-   * Sigma over which the photo is averaged to decide whether it was darker than the fill at all; pixels, above 0. A single bright
-   * strand of hair must not decide it. Set with fringes, which left a band over the brows.
+   * Sigma over which the photo is averaged to decide whether it was darker than the fill at all; pixels, above 0. A
+   * single bright strand of hair must not decide it. Set with fringes, which left a band over the brows.
    */
   strandSigma: 3,
-  /** Colour of skin in white light: U and V off grey in shares of luma above black. */
+  /** Colour of skin in white light: U off grey in shares of luma above black. */
   neutralU: -0.12,
+  /** Colour of skin in white light: V off grey in shares of luma above black. */
   neutralV: 0.13,
-  /** Share of the photo's colour cast that is taken off, 0..1: at 1 lips and lids of a very warm photo turn purple. */
+  /**
+   * Share of the photo's colour cast that is taken off, 0..1: at 1 lips and lids of a very warm photo turn purple.
+   */
   castRemoved: 0.5,
   /** Sigma above which light is soft enough to be compared between the halves of the face; pixels, above 0. */
   sideLightSigma: 7,
-  /** Share of the difference between the halves that is taken out, 0..1: faces are not quite even, and a little light is lively. */
+  /**
+   * Share of the difference between the halves that is taken out, 0..1: faces are not quite even, and a little light
+   * is lively.
+   */
   sideLightRemoved: 0.8,
 };
 
@@ -80,8 +90,8 @@ function eroded(mask: Uint8Array, { features, holes }: Areas, margin: number): U
 }
 
 /**
- * Extends the kept pixels into all the rest by a membrane (Laplace's equation), solved by Gauss-Seidel from a pull-push start, so
- * that it also spans a whole forehead.
+ * Extends the kept pixels into all the rest by a membrane (Laplace's equation), solved by Gauss-Seidel from a
+ * pull-push start, so that it also spans a whole forehead.
  */
 function filled(plane: Float32Array, keep: Uint8Array, tuning: DelightTuning): Float32Array {
   const near = blurWithin(plane, keep, GRID, tuning.edgeSkin);
@@ -111,7 +121,10 @@ function shaded(fill: Float32Array, photo: Float32Array, keep: Uint8Array, tunin
   });
 }
 
-/** Pull-push (Gortler and others, The Lumigraph, 1996): fills where `weight` is 0 from means over growing squares, in place. */
+/**
+ * Pull-push (Gortler and others, The Lumigraph, 1996): fills where `weight` is 0 from means over growing squares, in
+ * place.
+ */
 function pullPush(plane: Float32Array, weight: Float32Array, size: number): void {
   if (size === 1) return;
   const half = size / 2;
@@ -151,8 +164,9 @@ function evenSides(luma: Uint8Array, covered: Uint8Array, tuning: DelightTuning)
 }
 
 /**
- * Takes part of the photo's colour cast, as found on the skin, off in proportion to luma: taken off evenly it would leave dark
- * brows and lids with the opposite tint. Pixels with less of the cast (whites, reflections of lamps) lose less.
+ * Takes part of the photo's colour cast, as found on the skin, off in proportion to luma: taken off evenly it would
+ * leave dark brows and lids with the opposite tint. Pixels with less of the cast (whites, reflections of lamps) lose
+ * less.
  * @param skin the skin's usual U and V off grey, in shares of luma above black.
  */
 function removeCast({ y, u, v }: Planes, skin: readonly [number, number], tuning: DelightTuning): void {

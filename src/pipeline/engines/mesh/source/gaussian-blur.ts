@@ -2,7 +2,10 @@
 
 import type { Planes } from './atlas.ts';
 
-/** A picture of `size` luma pixels a side, blurred. @param sigma in luma pixels; chroma is blurred by half as many of its own. */
+/**
+ * A picture of `size` luma pixels a side, blurred.
+ * @param sigma in luma pixels; chroma is blurred by half as many of its own.
+ */
 export function blurred({ y, u, v }: Planes, size: number, sigma: number): Planes {
   return {
     y: blurredPlane(y, size, sigma),
@@ -15,7 +18,10 @@ export function blurred({ y, u, v }: Planes, size: number, sigma: number): Plane
 export const blurredPlane = (plane: Uint8Array, size: number, sigma: number): Uint8Array =>
   Uint8Array.from(blurPlane(plane, size, sigma), Math.round);
 
-/** Normalised blur: weighted mean around each pixel of those in the mask (0 or 1) alone; 0 where none of the mask is near. */
+/**
+ * Normalised blur: weighted mean around each pixel of those in the mask (0 or 1) alone; 0 where none of the mask is
+ * near.
+ */
 export function blurWithin(plane: Float32Array, mask: Uint8Array, size: number, sigma: number): Float32Array {
   const weight = blurPlane(mask, size, sigma);
   const sum = blurPlane(

@@ -1,6 +1,6 @@
 /**
- * Neutralises a smile in the source's skin: the folds from the nose past the corners of the mouth, which a person who does not
- * smile does not have. They come back as the live person smiles, as wrinkle maps do in games.
+ * Neutralises a smile in the source's skin: the folds from the nose past the corners of the mouth, which a person who
+ * does not smile does not have. They come back as the live person smiles, as wrinkle maps do in games.
  */
 
 import { EYE_OUTER_LEFT, EYE_OUTER_RIGHT, LIPS_OUTER, POINTS, type Topology } from '../../../face/topology.ts';
@@ -17,8 +17,8 @@ export const EXPRESSION_TUNING = {
   /** The same in a broad smile; above `atRest`. */
   smiling: 0.72,
   /**
-   * Sigma in pixels of the 128×128 grid, above 0: what is softer is the shape of a cheek and stays; so do pores, which the grid
-   * does not resolve.
+   * Sigma in pixels of the 128×128 grid, above 0: what is softer is the shape of a cheek and stays; so do pores,
+   * which the grid does not resolve.
    */
   cheekSigma: 6,
   /** Sigma of the soft edge of the folds' area; pixels of the grid, above 0. */
@@ -69,7 +69,10 @@ export function neutraliseExpression(
   return luma.map((value, p) => Math.round(Math.min(255, Math.max(0, value - fold[p]!))));
 }
 
-/** Share of the folds in each pixel of the grid, 0..1. @param at texture coordinates of the points in pixels of the atlas. */
+/**
+ * Share of the folds in each pixel of the grid, 0..1.
+ * @param at texture coordinates of the points in pixels of the atlas.
+ */
 export function foldShares(
   { skin, mirror }: Topology,
   at: Float32Array,

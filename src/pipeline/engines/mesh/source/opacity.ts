@@ -1,36 +1,49 @@
-/** How opaquely the source is drawn: a factor for each of 468 points by place, by what the live face shows, and by view. */
+/**
+ * How opaquely the source is drawn: a factor for each of 468 points by place, by what the live face shows, and by
+ * view.
+ */
 
 import { BROW_LEFT, BROW_RIGHT, POINTS, type Topology } from '../../../face/topology.ts';
 import type { Portrait } from '../../engine.ts';
 import { facing } from '../facing.ts';
 
 /**
- * What tunes the opacity, 0 transparent to 1 opaque. Rings are edges of the mesh from the face's rim, which is ring 0. Cosines are
- * between a point's normal and the direction to the camera, 1 is frontal. Hand-tuned, unless a field says what set it.
+ * What tunes the opacity, 0 transparent to 1 opaque. Rings are edges of the mesh from the face's rim, which is ring
+ * 0. Cosines are between a point's normal and the direction to the camera, 1 is frontal. Hand-tuned, unless a field
+ * says what set it.
  */
 export const OPACITY_TUNING = {
   /**
-   * Greatest opacity, 0..1: a little of the live skin everywhere keeps its grain and movement. Set by measurement: expression,
-   * flicker and seam are all better than at 1.
+   * Greatest opacity, 0..1: a little of the live skin everywhere keeps its grain and movement. Set by measurement:
+   * expression, flicker and seam are all better than at 1.
    */
   most: 0.93,
-  /** Opacity by ring from the rim inwards, 1 beyond the list: relighting makes both skins meet there, so little is to be hidden. */
+  /**
+   * Opacity by ring from the rim inwards, 1 beyond the list: relighting makes both skins meet there, so little is to
+   * be hidden.
+   */
   rimFade: [0.7, 1] as readonly number[],
-  /** The same where the live face shows hair or a headset instead, which stay. Set by measurement: identity and seam. */
+  /**
+   * The same where the live face shows hair or a headset instead, which stay. Set by measurement: identity and seam.
+   */
   hairFade: [0, 0.4, 0.8] as readonly number[],
   /** Opacity at the edge of an eye, 0..1, where drawing ends at once: more shows as a jagged line. */
   lid: 0.2,
   /** The same at the edge of the mouth's inside. */
   lip: 0.25,
   /**
-   * A point fades where the best photo saw it less squarely than the camera does: cosine of the photo over that of the camera at
-   * which opacity begins to rise from `worseLeast`, and at which it is whole.
+   * A point fades where the best photo saw it less squarely than the camera does. Cosine of the photo over that of
+   * the camera up to which the factor is `worseLeast`; 0..1.
    */
   worseFrom: 0.3,
+  /** Ratio of the cosines from which the factor is 1; above `worseFrom`. */
   worseTo: 0.8,
   /** Least factor of that fade; 0..1. */
   worseLeast: 0.3,
-  /** Factor on the cosine of a point whose mirror image a photo saw, 0..1: a mirrored half is not quite what a photo of it is. */
+  /**
+   * Factor on the cosine of a point whose mirror image a photo saw, 0..1: a mirrored half is not quite what a photo
+   * of it is.
+   */
   mirrored: 0.8,
   /** Least cosine of the camera in that comparison; above 0. */
   cosineLeast: 0.05,
@@ -38,23 +51,28 @@ export const OPACITY_TUNING = {
   keptFade: [0, 0, 0.5] as readonly number[],
   /** Edges from the mouth's inner edge at which `keptFade` begins for a live mouth: the lips are kept whole. */
   keptLips: 2,
-  /** Edges from the mouth's inner edge up to which live skin is drawn below the source where the live mouth is kept. */
+  /**
+   * Edges from the mouth's inner edge up to which live skin is drawn below the source where the live mouth is kept.
+   */
   keptMouthReach: 4,
-  /** Edges from the eyes likewise. */
+  /** Edges from the eyes up to which live skin is drawn below the source where the live eyes are kept. */
   keptEyesReach: 2,
-  /** Cosine at which a part that turns away has vanished, and from which it is whole. */
+  /** Cosine to the camera up to which a part that turns away is not drawn; 0..1. */
   turnedFrom: 0,
+  /** Cosine to the camera from which a part is drawn whole; above `turnedFrom`. */
   turnedTo: 0.25,
   /**
-   * The same inside the face, where a part that turns away soon lies behind the nose. The nose's dark side was drawn as a
-   * line along the far cheek.
+   * `turnedFrom` inside the face, where a part that turns away soon lies behind the nose. The nose's dark side was
+   * drawn as a line along the far cheek.
    */
   foldedFrom: 0.1,
+  /** `turnedTo` inside the face; above `foldedFrom`. */
   foldedTo: 0.35,
   /** Rings from the rim from which points count as inside for that. */
   foldsFromRing: 5,
-  /** Edges from the eyes and from the mouth up to which points do not fold: lids and lips. */
+  /** Edges from the eyes up to which points do not fold: lids. */
   foldsPastEyes: 1,
+  /** Edges from the mouth's inner edge up to which points do not fold: lips. */
   foldsPastMouth: 2,
 };
 
@@ -120,7 +138,9 @@ export function foldsOf(topology: Topology, tuning: OpacityTuning = OPACITY_TUNI
 
 /**
  * Factor on a point's opacity by view, 0..1.
- * @param live cosine to the camera now. @param photo the same in the best photo. @param folds of the point, as `foldsOf` returns it.
+ * @param live cosine to the camera now.
+ * @param photo the same in the best photo.
+ * @param folds of the point, as `foldsOf` returns it.
  */
 export function opacityByView(
   live: number,

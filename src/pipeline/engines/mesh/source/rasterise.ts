@@ -3,12 +3,17 @@
 /** Three of something, one for each corner of a triangle. */
 export type Corners = readonly [number, number, number];
 
-/** Called for each pixel with its index, the corners' indices and the barycentric weights, which the next call overwrites. */
+/**
+ * Called for each pixel with its index, the corners' indices and the barycentric weights, which the next call
+ * overwrites.
+ */
 export type PixelVisitor = (pixel: number, corners: Corners, weights: Corners) => void;
 
 /**
  * Visits the pixels whose centres lie in the triangles, row by row, triangle after triangle.
- * @param triangles three point indices each. @param points x, y of each point in pixels. @param size the plane's side in pixels.
+ * @param triangles three point indices each.
+ * @param points x, y of each point in pixels.
+ * @param size the plane's side in pixels.
  */
 export function forEachPixel(triangles: Uint16Array, points: Float32Array, size: number, visit: PixelVisitor): void {
   const weights: [number, number, number] = [0, 0, 0];

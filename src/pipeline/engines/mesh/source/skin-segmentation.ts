@@ -1,7 +1,7 @@
 /**
- * Segments a source face into its skin and what is none: hair, hard shadow, glare, collar. Region growing starts where skin is
- * certain (cheeks, chin) and adds each pixel that looks like the skin just before it: soft shading is followed however dark it
- * gets, while hair begins with a step.
+ * Segments a source face into its skin and what is none: hair, hard shadow, glare, collar. Region growing starts
+ * where skin is certain (cheeks, chin) and adds each pixel that looks like the skin just before it: soft shading is
+ * followed however dark it gets, while hair begins with a step.
  */
 
 import { BROW_LEFT, BROW_RIGHT, type Topology } from '../../../face/topology.ts';
@@ -11,9 +11,9 @@ import { forEachPixel } from './rasterise.ts';
 import { GRID, GRID_STEP, shrink } from './texel-grid.ts';
 
 /**
- * What tunes the segmentation. Brightness is in octaves of luma above black, colour in shares of that luma, lengths in pixels of
- * the 128×128 grid, rings in edges of the mesh from the rim, texture coordinates 0..1. Hand-tuned. Limits alone,
- * without region growing, took dark foreheads for hair, and left hair at the brows and glare on noses.
+ * What tunes the segmentation. Brightness is in octaves of luma above black, colour in shares of that luma, lengths
+ * in pixels of the 128×128 grid, rings in edges of the mesh from the rim, texture coordinates 0..1. Hand-tuned.
+ * Limits alone, without region growing, took dark foreheads for hair, and left hair at the brows and glare on noses.
  */
 export const SKIN_TUNING = {
   /** Sigma of the neighbourhood that a pixel is compared with; pixels, above 0. */
@@ -25,15 +25,18 @@ export const SKIN_TUNING = {
   /** Step of colour likewise; shares of luma, above 0. */
   colourStep: 0.05,
   /**
-   * How much darker than usual skin may be; octaves, above 0. The three limits form an ellipse, so one excludes the other: shade
-   * keeps the skin's tint, while hair in a soft picture begins without a step and is both dark and grey.
+   * How much darker than usual skin may be; octaves, above 0. The three limits form an ellipse, so one excludes the
+   * other: shade keeps the skin's tint, while hair in a soft picture begins without a step and is both dark and grey.
    */
   darkest: 1.5,
   /** How much brighter than usual skin may be; octaves, above 0. */
   brightest: 0.8,
   /** How far off the usual colour skin may be; shares of luma, above 0. */
   colourMost: 0.16,
-  /** Difference from usual up to which a pixel of the core is a seed; octaves, above 0. Beyond it lies a strand over the cheek. */
+  /**
+   * Difference from usual up to which a pixel of the core is a seed; octaves, above 0. Beyond it lies a strand over
+   * the cheek.
+   */
   seedBrightness: 0.5,
   /** The same of colour; shares of luma, above 0. */
   seedColour: 0.09,
@@ -45,7 +48,10 @@ export const SKIN_TUNING = {
   chinRings: 1,
   /** Half the chin's width; texture coordinates. */
   chinHalf: 0.16,
-  /** Brightness below which a pixel on a brow is hair that hangs over it; octaves, below 0. Most of a brow is brighter. */
+  /**
+   * Brightness below which a pixel on a brow is hair that hangs over it; octaves, below 0. Most of a brow is
+   * brighter.
+   */
   hairOverBrow: -1.3,
   /** Least luma above black that colours are divided by; 0..255. Below it colours are mostly noise. */
   dim: 12,
@@ -53,13 +59,15 @@ export const SKIN_TUNING = {
   nose: { left: 0.42, right: 0.58, top: 0.3, bottom: 0.66 },
   /** Rings from the rim from which points belong to the core. */
   coreFrom: 4,
-  /** Edges from the eyes and from the mouth from which points belong to the core. */
+  /** Edges from the eyes from which points belong to the core. */
   coreFromEyes: 3,
+  /** Edges from the mouth's inner edge from which points belong to the core. */
   coreFromMouth: 4,
-  /** Edges from the eyes and from the mouth within which points are features. */
+  /** Edges from the eyes up to which points are features. */
   featuresAtEyes: 1,
+  /** Edges from the mouth's inner edge up to which points are features. */
   featuresAtMouth: 3,
-  /** Edges from the eyes within which points are treated like brows. */
+  /** Edges from the eyes up to which points are treated like brows. */
   browsAtEyes: 2,
 };
 
@@ -84,7 +92,10 @@ export interface Areas {
   outskirts: Uint8Array;
 }
 
-/** Areas of the canonical face. @param at texture coordinates of the points in pixels of the atlas, see `atlasPoints`. */
+/**
+ * Areas of the canonical face.
+ * @param at texture coordinates of the points in pixels of the atlas, see `atlasPoints`.
+ */
 export function areasOf(topology: Topology, at: Float32Array, tuning: SkinTuning = SKIN_TUNING): Areas {
   const { ring, fromEyes, fromMouth, uvs } = topology;
   const { nose, chinHalf, chinRings, sideRings } = tuning;
