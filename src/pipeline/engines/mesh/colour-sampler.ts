@@ -10,7 +10,7 @@ import type { Kernels } from '../../kernels/kernels.ts';
 import type { LiveFace } from '../engine.ts';
 import { ATLAS, type Planes } from './source/atlas.ts';
 
-/** What tunes the means: half sides of the square around a point that its colour is the mean of. Hand-tuned. */
+/** Tuning of the sampling: half sides of the square around a point that its colour is the mean of. Hand-tuned. */
 export const SAMPLER_TUNING = {
   /** Of the live face; pixels of the 192×192 crop, 0 or more. */
   cropRadius: 3,

@@ -19,7 +19,7 @@ export interface MeshResources {
   sampler: ColourSampler;
   map: FaceMap;
   shape: ShapeTransfer;
-  /** How much each of 468 points tells about light. */
+  /** Weight of each of 468 points in the measurement of light. */
   skinWeights: Float32Array;
   /** Opacity by place of 468 points; with the live eyes kept, the live mouth, and both. */
   opacities: readonly [Float32Array, Float32Array, Float32Array, Float32Array];
@@ -35,7 +35,7 @@ export interface MeshResources {
    * Triangles that are drawn below the skin where it is translucent: the live eyes and mouth, moved with the shape.
    */
   under: Uint16Array;
-  /** The same where the live eyes or mouth are kept. */
+  /** Triangles that are drawn below the skin where the live eyes or mouth are kept. */
   underKept: Uint16Array;
   /** Vertices of both; their opacity is set. */
   underVertices: Float32Array;

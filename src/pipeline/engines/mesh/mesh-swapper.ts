@@ -31,7 +31,9 @@ export class MeshSwapper implements Swapper {
   readonly #tint: Float32Array;
   /** Cosine to the camera of each of 468 live points. */
   readonly #facing = new Float32Array(POINTS);
-  /** The same, and 0 beyond the frame: what each point tells. */
+  /**
+   * Cosine to the camera of each of 468 live points; 0 near and beyond the frame's edge, where points are ignored.
+   */
   readonly #seen = new Float32Array(POINTS);
   /** Where each of 468 points is drawn: x, y in pixels of the frame. */
   readonly #drawn = new Float32Array(POINTS * 2);
@@ -76,7 +78,7 @@ export class MeshSwapper implements Swapper {
       this.#light.follow(sampler.live(live.crop), this.#face.colours, this.#visible());
   }
 
-  /** Sets `#seen`. Beyond the frame's edge the crop repeats its last pixels, which tell nothing about the face. */
+  /** Sets `#seen`. Beyond the frame's edge the crop repeats the frame's last pixels, which do not show the face. */
   #clipToFrame({ width, height }: Frame, { points, square }: LiveFace): void {
     const margin = this.#resources.tuning.swapper.edgeMargin * square.side;
     for (let i = 0; i < POINTS; i++) {
@@ -87,7 +89,7 @@ export class MeshSwapper implements Swapper {
     }
   }
 
-  /** How much each point tells about the light: its cosine to the camera, less what occludes it. */
+  /** Weight of each point in the measurement of light: its cosine to the camera, less the occluded share. */
   #visible(): Float32Array {
     const occlusion = this.#occlusion;
     return occlusion.any ? this.#seen.map((seen, i) => seen * (1 - occlusion.coverageAt(i))) : this.#seen;

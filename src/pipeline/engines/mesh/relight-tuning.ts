@@ -1,5 +1,5 @@
 /**
- * What tunes how the live face's light is put on the source's skin. Luma and chroma are in steps of 1/255; rings are
+ * Tuning of how the live face's light is put on the source's skin. Luma and chroma are in steps of 1/255; rings are
  * edges of the mesh from the face's rim, which is ring 0; "seen" is the cosine between a point's normal and the
  * direction to the camera. "A call" is one call of `Relight.follow`: every third frame. Hand-tuned, and checked by
  * the looks measurements (bench/README.md) over five webcam clips, unless a field says what set it.
@@ -10,7 +10,7 @@ export const RELIGHT_TUNING = {
    * inwards.
    */
   lumaSpread: 15,
-  /** The same for chroma. */
+  /** Weight of each neighbour against a point's own chroma sample, 0 or more. */
   chromaSpread: 3,
   /** Rings up to which a point belongs to the rim. */
   rimRings: 1,
@@ -20,12 +20,12 @@ export const RELIGHT_TUNING = {
    */
   rimWeight: 200,
   /**
-   * The same in the fit of the light as a whole: more than other parts, as a difference shows at the rim, but not
-   * all.
+   * Weight of a point at the rim in the fit of the light as a whole, above 0: more than other parts, as a difference
+   * shows at the rim, but not all.
    */
   rimWeightInLight: 10,
   /**
-   * Least factor on a point's weight by "seen", 0..1: a point at the rim that is hardly seen tells hardly anything.
+   * Least factor on a point's weight by "seen", 0..1: a point at the rim that is hardly seen has hardly any weight.
    */
   unseenWeight: 0.005,
   /** Weight with which the inside keeps the source's features, in luma; above 0. */
@@ -35,9 +35,9 @@ export const RELIGHT_TUNING = {
   /** Ring from which the source's features show whole; above `featuresFrom`. */
   featuresTo: 3,
 
-  /** Edges from the mouth's inner edge up to which points tell nothing about light. */
+  /** Edges from the mouth's inner edge up to which points have no weight. */
   mouthRings: 2,
-  /** Edges from the eyes up to which points tell nothing about light. */
+  /** Edges from the eyes up to which points have no weight. */
   eyeRings: 1,
   /** Height of the canonical face in centimetres below which there may be a beard. */
   beardBelow: -2.5,
@@ -73,7 +73,9 @@ export const RELIGHT_TUNING = {
    * Difference in luma from what the light makes of the source's skin at which a point's likeness is half; above 0.
    */
   unlikeLuma: 20,
-  /** The same difference in chroma. */
+  /**
+   * Difference in chroma from what the light makes of the source's skin at which a point's likeness is half; above 0.
+   */
   unlikeChroma: 8,
   /**
    * Share of the way that the likeness moves; 0..1 a call: hair that swings is noticed in a third of a second, one

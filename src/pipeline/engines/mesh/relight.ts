@@ -78,8 +78,9 @@ export class Relight {
 
   /**
    * Follows the light of a frame; updates `offset`, `contrast`, `saturation` and `likeness`.
-   * @param live mean Y, U, V at each of 468 points. @param source the same of the source's atlas.
-   * @param seen cosine of each live point to the camera; 0 or less where it tells nothing.
+   * @param live mean Y, U, V at each of 468 points.
+   * @param source mean Y, U, V at each of 468 points of the source's atlas.
+   * @param seen cosine of each live point to the camera; 0 or less where the point is ignored.
    */
   follow(live: Float32Array, source: Float32Array, seen: Float32Array): void {
     const share = this.#isFirst ? 1 : this.#tuning.contrastFollow;

@@ -2,7 +2,7 @@ import { fitSimilarity3 } from '../../face/pose.ts';
 import { BROW_LEFT, BROW_RIGHT, EYE_LEFT, EYE_RIGHT, LIPS_OUTER, POINTS, type Topology } from '../../face/topology.ts';
 
 /**
- * What tunes how far the live face takes the source's shape. Rings are edges of the mesh; pairs "from, to" are the
+ * Tuning of how far the live face takes the source's shape. Rings are edges of the mesh; pairs "from, to" are the
  * ends of a smoothstep. Hand-tuned, and checked by the looks measurements (bench/README.md) over five webcam clips,
  * unless a field says what set it.
  */

@@ -1,12 +1,14 @@
-/** What each point of the mesh tells about light, and how much of its colour it takes. */
+/**
+ * Weight of each point of the mesh in the measurement of light, and how much of the light's colour each point takes.
+ */
 
 import { BROW_LEFT, BROW_RIGHT, LIPS_OUTER, POINTS, type Topology } from '../../face/topology.ts';
 import { RELIGHT_TUNING, type RelightTuning } from './relight-tuning.ts';
 import { BLACK } from './source/atlas.ts';
 
 /**
- * How much each of 468 points tells about light, 0 or more: much at the rim, nothing at eyes, brows and lips, where
- * faces differ by nature.
+ * Weight of each of 468 points in the measurement of light, 0 or more: high at the rim, 0 at eyes, brows and lips,
+ * where faces differ by nature.
  */
 export function skinWeights(topology: Topology, tuning: RelightTuning = RELIGHT_TUNING): Float32Array {
   const { ring, fromEyes, fromMouth, vertices } = topology;

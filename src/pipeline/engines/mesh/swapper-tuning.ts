@@ -1,4 +1,4 @@
-/** What tunes when and from which points the swapper measures the live face. */
+/** Tuning of when, and from which points, the swapper measures the live face. */
 export const SWAPPER_TUNING = {
   /** Frames of a face, one after another, in which the light is measured at first; 0 or more. */
   lightFirstFrames: 8,
@@ -8,7 +8,7 @@ export const SWAPPER_TUNING = {
    */
   lightEveryFrames: 3,
   /**
-   * Distance to the frame's edge below which a point tells nothing, as its surroundings are cut off; share of the
+   * Distance to the frame's edge below which a point is ignored, as its surroundings are cut off; share of the
    * face's square.
    */
   edgeMargin: 0.02,
@@ -17,7 +17,7 @@ export const SWAPPER_TUNING = {
 /** Values of the swapper that an experiment may set anew; see `SWAPPER_TUNING` for units and ranges. */
 export type SwapperTuning = Readonly<typeof SWAPPER_TUNING>;
 
-/** What tunes how the texture follows the live face. Hand-tuned. */
+/** Tuning of how the texture follows the live face. Hand-tuned. */
 export const TEXTURE_TUNING = {
   /** Distance from the wanted softness at which the level is changed, so that it does not flip; levels, above 0.5. */
   levelStep: 0.75,

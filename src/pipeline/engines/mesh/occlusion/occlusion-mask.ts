@@ -25,7 +25,7 @@ export class OcclusionMask {
   }
 
   /**
-   * Makes a frame's mask. Nothing of it lies along the map's edge.
+   * Makes a frame's mask. Texels along the map's edge stay 0.
    * @param marks how clearly each texel of the map is no face, 0..1; overwritten.
    * @param known 1 for each texel that was compared.
    */

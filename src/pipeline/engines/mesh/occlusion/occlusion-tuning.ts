@@ -1,7 +1,8 @@
 /**
- * What tunes how an occluder (hand, cup, microphone, hair) is told from the face. Luma and chroma are in steps of
- * 1/255; "seen" is the cosine between a part's normal and the direction to the camera, 1 is frontal. Hand-tuned, and
- * checked by the looks measurements (bench/README.md) over five webcam clips, unless a field says what set it.
+ * Tuning of the occlusion test, which tells an occluder (hand, cup, microphone, hair) from the face. Luma and chroma
+ * are in steps of 1/255; "seen" is the cosine between a part's normal and the direction to the camera, 1 is frontal.
+ * Hand-tuned, and checked by the looks measurements (bench/README.md) over five webcam clips, unless a field says
+ * what set it.
  */
 export const OCCLUSION_TUNING = {
   /** Frames of a texel that the model learns from before the texel is compared; 1 or more. */
@@ -23,7 +24,10 @@ export const OCCLUSION_TUNING = {
    * n.
    */
   follow: 0.12,
-  /** The same for a texel that is occluded; 0..1. Not 0, so that an object that stays becomes part of the face. */
+  /**
+   * Share of the way that the model moves to an occluded texel; 0..1 a frame. Not 0, so that an object that stays
+   * becomes part of the face.
+   */
   followOccluded: 0.004,
   /**
    * Share of the map, 0..1, above which every texel is learned at `followOccluded`: that large an occluder may
@@ -53,7 +57,7 @@ export const OCCLUSION_TUNING = {
   seenLeast: 0.2,
   /**
    * Change in "seen", 0..1, from which the model of a texel no longer applies and is learned anew. Set by heads that
-   * turn: cheeks learned edge-on were taken for occluders.
+   * turn: cheeks that were learned edge-on were marked as occluders.
    */
   viewApart: 0.35,
 
@@ -61,7 +65,7 @@ export const OCCLUSION_TUNING = {
   lightPasses: 3,
   /** Luma at which a texel has half of its weight in the first pass of that fit; above 0. */
   lightReachFirst: 40,
-  /** The same in the passes after it. */
+  /** Luma at which a texel has half of its weight in the passes after the first; above 0. */
   lightReach: 15,
   /** Share of its weight that a wholly occluded texel loses in that fit; 0..1. */
   lightOccluded: 0.9,
@@ -79,8 +83,8 @@ export const OCCLUSION_TUNING = {
    */
   componentLeast: 0.03,
   /**
-   * The same for a component where nothing was in the last frame; above it, it may be a hand whose arm looks like the
-   * skin behind.
+   * Share of the map, 0..1, below which such a component is removed where the last mask was empty; a larger one may
+   * be a hand whose arm looks like the skin behind.
    */
   newComponentLeast: 0.12,
   /** Share of a component, 0..1, that must overlap the last mask for it not to be new. */

@@ -60,7 +60,7 @@ export class Occlusion {
   /**
    * Compares a frame with the model, and learns from it.
    * @param colours Y, U, V of each texel of the map's list, 0..255; those of `range` are of this frame.
-   * @param seen cosine to the camera of each of 468 points, 1 is frontal; 0 where the point tells nothing.
+   * @param seen cosine to the camera of each of 468 points, 1 is frontal; 0 where the point is to be ignored.
    */
   update(colours: Float32Array, seen: Float32Array): void {
     const { framesToTrust, framesOfAllTexels, misleadingCoverage } = this.#tuning;

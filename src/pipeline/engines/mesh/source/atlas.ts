@@ -23,7 +23,7 @@ const BORDER = 8;
 /** Weight of a photo where it saw nothing: above 0, so that a part that no photo saw still has a colour. */
 const UNSEEN_WEIGHT = 1e-4;
 
-/** What tunes how photos are painted into one atlas. Hand-tuned. */
+/** Tuning of the painting of photos into one atlas. Hand-tuned. */
 export const ATLAS_TUNING = {
   /**
    * How many times more squarely than a point its mirror image must be seen for the mirrored half to be used; 1 or

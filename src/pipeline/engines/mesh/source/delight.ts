@@ -9,7 +9,7 @@ import type { Areas, SkinOutliers } from './skin-segmentation.ts';
 import { enlarged, GRID, GRID_STEP, shrink } from './texel-grid.ts';
 
 /**
- * What tunes the de-lighting. Lengths are in pixels of the 128×128 grid. Hand-tuned, unless a field says what set it.
+ * Tuning of the de-lighting. Lengths are in pixels of the 128×128 grid. Hand-tuned, unless a field says what set it.
  */
 export const DELIGHT_TUNING = {
   /** Pixels by which outliers are enlarged, 0 or more: hair has soft edges. */

@@ -10,11 +10,11 @@ import { forEachPixel } from './rasterise.ts';
 import type { Areas } from './skin-segmentation.ts';
 import { enlarged, GRID, GRID_STEP, shrink } from './texel-grid.ts';
 
-/** What tunes the neutralisation of a smile. Hand-tuned. */
+/** Tuning of the neutralisation of a smile. Hand-tuned. */
 export const EXPRESSION_TUNING = {
   /** Width of the mouth over the distance of the outer eye corners at which a smile begins; above 0. */
   atRest: 0.6,
-  /** The same in a broad smile; above `atRest`. */
+  /** Width of the mouth over that distance in a broad smile; above `atRest`. */
   smiling: 0.72,
   /**
    * Sigma in pixels of the 128×128 grid, above 0: what is softer is the shape of a cheek and stays; so do pores,

@@ -8,7 +8,7 @@ import type { Portrait } from '../../engine.ts';
 import { facing } from '../facing.ts';
 
 /**
- * What tunes the opacity, 0 transparent to 1 opaque. Rings are edges of the mesh from the face's rim, which is ring
+ * Tuning of the opacity, 0 transparent to 1 opaque. Rings are edges of the mesh from the face's rim, which is ring
  * 0. Cosines are between a point's normal and the direction to the camera, 1 is frontal. Hand-tuned, unless a field
  * says what set it.
  */
@@ -24,12 +24,13 @@ export const OPACITY_TUNING = {
    */
   rimFade: [0.7, 1] as readonly number[],
   /**
-   * The same where the live face shows hair or a headset instead, which stay. Set by measurement: identity and seam.
+   * Factor on the opacity by ring where the live face shows hair or a headset instead of skin, which stay; 1 beyond
+   * the list. Set by measurement: identity and seam.
    */
   hairFade: [0, 0.4, 0.8] as readonly number[],
   /** Opacity at the edge of an eye, 0..1, where drawing ends at once: more shows as a jagged line. */
   lid: 0.2,
-  /** The same at the edge of the mouth's inside. */
+  /** Opacity at the edge of the mouth's inside, 0..1, where drawing ends at once. */
   lip: 0.25,
   /**
    * A point fades where the best photo saw it less squarely than the camera does. Cosine of the photo over that of
@@ -139,7 +140,7 @@ export function foldsOf(topology: Topology, tuning: OpacityTuning = OPACITY_TUNI
 /**
  * Factor on a point's opacity by view, 0..1.
  * @param live cosine to the camera now.
- * @param photo the same in the best photo.
+ * @param photo cosine to the camera in the best photo.
  * @param folds of the point, as `foldsOf` returns it.
  */
 export function opacityByView(

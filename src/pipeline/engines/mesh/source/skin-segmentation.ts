@@ -11,7 +11,7 @@ import { forEachPixel } from './rasterise.ts';
 import { GRID, GRID_STEP, shrink } from './texel-grid.ts';
 
 /**
- * What tunes the segmentation. Brightness is in octaves of luma above black, colour in shares of that luma, lengths
+ * Tuning of the segmentation. Brightness is in octaves of luma above black, colour in shares of that luma, lengths
  * in pixels of the 128×128 grid, rings in edges of the mesh from the rim, texture coordinates 0..1. Hand-tuned.
  * Limits alone, without region growing, took dark foreheads for hair, and left hair at the brows and glare on noses.
  */
@@ -22,7 +22,7 @@ export const SKIN_TUNING = {
   nearLeast: 0.04,
   /** Step of brightness from the skin nearby from which a pixel is none; octaves, above 0. */
   brightnessStep: 0.18,
-  /** Step of colour likewise; shares of luma, above 0. */
+  /** Step of colour from the skin nearby from which a pixel is none; shares of luma, above 0. */
   colourStep: 0.05,
   /**
    * How much darker than usual skin may be; octaves, above 0. The three limits form an ellipse, so one excludes the
@@ -38,7 +38,7 @@ export const SKIN_TUNING = {
    * the cheek.
    */
   seedBrightness: 0.5,
-  /** The same of colour; shares of luma, above 0. */
+  /** Difference of colour from usual up to which a pixel of the core is a seed; shares of luma, above 0. */
   seedColour: 0.09,
   /** Pixels that are no skin and so much brighter than usual are glare; octaves, above 0. */
   glare: 0.5,

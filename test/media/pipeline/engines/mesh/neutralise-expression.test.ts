@@ -1,4 +1,4 @@
-/** A smile in the photo is not on a face that does not smile. */
+/** A smile in the photo does not show on a live face that does not smile. */
 
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -26,7 +26,7 @@ const [FOLD, FOREHEAD] = [216, 151];
 const SIDE = 400;
 const [SKIN, LINE] = [150, 90];
 
-/** A face of the canonical shape in the middle of a picture, its mouth so many times as wide. */
+/** A face of the canonical shape in the middle of a picture, with a mouth so many times as wide. */
 function pointsOf(mouth: number, angle = 0): Float32Array {
   const points = new Float32Array(ALL_POINTS * 3);
   const scale = 18;
@@ -65,7 +65,7 @@ test('a smile is as broad as the mouth is wide, whichever way the face looks', (
   expect(smileOf(pointsOf(1.2, 0.6))).toBeCloseTo(smileOf(half), 3);
 });
 
-test("the folds of a smile are taken out, a cheek's shade and lines elsewhere stay", () => {
+test("the folds of a smile are removed; a cheek's shade and lines elsewhere stay", () => {
   const place = (point: number) => [at[2 * point]!, at[2 * point + 1]!] as const;
   const y = painted(ATLAS, 4, [place(FOLD), place(FOREHEAD)]);
   const [areas, folds] = [areasOf(topology, at), foldShares(topology, at)];
@@ -109,7 +109,7 @@ test('the folds of a smiling photo show on a live face as it smiles', async () =
   swapper.close();
 });
 
-test('a photo that does not smile keeps all it has', async () => {
+test('a photo that does not smile stays as it is', async () => {
   const engine = new MeshEngine(await Kernels.load(SIDE * SIDE), topology);
   const picture = framed(new Uint8Array(SIDE * SIDE).fill(SKIN));
   expect(engine.enrol([{ picture, points: REST }]).smile).toBeNull();
