@@ -99,7 +99,7 @@ describe.each([
   });
 });
 
-test('a face that only moves is not occluded', async () => {
+test('a face that only moves has nothing in front of it', async () => {
   lane.open('plain', settings);
   const sizes: number[] = [];
   for (let i = 0; i < 40; i++) {
