@@ -4,8 +4,8 @@
  * on one tracked face, frame after frame.
  */
 
-import type { Square } from '../../shared/geometry.ts';
 import type { Frame } from '../../shared/types.ts';
+import type { FaceSight } from '../face/landmarks.ts';
 
 /** A picture of a person with the landmarks of the face to take. */
 export interface Portrait {
@@ -15,12 +15,9 @@ export interface Portrait {
 }
 
 /** The looks of a live face in one frame. */
-export interface LiveFace {
+export interface LiveFace extends FaceSight {
   /** 478 points, x, y, z in pixels of the frame, steadied. */
   points: Float32Array;
-  /** The square the landmark model saw, and what it saw: RGB 0..1, [192, 192, 3], in kernel memory. */
-  square: Square;
-  crop: Float32Array;
 }
 
 /** How a person wants the swap to look; see SwapSettings and the `swap` section of config.yaml. */
@@ -41,8 +38,8 @@ export interface Swapper {
    */
   waits?(): boolean;
   /**
-   * Swaps the face in place. The part of the frame about the face is loaded in the lane's kernels, except for one that
-   * waits; a swapper that throws has not changed the frame.
+   * Swaps the face in place, in the lane's turn. `face.region` is loaded, except for a swapper that waits: its face's
+   * region and crop are stale. A swapper that throws has not changed the frame.
    */
   swap(frame: Frame, face: LiveFace, looks: Looks): void | Promise<void>;
   /** Idempotent; gives its textures back. */

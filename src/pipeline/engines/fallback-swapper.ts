@@ -15,8 +15,8 @@ export interface Served {
   first: () => First | null;
   /** Null leaves the face as it is, which is the fallback's business. */
   reserve: Swapper | null;
-  /** Loads the part of the frame about the face again: others had the memory while the first was waited for. */
-  reload: (frame: Frame, face: LiveFace) => void;
+  /** Loads the face's region again, whose handle became stale while the first was waited for. */
+  reload: (frame: Frame, face: LiveFace) => LiveFace;
 }
 
 export class FallbackSwapper implements Swapper {
@@ -38,6 +38,7 @@ export class FallbackSwapper implements Swapper {
     const { reserve, reload } = this.#parts;
     const first = this.#first;
     this.#first = null;
+    let live = face;
     let failure: unknown = new NotReady();
     if (first !== null) {
       try {
@@ -45,11 +46,11 @@ export class FallbackSwapper implements Swapper {
       } catch (error) {
         first.onFailure(error);
         failure = error;
-        if (reserve !== null) reload(frame, face);
+        if (reserve !== null) live = reload(frame, face);
       }
     }
     if (reserve === null) throw failure;
-    await reserve.swap(frame, face, looks);
+    await reserve.swap(frame, live, looks);
   }
 
   close(): void {

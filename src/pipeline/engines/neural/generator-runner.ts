@@ -126,9 +126,10 @@ export class GeneratorRunner {
     if (rect === null) return;
     const { size } = this.#fit;
     const layout = layoutOf(this.#profile, size);
-    this.#kernels.load(frame, rect);
-    this.#kernels.crop(square, this.side, this.#crop, 1, 0);
-    this.#kernels.tiles(this.#crop, size, this.#boost, this.#tiles, layout, rangeOf(this.#profile));
+    const tiling = { n: size, k: this.#boost, layout };
+    const region = this.#kernels.load(frame, rect);
+    region.crop(square, { values: this.#crop, n: this.side });
+    this.#kernels.tiles(this.#crop, tiling, rangeOf(this.#profile), this.#tiles);
     const { deadlineMs } = strokes;
     const call = deadlineMs === undefined ? {} : { deadlineMs };
     const opacity = await this.#run(strokes, call);
@@ -138,9 +139,9 @@ export class GeneratorRunner {
     }
     const shown = strokes.region == null ? opacity : this.#opacity;
     this.#mix(layout, shown, strokes.colour);
-    this.#kernels.texels(this.#painted, size, this.#boost, layout, this.#matrix, shown, this.#texels);
-    const changed = this.#kernels.paste(this.#texels, this.side, square, strokes.strength);
-    if (changed !== null) this.#kernels.store(frame, changed);
+    this.#kernels.texels(this.#painted, tiling, { matrix: this.#matrix, mask: shown }, this.#texels);
+    const changed = region.paste(this.#texels, this.side, square, strokes.strength);
+    if (changed !== null) region.store(frame, changed);
   }
 
   /** Idempotent. */
