@@ -7,7 +7,7 @@ import type { Logger } from '../../lib/log.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { MachineSample } from '../../shared/messages.ts';
 import type { Pressure } from '../../shared/types.ts';
-import type { Gpu, GpuState } from './gpu-sensor.ts';
+import type { Gpu, GpuState } from '../../shared/gpu.ts';
 import { MemoryWatch } from './memory-pressure.ts';
 import { Processor } from './processor.ts';
 import type { MachineFigures } from './verdict.ts';
