@@ -7,7 +7,7 @@ import path from 'node:path';
 import { Command, Option } from 'commander';
 import { type Config, loadConfig } from '../config.ts';
 import { root } from '../lib/package-root.ts';
-import { complaintAbout } from '../pipeline/inference/native/ffi.ts';
+import { loadProblemOf } from '../pipeline/inference/native/ffi.ts';
 import { readNvidiaDriver } from '../pipeline/inference/native/nvml.ts';
 import { openApi } from '../pipeline/inference/native/ort-api.ts';
 import {
@@ -160,7 +160,7 @@ function gpuLibraries(config: Config): Finding {
 
 function libraries(name: string, list: Record<string, string>): Finding[] {
   if (process.platform !== 'linux') return [];
-  const missing = attempt(() => Object.keys(list).filter((library) => complaintAbout(library) !== null));
+  const missing = attempt(() => Object.keys(list).filter((library) => loadProblemOf(library) !== null));
   if (missing instanceof Error) return [];
   const title = `${name} libraries`;
   if (missing.length === 0) return [{ name: title, state: 'ok', found: Object.keys(list).join(', ') }];

@@ -145,7 +145,7 @@ export class Lane {
   async #prepare(model: string): Promise<void> {
     if (model === MESH) return;
     const beganMs = performance.now();
-    await this.#registry.want(model);
+    await this.#registry.open(model);
     const runsOn = this.#registry.runsOn(model);
     if (runsOn !== null) this.loads.push({ model, ...runsOn, loadMs: performance.now() - beganMs });
   }
@@ -341,13 +341,16 @@ export class Lane {
     if (face === undefined) return null;
     if (engine === MESH) return this.#engine.swapper(face);
     return new FallbackSwapper({
-      first: () => {
+      primary: () => {
         const own = this.#neuralFaces.get(engine)?.get(id);
         const neural = own !== undefined && generates() ? this.#registry.ready(engine) : null;
         if (neural === null) return null;
-        return { swapper: neural.swapper(own!), onFailure: (error) => this.#registry.failed(engine, error, neural) };
+        return {
+          swapper: neural.swapper(own!),
+          onFailure: (error) => this.#registry.markFailed(engine, error, neural),
+        };
       },
-      reserve: this.#options.reserve === MESH ? this.#engine.swapper(face) : null,
+      fallback: this.#options.reserve === MESH ? this.#engine.swapper(face) : null,
       reload: (frame, { square }) => this.#tools.landmarker.reload(frame, square),
     });
   }
@@ -359,7 +362,7 @@ export class Lane {
   /** Closes the engines that no stream wants; the configured one stays. */
   #closeUnusedEngines(): Promise<void> {
     const wanted = [...this.#streams.values()].map(({ engine }) => engine);
-    return this.#registry.keep(new Set([this.#options.engine, ...wanted]));
+    return this.#registry.closeExcept(new Set([this.#options.engine, ...wanted]));
   }
 
   #stream(session: string): LaneStream {
