@@ -14,7 +14,9 @@ export interface GpuState {
   /** Of all programs together. */
   usedBytes: number;
   totalBytes: number;
-  /** Share of the last sampling period in which a kernel ran, 0..1; null where it is not reported, as in a MIG slice. */
+  /**
+   * Share of the last sampling period in which a kernel ran, 0..1; null where it is not reported, as in a MIG slice.
+   */
   utilisation: number | null;
 }
 

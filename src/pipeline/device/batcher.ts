@@ -1,12 +1,12 @@
 /**
  * Gathers the jobs of all faces and streams for one model into batches. No job waits for a batch to fill: the jobs that
- * arrive during a run form the next batch, earliest deadline first. So a lone stream loses nothing, and batches grow with
- * the load.
+ * arrive during a run form the next batch, earliest deadline first. So a lone stream loses nothing, and batches grow
+ * with the load.
  *
  * The batch limit follows additive increase, multiplicative decrease (Crankshaw et al., Clipper, 2017): one more after
- * GROW_AFTER full batches that were all on time, half as many after a batch that missed a deadline or ran out of memory.
- * A job that is late before its run begins only shows overload, which smaller batches would make worse: the job is
- * dropped, and the streams' own ladders reduce the load.
+ * GROW_AFTER full batches that were all on time, half as many after a batch that missed a deadline or ran out of
+ * memory. A job that is late before its run begins only shows overload, which smaller batches would make worse: the job
+ * is dropped, and the streams' own ladders reduce the load.
  */
 
 import { LONG_MS, tooLate, withinDeadline } from '../../lib/deadline.ts';

@@ -1,4 +1,6 @@
-/** A lane's end of the device: opens models in the device process, as sessions like those that run in the lane itself. */
+/**
+ * A lane's end of the device: opens models in the device process, as sessions like those that run in the lane itself.
+ */
 
 import net, { type Socket } from 'node:net';
 import { LONG_MS, tooLate, withinDeadline } from '../../lib/deadline.ts';

@@ -1,6 +1,6 @@
 /**
- * One model on the device: a session with room for the largest batch, and its batcher. When a model is opened, every batch
- * size is run once before the first real picture, and the best size is measured and saved.
+ * One model on the device: a session with room for the largest batch, and its batcher. When a model is opened, every
+ * batch size is run once before the first real picture, and the best size is measured and saved.
  */
 
 import type { BuildProgress, EngineRequest } from '../inference/build-child.ts';
@@ -146,7 +146,10 @@ async function prepare(
 /** A larger batch counts as better from this many times the pictures a second. */
 const BETTER = 1.05;
 
-/** Runs every batch size that may occur, so that none is slow at its first use, and measures the best unless it is known. */
+/**
+ * Runs every batch size that may occur, so that none is slow at its first use, and measures the best unless it is
+ * known.
+ */
 async function tune(
   session: NativeSession,
   { warmupRuns, budgetMs, tune: measures }: DeviceOptions,

@@ -1,6 +1,6 @@
 /**
- * Messages between a lane and the device process, over a local socket: a JSON head followed by tensors. A face's crop is a
- * few hundred kilobytes, so tensors are written from their own memory and read into their final memory.
+ * Messages between a lane and the device process, over a local socket: a JSON head followed by tensors. A face's crop
+ * is a few hundred kilobytes, so tensors are written from their own memory and read into their final memory.
  *
  *   bytes of the head (u32, little-endian) · floats of all tensors (u32) · head · floats
  *

@@ -1,7 +1,7 @@
 /**
  * The device: what the device process runs. Added models run in a process of their own because a GPU driver can leave a
- * process in a state that only its end repairs, and because the process can be killed and restarted while streams go on.
- * Lanes connect to it directly.
+ * process in a state that only its end repairs, and because the process can be killed and restarted while streams go
+ * on. Lanes connect to it directly.
  */
 
 import net, { type Socket } from 'node:net';

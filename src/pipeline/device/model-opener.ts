@@ -1,7 +1,7 @@
 /**
- * How the device opens a model: at once on the best session that is ready, later on a better one. A TensorRT engine takes
- * minutes to build, so CUDA serves until it is there; on the CPU, the graph as optimised for this processor is kept for the
- * next start. Both are built in a process of their own.
+ * How the device opens a model: at once on the best session that is ready, later on a better one. A TensorRT engine
+ * takes minutes to build, so CUDA serves until it is there; on the CPU, the graph as optimised for this processor is
+ * kept for the next start. Both are built in a process of their own.
  */
 
 import path from 'node:path';
@@ -46,7 +46,9 @@ export class ModelOpener {
     this.#parts = parts;
   }
 
-  /** Opens the best session that needs no build. @throws FaceOffError `model_unusable`, `out_of_memory`, `device_lost`. */
+  /**
+   * Opens the best session that needs no build. @throws FaceOffError `model_unusable`, `out_of_memory`, `device_lost`.
+   */
   async openNow(request: EngineRequest): Promise<HeldModel> {
     const { ladder, engines } = this.#parts;
     if (ladder.steps[0] === 'tensorrt') {

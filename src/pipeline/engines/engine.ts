@@ -1,7 +1,7 @@
 /**
  * The interface of swap engines. `mesh` is the built-in default; others implement the same two steps: a source face is
- * enrolled once, from pictures, into plain data that can be sent to any lane; a swapper then puts it on one tracked face,
- * frame after frame.
+ * enrolled once, from pictures, into plain data that can be sent to any lane; a swapper then puts it on one tracked
+ * face, frame after frame.
  */
 
 import type { Square } from '../../shared/geometry.ts';
@@ -36,8 +36,8 @@ export interface Looks {
 /** Puts a source face on one tracked face; keeps state from frame to frame. Runs in the lane worker. */
 export interface Swapper {
   /**
-   * Called once before each swap: true if `swap` awaits the device. The lane then overlaps the swap with the frame's other
-   * faces, and does not keep the face's region loaded in its kernels.
+   * Called once before each swap: true if `swap` awaits the device. The lane then overlaps the swap with the frame's
+   * other faces, and does not keep the face's region loaded in its kernels.
    */
   waits?(): boolean;
   /**

@@ -23,7 +23,9 @@ export interface FallbackParts {
 /** Chooses between two swappers once a frame. Closes the fallback only; the primary's engine outlives it. */
 export class FallbackSwapper implements Swapper {
   readonly #parts: FallbackParts;
-  /** The choice for the current frame, made in `waits` and kept although the engine's state may change before `swap`. */
+  /**
+   * The choice for the current frame, made in `waits` and kept although the engine's state may change before `swap`.
+   */
   #primary: Primary | null = null;
 
   constructor(parts: FallbackParts) {

@@ -1,7 +1,7 @@
 /**
- * Store of build results (TensorRT engines, optimised models) by a key of everything they depend on. Each key has a folder,
- * which is complete or absent: it is filled under another name, gets a manifest with the digests of its files, and is then
- * renamed. A folder that fails its check is removed.
+ * Store of build results (TensorRT engines, optimised models) by a key of everything they depend on. Each key has a
+ * folder, which is complete or absent: it is filled under another name, gets a manifest with the digests of its files,
+ * and is then renamed. A folder that fails its check is removed.
  */
 
 import { createHash, randomUUID } from 'node:crypto';
@@ -42,8 +42,8 @@ export class Artefacts {
   }
 
   /**
-   * The folder of an artefact, checked file by file and marked as used now; null when it is absent or failed its check, upon
-   * which it is removed.
+   * The folder of an artefact, checked file by file and marked as used now; null when it is absent or failed its check,
+   * upon which it is removed.
    */
   async find(parts: Parts): Promise<string | null> {
     const folder = path.join(this.folder, keyOf(parts));

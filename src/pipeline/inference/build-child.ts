@@ -1,4 +1,7 @@
-/** Builds a TensorRT engine or an optimised model in a child process, which may take minutes, hang or crash without harm. */
+/**
+ * Builds a TensorRT engine or an optimised model in a child process, which may take minutes, hang or crash without
+ * harm.
+ */
 
 import { fork } from 'node:child_process';
 import path from 'node:path';
@@ -46,7 +49,9 @@ const PROGRESS_MS = 1000;
 /** Errors that another attempt would repeat. */
 const FINAL = new Set(['model_unusable', 'provider_unavailable', 'runtime_missing', 'runtime_differs']);
 
-/** Builds, with a second attempt after a failure. @throws FaceOffError `engine_failed` with the last attempt's cause. */
+/**
+ * Builds, with a second attempt after a failure. @throws FaceOffError `engine_failed` with the last attempt's cause.
+ */
 export async function buildInChild(job: BuildJob, onProgress?: (progress: BuildProgress) => void): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {

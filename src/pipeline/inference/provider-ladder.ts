@@ -1,6 +1,6 @@
 /**
- * Provider ladder: TensorRT, CUDA, WebGPU, CPU. A model runs on the first provider that this machine has and that accepts
- * it. Every step down is reported once, with its cause.
+ * Provider ladder: TensorRT, CUDA, WebGPU, CPU. A model runs on the first provider that this machine has and that
+ * accepts it. Every step down is reported once, with its cause.
  */
 
 import { FaceOffError, messageOf } from '../../shared/errors.ts';

@@ -1,6 +1,7 @@
 /**
- * TensorRT engines and optimised models: found in the cache, or built in a child process. TensorRT's own engine names ignore
- * weights, driver and builder options; here all of them are part of the key, so that any change leads to a new build.
+ * TensorRT engines and optimised models: found in the cache, or built in a child process. TensorRT's own engine names
+ * ignore weights, driver and builder options; here all of them are part of the key, so that any change leads to a new
+ * build.
  */
 
 import path from 'node:path';

@@ -1,4 +1,6 @@
-/** Opens the GPU of this machine for reading: by NVIDIA's library, else by its program, else there is none to be read. */
+/**
+ * Opens the GPU of this machine for reading: by NVIDIA's library, else by its program, else there is none to be read.
+ */
 
 import { NVML_LIBRARY } from '../../pipeline/inference/native/nvml.ts';
 import { messageOf } from '../../shared/errors.ts';

@@ -1,6 +1,6 @@
 /**
- * Binds a model file to its profile. Inputs and outputs are identified by shape, never by name, as exports of one model use
- * many names. Only where two inputs have the same shape does `source` in the file's own name decide.
+ * Binds a model file to its profile. Inputs and outputs are identified by shape, never by name, as exports of one model
+ * use many names. Only where two inputs have the same shape does `source` in the file's own name decide.
  */
 
 import { FaceOffError } from '../../../shared/errors.ts';

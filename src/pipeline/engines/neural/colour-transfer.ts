@@ -1,6 +1,6 @@
 /**
- * Colour transfer from the live face to the generated one: mean and standard deviation of Y, U and V over the pasted pixels,
- * after Reinhard et al. 2001, in the frame's own colour space.
+ * Colour transfer from the live face to the generated one: mean and standard deviation of Y, U and V over the pasted
+ * pixels, after Reinhard et al. 2001, in the frame's own colour space.
  */
 
 import type { Layout } from '../../kernels/kernels.ts';

@@ -1,4 +1,6 @@
-/** The neural engines of a lane: each is opened in the background when first asked for, and closed when no longer used. */
+/**
+ * The neural engines of a lane: each is opened in the background when first asked for, and closed when no longer used.
+ */
 
 import { FaceOffError, messageOf } from '../../../shared/errors.ts';
 import type { Tell } from '../../models/model-states.ts';
@@ -39,7 +41,8 @@ export class EngineRegistry {
 
   /**
    * @param make constructs an engine, which is not open yet.
-   * @param onFault called with `engine_failed` or `engine_slow` for every engine that cannot be opened, fails or is too slow.
+   * @param onFault called with `engine_failed` or `engine_slow` for every engine that cannot be opened, fails or is too
+   *   slow.
    */
   constructor(
     make: (name: string) => NeuralEngine,
@@ -93,9 +96,10 @@ export class EngineRegistry {
   }
 
   /**
-   * Pauses an engine after a failure, and reports the failure. An engine whose device was lost is closed, to be reopened.
-   * @param engine the instance that failed: the call is ignored if another one has replaced it, which may work. Null when
-   *   it could not be constructed.
+   * Pauses an engine after a failure, and reports the failure. An engine whose device was lost is closed, to be
+   * reopened.
+   * @param engine the instance that failed: the call is ignored if another one has replaced it, which may work. Null
+   *   when it could not be constructed.
    */
   markFailed(name: string, error: unknown, engine: NeuralEngine | null): void {
     const slot = this.#slots.get(name);

@@ -55,7 +55,9 @@ interface RunnerParts {
   boost: number;
 }
 
-/** One session of a generator or restorer with the kernels and buffers for one face at a time. Runs in the lane worker. */
+/**
+ * One session of a generator or restorer with the kernels and buffers for one face at a time. Runs in the lane worker.
+ */
 export class GeneratorRunner {
   readonly #profile: PaintingEntry['profile'];
   readonly #binding: ProfileBinding;
@@ -158,7 +160,9 @@ export class GeneratorRunner {
     return this.#session.close();
   }
 
-  /** Runs the model on every tile. @returns the opacity [side, side] of the paste: the box, less the model's own masks. */
+  /**
+   * Runs the model on every tile. @returns the opacity [side, side] of the paste: the box, less the model's own masks.
+   */
   async #run({ source }: PasteOptions, call: RunCall): Promise<Uint8Array> {
     const { input, output, batch, size, masks } = this.#binding;
     const { inputs, outputs } = this.#session;

@@ -1,6 +1,6 @@
 /**
- * The neural engine: one class for every generator, controlled by the generator's profile. A source face is enrolled into
- * the generator's source tensor, so that a live frame costs an aligned crop, one run and a paste.
+ * The neural engine: one class for every generator, controlled by the generator's profile. A source face is enrolled
+ * into the generator's source tensor, so that a live frame costs an aligned crop, one run and a paste.
  */
 
 import type { Frame } from '../../../shared/types.ts';
@@ -63,7 +63,8 @@ export class NeuralEngine implements Engine<NeuralFace> {
   }
 
   /**
-   * Loads and warms the generator, and the masker where one is configured. Idempotent; can be called again after a failure.
+   * Loads and warms the generator, and the masker where one is configured. Idempotent; can be called again after a
+   * failure.
    * @throws FaceOffError `model_missing`, `model_differs`, `model_unfit`, `model_unusable`.
    */
   open(): Promise<void> {

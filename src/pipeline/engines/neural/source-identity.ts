@@ -66,8 +66,8 @@ export class SourceMaker {
 
   /**
    * @returns the generator's source tensor, empty for a generator that was trained for one person.
-   * @throws FaceOffError `model_missing`, `model_differs`, `model_unfit`, `model_unusable` for the models that the recipe
-   *   needs, `no_face` (422) for photos without a usable face.
+   * @throws FaceOffError `model_missing`, `model_differs`, `model_unfit`, `model_unusable` for the models that the
+   *   recipe needs, `no_face` (422) for photos without a usable face.
    */
   async make(generator: EntryOf<'generator'>, portraits: readonly Portrait[]): Promise<Float32Array> {
     const { source } = generator.profile;

@@ -1,6 +1,6 @@
 /**
- * Tensors at fixed addresses in the memory of an NVIDIA GPU, which CUDA graphs need, as a graph records addresses. Inputs are
- * copied to the GPU before a run, outputs back after it.
+ * Tensors at fixed addresses in the memory of an NVIDIA GPU, which CUDA graphs need, as a graph records addresses.
+ * Inputs are copied to the GPU before a run, outputs back after it.
  */
 
 import { addressOf, type ForeignFunction, openLibrary, type Pointer } from './ffi.ts';

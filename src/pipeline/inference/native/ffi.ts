@@ -1,6 +1,6 @@
 /**
- * Foreign function interface: calls into C libraries, by koffi. Pointers are bigints; memory that C reads or writes is a
- * typed array, which the caller must keep referenced until C is done with it.
+ * Foreign function interface: calls into C libraries, by koffi. Pointers are bigints; memory that C reads or writes is
+ * a typed array, which the caller must keep referenced until C is done with it.
  */
 
 import { createRequire } from 'node:module';
@@ -45,8 +45,8 @@ export interface Library {
 const open = new Map<string | null, Koffi.LibraryHandle>();
 
 /**
- * Loads a library until the process ends: functions that are called by address must not be unloaded when koffi's handle is
- * collected, nor during exit while other libraries still call them.
+ * Loads a library until the process ends: functions that are called by address must not be unloaded when koffi's handle
+ * is collected, nor during exit while other libraries still call them.
  * @param file path or bare name; null is the program itself.
  * @throws Error when it cannot be loaded.
  */
@@ -76,8 +76,8 @@ export function functionInTable(
 }
 
 /**
- * The address of an array's elements. It is valid as long as the array is referenced and its buffer is not transferred: use
- * the array after the call, or pass the array itself.
+ * The address of an array's elements. It is valid as long as the array is referenced and its buffer is not transferred:
+ * use the array after the call, or pass the array itself.
  */
 export function addressOf(array: ArrayBufferView): Pointer {
   // A small typed array lives in V8's heap, where it may be moved, until its buffer is accessed.

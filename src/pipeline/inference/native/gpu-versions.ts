@@ -38,7 +38,9 @@ export function gpuVersions(folder: string, deviceId: number): GpuVersions {
   };
 }
 
-/** Parts of the key of an optimised model: the processor's instruction set decides how ONNX Runtime lays out weights. */
+/**
+ * Parts of the key of an optimised model: the processor's instruction set decides how ONNX Runtime lays out weights.
+ */
 export function cpuVersions(folder: string): { cpu: string; arch: string; runtime: string } {
   return { cpu: os.cpus()[0]?.model ?? 'unknown', arch: process.arch, runtime: openApi(folder).version };
 }

@@ -1,6 +1,6 @@
 /**
- * A model on any provider, by ONNX Runtime's C API: all provider options can be set, runs happen off the event loop, inputs
- * and outputs stay in the same memory, and one session runs batches of any size up to its largest.
+ * A model on any provider, by ONNX Runtime's C API: all provider options can be set, runs happen off the event loop,
+ * inputs and outputs stay in the same memory, and one session runs batches of any size up to its largest.
  */
 
 import { FaceOffError } from '../../../shared/errors.ts';
@@ -59,10 +59,11 @@ export interface NativeSession {
   readonly inputs: Readonly<Record<string, Float32Array>>;
   readonly outputs: Readonly<Record<string, Float32Array>>;
   /**
-   * Runs the model on the inputs, off the event loop; items of a batch are consecutive. One run at a time. After a failed
-   * run the outputs are undefined.
+   * Runs the model on the inputs, off the event loop; items of a batch are consecutive. One run at a time. After a
+   * failed run the outputs are undefined.
    * @param batch 1 to maxBatch; 1 unless told.
-   * @throws FaceOffError `out_of_memory`, `device_lost`, `run_terminated`, `model_unusable`, `model_busy`, `model_closed`.
+   * @throws FaceOffError `out_of_memory`, `device_lost`, `run_terminated`, `model_unusable`, `model_busy`,
+   *   `model_closed`.
    */
   run(batch?: number, options?: RunOptions): Promise<void>;
   /** Ends a run in progress early, which then throws `run_terminated`; without a run it does nothing. */

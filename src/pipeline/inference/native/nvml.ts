@@ -1,7 +1,7 @@
 /**
  * The binding of NVIDIA's management library (NVML): which GPUs there are, their memory and utilisation. Signatures are
- * those of nvml.h, whose layout NVIDIA keeps. A query takes microseconds, but the driver may block for longer, so queries
- * that repeat have an asynchronous form.
+ * those of nvml.h, whose layout NVIDIA keeps. A query takes microseconds, but the driver may block for longer, so
+ * queries that repeat have an asynchronous form.
  */
 
 import { addressOf, type ForeignFunction, type Library, openLibrary, type Pointer } from './ffi.ts';
@@ -33,8 +33,8 @@ const TEXT_BYTES = 96;
 type Arguments = Parameters<ForeignFunction>;
 
 /**
- * NVML's functions with checked return codes. `start` or `startAsync` comes first, `stop` last. Every method throws Error
- * with NVML's own text for the code.
+ * NVML's functions with checked return codes. `start` or `startAsync` comes first, `stop` last. Every method throws
+ * Error with NVML's own text for the code.
  */
 export class Nvml {
   readonly #library: Library;

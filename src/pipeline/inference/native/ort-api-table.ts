@@ -1,8 +1,9 @@
 /**
  * The functions of ONNX Runtime's C API that FaceOff calls: their indices in the table `OrtApi` and their parameters.
  *
- * Indices are counted from 0 in `struct OrtApi` of onnxruntime_c_api.h, ORT_API_VERSION 29 (ONNX Runtime 1.29.0, MIT). The
- * header guarantees that the table only grows at its end. The tests of this folder and test/media/gpu call every entry.
+ * Indices are counted from 0 in `struct OrtApi` of onnxruntime_c_api.h, ORT_API_VERSION 29 (ONNX Runtime 1.29.0, MIT).
+ * The header guarantees that the table only grows at its end. The tests of this folder and test/media/gpu call every
+ * entry.
  */
 
 /** ORT_API_VERSION of the table. */

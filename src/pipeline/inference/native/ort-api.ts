@@ -1,6 +1,6 @@
 /**
- * ONNX Runtime by its C API, from the library that onnxruntime-node contains. The JavaScript API of onnxruntime-node accepts
- * no provider options and blocks its thread; the C API sets every option, and runs and loads on other threads.
+ * ONNX Runtime by its C API, from the library that onnxruntime-node contains. The JavaScript API of onnxruntime-node
+ * accepts no provider options and blocks its thread; the C API sets every option, and runs and loads on other threads.
  */
 
 import { createRequire } from 'node:module';
@@ -63,7 +63,10 @@ export class OrtApi {
   readonly #errorCode: ForeignFunction;
   readonly #errorMessage: ForeignFunction;
 
-  /** @throws FaceOffError `runtime_missing` when the library cannot be loaded, `runtime_differs` when it is of another release. */
+  /**
+   * @throws FaceOffError `runtime_missing` when the library cannot be loaded, `runtime_differs` when it is of another
+   *   release.
+   */
   constructor(folder: string) {
     this.folder = folder;
     const { version, table } = tableOf(path.join(folder, libraryName()));

@@ -1,6 +1,6 @@
 /**
- * Classifies errors of ONNX Runtime. Its error codes do not tell the cases apart, so the message is matched: by its wording,
- * never by file or line, which change with every release.
+ * Classifies errors of ONNX Runtime. Its error codes do not tell the cases apart, so the message is matched: by its
+ * wording, never by file or line, which change with every release.
  */
 
 import { FaceOffError } from '../../../shared/errors.ts';

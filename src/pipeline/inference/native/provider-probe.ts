@@ -1,4 +1,6 @@
-/** Probes which providers this machine can run, by loading their libraries, and names what is missing for the others. */
+/**
+ * Probes which providers this machine can run, by loading their libraries, and names what is missing for the others.
+ */
 
 import { existsSync } from 'node:fs';
 import path from 'node:path';
@@ -86,7 +88,10 @@ function shortened(name: string, problem: string): string {
   return problem.startsWith(`${name}: cannot open shared object file`) ? name : problem;
 }
 
-/** A software Vulkan device is slower than the CPU provider: it counts as lacking, and is used only when asked for by name. */
+/**
+ * A software Vulkan device is slower than the CPU provider: it counts as lacking, and is used only when asked for by
+ * name.
+ */
 function lackOfWebGpu(): Lack | null {
   // Metal and Direct3D are part of the system.
   if (process.platform === 'darwin' || process.platform === 'win32') return null;

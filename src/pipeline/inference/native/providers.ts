@@ -1,6 +1,6 @@
 /**
- * ONNX Runtime's execution providers, their options, and how options are passed by the C API. Option names are ONNX Runtime's
- * own; its documentation describes each:
+ * ONNX Runtime's execution providers, their options, and how options are passed by the C API. Option names are ONNX
+ * Runtime's own; its documentation describes each:
  * https://onnxruntime.ai/docs/execution-providers/CUDA-ExecutionProvider.html
  * https://onnxruntime.ai/docs/execution-providers/TensorRT-ExecutionProvider.html
  */
@@ -72,7 +72,9 @@ export const PROVIDERS = ['tensorrt', 'cuda', 'webgpu', 'cpu'] as const;
 /** Name of a provider, as in the configuration. */
 export type ProviderKind = (typeof PROVIDERS)[number];
 
-/** A provider with its options. Nodes that TensorRT does not support run on CUDA, those that CUDA does not on the CPU. */
+/**
+ * A provider with its options. Nodes that TensorRT does not support run on CUDA, those that CUDA does not on the CPU.
+ */
 export type Provider =
   | { kind: 'tensorrt'; tensorrt: TensorRTOptions; cuda: CudaOptions }
   | { kind: 'cuda'; cuda: CudaOptions }

@@ -1,4 +1,6 @@
-/** Folder of the ONNX Runtime library. GPU provider libraries lie beside it, as it loads them from its own folder only. */
+/**
+ * Folder of the ONNX Runtime library. GPU provider libraries lie beside it, as it loads them from its own folder only.
+ */
 
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
