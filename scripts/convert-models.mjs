@@ -12,7 +12,6 @@ const folder = process.argv[2] ?? path.join(path.dirname(fileURLToPath(import.me
 const files = {
   'face-detector.onnx': models.faceDetector,
   'face-mesh.onnx': models.faceMesh,
-  'person-segmenter.onnx': models.personSegmenter,
   'face-embedder.onnx': models.faceEmbedder,
   'face-geometry.json': models.faceGeometry,
 };

@@ -4,7 +4,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import { type Config, defaultConfig } from './config.ts';
 import type { DeviceReport } from './pipeline/device/device-protocol.ts';
 import type { ModelLoad } from './pipeline/pool/lane-protocol.ts';
-import type { GpuState } from './server/monitor/gpu-sensor.ts';
+import type { GpuState } from './shared/gpu.ts';
 import type { Cause } from './shared/messages.ts';
 import type { FrameResult, Pressure, SwappedFrame } from './shared/types.ts';
 

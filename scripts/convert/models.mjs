@@ -34,12 +34,6 @@ export function faceDetector() {
   return graph.bytes('face-detector');
 }
 
-export function personSegmenter() {
-  const { model, graph, converter } = begin(read('@mediapipe/selfie_segmentation/selfie_segmentation.tflite'));
-  graph.output(converter.value(model.outputs[0]), 'mask', [1, 256, 256, 1]);
-  return graph.bytes('person-segmenter');
-}
-
 export function faceMesh() {
   return convertFaceMesh(readTflite(packedAsset('face_landmark_with_attention.tflite')));
 }

@@ -225,28 +225,11 @@ export class Converter {
     return this.#graph.node('Gather', [this.#values.get(data), this.#graph.ints(places)], { axis: 1 });
   }
 
-  Convolution2DTransposeBias({ inputs: [data, weights, bias], custom }) {
-    // Options: padding, stride of width, stride of height. With stride = kernel, SAME and VALID agree.
-    const [, strideWidth, strideHeight] = new Int32Array(custom.slice(0, 12).buffer);
-    const [out, kh, kw, into] = this.#shape(weights);
-    const values = [this.#values.get(data), this.#weights(weights, [into, out, kh, kw], [3, 0, 1, 2])];
-    values.push(this.#weights(bias, this.#shape(bias), [0]));
-    return this.#graph.node('ConvTranspose', values, { kernel_shape: [kh, kw], strides: [strideHeight, strideWidth] });
-  }
-
-  #pool({ inputs: [data], options }, op, extra) {
+  MAX_POOL_2D({ inputs: [data], options }) {
     const strides = [options.int32(2, 1), options.int32(1, 1)];
     const kernel = [options.int32(4, 1), options.int32(3, 1)];
     const pads = this.#pads(options.int8(0), this.#shape(data), kernel, strides);
-    return this.#graph.node(op, [this.#values.get(data)], { kernel_shape: kernel, strides, pads, ...extra });
-  }
-
-  MAX_POOL_2D(operator) {
-    return this.#pool(operator, 'MaxPool', {});
-  }
-
-  AVERAGE_POOL_2D(operator) {
-    return this.#pool(operator, 'AveragePool', { count_include_pad: 0 });
+    return this.#graph.node('MaxPool', [this.#values.get(data)], { kernel_shape: kernel, strides, pads });
   }
 
   #binary(op, { inputs: [a, b], options }) {
@@ -275,14 +258,6 @@ export class Converter {
       this.#graph.floats([0], []),
       this.#graph.floats([6], []),
     ]);
-  }
-
-  LOGISTIC({ inputs: [data] }) {
-    return this.#graph.node('Sigmoid', [this.#values.get(data)]);
-  }
-
-  HARD_SWISH({ inputs: [data] }) {
-    return this.#graph.node('HardSwish', [this.#values.get(data)]);
   }
 
   /**

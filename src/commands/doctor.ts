@@ -7,8 +7,8 @@ import path from 'node:path';
 import { Command, Option } from 'commander';
 import { type Config, loadConfig } from '../config.ts';
 import { root } from '../lib/package-root.ts';
-import { complaintAbout } from '../pipeline/inference/native/ffi.ts';
-import { openNvml } from '../pipeline/inference/native/nvml.ts';
+import { loadProblemOf } from '../pipeline/inference/native/ffi.ts';
+import { readNvidiaDriver } from '../pipeline/inference/native/nvml.ts';
 import { openApi } from '../pipeline/inference/native/ort-api.ts';
 import {
   type AvailableProviders,
@@ -136,17 +136,17 @@ function nvidia(config: Config): Finding[] {
 
 function card(): Finding {
   const name = 'NVIDIA card';
-  const nvml = attempt(openNvml);
-  if (nvml instanceof Error) {
+  const driver = attempt(readNvidiaDriver);
+  if (driver instanceof Error) {
     const advice = 'Only where there is one: install the NVIDIA driver, 580 or later.';
-    return { name, state: 'absent', found: `no driver answers (${nvml.message})`, advice };
+    return { name, state: 'absent', found: `no driver answers (${driver.message})`, advice };
   }
-  const cards = nvml.devices.map(
+  const cards = driver.devices.map(
     ({ name: own, capability, memoryBytes }) =>
       `${own}, ${Math.round(memoryBytes / 2 ** 30)} GB, compute capability ${capability}`,
   );
-  const found = `${cards.join('; ')}; driver ${nvml.driver}, CUDA ${nvml.cuda} at most`;
-  if (Number.parseInt(nvml.cuda, 10) >= 13) return { name, state: 'ok', found };
+  const found = `${cards.join('; ')}; driver ${driver.version}, CUDA ${driver.cuda} at most`;
+  if (Number.parseInt(driver.cuda, 10) >= 13) return { name, state: 'ok', found };
   return { name, state: 'absent', found, advice: 'CUDA 13 wants driver 580 or later.' };
 }
 
@@ -160,7 +160,7 @@ function gpuLibraries(config: Config): Finding {
 
 function libraries(name: string, list: Record<string, string>): Finding[] {
   if (process.platform !== 'linux') return [];
-  const missing = attempt(() => Object.keys(list).filter((library) => complaintAbout(library) !== null));
+  const missing = attempt(() => Object.keys(list).filter((library) => loadProblemOf(library) !== null));
   if (missing instanceof Error) return [];
   const title = `${name} libraries`;
   if (missing.length === 0) return [{ name: title, state: 'ok', found: Object.keys(list).join(', ') }];

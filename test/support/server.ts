@@ -12,7 +12,7 @@ import { Metrics } from '../../src/metrics.ts';
 import type { ModelLoad } from '../../src/pipeline/pool/lane-protocol.ts';
 import { Pool } from '../../src/pipeline/pool/pool.ts';
 import { buildServer, type Server } from '../../src/server/http/app.ts';
-import type { Gpu } from '../../src/server/monitor/gpu-sensor.ts';
+import type { Gpu } from '../../src/shared/gpu.ts';
 import { modelsDir } from './lane.ts';
 
 export interface TestServer extends Server {

@@ -1,38 +1,47 @@
-/** What tuning found, remembered from start to start: one file in the cache, written whole or not at all. */
+/** Persisted results of batch tuning, so that a model is tuned once per machine. */
 
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
-import type { TunedBatch } from './device-model.ts';
+
+/** Result of tuning one model on this machine. */
+export interface TunedBatch {
+  /** Batch size with the most pictures a second; a larger one only costs time. */
+  best: number;
+  /** Milliseconds of a run at batch 1. */
+  loneMs: number;
+}
 
 const File = z.record(z.string(), z.strictObject({ best: z.int().positive(), loneMs: z.number().positive() }));
 
+/** The file `tuning/batches.json` of the cache, replaced atomically. Runs in the device process. */
 export class BatchTuning {
   readonly #file: string;
-  /** What else the times depend on. */
+  /** Configuration that the measured times depend on, as text. */
   readonly #setting: string;
-  #keeping: Promise<void> = Promise.resolve();
+  #saving: Promise<void> = Promise.resolve();
 
-  /** @param setting threads, budget and whatever else of the configuration changes what is best. */
+  /** @param setting threads, budget and any other configuration that changes the best batch. */
   constructor(cacheDir: string, setting: string) {
     this.#file = path.join(cacheDir, 'tuning', 'batches.json');
     this.#setting = setting;
   }
 
+  /** The saved result for a model (by the sha256 of its file) on a provider; null where there is none. */
   async find(sha256: string, provider: string): Promise<TunedBatch | null> {
     return (await this.#read())[this.#key(sha256, provider)] ?? null;
   }
 
-  /** What cannot be kept is found anew at the next start. */
-  keep(sha256: string, provider: string, fitted: TunedBatch): Promise<void> {
-    // One after another: each is added to what the last one wrote.
-    this.#keeping = this.#keeping.then(() => this.#write(sha256, provider, fitted)).catch(() => undefined);
-    return this.#keeping;
+  /** Saves a result. A failed write is ignored: the model is tuned again at the next start. */
+  save(sha256: string, provider: string, tuned: TunedBatch): Promise<void> {
+    // Writes are serial, as each adds to the file that the previous one wrote.
+    this.#saving = this.#saving.then(() => this.#write(sha256, provider, tuned)).catch(() => undefined);
+    return this.#saving;
   }
 
-  async #write(sha256: string, provider: string, fitted: TunedBatch): Promise<void> {
-    const all = { ...(await this.#read()), [this.#key(sha256, provider)]: fitted };
+  async #write(sha256: string, provider: string, tuned: TunedBatch): Promise<void> {
+    const all = { ...(await this.#read()), [this.#key(sha256, provider)]: tuned };
     await mkdir(path.dirname(this.#file), { recursive: true });
     const part = `${this.#file}.${process.pid}.part`;
     await writeFile(part, JSON.stringify(all, null, 1));
@@ -43,7 +52,7 @@ export class BatchTuning {
     return [sha256, provider, os.cpus()[0]?.model ?? '', os.availableParallelism(), this.#setting].join('|');
   }
 
-  /** A file that is not what was written is as good as none: it is found anew. */
+  /** A file that is missing or malformed counts as empty. */
   async #read(): Promise<Record<string, TunedBatch>> {
     try {
       return File.parse(JSON.parse(await readFile(this.#file, 'utf8')));

@@ -1,4 +1,4 @@
-/** Starts the device process, keeps it alive and hears what it reports. The main thread's end of the device. */
+/** The main thread's end of the device: starts the device process, restarts it, and receives its reports. */
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -6,16 +6,20 @@ import os from 'node:os';
 import path from 'node:path';
 import type { Logger } from 'pino';
 import { root } from '../../lib/package-root.ts';
+import { messageOf } from '../../shared/errors.ts';
 import type { DeviceNews, DeviceOptions, DeviceReport } from './device-protocol.ts';
 
-/** A process that dies again and again is started ever later. */
-const PAUSE_MS = 100;
+/** Exponential backoff between restarts. */
+const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 10_000;
-/** How often the log tells that a build goes on. */
+/** Interval of the log lines about a build in progress. */
 const LOG_BUILD_MS = 30_000;
-/** One that lived so long was well. */
-const WELL_MS = 30_000;
+/** A process that lived longer than this resets the backoff. */
+const HEALTHY_MS = 30_000;
+/** Time for the process to end by itself when the host is closed. */
+const EXIT_MS = 5000;
 
+/** Supervises the device process. Runs on the main thread. */
 export class DeviceHost {
   readonly #options: Omit<DeviceOptions, 'address'>;
   readonly #folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-device-'));
@@ -23,14 +27,14 @@ export class DeviceHost {
   readonly #onReport: (report: DeviceReport) => void;
   #child: ChildProcess | null = null;
   #startedAtMs = 0;
-  #pauseMs = PAUSE_MS;
+  #pauseMs = FIRST_PAUSE_MS;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
-  /** Memory of the process, when it last told. */
+  /** Resident memory of the process at its last report; 0 while there is none. */
   rssBytes = 0;
-  /** Processor time of all processes there were, as far as they told, in milliseconds. */
-  #cpuMs = { lost: 0, told: 0 };
-  /** Times the process had to be started again. */
+  /** Processor time in milliseconds: of the processes that ended, and of the current one as last reported. */
+  #cpuMs = { ended: 0, current: 0 };
+  /** How many times the process was lost and restarted. */
   restarts = 0;
 
   constructor(options: Omit<DeviceOptions, 'address'>, log: Logger, onReport: (report: DeviceReport) => void) {
@@ -39,26 +43,23 @@ export class DeviceHost {
     this.#onReport = onReport;
   }
 
-  /** Where lanes find the device, whether it runs yet or not. The folder is this user's alone. */
+  /** Address that lanes connect to, whether the process runs yet or not. The folder belongs to this user alone. */
   get address(): string {
     const name = `${path.basename(this.#folder)}-${process.pid}`;
     return process.platform === 'win32' ? `\\\\.\\pipe\\${name}` : path.join(this.#folder, 'device.sock');
   }
 
-  /** Memory is short: what nobody wants is closed. */
+  /** Asks the process to close its unused models, as memory is short. */
   release(): void {
     if (this.#child?.connected === true) this.#child.send('release');
   }
 
+  /** Processor time of all device processes so far, as reported, in milliseconds. */
   get cpuMs(): number {
-    return this.#cpuMs.lost + this.#cpuMs.told;
+    return this.#cpuMs.ended + this.#cpuMs.current;
   }
 
-  get pid(): number | undefined {
-    return this.#child?.pid;
-  }
-
-  /** Idempotent. */
+  /** Starts the process. Idempotent; after `close` it does nothing. */
   start(): void {
     if (this.#closed || this.#child !== null || this.#timer !== undefined) return;
     rmSync(this.address, { force: true });
@@ -66,7 +67,7 @@ export class DeviceHost {
     try {
       this.#child = this.#fork();
     } catch (error) {
-      this.#onNone(error);
+      this.#onStartFailed(error);
     }
   }
 
@@ -74,29 +75,29 @@ export class DeviceHost {
     const options: DeviceOptions = { ...this.#options, address: this.address };
     const child = fork(path.join(root, 'dist/pipeline/device.js'), [JSON.stringify(options)], {
       execArgv: [],
-      // The CUDA provider keeps handles and workspaces for each thread that ever ran it.
+      // The CUDA provider keeps handles and workspaces for each thread that has ever run it.
       env: { ...process.env, UV_THREADPOOL_SIZE: '2' },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
-    // ONNX Runtime's and the drivers' own words.
+    // Output of ONNX Runtime and of the drivers.
     child.stderr?.on('data', (text: Buffer) => this.#log.debug({ said: String(text).trim() }, 'device'));
     child.on('message', (message) => {
-      if (message !== 'ready') this.#hear(message as DeviceReport);
+      if (message !== 'ready') this.#receive(message as DeviceReport);
     });
-    // One that was started ends with an exit, whatever its errors.
+    // A process that did start ends with `exit`, whatever its errors.
     child.on('error', (error) => {
-      if (child.pid === undefined) this.#onNone(error);
+      if (child.pid === undefined) this.#onStartFailed(error);
     });
-    child.once('exit', (code, signal) => this.#onEnd(code, signal));
+    child.once('exit', (code, signal) => this.#onExit(code, signal));
     return child;
   }
 
-  /** Ends the process from outside, as a crash would; for tests of what happens then. */
+  /** Kills the process, as a crash would; for tests of the restart. */
   killForTest(): void {
     this.#child?.kill('SIGKILL');
   }
 
-  /** Idempotent. */
+  /** Ends the process and removes its folder. Idempotent. */
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
@@ -104,52 +105,51 @@ export class DeviceHost {
     if (child?.pid !== undefined) {
       const gone = new Promise((resolve) => child.once('exit', resolve));
       if (child.connected) child.disconnect();
-      const patience = setTimeout(() => child.kill('SIGKILL'), 5000);
+      const killing = setTimeout(() => child.kill('SIGKILL'), EXIT_MS);
       await gone;
-      clearTimeout(patience);
+      clearTimeout(killing);
     }
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  #hear(report: DeviceReport): void {
+  #receive(report: DeviceReport): void {
     for (const { model, from, to, why } of report.steps)
       this.#log.warn({ model, from, to, why }, `${model ?? 'added models'} cannot run on ${from}, trying ${to}`);
     this.rssBytes = report.rssBytes;
-    this.#cpuMs.told = report.cpuMs;
-    for (const news of report.news) this.#tell(news);
+    this.#cpuMs.current = report.cpuMs;
+    for (const news of report.news) this.#logNews(news);
     this.#onReport(report);
   }
 
-  /** Builders say every second that they are still at it; the log need not. */
-  #tell(news: DeviceNews): void {
+  /** Builders report every second; the log has a line every LOG_BUILD_MS. */
+  #logNews(news: DeviceNews): void {
     if ('provider' in news) this.#log.info(news, `${news.model} runs on ${news.provider} now`);
     else if ('failed' in news) this.#log.warn(news, `nothing better was made for ${news.model}`);
     else if (news.building !== null && news.building.elapsedMs % LOG_BUILD_MS < 1000)
       this.#log.info(news, `something better is being made for ${news.model}`);
   }
 
-  #onEnd(code: number | null, signal: NodeJS.Signals | null): void {
+  #onExit(code: number | null, signal: NodeJS.Signals | null): void {
     this.#child = null;
     this.rssBytes = 0;
-    this.#cpuMs = { lost: this.cpuMs, told: 0 };
+    this.#cpuMs = { ended: this.cpuMs, current: 0 };
     if (this.#closed) return;
     this.restarts++;
     this.#log.warn({ code, signal, restarts: this.restarts }, 'device process lost, starting it again');
-    this.#startAgain();
+    this.#restart();
   }
 
-  /** There was no memory for another process, say. */
-  #onNone(error: unknown): void {
+  /** The operating system refused to start a process, for instance because memory is short. */
+  #onStartFailed(error: unknown): void {
     this.#child = null;
     if (this.#closed) return;
-    const why = error instanceof Error ? error.message : String(error);
-    this.#log.error({ error: why }, 'device process cannot be started, trying again');
-    this.#startAgain();
+    this.#log.error({ error: messageOf(error) }, 'device process cannot be started, trying again');
+    this.#restart();
   }
 
-  #startAgain(): void {
+  #restart(): void {
     const livedMs = performance.now() - this.#startedAtMs;
-    this.#pauseMs = livedMs > WELL_MS ? PAUSE_MS : Math.min(LONGEST_PAUSE_MS, 2 * this.#pauseMs);
+    this.#pauseMs = livedMs > HEALTHY_MS ? FIRST_PAUSE_MS : Math.min(LONGEST_PAUSE_MS, 2 * this.#pauseMs);
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.start();

@@ -1,32 +1,32 @@
-/** The device process: begins with what it was started with, ends with the one who started it. */
+/** Entry point of the device process: options come on the command line; the process ends with its parent. */
 
 import { Device } from './device.ts';
 import type { DeviceOptions } from './device-protocol.ts';
 
 const REPORT_MS = 1000;
-/** How long the answer that says so has to reach the lanes. */
-const LAST_WORDS_MS = 50;
-/** How long runs in hand have to end, when the process is to. */
-const PATIENCE_MS = 4000;
+/** Time for the error answers to reach the lanes once the device is lost. */
+const FLUSH_MS = 50;
+/** Time for runs in progress to finish when the process is asked to end. */
+const CLOSE_MS = 4000;
 
 const options = JSON.parse(process.argv[2]!) as DeviceOptions;
-/** An ordinary exit would wait for a run that never ends. */
-const die = (): void => void process.kill(process.pid, 'SIGKILL');
-const device = new Device(options, () => setTimeout(die, LAST_WORDS_MS));
+/** An ordinary exit would wait for a hung run. */
+const killSelf = (): void => void process.kill(process.pid, 'SIGKILL');
+const device = new Device(options, () => setTimeout(killSelf, FLUSH_MS));
 
 setInterval(() => {
   const report = device.report();
   if (report !== null) process.send?.(report);
 }, REPORT_MS).unref();
 
-// The only thing that is said to it: memory is short.
+// The only message the parent sends: memory is short.
 process.on('message', () => void device.release());
-// Whoever started it is gone, or wants it gone.
+// The parent has ended, or asks the process to end.
 process.once('disconnect', () => {
-  setTimeout(die, PATIENCE_MS);
+  setTimeout(killSelf, CLOSE_MS);
   void device.close().finally(() => process.exit(0));
 });
-// Ctrl-C goes to the whole group; the server ends this process in its own time.
+// Ctrl-C reaches the whole process group; the server ends this process when it is done with it.
 process.on('SIGINT', () => undefined);
 
 await device.listen();

@@ -1,94 +1,87 @@
-/** What lanes and the device process say to each other, and what the process tells the main thread. */
+/** Messages between lanes and the device process, and the process's reports to the main thread. */
 
 import type { WireError } from '../../shared/errors.ts';
 import type { BuildProgress } from '../inference/build-child.ts';
-import type { ModelShape } from '../inference/model-session.ts';
+import type { ModelSpec } from '../inference/model-device.ts';
 import type { InferenceSettings, StepDown } from '../inference/provider-ladder.ts';
 
-/** A model as the device is to open it. The same from every lane, so that all share one session. */
-export interface ModelSpec {
-  file: string;
-  /** Published or recorded digest, checked while the file is read; null where there is none. */
-  sha256: string | null;
-  shape: ModelShape;
-  /** Inputs of one number each: the same for every picture. */
-  doubles: Record<string, number>;
-  scalars: Record<string, number>;
-  /** Whether the file leaves the number of pictures in a run open. */
-  open: boolean;
-}
-
-/** From a lane. Tensors follow in the shape's order, without the single numbers. */
+/** A request of a lane. The tensors of `run` follow in the order of the model's inputs, without the scalar ones. */
 export type DeviceAsk =
   | { id: number; op: 'open'; spec: ModelSpec }
-  /** `leftMs`: for how long the answer is of use. */
+  /** `leftMs`: milliseconds until the answer becomes useless. */
   | { id: number; op: 'run'; model: number; leftMs: number }
   | { id: number; op: 'close'; model: number };
 
+/** Answer to `open`. */
 export interface Opened {
-  /** Names the model in what this lane asks from now on. */
+  /** Number that names the model in later requests of the same connection. */
   model: number;
   provider: string;
-  /** Milliseconds that a lone run usually takes. */
+  /** Milliseconds of a run at batch 1. */
   usualMs: number;
   loadMs: number;
-  /** Whether what had to be prepared was found prepared. */
+  /** Whether an engine, an optimised model or a saved tuning was found in the cache. */
   cached: boolean;
 }
 
+/** The answer to the request with the same id. The tensors of a run follow in the order of the model's outputs. */
 export type DeviceAnswer =
   | { id: number; error: WireError }
   | { id: number; opened: Opened }
-  /** `ranMs`: what the batch took that this was part of. */
+  /** `ranMs`: duration of the batch that the run was part of. */
   | { id: number; ranMs: number }
   | { id: number; closed: true };
 
-/** What the device process is started with. */
+/** Options of the device process, passed as JSON on its command line. */
 export interface DeviceOptions {
-  /** Where it listens: a socket's path in a folder that is closed to others, or a pipe's name. */
+  /** Where the process listens: a socket's path in a folder of this user alone, or a pipe's name. */
   address: string;
+  /** Threads inside one run on the CPU. */
   threads: number;
+  /** Runs before the first real one, as the first are slow. */
   warmupRuns: number;
   /** Most pictures in a run. */
   maxBatch: number;
-  /** Whether to find out how many of these bring the most a second; else as many as may be. */
+  /** Whether to measure which batch gives the most pictures a second; else maxBatch is used. */
   tune: boolean;
-  /** A batch that takes longer is of no use to anybody. */
+  /** Time of one frame: a batch that takes longer serves no stream. */
   budgetMs: number;
   cacheDir: string;
-  /** What models are to run on, and how. */
+  /** Which providers models run on, and with which settings. */
   inference: InferenceSettings & { engineTimeoutMs: number };
 }
 
-/** One run of the device. */
+/** One batch that the device ran. */
 export interface BatchReport {
   model: string;
   size: number;
-  /** How long its first picture had waited. */
+  /** How long the first picture of the batch had waited. */
   waitMs: number;
   ranMs: number;
 }
 
-/** A model that got something better to run on, or did not. */
+/** Progress of a model's move to a better session. */
 export type DeviceNews =
+  /** The model moved, to that provider. */
   | { model: string; provider: string }
   /** Null when the build is over. */
   | { model: string; building: BuildProgress | null }
+  /** The build failed, with that message. */
   | { model: string; failed: string };
 
-/** Told to the main thread, once a second while a model is open or there is news. */
+/** Sent to the main thread once a second while a model is open or there is something to report. */
 export interface DeviceReport {
   batches: BatchReport[];
-  /** Times memory ran out. */
+  /** How many times memory ran out. */
   ooms: number;
-  /** Pictures nobody waited for any longer. */
+  /** Pictures dropped because their deadline passed in the queue. */
   late: number;
-  /** Largest batch allowed now, for each open model. */
+  /** Current batch limit of each open model, by name. */
   limits: Record<string, number>;
-  /** What was to run on something and runs on something else. */
+  /** Steps down of the provider ladder. */
   steps: StepDown[];
   news: DeviceNews[];
-  /** Memory of the process, and processor time that it has used since it began, in milliseconds. */
+  /** Resident memory of the process, and processor time used since its start in milliseconds. */
   rssBytes: number;
   cpuMs: number;
 }

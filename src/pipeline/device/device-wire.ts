@@ -1,30 +1,35 @@
 /**
- * Messages between a lane and the device process, over a local socket: a head in JSON and tensors after it. A face's crop
- * is a few hundred kilobytes, so tensors are written from where they are and read into where they stay.
+ * Messages between a lane and the device process, over a local socket: a JSON head followed by tensors. A face's crop
+ * is a few hundred kilobytes, so tensors are written from their own memory and read into their final memory.
  *
- *   head's bytes (u32, little-endian) · tensors' count of floats (u32) · head · floats
+ *   bytes of the head (u32, little-endian) · floats of all tensors (u32) · head · floats
  *
- * How the floats are divided stands in the head, `lengths`.
+ * `lengths` in the head divides the floats into tensors.
  */
 
 import type { Socket } from 'node:net';
 import { FaceOffError } from '../../shared/errors.ts';
 
+/** A received message; the tensors are views of one buffer that belongs to the message. */
 export interface Message<Head> {
   head: Head;
   tensors: Float32Array[];
 }
 
-/** Larger messages are a defect, not a picture: 256 MiB of floats. */
-const MOST_FLOATS = 2 ** 26;
-const MOST_HEAD = 2 ** 24;
-const PREFIX = 8;
+/** A larger message is a defect, not a picture: 256 MiB of floats. */
+const MAX_FLOATS = 2 ** 26;
+const MAX_HEAD_BYTES = 2 ** 24;
+const PREFIX_BYTES = 8;
 
-/** @param tensors must not change before the socket has drained; a lane waits for its answer, so they do not. */
+/**
+ * Writes a message to the socket.
+ * @param tensors must not change before the socket has drained. They do not: a lane awaits its answer, and the device
+ *   sends copies.
+ */
 export function send(socket: Socket, head: object, tensors: readonly Float32Array[] = []): void {
   const lengths = tensors.map((tensor) => tensor.length);
   const text = Buffer.from(JSON.stringify({ ...head, lengths }));
-  const prefix = Buffer.alloc(PREFIX);
+  const prefix = Buffer.alloc(PREFIX_BYTES);
   prefix.writeUInt32LE(text.length, 0);
   prefix.writeUInt32LE(
     lengths.reduce((a, b) => a + b, 0),
@@ -38,13 +43,13 @@ export function send(socket: Socket, head: object, tensors: readonly Float32Arra
   socket.uncork();
 }
 
-/** Puts a socket's chunks together to messages. */
+/** Assembles messages from the chunks of a socket. */
 export class WireReader<Head> {
   readonly #onMessage: (message: Message<Head>) => void;
-  readonly #prefix = Buffer.alloc(PREFIX);
+  readonly #prefix = Buffer.alloc(PREFIX_BYTES);
   #head = Buffer.alloc(0);
   #body: Float32Array = new Float32Array();
-  /** The part in hand, prefix, head or body, and how much of it is there. */
+  /** The part being read (prefix, head or body), and how many of its bytes have arrived. */
   #part: Uint8Array = this.#prefix;
   #filled = 0;
 
@@ -52,22 +57,22 @@ export class WireReader<Head> {
     this.#onMessage = onMessage;
   }
 
-  /** @throws FaceOffError `bad_message` for what is none of ours; the connection is of no use then. */
+  /** @throws FaceOffError `bad_message` for data of another protocol; the connection must be closed then. */
   feed(chunk: Uint8Array): void {
     for (let at = 0; at < chunk.length; ) {
       const taken = Math.min(chunk.length - at, this.#part.length - this.#filled);
       this.#part.set(chunk.subarray(at, at + taken), this.#filled);
       at += taken;
       this.#filled += taken;
-      while (this.#filled === this.#part.length && this.#next()) this.#filled = 0;
+      while (this.#filled === this.#part.length && this.#nextPart()) this.#filled = 0;
     }
   }
 
-  /** Goes on to the next part; false once a message was told and a new one is awaited. */
-  #next(): boolean {
+  /** Moves on to the next part; false once a message was emitted and the next prefix is awaited. */
+  #nextPart(): boolean {
     if (this.#part === this.#prefix) {
       const [head, floats] = [this.#prefix.readUInt32LE(0), this.#prefix.readUInt32LE(4)];
-      if (head === 0 || head > MOST_HEAD || floats > MOST_FLOATS)
+      if (head === 0 || head > MAX_HEAD_BYTES || floats > MAX_FLOATS)
         throw new FaceOffError('bad_message', 'Something else than FaceOff talks to the device process.');
       this.#head = Buffer.alloc(head);
       this.#body = new Float32Array(floats);
@@ -78,13 +83,13 @@ export class WireReader<Head> {
       this.#part = new Uint8Array(this.#body.buffer);
       return true;
     }
-    this.#tell();
+    this.#emit();
     this.#part = this.#prefix;
     this.#filled = 0;
     return false;
   }
 
-  #tell(): void {
+  #emit(): void {
     const { lengths, ...head } = JSON.parse(this.#head.toString()) as Head & { lengths: number[] };
     let end = 0;
     const tensors = lengths.map((length) => {

@@ -1,11 +1,13 @@
 /**
- * The device: the process that big models run in. A process of its own because what a GPU's driver does to it cannot be
- * undone within one, and because it can be killed and started again while the streams go on. Lanes talk to it directly.
+ * The device: what the device process runs. Added models run in a process of their own because a GPU driver can leave a
+ * process in a state that only its end repairs, and because the process can be killed and restarted while streams go
+ * on. Lanes connect to it directly.
  */
 
 import net, { type Socket } from 'node:net';
 import { CacheLeases } from '../../cache/leases.ts';
-import { FaceOffError, toWire } from '../../shared/errors.ts';
+import { FaceOffError, messageOf, toWire } from '../../shared/errors.ts';
+import type { ModelSpec } from '../inference/model-device.ts';
 import { probeProviders } from '../inference/native/provider-probe.ts';
 import { ProviderLadder, type StepDown } from '../inference/provider-ladder.ts';
 import { TensorRTCache } from '../inference/tensorrt-cache.ts';
@@ -19,40 +21,50 @@ import type {
   DeviceNews,
   DeviceOptions,
   DeviceReport,
-  ModelSpec,
 } from './device-protocol.ts';
 import { send, WireReader } from './device-wire.ts';
 import { ModelOpener } from './model-opener.ts';
 
-interface Shared {
+/** A model that all lanes share. */
+interface SharedModel {
   number: number;
   opening: Promise<DeviceModel>;
   /** Null until it is open. */
   model: DeviceModel | null;
-  /** Lanes that have it open. */
+  /** Connections of the lanes that have it open. */
   users: Set<Socket>;
+  /** Closes the model once it has been unused for IDLE_MS. */
   idle: NodeJS.Timeout | undefined;
 }
 
-/** A model that one lane has open, so many times. */
-interface Opening {
+/** How many times one lane has a model open. */
+interface LaneUse {
   key: string;
-  shared: Shared;
+  shared: SharedModel;
   times: number;
 }
 
-/** A model that nobody wants is kept for a while: people try one face engine after another. */
+/** The connection of one lane. */
+interface LaneConnection {
+  socket: Socket;
+  /** Models the lane has open, by number. */
+  uses: Map<number, LaneUse>;
+  reply(answer: DeviceAnswer, tensors?: readonly Float32Array[]): void;
+}
+
+/** How long an unused model stays open: users switch between engines. */
 const IDLE_MS = 30_000;
 
+/** Serves models to lanes over a local socket, and collects the reports for the main thread. */
 export class Device {
   readonly #options: DeviceOptions;
   readonly #tuning: BatchTuning;
-  readonly #models = new Map<string, Shared>();
-  readonly #server = net.createServer((socket) => this.#welcome(socket));
+  readonly #models = new Map<string, SharedModel>();
+  readonly #server = net.createServer((socket) => this.#accept(socket));
   readonly #sockets = new Set<Socket>();
   readonly #onLost: (error: unknown) => void;
   readonly #opener: ModelOpener;
-  readonly #use: CacheLeases;
+  readonly #leases: CacheLeases;
   readonly #engines: TensorRTCache;
   readonly #steps: StepDown[] = [];
   readonly #news: DeviceNews[] = [];
@@ -61,7 +73,7 @@ export class Device {
   #ooms = 0;
   #late = 0;
 
-  /** @param onLost told when the device is of no use any more: the process is to be started anew. */
+  /** @param onLost called when the device is lost, so that the process has to be restarted. */
   constructor(options: DeviceOptions, onLost: (error: unknown) => void) {
     this.#options = options;
     this.#onLost = onLost;
@@ -70,10 +82,11 @@ export class Device {
     const machine = probeProviders(cacheDir);
     const ladder = new ProviderLadder(inference, machine, (step) => this.#steps.push(step));
     this.#engines = new TensorRTCache({ cacheDir, settings: inference, folder: machine.folder });
-    this.#use = new CacheLeases(cacheDir);
-    this.#opener = new ModelOpener({ ladder, engines: this.#engines, use: this.#use, threads });
+    this.#leases = new CacheLeases(cacheDir);
+    this.#opener = new ModelOpener({ ladder, engines: this.#engines, leases: this.#leases, threads });
   }
 
+  /** Listens for lanes, after removing what earlier processes left half built. */
   async listen(): Promise<void> {
     await this.#engines.sweep();
     await new Promise<void>((resolve, reject) => {
@@ -82,14 +95,14 @@ export class Device {
     });
   }
 
-  /** What happened since the last report; null if nothing did. */
+  /** Events since the last report; null when no model is open and nothing happened. */
   report(): DeviceReport | null {
     const limits: Record<string, number> = {};
     for (const { model } of this.#models.values())
       if (model !== null) limits[model.spec.shape.name] = model.batcher.limit;
-    const [batches, steps, news] = [this.#batches, this.#steps, this.#news].map((list) => list.splice(0)) as [
-      ...[BatchReport[], StepDown[], DeviceNews[]],
-    ];
+    const batches = this.#batches.splice(0);
+    const steps = this.#steps.splice(0);
+    const news = this.#news.splice(0);
     const report = { batches, steps, news, limits, ooms: this.#ooms, late: this.#late };
     this.#ooms = this.#late = 0;
     const idle = this.#models.size + batches.length + steps.length + news.length + report.ooms + report.late === 0;
@@ -99,32 +112,35 @@ export class Device {
   }
 
   /**
-   * Memory is short: closes what nobody wants, at once; returns how many. Not what is at work still or being opened: that
-   * may be the very one that waits for this, and must not wait for itself.
+   * Closes unused models at once, as memory is short. A model that is running or being opened stays: it may be the one
+   * that awaits this call, and must not wait for itself.
+   * @returns how many were closed.
    */
   async release(): Promise<number> {
     const idle = [...this.#models].filter(([, { users, model }]) => users.size === 0 && model?.batcher.busy === false);
-    for (const [key, shared] of idle) await this.#drop(key, shared);
+    for (const [key, shared] of idle) await this.#closeModel(key, shared);
     return idle.length;
   }
 
+  /** Disconnects all lanes and closes all models, letting runs in progress finish. */
   async close(): Promise<void> {
     this.#server.close();
     for (const socket of this.#sockets) socket.destroy();
-    for (const [key, shared] of [...this.#models]) await this.#drop(key, shared);
-    await this.#use.close();
+    for (const [key, shared] of [...this.#models]) await this.#closeModel(key, shared);
+    await this.#leases.close();
   }
 
-  #welcome(socket: Socket): void {
+  #accept(socket: Socket): void {
     this.#sockets.add(socket);
-    const open = new Map<number, Opening>();
-    const say = (answer: DeviceAnswer, tensors: readonly Float32Array[] = []): void => {
+    const uses = new Map<number, LaneUse>();
+    const reply: LaneConnection['reply'] = (answer, tensors = []) => {
       if (!socket.destroyed) send(socket, answer, tensors);
     };
+    const connection = { socket, uses, reply };
     const reader = new WireReader<DeviceAsk>(({ head, tensors }) => {
-      void this.#answer(socket, open, head, tensors, say).catch((error: unknown) => {
-        say({ id: head.id, error: toWire(error) });
-        this.#judge(error);
+      void this.#answer(connection, head, tensors).catch((error: unknown) => {
+        reply({ id: head.id, error: toWire(error) });
+        this.#checkLost(error);
       });
     });
     socket.on('data', (chunk) => {
@@ -137,70 +153,64 @@ export class Device {
     socket.on('error', () => socket.destroy());
     socket.on('close', () => {
       this.#sockets.delete(socket);
-      for (const { key, shared } of open.values()) this.#leave(socket, key, shared);
+      for (const { key, shared } of uses.values()) this.#removeUser(socket, key, shared);
     });
   }
 
-  async #answer(
-    ...[socket, open, ask, tensors, say]: [
-      Socket,
-      Map<number, Opening>,
-      DeviceAsk,
-      Float32Array[],
-      (answer: DeviceAnswer, tensors?: readonly Float32Array[]) => void,
-    ]
-  ): Promise<void> {
+  async #answer(connection: LaneConnection, ask: DeviceAsk, tensors: Float32Array[]): Promise<void> {
+    const { socket, uses, reply } = connection;
     switch (ask.op) {
       case 'open': {
         const key = JSON.stringify(ask.spec);
-        const shared = this.#share(key, ask.spec);
+        const shared = this.#sharedModel(key, ask.spec);
         shared.users.add(socket);
         clearTimeout(shared.idle);
-        const one = open.get(shared.number) ?? { key, shared, times: 0 };
-        open.set(shared.number, one);
-        one.times++;
+        const use = uses.get(shared.number) ?? { key, shared, times: 0 };
+        uses.set(shared.number, use);
+        use.times++;
         const { provider, usualMs, loadMs, cached } = await shared.opening.catch((error: unknown) => {
-          open.delete(shared.number);
+          uses.delete(shared.number);
           throw error;
         });
-        return say({ id: ask.id, opened: { model: shared.number, provider, usualMs, loadMs, cached } });
+        return reply({ id: ask.id, opened: { model: shared.number, provider, usualMs, loadMs, cached } });
       }
       case 'run': {
         const arrivedAtMs = performance.now();
-        const model = await open.get(ask.model)?.shared.opening;
+        const model = await uses.get(ask.model)?.shared.opening;
         if (model === undefined) throw new FaceOffError('model_closed', 'The model is not open.');
         model.batcher.add({
           inputs: tensors,
           deadlineMs: arrivedAtMs + ask.leftMs,
           done: (outputs, ranMs) =>
-            say(
+            reply(
               { id: ask.id, ranMs },
               outputs.map((values) => values.slice()),
             ),
           fail: (error) => {
-            say({ id: ask.id, error: toWire(error) });
-            this.#judge(error);
+            reply({ id: ask.id, error: toWire(error) });
+            this.#checkLost(error);
           },
         });
         return;
       }
       case 'close': {
-        const one = open.get(ask.model);
-        // A lane may have opened it again before it told that it needs the first one no longer.
-        if (one !== undefined && --one.times === 0) {
-          open.delete(ask.model);
-          this.#leave(socket, one.key, one.shared);
+        const use = uses.get(ask.model);
+        // A lane may open a model again before its first session is closed.
+        if (use !== undefined && --use.times === 0) {
+          uses.delete(ask.model);
+          this.#removeUser(socket, use.key, use.shared);
         }
-        return say({ id: ask.id, closed: true });
+        return reply({ id: ask.id, closed: true });
       }
     }
   }
 
-  #share(key: string, spec: ModelSpec): Shared {
+  /** The model of a spec; its opening starts here when it is the first. */
+  #sharedModel(key: string, spec: ModelSpec): SharedModel {
     const known = this.#models.get(key);
     if (known !== undefined) return known;
     const opening = this.#open(spec);
-    const shared: Shared = { number: this.#next++, opening, model: null, users: new Set(), idle: undefined };
+    const shared: SharedModel = { number: this.#next++, opening, model: null, users: new Set(), idle: undefined };
     this.#models.set(key, shared);
     opening.then(
       (model) => {
@@ -213,23 +223,19 @@ export class Device {
     return shared;
   }
 
-  /** Where there is no memory for it, what nobody wants is closed first. */
+  /** Opens a model; when memory runs out, unused models are closed and the opening is tried once more. */
   async #open(spec: ModelSpec): Promise<DeviceModel> {
-    const open = () =>
-      DeviceModel.open(
-        spec,
-        this.#options,
-        { opener: this.#opener, tuning: this.#tuning },
-        {
-          ...this.#newsOf(spec.shape.name),
-          onBatch: (size, waitMs, ranMs) => this.#batches.push({ model: spec.shape.name, size, waitMs, ranMs }),
-          onLate: () => this.#late++,
-          onOutOfMemory: async () => {
-            this.#ooms++;
-            await this.release();
-          },
-        },
-      );
+    const hooks: ModelHooks = {
+      ...this.#newsHooks(spec.shape.name),
+      onBatch: (size, waitMs, ranMs) => this.#batches.push({ model: spec.shape.name, size, waitMs, ranMs }),
+      onLate: () => this.#late++,
+      onOutOfMemory: async () => {
+        this.#ooms++;
+        await this.release();
+      },
+    };
+    const context = { options: this.#options, opener: this.#opener, tuning: this.#tuning, hooks };
+    const open = () => DeviceModel.open(spec, context);
     try {
       return await open();
     } catch (error) {
@@ -240,32 +246,31 @@ export class Device {
     }
   }
 
-  /** What is told of a model that moves to something better. */
-  #newsOf(model: string): Pick<ModelHooks, 'onMoved' | 'onBuild' | 'onBuildFailed'> {
+  /** Hooks that report a model's move to a better session. */
+  #newsHooks(model: string): Pick<ModelHooks, 'onMoved' | 'onBuild' | 'onBuildFailed'> {
     return {
       onMoved: (provider) => this.#news.push({ model, provider }),
       onBuild: (building) => this.#news.push({ model, building }),
-      onBuildFailed: (error) =>
-        this.#news.push({ model, failed: error instanceof Error ? error.message : String(error) }),
+      onBuildFailed: (error) => this.#news.push({ model, failed: messageOf(error) }),
     };
   }
 
-  #leave(socket: Socket, key: string, shared: Shared): void {
+  #removeUser(socket: Socket, key: string, shared: SharedModel): void {
     shared.users.delete(socket);
     if (shared.users.size > 0) return;
-    shared.idle = setTimeout(() => void this.#drop(key, shared), IDLE_MS);
+    shared.idle = setTimeout(() => void this.#closeModel(key, shared), IDLE_MS);
     shared.idle.unref();
   }
 
-  async #drop(key: string, shared: Shared): Promise<void> {
+  async #closeModel(key: string, shared: SharedModel): Promise<void> {
     clearTimeout(shared.idle);
     if (this.#models.get(key) === shared) this.#models.delete(key);
     const model = await shared.opening.catch(() => null);
-    // What could not be given back goes with the process.
+    // Memory that cannot be freed here is freed when the process ends.
     await model?.close().catch(() => undefined);
   }
 
-  #judge(error: unknown): void {
+  #checkLost(error: unknown): void {
     if (error instanceof Error && 'code' in error && error.code === 'device_lost') this.#onLost(error);
   }
 }

@@ -1,64 +1,68 @@
-/** A swapper with another in reserve: where the first is not ready, too slow or fails, the second serves the frame. */
+/** A swapper with a fallback: where the primary is not ready, too slow or fails, the fallback swaps the frame. */
 
 import type { Frame } from '../../shared/types.ts';
 import type { LiveFace, Looks, Swapper } from './engine.ts';
 
-/** Who is to serve a frame first. */
-export interface First {
+/** The swapper that serves a frame first. */
+export interface Primary {
   swapper: Swapper;
-  /** Told when it failed on the frame. */
+  /** Called when the swapper failed on the frame. */
   onFailure: (error: unknown) => void;
 }
 
-export interface Served {
-  /** Asked once for every frame; null while it cannot serve. */
-  first: () => First | null;
-  /** Null leaves the face as it is, which is the fallback's business. */
-  reserve: Swapper | null;
-  /** Loads the face's region again, whose handle became stale while the first was waited for. */
+/** What a FallbackSwapper is made of. */
+export interface FallbackParts {
+  /** Called once for each frame; null while the primary cannot serve. */
+  primary: () => Primary | null;
+  /** Null leaves the face as it is, so that the frame becomes the session's concern. */
+  fallback: Swapper | null;
+  /** Loads the face's region again, whose handle became stale while the primary was awaited. */
   reload: (frame: Frame, face: LiveFace) => LiveFace;
 }
 
+/** Chooses between two swappers once a frame. Closes the fallback only; the primary's engine outlives it. */
 export class FallbackSwapper implements Swapper {
-  readonly #parts: Served;
-  /** Who serves the frame in hand. It stays so, whatever changes until its turn comes. */
-  #first: First | null = null;
+  readonly #parts: FallbackParts;
+  /**
+   * The choice for the current frame, made in `waits` and kept although the engine's state may change before `swap`.
+   */
+  #primary: Primary | null = null;
 
-  constructor(parts: Served) {
+  constructor(parts: FallbackParts) {
     this.#parts = parts;
   }
 
   waits(): boolean {
-    this.#first = this.#parts.first();
-    return this.#first !== null;
+    this.#primary = this.#parts.primary();
+    return this.#primary !== null;
   }
 
-  /** @throws what the first threw, where there is no reserve. */
+  /** @throws whatever the primary threw, or NotReady, where there is no fallback. */
   async swap(frame: Frame, face: LiveFace, looks: Looks): Promise<void> {
-    const { reserve, reload } = this.#parts;
-    const first = this.#first;
-    this.#first = null;
+    const { fallback, reload } = this.#parts;
+    const primary = this.#primary;
+    this.#primary = null;
     let live = face;
     let failure: unknown = new NotReady();
-    if (first !== null) {
+    if (primary !== null) {
       try {
-        return await first.swapper.swap(frame, face, looks);
+        return await primary.swapper.swap(frame, face, looks);
       } catch (error) {
-        first.onFailure(error);
+        primary.onFailure(error);
         failure = error;
-        if (reserve !== null) live = reload(frame, face);
+        if (fallback !== null) live = reload(frame, face);
       }
     }
-    if (reserve === null) throw failure;
-    await reserve.swap(frame, live, looks);
+    if (fallback === null) throw failure;
+    await fallback.swap(frame, live, looks);
   }
 
   close(): void {
-    this.#parts.reserve?.close();
+    this.#parts.fallback?.close();
   }
 }
 
-/** The engine is on its way, and nothing else is to serve meanwhile. */
+/** The engine is still being opened or paused, and there is no fallback. */
 export class NotReady extends Error {
   constructor() {
     super('the engine is not ready');

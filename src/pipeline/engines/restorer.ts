@@ -1,38 +1,42 @@
-/** Sharpens a swapped face by a restoration model, blended over it. A stage of its own, on the plans that have time. */
+/** The restoration stage: a restoration model's picture blended over a swapped face, on plans that have time for it. */
 
-import { FaceOffError } from '../../shared/errors.ts';
+import { FaceOffError, messageOf } from '../../shared/errors.ts';
 import type { Frame } from '../../shared/types.ts';
 import type { Catalogue } from '../models/catalogue.ts';
 import { type GeneratorOptions, GeneratorRunner } from './neural/generator-runner.ts';
 import { RunnerPool, type YieldWhile } from './neural/runner-pool.ts';
 
+/** Which restorer to use, and how. */
 export interface RestoreOptions extends Omit<GeneratorOptions, 'boost'> {
+  /** Name of the restorer in the catalogue. */
   model: string;
-  /** How much of the restored face shows, 0..1. */
+  /** Opacity of the restored face, 0..1. */
   blend: number;
-  /** How long a frame may take from its arrival. */
+  /** Time of a frame from its arrival, in milliseconds. */
   budgetMs: number;
-  /** Lets other streams of the lane in while something is awaited. */
+  /** Releases the lane to other frames while something is awaited. */
   yieldWhile?: YieldWhile;
 }
 
-/** A restorer that failed is left out for so long. */
-const REST_MS = 10_000;
+/** Pause after a failure, during which faces are not restored. */
+const PAUSE_MS = 10_000;
 
+/** An opened restorer; reopens itself after the device was lost. Runs in the lane worker. */
 export class Restorer {
   readonly #open: () => Promise<RunnerPool>;
   readonly #options: RestoreOptions;
   readonly #onFault: (error: unknown) => void;
-  /** Null while it is opened anew. */
+  /** Null while it is being reopened. */
   #runners: RunnerPool | null;
   #opening: Promise<void> | null = null;
-  #restUntilMs = 0;
+  #pausedUntilMs = 0;
   #closed = false;
 
   private constructor(
-    ...[runners, open, options, onFault]: [
-      ...[RunnerPool, () => Promise<RunnerPool>, RestoreOptions, (error: unknown) => void],
-    ]
+    runners: RunnerPool,
+    open: () => Promise<RunnerPool>,
+    options: RestoreOptions,
+    onFault: (error: unknown) => void,
   ) {
     this.#runners = runners;
     this.#open = open;
@@ -40,7 +44,10 @@ export class Restorer {
     this.#onFault = onFault;
   }
 
-  /** @throws FaceOffError when the model is unknown, missing, another file, or does not fit its profile. */
+  /**
+   * @param onFault called with `restorer_failed` whenever restoration pauses.
+   * @throws FaceOffError `unknown_model` (404), `model_missing`, `model_differs`, `model_unfit`, `model_unusable`.
+   */
   static async open(
     catalogue: Catalogue,
     options: RestoreOptions,
@@ -48,13 +55,13 @@ export class Restorer {
   ): Promise<Restorer> {
     const entry = catalogue.named(options.model, 'restorer');
     const make = () => GeneratorRunner.open(catalogue, entry, { ...options, boost: 1 });
-    const open = () => RunnerPool.open(async () => ({ painter: await make(), region: null }), options.yieldWhile);
+    const open = () => RunnerPool.open(async () => ({ runner: await make(), mask: null }), options.yieldWhile);
     return new Restorer(await open(), open, options, onFault);
   }
 
-  /** Restores one face in place; a failure leaves the face as it was swapped. */
+  /** Restores one face in place, never throws: on a failure the face stays as it was swapped. */
   async restore(frame: Frame, points: Float32Array): Promise<void> {
-    if (performance.now() < this.#restUntilMs) return;
+    if (performance.now() < this.#pausedUntilMs) return;
     const runners = this.#runners;
     if (runners === null) {
       this.#reopen();
@@ -63,11 +70,9 @@ export class Restorer {
     try {
       const { blend: strength, budgetMs } = this.#options;
       const deadlineMs = frame.receivedAtMs + budgetMs;
-      await runners.with(deadlineMs, ({ painter }) =>
-        painter.paint(frame, points, { strength, colour: 0, deadlineMs }),
-      );
+      await runners.use(deadlineMs, ({ runner }) => runner.paint(frame, points, { strength, colour: 0, deadlineMs }));
     } catch (error) {
-      this.#failed(error, runners);
+      this.#handleFailure(error, runners);
     }
   }
 
@@ -78,27 +83,27 @@ export class Restorer {
     await this.#runners?.close();
   }
 
-  #failed(error: unknown, runners: RunnerPool): void {
+  #handleFailure(error: unknown, runners: RunnerPool): void {
     const code = error instanceof FaceOffError ? error.code : '';
-    // Of several faces that were at it, only the first tells.
+    // Of several faces that failed on the same runners, the first one is handled.
     if (code === 'too_late' || this.#closed || this.#runners !== runners) return;
     if (code === 'device_lost') {
-      // What was open there is gone for good, and opened anew where the device is started again.
+      // Sessions on a lost device are gone; new ones are opened once the device has restarted.
       this.#runners = null;
       void runners.close().catch(() => undefined);
       this.#reopen();
     } else {
-      this.#rest(error);
+      this.#pause(error);
     }
   }
 
-  #rest(error: unknown): void {
-    this.#restUntilMs = performance.now() + REST_MS;
-    const why = error instanceof Error ? error.message : String(error);
+  #pause(error: unknown): void {
+    this.#pausedUntilMs = performance.now() + PAUSE_MS;
+    const why = messageOf(error);
     this.#onFault(new FaceOffError('restorer_failed', `Faces are not restored for a while: ${why}`, { cause: error }));
   }
 
-  /** In the background; frames go on without it. */
+  /** Reopens in the background; frames are not restored meanwhile. */
   #reopen(): void {
     this.#opening ??= this.#open()
       .then(async (runners) => {
@@ -106,7 +111,7 @@ export class Restorer {
         else this.#runners = runners;
       })
       .catch((error: unknown) => {
-        if (!this.#closed) this.#rest(error);
+        if (!this.#closed) this.#pause(error);
       })
       .finally(() => {
         this.#opening = null;

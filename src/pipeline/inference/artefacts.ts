@@ -1,7 +1,7 @@
 /**
- * What took long to make and can be made again, kept by a key of everything it depends on: TensorRT engines, optimised
- * models. A folder a key, whole or not there: it is made under another name, gets a list of its files with their digests, and
- * is then renamed. What is found broken is thrown away.
+ * Store of build results (TensorRT engines, optimised models) by a key of everything they depend on. Each key has a
+ * folder, which is complete or absent: it is filled under another name, gets a manifest with the digests of its files,
+ * and is then renamed. A folder that fails its check is removed.
  */
 
 import { createHash, randomUUID } from 'node:crypto';
@@ -11,7 +11,7 @@ import { isAlive } from '../../lib/process-alive.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import { digestOf } from '../models/model-store.ts';
 
-/** Everything that makes it what it is; a value that differs is another artefact. */
+/** Everything an artefact depends on; a different value means a different artefact. */
 export type Parts = Readonly<Record<string, string | number | boolean>>;
 
 interface Manifest {
@@ -22,16 +22,17 @@ interface Manifest {
 }
 
 const MANIFEST = 'manifest.json';
-const HALF = '.half-';
-/** TensorRT writes its timing cache again when it likes; a wrong one costs time only. */
-const CHANGING = /\.timing$/;
+const HALF_MADE = '.half-';
+/** TensorRT rewrites its timing cache at any time; a wrong one costs time only. */
+const UNCHECKED = /\.timing$/;
 
-/** sha256 over the parts, whatever their order. */
+/** The key of an artefact: sha256 over its parts, independent of their order. */
 export function keyOf(parts: Parts): string {
   const sorted = Object.entries(parts).sort(([a], [b]) => (a < b ? -1 : 1));
   return createHash('sha256').update(JSON.stringify(sorted)).digest('hex');
 }
 
+/** Artefacts of one kind, in a folder of the cache. Several processes may use the same folder. */
 export class Artefacts {
   readonly folder: string;
   readonly #making = new Map<string, Promise<string>>();
@@ -41,8 +42,8 @@ export class Artefacts {
   }
 
   /**
-   * The folder of the artefact, checked file by file and marked as used now; null when it is not there or was broken, in which
-   * case it was removed.
+   * The folder of an artefact, checked file by file and marked as used now; null when it is absent or failed its check,
+   * upon which it is removed.
    */
   async find(parts: Parts): Promise<string | null> {
     const folder = path.join(this.folder, keyOf(parts));
@@ -59,9 +60,9 @@ export class Artefacts {
   }
 
   /**
-   * Finds it or makes it; asked for several times at once, it is made once.
-   * @param make fills the folder it is given. When it fails, nothing stays.
-   * @throws what `make` throws, or FaceOffError `nothing_made` when it left the folder empty.
+   * Finds or makes an artefact; concurrent calls share one `make`.
+   * @param make fills the given folder; when it fails, the folder is removed.
+   * @throws whatever `make` throws; FaceOffError `nothing_made` when it left the folder empty.
    */
   obtain(parts: Parts, make: (folder: string) => Promise<void>): Promise<string> {
     const key = keyOf(parts);
@@ -77,14 +78,14 @@ export class Artefacts {
     const found = await this.find(parts);
     if (found !== null) return found;
     await mkdir(this.folder, { recursive: true });
-    const half = path.join(this.folder, `${key}${HALF}${process.pid}-${randomUUID().slice(0, 8)}.part`);
+    const half = path.join(this.folder, `${key}${HALF_MADE}${process.pid}-${randomUUID().slice(0, 8)}.part`);
     await mkdir(half);
     try {
       const beganMs = performance.now();
       await make(half);
-      await describe(half, parts, performance.now() - beganMs);
+      await writeManifest(half, parts, performance.now() - beganMs);
       const whole = path.join(this.folder, key);
-      // Another process may have been quicker; its artefact is as good.
+      // Another process may have been faster; its artefact is equally good.
       await rename(half, whole).catch(async (error: unknown) => {
         if ((await this.find(parts)) === null) throw error;
       });
@@ -94,7 +95,7 @@ export class Artefacts {
     }
   }
 
-  /** Removes what processes that are gone left half made. @returns how many. */
+  /** Removes half-made folders of processes that have ended. @returns how many. */
   async sweep(): Promise<number> {
     const names = await readdir(this.folder).catch(() => []);
     const dead = names.filter((name) => {
@@ -106,11 +107,11 @@ export class Artefacts {
   }
 }
 
-async function describe(folder: string, parts: Parts, tookMs: number): Promise<void> {
+async function writeManifest(folder: string, parts: Parts, tookMs: number): Promise<void> {
   const names = await readdir(folder);
   if (names.length === 0) throw new FaceOffError('nothing_made', 'Nothing was made, though nothing failed either.');
   const files: Manifest['files'] = {};
-  for (const name of names.filter((one) => !CHANGING.test(one))) {
+  for (const name of names.filter((one) => !UNCHECKED.test(one))) {
     const file = path.join(folder, name);
     files[name] = { bytes: (await stat(file)).size, sha256: await digestOf(file) };
   }
@@ -118,7 +119,7 @@ async function describe(folder: string, parts: Parts, tookMs: number): Promise<v
   await writeFile(path.join(folder, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`);
 }
 
-/** @throws Error when anything is not as it was made. */
+/** Compares all files with the manifest. @throws Error when one differs. */
 async function check(folder: string): Promise<void> {
   const { files } = JSON.parse(await readFile(path.join(folder, MANIFEST), 'utf8')) as Manifest;
   for (const [name, { bytes, sha256 }] of Object.entries(files)) {

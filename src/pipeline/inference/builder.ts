@@ -1,4 +1,4 @@
-/** The process that builds one engine or one optimised model (models/build.ts) and ends. */
+/** Entry point of the builder process: builds one TensorRT engine or one optimised model (build-child.ts) and ends. */
 
 import { toWire } from '../../shared/errors.ts';
 import type { BuildAnswer, BuildJob } from './build-child.ts';
@@ -11,10 +11,10 @@ process.once('message', (job: BuildJob) => {
     (error: unknown) => answer({ error: toWire(error) }),
   );
 });
-// Nobody is left to build for.
+// The parent has ended, so the result has no use.
 process.on('disconnect', () => process.exit(1));
 
-/** TensorRT builds when a session opens where shapes are fixed, and when it first runs where they are not. */
+/** TensorRT builds an engine when the session opens if shapes are fixed, else at the first run of a shape. */
 async function build({ kind, request, settings, folder, into }: BuildJob): Promise<void> {
   const { file, sha256: _, maxBatch = 1, ...model } = request;
   const spec = { ...model, model: file, folder, maxBatch };

@@ -1,49 +1,56 @@
 /**
- * A model ready to run, and the only place that knows onnxruntime-node. run() there blocks its thread, so sessions live
- * in worker threads.
+ * Sessions in the calling thread, by onnxruntime-node: the only importer of its JavaScript API. Its run() blocks the
+ * thread, so these sessions live in worker threads.
  */
 
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { FaceOffError } from '../../shared/errors.ts';
+import { FaceOffError, messageOf } from '../../shared/errors.ts';
+import { shapeSize } from '../../shared/shape-size.ts';
 import type { ModelEntry } from '../models/catalogue.ts';
 import { faultError, OrtFailure } from './native/ort-faults.ts';
 
-/** Inputs are filled in place, run() fills the outputs in place. */
+/** A model ready to run: inputs are filled in place, run() fills the outputs in place. Tensors are float32. */
 export interface ModelSession {
   readonly name: string;
   readonly provider: string;
-  /** Milliseconds that a run usually takes, where that is known beforehand. */
+  /** Milliseconds of a usual run, where that is known beforehand. */
   readonly usualMs?: number;
-  /** Whether what has to be prepared for it was found prepared. */
+  /** Whether an engine, an optimised model or a saved tuning was found in the cache. */
   readonly cached?: boolean;
   readonly inputs: Readonly<Record<string, Float32Array>>;
   readonly outputs: Readonly<Record<string, Float32Array>>;
-  /** @throws FaceOffError `out_of_memory`, `device_lost`, `model_unusable`; `too_late` where deadlines are kept. */
+  /** @throws FaceOffError `out_of_memory`, `device_lost`, `model_unusable`; `too_late` where deadlines are enforced. */
   run(call?: RunCall): Promise<void>;
   /** Idempotent; waits for a run in progress. */
   close(): Promise<void>;
 }
 
+/** Options of one run. */
 export interface RunCall {
-  /** When the answer is no longer of use, on this thread's performance.now(); where it runs may give up then. */
+  /** When the result becomes useless, on this thread's performance.now(); a device may give up then. */
   deadlineMs?: number;
 }
 
-/** What of a model a session needs to know. */
+/** The part of a model's entry that a session needs. */
 export type ModelShape = Pick<ModelEntry, 'name' | 'inputs' | 'outputs'>;
 
+/** How a session is opened. */
 export interface SessionOptions {
   /** Threads inside one run. */
   threads: number;
-  /** Input tensors that live in memory of ours, for instance a view of WebAssembly.Memory that never grows. */
+  /** Memory of the caller for inputs, by name: for instance a view of a WebAssembly.Memory, which must never grow. */
   bind?: Record<string, Float32Array>;
-  /** Inputs of one double each, which stay as they are given here. */
+  /** Constant inputs of one float64 each, by name. */
   doubles?: Record<string, number>;
-  /** Inputs of one float each, the same. */
+  /** Constant inputs of one float32 each, by name. */
   scalars?: Record<string, number>;
 }
 
-/** @throws FaceOffError `model_unusable` when ONNX Runtime does not take the model, `out_of_memory`. */
+/**
+ * Opens a model on the CPU, in this thread.
+ * @param model bytes of the ONNX file.
+ * @throws FaceOffError `model_unusable` when ONNX Runtime does not take the model, `out_of_memory`.
+ */
 export async function openSession(
   entry: ModelShape,
   model: Uint8Array,
@@ -62,15 +69,12 @@ export async function openSession(
     });
     return new CpuSession(entry, session, options);
   } catch (cause) {
-    throw failed(`Opening the model ${entry.name}`, cause);
+    throw asFault(`Opening the model ${entry.name}`, cause);
   }
 }
 
-/** The binding throws plain errors, with ONNX Runtime's words in them. */
-const failed = (what: string, cause: unknown): unknown =>
-  faultError(what, new OrtFailure('run', cause instanceof Error ? cause.message : String(cause), 0));
-
-const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
+/** onnxruntime-node throws plain errors with ONNX Runtime's message. */
+const asFault = (what: string, cause: unknown): unknown => faultError(what, new OrtFailure('run', messageOf(cause), 0));
 
 type Tensors = Record<string, Tensor>;
 type Buffers = Record<string, Float32Array>;
@@ -92,7 +96,7 @@ class CpuSession implements ModelSession {
     this.#session = session;
     const tensors = (list: ModelEntry['inputs'], own: Buffers): [Buffers, Tensors] => {
       const buffers = Object.fromEntries(
-        list.map(({ name, shape }) => [name, own[name] ?? new Float32Array(sizeOf(shape))]),
+        list.map(({ name, shape }) => [name, own[name] ?? new Float32Array(shapeSize(shape))]),
       );
       const over = list.map(({ name, shape }) => [name, new Tensor('float32', buffers[name]!, shape)] as const);
       return [buffers, Object.fromEntries(over)];
@@ -106,9 +110,9 @@ class CpuSession implements ModelSession {
 
   async run(): Promise<void> {
     if (this.#closed !== null) throw new FaceOffError('model_closed', `The model ${this.name} was closed.`);
-    // Given tensors as fetches, ONNX Runtime writes into their buffers.
+    // With tensors as fetches, ONNX Runtime writes into their buffers.
     this.#running = this.#session.run(this.#feeds, this.#fetches).catch((cause: unknown) => {
-      throw failed(`Running the model ${this.name}`, cause);
+      throw asFault(`Running the model ${this.name}`, cause);
     });
     await this.#running;
   }

@@ -1,20 +1,20 @@
 /**
- * TensorRT, CUDA, WebGPU, CPU: a model runs on the first that this machine has and that takes it. Every step down is told
- * once, with what was really wrong.
+ * Provider ladder: TensorRT, CUDA, WebGPU, CPU. A model runs on the first provider that this machine has and that
+ * accepts it. Every step down is reported once, with its cause.
  */
 
-import { FaceOffError } from '../../shared/errors.ts';
+import { FaceOffError, messageOf } from '../../shared/errors.ts';
 import { type NativeSession, type NativeSpec, openNative } from './native/native-session.ts';
 import { isBatched, type TensorSpec } from './native/ort-tensors.ts';
 import type { AvailableProviders } from './native/provider-probe.ts';
 import { PROVIDERS, type Provider, type ProviderKind } from './native/providers.ts';
 
-/** The part of the configuration that says how models run. */
+/** The `inference` part of the configuration. */
 export interface InferenceSettings {
   provider: 'auto' | ProviderKind;
   precision: 'fp16' | 'fp32';
   deviceId: number;
-  /** 0: as much as the card has. */
+  /** 0: no limit. */
   gpuMemLimitMb: number;
   workspaceMb: number;
   convSearch: 'heuristic' | 'exhaustive' | 'default';
@@ -22,31 +22,33 @@ export interface InferenceSettings {
   cudaGraphs: boolean;
 }
 
+/** A provider was passed over for the next one. */
 export interface StepDown {
-  /** The model that could not be opened there, or null: nothing runs there on this machine. */
+  /** The model that could not be opened on `from`; null when no model can on this machine. */
   model: string | null;
   from: ProviderKind;
   to: ProviderKind;
   why: string;
 }
 
-/** What TensorRT has to know of a model. */
+/** A TensorRT engine of the cache. */
 export interface EnginePlan {
-  /** Where its engine and timing cache are kept, a folder of its own. */
+  /** Folder of the engine and its timing cache; each engine has its own. */
   folder: string;
 }
 
-type Opening = Omit<NativeSpec, 'provider' | 'folder'>;
+type ModelToOpen = Omit<NativeSpec, 'provider' | 'folder'>;
 
+/** The providers of this machine, in order; a provider that turns out broken is left out from then on. */
 export class ProviderLadder {
   readonly #settings: InferenceSettings;
   readonly #machine: AvailableProviders;
   readonly #report: (step: StepDown) => void;
-  /** Providers that do not work here, found when they were looked for or tried. */
+  /** Providers that do not work here, as found by the probe or by opening a model. */
   readonly #broken = new Set<ProviderKind>();
-  readonly #told = new Set<string>();
+  readonly #reported = new Set<string>();
 
-  /** @param report told of each step down; the same one is told once. */
+  /** @param report called for each step down, but once for equal ones. */
   constructor(settings: InferenceSettings, machine: AvailableProviders, report: (step: StepDown) => void) {
     this.#settings = settings;
     this.#machine = machine;
@@ -55,24 +57,24 @@ export class ProviderLadder {
     const from = provider === 'auto' ? 0 : PROVIDERS.indexOf(provider);
     for (const [i, kind] of PROVIDERS.entries()) {
       const lack = machine.lacks[kind];
-      // Software Vulkan does work, for those who ask for it by name.
+      // Software Vulkan works, so it is used when the configuration names WebGPU.
       if (i < from || (lack !== null && !(kind === provider && kind === 'webgpu'))) this.#broken.add(kind);
-      if (i >= from && lack !== null && (lack.expected || kind === provider)) this.#tell(null, kind, lack.why);
+      if (i >= from && lack !== null && (lack.expected || kind === provider)) this.#reportStep(null, kind, lack.why);
     }
   }
 
-  /** The providers that are tried, the first first. */
+  /** The providers that are tried, in order. */
   get steps(): ProviderKind[] {
     return PROVIDERS.filter((kind) => !this.#broken.has(kind));
   }
 
   /**
-   * Opens the model on the highest step that takes it.
+   * Opens the model on the first provider that accepts it.
    * @param engine null leaves TensorRT out.
-   * @throws FaceOffError `out_of_memory` and `device_lost` from any step: that another step would do is not known.
-   *   `model_unusable` when not even the CPU takes the model.
+   * @throws FaceOffError `out_of_memory` and `device_lost` of any provider, as another one may do no better;
+   *   `model_unusable` when not even the CPU accepts the model.
    */
-  async open(spec: Opening, engine: EnginePlan | null = null): Promise<NativeSession> {
+  async open(spec: ModelToOpen, engine: EnginePlan | null = null): Promise<NativeSession> {
     const steps = this.steps.filter((kind) => kind !== 'tensorrt' || engine !== null);
     for (const kind of steps) {
       try {
@@ -80,16 +82,16 @@ export class ProviderLadder {
       } catch (error) {
         const code = error instanceof FaceOffError ? error.code : '';
         if (kind === 'cpu' || (code !== 'provider_unavailable' && code !== 'model_unusable')) throw error;
-        // What is missing for one model is missing for all; what does not fit one may fit the next.
+        // A missing library is missing for all models; a graph that does not fit concerns one model.
         if (code === 'provider_unavailable') this.#broken.add(kind);
-        this.#tell(code === 'provider_unavailable' ? null : spec.name, kind, (error as Error).message);
+        this.#reportStep(code === 'provider_unavailable' ? null : spec.name, kind, messageOf(error));
       }
     }
     throw new FaceOffError('model_unusable', `Nothing on this machine runs the model ${spec.name}.`);
   }
 
-  /** A graph that leaves work to the CPU cannot be captured; without that it may run. */
-  async #openOn(kind: ProviderKind, spec: Opening, engine: EnginePlan | null): Promise<NativeSession> {
+  /** CUDA graphs cannot capture a model with nodes on the CPU: then the model is opened without them. */
+  async #openOn(kind: ProviderKind, spec: ModelToOpen, engine: EnginePlan | null): Promise<NativeSession> {
     const { cudaGraphs } = this.#settings;
     const open = (graphs: boolean): Promise<NativeSession> => {
       const provider = providerFor(kind, { ...this.#settings, cudaGraphs: graphs }, spec, engine);
@@ -102,23 +104,24 @@ export class ProviderLadder {
     });
   }
 
-  #tell(model: string | null, from: ProviderKind, why: string): void {
+  #reportStep(model: string | null, from: ProviderKind, why: string): void {
     const key = `${model} ${from}`;
-    if (this.#told.has(key)) return;
-    this.#told.add(key);
+    if (this.#reported.has(key)) return;
+    this.#reported.add(key);
     const to = PROVIDERS.find((kind, i) => i > PROVIDERS.indexOf(from) && this.#machine.lacks[kind] === null) ?? 'cpu';
     this.#report({ model, from, to, why });
   }
 }
 
-/** The provider with its options, as the settings want it. */
+/**
+ * A provider with the options that the settings give it.
+ * @param engine where TensorRT's engine is; with null, `tensorrt` falls back to CUDA.
+ */
 export function providerFor(
-  ...[kind, settings, spec, engine]: [
-    ProviderKind,
-    InferenceSettings,
-    Pick<NativeSpec, 'inputs' | 'maxBatch'>,
-    EnginePlan | null,
-  ]
+  kind: ProviderKind,
+  settings: InferenceSettings,
+  spec: Pick<NativeSpec, 'inputs' | 'maxBatch'>,
+  engine: EnginePlan | null,
 ): Provider {
   if (kind === 'cpu') return { kind };
   if (kind === 'webgpu') return { kind, webgpu: { powerPreference: 'high-performance', validationMode: 'basic' } };
@@ -126,7 +129,7 @@ export function providerFor(
   const cuda = {
     device_id: deviceId,
     ...(gpuMemLimitMb > 0 ? { gpu_mem_limit: gpuMemLimitMb * 2 ** 20 } : {}),
-    // Other programs want the card as well; batches are few, so there is little to be won by doubling.
+    // Other programs use the GPU as well; batch sizes are few, so doubling gains little.
     arena_extend_strategy: 'kSameAsRequested' as const,
     cudnn_conv_algo_search: convSearch.toUpperCase() as 'HEURISTIC' | 'EXHAUSTIVE' | 'DEFAULT',
     cudnn_conv_use_max_workspace: true,
@@ -148,7 +151,7 @@ export function providerFor(
   return { kind, tensorrt, cuda };
 }
 
-/** Every batch from 1 to the largest, quickest at the largest. Only shapes that change are named. */
+/** TensorRT's optimisation profile: batches from 1 to the largest, tuned for the largest. Names only batched inputs. */
 function profileOf(inputs: readonly TensorSpec[], maxBatch: number): Record<string, string> {
   const open = inputs.filter(isBatched);
   if (open.length === 0) return {};

@@ -1,7 +1,7 @@
 /**
- * TensorRT engines and optimised models: found in the cache, or built in a process of their own. TensorRT names its engines
- * without looking at the weights, the driver or the builder's options; here all of them are part of the key, so that whatever
- * changed is noticed.
+ * TensorRT engines and optimised models: found in the cache, or built in a child process. TensorRT's own engine names
+ * ignore weights, driver and builder options; here all of them are part of the key, so that any change leads to a new
+ * build.
  */
 
 import path from 'node:path';
@@ -11,12 +11,14 @@ import { cpuVersions, type GpuVersions, gpuVersions } from './native/gpu-version
 import { entriesOf } from './native/providers.ts';
 import { type EnginePlan, type InferenceSettings, providerFor } from './provider-ladder.ts';
 
+/** Runs a build job to its end; replaced in tests. */
 export type Build = (job: BuildJob, onProgress?: (progress: BuildProgress) => void) => Promise<void>;
 
+/** What a TensorRTCache is opened with. */
 export interface EngineCacheOptions {
   cacheDir: string;
   settings: InferenceSettings & { engineTimeoutMs: number };
-  /** Of the ONNX Runtime library (Machine.folder). */
+  /** Folder of the ONNX Runtime library (AvailableProviders.folder). */
   folder: string;
   build?: Build;
   versions?: () => GpuVersions;
@@ -24,6 +26,7 @@ export interface EngineCacheOptions {
 
 const OPTIMISED_FILE = 'model.onnx';
 
+/** The engines and optimised models of the cache folder. Runs in the device process. */
 export class TensorRTCache {
   readonly #options: EngineCacheOptions;
   readonly #engines: Artefacts;
@@ -38,20 +41,20 @@ export class TensorRTCache {
     this.#build = options.build ?? buildInChild;
   }
 
-  /** Removes what an earlier process left half built; once at start. */
+  /** Removes what earlier processes left half built; called once at start. @returns how many folders. */
   async sweep(): Promise<number> {
     return (await this.#engines.sweep()) + (await this.#optimised.sweep());
   }
 
-  /** The engine, when it is built and whole; else null. @throws Error where there is no NVIDIA card. */
+  /** The engine of a model if it is built and intact; else null. @throws Error where there is no NVIDIA GPU. */
   async findEngine(request: EngineRequest): Promise<EnginePlan | null> {
     const folder = await this.#engines.find(this.#engineParts(request));
     return folder === null ? null : { folder };
   }
 
   /**
-   * The engine, built if need be: minutes. The same one is built once, however many ask.
-   * @throws FaceOffError `engine_failed` with what went wrong; nothing is left behind.
+   * The engine of a model, built if it is missing, which takes minutes. Concurrent calls share one build.
+   * @throws FaceOffError `engine_failed` with the cause; nothing is left behind.
    */
   async buildEngine(request: EngineRequest, onProgress?: (progress: BuildProgress) => void): Promise<EnginePlan> {
     const { settings, folder } = this.#options;
@@ -65,13 +68,13 @@ export class TensorRTCache {
     };
   }
 
-  /** The model as it was optimised for this processor, or null: to be opened with `optimised`. */
+  /** File of the model as optimised for this processor, to be opened with `optimised`; null where there is none. */
   async findOptimised(request: EngineRequest): Promise<string | null> {
     const folder = await this.#optimised.find(this.#cpuParts(request));
     return folder === null ? null : path.join(folder, OPTIMISED_FILE);
   }
 
-  /** @throws FaceOffError `engine_failed`. */
+  /** The same file, made if it is missing. @throws FaceOffError `engine_failed`. */
   async buildOptimised(request: EngineRequest, onProgress?: (progress: BuildProgress) => void): Promise<string> {
     const { settings, folder } = this.#options;
     const made = await this.#optimised.obtain(this.#cpuParts(request), (into) =>
@@ -93,7 +96,7 @@ export class TensorRTCache {
   #engineParts(request: EngineRequest): Parts {
     const { settings, folder, versions = () => gpuVersions(folder, settings.deviceId) } = this.#options;
     this.#versions ??= versions();
-    // Graphs are made of an engine, not put into it.
+    // CUDA graphs are captured from an engine and are no part of it.
     const provider = providerFor('tensorrt', { ...settings, cudaGraphs: false }, request, { folder: '' });
     if (provider.kind !== 'tensorrt') throw new TypeError(provider.kind);
     return { ...this.#versions, weights: request.sha256, shapes: shapesOf(request), ...entriesOf(provider.tensorrt) };
@@ -104,7 +107,7 @@ export class TensorRTCache {
   }
 }
 
-/** Every input and output with its shape. */
+/** All inputs and outputs with their shapes, and the largest batch, as text. */
 function shapesOf({ inputs, outputs, maxBatch = 1 }: EngineRequest): string {
   const text = [...inputs, ...outputs].map(({ name, shape }) => `${name}:${shape.join('x')}`);
   return `${text.join(',')} up to ${maxBatch}`;

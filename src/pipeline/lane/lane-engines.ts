@@ -3,7 +3,7 @@
 import { isGenerator, MESH } from '../../shared/settings.ts';
 import type { SlowEngine } from '../../shared/types.ts';
 import type { Portrait, Swapper } from '../engines/engine.ts';
-import { FallbackSwapper, type First } from '../engines/fallback-swapper.ts';
+import { FallbackSwapper, type Primary } from '../engines/fallback-swapper.ts';
 import { MeshEngine, type MeshFace } from '../engines/mesh/mesh-engine.ts';
 import { EngineRegistry } from '../engines/neural/engine-registry.ts';
 import type { NeuralOptions } from '../engines/neural/neural-engine.ts';
@@ -37,20 +37,20 @@ export class LaneEngines {
 
   constructor(models: LaneModels, setup: LaneSetup) {
     const { kernels, topology, catalogue, device } = models;
-    const { options, mutex, onFault, tell } = setup;
+    const { options, mutex, onFault, onModelNews } = setup;
     this.#models = models;
     this.#setup = setup;
     this.#mesh = new MeshEngine(kernels, topology);
-    const neural: NeuralOptions = { ...options, tell, device, yieldWhile: mutex.yieldWhile };
+    const neural: NeuralOptions = { ...options, onModelNews, device, yieldWhile: mutex.yieldWhile };
     const make = (name: string): NeuralEngine => new NeuralEngine(catalogue, name, neural);
-    this.#generators = new EngineRegistry(make, onFault, { budgetMs: options.budgetMs, tell });
+    this.#generators = new EngineRegistry(make, onFault, { budgetMs: options.budgetMs, onModelNews });
   }
 
   /** Opens an engine. @returns how it was loaded; null for mesh, and for one that cannot be used. */
   async prepare(model: string): Promise<ModelLoad | null> {
     if (model === MESH) return null;
     const beganMs = performance.now();
-    await this.#generators.want(model);
+    await this.#generators.open(model);
     const runsOn = this.#generators.runsOn(model);
     return runsOn === null ? null : { model, ...runsOn, loadMs: performance.now() - beganMs };
   }
@@ -89,8 +89,9 @@ export class LaneEngines {
 
   /** @throws FaceOffError when the engine is unknown, or a model that it needs cannot be used. */
   enrolFor(name: string, portraits: Portrait[]): Promise<NeuralFace> {
-    const { options, tell } = this.#setup;
-    const engine = this.#enrolling.get(name) ?? new NeuralEngine(this.#models.catalogue, name, { ...options, tell });
+    const { options, onModelNews } = this.#setup;
+    const engine =
+      this.#enrolling.get(name) ?? new NeuralEngine(this.#models.catalogue, name, { ...options, onModelNews });
     this.#enrolling.set(name, engine);
     return engine.enrol(portraits);
   }
@@ -101,18 +102,18 @@ export class LaneEngines {
     if (face === undefined) return null;
     if (engine === MESH) return this.#mesh.swapper(face);
     return new FallbackSwapper({
-      first: () => (mayGenerate() ? this.#generator(engine, id) : null),
-      reserve: this.#setup.options.reserve === MESH ? this.#mesh.swapper(face) : null,
+      primary: () => (mayGenerate() ? this.#generator(engine, id) : null),
+      fallback: this.#setup.options.reserve === MESH ? this.#mesh.swapper(face) : null,
       reload: (frame, live) => ({ ...live, ...this.#models.tools.landmarker.reload(frame, live.square) }),
     });
   }
 
   /** A generator's swapper for a face; null while it is not ready, rests, or has no form of the face. */
-  #generator(engine: string, id: string): First | null {
+  #generator(engine: string, id: string): Primary | null {
     const face = this.#neuralFaces.get(engine)?.get(id);
     const neural = face === undefined ? null : this.#generators.ready(engine);
     if (face === undefined || neural === null) return null;
-    return { swapper: neural.swapper(face), onFailure: (error) => this.#generators.failed(engine, error, neural) };
+    return { swapper: neural.swapper(face), onFailure: (error) => this.#generators.markFailed(engine, error, neural) };
   }
 
   /** Whether mesh stands in where this engine cannot serve. */
@@ -128,7 +129,7 @@ export class LaneEngines {
 
   /** Closes the generators that no stream uses; the configured one stays open. */
   closeUnused(inUse: readonly string[]): Promise<void> {
-    return this.#generators.keep(new Set([this.#setup.options.engine, ...inUse]));
+    return this.#generators.closeExcept(new Set([this.#setup.options.engine, ...inUse]));
   }
 
   /** Closes every generator. Swappers are closed by their streams. */

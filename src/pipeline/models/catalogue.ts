@@ -1,4 +1,4 @@
-/** What models there are: models.yaml, read, checked and tied to the files beside it. */
+/** The catalogue of models: models.yaml, validated, and the files beside it. */
 
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ const Tensor = z.strictObject({
 
 const Entry = z.strictObject({
   name: z.string(),
-  /** What the pipeline asks for it by. */
+  /** The pipeline looks models up by role. */
   role: z.string(),
   file: z.string(),
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
@@ -29,13 +29,15 @@ const Entry = z.strictObject({
 });
 
 const Optional = z.strictObject({
-  /** Chosen by it: `swap.engine`, `restoration.model`, `swap.mask`. */
+  /** Value of `swap.engine`, `restoration.model` or `swap.mask` that selects the model. */
   name: z.string().regex(/^[a-z0-9][a-z0-9_.-]{0,63}$/),
-  /** In the folder `optional` beside models.yaml. */
+  /** File name in the folder `optional` beside models.yaml. */
   file: z.string().regex(/^[\w.-]+$/),
-  /** Where `faceoff models fetch` takes it from; null: only by hand. */
+  /** Where `faceoff models fetch` downloads it from; null where it has to be placed by hand. */
   url: z.url({ protocol: /^https?$/ }).nullable(),
-  /** Null where nobody published one: then that of the first file that was fetched or verified is kept (store.ts). */
+  /**
+   * Null where none is published: the digest of the first file fetched or verified is recorded then (model-store.ts).
+   */
   sha256: z
     .string()
     .regex(/^[0-9a-f]{64}$/)
@@ -48,14 +50,17 @@ const Optional = z.strictObject({
 
 const File = z.strictObject({ models: z.array(Entry).default([]), optional: z.array(Optional).default([]) });
 
+/** A model that FaceOff ships. */
 export type ModelEntry = z.infer<typeof Entry>;
-/** A model that people can add. */
+/** A model that users can add. */
 export type OptionalEntry = z.infer<typeof Optional>;
+/** An optional model whose profile has a role. */
 export type EntryOf<R extends Profile['role']> = OptionalEntry & { profile: ProfileOf<R> };
 
 /** Folder of the added models, beside models.yaml. */
 const ADDED = 'optional';
 
+/** The models of a folder: those shipped, and those that can be added. */
 export class Catalogue {
   readonly folder: string;
   readonly models: readonly ModelEntry[];
@@ -68,14 +73,14 @@ export class Catalogue {
   }
 
   /**
-   * The optional model of that name and role.
-   * @throws FaceOffError `unknown_model` (404), naming those there are.
+   * The optional model of a name and role.
+   * @throws FaceOffError `unknown_model` (404), listing the known ones.
    */
   named<R extends Profile['role']>(name: string, role: R): EntryOf<R> {
-    const those = this.optional.filter((entry) => entry.profile.role === role);
-    const entry = those.find((one) => one.name === name);
+    const ofRole = this.optional.filter((entry) => entry.profile.role === role);
+    const entry = ofRole.find((one) => one.name === name);
     if (entry === undefined) {
-      const names = those.map((one) => one.name).join(', ');
+      const names = ofRole.map((one) => one.name).join(', ');
       throw new FaceOffError('unknown_model', `There is no ${role} "${name}". Those there are: ${names}.`, {
         status: 404,
       });
@@ -83,7 +88,7 @@ export class Catalogue {
     return entry as EntryOf<R>;
   }
 
-  /** The models an optional model cannot do without, itself first. */
+  /** An optional model, followed by the models that its source recipe needs. */
   withNeeds(entry: OptionalEntry): OptionalEntry[] {
     const { profile } = entry;
     if (profile.role !== 'generator' || profile.source.kind !== 'embedding') return [entry];
@@ -93,16 +98,17 @@ export class Catalogue {
     return needs;
   }
 
-  /** Where an optional model's file is, or belongs. */
+  /** Path of an optional model's file, whether it is there or not. */
   fileOf(entry: OptionalEntry): string {
     return path.join(this.folder, ADDED, entry.file);
   }
 
+  /** Whether an optional model's file is there. */
   has(entry: OptionalEntry): boolean {
     return existsSync(this.fileOf(entry));
   }
 
-  /** @throws FaceOffError `unknown_model`. */
+  /** The shipped model of a role. @throws FaceOffError `unknown_model`. */
   forRole(role: string): ModelEntry {
     const entry = this.models.find((model) => model.role === role);
     if (entry === undefined) {
@@ -115,8 +121,8 @@ export class Catalogue {
   }
 
   /**
-   * The model's file, read and found to be the one FaceOff was released with.
-   * @throws FaceOffError `model_missing`, `model_differs`: what happened and what to do.
+   * The bytes of a shipped model's file, checked against its digest. Blocks the thread.
+   * @throws FaceOffError `model_missing`, `model_differs`.
    */
   read(entry: ModelEntry): Uint8Array {
     const file = this.#at(entry.file);
@@ -143,14 +149,14 @@ export class Catalogue {
 }
 
 /**
- * The models FaceOff comes with, those that can be added, and those a person wrote into `optional/models.yaml`.
- * @throws FaceOffError `bad_catalogue` when a file is missing or not what it should be.
+ * Reads the catalogue: shipped models, those that can be added, and the user's own entries in `optional/models.yaml`.
+ * @throws FaceOffError `bad_catalogue` when a file is missing or invalid.
  */
 export function readCatalogue(folder: string): Catalogue {
   const { models, optional } = readFile(path.join(folder, 'models.yaml'), 'Restore it with `git checkout -- models`.');
   const own = path.join(folder, ADDED, 'models.yaml');
   const added = existsSync(own) ? readFile(own, 'Mend it, or take it away.').optional : [];
-  // A person's own entry takes the place of one of the same name.
+  // A user's own entry replaces the one of the same name.
   const others = optional.filter(({ name }) => added.every((one) => one.name !== name));
   return new Catalogue(folder, models, [...added, ...others]);
 }

@@ -1,62 +1,63 @@
-/** What is known of every model: whether its file is here, and what those who load it told. */
+/** The state of every model: whether its file is there, and what the threads and processes that load it reported. */
 
 import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { ModelInfo } from '../../shared/messages.ts';
 import type { Catalogue, ModelEntry, OptionalEntry } from './catalogue.ts';
 
-/** What becomes of a model somewhere: a lane, the enrolment, whatever else loads models. */
+/** A change of a model's state in one place: a lane, the enrolment worker, the device. */
 export type ModelNews =
-  /** Its file was read and is as it should be; it is not loaded, or no longer. */
+  /** The file was read and has the right digest; the model is not loaded. */
   | { model: string; state: 'verified' }
   | { model: string; state: 'loading' }
-  /** `note`: what is still being done for it. */
+  /** `note`: work in progress for the model, such as the build of a TensorRT engine. */
   | { model: string; state: 'ready'; provider: string; note?: string }
   | { model: string; state: 'failed'; why: string };
 
-export type Tell = (news: ModelNews) => void;
+/** Receives the changes of a model's state. */
+export type OnModelNews = (news: ModelNews) => void;
 
+/** The states of all models as reported by all threads and processes. Runs on the main thread. */
 export class ModelStates {
   readonly #catalogue: Catalogue;
-  /** By who told it, then by model. */
-  readonly #told = new Map<object, Map<string, ModelNews>>();
+  /** Last news by source, then by model. */
+  readonly #news = new Map<object, Map<string, ModelNews>>();
 
   constructor(catalogue: Catalogue) {
     this.#catalogue = catalogue;
   }
 
-  /** @param source who loads it: any object that stands for a thread or process. */
+  /** Records news. @param source any object that stands for the thread or process that loads the model. */
   note(source: object, news: ModelNews): void {
-    const told = this.#told.get(source) ?? new Map<string, ModelNews>();
-    this.#told.set(source, told.set(news.model, news));
+    const ofSource = this.#news.get(source) ?? new Map<string, ModelNews>();
+    this.#news.set(source, ofSource.set(news.model, news));
   }
 
-  /** Where a model is ready somewhere: what it runs on by now, or what is being done for it. */
+  /** Changes the provider or the note of a model in every place where it is ready. */
   amend(model: string, change: { provider: string } | { note: string | null }): void {
-    for (const told of this.#told.values()) {
-      const news = told.get(model);
+    for (const ofSource of this.#news.values()) {
+      const news = ofSource.get(model);
       if (news?.state !== 'ready') continue;
       const { note: _, ...plain } = news;
-      if ('provider' in change) told.set(model, { ...news, ...change });
-      else told.set(model, change.note === null ? plain : { ...plain, note: change.note });
+      if ('provider' in change) ofSource.set(model, { ...news, ...change });
+      else ofSource.set(model, change.note === null ? plain : { ...plain, note: change.note });
     }
   }
 
-  /** A thread or process is gone, and what it had loaded with it. */
+  /** Removes the news of a thread or process that ended; models it had read stay verified. */
   forget(source: object): void {
-    const told = this.#told.get(source);
-    this.#told.delete(source);
-    // What it had read stays as true as it was.
-    for (const { model, state } of told?.values() ?? [])
+    const ofSource = this.#news.get(source);
+    this.#news.delete(source);
+    for (const { model, state } of ofSource?.values() ?? [])
       if (state === 'ready' || state === 'verified') this.note(this, { model, state: 'verified' });
   }
 
-  /** Whether a model runs on something other than the processor. */
+  /** Whether any model runs on a provider other than the CPU. */
   get usesGpu(): boolean {
     return this.#all().some((news) => news.state === 'ready' && news.provider !== 'cpu');
   }
 
-  /** Every model of the catalogue, those that come along first. */
+  /** Every model of the catalogue, shipped ones first. */
   list(): ModelInfo[] {
     return [...this.#catalogue.models.map((one) => this.#shipped(one)), ...this.#added()];
   }
@@ -65,7 +66,11 @@ export class ModelStates {
     const { name, role, licence, commercialUse, bytes } = entry;
     const here = existsSync(path.join(this.#catalogue.folder, entry.file));
     return {
-      ...{ name, role, licence, commercialUse, bytes },
+      name,
+      role,
+      licence,
+      commercialUse,
+      bytes,
       comesAlong: true,
       needs: [],
       ...this.#state(name, here),
@@ -77,20 +82,25 @@ export class ModelStates {
       const { name, licence, commercialUse, profile } = entry;
       const needs = this.#catalogue.withNeeds(entry).filter((one) => !this.#catalogue.has(one));
       return {
-        ...{ name, role: profile.role, licence, commercialUse, bytes: this.#bytesOf(entry), comesAlong: false },
+        name,
+        role: profile.role,
+        licence,
+        commercialUse,
+        bytes: this.#bytesOf(entry),
+        comesAlong: false,
         needs: needs.map((one) => one.name),
         ...this.#state(name, this.#catalogue.has(entry)),
       };
     });
   }
 
-  /** What serves anywhere counts before what is on its way, and that before what failed. */
+  /** The most favourable state of all places: ready, then loading, then failed, then verified. */
   #state(model: string, here: boolean): Pick<ModelInfo, 'state' | 'provider' | 'why'> {
-    const told = this.#all().filter((news) => news.model === model);
+    const ofModel = this.#all().filter((news) => news.model === model);
     for (const state of ['ready', 'loading', 'failed', 'verified'] as const) {
-      // What failed for want of its file says that by being absent.
+      // A model without its file is `absent`, even if loading it failed.
       if (!here && state !== 'ready') break;
-      const news = told.findLast((one) => one.state === state);
+      const news = ofModel.findLast((one) => one.state === state);
       if (news === undefined) continue;
       return {
         state,
@@ -106,6 +116,6 @@ export class ModelStates {
   }
 
   #all(): ModelNews[] {
-    return [...this.#told.values()].flatMap((told) => [...told.values()]);
+    return [...this.#news.values()].flatMap((ofSource) => [...ofSource.values()]);
   }
 }

@@ -1,4 +1,4 @@
-/** The files of added models on this machine: their digests, and reading them without holding up the thread. */
+/** The files of added models: digests, and reads that do not block the thread. */
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -6,32 +6,32 @@ import { open, readFile, rename, writeFile } from 'node:fs/promises';
 import { FaceOffError } from '../../shared/errors.ts';
 import type { Catalogue, OptionalEntry } from './catalogue.ts';
 
-/** The digest of a file, in hexadecimal. */
+/** The sha256 of a file, in hexadecimal. */
 export async function digestOf(file: string): Promise<string> {
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(file, { highWaterMark: 2 ** 20 })) hash.update(chunk as Buffer);
   return hash.digest('hex');
 }
 
-/** What the file must be: the published digest, else the one recorded here; null while there is neither. */
+/** The digest the file must have: the published one, else the one recorded here; null while there is neither. */
 export async function expectedDigest(catalogue: Catalogue, entry: OptionalEntry): Promise<string | null> {
   if (entry.sha256 !== null) return entry.sha256;
-  const noted = await readFile(noteOf(catalogue, entry), 'utf8').catch(() => '');
-  return /^[0-9a-f]{64}/.exec(noted)?.[0] ?? null;
+  const recorded = await readFile(recordOf(catalogue, entry), 'utf8').catch(() => '');
+  return /^[0-9a-f]{64}/.exec(recorded)?.[0] ?? null;
 }
 
-/** Keeps the digest of a file whose digest nobody published: from now on it must stay the same. */
+/** Records the digest of a file without a published one: from then on the file must stay the same. */
 export async function recordDigest(catalogue: Catalogue, entry: OptionalEntry, sha256: string): Promise<void> {
-  const note = noteOf(catalogue, entry);
-  await writeFile(`${note}.part`, `${sha256}  ${entry.file}\n`);
-  await rename(`${note}.part`, note);
+  const record = recordOf(catalogue, entry);
+  await writeFile(`${record}.part`, `${sha256}  ${entry.file}\n`);
+  await rename(`${record}.part`, record);
 }
 
-const noteOf = (catalogue: Catalogue, entry: OptionalEntry): string => `${catalogue.fileOf(entry)}.sha256`;
+const recordOf = (catalogue: Catalogue, entry: OptionalEntry): string => `${catalogue.fileOf(entry)}.sha256`;
 
 /**
- * An added model's bytes, checked while they are read.
- * @throws FaceOffError `model_missing` (409), `model_differs`: what happened and what to do.
+ * The bytes of an added model, hashed while they are read.
+ * @throws FaceOffError `model_missing` (409), `model_differs`.
  */
 export async function readAdded(catalogue: Catalogue, entry: OptionalEntry): Promise<Uint8Array> {
   const file = catalogue.fileOf(entry);
@@ -43,7 +43,10 @@ export async function readAdded(catalogue: Catalogue, entry: OptionalEntry): Pro
   return bytes;
 }
 
-/** A model's bytes and digest. @throws FaceOffError `model_missing` (409), `model_differs`. */
+/**
+ * The bytes and digest of a model file. @param name of the model, for the message. @throws FaceOffError `model_missing`
+ * (409), `model_differs`.
+ */
 export async function readChecked(
   file: string,
   name: string,
@@ -56,14 +59,14 @@ export async function readChecked(
   return read;
 }
 
-/** Half a gigabyte is read piece by piece into one buffer, so that frames go on in between and it is held once only. */
+/** Reads half a gigabyte in pieces into one buffer, so that frames go on in between and the file is in memory once. */
 async function readHashed(file: string): Promise<{ bytes: Uint8Array; sha256: string }> {
   const hash = createHash('sha256');
   const handle = await open(file);
   try {
     const bytes = Buffer.allocUnsafe((await handle.stat()).size);
     for (let at = 0; at < bytes.length; ) {
-      const { bytesRead } = await handle.read(bytes, at, Math.min(PIECE, bytes.length - at), at);
+      const { bytesRead } = await handle.read(bytes, at, Math.min(PIECE_BYTES, bytes.length - at), at);
       if (bytesRead === 0) throw new Error('it became shorter while it was read');
       hash.update(bytes.subarray(at, at + bytesRead));
       at += bytesRead;
@@ -74,7 +77,7 @@ async function readHashed(file: string): Promise<{ bytes: Uint8Array; sha256: st
   }
 }
 
-const PIECE = 2 ** 20;
+const PIECE_BYTES = 2 ** 20;
 
 /** @throws FaceOffError `model_missing` (409) when an added model's file is not there. */
 export function requireFile(catalogue: Catalogue, entry: OptionalEntry): void {
@@ -93,6 +96,7 @@ function missing(catalogue: Catalogue, entry: OptionalEntry, cause?: unknown): F
   );
 }
 
+/** The error `model_differs` of an added model, with how to fetch the right file. */
 export function differs(file: string, sha256: string, expected: string, name: string): FaceOffError {
   return new FaceOffError(
     'model_differs',

@@ -1,30 +1,31 @@
 /**
- * What an ONNX file says of itself: its inputs and outputs, and its last initializer. Read by jumping from field to field
- * of the protobuf (field numbers are those of onnx.proto, Apache-2.0), so the weights of a large file are never read.
+ * Reads inputs, outputs and the last initializer of an ONNX file. The protobuf is walked field by field (field numbers
+ * are those of onnx.proto, Apache-2.0), so that the weights of a large file are skipped.
  */
 
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { FaceOffError } from '../../shared/errors.ts';
+import { FaceOffError, messageOf } from '../../shared/errors.ts';
 
-/** An input or output; a dimension that the file leaves open is null, and so is a shape that it does not tell. */
+/** An input or output; an open dimension is null, and so is a shape that the file does not contain. */
 export interface GraphValue {
   name: string;
   type: 'float32' | 'float64' | 'other';
   shape: (number | null)[] | null;
 }
 
+/** Inputs and outputs of a model file. */
 export interface Graph {
   inputs: GraphValue[];
   outputs: GraphValue[];
 }
 
-/** A constant of the graph, as floats. */
+/** A constant of the graph, converted to float32. */
 export interface Matrix {
   shape: number[];
   values: Float32Array;
 }
 
-/** Numbers of onnx.proto. */
+/** Field numbers of onnx.proto. */
 const MODEL_GRAPH = 7;
 const GRAPH = { initializer: 5, input: 11, output: 12 };
 const VALUE = { name: 1, type: 2 };
@@ -33,7 +34,7 @@ const FLOAT = 1;
 const HALF = 10;
 const DOUBLE = 11;
 
-/** A field of a protobuf message: a plain number, or a stretch of the file. */
+/** A field of a protobuf message: a number, or a range of bytes in the file. */
 interface Field {
   number: number;
   value: number;
@@ -41,11 +42,14 @@ interface Field {
   to: number;
 }
 
-/** @throws FaceOffError `model_unusable` when the file is no ONNX model. */
+/**
+ * Inputs and outputs of a file, without its weights. @throws FaceOffError `model_unusable` for a file that is no ONNX
+ * model.
+ */
 export function readGraph(file: string): Graph {
   return withFile(file, (reader) => {
     const fields = [...reader.graph()];
-    // Older files list their weights among the inputs.
+    // Older files list their weights as inputs, too.
     const weights = new Set(fields.filter((f) => f.number === GRAPH.initializer).map((f) => reader.tensorName(f)));
     const values = (number: number) => fields.filter((f) => f.number === number).map((f) => reader.valueOf(f));
     return {
@@ -73,13 +77,14 @@ function withFile<T>(file: string, work: (reader: Reader) => T): T {
     fd = openSync(file, 'r');
     return work(new Reader(fd));
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = messageOf(cause);
     throw new FaceOffError('model_unusable', `${file} cannot be read as an ONNX model: ${why}.`, { cause });
   } finally {
     if (fd !== null) closeSync(fd);
   }
 }
 
+/** Protobuf reader over an open file. */
 class Reader {
   readonly #fd: number;
   readonly #size: number;
@@ -100,7 +105,10 @@ class Reader {
     return this.#text(this.#find(tensor, TENSOR.name));
   }
 
-  /** ValueInfoProto: name and type; type: tensor type: element type and shape; shape: dimensions, each a value or a word. */
+  /**
+   * Reads a ValueInfoProto: name, and type with tensor type with element type and shape; a dimension is a number or a
+   * name.
+   */
   valueOf(info: Field): GraphValue {
     const name = this.#text(this.#find(info, VALUE.name));
     const type = this.#find(info, VALUE.type);
@@ -154,7 +162,7 @@ class Reader {
     return undefined;
   }
 
-  /** A repeated number, packed or one a field. */
+  /** A repeated number field, packed or not. */
   #numbers(field: Field): number[] {
     if (field.value !== 0) return [field.value];
     const numbers: number[] = [];

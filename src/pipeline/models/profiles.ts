@@ -1,13 +1,13 @@
 /**
- * What a neural model is, as data: the crop it wants, the range of its values, what it wants to know of the source. One
- * engine serves every model from its profile and never asks for a model's name. The conventions are those of the
- * programs these files come from; a file is tied to its profile by shapes (fit.ts).
+ * Profiles: neural models described as data, with the template of the crop, the range of values and the recipe of the
+ * source. One engine serves every model by its profile and never checks a model's name. The conventions are those of
+ * the programs that these files come from; a file is bound to its profile by shapes (bind-profile.ts).
  */
 
 import { z } from 'zod';
 
 /**
- * Five points of an aligned crop as shares of its side: eyes (left on screen first), nose tip, mouth corners.
+ * Five points of an aligned crop, x, y as shares of its side: eyes (left on screen first), nose tip, mouth corners.
  * arcface_112_v2 is ArcFace's own (Deng et al. 2019), ffhq_512 that of FFHQ crops (Karras et al. 2019).
  */
 export const TEMPLATES = {
@@ -36,22 +36,25 @@ export const TEMPLATES = {
   ],
 } as const;
 
+/** Name of an alignment template. */
 export type TemplateName = keyof typeof TEMPLATES;
 
 const Template = z.enum(Object.keys(TEMPLATES) as [TemplateName, ...TemplateName[]]);
 const Triple = z.tuple([z.number(), z.number(), z.number()]);
 const Side = z.int().min(32).max(2048);
 
-/** How a picture is put to a model: value = (colour − mean) / std for colours 0..1, R G B first to last in both lists. */
+/**
+ * Form of an input picture: value = (colour − mean) / std for colours 0..1; mean and std are for R, G, B in this order.
+ */
 const picture = {
-  /** Side in pixels; null takes it from the file. */
+  /** Side in pixels; null reads it from the file. */
   size: Side.nullable(),
   layout: z.enum(['nchw', 'nhwc']).default('nchw'),
   order: z.enum(['rgb', 'bgr']).default('rgb'),
   mean: Triple,
   std: Triple,
 };
-/** The picture that comes out, in the input's layout and order: colour = value · std + mean. */
+/** Form of the output picture, in the input's layout and order: colour = value · std + mean. */
 const Output = z.strictObject({ mean: Triple, std: Triple });
 
 const Source = z.discriminatedUnion('kind', [
@@ -63,8 +66,8 @@ const Source = z.discriminatedUnion('kind', [
     /** Name of the recogniser that makes the raw embedding. */
     recogniser: z.string(),
     /**
-     * normed: e / |e|. emap: e / |e| times the matrix that is the graph's last initializer, then of length one, as
-     * InsightFace does it. converter: another model turns e into its own, of length one where `unit` says so.
+     * normed: e / |e|. emap: e / |e| times the matrix that is the graph's last initializer, normalised again, as
+     * InsightFace does. converter: another model converts e, and the result is normalised if `unit` is true.
      */
     recipe: z.enum(['normed', 'emap', 'converter']),
     converter: z.string().optional(),
@@ -78,11 +81,11 @@ const Generator = z.strictObject({
   ...picture,
   output: Output,
   source: Source,
-  /** What an input of one number is given. */
+  /** Value of inputs of one number. */
   scalar: z.number().default(1),
-  /** Whether the model's own one-channel outputs limit what is pasted. */
+  /** Whether the model's own one-channel outputs limit the paste. */
   masks: z.boolean().default(false),
-  /** How far the picture's mean and spread of colour are drawn to those of the live crop, 0..1. */
+  /** Share of the colour transfer from the live crop, 0..1. */
   colour: z.number().min(0).max(1).default(0.5),
 });
 
@@ -91,7 +94,7 @@ const Restorer = z.strictObject({
   template: Template,
   ...picture,
   output: Output,
-  /** What an input of one number is given; CodeFormer's: 0 looks best, 1 is truest. */
+  /** Value of inputs of one number; CodeFormer's fidelity: 0 looks best, 1 is closest to the input. */
   scalar: z.number().default(1),
 });
 
@@ -102,27 +105,36 @@ const Recogniser = z.strictObject({
   length: z.int().positive(),
 });
 
-/** Turns one recogniser's embedding into another's. */
+/** Converts one recogniser's embedding into another's. */
 const Converter = z.strictObject({ role: z.literal('converter'), length: z.int().positive() });
 
-/** Says which part of a crop is face. */
+/** Segments the face of a crop. */
 const Masker = z.strictObject({
   role: z.literal('masker'),
   ...picture,
-  /** Classes that are face, where the model tells classes apart; else its one channel is the mask. */
+  /** Classes that count as face, for a parser; without them the model's one channel is the mask. */
   classes: z.array(z.int().min(0)).optional(),
 });
 
+/** Validates a profile of the catalogue. */
 export const Profile = z.discriminatedUnion('role', [Generator, Restorer, Recogniser, Converter, Masker]);
 
+/** A profile of any role. */
 export type Profile = z.infer<typeof Profile>;
+/** Generates a face from an aligned crop and a source. */
 export type GeneratorProfile = z.infer<typeof Generator>;
+/** Restores a face from an aligned crop. */
 export type RestorerProfile = z.infer<typeof Restorer>;
+/** Computes an identity embedding from an aligned crop. */
 export type RecogniserProfile = z.infer<typeof Recogniser>;
+/** Converts one recogniser's embedding into another's. */
 export type ConverterProfile = z.infer<typeof Converter>;
+/** Segments the face of a crop. */
 export type MaskerProfile = z.infer<typeof Masker>;
+/** How a generator's source tensor is made. */
 export type SourceRecipe = z.infer<typeof Source>;
+/** The profile of a role. */
 export type ProfileOf<R extends Profile['role']> = Extract<Profile, { role: R }>;
 
-/** How a picture is put to a model. */
+/** Form of an input picture: side, layout, channel order, mean and std. */
 export type PictureForm = Pick<GeneratorProfile, 'size' | 'layout' | 'order' | 'mean' | 'std'>;

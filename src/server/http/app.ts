@@ -23,7 +23,7 @@ import { ConnectionLimit } from '../access/connection-limit.ts';
 import { shareWith, welcomeOrigins } from '../access/cors.ts';
 import { LoginRateLimit } from '../access/login-rate-limit.ts';
 import { checkOrigin } from '../access/origin.ts';
-import type { Gpu } from '../monitor/gpu-sensor.ts';
+import type { Gpu } from '../../shared/gpu.ts';
 import { Monitor } from '../monitor/monitor.ts';
 import { preflight } from '../monitor/preflight.ts';
 import { Recordings } from '../recording/recordings.ts';

@@ -1,22 +1,23 @@
-/** The GPU by one long-lived `nvidia-smi`, for machines that have the program but not the library beside it. */
+/** The GPU by one long-lived `nvidia-smi`, for machines that have the program but not the library. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import type { Gpu, GpuInfo, GpuState } from './gpu-sensor.ts';
+import type { Gpu, GpuInfo, GpuState } from '../../shared/gpu.ts';
 
 const FIELDS = ['name', 'driver_version', 'compute_cap', 'memory.used', 'memory.total', 'utilization.gpu'];
 const EVERY_MS = 1000;
-/** A line older than this says nothing about now. */
-const OLD_MS = 5 * EVERY_MS;
+/** A line older than this is no longer used. */
+const STALE_MS = 5 * EVERY_MS;
 /** How long the first line may take: the driver may have to wake. */
 const FIRST_LINE_MS = 10_000;
-/** A program that ended is started again after so long. */
-const PAUSE_MS = 10_000;
+/** Pause before a program that ended is started again. */
+const RESTART_MS = 10_000;
 
 /**
+ * @param program name or path of nvidia-smi.
  * @param device index or id.
  * @returns null where the program is not on this machine.
- * @throws Error what it says when it is there and tells nothing.
+ * @throws Error with the program's last line when it ends or reports nothing.
  */
 export async function openSmi(program: string, device: string): Promise<Gpu | null> {
   const smi = new Smi(program, device);
@@ -43,11 +44,11 @@ class Smi {
   }
 
   async open(): Promise<Gpu> {
-    let patience: NodeJS.Timeout | undefined;
+    let timeout: NodeJS.Timeout | undefined;
     const info = await new Promise<GpuInfo>((resolve, reject) => {
-      patience = setTimeout(() => reject(new Error('nvidia-smi says nothing')), FIRST_LINE_MS);
+      timeout = setTimeout(() => reject(new Error('nvidia-smi says nothing')), FIRST_LINE_MS);
       void this.#run(resolve).then(reject);
-    }).finally(() => clearTimeout(patience));
+    }).finally(() => clearTimeout(timeout));
     return { ...info, read: async () => this.#state(), close: () => this.close() };
   }
 
@@ -58,19 +59,19 @@ class Smi {
   }
 
   #state(): GpuState | null {
-    const fresh = this.#last !== null && performance.now() - this.#last.atMs < OLD_MS;
+    const fresh = this.#last !== null && performance.now() - this.#last.atMs < STALE_MS;
     return fresh && !this.#closed ? this.#last!.state : null;
   }
 
-  /** Runs the program, again and again; resolves when it ended for the first time, with why. */
+  /** Runs the program and restarts it whenever it ends; resolves with the reason when it ends for the first time. */
   #run(onInfo: (info: GpuInfo) => void): Promise<Error> {
     const query = [`--query-gpu=${FIELDS}`, '--format=csv,noheader,nounits', '-lms', String(EVERY_MS)];
     const child = spawn(this.#program, ['-i', this.#device, ...query], { stdio: ['ignore', 'pipe', 'ignore'] });
     this.#child = child;
     child.unref();
-    let said = '';
+    let lastLine = '';
     createInterface({ input: child.stdout }).on('line', (line) => {
-      said = line;
+      lastLine = line;
       const found = readLine(line);
       if (found === null) return;
       this.#last = { state: found.state, atMs: performance.now() };
@@ -78,16 +79,16 @@ class Smi {
     });
     return new Promise((resolve) => {
       child.once('error', resolve);
-      // Its last words are read before `close`, not before `exit`.
+      // All of its output has been read at `close`, but not yet at `exit`.
       child.once('close', () => {
-        resolve(new Error(`nvidia-smi ended${said === '' ? '' : `: ${said}`}`));
-        if (!this.#closed) this.#restart = setTimeout(() => void this.#run(() => undefined), PAUSE_MS).unref();
+        resolve(new Error(`nvidia-smi ended${lastLine === '' ? '' : `: ${lastLine}`}`));
+        if (!this.#closed) this.#restart = setTimeout(() => void this.#run(() => undefined), RESTART_MS).unref();
       });
     });
   }
 }
 
-/** One line of its answer; memory is in MiB, what it does not know stands in brackets. Null for any other line. */
+/** One line of the program's output: memory in MiB, unknown values in brackets. Null for any other line. */
 export function readLine(line: string): { info: GpuInfo; state: GpuState } | null {
   const [name, driver, capability, used, total, percent] = line.split(',').map((part) => part.trim());
   const number = (text: string | undefined): number | null => (/^\d+(\.\d+)?$/.test(text ?? '') ? Number(text) : null);

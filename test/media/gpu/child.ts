@@ -8,7 +8,7 @@ import { root } from '../../../src/lib/package-root.ts';
 import { openLibrary } from '../../../src/pipeline/inference/native/ffi.ts';
 import { gpuVersions } from '../../../src/pipeline/inference/native/gpu-versions.ts';
 import { type NativeSpec, openNative } from '../../../src/pipeline/inference/native/native-session.ts';
-import { openNvml } from '../../../src/pipeline/inference/native/nvml.ts';
+import { Nvml, readNvidiaDriver } from '../../../src/pipeline/inference/native/nvml.ts';
 import { openApi } from '../../../src/pipeline/inference/native/ort-api.ts';
 import { probeProviders } from '../../../src/pipeline/inference/native/provider-probe.ts';
 import { readBack } from '../../../src/pipeline/inference/native/providers.ts';
@@ -86,8 +86,14 @@ const SCRIPTS: Record<string, () => Promise<object>> = {
   },
 
   async nvml() {
-    const nvml = openNvml();
-    return { ...nvml, memory: nvml.memory(0), utilisation: nvml.utilisation(0) };
+    const nvml = new Nvml();
+    nvml.start();
+    const card = nvml.device(0);
+    return {
+      driver: readNvidiaDriver(),
+      memory: await nvml.memoryAsync(card),
+      utilisation: await nvml.utilisationAsync(card),
+    };
   },
 
   /** What is copied really is; a model of nothing but copies shows that tensors on the card arrive and come back. */

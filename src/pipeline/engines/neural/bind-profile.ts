@@ -1,6 +1,6 @@
 /**
- * Ties a file to its profile. What an input or output is for is told by its shape, never by its name: exports of one model
- * go by many names. Only where two inputs have the same shape does the file's own word `source` decide.
+ * Binds a model file to its profile. Inputs and outputs are identified by shape, never by name, as exports of one model
+ * use many names. Only where two inputs have the same shape does `source` in the file's own name decide.
  */
 
 import { FaceOffError } from '../../../shared/errors.ts';
@@ -16,32 +16,35 @@ import type {
   RestorerProfile,
 } from '../../models/profiles.ts';
 
-/** A file that fits: how to open it, and which tensor is which. */
+/** A file bound to its profile: how to open it, and which tensor is which. */
 export interface ProfileBinding {
   shape: ModelShape;
-  /** Inputs of one double. */
+  /** Constant inputs of one float64 each, by name. */
   doubles: Record<string, number>;
-  /** Inputs of one float, with what they are given. */
+  /** Constant inputs of one float32 each, by name. */
   scalars: Record<string, number>;
-  /** Side of the picture that goes in, in pixels; 0 for a model that takes none. */
+  /** Side of the input picture in pixels; 0 for a model without one. */
   size: number;
-  /** Pictures one run takes. */
+  /** Pictures per run. */
   batch: number;
-  /** Whether the file leaves open how many. */
+  /** Whether the file leaves the batch dimension open. */
   open: boolean;
+  /** Name of the input picture, or of a converter's embedding. */
   input: string;
-  /** What the model knows of the source; null where it needs nothing. */
+  /** Name of the source input; null where the model has none. */
   source: string | null;
+  /** Name of the output. */
   output: string;
-  /** One-channel outputs of the picture's size. */
+  /** Names of one-channel outputs of the picture's size that limit the paste. */
   masks: string[];
 }
 
 type Shape = (number | null)[];
 
 /**
- * @param batch how many pictures one run should take; the file may be fixed to one.
- * @throws FaceOffError `model_unfit` saying what the profile wants and what the file has.
+ * Binds a generator or restorer.
+ * @param batch pictures per run, where the file does not fix them to one.
+ * @throws FaceOffError `model_unfit` with what the profile requires and what the file has.
  */
 export function bindGenerator(
   entry: OptionalEntry,
@@ -49,23 +52,23 @@ export function bindGenerator(
   graph: Graph,
   batch: number,
 ): ProfileBinding {
-  const open = new Inputs(entry, graph.inputs);
+  const inputs = new Inputs(entry, graph.inputs);
   const sourceShape = shapeOfSource(profile);
-  const named = (value: GraphValue): boolean => /source|src/i.test(value.name);
-  const source = sourceShape === null ? null : open.take('source', sourceShape, named);
-  const target = open.take('target picture', pictureShape(profile), (value) => !named(value));
+  const isNamedSource = (value: GraphValue): boolean => /source|src/i.test(value.name);
+  const source = sourceShape === null ? null : inputs.take('source', sourceShape, isNamedSource);
+  const target = inputs.take('target picture', pictureShape(profile), (value) => !isNamedSource(value));
   const size = profile.size ?? sideOf(entry, target, profile.layout);
-  const free = target.shape?.[0] == null && (source === null || source.shape?.[0] == null);
-  const pictures = free ? batch : 1;
+  const open = target.shape?.[0] == null && (source === null || source.shape?.[0] == null);
+  const pictures = open ? batch : 1;
   const wanted = pictureShape({ ...profile, size });
   const outputs = graph.outputs.filter((value) => fits(value, wanted));
   const channels = ({ shape }: GraphValue): number | null | undefined => shape?.[profile.layout === 'nchw' ? 1 : 3];
-  // Beside others, an output that does not tell its channels may as well be a mask.
+  // An output without a channel count may be a mask, so it is taken as the picture only where it is the single one.
   const image = outputs.find((value) => channels(value) === 3) ?? (outputs.length === 1 ? outputs[0] : undefined);
   if (image === undefined) throw unfit(entry, `an output picture ${text(wanted)}`, graph.outputs);
   const oneChannel = profile.layout === 'nchw' ? [null, 1, size, size] : [null, size, size, 1];
   const masks = graph.outputs.filter(
-    (value) => value !== image && channels(value) === 1 && fits(value, oneChannel) && masked(profile),
+    (value) => value !== image && channels(value) === 1 && fits(value, oneChannel) && usesMasks(profile),
   );
   const concrete = (shape: Shape): number[] => shape.map((d) => d ?? pictures);
   return {
@@ -74,26 +77,31 @@ export function bindGenerator(
       inputs: [
         tensor(target.name, concrete(wanted)),
         ...(source === null ? [] : [tensor(source.name, concrete(sourceShape!))]),
-        ...open.scalars().map(({ name, shape }) => tensor(name, new Array<number>(shape?.length ?? 1).fill(1))),
+        ...inputs.scalars().map(({ name, shape }) => tensor(name, new Array<number>(shape?.length ?? 1).fill(1))),
       ],
       outputs: [tensor(image.name, concrete(wanted)), ...masks.map(({ name }) => tensor(name, concrete(oneChannel)))],
     },
-    ...open.given(profile.scalar),
-    ...{ size, batch: pictures, open: free, input: target.name, source: source?.name ?? null },
-    ...{ output: image.name, masks: masks.map(({ name }) => name) },
+    ...inputs.constants(profile.scalar),
+    size,
+    batch: pictures,
+    open,
+    input: target.name,
+    source: source?.name ?? null,
+    output: image.name,
+    masks: masks.map(({ name }) => name),
   };
 }
 
-/** One input, one output: recognisers, converters and maskers. @throws FaceOffError `model_unfit`. */
+/** Binds a model of one input and one output: a recogniser, converter or masker. @throws FaceOffError `model_unfit`. */
 export function bindPlain(
   entry: OptionalEntry,
   profile: RecogniserProfile | ConverterProfile | MaskerProfile,
   graph: Graph,
 ): ProfileBinding {
-  const open = new Inputs(entry, graph.inputs);
+  const inputs = new Inputs(entry, graph.inputs);
   const wanted = profile.role === 'converter' ? [null, profile.length] : pictureShape(profile);
-  const input = open.take('input', wanted, () => true);
-  open.scalars();
+  const input = inputs.take('input', wanted, () => true);
+  inputs.scalars();
   const size = profile.role === 'converter' ? 0 : (profile.size ?? sideOf(entry, input, profile.layout));
   const given = profile.role === 'converter' ? [1, profile.length] : pictureShape({ ...profile, size });
   const answer = profile.role === 'masker' ? maskShape(profile, size, graph) : [null, profile.length];
@@ -106,34 +114,33 @@ export function bindPlain(
       inputs: [tensor(input.name, concrete(given))],
       outputs: [tensor(output.name, concrete(answer))],
     },
-    ...{
-      doubles: {},
-      scalars: {},
-      size,
-      batch: 1,
-      open: false,
-      input: input.name,
-      source: null,
-      output: output.name,
-      masks: [],
-    },
+    doubles: {},
+    scalars: {},
+    size,
+    batch: 1,
+    open: false,
+    input: input.name,
+    source: null,
+    output: output.name,
+    masks: [],
   };
 }
 
-const masked = (profile: GeneratorProfile | RestorerProfile): boolean => profile.role === 'generator' && profile.masks;
+const usesMasks = (profile: GeneratorProfile | RestorerProfile): boolean =>
+  profile.role === 'generator' && profile.masks;
 
 function shapeOfSource(profile: GeneratorProfile | RestorerProfile): Shape | null {
   if (profile.role === 'restorer' || profile.source.kind === 'none') return null;
   return profile.source.kind === 'embedding' ? [null, EMBEDDING] : pictureShape(profile.source);
 }
 
-/** Numbers of an embedding as generators take it: ArcFace's. */
+/** Length of an ArcFace embedding, which all generators take. */
 const EMBEDDING = 512;
 
 const pictureShape = ({ layout, size }: Pick<PictureForm, 'layout' | 'size'>): Shape =>
   layout === 'nchw' ? [null, 3, size, size] : [null, size, size, 3];
 
-/** A mask is one channel; a parser has one for each class, however many the file says. */
+/** A mask has one channel; a parser has one for each class, as many as the file has. */
 function maskShape({ layout, classes }: MaskerProfile, size: number, { outputs }: Graph): Shape {
   if (classes === undefined) return layout === 'nchw' ? [null, 1, size, size] : [null, size, size, 1];
   const channel = layout === 'nchw' ? 1 : 3;
@@ -142,7 +149,7 @@ function maskShape({ layout, classes }: MaskerProfile, size: number, { outputs }
   return layout === 'nchw' ? [null, channels, size, size] : [null, size, size, channels];
 }
 
-/** A dimension that either side leaves open fits. */
+/** Whether a float32 value has a shape; a dimension that either side leaves open matches. */
 function fits({ type, shape }: GraphValue, wanted: Shape): boolean {
   if (type !== 'float32') return false;
   if (shape === null) return true;
@@ -158,10 +165,11 @@ function sideOf(entry: OptionalEntry, value: GraphValue, layout: PictureForm['la
 
 const tensor = (name: string, shape: number[]) => ({ name, shape, meaning: '' });
 
-/** The inputs of a file that nothing was found for yet. */
+/** The inputs of a file, of which the identified ones are taken out. */
 class Inputs {
   readonly #entry: OptionalEntry;
   readonly #all: readonly GraphValue[];
+  /** Inputs not identified yet. */
   readonly #left: Set<GraphValue>;
 
   constructor(entry: OptionalEntry, all: readonly GraphValue[]) {
@@ -170,7 +178,7 @@ class Inputs {
     this.#left = new Set(all);
   }
 
-  /** @param likely decides where several inputs have the shape. */
+  /** Takes the input of a shape. @param likely decides between several of the same shape. @throws `model_unfit`. */
   take(what: string, wanted: Shape, likely: (value: GraphValue) => boolean): GraphValue {
     const fitting = [...this.#left].filter((value) => fits(value, wanted));
     const [found, another] = fitting.length > 1 ? fitting.filter(likely) : fitting;
@@ -180,7 +188,7 @@ class Inputs {
     return found;
   }
 
-  /** What is left must be single numbers. */
+  /** The remaining float32 inputs. @throws `model_unfit` unless all remaining inputs are single numbers. */
   scalars(): GraphValue[] {
     const single = ({ shape, type }: GraphValue): boolean =>
       type !== 'other' && (shape ?? []).every((d) => (d ?? 1) === 1);
@@ -188,7 +196,8 @@ class Inputs {
     return [...this.#left].filter(({ type }) => type === 'float32');
   }
 
-  given(value: number): Pick<ProfileBinding, 'doubles' | 'scalars'> {
+  /** The remaining inputs, all set to one value, by element type. */
+  constants(value: number): Pick<ProfileBinding, 'doubles' | 'scalars'> {
     const those = (type: GraphValue['type']) =>
       Object.fromEntries([...this.#left].filter((one) => one.type === type).map(({ name }) => [name, value]));
     return { doubles: those('float64'), scalars: those('float32') };

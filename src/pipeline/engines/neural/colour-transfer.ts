@@ -1,37 +1,43 @@
 /**
- * Draws a generated face's colours to those of the live one: mean and spread of Y, U and V over what is pasted, after
- * Reinhard et al. 2001 in the space the picture is in anyway.
+ * Colour transfer from the live face to the generated one: mean and standard deviation of Y, U and V over the pasted
+ * pixels, after Reinhard et al. 2001, in the frame's own colour space.
  */
 
 import type { Layout } from '../../kernels/kernels.ts';
 import { type Correction, TO_YUV } from './tensor-layout.ts';
 
-/** About so many places along each side are looked at. */
-const PLACES = 48;
-/** A spread is not changed by more: a face half in shadow is no reason to flatten or to tear the other. */
-const MOST_GAIN = 1.5;
-/** Spreads below this are noise. */
-const LEAST_SPREAD = 1;
+/** Samples along each side. */
+const SAMPLES = 48;
+/** Limit of the gain: a face half in shadow must not flatten or stretch the other one's contrast. */
+const MAX_GAIN = 1.5;
+/** Standard deviations below this are noise. */
+const MIN_SPREAD = 1;
 
+/** A picture whose colours are compared. */
 export interface Coloured {
   values: Float32Array;
-  /** In bytes, as the kernels take it. */
+  /** Strides in bytes, as the kernels take them. */
   layout: Layout;
   /** Pixels along a side. */
   n: number;
+  /** Colour 0..1 = value · std + mean, for R, G, B. */
   mean: readonly [number, number, number];
   std: readonly [number, number, number];
 }
 
-/** @param opacity [n, n] of the live crop: what is not pasted does not count. @param share 0..1, how far to go. */
+/**
+ * The correction that brings the generated picture's colours to the live ones.
+ * @param opacity [n, n] of the live crop, 0..255: the weight of each pixel.
+ * @param share 0..1: 1 matches mean and deviation, 0 changes nothing.
+ */
 export function matchColour(live: Coloured, made: Coloured, opacity: Uint8Array, share: number): Correction {
   const [to, from] = [statistics(live, opacity, live.n), statistics(made, opacity, live.n)];
   const gain: [number, number, number] = [1, 1, 1];
   const offset: [number, number, number] = [0, 0, 0];
   for (let k = 0; k < 3; k++) {
-    const ratio = Math.max(LEAST_SPREAD, to.spread[k]!) / Math.max(LEAST_SPREAD, from.spread[k]!);
-    gain[k] = 1 + share * (Math.min(MOST_GAIN, Math.max(1 / MOST_GAIN, ratio)) - 1);
-    // About the made picture's own mean, so that a share of the way moves both mean and spread by that share.
+    const ratio = Math.max(MIN_SPREAD, to.spread[k]!) / Math.max(MIN_SPREAD, from.spread[k]!);
+    gain[k] = 1 + share * (Math.min(MAX_GAIN, Math.max(1 / MAX_GAIN, ratio)) - 1);
+    // Scales about the generated picture's own mean, so that mean and deviation both move by that share.
     offset[k] = (1 - gain[k]!) * from.mean[k]! + share * (to.mean[k]! - from.mean[k]!);
   }
   return { gain, offset };
@@ -48,11 +54,11 @@ function statistics({ values, layout, n, mean, std }: Coloured, opacity: Uint8Ar
   const sums: Statistics['mean'] = [0, 0, 0];
   const squares: Statistics['mean'] = [0, 0, 0];
   let weight = 0;
-  for (let j = 0; j < PLACES; j++) {
-    const v = (j + 0.5) / PLACES;
+  for (let j = 0; j < SAMPLES; j++) {
+    const v = (j + 0.5) / SAMPLES;
     const [row, shownRow] = [Math.floor(v * n) * n, Math.floor(v * side) * side];
-    for (let i = 0; i < PLACES; i++) {
-      const u = (i + 0.5) / PLACES;
+    for (let i = 0; i < SAMPLES; i++) {
+      const u = (i + 0.5) / SAMPLES;
       const w = opacity[shownRow + Math.floor(u * side)]!;
       if (w === 0) continue;
       const at = (row + Math.floor(u * n)) * pixel;

@@ -1,16 +1,21 @@
-/** From the face mesh's points to the five that aligned crops are made about, and to the crop's square in the frame. */
+/** Face alignment: five points from the face mesh, and the square of the aligned crop in the frame. */
 
 import { fitSimilarity, type Square } from '../../../shared/geometry.ts';
 import { EYE_LEFT, EYE_RIGHT } from '../../face/topology.ts';
 import { TEMPLATES, type TemplateName } from '../../models/profiles.ts';
 
-/** The tip lies between the mesh's foremost point and the one below it: there its place between eyes and mouth is ArcFace's. */
+/**
+ * The mean of the mesh's foremost point and the one below it lies between eyes and mouth where ArcFace's nose tip does.
+ */
 const NOSE = [1, 4];
 const MOUTH_RIGHT = 61;
 const MOUTH_LEFT = 291;
 const FIVE = [EYE_RIGHT, EYE_LEFT, NOSE, [MOUTH_RIGHT], [MOUTH_LEFT]];
 
-/** Eyes (left on screen first, by their outlines, so that a look aside does not turn the crop), nose tip, mouth corners. */
+/**
+ * Eyes (left on screen first), nose tip, mouth corners: 5 points, x, y. Eyes are the means of their outlines, so that
+ * gaze does not rotate the crop.
+ */
 export function fivePoints(points: Float32Array): Float32Array {
   const five = new Float32Array(10);
   for (const [k, group] of FIVE.entries()) {

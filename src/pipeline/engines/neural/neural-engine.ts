@@ -1,6 +1,6 @@
 /**
- * The neural engine: one for every generator, told by its profile what to put in and what comes out. A source face is
- * enrolled into the tensor the generator wants of it, so that a live frame costs an aligned crop, one run and a paste.
+ * The neural engine: one class for every generator, controlled by the generator's profile. A source face is enrolled
+ * into the generator's source tensor, so that a live frame costs an aligned crop, one run and a paste.
  */
 
 import type { Frame } from '../../../shared/types.ts';
@@ -11,21 +11,23 @@ import { RegionMask } from './paste-mask.ts';
 import { type PooledRunner, RunnerPool, type YieldWhile } from './runner-pool.ts';
 import { SourceMaker } from './source-identity.ts';
 
-/** A source face as one generator wants it. Plain data, so it can be sent to any lane. */
+/** A source face, enrolled for one generator. Plain data, so it can be sent to any lane. */
 export interface NeuralFace {
-  /** The generator's source tensor; empty for one that was trained for one person. */
+  /** The generator's source tensor; empty for a generator that was trained for one person. */
   source: Float32Array;
 }
 
+/** How a NeuralEngine is opened. */
 export interface NeuralOptions extends GeneratorOptions {
-  /** Name of the model that says which part of a crop is face; null pastes the whole box. */
+  /** Name of the masker model that limits the paste to the face; null pastes the whole box. */
   mask: string | null;
-  /** How long a frame may take from its arrival; left out, as long as it takes. */
+  /** Time of a frame from its arrival, in milliseconds; no limit by default. */
   budgetMs?: number;
-  /** Lets other streams of the lane in while something is awaited. */
+  /** Releases the lane to other frames while something is awaited. */
   yieldWhile?: YieldWhile;
 }
 
+/** The engine of one generator. Runs in the lane worker, or in the enrolment worker where it only enrols. */
 export class NeuralEngine implements Engine<NeuralFace> {
   readonly #catalogue: Catalogue;
   readonly #entry: EntryOf<'generator'>;
@@ -40,28 +42,29 @@ export class NeuralEngine implements Engine<NeuralFace> {
     this.#catalogue = catalogue;
     this.#entry = catalogue.named(name, 'generator');
     this.#options = options;
-    const { threads, tell } = options;
-    this.#sources = new SourceMaker(catalogue, { threads, warmupRuns: 0, ...(tell && { tell }) });
+    const { threads, onModelNews } = options;
+    this.#sources = new SourceMaker(catalogue, { threads, warmupRuns: 0, ...(onModelNews && { onModelNews }) });
   }
 
-  /** Whether a swapper's next frame will be painted; before that, `open` is still at work or was not called. */
+  /** Whether swappers can swap: `open` has resolved. */
   get ready(): boolean {
     return this.#runners !== null;
   }
 
-  /** What the generator runs on, and whether it was prepared before; null until it is ready. */
+  /** The generator's provider, and whether it was found prepared in the cache; null until it is ready. */
   get runsOn(): { provider: string; cached: boolean } | null {
-    const painter = this.#runners?.one;
-    return painter === undefined ? null : { provider: painter.provider, cached: painter.cached };
+    const runner = this.#runners?.first;
+    return runner === undefined ? null : { provider: runner.provider, cached: runner.cached };
   }
 
-  /** Milliseconds that the generator usually takes for a face; 0 while that is not known. */
+  /** Milliseconds of a usual face; 0 while that is not known. */
   get usualMs(): number {
-    return this.#runners?.one.usualMs ?? 0;
+    return this.#runners?.first.usualMs ?? 0;
   }
 
   /**
-   * Loads and warms the generator, and the mask if one is wanted. Idempotent; may be called again when it failed.
+   * Loads and warms the generator, and the masker where one is configured. Idempotent; can be called again after a
+   * failure.
    * @throws FaceOffError `model_missing`, `model_differs`, `model_unfit`, `model_unusable`.
    */
   open(): Promise<void> {
@@ -72,11 +75,12 @@ export class NeuralEngine implements Engine<NeuralFace> {
     return this.#opening;
   }
 
+  /** @throws FaceOffError `no_face` (422), or what opening the recogniser or converter fails with. */
   enrol(portraits: Portrait[]): Promise<NeuralFace> {
     return this.#sources.make(this.#entry, portraits).then((source) => ({ source }));
   }
 
-  /** Swaps once the engine is ready; a swap before that throws. */
+  /** A swapper that throws until the engine is ready. It keeps no state, so closing it does nothing. */
   swapper({ source }: NeuralFace): Swapper {
     return { swap: (frame, face, looks) => this.#swap(frame, face, looks, source), close: () => undefined };
   }
@@ -98,13 +102,13 @@ export class NeuralEngine implements Engine<NeuralFace> {
 
   async #openRunner(): Promise<PooledRunner> {
     const { mask, maxPixels } = this.#options;
-    const painter = await GeneratorRunner.open(this.#catalogue, this.#entry, this.#options);
-    if (mask === null) return { painter, region: null };
+    const runner = await GeneratorRunner.open(this.#catalogue, this.#entry, this.#options);
+    if (mask === null) return { runner, mask: null };
     try {
       const entry = this.#catalogue.named(mask, 'masker');
-      return { painter, region: await RegionMask.open(this.#catalogue, entry, maxPixels, this.#options) };
+      return { runner, mask: await RegionMask.open(this.#catalogue, entry, maxPixels, this.#options) };
     } catch (error) {
-      await painter.close();
+      await runner.close();
       throw error;
     }
   }
@@ -114,8 +118,8 @@ export class NeuralEngine implements Engine<NeuralFace> {
     const colour = looks.colour * this.#entry.profile.colour;
     const { budgetMs = Number.POSITIVE_INFINITY } = this.#options;
     const deadlineMs = frame.receivedAtMs + budgetMs;
-    await this.#runners.with(deadlineMs, ({ painter, region }) =>
-      painter.paint(frame, face.points, { source, strength: looks.strength, colour, region, deadlineMs }),
+    await this.#runners.use(deadlineMs, ({ runner, mask }) =>
+      runner.paint(frame, face.points, { source, strength: looks.strength, colour, mask, deadlineMs }),
     );
   }
 }

@@ -1,71 +1,77 @@
-/** Opens an added model for its profile, with the tensors that kernels fill in their memory. */
+/** Opens an added model for its profile, with inputs in the memory of the kernels that fill them. */
 
-import type { ModelSpec } from '../../device/device-protocol.ts';
+import { messageOf } from '../../../shared/errors.ts';
+import { shapeSize } from '../../../shared/shape-size.ts';
+import type { ModelDevice } from '../../inference/model-device.ts';
 import { type ModelSession, openSession } from '../../inference/model-session.ts';
 import type { Kernels } from '../../kernels/kernels.ts';
 import type { Catalogue, OptionalEntry } from '../../models/catalogue.ts';
-import type { Tell } from '../../models/model-states.ts';
+import type { OnModelNews } from '../../models/model-states.ts';
 import { expectedDigest, readAdded, requireFile } from '../../models/model-store.ts';
 import { type Graph, readGraph } from '../../models/onnx-graph.ts';
 import type { ProfileBinding } from './bind-profile.ts';
 
+/** Where and how added models are opened. */
 export interface OpenOptions {
   /** Threads inside one run. */
   threads: number;
   /** Runs before the first real one, as the first are slow. */
   warmupRuns: number;
-  /** Where big models run; null or left out runs them in this thread. */
+  /** The device that runs added models; null or absent runs them in this thread. */
   device?: ModelDevice | null;
-  /** Told what becomes of the model. */
-  tell?: Tell;
+  /** Receives the states of the model. */
+  onModelNews?: OnModelNews;
 }
 
-/** Opens models somewhere else than in this thread. */
-export interface ModelDevice {
-  /** @param bind see SessionOptions. @throws FaceOffError what opening met. */
-  open(spec: ModelSpec, bind: Record<string, Float32Array>): Promise<ModelSession>;
+/** A model to open, with its file bound to its profile. */
+export interface BoundModel {
+  entry: OptionalEntry;
+  binding: ProfileBinding;
+  /** Kernels in whose memory the input picture is allocated; null allocates it elsewhere. */
+  kernels: Kernels | null;
 }
 
-const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
-
-/** Floats of the picture that goes in. */
+/** Number of floats of the input picture, for all pictures of a run. */
 export const floatsIn = ({ shape, input }: ProfileBinding): number =>
-  sizeOf(shape.inputs.find(({ name }) => name === input)!.shape);
+  shapeSize(shape.inputs.find(({ name }) => name === input)!.shape);
 
-/** What an added model's file says of itself. @throws FaceOffError `model_missing`, `model_unusable`. */
+/** Inputs and outputs of an added model's file. @throws FaceOffError `model_missing`, `model_unusable`. */
 export function graphOf(catalogue: Catalogue, entry: OptionalEntry): Graph {
   requireFile(catalogue, entry);
   return readGraph(catalogue.fileOf(entry));
 }
 
 /**
- * @param kernels whose memory takes the picture that goes in.
+ * Opens and warms a model, and reports its states.
  * @throws FaceOffError `model_missing`, `model_differs`, `model_unusable`.
  */
-export async function openBound(
-  ...[catalogue, entry, fit, kernels, options]: [Catalogue, OptionalEntry, ProfileBinding, Kernels | null, OpenOptions]
+export async function openBoundModel(
+  catalogue: Catalogue,
+  bound: BoundModel,
+  options: OpenOptions,
 ): Promise<ModelSession> {
-  const { tell = () => undefined } = options;
-  const model = entry.name;
-  tell({ model, state: 'loading' });
+  const { onModelNews = () => undefined } = options;
+  const model = bound.entry.name;
+  onModelNews({ model, state: 'loading' });
   try {
-    const session = await openWarm(catalogue, entry, fit, kernels, options);
-    tell({ model, state: 'ready', provider: session.provider });
+    const session = await openWarm(catalogue, bound, options);
+    onModelNews({ model, state: 'ready', provider: session.provider });
     const close = session.close.bind(session);
-    session.close = () => close().then(() => tell({ model, state: 'verified' }));
+    session.close = () => close().then(() => onModelNews({ model, state: 'verified' }));
     return session;
   } catch (error) {
-    tell({ model, state: 'failed', why: error instanceof Error ? error.message : String(error) });
+    onModelNews({ model, state: 'failed', why: messageOf(error) });
     throw error;
   }
 }
 
 async function openWarm(
-  ...[catalogue, entry, fit, kernels, options]: [Catalogue, OptionalEntry, ProfileBinding, Kernels | null, OpenOptions]
+  catalogue: Catalogue,
+  { entry, binding, kernels }: BoundModel,
+  { threads, warmupRuns, device }: OpenOptions,
 ): Promise<ModelSession> {
-  const bind = kernels === null ? {} : { [fit.input]: kernels.floats(floatsIn(fit)) };
-  const { shape, doubles, scalars, open } = fit;
-  const { threads, warmupRuns, device } = options;
+  const bind = kernels === null ? {} : { [binding.input]: kernels.floats(floatsIn(binding)) };
+  const { shape, doubles, scalars, open } = binding;
   if (device != null) {
     const sha256 = await expectedDigest(catalogue, entry);
     return await device.open({ file: catalogue.fileOf(entry), sha256, shape, doubles, scalars, open }, bind);

@@ -1,6 +1,6 @@
 /**
- * A model's painters. Each has memory of its own, so there is one for every face that is painted at the same time: while
- * one waits for its model, another stream's face may be next. Made when needed, kept for the next frames.
+ * Runners of one model. Each has memory of its own, so a face that is being painted needs one to itself: while one face
+ * awaits the model, the lane may start on another stream's face.
  */
 
 import { withinDeadline } from '../../../lib/deadline.ts';
@@ -8,78 +8,82 @@ import { FaceOffError } from '../../../shared/errors.ts';
 import type { GeneratorRunner } from './generator-runner.ts';
 import type { RegionMask } from './paste-mask.ts';
 
+/** A runner with the mask that limits its paste; null pastes the whole box. */
 export interface PooledRunner {
-  painter: GeneratorRunner;
-  region: RegionMask | null;
+  runner: GeneratorRunner;
+  mask: RegionMask | null;
 }
 
-/** Lets others have the lane while something is awaited; see Turns. */
+/** Releases the lane to other frames while something is awaited; see LaneMutex. */
 export type YieldWhile = <T>(wait: Promise<T>) => Promise<T>;
 
+/** A pool that makes another runner when all are in use, and keeps it for later frames. Runs in the lane worker. */
 export class RunnerPool {
   readonly #make: () => Promise<PooledRunner>;
-  readonly #away: YieldWhile;
+  readonly #yieldWhile: YieldWhile;
   readonly #first: PooledRunner;
   readonly #idle: PooledRunner[];
   #making: Promise<void> | null = null;
   #closed = false;
 
-  private constructor(make: () => Promise<PooledRunner>, away: YieldWhile, first: PooledRunner) {
+  private constructor(make: () => Promise<PooledRunner>, yieldWhile: YieldWhile, first: PooledRunner) {
     this.#make = make;
-    this.#away = away;
+    this.#yieldWhile = yieldWhile;
     this.#first = first;
     this.#idle = [first];
   }
 
   /**
-   * @param away of the lane that `with` is called in the turn of; left out where nobody else is to be let in.
-   * @throws what making one throws.
+   * Opens a pool with one runner.
+   * @param yieldWhile of the lane whose mutex is held during `use`; when absent, the lane stays blocked.
+   * @throws whatever `make` throws.
    */
-  static async open(make: () => Promise<PooledRunner>, away: YieldWhile = (wait) => wait): Promise<RunnerPool> {
-    return new RunnerPool(make, away, await make());
+  static async open(make: () => Promise<PooledRunner>, yieldWhile: YieldWhile = (wait) => wait): Promise<RunnerPool> {
+    return new RunnerPool(make, yieldWhile, await make());
   }
 
-  /** What a face is painted by, to ask it what it is. */
-  get one(): GeneratorRunner {
-    return this.#first.painter;
+  /** The first runner, for what is equal in all: provider and usual time. */
+  get first(): GeneratorRunner {
+    return this.#first.runner;
   }
 
   /**
-   * @param deadlineMs on performance.now()'s clock: for no longer a painter is waited for, where another has to be made.
-   * @throws FaceOffError `too_late`, `model_closed`; what making one throws, and what the work throws.
+   * Runs work with a runner of its own.
+   * @param deadlineMs on performance.now()'s clock: the longest wait for a runner, where another has to be made.
+   * @throws FaceOffError `too_late`, `model_closed`; whatever `make` and `work` throw.
    */
-  async with<T>(deadlineMs: number, work: (runner: PooledRunner) => Promise<T>): Promise<T> {
-    const runner = await this.#take(deadlineMs);
+  async use<T>(deadlineMs: number, work: (pooled: PooledRunner) => Promise<T>): Promise<T> {
+    const pooled = await this.#acquire(deadlineMs);
     try {
-      return await work(runner);
+      return await work(pooled);
     } finally {
-      if (this.#closed) await closeRunner(runner);
-      else this.#idle.push(runner);
+      if (this.#closed) await closePooled(pooled);
+      else this.#idle.push(pooled);
     }
   }
 
-  /** Idempotent; those at work are closed when they are done. */
+  /** Idempotent; runners in use are closed at the end of their work. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const runner of this.#idle.splice(0)) await closeRunner(runner);
+    for (const pooled of this.#idle.splice(0)) await closePooled(pooled);
   }
 
-  async #take(deadlineMs: number): Promise<PooledRunner> {
+  async #acquire(deadlineMs: number): Promise<PooledRunner> {
     for (;;) {
       if (this.#closed) throw new FaceOffError('model_closed', 'The engine was closed.');
-      const runner = this.#idle.pop();
-      if (runner !== undefined) return runner;
-      // Opening a model may take long, where its device has just been started again.
-      await this.#away(withinDeadline(this.#another(), deadlineMs - performance.now()));
+      const pooled = this.#idle.pop();
+      if (pooled !== undefined) return pooled;
+      // Opening a model may take long, where its device has just been restarted.
+      await this.#yieldWhile(withinDeadline(this.#makeAnother(), deadlineMs - performance.now()));
     }
   }
 
-  /** One at a time, so that those who could not wait for it leave no more behind than are needed. */
-  #another(): Promise<void> {
+  /** Makes one runner at a time, so that frames that gave up waiting do not leave more runners than needed. */
+  #makeAnother(): Promise<void> {
     this.#making ??= this.#make()
-      .then(async (runner) => {
-        if (this.#closed) await closeRunner(runner);
-        else this.#idle.push(runner);
+      .then(async (pooled) => {
+        if (this.#closed) await closePooled(pooled);
+        else this.#idle.push(pooled);
       })
       .finally(() => {
         this.#making = null;
@@ -88,7 +92,7 @@ export class RunnerPool {
   }
 }
 
-async function closeRunner({ painter, region }: PooledRunner): Promise<void> {
-  await painter.close();
-  await region?.close();
+async function closePooled({ runner, mask }: PooledRunner): Promise<void> {
+  await runner.close();
+  await mask?.close();
 }

@@ -1,4 +1,4 @@
-/** What a generator is told of the source person: an embedding by its recipe, or a picture. */
+/** Makes the source tensor of a generator: an identity embedding by the profile's recipe, or an aligned picture. */
 
 import { FaceOffError } from '../../../shared/errors.ts';
 import { boundsOf } from '../../../shared/geometry.ts';
@@ -10,7 +10,7 @@ import type { PictureForm, SourceRecipe, TemplateName } from '../../models/profi
 import type { Portrait } from '../engine.ts';
 import { bindPlain, type ProfileBinding } from './bind-profile.ts';
 import { alignedSquare } from './face-alignment.ts';
-import { graphOf, type OpenOptions, openBound } from './open-model.ts';
+import { graphOf, type OpenOptions, openBoundModel } from './open-model.ts';
 import { layoutOf, rangeOf } from './tensor-layout.ts';
 
 type EmbeddingRecipe = Extract<SourceRecipe, { kind: 'embedding' }>;
@@ -26,8 +26,8 @@ export function unit(v: Float32Array): Float32Array {
 }
 
 /**
- * One raw embedding of several photos: their mean direction, each photo counting the same, at their mean length, which is
- * part of what converters were trained on.
+ * One raw embedding of several photos: the mean of their directions, equally weighted, at the mean of their lengths, as
+ * converters were trained on raw lengths.
  */
 export function meanEmbedding(embeddings: readonly Float32Array[]): Float32Array {
   const sum = new Float32Array(embeddings[0]!.length);
@@ -39,7 +39,7 @@ export function meanEmbedding(embeddings: readonly Float32Array[]): Float32Array
   return unit(sum).map((x) => x * length);
 }
 
-/** e / |e| times a matrix [512, 512] of rows, of length one: the latent of InsightFace's generators. */
+/** e / |e| times a row-major matrix [512, 512], normalised: the latent of InsightFace's generators. */
 export function throughMatrix(embedding: Float32Array, matrix: Float32Array): Float32Array {
   const from = unit(embedding);
   const n = from.length;
@@ -48,16 +48,16 @@ export function throughMatrix(embedding: Float32Array, matrix: Float32Array): Fl
   return unit(out);
 }
 
-interface Opened {
-  fit: ProfileBinding;
+interface OpenedModel {
+  binding: ProfileBinding;
   session: ModelSession;
 }
 
-/** Makes sources; keeps the models it opened until it is closed. */
+/** Makes source tensors; its recognisers and converters stay open until it is closed. Runs in the enrolment worker. */
 export class SourceMaker {
   readonly #catalogue: Catalogue;
   readonly #options: OpenOptions;
-  readonly #open = new Map<string, Promise<Opened>>();
+  readonly #models = new Map<string, Promise<OpenedModel>>();
 
   constructor(catalogue: Catalogue, options: OpenOptions) {
     this.#catalogue = catalogue;
@@ -65,8 +65,9 @@ export class SourceMaker {
   }
 
   /**
-   * @returns the generator's source tensor, empty for one that was trained for one person.
-   * @throws FaceOffError when a model it needs is missing or does not fit, or the photos tell nothing.
+   * @returns the generator's source tensor, empty for a generator that was trained for one person.
+   * @throws FaceOffError `model_missing`, `model_differs`, `model_unfit`, `model_unusable` for the models that the
+   *   recipe needs, `no_face` (422) for photos without a usable face.
    */
   async make(generator: EntryOf<'generator'>, portraits: readonly Portrait[]): Promise<Float32Array> {
     const { source } = generator.profile;
@@ -85,16 +86,18 @@ export class SourceMaker {
 
   /** Idempotent. */
   async close(): Promise<void> {
-    const opened = [...this.#open.values()];
-    this.#open.clear();
-    for (const one of opened) {
-      const model = await one.catch(() => null);
+    const models = [...this.#models.values()];
+    this.#models.clear();
+    for (const opening of models) {
+      const model = await opening.catch(() => null);
       await model?.session.close();
     }
   }
 
   async #latent(
-    ...[generator, recipe, portraits]: [EntryOf<'generator'>, EmbeddingRecipe, readonly Portrait[]]
+    generator: EntryOf<'generator'>,
+    recipe: EmbeddingRecipe,
+    portraits: readonly Portrait[],
   ): Promise<Float32Array> {
     const embeddings = [];
     for (const portrait of portraits) embeddings.push(await this.#embed(recipe.recogniser, portrait));
@@ -107,8 +110,8 @@ export class SourceMaker {
         return throughMatrix(raw, this.#emap(generator, raw.length));
       }
       case 'converter': {
-        const own = await this.#convert(recipe.converter ?? '', raw);
-        return recipe.unit ? unit(own) : own;
+        const converted = await this.#convert(recipe.converter ?? '', raw);
+        return recipe.unit ? unit(converted) : converted;
       }
     }
   }
@@ -116,19 +119,20 @@ export class SourceMaker {
   async #embed(name: string, portrait: Portrait): Promise<Float32Array> {
     const entry = this.#catalogue.named(name, 'recogniser');
     const { profile } = entry;
-    const { fit, session } = await this.#opened(entry);
-    session.inputs[fit.input]!.set(await tensorOf(portrait, profile.template, profile, fit.size));
+    const { binding, session } = await this.#model(entry);
+    session.inputs[binding.input]!.set(await tensorOf(portrait, profile.template, profile, binding.size));
     await session.run();
-    return session.outputs[fit.output]!.slice();
+    return session.outputs[binding.output]!.slice();
   }
 
   async #convert(name: string, embedding: Float32Array): Promise<Float32Array> {
-    const { fit, session } = await this.#opened(this.#catalogue.named(name, 'converter'));
-    session.inputs[fit.input]!.set(embedding);
+    const { binding, session } = await this.#model(this.#catalogue.named(name, 'converter'));
+    session.inputs[binding.input]!.set(embedding);
     await session.run();
-    return session.outputs[fit.output]!.slice();
+    return session.outputs[binding.output]!.slice();
   }
 
+  /** InsightFace's embedding map: the last initializer of an inswapper file. @param n side of the square matrix. */
   #emap(generator: EntryOf<'generator'>, n: number): Float32Array {
     const file = this.#catalogue.fileOf(generator);
     const { shape, values } = readLastInitializer(file);
@@ -141,30 +145,35 @@ export class SourceMaker {
     return values;
   }
 
-  #opened(entry: EntryOf<'recogniser' | 'converter'>): Promise<Opened> {
-    let opened = this.#open.get(entry.name);
-    if (opened === undefined) {
-      opened = this.#openOne(entry);
-      this.#open.set(entry.name, opened);
-      opened.catch(() => this.#open.delete(entry.name));
+  /** The opened model of an entry; one that fails to open is tried again at the next call. */
+  #model(entry: EntryOf<'recogniser' | 'converter'>): Promise<OpenedModel> {
+    let opening = this.#models.get(entry.name);
+    if (opening === undefined) {
+      opening = this.#openModel(entry);
+      this.#models.set(entry.name, opening);
+      opening.catch(() => this.#models.delete(entry.name));
     }
-    return opened;
+    return opening;
   }
 
-  async #openOne(entry: EntryOf<'recogniser' | 'converter'>): Promise<Opened> {
-    const fit = bindPlain(entry, entry.profile, graphOf(this.#catalogue, entry));
-    return { fit, session: await openBound(this.#catalogue, entry, fit, null, this.#options) };
+  async #openModel(entry: EntryOf<'recogniser' | 'converter'>): Promise<OpenedModel> {
+    const binding = bindPlain(entry, entry.profile, graphOf(this.#catalogue, entry));
+    const session = await openBoundModel(this.#catalogue, { entry, binding, kernels: null }, this.#options);
+    return { binding, session };
   }
 }
 
-/** An aligned crop of a portrait as a model wants it: n·n·3 floats in the form's layout and range. */
+/** The aligned crop of a portrait as a model's input: n·n·3 floats in the form's layout and range. */
 async function tensorOf(
-  ...[{ picture, points }, template, form, n]: [Portrait, TemplateName, PictureForm, number]
+  { picture, points }: Portrait,
+  template: TemplateName,
+  form: PictureForm,
+  n: number,
 ): Promise<Float32Array> {
   const square = alignedSquare(points, template);
   const rect = boundsOf(square, 2, picture.width, picture.height);
   if (rect === null) throw new FaceOffError('no_face', 'The face lies outside of its photo.', { status: 422 });
-  // Enrolment is rare, so its memory is let go afterwards.
+  // Enrolment is rare, so its kernels are not kept.
   const kernels = await Kernels.load(rect.width * rect.height, 2 * 12 * n * n + 4096);
   const [crop, tensor] = [kernels.floats(3 * n * n), kernels.floats(3 * n * n)];
   kernels.load(picture, rect).crop(square, { values: crop, n });

@@ -1,7 +1,8 @@
-/** Text as C reads it: an array of pointers to UTF-8 that ends with a zero. Lives as long as the object. */
+/** Arrays of strings for C. */
 
 import { addressOf, type Pointer } from './ffi.ts';
 
+/** An array of pointers to zero-terminated UTF-8 strings, valid as long as the object is referenced. */
 export class CStrings {
   readonly #texts: Buffer[];
   readonly #pointers: BigUint64Array;
@@ -11,12 +12,12 @@ export class CStrings {
     this.#pointers = BigUint64Array.from(this.#texts, addressOf);
   }
 
-  /** Of the array, `const char *const *`: as long as this object is held. */
+  /** Address of the array, `const char *const *`; valid as long as this object is referenced. */
   get address(): Pointer {
     return addressOf(this.#pointers);
   }
 
-  /** Holds it while something is done with its address. */
+  /** Keeps this object referenced while `work` uses the address. */
   use<T>(work: (address: Pointer) => T): T {
     inUse.add(this);
     try {

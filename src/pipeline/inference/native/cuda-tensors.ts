@@ -1,6 +1,6 @@
 /**
- * Tensors that stay at one place in the memory of an NVIDIA card: what a CUDA graph needs, which remembers addresses. Before a
- * run the inputs are copied there, after it the outputs come back.
+ * Tensors at fixed addresses in the memory of an NVIDIA GPU, which CUDA graphs need, as a graph records addresses.
+ * Inputs are copied to the GPU before a run, outputs back after it.
  */
 
 import { addressOf, type ForeignFunction, openLibrary, type Pointer } from './ffi.ts';
@@ -13,14 +13,14 @@ import { dimensionsOf, lengthOf, OrtTensors, type TensorData, type TensorSpec, t
 const TO_DEVICE = 1;
 const TO_HOST = 2;
 
-/** Memory of one card, by the session's own arena. */
+/** Memory of one GPU, allocated from the session's own arena. */
 export class DeviceMemory {
   readonly allocator: Pointer;
   readonly copy: ForeignFunction;
   readonly #api: OrtApi;
   readonly #info: Pointer;
 
-  /** @throws OrtFailure, or Error when CUDA's runtime is not there. */
+  /** @throws OrtFailure, or Error when CUDA's runtime library is missing. */
   constructor(api: OrtApi, session: Pointer, deviceId: number) {
     this.copy = openLibrary('libcudart.so.13').func('cudaMemcpy', 'int', ['void *', 'void *', 'size_t', 'int']);
     this.#api = api;
@@ -34,13 +34,14 @@ export class DeviceMemory {
     }
   }
 
-  /** After all tensors, before the session. */
+  /** To be called after all tensors are released and before the session is. */
   release(): void {
     this.#api.release('ReleaseAllocator', this.allocator);
     this.#api.release('ReleaseMemoryInfo', this.#info);
   }
 }
 
+/** All inputs, or all outputs, of a session, in GPU memory with a copy in host memory. */
 export class DeviceTensors extends OrtTensors {
   readonly #memory: DeviceMemory;
 

@@ -1,17 +1,19 @@
-/** What an opened model has: the names of its inputs and outputs with their element types. */
+/** Inputs and outputs of an opened session, as ONNX Runtime reports them. */
 
 import { addressOf, type Pointer } from './ffi.ts';
 import type { OrtApi } from './ort-api.ts';
 import { ELEMENT } from './ort-api-table.ts';
 
-export interface Description {
+/** Element types of a model's inputs and outputs, by name. */
+export interface ModelDescription {
   inputs: Map<string, string>;
   outputs: Map<string, string>;
 }
 
 const NAMES = new Map<number, string>(Object.entries(ELEMENT).map(([name, number]) => [number, name]));
 
-export function describe(api: OrtApi, session: Pointer): Description {
+/** @param session OrtSession. */
+export function describeModel(api: OrtApi, session: Pointer): ModelDescription {
   return { inputs: list(api, session, 'Input'), outputs: list(api, session, 'Output') };
 }
 
@@ -25,10 +27,10 @@ function list(api: OrtApi, session: Pointer, kind: 'Input' | 'Output'): Map<stri
   );
 }
 
-/** @param info is freed. */
+/** The element type of a tensor. @param info OrtTypeInfo, released here. */
 function elementType(api: OrtApi, info: Pointer): string {
   try {
-    // Belongs to `info`; null for what is no tensor.
+    // Owned by `info`; null for a value that is no tensor.
     const tensor = api.ask('CastTypeInfoToTensorInfo', info);
     if (tensor === 0n) return 'no tensor';
     const type = new Int32Array(1);

@@ -1,26 +1,33 @@
 /**
- * Calls into C libraries: the one home of koffi. Pointers are bigints; memory that C reads or writes is a typed array of
- * ours, which whoever calls must keep until C has done with it.
+ * Foreign function interface: calls into C libraries, by koffi. Pointers are bigints; memory that C reads or writes is
+ * a typed array, which the caller must keep referenced until C is done with it.
  */
 
 import { createRequire } from 'node:module';
 import type * as Koffi from 'koffi';
+import { messageOf } from '../../../shared/errors.ts';
 
+/** An address in C memory; 0n is null. */
 export type Pointer = bigint;
+/** A value that can be passed to a C function. */
 export type Argument = Pointer | number | string | null | ArrayBufferView;
 
+/** A C function: called on this thread, which it blocks. */
 export interface ForeignFunction {
   (...args: Argument[]): unknown;
-  /** The same on another thread; the event loop goes on. */
+  /** Calls the function on another thread, so that the event loop goes on. */
   async(...args: [...Argument[], (error: unknown, result: unknown) => void]): void;
 }
 
-/** Koffi runs C on stacks of its own. Its 128 KiB for asynchronous calls are too few for a graph optimiser or a kernel builder. */
+/**
+ * Size of koffi's own stacks for C. Its default of 128 KiB for asynchronous calls is too small for ONNX Runtime's graph
+ * optimiser or a kernel builder.
+ */
 const STACK_BYTES = 16 * 2 ** 20;
 
 let loaded: typeof Koffi | null = null;
 
-/** Loaded when it is first needed: FaceOff starts without it, and on platforms that it has no binary for. */
+/** Loaded at first use, so that FaceOff starts on platforms that koffi has no binary for. */
 function koffi(): typeof Koffi {
   if (loaded === null) {
     loaded = createRequire(import.meta.url)('koffi') as typeof Koffi;
@@ -29,16 +36,17 @@ function koffi(): typeof Koffi {
   return loaded;
 }
 
+/** A loaded library. */
 export interface Library {
-  /** @throws Error when there is no such symbol. */
+  /** @param result C type. @param parameters C types. @throws Error when there is no such symbol. */
   func(name: string, result: string, parameters: readonly string[]): ForeignFunction;
 }
 
 const open = new Map<string | null, Koffi.LibraryHandle>();
 
 /**
- * Loads a library for as long as the process lives: what is called by its address must not go away when koffi's handle is
- * collected, nor while the process ends and other libraries still call it.
+ * Loads a library until the process ends: functions that are called by address must not be unloaded when koffi's handle
+ * is collected, nor during exit while other libraries still call them.
  * @param file path or bare name; null is the program itself.
  * @throws Error when it cannot be loaded.
  */
@@ -53,25 +61,33 @@ export function openLibrary(file: string | null): Library {
   return { func: (name, result, parameters) => handle.func(name, result, [...parameters]) as ForeignFunction };
 }
 
-/** The function whose address stands at that place of a table of function pointers. */
+/**
+ * The function at an index of a table of function pointers.
+ * @param result C type. @param parameters C types.
+ */
 export function functionInTable(
-  ...[table, index, result, parameters]: [Pointer, number, string, readonly string[]]
+  table: Pointer,
+  index: number,
+  result: string,
+  parameters: readonly string[],
 ): ForeignFunction {
   const address = koffi().decode(table, index * koffi().sizeof('void *'), 'void *') as Pointer;
   return koffi().decode(address, koffi().proto(result, [...parameters])) as ForeignFunction;
 }
 
 /**
- * Where the array's numbers are. They stay there as long as the array lives and its buffer is not transferred: use the array
- * after the call, or pass the array itself.
+ * The address of an array's elements. It is valid as long as the array is referenced and its buffer is not transferred:
+ * use the array after the call, or pass the array itself.
  */
 export function addressOf(array: ArrayBufferView): Pointer {
-  // Small typed arrays live in V8's heap, where they may be moved, until their buffer is asked for.
+  // A small typed array lives in V8's heap, where it may be moved, until its buffer is accessed.
   void array.buffer;
   return koffi().address(array);
 }
 
+/** The zero-terminated UTF-8 string at an address. */
 export const readString = (pointer: Pointer): string => koffi().decode.string(pointer);
+/** The pointer at an index of an array of pointers. */
 export const readPointer = (pointer: Pointer, index = 0): Pointer =>
   koffi().decode(pointer, index * koffi().sizeof('void *'), 'void *') as Pointer;
 
@@ -88,20 +104,20 @@ function systemLoader(): { open: ForeignFunction; error: ForeignFunction } {
 }
 
 /**
- * Loads a library by its name, as the system would for another library that needs it.
- * @returns null when it is there, else what the system says is missing.
+ * Loads a library by its name, as the system does for a library that depends on it.
+ * @returns null when it loads, else the system loader's message.
  */
-export function complaintAbout(name: string): string | null {
-  if (process.platform === 'win32') return complaintOfLoad(name);
+export function loadProblemOf(name: string): string | null {
+  if (process.platform === 'win32') return koffiProblemOf(name);
   const { open: load, error } = systemLoader();
   return load(name, RTLD_LAZY) ? null : String(error() ?? `${name} cannot be loaded`);
 }
 
-function complaintOfLoad(name: string): string | null {
+function koffiProblemOf(name: string): string | null {
   try {
     openLibrary(name);
     return null;
   } catch (error) {
-    return `${name}: ${error instanceof Error ? error.message : String(error)}`;
+    return `${name}: ${messageOf(error)}`;
   }
 }

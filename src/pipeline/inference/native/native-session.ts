@@ -1,12 +1,11 @@
 /**
- * A model on any provider, through the C API: everything a provider can be told is told, runs happen off the event loop,
- * inputs and outputs stay where they are, and one session runs in batches of any size up to its largest.
+ * A model on any provider, by ONNX Runtime's C API: all provider options can be set, runs happen off the event loop,
+ * inputs and outputs stay in the same memory, and one session runs batches of any size up to its largest.
  */
 
 import { FaceOffError } from '../../../shared/errors.ts';
-import type { ModelSession } from '../model-session.ts';
 import { DeviceMemory, DeviceTensors } from './cuda-tensors.ts';
-import { describe } from './describe-model.ts';
+import { describeModel } from './describe-model.ts';
 import { addressOf, type Pointer } from './ffi.ts';
 import { type OrtApi, openApi } from './ort-api.ts';
 import { LOG, type LogLevel } from './ort-api-table.ts';
@@ -14,57 +13,65 @@ import { faultError, NO_MEMORY_TO_SAY, OrtFailure } from './ort-faults.ts';
 import { lengthOf, OrtTensors, type TensorData, type TensorSpec } from './ort-tensors.ts';
 import { appendProvider, type Provider, type ProviderKind } from './providers.ts';
 
+/** A model and how to open it. */
 export interface NativeSpec {
   name: string;
-  /** A path, or the file's bytes. TensorRT names its engines by the path. */
+  /** A path, or the file's bytes. TensorRT derives the names of its engines from the path. */
   model: string | Uint8Array;
-  /** Of float32. */
+  /** Tensors of float32. */
   inputs: readonly TensorSpec[];
   outputs: readonly TensorSpec[];
-  /** The largest batch, 1 unless told. Memory is taken for it once. */
+  /** The largest batch, 1 by default. Memory for it is allocated once. */
   maxBatch?: number;
-  /** Inputs of one float64 each, which stay as they are given here. */
+  /** Constant inputs of one float64 each, by name. */
   doubles?: Record<string, number>;
-  /** Inputs of one int64 each, which stay as they are given here. */
-  longs?: Record<string, number>;
-  /** Input tensors that live in memory of ours, large enough for maxBatch; a WebAssembly.Memory must never grow. */
+  /** Memory of the caller for inputs, large enough for maxBatch; a WebAssembly.Memory must never grow. */
   bind?: Record<string, Float32Array>;
-  /** The CPU unless told. */
+  /** The CPU by default. */
   provider?: Provider;
-  /** Threads inside one run on the CPU, 1 unless told. */
+  /** Threads inside one run on the CPU, 1 by default. */
   threads?: number;
-  /** Folder of the ONNX Runtime library to use: that of onnxruntime-node unless told. */
+  /** Folder of the ONNX Runtime library to use: that of onnxruntime-node by default. */
   folder?: string;
-  /** Where to write the graph as it was optimised for this machine. Of use on the CPU only. */
+  /** File to write the graph to, as optimised for this machine. Useful on the CPU only. */
   saveOptimised?: string;
-  /** The model is such a file: nothing is left to optimise. */
+  /** Whether the model is such a file, so that optimisation is skipped. */
   optimised?: boolean;
-  /** Least level that ONNX Runtime writes to stderr: error unless told. */
+  /** Least level that ONNX Runtime logs to stderr: error by default. */
   logLevel?: LogLevel;
   /** More session config entries, by ONNX Runtime's keys. */
   config?: Record<string, string>;
 }
 
+/** Options of one native run. */
 export interface RunOptions {
-  /** Give back what the memory arenas hold beyond this run. Slow: after out of memory, or before a rest. */
+  /** Shrink the memory arenas to what this run needs. Slow: for use after out of memory, or before an idle time. */
   shrink?: boolean;
 }
 
-export interface NativeSession extends Omit<ModelSession, 'run'> {
+/** A session of the C API. Inputs and outputs are float32 memory for maxBatch items, filled in place. */
+export interface NativeSession {
+  readonly name: string;
   readonly provider: ProviderKind;
   readonly maxBatch: number;
+  readonly inputs: Readonly<Record<string, Float32Array>>;
+  readonly outputs: Readonly<Record<string, Float32Array>>;
   /**
-   * Runs on what stands in the inputs; items of a batch follow one another. One run at a time. After a run that failed, the
-   * outputs hold nothing of meaning.
-   * @param batch 1 to maxBatch; 1 unless told.
-   * @throws FaceOffError `out_of_memory`, `device_lost`, `run_terminated`, `model_unusable`, `model_busy`, `model_closed`.
+   * Runs the model on the inputs, off the event loop; items of a batch are consecutive. One run at a time. After a
+   * failed run the outputs are undefined.
+   * @param batch 1 to maxBatch; 1 by default.
+   * @throws FaceOffError `out_of_memory`, `device_lost`, `run_terminated`, `model_unusable`, `model_busy`,
+   *   `model_closed`.
    */
   run(batch?: number, options?: RunOptions): Promise<void>;
-  /** Ends a run in progress early, which then throws `run_terminated`; without one it does nothing. */
+  /** Ends a run in progress early, which then throws `run_terminated`; without a run it does nothing. */
   terminate(): void;
+  /** Idempotent; waits for a run in progress. */
+  close(): Promise<void>;
 }
 
 /**
+ * Loads a model off the event loop.
  * @throws FaceOffError `model_unusable`, `out_of_memory`, `device_lost`, `provider_unavailable`, `runtime_missing`,
  *   `runtime_differs`.
  */
@@ -103,7 +110,7 @@ async function createSession(api: OrtApi, spec: NativeSpec, provider: Provider):
     appendProvider(api, options, provider);
     if (typeof model === 'string') return await api.makeAsync('CreateSession', api.env, model, options);
     const session = await api.makeAsync('CreateSessionFromArray', api.env, addressOf(model), model.byteLength, options);
-    // Read here so that nothing frees it any earlier.
+    // This read keeps the bytes alive until ONNX Runtime has copied them.
     if (model.byteLength === 0) throw new FaceOffError('tensor_gone', `The bytes of ${spec.name} were given away.`);
     return session;
   } finally {
@@ -111,14 +118,13 @@ async function createSession(api: OrtApi, spec: NativeSpec, provider: Provider):
   }
 }
 
-/** ONNX Runtime looks at types only when it runs, and then not at all of them. */
+/** Checks names and element types: ONNX Runtime checks only some of them, and only at a run. */
 function requireTypes(api: OrtApi, session: Pointer, spec: NativeSpec): void {
-  const has = describe(api, session);
-  const { doubles = {}, longs = {} } = spec;
+  const has = describeModel(api, session);
+  const { doubles = {} } = spec;
   const wanted = [
     ...spec.inputs.map(({ name }) => [has.inputs, 'input', name, 'float32'] as const),
     ...Object.keys(doubles).map((name) => [has.inputs, 'input', name, 'float64'] as const),
-    ...Object.keys(longs).map((name) => [has.inputs, 'input', name, 'int64'] as const),
     ...spec.outputs.map(({ name }) => [has.outputs, 'output', name, 'float32'] as const),
   ];
   for (const [list, kind, name, type] of wanted) {
@@ -129,6 +135,7 @@ function requireTypes(api: OrtApi, session: Pointer, spec: NativeSpec): void {
   }
 }
 
+/** Owns the OrtSession and everything made for it; `close` releases all of it. */
 class OrtSession implements NativeSession {
   readonly name: string;
   readonly provider: ProviderKind;
@@ -139,17 +146,19 @@ class OrtSession implements NativeSession {
   readonly #session: Pointer;
   readonly #feeds: OrtTensors;
   readonly #fetches: OrtTensors;
-  /** Null where tensors are in memory of ours. */
+  /** Memory on the GPU; null where tensors are in host memory. */
   readonly #memory: DeviceMemory | null;
-  /** By batch where there are CUDA graphs, as each batch has its own; else one for all. */
-  readonly #plain = new Map<number, Pointer>();
+  /** Run options: with CUDA graphs one per batch, as each batch has its own graph; else one for all, under 0. */
+  readonly #runOptions = new Map<number, Pointer>();
+  /** Run options that shrink the arenas. */
   readonly #shrinking: Pointer;
   #running: Promise<void> | null = null;
+  /** Options of the run in progress, by which it can be terminated. */
   #current: Pointer | null = null;
   #closed: Promise<void> | null = null;
 
   constructor(api: OrtApi, session: Pointer, spec: NativeSpec, provider: Provider) {
-    const { maxBatch = 1, bind = {}, doubles = {}, longs = {} } = spec;
+    const { maxBatch = 1, bind = {}, doubles = {} } = spec;
     this.name = spec.name;
     this.provider = provider.kind;
     this.maxBatch = maxBatch;
@@ -159,20 +168,19 @@ class OrtSession implements NativeSession {
       Object.fromEntries(list.map((tensor) => [tensor.name, memoryFor(tensor, maxBatch, own[tensor.name])]));
     this.inputs = floats(spec.inputs, bind);
     this.outputs = floats(spec.outputs, {});
-    const one = (name: string, numbers: TensorData): readonly [TensorSpec, TensorData] => [
+    const scalar = (name: string, numbers: TensorData): readonly [TensorSpec, TensorData] => [
       { name, shape: [1] },
       numbers,
     ];
     const graphs = graphsOf(provider);
     this.#memory = graphs === null ? null : new DeviceMemory(api, session, graphs.deviceId);
-    const place = (tensors: readonly (readonly [TensorSpec, TensorData])[]): OrtTensors =>
+    const tensorsOf = (tensors: readonly (readonly [TensorSpec, TensorData])[]): OrtTensors =>
       this.#memory === null ? new OrtTensors(api, tensors) : new DeviceTensors(api, tensors, this.#memory);
-    this.#feeds = place([
+    this.#feeds = tensorsOf([
       ...spec.inputs.map((tensor) => [tensor, this.inputs[tensor.name]!] as const),
-      ...Object.entries(doubles).map(([name, value]) => one(name, Float64Array.of(value))),
-      ...Object.entries(longs).map(([name, value]) => one(name, BigInt64Array.of(BigInt(value)))),
+      ...Object.entries(doubles).map(([name, value]) => scalar(name, Float64Array.of(value))),
     ]);
-    this.#fetches = place(spec.outputs.map((tensor) => [tensor, this.outputs[tensor.name]!] as const));
+    this.#fetches = tensorsOf(spec.outputs.map((tensor) => [tensor, this.outputs[tensor.name]!] as const));
     this.#shrinking = api.make('CreateRunOptions');
     api.call('AddRunConfigEntry', this.#shrinking, 'memory.enable_memory_arena_shrinkage', arenasOf(provider));
     if (graphs !== null) api.call('AddRunConfigEntry', this.#shrinking, GRAPH_ID, NO_GRAPH);
@@ -194,7 +202,7 @@ class OrtSession implements NativeSession {
     }
   }
 
-  /** What the other thread works on is held by this object, which the promise holds. */
+  /** The promise keeps this object alive, and with it the memory that the other thread works on. */
   async #run(batch: number, options: Pointer): Promise<void> {
     const [feeds, fetches] = [this.#feeds, this.#fetches];
     await feeds.upload(batch);
@@ -214,10 +222,10 @@ class OrtSession implements NativeSession {
 
   #optionsFor(batch: number): Pointer {
     const id = this.#memory === null ? 0 : batch;
-    let options = this.#plain.get(id);
+    let options = this.#runOptions.get(id);
     if (options === undefined) {
       options = this.#api.make('CreateRunOptions');
-      this.#plain.set(id, options);
+      this.#runOptions.set(id, options);
       if (id > 0) this.#api.call('AddRunConfigEntry', options, GRAPH_ID, String(id));
     }
     return options;
@@ -237,7 +245,8 @@ class OrtSession implements NativeSession {
     this.#fetches.release();
     this.#memory?.release();
     this.#api.release('ReleaseSession', this.#session);
-    for (const options of [...this.#plain.values(), this.#shrinking]) this.#api.release('ReleaseRunOptions', options);
+    for (const options of [...this.#runOptions.values(), this.#shrinking])
+      this.#api.release('ReleaseRunOptions', options);
   }
 }
 
@@ -245,7 +254,7 @@ class OrtSession implements NativeSession {
 const GRAPH_ID = 'gpu_graph_id';
 const NO_GRAPH = '-1';
 
-/** The card whose CUDA graphs are used, or null: none are. */
+/** The GPU on which CUDA graphs are used; null where they are off. */
 function graphsOf(provider: Provider): { deviceId: number } | null {
   const on =
     (provider.kind === 'cuda' && provider.cuda.enable_cuda_graph === true) ||
@@ -260,7 +269,7 @@ function memoryFor(spec: TensorSpec, maxBatch: number, own?: Float32Array): Floa
   throw new RangeError(`The memory bound to ${spec.name} has ${own.length} numbers, and ${length} are needed.`);
 }
 
-/** The arenas that are made smaller: `device:id`. */
+/** The arenas to shrink, as `device:id` separated by semicolons. */
 function arenasOf(provider: Provider): string {
   if (provider.kind !== 'cuda' && provider.kind !== 'tensorrt') return 'cpu:0';
   return `cpu:0;gpu:${provider.cuda.device_id ?? 0}`;

@@ -1,12 +1,14 @@
 /**
- * The functions of ONNX Runtime's C API that are used here: their places in the table `OrtApi` and their parameters.
+ * The functions of ONNX Runtime's C API that FaceOff calls: their indices in the table `OrtApi` and their parameters.
  *
- * The places are counted in `struct OrtApi` of onnxruntime_c_api.h, ORT_API_VERSION 29 (ONNX Runtime 1.29.0, MIT), from 0.
- * The header promises that the table only grows at its end. Every place is tried by what it does, in test/native and test/gpu.
+ * Indices are counted from 0 in `struct OrtApi` of onnxruntime_c_api.h, ORT_API_VERSION 29 (ONNX Runtime 1.29.0, MIT).
+ * The header guarantees that the table only grows at its end. The tests of this folder and test/media/gpu call every
+ * entry.
  */
 
+/** ORT_API_VERSION of the table. */
 export const API_VERSION = 29;
-/** What the library must say of itself: a table of another release is not trusted. */
+/** Prefix of the library's version: the table of another release is refused. */
 export const API_RELEASE = '1.29.';
 
 const PTR = 'void *';
@@ -16,7 +18,7 @@ const PATH = process.platform === 'win32' ? 'str16' : 'str';
 
 type Row = readonly [index: number, ...parameters: string[]];
 
-/** Functions that answer with an OrtStatus: null when all went well. */
+/** Functions that return an OrtStatus, which is null on success. */
 export const CALLS = {
   CreateEnv: [3, 'int', TEXT, PTR],
   CreateSession: [7, PTR, PATH, PTR, PTR],
@@ -64,7 +66,7 @@ export const CALLS = {
   UpdateEnvWithCustomLogLevel: [226, PTR, 'int'],
 } as const satisfies Record<string, Row>;
 
-/** Functions that free what another made; they answer nothing. */
+/** Functions that free an object; they return nothing. */
 export const RELEASES = {
   ReleaseStatus: 93,
   ReleaseMemoryInfo: 94,
@@ -78,17 +80,22 @@ export const RELEASES = {
   ReleaseCUDAProviderOptions: 208,
 } as const;
 
-/** What reads a status. */
+/** Index of GetErrorCode, which reads an OrtStatus. */
 export const GET_ERROR_CODE = 1;
+/** Index of GetErrorMessage, which reads an OrtStatus. */
 export const GET_ERROR_MESSAGE = 2;
 
+/** Name of a function that returns an OrtStatus. */
 export type Call = keyof typeof CALLS;
+/** Name of a function that frees an object. */
 export type Release = keyof typeof RELEASES;
 
 /** ONNXTensorElementDataType. */
 export const ELEMENT = { float32: 1, int64: 7, float64: 11 } as const;
+/** Element type of a tensor. */
 export type ElementType = keyof typeof ELEMENT;
 
 /** OrtLoggingLevel. */
 export const LOG = { verbose: 0, info: 1, warning: 2, error: 3, fatal: 4 } as const;
+/** Name of a log level. */
 export type LogLevel = keyof typeof LOG;

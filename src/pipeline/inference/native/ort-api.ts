@@ -1,11 +1,11 @@
 /**
- * ONNX Runtime by its C API, out of the library that onnxruntime-node brings along. The binding itself passes no provider
- * options on and blocks its thread; this way everything can be set, and runs and loads happen on other threads.
+ * ONNX Runtime by its C API, from the library that onnxruntime-node contains. The JavaScript API of onnxruntime-node
+ * accepts no provider options and blocks its thread; the C API sets every option, and runs and loads on other threads.
  */
 
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { FaceOffError } from '../../../shared/errors.ts';
+import { FaceOffError, messageOf } from '../../../shared/errors.ts';
 import {
   type Argument,
   addressOf,
@@ -36,7 +36,7 @@ const FILE_NAMES: Partial<Record<NodeJS.Platform, string>> = {
   win32: 'onnxruntime.dll',
 };
 
-/** What the library is called here. */
+/** File name of the library on this platform. */
 export const libraryName = (): string => FILE_NAMES[process.platform] ?? 'libonnxruntime.so.1';
 
 /** The folder of the library that comes with onnxruntime-node. */
@@ -45,14 +45,17 @@ export function bundledFolder(): string {
   return path.join(module, 'bin', 'napi-v6', process.platform, process.arch);
 }
 
+/** The C API of one library: calls by name, with checked status, on this thread or another. */
 export class OrtApi {
-  /** Of the library, for instance 1.29.0. */
+  /** Version of the library, for instance 1.29.0. */
   readonly version: string;
-  /** Folder of the library; providers are looked for there. */
+  /** Folder of the library; ONNX Runtime loads providers from it. */
   readonly folder: string;
+  /** OrtEnv. */
   readonly env: Pointer;
+  /** The default OrtAllocator. */
   readonly allocator: Pointer;
-  /** Memory of ours, as ONNX Runtime describes it. */
+  /** OrtMemoryInfo of host memory. */
   readonly cpuMemory: Pointer;
   readonly #table: Pointer;
   readonly #calls = new Map<Call, ForeignFunction>();
@@ -60,7 +63,10 @@ export class OrtApi {
   readonly #errorCode: ForeignFunction;
   readonly #errorMessage: ForeignFunction;
 
-  /** @throws FaceOffError `runtime_missing` when the library cannot be loaded, `runtime_differs` when it is of another release. */
+  /**
+   * @throws FaceOffError `runtime_missing` when the library cannot be loaded, `runtime_differs` when it is of another
+   *   release.
+   */
   constructor(folder: string) {
     this.folder = folder;
     const { version, table } = tableOf(path.join(folder, libraryName()));
@@ -74,12 +80,12 @@ export class OrtApi {
     this.cpuMemory = this.make('CreateCpuMemoryInfo', 0, 0);
   }
 
-  /** @throws OrtFailure. */
+  /** Calls a function on this thread. @throws OrtFailure. */
   call(name: Call, ...args: Argument[]): void {
     this.#check(name, this.#function(name)(...args));
   }
 
-  /** On another thread. Whoever calls keeps all memory that is passed until the promise settles. */
+  /** Calls a function on another thread. The caller keeps all passed memory referenced until the promise settles. */
   callAsync(name: Call, ...args: Argument[]): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#function(name).async(...args, (error, status) => {
@@ -94,26 +100,26 @@ export class OrtApi {
     });
   }
 
-  /** A call whose last parameter is where to put a number or pointer, which may be 0. */
+  /** Calls a function whose last parameter is an out parameter: a number or a pointer, which may be 0. */
   ask(name: Call, ...args: Argument[]): bigint {
     const out = new BigUint64Array(1);
     this.call(name, ...args, addressOf(out));
     return out[0]!;
   }
 
-  /** A call whose last parameter is where to put what it makes. */
+  /** Calls a function whose last parameter is an out parameter for a new object. */
   make(name: Call, ...args: Argument[]): Pointer {
     return made(name, this.ask(name, ...args));
   }
 
-  /** The same on another thread. */
+  /** Same as `make`, on another thread. */
   async makeAsync(name: Call, ...args: Argument[]): Promise<Pointer> {
     const out = new BigUint64Array(1);
     await this.callAsync(name, ...args, addressOf(out));
     return made(name, out[0]!);
   }
 
-  /** A call whose answer is text that has to be freed. */
+  /** Calls a function whose out parameter is a string, and frees the string. */
   text(name: Call, ...args: Argument[]): string {
     const pointer = this.make(name, ...args);
     try {
@@ -123,6 +129,7 @@ export class OrtApi {
     }
   }
 
+  /** Frees an object. */
   release(name: Release, pointer: Pointer): void {
     let release = this.#releases.get(name);
     if (release === undefined) {
@@ -132,12 +139,12 @@ export class OrtApi {
     release(pointer);
   }
 
-  /** The least level that is written to stderr, by all sessions of this process. */
+  /** Sets the least level that is logged to stderr, for all sessions of this process. */
   setLogLevel(level: LogLevel): void {
     this.call('UpdateEnvWithCustomLogLevel', this.env, LOG[level]);
   }
 
-  /** Providers this build knows, such as CPUExecutionProvider; whether their libraries load is another matter. */
+  /** Providers compiled into this build, such as CPUExecutionProvider; their libraries may still fail to load. */
   availableProviders(): string[] {
     const count = new Int32Array(1);
     const list = new BigUint64Array(1);
@@ -157,7 +164,7 @@ export class OrtApi {
     return found;
   }
 
-  /** Every status is freed, whatever it says. */
+  /** Throws for a status that is not null, and frees the status. */
   #check(name: Call, status: unknown): void {
     if (typeof status !== 'bigint' || status === 0n) return;
     const code = Number(this.#errorCode(status));
@@ -167,7 +174,7 @@ export class OrtApi {
   }
 }
 
-/** Where ONNX Runtime finds no memory for a status it answers with none, as if all were well: then nothing was made. */
+/** Checks a new object: without memory for a status, ONNX Runtime returns success and makes nothing. */
 function made(name: Call, pointer: Pointer): Pointer {
   if (pointer === 0n) throw new OrtFailure(name, NO_MEMORY_TO_SAY, 1);
   return pointer;
@@ -179,7 +186,7 @@ function tableOf(file: string): { version: string; table: Pointer } {
   try {
     base = openLibrary(file).func('OrtGetApiBase', 'void *', [])() as Pointer;
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = messageOf(cause);
     throw new FaceOffError('runtime_missing', `${file} cannot be loaded: ${why}. Run \`npm ci\` again.`, { cause });
   }
   const version = String(functionInTable(base, 1, 'str', [])());
@@ -196,7 +203,7 @@ function tableOf(file: string): { version: string; table: Pointer } {
 const opened = new Map<string, OrtApi>();
 
 /**
- * The C API of the library in that folder; opened once a process and never closed.
+ * The C API of the library in a folder; opened once per process and never closed.
  * @throws FaceOffError `runtime_missing`, `runtime_differs`.
  */
 export function openApi(folder: string = bundledFolder()): OrtApi {

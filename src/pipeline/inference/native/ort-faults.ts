@@ -1,16 +1,17 @@
 /**
- * What an error of ONNX Runtime means for whoever ran the model. Its errors have no codes that tell, so the message is
- * read: by what it says, never by file or line, which change with every release.
+ * Classifies errors of ONNX Runtime. Its error codes do not tell the cases apart, so the message is matched: by its
+ * wording, never by file or line, which change with every release.
  */
 
 import { FaceOffError } from '../../../shared/errors.ts';
 
 /**
- * `out_of_memory`: a smaller batch may run, and so may this one when something was freed.
- * `device_lost`: a CUDA error that stays (sticky) until the process ends; the device process has to be started again.
- * `provider_unavailable`: this machine cannot run that provider; the next one may do.
- * `run_terminated`: somebody asked for it.
- * `model_unusable`: all else.
+ * What an error means for the caller.
+ * `out_of_memory`: a smaller batch may run, and so may this one once memory is freed.
+ * `device_lost`: a sticky CUDA error, which lasts until the process ends; the device process has to be restarted.
+ * `provider_unavailable`: this machine cannot run that provider; the next one may work.
+ * `run_terminated`: the run was ended by `terminate`.
+ * `model_unusable`: any other error.
  */
 export type OrtFaultKind =
   | 'out_of_memory'
@@ -19,7 +20,7 @@ export type OrtFaultKind =
   | 'run_terminated'
   | 'model_unusable';
 
-/** CUDA errors (cudaError_t) that say that there is no usable device or driver: nothing was there to be lost. */
+/** CUDA errors (cudaError_t) that mean that there is no usable device or driver, so that none was lost. */
 const NO_DEVICE = new Set([3, 34, 35, 36, 46, 100, 101, 209, 802, 803, 804]);
 const NO_DEVICE_NAMES =
   /NoDevice|InsufficientDriver|InvalidDevice|InitializationError|StubLibrary|DevicesUnavailable|SystemNotReady|SystemDriverMismatch|CompatNotSupported|NoKernelImage/;
@@ -45,7 +46,7 @@ const UNAVAILABLE = [
 /** OrtErrorCode ORT_DEVICE_RESET. */
 const DEVICE_RESET = 15;
 
-/** @param code OrtErrorCode, where there is one. */
+/** The kind of an error. @param message ONNX Runtime's own. @param code OrtErrorCode, where there is one. */
 export function faultOf(message: string, code = 0): OrtFaultKind {
   if (/terminate flag being set/i.test(message)) return 'run_terminated';
   if (OUT_OF_MEMORY.some((pattern) => pattern.test(message))) return 'out_of_memory';
@@ -55,7 +56,7 @@ export function faultOf(message: string, code = 0): OrtFaultKind {
     if (number === CUDA_OUT_OF_MEMORY) return 'out_of_memory';
     return NO_DEVICE.has(number) ? 'provider_unavailable' : 'device_lost';
   }
-  // A kernel that cannot be launched is told by name.
+  // A kernel that cannot be launched is reported by the name of the error.
   const named = /CUDA (?:failure|error):? ?(cudaError\w+)/i.exec(message);
   if (named !== null) return NO_DEVICE_NAMES.test(named[1]!) ? 'provider_unavailable' : 'device_lost';
   if (code === DEVICE_RESET || DEVICE_LOST.some((pattern) => pattern.test(message))) return 'device_lost';
@@ -71,12 +72,12 @@ const ADVICE: Record<OrtFaultKind, string> = {
   model_unusable: 'ONNX Runtime cannot use the model',
 };
 
-/** What is said for ONNX Runtime when it had no memory for a message: it answers as if all were well. */
+/** Stands for the message when ONNX Runtime has no memory to allocate one, and therefore reports success. */
 export const NO_MEMORY_TO_SAY = 'out of memory: the process has none left at all';
 
-/** What ONNX Runtime answered when a call failed. */
+/** A failed call of the C API, with ONNX Runtime's own message. */
 export class OrtFailure extends Error {
-  /** The function of the C API. */
+  /** Name of the function of the C API. */
   readonly call: string;
   /** OrtErrorCode. */
   readonly code: number;
@@ -89,8 +90,9 @@ export class OrtFailure extends Error {
 }
 
 /**
- * @param what what was done, as the beginning of a sentence: "Running inswapper_128 in a batch of 4".
- * @param failure an OrtFailure; anything else comes back as it is.
+ * Turns an OrtFailure into a FaceOffError whose code is its OrtFaultKind; status 500 for `model_unusable`, else 503.
+ * @param what the action, as the beginning of a sentence: "Running inswapper_128 in a batch of 4".
+ * @param failure an OrtFailure; anything else is returned as it is.
  */
 export function faultError(what: string, failure: unknown): unknown {
   if (!(failure instanceof OrtFailure)) return failure;
@@ -101,7 +103,7 @@ export function faultError(what: string, failure: unknown): unknown {
   });
 }
 
-/** The message without what only its authors read; the machine's name does not belong into a log. */
+/** The message without source locations and without the machine's name, which does not belong in a log. */
 export function tidy(message: string): string {
   return message
     .replace(/\s*;?\s*hostname=\S*/g, '')

@@ -1,47 +1,53 @@
-/** Tensors over memory of ours: ONNX Runtime reads inputs where kernels wrote them and writes outputs where they are read. */
+/** OrtValues over typed arrays: ONNX Runtime reads inputs and writes outputs in the caller's memory, without copies. */
 
 import { FaceOffError } from '../../../shared/errors.ts';
+import { shapeSize } from '../../../shared/shape-size.ts';
 import { CStrings } from './c-strings.ts';
 import { addressOf, type Pointer } from './ffi.ts';
 import type { OrtApi } from './ort-api.ts';
 import { ELEMENT, type ElementType } from './ort-api-table.ts';
 
+/** Name and shape of an input or output. */
 export interface TensorSpec {
   name: string;
-  /** Of one run at batch 1. */
+  /** Shape at batch 1. */
   shape: readonly number[];
-  /** Whether the first dimension grows with the batch; a list of numbers (one dimension) does not unless told. */
+  /** Whether the first dimension scales with the batch; by default that of a tensor of one dimension does not. */
   batched?: boolean;
 }
 
-export type TensorData = Float32Array | Float64Array | BigInt64Array;
+/** Memory of a tensor, by its element type. */
+export type TensorData = Float32Array | Float64Array;
 
-export const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
+/** Whether the first dimension scales with the batch. */
 export const isBatched = ({ shape, batched }: TensorSpec): boolean => batched ?? shape.length > 1;
 
-/** Floats a tensor needs for that batch. */
-export const lengthOf = (spec: TensorSpec, batch: number): number => sizeOf(spec.shape) * (isBatched(spec) ? batch : 1);
+/** Number of elements of a tensor for a batch. */
+export const lengthOf = (spec: TensorSpec, batch: number): number =>
+  shapeSize(spec.shape) * (isBatched(spec) ? batch : 1);
 
-/** A NaN that no computation gives. */
+/** Bits of a NaN that no computation produces. */
 const MARK = 0x7fdeface;
 
 const lastOf = (spec: TensorSpec, batch: number): number => lengthOf(spec, batch) - 1;
 
+/** A tensor with the memory that it refers to. */
 export interface HeldTensor {
   spec: TensorSpec;
   numbers: TensorData;
-  /** The same memory. */
+  /** A view of the same memory. */
   bits: Uint32Array;
+  /** Elements when the session was opened; a transferred buffer has 0. */
   length: number;
 }
 
-/** All inputs, or all outputs, of a session. */
+/** All inputs, or all outputs, of a session, in host memory. */
 export class OrtTensors {
   readonly names: CStrings;
   readonly count: number;
   protected readonly api: OrtApi;
   protected readonly held: readonly HeldTensor[];
-  /** For each batch that was asked for: one OrtValue a tensor. */
+  /** By batch: one OrtValue per tensor, made at first use. */
   readonly #values = new Map<number, BigUint64Array>();
 
   constructor(api: OrtApi, tensors: readonly (readonly [TensorSpec, TensorData])[]) {
@@ -55,8 +61,8 @@ export class OrtTensors {
   }
 
   /**
-   * The tensors of that batch, `OrtValue *const *`.
-   * @throws FaceOffError `tensor_gone` when memory was transferred away: nothing is read where nothing is.
+   * The tensors of a batch, `OrtValue *const *`.
+   * @throws FaceOffError `tensor_gone` when the memory of one was transferred to another thread.
    */
   forBatch(batch: number): Pointer {
     for (const { spec, numbers, length } of this.held)
@@ -65,28 +71,29 @@ export class OrtTensors {
     return addressOf(this.valuesFor(batch));
   }
 
-  /** Puts a mark at the end of each, which whatever is written there replaces. */
+  /** Writes a mark into the last element of each tensor, which a complete run overwrites. */
   mark(batch: number): void {
     for (const { spec, bits } of this.held) bits[lastOf(spec, batch)] = MARK;
   }
 
-  /** Whether a mark is still there: then not everything was written. */
+  /** Whether a mark is left, so that not everything was written. */
   isMarked(batch: number): boolean {
     return this.held.some(({ spec, bits }) => bits[lastOf(spec, batch)] === MARK);
   }
 
-  /** What stands in the inputs comes to where the model reads it: it does already. */
+  /** Brings the inputs to the memory the model reads: in host memory they are there. */
   async upload(_batch: number): Promise<void> {}
 
-  /** What the model wrote comes into the outputs: it is there already. */
+  /** Brings the model's results to the outputs: in host memory they are there. */
   async download(_batch: number): Promise<void> {}
 
+  /** Releases all OrtValues; the arrays stay. */
   release(): void {
     for (const values of this.#values.values()) for (const value of values) this.api.release('ReleaseValue', value);
     this.#values.clear();
   }
 
-  /** The OrtValues of that batch. */
+  /** The OrtValues of a batch. */
   protected valuesFor(batch: number): BigUint64Array {
     let values = this.#values.get(batch);
     if (values === undefined) {
@@ -121,13 +128,13 @@ export class OrtTensors {
   }
 }
 
-/** As ONNX Runtime reads them. */
+/** The dimensions of a tensor for a batch, as int64. */
 export function dimensionsOf(spec: TensorSpec, batch: number): BigInt64Array {
   const [first = 1, ...rest] = spec.shape;
   return BigInt64Array.from(isBatched(spec) ? [first * batch, ...rest] : spec.shape, BigInt);
 }
 
+/** The element type of an array. */
 export function typeOf(numbers: TensorData): ElementType {
-  if (numbers instanceof Float32Array) return 'float32';
-  return numbers instanceof Float64Array ? 'float64' : 'int64';
+  return numbers instanceof Float32Array ? 'float32' : 'float64';
 }

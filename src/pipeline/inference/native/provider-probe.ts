@@ -1,27 +1,31 @@
-/** What this machine can run models on: found by loading, not by guessing, and with what is missing where it cannot. */
+/**
+ * Probes which providers this machine can run, by loading their libraries, and names what is missing for the others.
+ */
 
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { complaintAbout } from './ffi.ts';
+import { messageOf } from '../../../shared/errors.ts';
+import { loadProblemOf } from './ffi.ts';
 import type { ProviderKind } from './providers.ts';
 import { hasGpuLibraries, runtimeFolder } from './runtime-paths.ts';
 import { type VulkanDevice, vulkanDevices } from './vulkan.ts';
 
 /** Why a provider cannot be used. */
 export interface Lack {
-  /** Somebody set it up, so that it is worth telling that it does not work. */
+  /** Whether the provider was set up on this machine, so that its failure is worth a warning. */
   expected: boolean;
   why: string;
 }
 
+/** Result of the probe. */
 export interface AvailableProviders {
-  /** Of the ONNX Runtime library to use. */
+  /** Folder of the ONNX Runtime library to use. */
   folder: string;
-  /** Null: it can be tried. */
+  /** What each provider lacks; null where it can be tried. */
   lacks: Record<ProviderKind, Lack | null>;
 }
 
-/** What the provider libraries load, and what brings it. */
+/** Libraries that the CUDA provider loads, with the product that contains each. */
 export const CUDA_LIBRARIES: Record<string, string> = {
   'libcuda.so.1': 'the NVIDIA driver, 580 or later',
   'libcudart.so.13': 'CUDA 13',
@@ -30,12 +34,13 @@ export const CUDA_LIBRARIES: Record<string, string> = {
   'libcurand.so.10': 'CUDA 13',
   'libcudnn.so.9': 'cuDNN 9 for CUDA 13',
 };
+/** Libraries that the TensorRT provider loads in addition, with the product that contains each. */
 export const TENSORRT_LIBRARIES: Record<string, string> = {
   'libnvinfer.so.10': 'TensorRT 10',
   'libnvonnxparser.so.10': 'TensorRT 10',
 };
 
-/** Loads no GPU library where none was installed: then it takes no time. */
+/** Probes all providers. Where no GPU libraries were installed, none is loaded and the probe takes no time. */
 export function probeProviders(cacheDir: string): AvailableProviders {
   const folder = runtimeFolder(cacheDir);
   const cuda = lackOfCuda(cacheDir, folder);
@@ -55,7 +60,7 @@ function lackOfCuda(cacheDir: string, folder: string): Lack | null {
   return { expected: false, why: 'the GPU provider libraries are not installed (`npm run gpu:install`)' };
 }
 
-/** It needs CUDA's libraries as well. */
+/** TensorRT needs CUDA's libraries as well. */
 function lackOfTensorRT(cuda: Lack | null, folder: string): Lack | null {
   if (cuda !== null && !cuda.expected) return cuda;
   const own = lackOf(folder, 'libonnxruntime_providers_tensorrt.so', TENSORRT_LIBRARIES);
@@ -63,27 +68,30 @@ function lackOfTensorRT(cuda: Lack | null, folder: string): Lack | null {
   return why.length === 0 ? null : { expected: true, why: why.join('; ') };
 }
 
-/** The system names the first library that is missing, which may be one that another needs. */
+/** The loader names the first library that is missing, which may be a dependency of the one that was asked for. */
 function lackOf(folder: string, provider: string, libraries: Record<string, string>): Lack | null {
   if (!existsSync(path.join(folder, provider))) return { expected: false, why: `${provider} is not in ${folder}` };
-  const missing = Object.entries(libraries).flatMap(([name, bringer]) => {
-    const complaint = complaintAbout(name);
-    return complaint === null ? [] : [{ bringer, said: shortened(name, complaint) }];
+  const missing = Object.entries(libraries).flatMap(([name, product]) => {
+    const problem = loadProblemOf(name);
+    return problem === null ? [] : [{ product, problem: shortened(name, problem) }];
   });
-  const bringers = [...new Set(missing.map(({ bringer }) => bringer))];
-  const why = bringers.map((one) => {
-    const said = missing.filter(({ bringer }) => bringer === one).map((each) => each.said);
-    return `${one} is missing or incomplete: ${said.join(', ')}`;
+  const products = [...new Set(missing.map(({ product }) => product))];
+  const why = products.map((product) => {
+    const problems = missing.filter((each) => each.product === product).map(({ problem }) => problem);
+    return `${product} is missing or incomplete: ${problems.join(', ')}`;
   });
   return missing.length === 0 ? null : { expected: true, why: why.join('; ') };
 }
 
-/** The loader's own words only where they say more than that the file is not there. */
-function shortened(name: string, complaint: string): string {
-  return complaint.startsWith(`${name}: cannot open shared object file`) ? name : complaint;
+/** The library's name where it is absent, else the loader's full message. */
+function shortened(name: string, problem: string): string {
+  return problem.startsWith(`${name}: cannot open shared object file`) ? name : problem;
 }
 
-/** A device that draws in software is slower than the CPU provider: it is taken only when asked for by name. */
+/**
+ * A software Vulkan device is slower than the CPU provider: it counts as lacking, and is used only when asked for by
+ * name.
+ */
 function lackOfWebGpu(): Lack | null {
   // Metal and Direct3D are part of the system.
   if (process.platform === 'darwin' || process.platform === 'win32') return null;
@@ -91,7 +99,7 @@ function lackOfWebGpu(): Lack | null {
   try {
     devices = vulkanDevices();
   } catch (error) {
-    return { expected: false, why: `no Vulkan: ${error instanceof Error ? error.message : String(error)}` };
+    return { expected: false, why: `no Vulkan: ${messageOf(error)}` };
   }
   if (devices.some(({ kind }) => kind !== 'cpu')) return null;
   return {

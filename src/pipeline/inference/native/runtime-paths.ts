@@ -1,19 +1,21 @@
-/** Where the ONNX Runtime library is, with the GPU provider libraries beside it: it finds them in its own folder only. */
+/**
+ * Folder of the ONNX Runtime library. GPU provider libraries lie beside it, as it loads them from its own folder only.
+ */
 
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { bundledFolder } from './ort-api.ts';
 
-/** GPU provider libraries come for this release alone. */
+/** Release of ONNX Runtime that the GPU provider libraries belong to. */
 export const GPU_RELEASE = '1.29.0';
-/** The list of files that `npm run gpu:install` writes last: without it the folder is half made. */
+/** The list of files, which `npm run gpu:install` writes last: without it the installation is incomplete. */
 export const GPU_MANIFEST = 'manifest.json';
 
-/** Of `npm run gpu:install`. */
+/** The folder that `npm run gpu:install` fills. */
 export const gpuFolder = (cacheDir: string): string =>
   path.join(cacheDir, 'gpu', `onnxruntime-${GPU_RELEASE}-${process.platform}-${process.arch}`);
 
-/** Whether the folder holds every file of its list, each as large as it should be. */
+/** Whether the folder holds every file of its list, each with the listed size. */
 export function hasGpuLibraries(cacheDir: string): boolean {
   const folder = gpuFolder(cacheDir);
   const list = path.join(folder, GPU_MANIFEST);
@@ -26,6 +28,6 @@ export function hasGpuLibraries(cacheDir: string): boolean {
   }
 }
 
-/** The folder of the library to use: the one with the GPU providers where they are installed. */
+/** Folder of the library to use: the one with the GPU providers where they are installed, else onnxruntime-node's. */
 export const runtimeFolder = (cacheDir: string): string =>
   hasGpuLibraries(cacheDir) ? gpuFolder(cacheDir) : bundledFolder();

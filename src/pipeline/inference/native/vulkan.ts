@@ -1,17 +1,18 @@
-/** The Vulkan devices of this machine, which is what the WebGPU provider runs on under Linux. */
+/** Lists the Vulkan devices of this machine, on which the WebGPU provider runs under Linux. */
 
 import { addressOf, openLibrary, type Pointer } from './ffi.ts';
 
 /** VkPhysicalDeviceType, in its order. */
 const KINDS = ['other', 'integrated', 'discrete', 'virtual', 'cpu'] as const;
 
+/** A physical device of Vulkan. */
 export interface VulkanDevice {
   name: string;
-  /** `cpu` draws in software: it works, slower than the CPU provider. */
+  /** `cpu` is software rendering: it works, slower than the CPU provider. */
   kind: (typeof KINDS)[number];
 }
 
-/** Sizes of VkInstanceCreateInfo and VkPhysicalDeviceProperties, the latter generously. */
+/** Sizes of VkInstanceCreateInfo and VkPhysicalDeviceProperties, the latter rounded up. */
 const CREATE_INFO_BYTES = 64;
 const PROPERTIES_BYTES = 2048;
 const VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO = 1;
@@ -19,7 +20,7 @@ const KIND_AT = 16;
 const NAME_AT = 20;
 const NAME_BYTES = 256;
 
-/** @throws Error when there is no Vulkan loader, or it has no driver. */
+/** All devices, in the loader's order. @throws Error when there is no Vulkan loader, or it has no driver. */
 export function vulkanDevices(): VulkanDevice[] {
   const library = openLibrary(process.platform === 'win32' ? 'vulkan-1.dll' : 'libvulkan.so.1');
   const create = library.func('vkCreateInstance', 'int', ['void *', 'void *', 'void *']);

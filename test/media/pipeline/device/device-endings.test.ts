@@ -15,7 +15,8 @@ import { Device } from '../../../../src/pipeline/device/device.ts';
 import { DeviceClient } from '../../../../src/pipeline/device/device-client.ts';
 import { DeviceHost } from '../../../../src/pipeline/device/device-host.ts';
 import { DeviceModel } from '../../../../src/pipeline/device/device-model.ts';
-import type { DeviceOptions, ModelSpec } from '../../../../src/pipeline/device/device-protocol.ts';
+import type { DeviceOptions } from '../../../../src/pipeline/device/device-protocol.ts';
+import type { ModelSpec } from '../../../../src/pipeline/inference/model-device.ts';
 import type { ModelSession } from '../../../../src/pipeline/inference/model-session.ts';
 import { FaceOffError } from '../../../../src/shared/errors.ts';
 import { Puppet } from '../../../support/puppet.ts';
@@ -139,18 +140,12 @@ describe('a model on the device', () => {
       ...{ session: session as never, cached: false },
       close: async () => void closed.push(name),
     });
-    const opener = { now: async () => held('now', sound), better: async () => held('better', broken) };
+    const opener = { openNow: async () => held('now', sound), openBetter: async () => held('better', broken) };
     const failures: unknown[] = [];
     const tuning = new BatchTuning(folder, 'test');
     const spec = hungry('moving');
-    const model = await DeviceModel.open(
-      spec,
-      optionsOf(),
-      { opener: opener as never, tuning },
-      {
-        onBuildFailed: (error) => failures.push(error),
-      },
-    );
+    const hooks = { onBuildFailed: (error: unknown) => void failures.push(error) };
+    const model = await DeviceModel.open(spec, { options: optionsOf(), opener: opener as never, tuning, hooks });
     await expect.poll(() => failures.length).toBe(1);
     expect(closed).toEqual(['better']);
     await model.close();
@@ -162,7 +157,7 @@ test('what tuning found of several models at once is all kept', async () => {
   const cacheDir = path.join(folder, 'several');
   const tuning = new BatchTuning(cacheDir, 'test');
   const names = Array.from({ length: 10 }, (_, i) => `model ${i}`);
-  await Promise.all(names.map((name, i) => tuning.keep(name, 'cpu', { best: i + 1, loneMs: 1 })));
+  await Promise.all(names.map((name, i) => tuning.save(name, 'cpu', { best: i + 1, loneMs: 1 })));
   const found = await Promise.all(names.map((name) => tuning.find(name, 'cpu')));
   expect(found.map((one) => one?.best)).toEqual(names.map((_, i) => i + 1));
 });

@@ -12,7 +12,8 @@ import { GraphBuilder } from '../../../../scripts/convert/graph.mjs';
 import { defaultConfig } from '../../../../src/config.ts';
 import { root } from '../../../../src/lib/package-root.ts';
 import { DeviceClient } from '../../../../src/pipeline/device/device-client.ts';
-import type { DeviceOptions, DeviceReport, ModelSpec } from '../../../../src/pipeline/device/device-protocol.ts';
+import type { DeviceOptions, DeviceReport } from '../../../../src/pipeline/device/device-protocol.ts';
+import type { ModelSpec } from '../../../../src/pipeline/inference/model-device.ts';
 import type { ModelSession } from '../../../../src/pipeline/inference/model-session.ts';
 
 /** Address space of the device process: what it takes itself and about 1.5 GiB more. */

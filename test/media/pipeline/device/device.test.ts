@@ -11,9 +11,10 @@ import { CacheLeases } from '../../../../src/cache/leases.ts';
 import { defaultConfig } from '../../../../src/config.ts';
 import { Device } from '../../../../src/pipeline/device/device.ts';
 import { DeviceClient } from '../../../../src/pipeline/device/device-client.ts';
-import type { DeviceOptions, DeviceReport, ModelSpec } from '../../../../src/pipeline/device/device-protocol.ts';
+import type { DeviceOptions, DeviceReport } from '../../../../src/pipeline/device/device-protocol.ts';
 import { ModelOpener } from '../../../../src/pipeline/device/model-opener.ts';
 import { GeneratorRunner } from '../../../../src/pipeline/engines/neural/generator-runner.ts';
+import type { ModelSpec } from '../../../../src/pipeline/inference/model-device.ts';
 import { probeProviders } from '../../../../src/pipeline/inference/native/provider-probe.ts';
 import { ProviderLadder } from '../../../../src/pipeline/inference/provider-ladder.ts';
 import { TensorRTCache } from '../../../../src/pipeline/inference/tensorrt-cache.ts';
@@ -139,18 +140,18 @@ describe('a session on the device', () => {
       const settings = { ...defaultConfig().inference, provider: 'cpu' as const };
       const engines = new TensorRTCache({ cacheDir, settings, folder: machine.folder });
       const ladder = new ProviderLadder(settings, machine, () => undefined);
-      return new ModelOpener({ ladder, engines, use: new CacheLeases(cacheDir), threads: 1, optimiseAboveMs: 0 });
+      return new ModelOpener({ ladder, engines, leases: new CacheLeases(cacheDir), threads: 1, optimiseAboveMs: 0 });
     };
     const file = models.catalogue.fileOf(entry);
     const picture = (name: string) => ({ name, shape: [1, 3, 128, 128] });
     const inputs = [picture('target'), { name: 'source', shape: [1, 512] }];
     const request = { name: entry.name, file, sha256: await digestOf(file), inputs, outputs: [picture('painted')] };
-    const first = await opener().now(request);
+    const first = await opener().openNow(request);
     expect(first.cached).toBe(false);
     const told: unknown[] = [];
-    expect(await opener().better(request, first, 1, (progress) => told.push(progress))).toBeNull();
+    expect(await opener().openBetter(request, first, 1, (progress) => told.push(progress))).toBeNull();
     expect(told.at(-1)).toBeNull();
-    const second = await opener().now(request);
+    const second = await opener().openNow(request);
     expect(second.cached).toBe(true);
     for (const { session } of [first, second]) {
       session.inputs.target!.forEach((_, i, all) => {
@@ -165,7 +166,7 @@ describe('a session on the device', () => {
     // Something else than what was built is no loss.
     for (const name of readdirSync(path.join(cacheDir, 'optimised')))
       writeFileSync(path.join(cacheDir, 'optimised', name, 'model.onnx'), 'broken');
-    const third = await opener().now(request);
+    const third = await opener().openNow(request);
     expect(third.cached).toBe(false);
     await third.close();
   });

@@ -69,7 +69,6 @@ describe('/api/models of a running server', () => {
   test('tells those of every lane as ready, the geometry as verified, the others as they are', async () => {
     expect(await modelOf('face-mesh')).toMatchObject({ state: 'ready', provider: 'cpu' });
     expect(await modelOf('face-geometry')).toMatchObject({ state: 'verified' });
-    expect(await modelOf('person-segmenter')).toMatchObject({ state: 'present' });
     expect(await modelOf('inswapper_128')).toMatchObject({ state: 'present', provider: null });
   });
 

@@ -2,8 +2,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
-import { firstVisible, type Gpu, openGpu } from '../../../../src/server/monitor/gpu-sensor.ts';
+import { firstVisible, openGpu } from '../../../../src/server/monitor/gpu-sensor.ts';
 import { readLine } from '../../../../src/server/monitor/nvidia-smi.ts';
+import type { Gpu } from '../../../../src/shared/gpu.ts';
 import { buildGpu, writeProgram } from '../../../support/gpu.ts';
 import { until } from '../../../support/server.ts';
 

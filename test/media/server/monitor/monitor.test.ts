@@ -1,6 +1,6 @@
 import os from 'node:os';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { Gpu } from '../../../../src/server/monitor/gpu-sensor.ts';
+import type { Gpu } from '../../../../src/shared/gpu.ts';
 import type { MachineHistory } from '../../../../src/shared/messages.ts';
 import { Publisher } from '../../../support/publisher.ts';
 import { startServer, type TestServer, until } from '../../../support/server.ts';

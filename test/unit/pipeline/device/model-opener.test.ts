@@ -10,8 +10,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { defaultConfig } from '../../../../src/config.ts';
 import { BatchTuning } from '../../../../src/pipeline/device/batch-tuning.ts';
 import { DeviceModel, type ModelHooks } from '../../../../src/pipeline/device/device-model.ts';
-import type { DeviceOptions, ModelSpec } from '../../../../src/pipeline/device/device-protocol.ts';
+import type { DeviceOptions } from '../../../../src/pipeline/device/device-protocol.ts';
 import { ModelOpener } from '../../../../src/pipeline/device/model-opener.ts';
+import type { ModelSpec } from '../../../../src/pipeline/inference/model-device.ts';
 import type { NativeSession } from '../../../../src/pipeline/inference/native/native-session.ts';
 import type { ProviderKind } from '../../../../src/pipeline/inference/native/providers.ts';
 import type { EnginePlan } from '../../../../src/pipeline/inference/provider-ladder.ts';
@@ -70,7 +71,7 @@ function machine() {
       findOptimised: async () => null,
       buildOptimised: async () => '',
     },
-    use: {
+    leases: {
       async hold(at) {
         held.push(at);
         return async () => void held.splice(held.indexOf(at), 1);
@@ -93,7 +94,7 @@ const options: DeviceOptions = {
 
 const openModel = (opener: ModelOpener, hooks: ModelHooks = {}): Promise<DeviceModel> => {
   const spec: ModelSpec = { file, sha256: null, shape, doubles: {}, scalars: {}, open: true };
-  return DeviceModel.open(spec, options, { opener, tuning: new BatchTuning(folder, '') }, hooks);
+  return DeviceModel.open(spec, { options, opener, tuning: new BatchTuning(folder, ''), hooks });
 };
 const ask = (model: DeviceModel): Promise<number> =>
   new Promise((resolve, reject) =>

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { boxMask } from '../../../../src/pipeline/engines/neural/paste-mask.ts';
-import { AS_IT_IS, layoutOf, rangeOf, yuvMatrix } from '../../../../src/pipeline/engines/neural/tensor-layout.ts';
+import { layoutOf, NO_CORRECTION, rangeOf, yuvMatrix } from '../../../../src/pipeline/engines/neural/tensor-layout.ts';
 import { Kernels } from '../../../../src/pipeline/kernels/kernels.ts';
 import type { Square } from '../../../../src/shared/geometry.ts';
 import type { Frame } from '../../../../src/shared/types.ts';
@@ -107,7 +107,7 @@ describe('tiles and texels', () => {
     kernels.tiles(crop, tiling, rangeOf(range), out);
     const [matrix, mask, back] = [kernels.floats(16), kernels.bytes(side * side), kernels.bytes(4 * side * side)];
     for (let i = 0; i < mask.length; i++) mask[i] = i % 256;
-    yuvMatrix(range, AS_IT_IS, matrix);
+    yuvMatrix(range, NO_CORRECTION, matrix);
     kernels.texels(out, tiling, { matrix, mask }, back);
     for (let i = 0; i < side * side; i++) {
       const [r, g, b] = [crop[3 * i]!, crop[3 * i + 1]!, crop[3 * i + 2]!];

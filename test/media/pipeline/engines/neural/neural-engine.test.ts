@@ -147,10 +147,10 @@ test.each(['xseg_3', 'bisenet_resnet_34'])('what %s says is no face stays as it 
     models.catalogue.named('inswapper_128', 'generator'),
     options,
   );
-  const region = await RegionMask.open(models.catalogue, models.catalogue.named(name, 'masker'), 640 * 480, options);
+  const mask = await RegionMask.open(models.catalogue, models.catalogue.named(name, 'masker'), 640 * 480, options);
   const before = copyFrame(frame);
   // Colours far from the live ones show where it was pasted.
-  await painter.paint(frame, points, { source: new Float32Array(512), strength: 1, colour: 0, region });
+  await painter.paint(frame, points, { source: new Float32Array(512), strength: 1, colour: 0, mask });
   const changed = (from: number, to: number): number => {
     let count = 0;
     for (let y = 200; y < 280; y++)
@@ -160,7 +160,7 @@ test.each(['xseg_3', 'bisenet_resnet_34'])('what %s says is no face stays as it 
   expect(changed(332, 400)).toBe(0);
   expect(changed(230, 316)).toBeGreaterThan(100);
   await painter.close();
-  await region.close();
+  await mask.close();
 });
 
 test('a file fixed to one picture a run paints the tiles of a boost one after another', async () => {
@@ -208,11 +208,11 @@ describe('a swapper in reserve', () => {
   function served(log: string[], failures: unknown[], first: () => ReturnType<typeof swapper> | null) {
     const onFailure = (error: unknown) => failures.push(error);
     return new FallbackSwapper({
-      first: () => {
+      primary: () => {
         const now = first();
         return now === null ? null : { swapper: now as never, onFailure };
       },
-      reserve: swapper(log, 'mesh') as never,
+      fallback: swapper(log, 'mesh') as never,
       reload: () => {
         log.push('loaded again');
         return null as never;
@@ -273,7 +273,7 @@ describe('the registry', () => {
       (error) => told.push(error),
       { now: () => now },
     );
-    await Promise.all([registry.want('a'), registry.want('a')]);
+    await Promise.all([registry.open('a'), registry.open('a')]);
     expect(told).toHaveLength(1);
     expect(registry.ready('a')).toBeNull();
     expect(engine.opened).toBeLessThanOrEqual(2);
@@ -286,7 +286,7 @@ describe('the registry', () => {
     registry.ready('a');
     await Promise.resolve();
     expect(registry.ready('a')).toBe(engine);
-    registry.failed('a', new Error('in a run'), engine as unknown as NeuralEngine);
+    registry.markFailed('a', new Error('in a run'), engine as unknown as NeuralEngine);
     expect(registry.ready('a')).toBeNull();
     expect(told).toHaveLength(2);
   });
@@ -300,12 +300,12 @@ describe('the registry', () => {
       () => asEngine(made++ as 0 | 1),
       (error) => told.push(error),
     );
-    await registry.want('a');
+    await registry.open('a');
     const lost = new FaceOffError('device_lost', 'gone');
-    registry.failed('a', lost, asEngine(0));
+    registry.markFailed('a', lost, asEngine(0));
     expect(engines[0].closed).toBe(1);
     registry.ready('a');
-    registry.failed('a', lost, asEngine(0));
+    registry.markFailed('a', lost, asEngine(0));
     await Promise.resolve();
     expect(registry.ready('a')).toBe(asEngine(1));
     expect(told).toHaveLength(1);
@@ -317,10 +317,10 @@ describe('the registry', () => {
       () => engine as unknown as NeuralEngine,
       () => undefined,
     );
-    await registry.want('a');
-    await registry.keep(new Set(['a']));
+    await registry.open('a');
+    await registry.closeExcept(new Set(['a']));
     expect(engine.closed).toBe(0);
-    await registry.keep(new Set(['b']));
+    await registry.closeExcept(new Set(['b']));
     expect(engine.closed).toBe(1);
     await registry.close();
     expect(engine.closed).toBe(1);

@@ -1,11 +1,11 @@
-/** Painters made when needed, while others have the lane. */
+/** Runners made when needed, while other frames have the lane. */
 
 import { expect, test } from 'vitest';
 import { type PooledRunner, RunnerPool } from '../../../../../src/pipeline/engines/neural/runner-pool.ts';
 import { LaneMutex } from '../../../../../src/pipeline/lane/lane-mutex.ts';
 import { gate } from '../../../../support/puppet.ts';
 
-/** Brushes whose second is made when the gate opens. */
+/** A pool whose second runner is made when the gate opens. */
 async function runners() {
   const [mutex, second] = [new LaneMutex(), gate()];
   let [made, closed] = [0, 0];
@@ -14,10 +14,10 @@ async function runners() {
   };
   const make = async (): Promise<PooledRunner> => {
     if (made++ > 0) await second.opened;
-    return { painter: { close } as never, region: null };
+    return { runner: { close } as never, mask: null };
   };
   const all = await RunnerPool.open(make, mutex.yieldWhile);
-  const paint = (deadlineMs: number, work: () => Promise<unknown>) => mutex.run(() => all.with(deadlineMs, work));
+  const paint = (deadlineMs: number, work: () => Promise<unknown>) => mutex.run(() => all.use(deadlineMs, work));
   return { mutex, second, all, paint, made: () => made, closed: () => closed };
 }
 const inMs = (ms: number): number => performance.now() + ms;
