@@ -9,9 +9,10 @@ import { load } from 'js-yaml';
 import { z } from 'zod';
 import { isLocal } from './lib/address.ts';
 import { PRIORITIES } from './lib/priority.ts';
-import { RECORDING_FORMATS } from './server/recording/recording-format.ts';
 import { FaceOffError } from './shared/errors.ts';
+import { RECORDING_FORMATS } from './shared/recording-formats.ts';
 import { FACE_CHOICES, FALLBACKS, RESERVES, SETTINGS } from './shared/settings.ts';
+import { STAGE_BUCKETS_MS } from './shared/stage-buckets.ts';
 import { CORNERS } from './shared/types.ts';
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
@@ -177,7 +178,7 @@ const Schema = z.strictObject({
     stageBucketsMs: z
       .array(z.number().positive())
       .min(1)
-      .default([1, 2, 3, 4, 6, 8, 10, 13, 16, 20, 25, 33, 40, 50, 66, 100, 250, 1000]),
+      .default([...STAGE_BUCKETS_MS]),
   }),
 });
 

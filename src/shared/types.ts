@@ -95,6 +95,9 @@ export interface SlowEngine {
   budgetMs: number;
 }
 
+/** Most of a lane's time, and of the time between two frames, that may be planned with, 0..1; the rest is reserve. */
+export const MOST_BUSY = 0.8;
+
 /** What lanes can take. */
 export interface Capacity {
   /** How long one frame with one face takes a lane, by mesh, in milliseconds; null where it was not measured. */
