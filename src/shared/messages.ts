@@ -1,6 +1,5 @@
 /**
- * What crosses the wire between the pages and the server: the JSON of `/ws` and of `/api/*`.
- * Both sides import this file, so neither can drift.
+ * The JSON that pages and server exchange on `/ws` and `/api/*`. Both sides import this file, so that they agree.
  */
 
 import type { FaceChoice, Fallback, PresetSettings, SettingsPatch, SwapSettings } from './settings.ts';

@@ -10,6 +10,17 @@ const SERVED: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['engine_failed', 'eng
 /** Least time between two lines in the log. */
 const LOG_INTERVAL_MS = 1000;
 
+/** The `details` of `engine_failed`. */
+interface EngineFailure {
+  /** Name of the generator. */
+  model: string;
+  /** One sentence. */
+  why: string;
+}
+
+const isEngineFailure = (details: unknown): details is EngineFailure =>
+  typeof details === 'object' && details !== null && 'model' in details && 'why' in details;
+
 /** Counts faults, logs at most one a second, and notes generators that failed. Main thread. */
 export class LaneFaults {
   readonly #models: ModelStates;
@@ -25,8 +36,8 @@ export class LaneFaults {
   /** @param source identifies the thread towards `ModelStates`. */
   report(error: FaceOffError, source: object): void {
     // A generator may fail before its model is loaded, or long after.
-    if (error.code === 'engine_failed') {
-      const { model, why } = error.details as { model: string; why: string };
+    if (error.code === 'engine_failed' && isEngineFailure(error.details)) {
+      const { model, why } = error.details;
       this.#models.note(source, { model, state: 'failed', why });
     }
     this.#count++;

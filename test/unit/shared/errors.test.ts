@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { root } from '../../../src/lib/package-root.ts';
@@ -12,6 +12,14 @@ test('docs/errors.md lists the catalogue', () => {
     ...readFileSync(path.join(root, 'docs/errors.md'), 'utf8').matchAll(/^\| `(\w+)` \| (\d+) \| (.*) \|$/gm),
   ];
   expect(listed.map(([, code, status, meaning]) => [code, { status: Number(status), meaning }])).toEqual(entries);
+});
+
+test('every code is used in src', () => {
+  const files = readdirSync(path.join(root, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts') && !file.endsWith('error-catalogue.ts'))
+    .map((file) => readFileSync(path.join(root, 'src', file), 'utf8'))
+    .join('\n');
+  expect(Object.keys(ERRORS).filter((code) => !files.includes(`'${code}'`))).toEqual([]);
 });
 
 test('every meaning is one sentence, every status one of an error', () => {
