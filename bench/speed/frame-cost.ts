@@ -11,7 +11,7 @@ import { root } from '../../src/lib/package-root.ts';
 import { openSession } from '../../src/pipeline/inference/model-session.ts';
 import { Lane } from '../../src/pipeline/lane/lane.ts';
 import { readCatalogue } from '../../src/pipeline/models/catalogue.ts';
-import { laneOptions } from '../../src/pipeline/pool/pool.ts';
+import { laneOptions } from '../../src/pipeline/pool/lane-options.ts';
 import { DEFAULT_SETTINGS, type SwapSettings } from '../../src/shared/settings.ts';
 import type { Frame } from '../../src/shared/types.ts';
 import { ratio, type Spread, spread } from './bench-machine.ts';

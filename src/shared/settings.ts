@@ -134,6 +134,17 @@ export type PresetSettings = Omit<SettingsPatch, 'map'>;
 /** The names of all settings, in the table's order. */
 export const SETTING_KEYS = Object.keys(SETTINGS) as SettingKey[];
 
+/** The names of the settings whose type is T. */
+export type KeyOfType<T> = {
+  [K in SettingKey]: [SwapSettings[K], T] extends [T, SwapSettings[K]] ? K : never;
+}[SettingKey];
+
+/** The settings that are a share, 0..1. */
+export const SHARE_KEYS = SETTING_KEYS.filter((key) => SETTINGS[key].values.kind === 'share') as KeyOfType<number>[];
+
+/** The settings that are on or off. */
+export const FLAG_KEYS = SETTING_KEYS.filter((key) => SETTINGS[key].values.kind === 'flag') as KeyOfType<boolean>[];
+
 /** The table's default of every setting. */
 export const DEFAULT_SETTINGS = Object.freeze(
   Object.fromEntries(SETTING_KEYS.map((key) => [key, SETTINGS[key].default])),

@@ -1,10 +1,10 @@
 /** Changes of one step, as a key, a button or a REST call makes them. */
 
 import type { FaceInfo } from './messages.ts';
-import type { SettingsPatch, SwapSettings } from './settings.ts';
+import type { KeyOfType, SettingsPatch, SwapSettings } from './settings.ts';
 
 /** The settings that a key or a REST call toggles. */
-export const SWITCHES = ['on', 'keepEyes', 'keepMouth'] as const;
+export const SWITCHES = ['on', 'keepEyes', 'keepMouth'] as const satisfies readonly KeyOfType<boolean>[];
 /** One of SWITCHES. */
 export type Switch = (typeof SWITCHES)[number];
 

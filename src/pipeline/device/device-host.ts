@@ -92,11 +92,6 @@ export class DeviceHost {
     return child;
   }
 
-  /** Kills the process, as a crash would; for tests of the restart. */
-  killForTest(): void {
-    this.#child?.kill('SIGKILL');
-  }
-
   /** Ends the process and removes its folder. Idempotent. */
   async close(): Promise<void> {
     this.#closed = true;

@@ -28,7 +28,13 @@ export class Embedder {
    * @throws FaceOffError `kernel_order` when the region is stale.
    */
   async embed(region: FrameRegion, points: Float32Array): Promise<Float32Array> {
-    const square = squareAbout(points, POINTS, 3, EYE_OUTER_RIGHT, EYE_OUTER_LEFT, MARGIN);
+    const square = squareAbout(points, {
+      count: POINTS,
+      stride: 3,
+      from: EYE_OUTER_RIGHT,
+      to: EYE_OUTER_LEFT,
+      grow: MARGIN,
+    });
     region.crop(square, { values: this.#session.inputs.image!, n: SIDE }, 255);
     await this.#session.run();
     return this.#session.outputs.embedding!.slice();

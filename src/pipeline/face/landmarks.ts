@@ -92,5 +92,11 @@ export class Landmarker {
 
 /** The square to look for a face in whose points are known. @param points x, y, z of at least 468. */
 export function squareOf(points: Float32Array): Square {
-  return squareAbout(points, POINTS, 3, EYE_OUTER_RIGHT, EYE_OUTER_LEFT, MARGIN);
+  return squareAbout(points, {
+    count: POINTS,
+    stride: 3,
+    from: EYE_OUTER_RIGHT,
+    to: EYE_OUTER_LEFT,
+    grow: MARGIN,
+  });
 }

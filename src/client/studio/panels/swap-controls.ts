@@ -1,13 +1,18 @@
 /** The controls of the swap settings in the studio. */
 
-import type { FaceChoice, Fallback, SettingsPatch, SwapSettings } from '../../../shared/settings.ts';
+import {
+  type FaceChoice,
+  type Fallback,
+  FLAG_KEYS,
+  type SettingsPatch,
+  SHARE_KEYS,
+  type SwapSettings,
+} from '../../../shared/settings.ts';
 import { element, isPressed, press } from '../../lib/dom.ts';
 import { showPercent } from '../../lib/format.ts';
 
-/** Settings with a slider, 0..100 % there. */
-const SHARES = ['strength', 'shape'] as const;
-/** Settings with a check box. */
-const CHECK_BOXES = ['keepEyes', 'keepMouth', 'guarded', 'badge'] as const;
+/** Settings with a check box; `on` has a button. */
+const CHECK_BOXES = FLAG_KEYS.filter((key) => key !== 'on');
 
 /**
  * Shows the settings and tells each change: on or off, strength, shape, what of the live face is kept, which faces are
@@ -21,7 +26,7 @@ export class SwapControls {
   constructor(onChange: (patch: SettingsPatch) => void) {
     this.#form.addEventListener('submit', (event) => event.preventDefault());
     this.#on.addEventListener('click', () => onChange({ on: !isPressed(this.#on) }));
-    for (const key of SHARES) {
+    for (const key of SHARE_KEYS) {
       const slider = element(key, HTMLInputElement);
       slider.addEventListener('input', () => onChange({ [key]: slider.valueAsNumber / 100 }));
     }
@@ -37,7 +42,7 @@ export class SwapControls {
   /** Sets every control to the settings; tells no change. */
   show(settings: SwapSettings): void {
     press(this.#on, settings.on);
-    for (const key of SHARES) {
+    for (const key of SHARE_KEYS) {
       const slider = element(key, HTMLInputElement);
       slider.value = String(Math.round(settings[key] * 100));
       slider.style.setProperty('--share', `${slider.value}%`);

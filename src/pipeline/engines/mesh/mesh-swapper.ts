@@ -56,7 +56,7 @@ export class MeshSwapper implements Swapper {
     this.#resources.shape.reshape(live.points, this.#face.shape, looks.shape, this.#drawn);
     this.#texture.follow(live, looks.sharpness);
     const bounds = this.#setVertices(live, looks);
-    const rect = evenRect(...bounds, frame.width, frame.height);
+    const rect = evenRect(bounds, frame.width, frame.height);
     if (rect === null) return;
     this.#draw(looks, live);
     live.region.store(frame, rect);

@@ -6,9 +6,11 @@ import path from 'node:path';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { Lane } from '../../../../src/pipeline/lane/lane.ts';
+import { laneOptions } from '../../../../src/pipeline/pool/lane-options.ts';
 import { LaneThread } from '../../../../src/pipeline/pool/lane-thread.ts';
-import { laneOptions, Pool } from '../../../../src/pipeline/pool/pool.ts';
+import { Pool } from '../../../../src/pipeline/pool/pool.ts';
 import type { Frame } from '../../../../src/shared/types.ts';
+import { killLane } from '../../../support/crashes.ts';
 import { astronaut, copyFrame, cutFrame, group, modelsDir, readFrame } from '../../../support/lane.ts';
 import { gate, Puppet } from '../../../support/puppet.ts';
 import { patchedConfig, until } from '../../../support/server.ts';
@@ -73,7 +75,7 @@ test('a pool that is closed while a face is being enrolled leaves no thread behi
 
 test('a pool that is closed while a lane is being replaced leaves no thread behind', async () => {
   const { pool, threads } = await startPool();
-  await pool.killLaneForTest();
+  await killLane();
   await pool.close();
   expect(
     await Promise.race([threads(), new Promise((resolve) => setTimeout(resolve, 0, 'starting still'))]),
@@ -114,7 +116,7 @@ test('a face that is chosen while a lane is replaced is worn when that is done, 
   endings.push(() => pool.close());
   const [face] = await pool.analyse(copyFrame(picture));
   pool.offer('mine', async () => [{ picture, points: face!.points }]);
-  await pool.killLaneForTest();
+  await killLane();
   const session = pool.open('s', { face: 'mine' });
   const swapped = async () => {
     const done = await session.swap(copyFrame(camera)).catch(() => null);

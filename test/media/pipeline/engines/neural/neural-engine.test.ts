@@ -11,8 +11,9 @@ import { GeneratorRunner } from '../../../../../src/pipeline/engines/neural/gene
 import type { NeuralEngine } from '../../../../../src/pipeline/engines/neural/neural-engine.ts';
 import { RegionMask } from '../../../../../src/pipeline/engines/neural/paste-mask.ts';
 import { Lane } from '../../../../../src/pipeline/lane/lane.ts';
+import { laneOptions } from '../../../../../src/pipeline/pool/lane-options.ts';
 import type { LaneOptions } from '../../../../../src/pipeline/pool/lane-protocol.ts';
-import { laneOptions, Pool } from '../../../../../src/pipeline/pool/pool.ts';
+import { Pool } from '../../../../../src/pipeline/pool/pool.ts';
 import { FaceOffError } from '../../../../../src/shared/errors.ts';
 import type { Frame } from '../../../../../src/shared/types.ts';
 import { astronaut, copyFrame, cutFrame, group, readFrame } from '../../../../support/lane.ts';
