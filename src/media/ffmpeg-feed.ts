@@ -4,7 +4,7 @@
  * stands still, holds nobody up.
  */
 
-import type { Sound } from '../server/audio/sound.ts';
+import type { Sound } from './sound.ts';
 import type { Frame } from '../shared/types.ts';
 import { type Ffmpeg, type FfmpegExit, startFfmpeg } from './ffmpeg.ts';
 import { matroskaBlock, matroskaHeader, PICTURES, SOUND, type SoundFormat } from './matroska.ts';

@@ -3,7 +3,7 @@
  * reads from a pipe and that keeps times. Each picture and each piece of sound is a cluster of its own.
  */
 
-import type { Sound } from '../server/audio/sound.ts';
+import type { Sound } from './sound.ts';
 
 /** Tracks, and what they are called by number. */
 export const PICTURES = 1;

@@ -12,7 +12,7 @@ import type { PresetStore } from '../session/presets.ts';
 import type { Session } from '../session/session.ts';
 import { settingsFrom } from '../session/session-settings.ts';
 import type { Sessions } from '../session/sessions.ts';
-import { jsonOf, takeAnyBody } from './json-body.ts';
+import { acceptAnyBody, jsonOf } from './json-body.ts';
 
 export interface Controlled {
   sessions: Sessions;
@@ -27,7 +27,7 @@ interface Target {
 
 /** A plugin: it takes whatever body a key sends. Every change answers with all settings as they are then. */
 export function controlRoutes(app: FastifyInstance, { sessions, presets, faces }: Controlled): void {
-  takeAnyBody(app);
+  acceptAnyBody(app);
   routesAt(app, '/api/sessions/:target', { presets, faces, find: (id) => sessions.get(id) ?? gone(id) });
   routesAt(app, '/api/streams/:target', { presets, faces, find: (name) => sessions.named(name) ?? unpublished(name) });
 }

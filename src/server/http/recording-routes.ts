@@ -17,7 +17,7 @@ interface OfFile {
   Params: { file: string };
 }
 
-export function recordRoutes(app: FastifyInstance, sessions: Sessions, recordings: Recordings): void {
+export function recordingRoutes(app: FastifyInstance, sessions: Sessions, recordings: Recordings): void {
   const sessionOf = (id: string): Session => {
     const session = sessions.get(id);
     if (session !== undefined) return session;

@@ -34,7 +34,7 @@ export interface Traffic {
 }
 
 /** What is known of a session when it is looked at, from its first picture on. */
-export interface Look {
+export interface SessionFigures {
   wantsSwap: boolean;
   /** Pictures a second. */
   fpsIn: number;
@@ -84,7 +84,7 @@ const FEW_OF_PLAN = 0.75;
 const CAMERA_FPS = 30;
 
 /** @param before the cause that is told now: it stays while the plan is still below full quality and nothing else is found. */
-export function verdictOf(look: Look, before: Cause = 'good'): Verdict {
+export function verdictOf(look: SessionFigures, before: Cause = 'good'): Verdict {
   const { machine, slowEngine, wantsSwap } = look;
   if (wantsSwap && look.level > 0 && machine?.pressure === 'degrade') return memory(look, machine);
   const [short, few, troubled] = [isShort(look), hasFew(look), isTroubled(look)];
@@ -100,18 +100,19 @@ export function verdictOf(look: Look, before: Cause = 'good'): Verdict {
   return good(look);
 }
 
-function good({ fpsIn, fpsOut, frameMs }: Look): Verdict {
+function good({ fpsIn, fpsOut, frameMs }: SessionFigures): Verdict {
   const [come, go] = [Math.round(fpsIn), Math.round(fpsOut)];
   const text = `${go >= come ? 'All' : `${go} of`} ${come} pictures a second go out, most within ${ms(frameMs.p95)}.`;
   return { cause: 'good', text };
 }
 
-const isShort = ({ wantsSwap, level, missedShare }: Look): boolean => (wantsSwap && level > 0) || missedShare >= MISSED;
+const isShort = ({ wantsSwap, level, missedShare }: SessionFigures): boolean =>
+  (wantsSwap && level > 0) || missedShare >= MISSED;
 
-const hasFew = ({ fpsIn, maxFps }: Look): boolean =>
+const hasFew = ({ fpsIn, maxFps }: SessionFigures): boolean =>
   fpsIn < Math.min(FEW_FPS, FEW_OF_PLAN * (maxFps ?? Number.POSITIVE_INFINITY));
 
-function isTroubled(look: Look): boolean {
+function isTroubled(look: SessionFigures): boolean {
   if (look.traffic === null) return false;
   const { lostIn, lostOut, jitterMs } = look.traffic;
   return lostIn >= (hasFew(look) ? LOST_WITH_FEW : LOST) || lostOut >= LOST || jitterMs >= BURSTS_MS;
@@ -124,21 +125,21 @@ const isFull = (machine: MachineFigures): boolean =>
   machine.busy >= FULL_MACHINE * machine.cores || usesUpQuota(machine);
 
 /** Whether the lane has too little time for all its streams at their cameras' rate, on whatever plans they are now. */
-function isLaneFull({ lane, fpsIn, maxFps, frameMs, waitMs }: Look): boolean {
+function isLaneFull({ lane, fpsIn, maxFps, frameMs, waitMs }: SessionFigures): boolean {
   const fps = maxFps === null ? fpsIn : CAMERA_FPS;
   const needed = (fps * (frameMs.p50 - waitMs.p50)) / 1000;
   if (lane === null) return needed >= FULL_LANE;
   return Math.max(needed, lane.busy, (lane.streams * fps * lane.frameMs) / 1000) >= FULL_LANE;
 }
 
-function memory(look: Look, { memory: { kind, usedBytes, limitBytes } }: MachineFigures): Verdict {
+function memory(look: SessionFigures, { memory: { kind, usedBytes, limitBytes } }: MachineFigures): Verdict {
   const use = `${gigabytes(usedBytes)} of ${gigabytes(limitBytes)} of ${kind} are in use`;
   const help =
     kind === 'memory' ? 'fewer cameras or a higher memory.rssLimitMb' : 'fewer programs on the GPU or a smaller model';
   return { cause: 'memory', text: `${use}${effect(look)}; ${help} would help.` };
 }
 
-function processor(look: Look, machine: MachineFigures): Verdict {
+function processor(look: SessionFigures, machine: MachineFigures): Verdict {
   const { cores, allowed, own } = machine;
   const others = othersOf(machine);
   let text: string;
@@ -155,12 +156,12 @@ function processor(look: Look, machine: MachineFigures): Verdict {
   return { cause: 'processor', text };
 }
 
-function heldUp(look: Look, { loopDelayMs }: MachineFigures): Verdict {
+function heldUp(look: SessionFigures, { loopDelayMs }: MachineFigures): Verdict {
   const stop = `FaceOff’s main thread stood still for ${ms(loopDelayMs)}`;
   return { cause: 'processor', text: `${stop}${effect(look)}; fewer cameras and viewers would help.` };
 }
 
-function lane(look: Look): Verdict {
+function lane(look: SessionFigures): Verdict {
   const { lane, machine, frameMs, waitMs } = look;
   if (lane !== null && lane.streams > 1) {
     const isRoom = machine !== null && machine.cores - machine.busy >= 1;
@@ -172,7 +173,7 @@ function lane(look: Look): Verdict {
   return { cause: 'lane', text: `${takes}${effect(look)}; a lower resolution or fewer faces would help.` };
 }
 
-function network(look: Look): Verdict {
+function network(look: SessionFigures): Verdict {
   const { traffic, fpsIn } = look;
   const { lostIn, lostOut, jitterMs } = traffic!;
   const few = hasFew(look) ? `, and ${Math.round(fpsIn)} pictures a second get through` : '';
@@ -183,7 +184,7 @@ function network(look: Look): Verdict {
   return { cause: 'network', text: `${what}${few}; a cable, a better Wi-Fi or a lower resolution would help.` };
 }
 
-function camera({ fpsIn }: Look): Verdict {
+function camera({ fpsIn }: SessionFigures): Verdict {
   if (fpsIn === 0)
     return { cause: 'camera', text: 'The camera gives no pictures just now; look whether it is still on.' };
   const gives = `The camera, or the machine it is on, gives ${Math.round(fpsIn)} pictures a second`;
@@ -196,7 +197,7 @@ function model({ model, takesMs, budgetMs }: SlowEngine): Verdict {
 }
 
 /** On a lower plan, though nothing is full any more. */
-function recovering(look: Look, before: Cause): Verdict {
+function recovering(look: SessionFigures, before: Cause): Verdict {
   const was = { processor: 'The processor was full', memory: 'Memory was short' };
   const cause = before === 'processor' || before === 'memory' ? before : 'lane';
   const text = cause === 'lane' ? 'FaceOff had too little time' : was[cause];
@@ -204,7 +205,7 @@ function recovering(look: Look, before: Cause): Verdict {
 }
 
 /** What the session has less of. */
-function effect({ wantsSwap, plan, maxFps, level }: Look): string {
+function effect({ wantsSwap, plan, maxFps, level }: SessionFigures): string {
   if (!wantsSwap || level === 0) return '';
   if (plan === 'passthrough') return ', so faces are not swapped just now';
   const reserve = plan.startsWith('reserve') ? ' with mesh' : '';
@@ -240,7 +241,7 @@ export class SteadyVerdict {
   }
 
   /** @param found by the look of this second. */
-  look(found: Verdict): Verdict {
+  observe(found: Verdict): Verdict {
     this.#looks = [...this.#looks, found].slice(-REMEMBERED);
     const cause = this.#cause();
     const newest = this.#looks.findLast((one) => one.cause === cause);

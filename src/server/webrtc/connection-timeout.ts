@@ -15,7 +15,7 @@ export class ConnectionTimeout {
     this.#within(config.connectTimeoutMs, 'not connected in time');
   }
 
-  turn(state: PeerState): void {
+  onState(state: PeerState): void {
     clearTimeout(this.#deadline);
     const { connectTimeoutMs, lostTimeoutMs } = this.#config;
     if (state === 'failed' || state === 'closed') this.#onEnd(`connection ${state}`);

@@ -127,10 +127,10 @@ describe('the guard', () => {
 
   test('covers at once what was seen before it was switched on, and no more than once', () => {
     const guard = new PrivacyGate();
-    expect(guard.cover()).toBeNull();
+    expect(guard.cardIfExposed()).toBeNull();
     guard.pass(bare, false);
-    expect([...guard.cover()!.data.subarray(0, 48)].every((luma) => luma < 60)).toBe(true);
-    expect(guard.cover()).toBeNull();
+    expect([...guard.cardIfExposed()!.data.subarray(0, 48)].every((luma) => luma < 60)).toBe(true);
+    expect(guard.cardIfExposed()).toBeNull();
     expect(guard.pass(bare, true)).toBeNull();
     expect(guard.pass(safe, true)).toBe(safe.frame);
   });

@@ -12,24 +12,24 @@ beforeEach(() => {
 
 function guest(name: string, room = 'kitchen'): Guest & { told: Told[] } {
   const told: Told[] = [];
-  return { name, room, muted: false, camera: true, told, say: (message) => told.push(message as Told) };
+  return { name, room, muted: false, camera: true, told, send: (message) => told.push(message as Told) };
 }
 
 describe('a room', () => {
   test('tells everybody who is there, and which of them they are', () => {
     const [ann, bob] = [guest('Ann'), guest('Bob')];
     const first = rooms.join(ann);
-    first.show({});
+    first.update({});
     const second = rooms.join(bob);
-    second.show({ muted: true });
+    second.update({ muted: true });
     expect(ann.told.at(-1)).toMatchObject({ type: 'room', room: 'kitchen', you: 'Ann' });
     expect(bob.told.at(-1)!.you).toBe('Bob');
     expect(bob.told.at(-1)!.people).toEqual([
       { name: 'Ann', stream: first.stream, muted: false, camera: true, speaking: false },
       { name: 'Bob', stream: second.stream, muted: true, camera: true, speaking: false },
     ]);
-    first.speaks(true);
-    second.speaks(true);
+    first.setSpeaking(true);
+    second.setSpeaking(true);
     // Who is muted says nothing.
     expect(ann.told.at(-1)!.people.map(({ speaking }) => speaking)).toEqual([true, false]);
     first.leave();

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import {
   CAUSES,
-  type Look,
+  type SessionFigures,
   type MachineFigures,
   SteadyVerdict,
   type Traffic,
@@ -14,16 +14,16 @@ const settled: MachineFigures = {
   memory: { kind: 'memory', usedBytes: 2 ** 29, limitBytes: 2 ** 32 },
 };
 const clear: Traffic = { lostIn: 0, lostOut: 0, jitterMs: 3 };
-const well: Look = {
+const well: SessionFigures = {
   ...{ wantsSwap: true, fpsIn: 30, fpsOut: 29.9, maxFps: null, plan: 'full', level: 0, missedShare: 0 },
   ...{ frameMs: { p50: 14, p95: 21.4 }, waitMs: { p50: 1, p95: 3 } },
   ...{ lane: { busy: 0.4, frameMs: 12, streams: 1 }, slowEngine: null, traffic: clear, machine: settled },
 };
 const machine = (patch: Partial<MachineFigures>): MachineFigures => ({ ...settled, ...patch });
-const look = (patch: Partial<Look> = {}): Look => ({ ...well, ...patch });
-const at = (fps: number, level: number): Partial<Look> => ({ plan: `${fps} fps`, level, maxFps: fps, fpsIn: fps });
-const judge = (patch: Partial<Look>, before?: Cause): Verdict => verdictOf(look(patch), before);
-const causeOf = (patch: Partial<Look>, before?: Cause): Cause => judge(patch, before).cause;
+const look = (patch: Partial<SessionFigures> = {}): SessionFigures => ({ ...well, ...patch });
+const at = (fps: number, level: number): Partial<SessionFigures> => ({ plan: `${fps} fps`, level, maxFps: fps, fpsIn: fps });
+const judge = (patch: Partial<SessionFigures>, before?: Cause): Verdict => verdictOf(look(patch), before);
+const causeOf = (patch: Partial<SessionFigures>, before?: Cause): Cause => judge(patch, before).cause;
 
 describe('a session that nothing limits', () => {
   test('is good, and says what it does', () => {
@@ -155,7 +155,7 @@ describe('the network', () => {
   });
 
   test('says what it does', () => {
-    const text = (traffic: Partial<Traffic>, patch: Partial<Look> = {}) =>
+    const text = (traffic: Partial<Traffic>, patch: Partial<SessionFigures> = {}) =>
       judge({ ...patch, traffic: { ...clear, ...traffic } }).text;
     expect(text({ lostIn: 0.08 })).toMatch(/^The network loses 8 % of the packets on the way here; /);
     expect(text({ lostOut: 0.08 })).toMatch(/on the way back/);
@@ -229,7 +229,7 @@ describe('a verdict that is told', () => {
   const found = (cause: Cause, text = `${cause}.`): Verdict => ({ cause, text });
   const told = (causes: Cause[]): Cause[] => {
     const steady = new SteadyVerdict();
-    return causes.map((cause) => steady.look(found(cause)).cause);
+    return causes.map((cause) => steady.observe(found(cause)).cause);
   };
 
   test('was found in three of the last four looks', () => {
@@ -252,13 +252,13 @@ describe('a verdict that is told', () => {
   test('begins with the first look', () => {
     const steady = new SteadyVerdict();
     expect(steady.verdict).toEqual({ cause: 'good', text: 'No picture has come yet.' });
-    expect(steady.look(found('lane')).cause).toBe('good');
-    expect(steady.look(found('good', 'All well.')).text).toBe('All well.');
+    expect(steady.observe(found('lane')).cause).toBe('good');
+    expect(steady.observe(found('good', 'All well.')).text).toBe('All well.');
   });
 
   test('has its figures changed now and then, its cause at once', () => {
     const steady = new SteadyVerdict();
-    const texts = ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((text) => steady.look(found('lane', text)).text);
+    const texts = ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((text) => steady.observe(found('lane', text)).text);
     expect(texts.slice(2)).toEqual(['c', 'c', 'c', 'f', 'f']);
   });
 

@@ -55,7 +55,7 @@ test('one who is not connected costs nothing, and one who comes while the pictur
   await settled();
   expect(viewer.seen).toEqual([]);
   viewer.isConnected = true;
-  stream.again();
+  stream.repeatLast();
   await settled();
   expect(viewer.seen).toEqual([1]);
 });
@@ -69,7 +69,7 @@ test('a picture that nobody else has is given back when the next one comes; one 
   expect(stream.picture).toBe(looked);
   stream.show(recorded, true);
   stream.show(again);
-  stream.again();
+  stream.repeatLast();
   expect(again.data).toHaveLength(6);
   stream.show(last);
   expect(frames.map(({ data }) => data.length)).toEqual([0, 6, 6, 0, 6]);
