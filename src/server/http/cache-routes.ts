@@ -1,11 +1,10 @@
-/** `/api/cache`: what lies in the cache, and emptying it of what can be made again. */
-
 import type { FastifyInstance } from 'fastify';
 import { kindNamed, reportOf } from '../../cache/cache-report.ts';
 import { clear } from '../../cache/cleanup.ts';
 import type { Config } from '../../config.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 
+/** `/api/cache`: lists the cache folder and deletes kinds of files that can be created again. */
 export function cacheRoutes(app: FastifyInstance, { models, cache }: Pick<Config, 'models' | 'cache'>): void {
   const { cacheDir } = models;
   app.get('/api/cache', async () => ({ limits: cache, kinds: await reportOf(cacheDir) }));

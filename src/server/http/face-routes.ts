@@ -1,5 +1,3 @@
-/** `/api/faces`: list, add by upload, delete, thumbnails. */
-
 import multipart, { type MultipartFile } from '@fastify/multipart';
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../../config.ts';
@@ -8,6 +6,7 @@ import { FaceOffError } from '../../shared/errors.ts';
 
 type Fields = MultipartFile['fields'];
 
+/** `/api/faces`: list, upload, deletion and thumbnails. @param onChange called after every change of the list. */
 export async function faceRoutes(
   app: FastifyInstance,
   faces: Faces,
@@ -62,7 +61,7 @@ export async function faceRoutes(
   });
 }
 
-/** The file and the fields, in whatever order they come. */
+/** Reads the file and the fields, in any order. */
 async function readUpload(
   request: { parts(): AsyncIterableIterator<import('@fastify/multipart').Multipart> },
   config: Config,

@@ -1,5 +1,3 @@
-/** `/api/sessions/:id/recording`, `/api/sessions/:id/snapshot.png` and `/api/recordings`. */
-
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { FaceOffError } from '../../shared/errors.ts';
 import type { RecordingState } from '../../shared/messages.ts';
@@ -17,6 +15,10 @@ interface OfFile {
   Params: { file: string };
 }
 
+/**
+ * `/api/sessions/:id/recording` starts, shows and stops a recording, `/api/sessions/:id/snapshot.png` takes a picture, and
+ * `/api/recordings` lists, sends and deletes finished recordings.
+ */
 export function recordingRoutes(app: FastifyInstance, sessions: Sessions, recordings: Recordings): void {
   const sessionOf = (id: string): Session => {
     const session = sessions.get(id);
@@ -40,9 +42,10 @@ export function recordingRoutes(app: FastifyInstance, sessions: Sessions, record
     const { picture } = sessionOf(params.id);
     if (picture === null)
       throw new FaceOffError('no_picture', 'The session has shown no picture yet. Try again in a moment.', {
-        ...{ status: 409, details: { retryAfterMs: 1000 } },
+        status: 409,
+        details: { retryAfterMs: 1000 },
       });
-    return own(reply)
+    return sameOriginOnly(reply)
       .type('image/png')
       .header('cache-control', 'no-store')
       .send(await snapshotOf(picture));
@@ -51,7 +54,7 @@ export function recordingRoutes(app: FastifyInstance, sessions: Sessions, record
   app.get('/api/recordings', async () => recordings.folder.list());
   app.get<OfFile>('/api/recordings/:file', async ({ params: { file } }, reply) => {
     await recordings.folder.check(file);
-    return own(reply)
+    return sameOriginOnly(reply)
       .header('content-disposition', `attachment; filename="${file}"`)
       .sendFile(file, recordings.folder.dir);
   });
@@ -61,8 +64,9 @@ export function recordingRoutes(app: FastifyInstance, sessions: Sessions, record
   });
 }
 
-/** No page of another site may even show it. */
-const own = (reply: FastifyReply): FastifyReply => reply.header('cross-origin-resource-policy', 'same-origin');
+/** Keeps pages of other sites from showing the reply. */
+const sameOriginOnly = (reply: FastifyReply): FastifyReply =>
+  reply.header('cross-origin-resource-policy', 'same-origin');
 
 function stateOf({ recorder }: Session): RecordingState {
   if (recorder === null) throw notRecording();

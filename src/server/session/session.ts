@@ -168,7 +168,7 @@ export class Session implements RecordedSession {
 
   /**
    * Changes settings, whichever transport the change came by.
-   * @param elsewhere whether the change did not come from the publisher, who is then told.
+   * @param elsewhere whether the change did not come from the publisher, whose page is then told.
    * @throws FaceOffError `unknown_face`, `unknown_model` (404), `model_missing` (409), and changes nothing.
    */
   set(settings: Partial<SwapSettings>, elsewhere = false): void {

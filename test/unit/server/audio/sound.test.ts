@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
+import { loudness, type Sound } from '../../../../src/media/sound.ts';
 import { DelayLine } from '../../../../src/server/audio/delay-line.ts';
 import { LipSync } from '../../../../src/server/audio/lip-sync.ts';
-import { loudness, type Sound } from '../../../../src/media/sound.ts';
 import { VoiceActivity } from '../../../../src/server/audio/voice-activity.ts';
 import { inOneStream, readDirections } from '../../../../src/server/webrtc/sdp.ts';
 import type { Frame } from '../../../../src/shared/types.ts';

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import {
   CAUSES,
-  type SessionFigures,
   type MachineFigures,
+  type SessionFigures,
   SteadyVerdict,
-  type Traffic,
   verdictOf,
 } from '../../../../src/server/monitor/verdict.ts';
 import type { Cause, Verdict } from '../../../../src/shared/messages.ts';
+import type { Traffic } from '../../../../src/shared/traffic.ts';
 
 const settled: MachineFigures = {
   ...{ cores: 2, allowed: 2, busy: 0.9, own: 0.8, throttled: 0, loopDelayMs: 5, pressure: 'none' },
@@ -21,7 +21,12 @@ const well: SessionFigures = {
 };
 const machine = (patch: Partial<MachineFigures>): MachineFigures => ({ ...settled, ...patch });
 const look = (patch: Partial<SessionFigures> = {}): SessionFigures => ({ ...well, ...patch });
-const at = (fps: number, level: number): Partial<SessionFigures> => ({ plan: `${fps} fps`, level, maxFps: fps, fpsIn: fps });
+const at = (fps: number, level: number): Partial<SessionFigures> => ({
+  plan: `${fps} fps`,
+  level,
+  maxFps: fps,
+  fpsIn: fps,
+});
 const judge = (patch: Partial<SessionFigures>, before?: Cause): Verdict => verdictOf(look(patch), before);
 const causeOf = (patch: Partial<SessionFigures>, before?: Cause): Cause => judge(patch, before).cause;
 

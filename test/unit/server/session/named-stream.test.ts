@@ -12,7 +12,7 @@ class Fake {
   readonly turns: number[] = [];
   static turn = 0;
 
-  show({ receivedAtMs }: Frame): void {
+  sendFrame({ receivedAtMs }: Frame): void {
     this.seen.push(receivedAtMs);
     this.turns.push(Fake.turn);
   }
