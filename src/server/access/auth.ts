@@ -62,9 +62,7 @@ export class Authenticator {
     if (isPage) return reply.code(401).sendFile('login.html');
     void reply.header('www-authenticate', 'Bearer realm="faceoff"');
     if (request.headers.authorization !== undefined) throw wrongToken();
-    throw new FaceOffError('no_token', 'This server wants its token (server.token): Authorization: Bearer …', {
-      status: 401,
-    });
+    throw new FaceOffError('no_token', 'This server wants its token (server.token): Authorization: Bearer …');
   }
 
   /** Compares in constant time and counts wrong tokens. @throws FaceOffError `too_many_attempts` (429). */
@@ -102,7 +100,7 @@ export async function loginRoutes(app: FastifyInstance, authenticator: Authentic
 }
 
 const wrongToken = (): FaceOffError =>
-  new FaceOffError('wrong_token', 'That is not the token of this server (server.token).', { status: 401 });
+  new FaceOffError('wrong_token', 'That is not the token of this server (server.token).');
 
 const isPublic = ({ url, method }: FastifyRequest): boolean => method === 'OPTIONS' || PUBLIC.test(url.split('?')[0]!);
 

@@ -37,7 +37,6 @@ export class LoginRateLimit {
     if (retryAfterMs === 0) return;
     const wait = `Try again in ${Math.ceil(retryAfterMs / 1000)} seconds.`;
     throw new FaceOffError('too_many_attempts', `Too many wrong tokens came from this address. ${wait}`, {
-      status: 429,
       details: { retryAfterMs },
     });
   }

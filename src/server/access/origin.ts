@@ -24,7 +24,6 @@ export function checkOrigin(
     throw new FaceOffError(
       'foreign_origin',
       'A page of another site may not use this server. server.origins names those that may publish and watch.',
-      { status: 403 },
     );
   // Browsers always send Host; a request without it does not come from a page.
   if (host === undefined) return;
@@ -33,7 +32,6 @@ export function checkOrigin(
   throw new FaceOffError(
     'foreign_host',
     'This server is not known by that name. A name it is reached by through a proxy belongs into server.names.',
-    { status: 421 },
   );
 }
 

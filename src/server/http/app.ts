@@ -17,7 +17,7 @@ import { readCatalogue } from '../../pipeline/models/catalogue.ts';
 import { ModelStates } from '../../pipeline/models/model-states.ts';
 import type { ModelLoad } from '../../pipeline/pool/lane-protocol.ts';
 import { FaceOffError } from '../../shared/errors.ts';
-import { MESH, type Swapping, type SwapSettings } from '../../shared/types.ts';
+import type { Swapping, SwapSettings } from '../../shared/types.ts';
 import { Authenticator, loginRoutes } from '../access/auth.ts';
 import type { Certificate } from '../access/certificate.ts';
 import { ConnectionLimit } from '../access/connection-limit.ts';
@@ -122,6 +122,14 @@ function listener(https: Certificate | null, requestTimeout: number): FastifyIns
     : (fastify({ ...options, https: { ...https, ...http } }) as unknown as FastifyInstance);
 }
 
+/** A plugin for routes with body parsers of their own: what they register does not affect other routes. */
+const scoped =
+  (register: (plugin: FastifyInstance) => void) =>
+  (plugin: FastifyInstance, _options: unknown, done: () => void): void => {
+    register(plugin);
+    done();
+  };
+
 /** Builds the server. Its parts are loaded and warm, so that it is ready as soon as it listens. Runs on the main thread. */
 export async function buildServer(parts: ServerParts): Promise<Server> {
   const { config, pool, faces, metrics, models, log, version, defaults, gpu = null, certificate = null } = parts;
@@ -178,9 +186,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   app.setNotFoundHandler((request, reply) =>
     sendError(
       reply,
-      new FaceOffError('not_found', `There is nothing at ${request.method} ${request.url.split('?')[0]}.`, {
-        status: 404,
-      }),
+      new FaceOffError('not_found', `There is nothing at ${request.method} ${request.url.split('?')[0]}.`),
     ),
   );
   // Hooks run in the order in which they are registered: CORS headers and cookies first, then the checks that refuse.
@@ -195,11 +201,11 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   await app.register(websocket, { options: { maxPayload: 512 * 1024 } });
   await app.register(fastifyStatic, { root: path.join(root, 'dist/client'), cacheControl: false });
   app.get('/ws', { websocket: true }, (socket) => signalling.accept(socket));
-  await app.register(async (plugin) => whipRoutes(plugin, sessions, config));
-  await app.register(async (plugin) => whepRoutes(plugin, streams, config));
+  await app.register(scoped((plugin) => whipRoutes(plugin, sessions, config)));
+  await app.register(scoped((plugin) => whepRoutes(plugin, streams, config)));
   await faceRoutes(app, faces, config, () => signalling.facesChanged());
-  await app.register(async (plugin) => presetRoutes(plugin, presets, () => signalling.presetsChanged()));
-  await app.register(async (plugin) => controlRoutes(plugin, { sessions, presets, faces: () => faces.list() }));
+  await app.register(scoped((plugin) => presetRoutes(plugin, presets, () => signalling.presetsChanged())));
+  await app.register(scoped((plugin) => controlRoutes(plugin, { sessions, presets, faces: () => faces.list() })));
 
   recordingRoutes(app, sessions, recordings);
 
@@ -252,7 +258,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
       machine: monitor.figures,
       open: sessions.size,
       most: config.limits.sessions,
-      engine: defaults.engine ?? MESH,
+      engine: defaults.engine,
       limited: sessions.limitedCount,
       isAhead: os.getPriority() < 0,
     }),

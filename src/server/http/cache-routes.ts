@@ -11,8 +11,7 @@ export function cacheRoutes(app: FastifyInstance, { models, cache }: Pick<Config
 
   app.delete<{ Params: { kind: string } }>('/api/cache/:kind', async ({ params }) => {
     const kind = kindNamed(params.kind);
-    if (kind.personal)
-      throw new FaceOffError('people_kept', 'Faces are deleted one at a time: DELETE /api/faces/ID.', { status: 403 });
+    if (kind.personal) throw new FaceOffError('people_kept', 'Faces are deleted one at a time: DELETE /api/faces/ID.');
     const { deleted, held } = await clear(cacheDir, [kind]);
     return { deleted: deleted.length, bytes: deleted.reduce((sum, { bytes }) => sum + bytes, 0), inUse: held.length };
   });

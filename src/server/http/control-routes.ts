@@ -78,18 +78,13 @@ function routesAt(app: FastifyInstance, at: string, { find, presets, faces }: Ta
 /** The face that all people get. @throws FaceOffError `each_their_own` (409) if each person has another one. */
 function commonFace({ choice, face }: SwapSettings): string | null {
   if (choice !== 'mapped') return face;
-  throw new FaceOffError('each_their_own', 'Each person has a face of their own. Change map, or set choice to all.', {
-    status: 409,
-  });
+  throw new FaceOffError('each_their_own', 'Each person has a face of their own. Change map, or set choice to all.');
 }
 
 function gone(id: string): never {
   throw new FaceOffError(
     'unknown_session',
     `There is no session ${id.slice(0, 64)}. GET /api/sessions lists those there are.`,
-    {
-      status: 404,
-    },
   );
 }
 
@@ -97,8 +92,5 @@ function unpublished(name: string): never {
   throw new FaceOffError(
     'unknown_stream',
     `Nobody publishes ${name.slice(0, 64)} just now. GET /api/sessions lists those there are.`,
-    {
-      status: 404,
-    },
   );
 }

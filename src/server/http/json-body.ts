@@ -19,7 +19,6 @@ export function jsonOf({ body }: FastifyRequest): unknown {
     return JSON.parse(String(body ?? ''));
   } catch (cause) {
     throw new FaceOffError('bad_json', 'The body must be JSON, for instance {"strength": 0.5}.', {
-      status: 400,
       cause,
     });
   }

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { FaceOffError } from '../../shared/errors.ts';
 import type { RecordingState } from '../../shared/messages.ts';
-import { RECORDING_FORMATS, type RecordingFormat } from '../recording/recording-format.ts';
+import { RECORDING_FORMATS, type RecordingFormat } from '../../shared/recording-formats.ts';
 import type { Recordings } from '../recording/recordings.ts';
 import type { Session } from '../session/session.ts';
 import type { Sessions } from '../session/sessions.ts';
@@ -23,7 +23,7 @@ export function recordingRoutes(app: FastifyInstance, sessions: Sessions, record
   const sessionOf = (id: string): Session => {
     const session = sessions.get(id);
     if (session !== undefined) return session;
-    throw new FaceOffError('unknown_session', 'There is no such session; it may have ended.', { status: 404 });
+    throw new FaceOffError('unknown_session', 'There is no such session; it may have ended.');
   };
 
   app.post<OfSession>('/api/sessions/:id/recording', async ({ params, query }, reply) => {
@@ -42,7 +42,6 @@ export function recordingRoutes(app: FastifyInstance, sessions: Sessions, record
     const { picture } = sessionOf(params.id);
     if (picture === null)
       throw new FaceOffError('no_picture', 'The session has shown no picture yet. Try again in a moment.', {
-        status: 409,
         details: { retryAfterMs: 1000 },
       });
     return sameOriginOnly(reply)
@@ -73,11 +72,10 @@ function stateOf({ recorder }: Session): RecordingState {
   return recorder.state;
 }
 
-const notRecording = (): FaceOffError =>
-  new FaceOffError('not_recording', 'This session has not been recorded.', { status: 404 });
+const notRecording = (): FaceOffError => new FaceOffError('not_recording', 'This session has not been recorded.');
 
 function checkFormat(given: string): RecordingFormat {
   const format = RECORDING_FORMATS.find((one) => one === given);
   if (format !== undefined) return format;
-  throw new FaceOffError('bad_format', `A recording is written as ${RECORDING_FORMATS.join(' or ')}.`, { status: 400 });
+  throw new FaceOffError('bad_format', `A recording is written as ${RECORDING_FORMATS.join(' or ')}.`);
 }

@@ -92,8 +92,7 @@ async function patch({ peer }: NegotiatedSession, request: FastifyRequest, reply
     for (const candidate of candidates) await peer.addCandidate(candidate);
     return reply.code(204).send();
   }
-  if (pwd === null)
-    throw new FaceOffError('bad_fragment', 'An ICE restart needs ice-ufrag and ice-pwd.', { status: 400 });
+  if (pwd === null) throw new FaceOffError('bad_fragment', 'An ICE restart needs ice-ufrag and ice-pwd.');
   const fragment = await peer.restartIce({ ufrag, pwd }, candidates);
   return reply.code(200).header('etag', peer.etag).type(FRAGMENT).send(fragment);
 }
@@ -101,31 +100,25 @@ async function patch({ peer }: NegotiatedSession, request: FastifyRequest, reply
 /** Requests may overtake each other; the tag says which ICE session a request is meant for (RFC 9725, 4.3.1). */
 function checkTag(given: string | undefined, etag: string): void {
   if (given === undefined)
-    throw new FaceOffError('tag_missing', 'Say in If-Match which ICE session is meant: the ETag last received, or *.', {
-      status: 428,
-    });
+    throw new FaceOffError('tag_missing', 'Say in If-Match which ICE session is meant: the ETag last received, or *.');
   const tags = given.split(',').map((tag) => tag.trim());
   // The RFC's example has the asterisk in quotes.
   if (tags.includes(etag) || tags.includes('*') || tags.includes('"*"')) return;
-  throw new FaceOffError('tag_old', 'The ICE session of that ETag is over; use the ETag last received.', {
-    status: 412,
-  });
+  throw new FaceOffError('tag_old', 'The ICE session of that ETag is over; use the ETag last received.');
 }
 
 /** Refuses other content types before the body is read. */
 const only = (wanted: string) => async (request: FastifyRequest) => {
   const given = request.headers['content-type'];
   if (given?.split(';')[0]?.trim().toLowerCase() === wanted) return;
-  throw new FaceOffError('wrong_type', `The body must be ${wanted}, not ${given ?? 'without a content type'}.`, {
-    status: 415,
-  });
+  throw new FaceOffError('wrong_type', `The body must be ${wanted}, not ${given ?? 'without a content type'}.`);
 };
 
 /** Options of a route that refuses every request before its body is read. */
 const notAllowed = (allow: string) => ({
   onRequest: async (_request: FastifyRequest, reply: FastifyReply) => {
     void reply.header('allow', allow);
-    throw new FaceOffError('wrong_method', `Only ${allow} can be done here.`, { status: 405 });
+    throw new FaceOffError('wrong_method', `Only ${allow} can be done here.`);
   },
   handler: () => undefined,
 });
@@ -143,7 +136,6 @@ const quoted = (text: string): string => text.replace(/["\\]/g, '\\$&');
 
 function sessionOf(routes: ResourceRoutes, request: FastifyRequest<Target>): NegotiatedSession {
   const session = routes.find(request.params.id);
-  if (session === undefined)
-    throw new FaceOffError('unknown_session', 'There is no such session; it may have ended.', { status: 404 });
+  if (session === undefined) throw new FaceOffError('unknown_session', 'There is no such session; it may have ended.');
   return session;
 }

@@ -1,6 +1,5 @@
-import { MOST_BUSY } from '../../pipeline/lane/degrade.ts';
 import type { Preflight } from '../../shared/messages.ts';
-import { type Capacity, MESH } from '../../shared/types.ts';
+import { type Capacity, MESH, MOST_BUSY } from '../../shared/types.ts';
 import { coresOf, figure, type MachineFigures, OTHERS_CORES, othersOf } from './verdict.ts';
 
 /** What the estimate is based on. */

@@ -6,8 +6,9 @@ import type { SoundFormat } from '../../media/matroska.ts';
 import type { Sound } from '../../media/sound.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import type { ErrorBody, RecordingState } from '../../shared/messages.ts';
+import type { RecordingFormat } from '../../shared/recording-formats.ts';
 import type { Frame } from '../../shared/types.ts';
-import { FORMATS, type RecordingFormat } from './recording-format.ts';
+import { FORMATS } from './recording-format.ts';
 import { diskFull, type RecordingsFolder, stampOf } from './recordings-folder.ts';
 
 /** What a recorder writes, and where to. */

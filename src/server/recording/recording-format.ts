@@ -3,10 +3,7 @@
  * pictures at a time as a whole, and a file that a crash leaves ends with the last whole second.
  */
 
-/** The formats a recording can have; each is also the extension of its files. */
-export const RECORDING_FORMATS = ['webm', 'mp4'] as const;
-/** One of `RECORDING_FORMATS`. */
-export type RecordingFormat = (typeof RECORDING_FORMATS)[number];
+import type { RecordingFormat } from '../../shared/recording-formats.ts';
 
 /** Disclosure in the metadata of every recording and snapshot. */
 export const DISCLOSURE = 'AI-modified: face swapped by FaceOff';

@@ -5,7 +5,8 @@ import type { Config } from '../../config.ts';
 import { isAlive } from '../../lib/process-alive.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import type { RecordingInfo } from '../../shared/messages.ts';
-import { FORMATS, RECORDING_FORMATS, type RecordingFormat } from './recording-format.ts';
+import { RECORDING_FORMATS, type RecordingFormat } from '../../shared/recording-formats.ts';
+import { FORMATS } from './recording-format.ts';
 
 const NAME = /^[A-Za-z0-9][\w.-]{0,150}\.(webm|mp4)$/;
 const PART = /^\.part-(\d+)-(.+)$/;
@@ -39,7 +40,7 @@ export class RecordingsFolder {
     const used = (await this.#files()).reduce((sum, { bytes }) => sum + bytes, 0);
     if (used >= maxMb * MB) {
       const message = `The recordings fill the ${maxMb} MB they may have. Delete some, or raise recording.maxMb.`;
-      throw new FaceOffError('recordings_full', message, { status: 507 });
+      throw new FaceOffError('recordings_full', message);
     }
     const { bavail, bsize } = await statfs(this.dir);
     if (bavail * bsize < minFreeMb * MB) throw diskFull();
@@ -107,9 +108,6 @@ export class RecordingsFolder {
     throw new FaceOffError(
       'unknown_recording',
       'There is no such recording. GET /api/recordings lists those there are.',
-      {
-        status: 404,
-      },
     );
   }
 
@@ -135,9 +133,6 @@ export const diskFull = (): FaceOffError =>
   new FaceOffError(
     'disk_full',
     'The disk that recordings are written to is full. Make room, or choose another with recording.dir.',
-    {
-      status: 507,
-    },
   );
 
 /** Local date and time as part of a file name: 2026-11-28_21-30-05. */

@@ -3,9 +3,10 @@ import type { Logger } from '../../lib/log.ts';
 import { requireEncoder } from '../../media/ffmpeg.ts';
 import type { Metrics } from '../../metrics.ts';
 import { FaceOffError } from '../../shared/errors.ts';
+import type { RecordingFormat } from '../../shared/recording-formats.ts';
 import type { RecordedSession } from './recorded-session.ts';
 import { Recorder } from './recorder.ts';
-import { FORMATS, type RecordingFormat } from './recording-format.ts';
+import { FORMATS } from './recording-format.ts';
 import { RecordingsFolder } from './recordings-folder.ts';
 
 /** Starts recordings and owns those in progress; the finished ones are in its folder. */
@@ -47,8 +48,7 @@ export class Recordings {
     await this.folder.prepare();
     // Meanwhile another request may have started a recording, or the session may have ended.
     refuseTwice(session);
-    if (session.isClosed)
-      throw new FaceOffError('session_closed', 'The session ended before it could be recorded.', { status: 410 });
+    if (session.isClosed) throw new FaceOffError('session_closed', 'The session ended before it could be recorded.');
     const recorder: Recorder = new Recorder({
       folder: this.folder,
       format,
@@ -76,5 +76,5 @@ export class Recordings {
 
 function refuseTwice(session: RecordedSession): void {
   if (session.recorder?.isActive)
-    throw new FaceOffError('already_recording', 'This session is being recorded already.', { status: 409 });
+    throw new FaceOffError('already_recording', 'This session is being recorded already.');
 }

@@ -7,12 +7,12 @@ import type { Logger } from '../../lib/log.ts';
 import { SerialQueue } from '../../lib/serial.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import type { PresetInfo } from '../../shared/messages.ts';
-import { PresetSettings } from './session-settings.ts';
+import { presetSchema } from './session-settings.ts';
 
 /** A preset's name is part of an address, and a label on a key. */
 const NAME = /^(?!\.+$)(?! )[^\p{Cc}\p{Cs}/\\]{1,40}(?<! )$/u;
 
-const File = z.array(z.strictObject({ name: z.string().regex(NAME), settings: PresetSettings }));
+const File = z.array(z.strictObject({ name: z.string().regex(NAME), settings: presetSchema }));
 
 /** Named settings, kept in presets.json in the cache folder; every change replaces the whole file. */
 export class PresetStore {
@@ -56,7 +56,6 @@ export class PresetStore {
     throw new FaceOffError(
       'unknown_preset',
       `There is no preset "${name.slice(0, 64)}". GET /api/presets lists those there are.`,
-      { status: 404 },
     );
   }
 
@@ -70,14 +69,12 @@ export class PresetStore {
         throw new FaceOffError(
           'bad_name',
           'A preset’s name has 1 to 40 characters, without slashes, and no space at its ends.',
-          { status: 400 },
         );
       const at = this.#presets.findIndex(({ name }) => name === preset.name);
       if (at < 0 && this.#presets.length >= this.#most)
         throw new FaceOffError(
           'too_many_presets',
           `There are already ${this.#most} presets. Delete one first, or raise limits.presets.`,
-          { status: 507 },
         );
       await this.#write(at < 0 ? [...this.#presets, preset] : this.#presets.with(at, preset));
       return preset;
@@ -103,7 +100,7 @@ export class PresetStore {
       throw new FaceOffError(
         'not_saved',
         `The presets could not be written to models.cacheDir (${why}); they are as before.`,
-        { status: 507, cause },
+        { cause },
       );
     }
     this.#presets = presets;

@@ -85,13 +85,10 @@ export class Rooms {
       throw new FaceOffError(
         'name_taken',
         `Somebody called ${guest.name} is in this call. Choose another name, or wait a moment if that was you.`,
-        { status: 409 },
       );
     const { roomPeople } = this.#config.limits;
     if (members.size >= roomPeople)
-      throw new FaceOffError('room_full', `All ${roomPeople} places in this call are taken. Try again later.`, {
-        status: 503,
-      });
+      throw new FaceOffError('room_full', `All ${roomPeople} places in this call are taken. Try again later.`);
     const member = new Member(guest, this);
     this.#rooms.set(guest.room, members.add(member));
     return member;

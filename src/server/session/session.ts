@@ -173,7 +173,7 @@ export class Session implements RecordedSession {
    */
   set(settings: Partial<SwapSettings>, elsewhere = false): void {
     this.#parts.swap.set(settings);
-    if (this.settings.guarded === true) this.#showCard(this.#privacyGate.cardIfExposed());
+    if (this.settings.guarded) this.#showCard(this.#privacyGate.cardIfExposed());
     this.#disclose();
     if (elsewhere) this.#parts.onSettings?.(this.settings);
   }
@@ -285,7 +285,7 @@ export class Session implements RecordedSession {
 
   /** Shows what the privacy gate lets through. */
   #showSwapped(done: SwappedFrame): void {
-    const frame = this.#privacyGate.pass(done, this.settings.guarded === true);
+    const frame = this.#privacyGate.pass(done, this.settings.guarded);
     if (frame === null) this.#parts.stream.repeatLast();
     else if (frame === done.frame) this.#show(frame);
     else this.#showCard(frame);

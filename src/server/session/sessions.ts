@@ -135,7 +135,7 @@ export class Sessions {
     const { limits, memory } = this.#parts.config;
     const { sessions } = limits;
     const { rssLimitMb } = memory;
-    const options = { status: 503, details: { retryAfterMs: RETRY_AFTER_MS } };
+    const options = { details: { retryAfterMs: RETRY_AFTER_MS } };
     if (this.#open.size >= sessions) {
       throw new FaceOffError(
         'server_full',

@@ -19,9 +19,7 @@ const COMES_SOON_MS = 2000;
 /** Refuses a stream's or room's name in an address. @throws FaceOffError `unknown_stream` (404). */
 export function checkName(name: string): void {
   if (!STREAM_NAME.test(name))
-    throw new FaceOffError('unknown_stream', 'No stream can have that name: it has 1 to 64 letters, digits, - and _.', {
-      status: 404,
-    });
+    throw new FaceOffError('unknown_stream', 'No stream can have that name: it has 1 to 64 letters, digits, - and _.');
 }
 
 /** All streams by name, and all viewers. */
@@ -62,13 +60,12 @@ export class Streams {
   /** Refuses a name that `claim` would refuse. @throws FaceOffError `bad_name` (400), `stream_taken` (409, details: retryAfterMs). */
   check(name: string): void {
     if (!STREAM_NAME.test(name))
-      throw new FaceOffError('bad_name', 'A stream’s name has 1 to 64 letters, digits, - and _.', { status: 400 });
+      throw new FaceOffError('bad_name', 'A stream’s name has 1 to 64 letters, digits, - and _.');
     if (this.isFree(name)) return;
     throw new FaceOffError(
       'stream_taken',
       `The name ${name} is in use. Choose another one, or wait until it is free.`,
       {
-        status: 409,
         details: { retryAfterMs: RETRY_AFTER_MS },
       },
     );
@@ -127,7 +124,6 @@ export class Streams {
     if (stream !== undefined) return stream;
     // The WHEP draft's status: unlike 404 it tells a player to come back.
     throw new FaceOffError('no_publisher', `Nobody publishes ${name} just now. Try again in a moment.`, {
-      status: 409,
       details: { retryAfterMs: COMES_SOON_MS },
     });
   }
@@ -136,7 +132,6 @@ export class Streams {
     const { viewers } = this.#config.limits;
     if (this.#viewers.size < viewers) return;
     throw new FaceOffError('viewers_full', `All ${viewers} viewers’ places are taken. Raise limits.viewers.`, {
-      status: 503,
       details: { retryAfterMs: RETRY_AFTER_MS },
     });
   }

@@ -73,4 +73,4 @@ function candidatesOf(text: string): IceCandidate[] {
 }
 
 const badFragment = (why: string): FaceOffError =>
-  new FaceOffError('bad_fragment', `The SDP fragment cannot be used: ${why}.`, { status: 400 });
+  new FaceOffError('bad_fragment', `The SDP fragment cannot be used: ${why}.`);

@@ -172,8 +172,7 @@ export class Peer implements PeerEndpoint {
     // A candidate that does not fit is skipped: the others do.
     for (const candidate of candidates) await this.addCandidate(candidate).catch(() => undefined);
     if (gather) await this.#waitForCandidates();
-    if (this.#closed)
-      throw new FaceOffError('session_closed', 'The session was closed while it was being answered.', { status: 410 });
+    if (this.#closed) throw new FaceOffError('session_closed', 'The session was closed while it was being answered.');
     return gather ? withCandidates(answer, this.#currentCandidates()) : answer;
   }
 
@@ -196,7 +195,7 @@ export class Peer implements PeerEndpoint {
         ...(sdpMLineIndex !== null && { sdpMLineIndex }),
       });
     } catch (cause) {
-      throw new FaceOffError('bad_candidate', 'The ICE candidate could not be used.', { status: 400, cause });
+      throw new FaceOffError('bad_candidate', 'The ICE candidate could not be used.', { cause });
     }
   }
 
@@ -380,13 +379,12 @@ function checkVideo({ directions, codecs }: VideoOffer, sends: boolean): void {
     const message = sends
       ? 'The offer sends no video. Offer a video section with the camera in it.'
       : 'The offer takes no video. Offer a video section that is recvonly.';
-    throw new FaceOffError('no_video', message, { status: 422 });
+    throw new FaceOffError('no_video', message);
   }
   if (codecs.some((codec) => CODECS.includes(codec))) return;
   const offered = codecs.filter((codec) => !/^(RTX|RED|ULPFEC|FLEXFEC.*)$/.test(codec)).join(', ') || 'none';
   throw new FaceOffError(
     'no_codec',
     `The offer's video codecs (${offered}) cannot be used here. Offer VP8, VP9 or AV1.`,
-    { status: 406 },
   );
 }

@@ -327,9 +327,8 @@ export const offerTooLarge = (): FaceOffError =>
   new FaceOffError(
     'offer_too_large',
     `The offer has more than ${OFFER_BYTES / 1024} kB. Offer fewer media sections, codecs or candidates.`,
-    { status: 413 },
   );
 
 /** The error for an unusable offer: `bad_sdp` (400). @param why completes the sentence after a colon. */
 export const badSdp = (why: string, cause?: unknown): FaceOffError =>
-  new FaceOffError('bad_sdp', `The session description cannot be used: ${why}.`, { status: 400, cause });
+  new FaceOffError('bad_sdp', `The session description cannot be used: ${why}.`, { cause });
