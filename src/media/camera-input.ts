@@ -31,7 +31,7 @@ export async function readInput(
     if (exit.code !== 0 && !signal.aborted) throw inputError(name, exit);
   };
   try {
-    const clip = await readY4m(ffmpeg.stdout!, name, check, stop);
+    const clip = await readY4m(ffmpeg.stdout!, name, { finished: check, close: stop });
     const { width, height } = clip;
     for await (const { data } of clip) onFrame({ width, height, data, receivedAtMs: performance.now() });
   } catch (error) {

@@ -49,3 +49,8 @@ export function fromWire(wire: WireError): FaceOffError {
   if (wire.stack !== undefined) error.stack = wire.stack;
   return error;
 }
+
+/** The sentence of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

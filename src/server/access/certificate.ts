@@ -28,13 +28,13 @@ const ENDS_SOON_MS = 30 * DAY_MS;
  */
 export async function certificateOf({
   server,
-  models,
-}: Pick<Config, 'server' | 'models'>): Promise<Certificate | null> {
+  storage,
+}: Pick<Config, 'server' | 'storage'>): Promise<Certificate | null> {
   const { certificate, key, host, names } = server;
   if (certificate !== null && key !== null) return given(certificate, key);
   if (isLocal(host)) return null;
   const wanted = ['localhost', hostname().toLowerCase(), ...names, '127.0.0.1', ...addressesOf(host)];
-  return kept(models.cacheDir, [...new Set(wanted)]);
+  return kept(storage.dir, [...new Set(wanted)]);
 }
 
 async function given(certificate: string, key: string): Promise<Certificate> {

@@ -1,4 +1,4 @@
-/** Settings under names people gave them: `/api/presets`, kept in cache/presets.json, which is replaced as a whole. */
+/** Settings under names people gave them: `/api/presets`, kept in data/presets.json (storage.dir), which is replaced as a whole. */
 
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
@@ -25,8 +25,8 @@ export class PresetStore {
   /** One change waits for the other. */
   #last: Promise<unknown> = Promise.resolve();
 
-  private constructor({ models, limits }: Config) {
-    this.#file = path.join(models.cacheDir, 'presets.json');
+  private constructor({ storage, limits }: Config) {
+    this.#file = path.join(storage.dir, 'presets.json');
     this.#most = limits.presets;
   }
 
@@ -109,7 +109,7 @@ export class PresetStore {
       const why = (cause as NodeJS.ErrnoException).code ?? String(cause);
       throw new FaceOffError(
         'not_saved',
-        `The presets could not be written to models.cacheDir (${why}); they are as before.`,
+        `The presets could not be written to storage.dir (${why}); they are as before.`,
         {
           ...{ status: 507, cause },
         },

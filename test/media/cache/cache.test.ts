@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { pino } from 'pino';
@@ -10,6 +10,7 @@ import { type CacheItem, KINDS } from '../../../src/cache/cache-kinds.ts';
 import { kindNamed, reportOf } from '../../../src/cache/cache-report.ts';
 import { CacheLeases, heldIn } from '../../../src/cache/leases.ts';
 import { root } from '../../../src/lib/package-root.ts';
+import { astronaut } from '../../support/lane.ts';
 import { patchedConfig, startProgram, startServer, until } from '../../support/server.ts';
 
 const MB = 2 ** 20;
@@ -33,14 +34,13 @@ function put(at: string, mb: number, daysAgo = 0): void {
 const there = (at: string): boolean => existsSync(path.join(cache, at));
 const left = (folder: string): string[] => readdirSync(path.join(cache, folder)).sort();
 const everything = (): void => {
-  put('faces/anna', 1);
   put('optimised/aaa', 2, 3);
   put('tensorrt/bbb', 4, 2);
   put('tensorrt/ccc', 1, 5);
   put('gpu/1.29.0', 3, 900);
-  put('tuning', 1);
-  writeFileSync(path.join(cache, 'https-certificate.pem'), 'x'.repeat(2000));
-  writeFileSync(path.join(cache, 'https-key.pem'), 'x'.repeat(1000));
+  mkdirSync(path.join(cache, 'tuning'));
+  writeFileSync(path.join(cache, 'tuning/batches.json'), Buffer.alloc(MB));
+  writeFileSync(path.join(cache, 'notes.txt'), 'x'.repeat(2000));
   writeFileSync(path.join(cache, '.gitkeep'), '');
 };
 
@@ -49,12 +49,11 @@ describe('what lies in the cache', () => {
     everything();
     const report = await reportOf(cache);
     expect(report.map(({ kind, items, bytes, inUse }) => [kind, items, bytes, inUse])).toEqual([
-      ['faces', 1, MB, 0],
       ['optimised', 1, 2 * MB, 0],
       ['tensorrt', 2, 5 * MB, 0],
       ['gpu', 1, 3 * MB, 0],
-      ['certificate', 2, 3000, 0],
-      ['other', 1, MB, 0],
+      ['tuning', 1, MB, 0],
+      ['other', 1, 2000, 0],
     ]);
     const usedAt = Date.parse(report.find(({ kind }) => kind === 'tensorrt')!.usedAt!);
     expect((Date.now() - usedAt) / 1000 / DAY_S).toBeCloseTo(2, 2);
@@ -67,7 +66,7 @@ describe('what lies in the cache', () => {
   });
 
   test('an unknown kind is refused, with those there are', () => {
-    expect(() => kindNamed('face')).toThrow(/kinds are: faces, optimised, tensorrt, gpu, certificate, other/);
+    expect(() => kindNamed('face')).toThrow(/kinds are: optimised, tensorrt, gpu, tuning, other/);
   });
 });
 
@@ -78,7 +77,7 @@ describe('clearing', () => {
     expect(deleted.map((item) => item.path).sort()).toEqual(['tensorrt/bbb', 'tensorrt/ccc']);
     expect(held).toEqual([]);
     expect(left('tensorrt')).toEqual([]);
-    expect(there('optimised/aaa/model.bin') && there('faces/anna/model.bin')).toBe(true);
+    expect(there('optimised/aaa/model.bin')).toBe(true);
   });
 
   test('leaves what is held by somebody who lives, and takes what is held by nobody any more', async () => {
@@ -159,11 +158,11 @@ describe('the clean-up by schedule', () => {
     expect((await sweep(cache, { maxMb: 1000, maxAgeDays: 4 })).map((item) => item.path)).toEqual(['tensorrt/ccc']);
   });
 
-  test('never takes faces, certificates, libraries or the rest, whatever the limits', async () => {
+  test('never takes libraries, measurements or the rest, whatever the limits', async () => {
     everything();
     await sweep(cache, { maxMb: 0, maxAgeDays: 0 }, Date.now() + 1000);
     expect([left('optimised'), left('tensorrt')]).toEqual([[], []]);
-    expect(['faces/anna', 'gpu/1.29.0', 'tuning', 'https-key.pem'].every(there)).toBe(true);
+    expect(['gpu/1.29.0', 'tuning/batches.json', 'notes.txt'].every(there)).toBe(true);
   });
 
   test('what is in use counts and stays', async () => {
@@ -205,17 +204,35 @@ describe('the clean-up by schedule', () => {
     put('tensorrt/ddd', 3, 1);
     await until(() => left('tensorrt').join() === 'ddd', 'the next cleaning');
     const { deleted, held } = await clear(cache, KINDS);
-    expect(deleted.map((item) => item.kind).sort()).toEqual(['other', 'tensorrt']);
-    expect(held.map((item) => item.kind).sort()).toEqual(['certificate', 'certificate', 'faces', 'gpu']);
+    expect(deleted.map((item) => item.kind).sort()).toEqual(['tensorrt', 'tuning']);
+    expect(held.map((item) => item.kind).sort()).toEqual(['gpu']);
     await sweeper.close();
     expect(left('.in-use')).toEqual([]);
   });
 });
 
+/** A face and a preset as people have them, and what lies where an older FaceOff kept them. */
+function people(data: string): void {
+  for (const at of [data, cache]) {
+    mkdirSync(path.join(at, 'faces/anna'), { recursive: true });
+    copyFileSync(astronaut, path.join(at, 'faces/anna/photo.webp'));
+    const face = { name: 'Anna', addedAt: '2026-01-01T00:00:00.000Z', photos: ['photo.webp'] };
+    writeFileSync(path.join(at, 'faces/anna/face.json'), JSON.stringify(face));
+    writeFileSync(path.join(at, 'presets.json'), JSON.stringify([{ name: 'Mine', settings: { strength: 0.5 } }]));
+    writeFileSync(path.join(at, 'https-key.pem'), 'key');
+  }
+}
+const PEOPLE = ['faces/anna/face.json', 'faces/anna/photo.webp', 'presets.json', 'https-key.pem'];
+
 describe('/api/cache', () => {
-  test('tells what lies there and empties what can be made again, never faces', async () => {
+  test('lists what lies there and empties every kind but that of no kind, and nothing of people', async () => {
     everything();
-    const server = await startServer({ models: { cacheDir: cache, dir: path.join(root, 'models'), warmupRuns: 0 } });
+    const data = mkdtempSync(path.join(os.tmpdir(), 'faceoff-cache-data-'));
+    people(data);
+    const server = await startServer({
+      models: { cacheDir: cache, dir: path.join(root, 'models'), warmupRuns: 0 },
+      storage: { dir: data },
+    });
     try {
       const { kinds, limits } = (await (await fetch(`${server.url}/api/cache`)).json()) as {
         kinds: { kind: string; bytes: number }[];
@@ -225,12 +242,17 @@ describe('/api/cache', () => {
       expect(limits).toMatchObject({ maxMb: 20_000 });
       const remove = (kind: string) => fetch(`${server.url}/api/cache/${kind}`, { method: 'DELETE' });
       expect(await (await remove('tensorrt')).json()).toEqual({ deleted: 2, bytes: 5 * MB, inUse: 0 });
-      const refused = await remove('faces');
-      expect([refused.status, ((await refused.json()) as { code: string }).code]).toEqual([403, 'people_kept']);
-      expect((await remove('nothing')).status).toBe(404);
-      expect(there('faces/anna')).toBe(true);
+      for (const kind of ['optimised', 'gpu', 'tuning']) expect((await remove(kind)).status).toBe(200);
+      const refused = await remove('other');
+      expect([refused.status, ((await refused.json()) as { code: string }).code]).toEqual([403, 'not_ours']);
+      for (const kind of ['faces', 'certificate', 'nothing']) expect((await remove(kind)).status).toBe(404);
+      for (const at of PEOPLE) expect([there(at), existsSync(path.join(data, at))], at).toEqual([true, true]);
+      const faces = (await (await fetch(`${server.url}/api/faces`)).json()) as { id: string }[];
+      expect(faces.map(({ id }) => id)).toContain('anna');
+      expect(await (await fetch(`${server.url}/api/presets`)).json()).toMatchObject([{ name: 'Mine' }]);
     } finally {
       await server.stop();
+      rmSync(data, { recursive: true, force: true });
     }
   });
 });
@@ -246,46 +268,47 @@ describe('faceoff cache', () => {
     const { stdout, status } = run('info');
     expect(status).toBe(0);
     expect(stdout).toMatch(/^tensorrt {2,}2 {2,}5 MB {2}\d{4}-\d\d-\d\d \d\d:\d\d {2,}TensorRT engines$/m);
-    expect(stdout).toMatch(/^faces {2,}1 {2,}1 MB/m);
+    expect(stdout).toMatch(/^other {2,}1 {2,}2 kB .*never deleted$/m);
   });
 
-  test('clear deletes all but faces', () => {
+  test('clear deletes what FaceOff made, and faces and presets survive it wherever they are', () => {
     everything();
-    expect(run('clear')).toMatchObject({ status: 0, stdout: '7 deleted, 11 MB.\n' });
-    expect(left('.').filter((name) => !name.startsWith('.'))).toEqual(['faces', 'gpu', 'optimised', 'tensorrt']);
-    expect(left('faces')).toEqual(['anna']);
+    const data = path.join(cache, 'data');
+    people(data);
+    expect(run('clear')).toMatchObject({ status: 0, stdout: '5 deleted, 11 MB.\n' });
+    expect([left('gpu'), left('optimised'), left('tensorrt'), left('tuning')]).toEqual([[], [], [], []]);
+    expect(there('notes.txt')).toBe(true);
+    for (const at of PEOPLE) expect([there(at), existsSync(path.join(data, at))], at).toEqual([true, true]);
   });
 
-  test('faces go only when it is said twice', () => {
+  test('what no kind names is not deleted by name either', () => {
     everything();
-    for (const args of [['clear', 'faces'], ['clear', '--faces'], ['clear', 'faces', '--yes']]) {
-      const { status, stderr } = run(...args);
-      expect(status).toBe(1);
-      expect(stderr).toMatch(/Nothing was deleted: 1 face that was added .* --faces --yes/);
-      expect(there('tensorrt/bbb')).toBe(true);
-    }
-    expect(run('clear', 'faces', '--faces', '--yes').status).toBe(0);
-    expect(left('faces')).toEqual([]);
-    expect(there('tensorrt/bbb')).toBe(true);
+    people(path.join(cache, 'data'));
+    const { status, stderr } = run('clear', 'other');
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/deletes only what it made/);
+    expect(PEOPLE.every(there)).toBe(true);
   });
 
   test('an unknown kind is a sentence', () => {
-    expect(run('clear', 'everything')).toMatchObject({ status: 1, stderr: expect.stringMatching(/The kinds are: faces/) });
+    expect(run('clear', 'everything')).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/The kinds are: optimised/),
+    });
   });
 
-  test('what a running server uses stays, also its faces, and goes once it has stopped', async () => {
+  test('what a running server uses stays, and goes once it has stopped', async () => {
     everything();
     const program = await startProgram(['--set', `models.cacheDir=${cache}`]);
     try {
-      const { status, stdout } = run('clear', '--faces', '--yes');
+      const { status, stdout } = run('clear');
       expect(status).toBe(0);
-      expect(stdout).toMatch(/a running server uses them: faces, gpu, certificate/);
-      expect(left('faces')).toEqual(['anna']);
-      expect(left('tensorrt')).toEqual([]);
+      expect(stdout).toMatch(/a running server uses them: gpu/);
+      expect([left('gpu'), left('tensorrt')]).toEqual([['1.29.0'], []]);
     } finally {
       await program.stop();
     }
-    expect(run('clear', '--faces', '--yes').stdout).toMatch(/^4 deleted/);
-    expect(left('faces')).toEqual([]);
+    expect(run('clear').stdout).toMatch(/^1 deleted/);
+    expect(left('gpu')).toEqual([]);
   });
 });

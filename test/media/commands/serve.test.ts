@@ -5,7 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { root } from '../../../src/lib/package-root.ts';
-import { startProgram, until } from '../../support/server.ts';
+import { keptIn, startProgram, until } from '../../support/server.ts';
 
 interface Started {
   npm: ChildProcess;
@@ -23,8 +23,7 @@ afterEach(() => {
 /** `npm start`, in a process group of its own as under a terminal. */
 async function npmStart(): Promise<Started> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-npm-'));
-  const set = [`models.cacheDir=${folder}/cache`, `logging.dir=${folder}/logs`].flatMap((one) => ['--set', one]);
-  const npm = spawn('npm', ['start', '--', '--port', '0', ...set], {
+  const npm = spawn('npm', ['start', '--', '--port', '0', ...keptIn(folder)], {
     ...{ cwd: root, detached: true, stdio: ['ignore', 'pipe', 'pipe'] },
     env: { ...process.env, FACEOFF_TEST_CHROMIUM: undefined },
   });

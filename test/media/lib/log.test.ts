@@ -3,8 +3,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type Config, defaultConfig } from '../../../src/config.ts';
-import { openLog } from '../../../src/lib/log.ts';
+import { defaultConfig } from '../../../src/config.ts';
+import { type LogOptions, openLog } from '../../../src/lib/log.ts';
 import { until } from '../../support/server.ts';
 
 let dir: string;
@@ -13,9 +13,9 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-function configured(logging: Partial<Config['logging']>): Config {
+function configured(logging: Partial<LogOptions>): LogOptions {
   const config = defaultConfig();
-  return { ...config, logging: { ...config.logging, dir, ...logging } };
+  return { ...config.logging, dir, ...logging };
 }
 
 function collector() {

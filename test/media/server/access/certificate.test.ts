@@ -12,8 +12,8 @@ import { startEcho } from '../../../support/echo.ts';
 const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-https-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const config = (server: Partial<ReturnType<typeof defaultConfig>['server']> = {}) => {
-  const { models, ...rest } = defaultConfig();
-  return { ...rest, models: { ...models, cacheDir: folder }, server: { ...rest.server, ...server } };
+  const rest = defaultConfig();
+  return { ...rest, storage: { dir: folder }, server: { ...rest.server, ...server } };
 };
 
 test('a server of this machine alone needs none', async () => {

@@ -8,11 +8,11 @@ import { type EchoServer, noFaces, startEcho } from '../../../support/echo.ts';
 import { Publisher } from '../../../support/publisher.ts';
 import { until } from '../../../support/server.ts';
 
-const cacheDir = mkdtempSync(path.join(os.tmpdir(), 'faceoff-control-'));
-const file = path.join(cacheDir, 'presets.json');
+const dataDir = mkdtempSync(path.join(os.tmpdir(), 'faceoff-control-'));
+const file = path.join(dataDir, 'presets.json');
 const faces = { ...noFaces, list: () => ['a', 'b', 'c'].map((id) => ({ id, name: id }) as FaceInfo) };
 const start = (): Promise<EchoServer> =>
-  startEcho({ models: { cacheDir }, limits: { presets: 2 }, swap: { face: 'a' } }, null, faces);
+  startEcho({ storage: { dir: dataDir }, limits: { presets: 2 }, swap: { face: 'a' } }, null, faces);
 
 let server: EchoServer;
 let camera: Publisher;
@@ -31,7 +31,7 @@ afterEach(async () => {
 });
 afterAll(async () => {
   await server.close();
-  rmSync(cacheDir, { recursive: true, force: true });
+  rmSync(dataDir, { recursive: true, force: true });
 });
 
 async function ask<T = SwapSettings>(method: string, at: string, body?: unknown, headers: Record<string, string> = {}) {
@@ -169,7 +169,7 @@ describe('presets', () => {
     await next.close();
     expect((await ask('DELETE', at)).status).toBe(204);
     expect((await ask('DELETE', at)).status).toBe(404);
-    expect(readdirSync(cacheDir)).toEqual(['presets.json']);
+    expect(readdirSync(dataDir)).toEqual(['presets.json']);
     await clear();
   });
 
@@ -222,11 +222,11 @@ describe('presets', () => {
   });
 
   test('that cannot be written are said so, and stay as they were', async () => {
-    rmSync(cacheDir, { recursive: true });
-    writeFileSync(cacheDir, 'a file where the folder should be');
+    rmSync(dataDir, { recursive: true });
+    writeFileSync(dataDir, 'a file where the folder should be');
     expect(await ask('PUT', '/api/presets/one', {})).toMatchObject({ status: 507, body: { code: 'not_saved' } });
     expect(await list()).toEqual([]);
-    rmSync(cacheDir);
+    rmSync(dataDir);
     expect((await ask('PUT', '/api/presets/one', {})).status).toBe(200);
     await clear();
   });
