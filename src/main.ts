@@ -12,6 +12,7 @@ import { modelsCommand } from './commands/models.ts';
 import { renderCommand } from './commands/render.ts';
 import { serveCommand } from './commands/serve.ts';
 import { defaultConfigFile } from './lib/installation.ts';
+import { endWithNpm } from './lib/npm-parent.ts';
 import { root } from './lib/package-root.ts';
 import { FaceOffError } from './shared/errors.ts';
 
@@ -29,6 +30,7 @@ const program = new Command('faceoff')
   .addCommand(gpuCommand(config))
   .addCommand(doctorCommand(config));
 
+endWithNpm();
 try {
   await program.parseAsync();
 } catch (error) {

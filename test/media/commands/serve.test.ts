@@ -21,11 +21,16 @@ afterEach(() => {
 });
 
 /** `npm start`, in a process group of its own as under a terminal. */
-async function npmStart(): Promise<Started> {
+function npmStart(): Promise<Started> {
+  return start('npm', ['start', '--', '--port', '0']);
+}
+
+/** A command that ends up running the server, in a process group of its own. */
+async function start(command: string, args: string[], event?: string): Promise<Started> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-npm-'));
-  const npm = spawn('npm', ['start', '--', '--port', '0', ...keptIn(folder)], {
+  const npm = spawn(command, [...args, ...keptIn(folder)], {
     ...{ cwd: root, detached: true, stdio: ['ignore', 'pipe', 'pipe'] },
-    env: { ...process.env, FACEOFF_TEST_CHROMIUM: undefined },
+    env: { ...process.env, FACEOFF_TEST_CHROMIUM: undefined, npm_lifecycle_event: event },
   });
   let said = '';
   const hear = (data: Buffer): void => {
@@ -61,6 +66,9 @@ const TIMEOUT = { timeout: 90_000 };
 
 test.skipIf(process.platform === 'win32').each([
   ['SIGTERM to npm alone', 'SIGTERM', 1],
+  ['SIGINT to npm alone', 'SIGINT', 1],
+  ['SIGHUP to npm alone', 'SIGHUP', 1],
+  ['SIGHUP to all of them, as from a terminal that is closed', 'SIGHUP', -1],
   ['SIGTERM to all of them', 'SIGTERM', -1],
   ['SIGINT to all of them, as Ctrl-C in a terminal', 'SIGINT', -1],
 ] as const)('npm start ends in order on %s', TIMEOUT, async (_what, signal, whom) => {
@@ -72,6 +80,24 @@ test.skipIf(process.platform === 'win32').each([
   expect(said().split('"msg":"stopping"')).toHaveLength(2);
   await expect(fetch(`${url}/healthz`)).rejects.toThrow();
 });
+
+test.skipIf(process.platform === 'win32').each(['SIGTERM', 'SIGHUP'] as const)(
+  'a shell that stays between npm and the server hides no end of npm: %s',
+  TIMEOUT,
+  async (signal) => {
+    // As npx does: the shell stays, whatever it is.
+    const main = path.join(root, 'dist/main.js');
+    const script = `const { spawn } = require('node:child_process');
+    const shell = spawn('sh', ['-c', '"$@"; true', 'sh', ...process.argv.slice(1)], { stdio: 'inherit' });
+    process.on('SIGTERM', () => { shell.kill('SIGTERM'); process.exit(); });`;
+    const { npm, url, said, ended } = await start('node', ['-e', script, 'node', main, 'serve', '--port', '0'], 'npx');
+    process.kill(npm.pid!, signal);
+    await ended;
+    await until(() => !isGroupAlive(npm.pid!), 'every process to be gone');
+    expect(said()).toContain('"msg":"stopping"');
+    await expect(fetch(`${url}/healthz`)).rejects.toThrow();
+  },
+);
 
 test('a second Ctrl-C ends at once', TIMEOUT, async () => {
   const { child, url } = await startProgram();
