@@ -212,7 +212,7 @@ async function ffmpeg(): Promise<Finding> {
   return { name, state: 'absent', found: 'not there', advice };
 }
 
-/** Tries each provider that could run here in a process of its own, so that a driver that crashes ends only that process. */
+/** Runs a model on each provider that may work here, each in a process of its own: a driver that crashes ends only that. */
 function providers({ inference }: Config, machine: AvailableProviders, args: readonly string[]): Finding[] {
   const steps: ProviderKind[] = PROVIDERS.filter((kind) => machine.lacks[kind] === null);
   const tried = PROVIDERS.map((kind): Finding => {

@@ -97,7 +97,7 @@ export class Recorder {
   hear(sound: Sound, behindMs: number): void {
     if (this.#ended !== null || !this.#parts.isHeard) return;
     this.#sound = sound;
-    this.#part?.feed.hear(sound, performance.now() - behindMs);
+    this.#part?.feed.writeSound(sound, performance.now() - behindMs);
   }
 
   /** Idempotent; resolves when every file is finished. */
