@@ -96,7 +96,9 @@ async function camera(options: CameraOptions): Promise<void> {
       ending.abort();
     },
   });
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ending.abort());
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => ending.abort());
+  // A terminal that was closed takes no more lines.
+  process.stderr.on('error', () => undefined);
   const framePath = input === undefined ? passing(output) : await swapping(config, options.face, output);
   try {
     await keepReading(
