@@ -11,8 +11,9 @@ import { root } from '../../src/lib/package-root.ts';
 import { openSession } from '../../src/pipeline/inference/model-session.ts';
 import { Lane } from '../../src/pipeline/lane/lane.ts';
 import { readCatalogue } from '../../src/pipeline/models/catalogue.ts';
-import { laneOptions } from '../../src/pipeline/pool/pool.ts';
-import type { Frame, SwapSettings } from '../../src/shared/types.ts';
+import { laneOptions } from '../../src/pipeline/pool/lane-options.ts';
+import { DEFAULT_SETTINGS, type SwapSettings } from '../../src/shared/settings.ts';
+import type { Frame } from '../../src/shared/types.ts';
 import { ratio, type Spread, spread } from './bench-machine.ts';
 
 const ROUNDS = 200;
@@ -25,16 +26,7 @@ const SIZES = [
   [1280, 720],
   [1920, 1080],
 ] as const;
-const SETTINGS: SwapSettings = {
-  face: 'source',
-  choice: 'all',
-  map: {},
-  strength: 1,
-  shape: 0.8,
-  keepEyes: false,
-  keepMouth: false,
-  fallback: 'passthrough',
-};
+const SETTINGS: SwapSettings = { ...DEFAULT_SETTINGS, face: 'source' };
 
 const modelsDir = path.join(root, 'models');
 const portrait = path.join(modelsDir, 'portraits/astronaut.webp');

@@ -104,7 +104,7 @@ function withFrameSize(config: Config, { width, height }: { width: number; heigh
  * @throws FaceOffError `engine_failed`, and those of `Pool.requireEngine`.
  */
 function requireLoaded(pool: Pool, loaded: ReadonlySet<string>): void {
-  const { engine = MESH } = pool.defaults;
+  const { engine } = pool.defaults;
   if (engine === MESH || loaded.has(engine)) return;
   pool.requireEngine(engine);
   throw new FaceOffError(

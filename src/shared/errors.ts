@@ -1,51 +1,54 @@
-/**
- * One error class for everything a caller may decide on, and its form for crossing a thread.
- * A code is for programs, the message is a sentence for people that says what to do.
- */
+/** The error class, and the form in which errors cross threads and processes. */
 
+import { ERRORS, type ErrorCode } from './error-catalogue.ts';
+
+/** What an error may carry beside code and message. */
 export interface FaceOffErrorOptions {
-  /** HTTP status that fits, 500 unless told. */
+  /** The status is the catalogue's; what is given here is ignored. */
   status?: number;
+  /** The error that led to this one, for the log. */
   cause?: unknown;
   /** Facts a program can use, for instance the boxes of the faces found. Never pictures or embeddings. */
   details?: unknown;
 }
 
+/**
+ * An error that a caller may decide on. The code is for programs and stands in ERRORS; the message is a sentence for
+ * people that says what to do.
+ */
 export class FaceOffError extends Error {
   override readonly name = 'FaceOffError';
-  readonly code: string;
+  readonly code: ErrorCode;
+  /** HTTP status of the answer, as ERRORS has it. */
   readonly status: number;
   readonly details: unknown;
 
-  constructor(code: string, message: string, options: FaceOffErrorOptions = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+  constructor(code: ErrorCode, message: string, { cause, details }: FaceOffErrorOptions = {}) {
+    super(message, cause === undefined ? undefined : { cause });
     this.code = code;
-    this.status = options.status ?? 500;
-    this.details = options.details;
+    this.status = ERRORS[code].status;
+    this.details = details;
   }
 }
 
-/** An error as it crosses a thread: a class of our own arrives there as a plain Error without its code. */
+/** An error as it crosses threads and processes: structured cloning would turn a FaceOffError into a plain Error. */
 export interface WireError {
-  code: string;
+  code: ErrorCode;
   message: string;
-  status: number;
   details?: unknown;
   stack?: string;
 }
 
+/** The form in which an error crosses; anything but a FaceOffError gets the code `internal` and keeps its stack. */
 export function toWire(error: unknown): WireError {
-  if (error instanceof FaceOffError) {
-    return { code: error.code, message: error.message, status: error.status, details: error.details };
-  }
+  if (error instanceof FaceOffError) return { code: error.code, message: error.message, details: error.details };
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
-  return stack === undefined
-    ? { code: 'internal', message, status: 500 }
-    : { code: 'internal', message, status: 500, stack };
+  return stack === undefined ? { code: 'internal', message } : { code: 'internal', message, stack };
 }
 
+/** The error that crossed. */
 export function fromWire(wire: WireError): FaceOffError {
-  const error = new FaceOffError(wire.code, wire.message, { status: wire.status, details: wire.details });
+  const error = new FaceOffError(wire.code, wire.message, { details: wire.details });
   if (wire.stack !== undefined) error.stack = wire.stack;
   return error;
 }

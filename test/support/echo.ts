@@ -3,7 +3,7 @@
 import { pino } from 'pino';
 import type { Faces } from '../../src/faces/face-library.ts';
 import { Metrics } from '../../src/metrics.ts';
-import { defaultSettings } from '../../src/pipeline/pool/pool.ts';
+import { defaultSettings } from '../../src/pipeline/pool/lane-options.ts';
 import type { Certificate } from '../../src/server/access/certificate.ts';
 import { buildServer, type Server } from '../../src/server/http/app.ts';
 import { FaceOffError } from '../../src/shared/errors.ts';

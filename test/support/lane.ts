@@ -7,8 +7,8 @@ import { defaultConfig } from '../../src/config.ts';
 import { decodePicture, rgbToFrame } from '../../src/faces/portrait.ts';
 import { root } from '../../src/lib/package-root.ts';
 import { Lane } from '../../src/pipeline/lane/lane.ts';
+import { laneOptions } from '../../src/pipeline/pool/lane-options.ts';
 import type { LaneOptions } from '../../src/pipeline/pool/lane-protocol.ts';
-import { laneOptions } from '../../src/pipeline/pool/pool.ts';
 import type { Frame } from '../../src/shared/types.ts';
 
 export const modelsDir = path.join(root, 'models');

@@ -91,11 +91,6 @@ export class DeviceHost {
     return child;
   }
 
-  /** Ends the process from outside, as a crash would; for tests of what happens then. */
-  killForTest(): void {
-    this.#child?.kill('SIGKILL');
-  }
-
   /** Idempotent. */
   async close(): Promise<void> {
     this.#closed = true;

@@ -4,6 +4,7 @@
  */
 
 import { FaceOffError } from '../../shared/errors.ts';
+import { DEFAULT_SETTINGS } from '../../shared/settings.ts';
 import { type Frame, isGenerator, MESH, type SwappedFrame, type SwapSettings } from '../../shared/types.ts';
 import { DeviceClient } from '../device/device-client.ts';
 import type { Portrait, Swapper } from '../engines/engine.ts';
@@ -44,8 +45,8 @@ const MOST_LATE = 5;
 /** The stream a lane warms up with. */
 const WARM_UP = 'warm-up';
 const WARM_UP_SETTINGS: Omit<SwapSettings, 'face'> = {
-  ...{ engine: MESH, choice: 'all', map: {}, strength: 1, shape: 1, keepEyes: false, keepMouth: false },
-  ...{ fallback: 'passthrough' },
+  ...DEFAULT_SETTINGS,
+  shape: 1,
 };
 
 export class Lane {

@@ -48,9 +48,6 @@ async function answer(lane: Lane, { call, ask }: LaneRequest): Promise<unknown> 
     case 'enrolFor': {
       return await lane.enrolFor(ask.engine, ask.portraits);
     }
-    case 'crash': {
-      return process.exit(1);
-    }
     case 'end': {
       await Promise.all(inHand);
       return await lane.end();

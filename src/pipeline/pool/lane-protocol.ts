@@ -45,8 +45,6 @@ export interface Calls {
   enrolFor: { ask: { engine: string; portraits: Portrait[] }; answer: NeuralFace };
   /** Ends the lane co-operatively; terminating a thread inside a model's run would abort the process. */
   end: { ask: undefined; answer: undefined };
-  /** Dies as a defect would make it die, between two frames: for tests of what happens then. */
-  crash: { ask: undefined; answer: undefined };
 }
 
 export type CallName = keyof Calls;

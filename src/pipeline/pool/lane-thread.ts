@@ -96,11 +96,6 @@ export class LaneThread {
     await gone;
   }
 
-  /** Lets the thread die as a defect would. */
-  async kill(): Promise<void> {
-    await this.ask('crash', undefined).catch(() => undefined);
-  }
-
   #hear(message: LaneReply): void {
     const waiting = this.#waiting.get(message.id);
     this.#waiting.delete(message.id);

@@ -4,6 +4,7 @@
  */
 
 import wrtc, { type RTCPeerConnection } from '@roamhq/wrtc';
+import { isErrorCode } from '../../shared/error-catalogue.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import type { Frame } from '../../shared/types.ts';
 import { upright } from './upright.ts';
@@ -76,7 +77,8 @@ async function post(server: string, stream: string, headers: object, body: strin
   const { code, message } = (await answer.json().catch(() => ({}))) as { code?: string; message?: string };
   if (answer.status === 401)
     throw new FaceOffError('wrong_token', 'The server wants its token: set FACEOFF_SERVER_TOKEN to it.');
-  throw new FaceOffError(code ?? 'follow_refused', message ?? `The server answered ${answer.status}.`);
+  const known = code !== undefined && isErrorCode(code) ? code : 'follow_refused';
+  throw new FaceOffError(known, message ?? `The server answered ${answer.status}.`);
 }
 
 function whyNot(code: string, message: string): string {

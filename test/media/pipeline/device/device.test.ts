@@ -20,6 +20,7 @@ import { TensorRTCache } from '../../../../src/pipeline/inference/tensorrt-cache
 import { digestOf } from '../../../../src/pipeline/models/model-store.ts';
 import { Pool } from '../../../../src/pipeline/pool/pool.ts';
 import type { Frame } from '../../../../src/shared/types.ts';
+import { killDevice } from '../../../support/crashes.ts';
 import { astronaut, copyFrame, cutFrame, group, readFrame } from '../../../support/lane.ts';
 import { patchedConfig } from '../../../support/server.ts';
 import { placed, type StandIns, standIns } from '../../../support/stand-ins.ts';
@@ -269,7 +270,7 @@ describe('in a pool', () => {
     const next = async () => session.swap(now(camera));
     await next();
     expect(painted((await next()).frame)).toBe('by the generator');
-    pool.killDeviceForTest();
+    killDevice();
     const killedAtMs = performance.now();
     const seen: string[] = [];
     while (performance.now() - killedAtMs < 5000 && !(seen.includes('by mesh') && seen.at(-1) === 'by the generator')) {

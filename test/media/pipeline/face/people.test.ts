@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PersonRegistry } from '../../../../src/pipeline/face/people.ts';
 import type { Lane } from '../../../../src/pipeline/lane/lane.ts';
-import type { Frame, SwapSettings } from '../../../../src/shared/types.ts';
+import type { Frame } from '../../../../src/shared/types.ts';
 import { astronaut, copyFrame, cutFrame, group, readFrame, startLane } from '../../../support/lane.ts';
+import { swapSettings } from '../../../support/settings.ts';
 
 const someone = (seed: number): Float32Array =>
   Float32Array.from({ length: 128 }, (_, i) => Math.sin(seed * (i + 1)) / 8);
@@ -44,18 +45,7 @@ describe('people', () => {
 });
 
 describe('in a lane', () => {
-  const settings: SwapSettings = {
-    ...{
-      face: 'source',
-      choice: 'largest',
-      map: {},
-      strength: 1,
-      shape: 0.8,
-      keepEyes: false,
-      keepMouth: false,
-      fallback: 'passthrough',
-    },
-  };
+  const settings = swapSettings({ choice: 'largest' });
   let lane: Lane;
   let first: Frame;
   let nearer: Frame;

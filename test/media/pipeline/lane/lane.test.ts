@@ -3,18 +3,10 @@ import { distance } from '../../../../src/pipeline/face/embed.ts';
 import type { Lane } from '../../../../src/pipeline/lane/lane.ts';
 import type { Frame, SwapSettings } from '../../../../src/shared/types.ts';
 import { astronaut, copyFrame, cutFrame, group, readFrame, startLane } from '../../../support/lane.ts';
+import { swapSettings } from '../../../support/settings.ts';
 import { openWho, type Who } from '../../../support/who.ts';
 
-const settings: SwapSettings = {
-  face: 'source',
-  choice: 'all',
-  map: {},
-  strength: 1,
-  shape: 0.8,
-  keepEyes: false,
-  keepMouth: false,
-  fallback: 'passthrough',
-};
+const settings = swapSettings();
 /** One of the people in the group photo, as a camera would show her. */
 const PART = { left: 1400, top: 130, width: 460, height: 345 };
 

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ModelStates } from '../../../../src/pipeline/models/model-states.ts';
 import type { ModelInfo } from '../../../../src/shared/messages.ts';
 import { NONE } from '../../../../src/shared/types.ts';
+import { killLane } from '../../../support/crashes.ts';
 import { copyFrame, cutFrame, group } from '../../../support/lane.ts';
 import { startServer, type TestServer, until } from '../../../support/server.ts';
 import { type StandIns, standIns } from '../../../support/stand-ins.ts';
@@ -90,7 +91,7 @@ describe('/api/models of a running server', () => {
       return (await modelOf('inswapper_128')).state === 'ready';
     }, 'the engine again');
     session.set({ engine: 'mesh' });
-    await server.pool.killLaneForTest();
+    await killLane();
     await until(async () => (await swap()) !== null, 'the next lane');
     await stateIs('face-mesh', 'ready');
     expect(await modelOf('inswapper_128')).toMatchObject({ state: 'verified' });

@@ -6,12 +6,15 @@ import path from 'node:path';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { Lane } from '../../../../src/pipeline/lane/lane.ts';
+import { laneOptions } from '../../../../src/pipeline/pool/lane-options.ts';
 import { LaneThread } from '../../../../src/pipeline/pool/lane-thread.ts';
-import { laneOptions, Pool } from '../../../../src/pipeline/pool/pool.ts';
+import { Pool } from '../../../../src/pipeline/pool/pool.ts';
 import type { Frame } from '../../../../src/shared/types.ts';
+import { killLane } from '../../../support/crashes.ts';
 import { astronaut, copyFrame, cutFrame, group, modelsDir, readFrame } from '../../../support/lane.ts';
 import { gate, Puppet } from '../../../support/puppet.ts';
 import { patchedConfig, until } from '../../../support/server.ts';
+import { swapSettings } from '../../../support/settings.ts';
 import { type StandIns, standIns } from '../../../support/stand-ins.ts';
 
 let models: StandIns;
@@ -72,7 +75,7 @@ test('a pool that is closed while a face is being enrolled leaves no thread behi
 
 test('a pool that is closed while a lane is being replaced leaves no thread behind', async () => {
   const { pool, threads } = await startPool();
-  await pool.killLaneForTest();
+  await killLane();
   await pool.close();
   expect(
     await Promise.race([threads(), new Promise((resolve) => setTimeout(resolve, 0, 'starting still'))]),
@@ -113,7 +116,7 @@ test('a face that is chosen while a lane is replaced is worn when that is done, 
   endings.push(() => pool.close());
   const [face] = await pool.analyse(copyFrame(picture));
   pool.offer('mine', async () => [{ picture, points: face!.points }]);
-  await pool.killLaneForTest();
+  await killLane();
   const session = pool.open('s', { face: 'mine' });
   const swapped = async () => {
     const done = await session.swap(copyFrame(camera)).catch(() => null);
@@ -137,10 +140,7 @@ test('a lane ends though a model is still being opened for it', async () => {
   const [face] = await lane.analyse(copyFrame(picture));
   await lane.take('source', lane.enrol([{ picture, points: face!.points }]));
   lane.takeFor('inswapper_128', 'source', { source: new Float32Array(512) });
-  lane.open('a', {
-    ...{ face: 'source', engine: 'inswapper_128', choice: 'all', map: {}, strength: 1, shape: 0.8 },
-    ...{ keepEyes: false, keepMouth: false, fallback: 'passthrough' },
-  });
+  lane.open('a', swapSettings({ engine: 'inswapper_128' }));
   const next = () => lane.swap('a', { ...copyFrame(camera), receivedAtMs: performance.now() });
   await next();
   puppet.opening = () => new Promise(() => undefined);
@@ -167,10 +167,7 @@ test('while an engine is on its way and nothing serves meanwhile, faces that wen
   lane.takeFor('inswapper_128', 'source', { source: new Float32Array(512).fill(0.1) });
   const opening = gate();
   puppet.opening = () => opening.opened;
-  lane.open('a', {
-    ...{ face: 'source', engine: 'inswapper_128', choice: 'all', map: {}, strength: 1, shape: 0.8 },
-    ...{ keepEyes: false, keepMouth: false, fallback: 'passthrough' },
-  });
+  lane.open('a', swapSettings({ engine: 'inswapper_128' }));
   const show = (frame: Frame) => lane.swap('a', { ...copyFrame(frame), receivedAtMs: performance.now() });
   const moved = await cutFrame(group, { left: 1200, top: 130, width: 460, height: 345 }, 640, 480);
   // One goes and another comes: the one who went is not looked for all over the frame for ever.

@@ -6,13 +6,12 @@ import type { Lane } from '../../../../src/pipeline/lane/lane.ts';
 import { PrivacyGate } from '../../../../src/server/session/privacy-gate.ts';
 import type { Fallback, Frame, SwapSettings } from '../../../../src/shared/types.ts';
 import { astronaut, copyFrame, cutFrame, group, readFrame, startLane } from '../../../support/lane.ts';
+import { swapSettings } from '../../../support/settings.ts';
 import { openWho, type Who } from '../../../support/who.ts';
 
 const [WIDTH, HEIGHT] = [480, 360];
-const settings = (patch: Partial<SwapSettings>): SwapSettings => ({
-  ...{ face: 'astronaut', choice: 'all', map: {}, strength: 1, shape: 0.8, keepEyes: false, keepMouth: false },
-  ...{ fallback: 'freeze', guarded: true, ...patch },
-});
+const settings = (patch: Partial<SwapSettings>): SwapSettings =>
+  swapSettings({ face: 'astronaut', fallback: 'freeze', guarded: true, ...patch });
 
 let lane: Lane;
 let who: Who;

@@ -5,6 +5,7 @@ import WebSocket from 'ws';
 import { root } from '../../../../src/lib/package-root.ts';
 import { openPeers } from '../../../../src/server/webrtc/peer.ts';
 import type { ServerMessage, Verdict } from '../../../../src/shared/messages.ts';
+import { killLane } from '../../../support/crashes.ts';
 import { astronaut, readFrame } from '../../../support/lane.ts';
 import { Publisher } from '../../../support/publisher.ts';
 import { startServer, type TestServer, until } from '../../../support/server.ts';
@@ -199,7 +200,7 @@ test('a worker that dies is replaced and its sessions carry on', async () => {
   camera.send(320, 240);
   await camera.whip(server.url);
   await until(() => camera.received.length > 3, 'pictures');
-  await server.pool.killLaneForTest();
+  await killLane();
   const before = camera.received.length;
   await until(() => camera.received.length > before + 10, 'pictures after the worker died', 20_000);
   expect(server.sessions.size).toBe(1);

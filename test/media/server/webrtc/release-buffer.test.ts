@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { FaceInfo } from '../../../../src/shared/messages.ts';
 import type { Frame, SwapSession } from '../../../../src/shared/types.ts';
+import { killLane } from '../../../support/crashes.ts';
 import { astronaut, copyFrame, cutFrame, group } from '../../../support/lane.ts';
 import { startServer, type TestServer, until } from '../../../support/server.ts';
 
@@ -50,7 +51,7 @@ test('a face that somebody wears stays on, whatever the pressure', async () => {
 test('a lane that is replaced while memory is short holds its streams as the lost one did', async () => {
   server.pool.pressure('degrade');
   const session = server.pool.open('held', { face: face.id });
-  await server.pool.killLaneForTest();
+  await killLane();
   const level = async (): Promise<number> => {
     const frame = { ...copyFrame(camera), receivedAtMs: performance.now() };
     return (await session.swap(frame).catch(() => null))?.level ?? -1;

@@ -7,13 +7,11 @@ import { FaceMap, MAP, Occlusion } from '../../../../../src/pipeline/engines/mes
 import { POINTS, readTopology } from '../../../../../src/pipeline/face/topology.ts';
 import { Kernels } from '../../../../../src/pipeline/kernels/kernels.ts';
 import type { Lane } from '../../../../../src/pipeline/lane/lane.ts';
-import type { Frame, SwapSettings } from '../../../../../src/shared/types.ts';
+import type { Frame } from '../../../../../src/shared/types.ts';
 import { astronaut, copyFrame, cutFrame, group, modelsDir, readFrame, startLane } from '../../../../support/lane.ts';
+import { swapSettings } from '../../../../support/settings.ts';
 
-const settings: SwapSettings = {
-  ...{ face: 'source', choice: 'all', map: {}, strength: 1, shape: 0.8 },
-  ...{ keepEyes: false, keepMouth: false, fallback: 'passthrough' },
-};
+const settings = swapSettings();
 const [WIDTH, HEIGHT] = [640, 480];
 /** Frames before the bar, with it, and after. */
 const [BEFORE, DURING, AFTER] = [20, 24, 8];

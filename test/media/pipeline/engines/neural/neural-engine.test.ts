@@ -11,27 +11,18 @@ import { GeneratorRunner } from '../../../../../src/pipeline/engines/neural/gene
 import type { NeuralEngine } from '../../../../../src/pipeline/engines/neural/neural-engine.ts';
 import { RegionMask } from '../../../../../src/pipeline/engines/neural/paste-mask.ts';
 import { Lane } from '../../../../../src/pipeline/lane/lane.ts';
+import { laneOptions } from '../../../../../src/pipeline/pool/lane-options.ts';
 import type { LaneOptions } from '../../../../../src/pipeline/pool/lane-protocol.ts';
-import { laneOptions, Pool } from '../../../../../src/pipeline/pool/pool.ts';
+import { Pool } from '../../../../../src/pipeline/pool/pool.ts';
 import { FaceOffError } from '../../../../../src/shared/errors.ts';
-import type { Frame, SwapSettings } from '../../../../../src/shared/types.ts';
+import type { Frame } from '../../../../../src/shared/types.ts';
 import { astronaut, copyFrame, cutFrame, group, readFrame } from '../../../../support/lane.ts';
 import { patchedConfig } from '../../../../support/server.ts';
+import { swapSettings } from '../../../../support/settings.ts';
 import { placed, type StandIns, softFrame, standIns } from '../../../../support/stand-ins.ts';
 
 const PART = { left: 1400, top: 130, width: 460, height: 345 };
-const settings: SwapSettings = {
-  ...{
-    face: 'source',
-    choice: 'all',
-    map: {},
-    strength: 1,
-    shape: 0.8,
-    keepEyes: false,
-    keepMouth: false,
-    fallback: 'passthrough',
-  },
-};
+const settings = swapSettings();
 
 let camera: Frame;
 let picture: Frame;

@@ -5,22 +5,19 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Lane } from '../../../../../src/pipeline/lane/lane.ts';
+import { laneOptions } from '../../../../../src/pipeline/pool/lane-options.ts';
 import type { LaneOptions } from '../../../../../src/pipeline/pool/lane-protocol.ts';
-import { laneOptions } from '../../../../../src/pipeline/pool/pool.ts';
 import { FaceOffError } from '../../../../../src/shared/errors.ts';
 import type { Frame, SwapSettings } from '../../../../../src/shared/types.ts';
 import { astronaut, copyFrame, cutFrame, group, readFrame } from '../../../../support/lane.ts';
 import { gate, Puppet } from '../../../../support/puppet.ts';
 import { patchedConfig, until } from '../../../../support/server.ts';
+import { swapSettings } from '../../../../support/settings.ts';
 import { type StandIns, standIns } from '../../../../support/stand-ins.ts';
 
 const ENGINE = 'inswapper_128';
-const looks = {
-  ...{ choice: 'all' as const, map: {}, strength: 1, shape: 0.8, keepEyes: false, keepMouth: false },
-  fallback: 'passthrough' as const,
-};
-const byMesh: SwapSettings = { ...looks, face: 'source', engine: 'mesh' };
-const byGenerator: SwapSettings = { ...looks, face: 'source', engine: ENGINE };
+const byMesh = swapSettings();
+const byGenerator = swapSettings({ engine: ENGINE });
 
 let models: StandIns;
 let folder: string;
