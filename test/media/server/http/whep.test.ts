@@ -170,15 +170,14 @@ describe('a stream', () => {
       expect(text).toMatch(/^faceoff_viewers 2$/m);
       return Number(text.match(/^faceoff_frames_total\{result="passed"\} (\d+)$/m)![1]);
     };
-    const before = [await swapped(), camera.received.length, first.received, second.received] as const;
-    await new Promise((resolve) => setTimeout(resolve, 2000));
-    const after = [await swapped(), camera.received.length, first.received, second.received] as const;
-    const [swaps, ...seen] = after.map((count, i) => count - before[i]!) as [number, ...number[]];
-    console.log(
-      `in 2 s ${swaps} frames were swapped; the publisher got ${seen[0]}, its viewers ${seen[1]} and ${seen[2]}`,
-    );
-    expect(swaps).toBeLessThanOrEqual(42);
-    for (const count of seen) expect(Math.abs(count - swaps)).toBeLessThan(8);
+    const seen = (): number[] => [camera.received.length, first.received, second.received];
+    const [before, seenBefore, sentBefore] = [await swapped(), seen(), camera.sent];
+    const since = (): number[] => seen().map((count, i) => count - seenBefore[i]!);
+    await until(() => Math.min(...since()) >= 40, 'forty pictures for each', 20_000);
+    const [swaps, sent] = [(await swapped()) - before, camera.sent - sentBefore];
+    console.log(`of ${sent} frames ${swaps} were swapped; publisher and viewers got ${since().join(', ')}`);
+    // A few were on their way when the counting began; a swap for each viewer would be twice or three times as many.
+    expect(swaps).toBeLessThan(1.5 * sent);
   });
 
   test('has one publisher', async () => {

@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Lane } from '../../../../../src/pipeline/lane/lane.ts';
 import type { LaneOptions } from '../../../../../src/pipeline/pool/lane-protocol.ts';
 import { laneOptions } from '../../../../../src/pipeline/pool/pool.ts';
@@ -202,7 +202,9 @@ describe('a device that is lost', () => {
     const going = streams.slice(0, 3).map((stream) => lane.swap(stream, now(first)));
     await until(() => puppet.asked >= before + 3, 'three runs');
     puppet.running = async () => undefined;
-    const lostAtMs = performance.now();
+    // The lane's clock stands still from here on: an engine that had to rest would rest for good.
+    const clock = vi.spyOn(performance, 'now').mockReturnValue(performance.now());
+    endings.push(() => clock.mockRestore());
     // Another stream's frame is before those who hear of the loss, and its next ones are among them.
     const more: Promise<unknown>[] = [];
     await lane.inTurn(async () => {
@@ -217,7 +219,6 @@ describe('a device that is lost', () => {
       await round();
       return puppet.asked >= asked + 4;
     }, 'all four being painted again');
-    expect(performance.now() - lostAtMs).toBeLessThan(4000);
     expect(faults.filter(({ code }) => code === 'engine_failed').length).toBeLessThanOrEqual(1);
   });
 
