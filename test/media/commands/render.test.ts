@@ -324,7 +324,7 @@ describe('what cannot be rendered is said in a sentence and leaves no file', () 
   });
 
   test('a video where there is no ffmpeg', async () => {
-    const { status, stderr } = await renderByProgram(written('film.mp4', 'x'), at('film-out.mp4'), [], {
+    const { status, stderr } = await renderByProgram(written('film.mp4', 'x'), at('film-out.mp4'), {
       PATH: folder,
     });
     expect(status).toBe(1);
