@@ -6,12 +6,14 @@ import { launchBrowser } from '../support/browser.ts';
 import { Publisher } from '../support/publisher.ts';
 import { type Program, startProgram, until } from '../support/server.ts';
 
+/** The pictures here show no face, so that none has to be put on. */
+const faceless = ['--set', 'swap.engine=none'];
 let browser: Browser;
 let program: Program;
 let cameras: Publisher[] = [];
 
 beforeAll(async () => {
-  program = await startProgram();
+  program = await startProgram(faceless);
   browser = await launchBrowser();
 }, 120_000);
 afterAll(async () => {
@@ -30,7 +32,7 @@ async function publish(stream: string, headers: Record<string, string> = {}, hum
   return camera;
 }
 
-/** Ends the stream as its publisher does who means it. */
+/** Ends the stream on purpose, as a publisher does that stops. */
 async function unpublish(camera: Publisher): Promise<void> {
   await fetch(camera.location, { method: 'DELETE' });
   camera.close();
@@ -45,6 +47,9 @@ async function open(path: string): Promise<Page> {
 
 const state = (page: Page, wanted: string, timeout = 15_000) =>
   page.waitForSelector(`body[data-state="${wanted}"]`, { timeout });
+
+/** Waits until the page was refused as there is no publisher. */
+const refused = (page: Page) => page.waitForResponse((response) => response.status() === 409);
 
 /** The middle of what is on the screen, as red, green, blue and opacity. */
 async function colour(page: Page): Promise<number[]> {
@@ -63,7 +68,7 @@ const isBluish = ([red, , blue, opacity]: number[]): boolean => opacity === 255 
 describe('the picture', () => {
   test('comes to a page that was opened before, goes with its publisher, and comes back with it', async () => {
     const page = await open('/view/early');
-    await page.waitForTimeout(3000);
+    await refused(page);
     expect(await page.getAttribute('body', 'data-state')).toBe('waiting');
     expect((await colour(page))[3]).toBe(0);
     const camera = await publish('early');
@@ -140,7 +145,7 @@ describe('the picture', () => {
   test('comes to a page that is opened after one publisher and before the next', async () => {
     await unpublish(await publish('late'));
     const page = await open('/view/late');
-    await page.waitForTimeout(1000);
+    await refused(page);
     expect(await page.getAttribute('body', 'data-state')).toBe('waiting');
     const camera = await publish('late');
     await state(page, 'live');
@@ -154,7 +159,7 @@ describe('the picture', () => {
     await state(page, 'live');
     await program.stop();
     await state(page, 'waiting');
-    program = await startProgram(['--port', new URL(program.url).port]);
+    program = await startProgram(['--port', new URL(program.url).port, ...faceless]);
     const begunMs = performance.now();
     await publish('again');
     await state(page, 'live', 20_000);
@@ -192,7 +197,7 @@ describe('with a token', () => {
   let open_: Program;
   beforeAll(async () => {
     open_ = program;
-    program = await startProgram(['--set', `server.token=${token}`]);
+    program = await startProgram(['--set', `server.token=${token}`, ...faceless]);
   });
   afterAll(async () => {
     await program.stop();

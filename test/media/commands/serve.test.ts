@@ -23,9 +23,12 @@ afterEach(() => {
 /** `npm start`, in a process group of its own as under a terminal. */
 async function npmStart(): Promise<Started> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-npm-'));
-  const set = [`models.cacheDir=${folder}/cache`, `logging.dir=${folder}/logs`].flatMap((one) => ['--set', one]);
+  const settings = [`models.cacheDir=${folder}/cache`, `logging.dir=${folder}/logs`, 'swap.engine=none'];
+  const set = settings.flatMap((one) => ['--set', one]);
   const npm = spawn('npm', ['start', '--', '--port', '0', ...set], {
-    ...{ cwd: root, detached: true, stdio: ['ignore', 'pipe', 'pipe'] },
+    cwd: root,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, FACEOFF_TEST_CHROMIUM: undefined },
   });
   let said = '';
@@ -75,8 +78,8 @@ test.skipIf(process.platform === 'win32').each([
 });
 
 test('a second Ctrl-C ends at once', TIMEOUT, async () => {
-  const { child, url } = await startProgram();
-  // Somebody who does not answer the good-bye, for which the server waits.
+  const { child, url } = await startProgram(['--set', 'swap.engine=none']);
+  // A client that does not answer the closing handshake, for which the server waits.
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
   left.push(() => socket.destroy());

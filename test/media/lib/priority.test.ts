@@ -12,6 +12,8 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
+/** Nothing is swapped here. */
+const FACELESS = ['--set', 'swap.engine=none'];
 const ABOVE = NICE.above;
 /** Whether this machine lets its programs raise themselves, found out by a program that does nothing else. */
 const isAllowed = spawnSync(process.execPath, ['-e', `require('os').setPriority(${ABOVE})`]).status === 0;
@@ -30,7 +32,7 @@ function prioritiesOf(pid: number): number[] {
 }
 
 test('the server and every thread of it run before other programs where the system allows it', async () => {
-  const program = await startProgram();
+  const program = await startProgram(FACELESS);
   try {
     expect(new Set(prioritiesOf(program.child.pid!))).toEqual(
       new Set([isAllowed && os.getPriority() <= 0 ? ABOVE : os.getPriority()]),
@@ -41,7 +43,7 @@ test('the server and every thread of it run before other programs where the syst
 });
 
 test('a server that is to run like any other does', async () => {
-  const program = await startProgram(['--set', 'server.priority=normal']);
+  const program = await startProgram([...FACELESS, '--set', 'server.priority=normal']);
   try {
     expect(new Set(prioritiesOf(program.child.pid!))).toEqual(new Set([os.getPriority()]));
   } finally {
@@ -50,7 +52,7 @@ test('a server that is to run like any other does', async () => {
 });
 
 test('a server that somebody put behind others stays there', async () => {
-  const program = await startProgram([], ['nice', '-n', '5']);
+  const program = await startProgram(FACELESS, ['nice', '-n', '5']);
   try {
     expect(new Set(prioritiesOf(program.child.pid!))).toEqual(new Set([os.getPriority() + 5]));
   } finally {
