@@ -111,7 +111,7 @@ interface Status {
 }
 const status = async (): Promise<Status> => (await (await fetch(`${program.url}/api/status`)).json()) as Status;
 
-describe('two people', () => {
+describe('a call between two people', () => {
   let [a, b] = [null as unknown as Page, null as unknown as Page];
   beforeAll(async () => {
     [a, b] = [await open(ann, 'two'), await open(bob, 'two')];
@@ -126,7 +126,7 @@ describe('two people', () => {
     expect(await status()).toMatchObject({ sessions: 0, rooms: 0 });
   });
 
-  test('see each other with the face they chose', async () => {
+  test('shows each person with the face that the person chose', async () => {
     // The first pictures are coarse until the encoders have found their rate.
     const wears = (page: Page, name: string, worn: Float32Array, others: Float32Array[]): Promise<void> =>
       until(async () => {
@@ -137,7 +137,7 @@ describe('two people', () => {
     await wears(a, 'Bob', faces.other, [faces.bob, faces.astronaut]);
   });
 
-  test('hear each other, not themselves, and see who speaks', async () => {
+  test("plays the other person's voice, not the own one, and marks the speaker", async () => {
     expect(await loudest(a, 'Bob', 10_000, 0.02)).toBeGreaterThan(0.02);
     expect(await loudest(b, 'Ann', 10_000, 0.02)).toBeGreaterThan(0.02);
     const own = await a.evaluate(() => {
@@ -148,7 +148,7 @@ describe('two people', () => {
     await a.waitForSelector(tile('Bob', '[data-speaking="true"]'), { state: 'attached' });
   });
 
-  test('are told who is muted, and then hear nothing', async () => {
+  test('marks a muted microphone and plays nothing of it', async () => {
     await b.click('#mic');
     await a.waitForSelector(tile('Bob', '[data-muted="true"][data-speaking="false"]'), { state: 'attached' });
     await a.waitForTimeout(1000);
@@ -158,7 +158,7 @@ describe('two people', () => {
     expect(await loudest(a, 'Bob', 10_000, 0.02)).toBeGreaterThan(0.02);
   });
 
-  test('are told whose camera is off, and see it again when it is on', async () => {
+  test('marks a camera that is off and shows its picture once it is on again', async () => {
     await b.click('#cam');
     await a.waitForSelector(tile('Bob', '[data-camera="false"]'), { state: 'attached' });
     await b.click('#cam');
@@ -169,7 +169,7 @@ describe('two people', () => {
     }, 'the picture');
   });
 
-  test('a third one is told that the call is full', async () => {
+  test('tells a third person that the call is full', async () => {
     const page = await open(ann, 'two');
     await page.fill('#who', 'Cora');
     await page.click('#join');
@@ -179,7 +179,7 @@ describe('two people', () => {
     expect((await status()).sessions).toBe(2);
   });
 
-  test('one whose page crashed comes back under the same name', async () => {
+  test('takes a person back under the same name after the page crashed', async () => {
     await b.close();
     await a.waitForSelector(tile('Bob'), { state: 'detached' });
     b = await open(bob, 'two');
@@ -188,7 +188,7 @@ describe('two people', () => {
     expect((await status()).sessions).toBe(2);
   });
 
-  test('one who loads the page anew takes their own place', async () => {
+  test('gives a person the same place after the page was reloaded', async () => {
     await b.reload();
     await b.waitForSelector('[data-face-id="astronaut"]');
     expect(await b.inputValue('#who')).toBe('Bob');
@@ -198,7 +198,7 @@ describe('two people', () => {
     expect((await status()).sessions).toBe(2);
   });
 
-  test('one whose browser was killed is gone at once, and comes back', async () => {
+  test('removes a person at once whose browser was killed, and takes the person back', async () => {
     await bob.close();
     await a.waitForSelector(tile('Bob'), { state: 'detached' });
     bob = await launchBrowser(clips[1]);
@@ -207,7 +207,7 @@ describe('two people', () => {
     await seen(a, 'Bob');
   }, 60_000);
 
-  test('one who leaves is gone, and the other stays', async () => {
+  test('removes a person who leaves and keeps the other', async () => {
     await b.click('#leave');
     await a.waitForSelector(tile('Bob'), { state: 'detached' });
     expect(await a.getAttribute('body', 'data-state')).toBe('live');
@@ -215,7 +215,7 @@ describe('two people', () => {
   });
 });
 
-test('somebody who is never to be shown as they are, and chose no face, is not', async () => {
+test('a guarded person without a chosen face is not shown until the guard is switched off', async () => {
   const [a, b] = [await open(ann, 'guarded'), await open(bob, 'guarded')];
   expect(await a.isChecked('#guarded')).toBe(true);
   await join(a, 'Ann', '');
@@ -244,7 +244,7 @@ test('somebody who is never to be shown as they are, and chose no face, is not',
   await b.close();
 }, 90_000);
 
-test('two with the same name are told so', async () => {
+test('a second person with the same name is refused with the reason', async () => {
   const [a, b] = [await open(ann, 'names'), await open(bob, 'names')];
   await join(a, 'Ann', 'astronaut');
   await b.fill('#who', ' ann ');
@@ -255,7 +255,7 @@ test('two with the same name are told so', async () => {
   await b.close();
 });
 
-test('without a microphone the call goes on, and without a camera, too', async () => {
+test('a call works without a microphone and without a camera', async () => {
   const context = await ann.newContext({ viewport: { width: 1100, height: 800 } });
   await context.addInitScript(() => {
     navigator.mediaDevices.getUserMedia = ({ audio }: MediaStreamConstraints = {}) =>
@@ -269,7 +269,7 @@ test('without a microphone the call goes on, and without a camera, too', async (
   await context.close();
 });
 
-test('a room has a name that a room can have', async () => {
+test('a call address with an invalid room name is not found', async () => {
   const get = (at: string) => fetch(`${program.url}${at}`, { redirect: 'manual' });
   expect((await get('/call/fine_NAME-1')).status).toBe(200);
   expect((await get('/call/no%20room')).status).toBe(404);
@@ -278,7 +278,7 @@ test('a room has a name that a room can have', async () => {
   expect([fresh.status, fresh.headers.get('location')]).toEqual([302, expect.stringMatching(/^\/call\/[\w-]{8}$/)]);
 });
 
-test('a token is asked for as everywhere', async () => {
+test('a call page asks for the token of a locked server', async () => {
   const locked = await startProgram(['--set', 'swap.engine=none', '--set', 'server.token=a-token-that-nobody-guesses']);
   const page = await ann.newPage();
   await page.goto(`${locked.url}/call/two`);

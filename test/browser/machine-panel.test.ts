@@ -66,7 +66,7 @@ test('the page says when memory is short', async () => {
 });
 
 describe.skipIf(standIn === null)('with a GPU', () => {
-  test('its memory and how busy it is are shown, as they change', async () => {
+  test('GPU memory and utilisation are shown and follow changes', async () => {
     process.env.LD_LIBRARY_PATH = standIn!.folder;
     try {
       program = await startProgram(FACELESS);

@@ -57,7 +57,7 @@ const list = async (): Promise<RecordingInfo[]> =>
   (await (await fetch(`${program.url}/api/recordings`)).json()) as RecordingInfo[];
 
 describe('in the studio', () => {
-  test('the swapped picture is recorded between two presses of a button, and a snapshot taken', async () => {
+  test('the record button records the swapped picture, and the snapshot button saves one', async () => {
     const page = await browser.newPage({ viewport: { width: 1280, height: 1100 } });
     await page.goto(program.url);
     await page.waitForSelector('[data-face-id="astronaut"]');
@@ -92,7 +92,7 @@ describe('in the studio', () => {
   }, 60_000);
 });
 
-test('when server and ffmpeg are killed, the recording plays up to the last seconds and is kept at the next start', async () => {
+test('a recording whose server and ffmpeg were killed plays up to the last seconds and is kept at the next start', async () => {
   const publisher = new Publisher();
   publisher.play(640, 480, [camera.data], 20);
   expect((await publisher.whip(program.url, '?stream=killed')).status).toBe(201);
@@ -130,7 +130,7 @@ test('when server and ffmpeg are killed, the recording plays up to the last seco
   await page.close();
 }, 60_000);
 
-test('when only the server is killed, ffmpeg finishes the file', async () => {
+test('a recording whose server was killed is finished by ffmpeg', async () => {
   const publisher = new Publisher();
   publisher.play(640, 480, [camera.data], 20);
   expect((await publisher.whip(program.url, '?stream=orphan')).status).toBe(201);
@@ -154,7 +154,7 @@ test('when only the server is killed, ffmpeg finishes the file', async () => {
   expect(complaints(path.join(dir, kept.file))).toBe('');
 }, 60_000);
 
-test('when the server is told to stop, it finishes the file first', async () => {
+test('a server that is told to stop finishes the recording first', async () => {
   const publisher = new Publisher();
   publisher.play(640, 480, [camera.data], 20);
   expect((await publisher.whip(program.url, '?stream=stopped')).status).toBe(201);

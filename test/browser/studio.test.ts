@@ -113,7 +113,7 @@ describe('the swapped picture', () => {
     expect((await status()).sessions).toBe(1);
   });
 
-  test('comes with live numbers', async () => {
+  test('comes with live figures', async () => {
     await until(async () => Number(await page.textContent('#fps-out')) > 5, 'a frame rate');
     expect(Number(await page.textContent('#frame-p50'))).toBeGreaterThan(0);
     expect(await page.textContent('#verdict')).toMatch(/\d.*\.$/);
@@ -158,7 +158,7 @@ describe('a session leaves nothing behind', () => {
   });
 });
 
-test('a camera that is not allowed is said so, with what to do', async () => {
+test('the page says what to do where the camera is not allowed', async () => {
   const context = await browser.newContext();
   const page = await context.newPage();
   await page.addInitScript(() => {
@@ -171,7 +171,7 @@ test('a camera that is not allowed is said so, with what to do', async () => {
   await context.close();
 });
 
-test('a face is added only after the person said they may use it', async () => {
+test('a face is added only after consent was given', async () => {
   const page = await openStudio();
   await page.setInputFiles('#file', astronaut);
   await page.waitForSelector('dialog[open]');

@@ -65,8 +65,8 @@ async function colour(page: Page): Promise<number[]> {
 }
 const isBluish = ([red, , blue, opacity]: number[]): boolean => opacity === 255 && blue! > 150 && blue! > red! + 60;
 
-describe('the picture', () => {
-  test('comes to a page that was opened before, goes with its publisher, and comes back with it', async () => {
+describe('the view page', () => {
+  test('shows a publisher that comes later, hides it when it goes and shows the next one', async () => {
     const page = await open('/view/early');
     await refused(page);
     expect(await page.getAttribute('body', 'data-state')).toBe('waiting');
@@ -86,7 +86,7 @@ describe('the picture', () => {
     await page.context().close();
   }, 60_000);
 
-  test('comes to a page that is opened meanwhile, and to a second one, over the whole window and with nothing else', async () => {
+  test('shows a running stream in two windows, over the whole window and nothing else', async () => {
     const camera = await publish('meanwhile');
     const begunMs = performance.now();
     const page = await open('/view/meanwhile');
@@ -108,7 +108,7 @@ describe('the picture', () => {
     await unpublish(camera);
   });
 
-  test('is heard where the address says so, after a click if the browser wants one', async () => {
+  test('plays sound where the address asks for it, after a click if the browser needs one', async () => {
     const camera = await publish('heard', {}, true);
     const page = await open('/view/heard?sound');
     await state(page, 'live');
@@ -142,7 +142,7 @@ describe('the picture', () => {
     await unpublish(camera);
   });
 
-  test('comes to a page that is opened after one publisher and before the next', async () => {
+  test('shows the next publisher when it was opened between two', async () => {
     await unpublish(await publish('late'));
     const page = await open('/view/late');
     await refused(page);
@@ -153,7 +153,7 @@ describe('the picture', () => {
     await page.context().close();
   });
 
-  test('comes back by itself when the server was away', async () => {
+  test('shows the picture again after the server was restarted', async () => {
     const page = await open('/view/again');
     await publish('again');
     await state(page, 'live');
@@ -169,7 +169,7 @@ describe('the picture', () => {
   }, 60_000);
 });
 
-test('the studio names the page, and what it shows is seen there', async () => {
+test("the studio shows the address of its view page, which shows the studio's picture", async () => {
   const page = await open('/');
   await page.waitForSelector('[data-face-id="astronaut"]');
   expect(await page.inputValue('#view-address')).toBe(`${program.url}/view/studio`);
@@ -192,7 +192,7 @@ test('the studio names the page, and what it shows is seen there', async () => {
   await page.context().close();
 }, 60_000);
 
-describe('with a token', () => {
+describe('on a server with a token', () => {
   const token = 'a-token-that-nobody-guesses';
   let open_: Program;
   beforeAll(async () => {
@@ -204,7 +204,7 @@ describe('with a token', () => {
     program = open_;
   });
 
-  test('the view wants it, and shows the picture with it', async () => {
+  test('the view page asks for the token and shows the picture with it', async () => {
     const headers = { authorization: `Bearer ${token}` };
     await publish('secret', headers);
     const page = await open('/view/secret');
@@ -219,7 +219,7 @@ describe('with a token', () => {
     await page.context().close();
   });
 
-  test('the studio opens after the login, and its socket with it', async () => {
+  test('the studio and its socket open after the login', async () => {
     const page = await open('/');
     await page.fill('#token', token);
     await page.press('#token', 'Enter');

@@ -112,7 +112,7 @@ function shown(session: Session, camera: Frame): 'mesh' | 'generator' | 'squares
 }
 
 describe('a generator of about 60 ms', () => {
-  test('with time enough paints; too many streams are served by less, and by all of it again when they are gone', async () => {
+  test('swaps within a long budget; too many streams lower the quality, which recovers when they end', async () => {
     const { server, camera } = await start(60, { pipeline: { budgetMs: 250, lanes: 1 } });
     const first = await publish(server, camera, 8);
     await until(() => shown(first.session, camera) === 'generator', 'the generator', 15_000);
@@ -139,7 +139,7 @@ describe('a generator of about 60 ms', () => {
     await goesOn(first.one, 8);
   }, 120_000);
 
-  test('with less time than it takes is served by mesh', async () => {
+  test('is replaced by mesh within a budget shorter than its run', async () => {
     const { server, camera } = await start(60, { pipeline: { budgetMs: 33, lanes: 1 } });
     const { one, session } = await publish(server, camera, 15);
     await until(() => shown(session, camera) === 'mesh', 'mesh', 15_000);
@@ -149,7 +149,7 @@ describe('a generator of about 60 ms', () => {
 });
 
 describe('a generator of about 500 ms', () => {
-  test('with time enough paints as often as it can', async () => {
+  test('swaps within a long budget', async () => {
     const { server, camera } = await start(500, {
       pipeline: { budgetMs: 2500, lanes: 1 },
       inference: { batch: 1 },
@@ -160,7 +160,7 @@ describe('a generator of about 500 ms', () => {
     expect(shown(session, camera)).toBe('generator');
   }, 60_000);
 
-  test('with less time is served by mesh, and goes on while the generator is tried again', async () => {
+  test('is replaced by mesh within a short budget, and pictures continue while the generator is tried again', async () => {
     const { server, camera } = await start(500, { pipeline: { budgetMs: 100, lanes: 1 } });
     const { one, session } = await publish(server, camera, 15);
     await until(() => shown(session, camera) === 'mesh', 'mesh', 15_000);
@@ -171,7 +171,7 @@ describe('a generator of about 500 ms', () => {
     expect(shown(session, camera)).toBe('mesh');
   }, 60_000);
 
-  test('without a reserve leaves the frame to the fallback', async () => {
+  test('leaves frames to the fallback without a reserve', async () => {
     const patch: Patch = { pipeline: { budgetMs: 100, lanes: 1, fallback: 'blur' }, swap: { reserve: 'none' } };
     const { server, camera } = await start(500, patch);
     const { one, session } = await publish(server, camera, 15);

@@ -133,7 +133,7 @@ test('a GIF that stands still is a picture', async () => {
   expect((await sharp(at('still-out.gif'), { pages: -1 }).metadata()).pages).toBe(1);
 });
 
-/** A moving picture of somebody who moves a little, with these times, see-through in a corner where wished. */
+/** An animation of a person who moves a little, with these times, and a transparent corner if `clear`. */
 async function writeAnimation(name: string, delay: number[], loop: number, clear = false): Promise<string> {
   const [width, height] = [241, 181];
   const pictures: Buffer[] = [];

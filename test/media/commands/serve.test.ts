@@ -77,7 +77,7 @@ test.skipIf(process.platform === 'win32').each([
   await expect(fetch(`${url}/healthz`)).rejects.toThrow();
 });
 
-test('a second Ctrl-C ends at once', TIMEOUT, async () => {
+test('a second Ctrl-C ends the server at once', TIMEOUT, async () => {
   const { child, url } = await startProgram(['--set', 'swap.engine=none']);
   // A client that does not answer the closing handshake, for which the server waits.
   const { hostname, port } = new URL(url);

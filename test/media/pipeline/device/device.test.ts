@@ -82,7 +82,7 @@ function doubling(file: string): ModelSpec {
 }
 
 describe('a session on the device', () => {
-  test('paints exactly what one in the lane paints', async () => {
+  test('gives exactly the result of a session in the lane', async () => {
     const { address } = await device();
     const entry = models.catalogue.named('hyperswap_1a_256', 'generator');
     const options = { threads: 1, warmupRuns: 0, maxPixels: 640 * 480, boost: 2 };
@@ -101,7 +101,7 @@ describe('a session on the device', () => {
     expect(pictures[0]!.data).not.toEqual(before.data);
   });
 
-  test('gets its own answers, however many ask at once', async () => {
+  test('gets its own answers among concurrent requests', async () => {
     const { one, address } = await device();
     const spec = doubling(path.join(folder, 'double.onnx'));
     const lanes = [lane(address), lane(address), lane(address)];
@@ -120,7 +120,7 @@ describe('a session on the device', () => {
     expect(Math.max(...batches.map(({ size }) => size))).toBeGreaterThan(1);
   });
 
-  test('remembers the best batch from start to start', async () => {
+  test('remembers the best batch size over restarts', async () => {
     const spec = doubling(path.join(folder, 'remember.onnx'));
     const first = await device({ cacheDir: path.join(folder, 'fresh'), tune: true });
     expect(await loadOf(lane(first.address), spec)).toBe(false);
@@ -131,7 +131,7 @@ describe('a session on the device', () => {
     expect(await loadOf(lane(third.address), spec)).toBe(false);
   });
 
-  test('of a model that is large is kept as it was optimised, and opened from that the next time', async () => {
+  test('of a large model stores the optimised graph and opens that the next time', async () => {
     const cacheDir = path.join(folder, 'kept');
     const entry = models.catalogue.named('inswapper_128', 'generator');
     const opener = () => {
@@ -170,7 +170,7 @@ describe('a session on the device', () => {
     await third.close();
   });
 
-  test('is told what is wrong with its model', async () => {
+  test('reports what is wrong with its model', async () => {
     const { address } = await device();
     const spec = doubling(path.join(folder, 'wrong.onnx'));
     await expect(lane(address).open({ ...spec, sha256: '0'.repeat(64) }, {})).rejects.toMatchObject({
@@ -185,7 +185,7 @@ describe('a session on the device', () => {
     await (await lane(address).open(doubling(spec.file), {})).run();
   });
 
-  test('is not waited for longer than the frame has', async () => {
+  test("is not awaited beyond the frame's deadline", async () => {
     const { address } = await device();
     const session = await lane(address).open(doubling(path.join(folder, 'late.onnx')), {});
     await expect(session.run({ deadlineMs: performance.now() - 1 })).rejects.toMatchObject({ code: 'too_late' });
@@ -195,14 +195,14 @@ describe('a session on the device', () => {
   });
 });
 
-test('a device that is not there is waited for, then told', async () => {
+test('a missing device is awaited, then reported', async () => {
   const client = lane(path.join(folder, 'nobody.sock'));
   const opening = client.open(doubling(path.join(folder, 'nobody.onnx')), {});
   client.close();
   await expect(opening).rejects.toMatchObject({ code: 'device_lost' });
 });
 
-test('strangers on its socket are hung up on', async () => {
+test('the device disconnects clients with another protocol', async () => {
   const { address } = await device();
   const socket = connect(address);
   socket.on('error', () => undefined);
@@ -249,7 +249,7 @@ describe('in a pool', () => {
     return sum / (150 * 160) < 4 ? 'by the generator' : 'by mesh';
   }
 
-  test('streams of one lane are painted side by side', async () => {
+  test('streams of one lane run concurrently on the device', async () => {
     await start();
     const sessions = counted(4).map((i) => pool.open(`s${i}`, { face: 'mine' }));
     for (let round = 0; round < 10; round++) {
@@ -263,7 +263,7 @@ describe('in a pool', () => {
     await expect.poll(pictures, { timeout: 3000 }).toBeGreaterThanOrEqual(36);
   });
 
-  test('a killed device costs no frame, and paints again', async () => {
+  test('a killed device costs no frame and serves again', async () => {
     await start();
     const session = pool.open('s', { face: 'mine' });
     const next = async () => session.swap(now(camera));

@@ -117,7 +117,7 @@ describe('pictures that cannot be a face', () => {
 describe('decoding', () => {
   const lenient = { bytes: 1e9, pixels: 1e9 };
 
-  test('ends in time, however long a picture would take', async () => {
+  test('ends within its time limit', async () => {
     await expect(decodePicture(column(50_000_000), { ...lenient, timeMs: 1000 })).rejects.toMatchObject({
       code: 'picture_too_slow',
       status: 422,
@@ -144,7 +144,7 @@ describe('decoding', () => {
   });
 });
 
-describe('faces', () => {
+describe('face uploads', () => {
   test('are added only with consent', async () => {
     const answer = await upload(await sharp(astronaut).png().toBuffer(), { name: 'Nobody asked' });
     expect(answer.status).toBe(422);
@@ -188,7 +188,7 @@ describe('faces', () => {
     expect(answer.status).toBe(403);
   });
 
-  test('that are deleted while somebody wears them leave the session running', async () => {
+  test('that are deleted while they are worn leave the session running', async () => {
     const { body } = await upload(await sharp(astronaut).png().toBuffer());
     const session = server.pool.open('wearer', {
       face: body.id,
@@ -259,7 +259,7 @@ describe('the studio socket', () => {
     socket.close();
   });
 
-  test('answers garbage clearly and stays, until it is too much', async () => {
+  test('answers malformed messages with an error, and closes after too many', async () => {
     const { socket, heard } = await connect();
     for (const garbage of [
       '{',
@@ -290,7 +290,7 @@ describe('the studio socket', () => {
   });
 });
 
-test('what is asked for and is not there is said so', async () => {
+test('an unknown address is answered with 404 in JSON', async () => {
   const answer = await fetch(`${server.url}/api/nothing`);
   expect(answer.status).toBe(404);
   expect(((await answer.json()) as Refusal).message).toContain('/api/nothing');

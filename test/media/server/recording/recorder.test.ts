@@ -57,7 +57,7 @@ describe.runIf(hasFfmpeg)('a recording', () => {
   test.each([
     ['webm', 'vp8'],
     ['mp4', 'h264'],
-  ])('as %s holds the pictures at the times they were shown, and says what it is', async (format, codec) => {
+  ])('as %s holds the pictures at the times they were shown, and its disclosure', async (format, codec) => {
     const [session, publisher] = await publish(`?stream=stage-${format}`);
     expect((await ask('POST', `${session}/recording?format=${format}`))[0]).toBe(201);
     await recordFrames(session, 15);
@@ -149,7 +149,7 @@ describe.runIf(hasFfmpeg)('a recording', () => {
     expect(nearest).toEqual(nearest.map((_, n) => nearest[0]! + n));
   });
 
-  test('whose microphone is unplugged goes on, silent', async () => {
+  test('whose microphone is unplugged continues in silence', async () => {
     const publisher = new Publisher();
     const [session] = await clap('unplugged', publisher);
     await ask('POST', `${session}/recording`);
@@ -196,7 +196,7 @@ describe.runIf(hasFfmpeg)('a recording', () => {
     expect((await fetch(server.url + info.url)).status).toBe(404);
   });
 
-  test('is refused twice at once; what was never begun cannot be ended', async () => {
+  test('is begun once by two requests at once, and cannot be ended before', async () => {
     const [session] = await publish();
     expect((await ask('DELETE', `${session}/recording`))[1].code).toBe('not_recording');
     expect((await ask('GET', `${session}/recording`))[1].code).toBe('not_recording');
@@ -207,7 +207,7 @@ describe.runIf(hasFfmpeg)('a recording', () => {
   });
 
   test.each(['..%2Fconfig.yaml', '.part-1-a.webm', 'none.webm', '%00.webm'])(
-    'no other file is reached as %s',
+    'of no other file is reached as %s',
     async (name) => {
       writeFileSync(path.join(folder, 'all', '.part-1-a.webm'), 'not yet');
       for (const method of ['GET', 'DELETE']) {
@@ -220,7 +220,7 @@ describe.runIf(hasFfmpeg)('a recording', () => {
   );
 });
 
-describe.runIf(hasFfmpeg)('an ffmpeg', () => {
+describe.runIf(hasFfmpeg)('an ffmpeg of a recording', () => {
   /** The one that this process started last. */
   function pid(): number {
     const list = spawnSync('ps', ['-o', 'pid=,comm=', '--ppid', String(process.pid)], { encoding: 'utf8' }).stdout;
@@ -245,7 +245,7 @@ describe.runIf(hasFfmpeg)('an ffmpeg', () => {
     expect(complaints(recorded(state))).toBe('');
   }, 60_000);
 
-  test('that is killed ends the recording with a word, and what it wrote is kept', async () => {
+  test('that is killed ends the recording with an error, and its file is kept', async () => {
     const [session, publisher] = await publish('?stream=gone');
     const [, begun] = await ask('POST', `${session}/recording`);
     const part = (): string => readdirSync(begun.folder).find((name) => name.startsWith('.part-')) ?? '';
@@ -262,7 +262,7 @@ describe.runIf(hasFfmpeg)('an ffmpeg', () => {
   });
 });
 
-describe.runIf(hasFfmpeg)('want of room ends a recording with a word, and nothing else', () => {
+describe.runIf(hasFfmpeg)('a lack of space ends a recording with an error, and nothing else', () => {
   /** Noise, so that there is something to write. */
   function noisy(publisher: Publisher, width: number, height: number): void {
     const size = (width * height * 3) / 2;
@@ -280,7 +280,7 @@ describe.runIf(hasFfmpeg)('want of room ends a recording with a word, and nothin
     return (await ask('GET', `${session}/recording`))[1];
   }
 
-  test('where recordings have had their share', async () => {
+  test('where recordings have reached their limit', async () => {
     const dir = path.join(folder, 'share');
     const small = await startEcho({ recording: { dir, maxMb: 1, minFreeMb: 0 } });
     const state = await recordUntilItEnds(small);
@@ -293,7 +293,7 @@ describe.runIf(hasFfmpeg)('want of room ends a recording with a word, and nothin
     await small.close();
   }, 60_000);
 
-  test('where the disk has none left', async (context) => {
+  test('where the disk is full', async (context) => {
     const dir = path.join(folder, 'disk');
     spawnSync('mkdir', [dir]);
     if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'none', dir]).status !== 0) context.skip();
@@ -309,7 +309,7 @@ describe.runIf(hasFfmpeg)('want of room ends a recording with a word, and nothin
     }
   }, 60_000);
 
-  test('before it is begun, where less is free than is to stay free', async () => {
+  test('before it begins, where less is free than must stay free', async () => {
     const full = await startEcho({ recording: { dir: path.join(folder, 'free'), minFreeMb: 90_000_000 } });
     const [session] = await publish('', 320, 240, full);
     expect((await ask('POST', `${session}/recording`))[1].code).toBe('disk_full');
@@ -337,7 +337,7 @@ test('without ffmpeg a recording is refused with what to do, and the session goe
 });
 
 describe('a snapshot', () => {
-  test('is the picture that is shown, and says what it is', async () => {
+  test('is the picture that is shown, with its disclosure', async () => {
     const [session] = await publish('', 322, 242);
     const answer = await fetch(`${session}/snapshot.png`);
     expect(answer.headers.get('content-type')).toBe('image/png');

@@ -31,7 +31,7 @@ afterEach(async () => {
 });
 afterAll(() => server.stop());
 
-test('what limits a session is told by /api/sessions and counted in the metrics', async () => {
+test('the cause that limits a session is in /api/sessions and counted in the metrics', async () => {
   const camera = publisher();
   camera.play(320, 240, [new Uint8Array(320 * 240 * 1.5).fill(120)], 8);
   await camera.whip(server.url);
@@ -179,7 +179,7 @@ test.each(['SIGSTOP', 'SIGKILL'] as const)(
   60_000,
 );
 
-test('one more than the limit is told to come back later, and may once there is room', async () => {
+test('a session beyond the limit is told to come back later, and is accepted once there is room', async () => {
   const cameras = [publisher(), publisher(), publisher()];
   for (const camera of cameras) camera.send(320, 240);
   await cameras[0]!.whip(server.url);
@@ -194,7 +194,7 @@ test('one more than the limit is told to come back later, and may once there is 
   expect((await again.whip(server.url)).status).toBe(201);
 });
 
-test('a worker that dies is replaced and its sessions carry on', async () => {
+test('a worker that dies is replaced and its sessions continue', async () => {
   const camera = publisher();
   camera.send(320, 240);
   await camera.whip(server.url);

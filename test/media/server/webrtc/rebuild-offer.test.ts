@@ -23,7 +23,7 @@ const firefox = offerOf('firefox');
 const count = (text: string, pattern: RegExp): number => [...text.matchAll(pattern)].length;
 
 describe('a real offer', () => {
-  test.each(real)('of %s keeps what a call is made of', (_name, offer) => {
+  test.each(real)('of %s keeps the lines that a call needs', (_name, offer) => {
     const rebuilt = rebuildOffer(offer);
     const kept =
       /^a=(?:mid|rtpmap|fmtp|ice-ufrag|ice-pwd|fingerprint|setup|msid|rid|simulcast|ssrc|ssrc-group|sctp-port|candidate|extmap|group:BUNDLE)[: ].*$/gm;
@@ -36,7 +36,7 @@ describe('a real offer', () => {
     expect(count(sections(rebuilt), directions)).toBe(count(sections(offer), directions));
   });
 
-  test.each(real)('of %s that is rebuilt once more is the same', (_name, offer) => {
+  test.each(real)('of %s is the same when it is rebuilt twice', (_name, offer) => {
     expect(rebuildOffer(rebuildOffer(offer))).toBe(rebuildOffer(offer));
   });
 
@@ -45,7 +45,7 @@ describe('a real offer', () => {
   });
 });
 
-describe('is left out', () => {
+describe('rebuilding an offer leaves out', () => {
   test.each([
     ['an attribute nobody knows', 'a=x-secret:1'],
     ['a key for encryption that is no longer used', 'a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:AAAA'],
@@ -60,7 +60,7 @@ describe('is left out', () => {
     expect(rebuildOffer(`${obs}${line}\r\n`)).toBe(rebuildOffer(obs));
   });
 
-  test('where to send to, which candidates say', () => {
+  test('the address to send to, which candidates carry', () => {
     const rebuilt = rebuildOffer(firefox);
     expect(rebuilt).toContain('m=audio 9 ');
     expect(rebuilt).not.toContain('192.0.2.7');
@@ -81,7 +81,7 @@ test('the direction of the session is that of a section without one', () => {
   ).toHaveLength(3);
 });
 
-describe('is refused, and why', () => {
+describe('an offer is refused with the reason:', () => {
   const section = 'm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 VP8/90000\r\n';
   const many = (n: number, line: (i: number) => string): string =>
     Array.from({ length: n }, (_, i) => `${line(i)}\r\n`).join('');
@@ -138,7 +138,7 @@ describe('is refused, and why', () => {
     );
   });
 
-  test('an offer of more bytes than may be, and none of as many', () => {
+  test('more bytes than the limit, but not as many as the limit', () => {
     const padded = (bytes: number): string => `${obs}a=x:${'\u00e9'.repeat((bytes - obs.length - 6) / 2)}\r\n`;
     const odd = obs.length % 2;
     expect(rebuildOffer(padded(OFFER_BYTES - odd))).toBe(rebuildOffer(obs));
@@ -148,7 +148,7 @@ describe('is refused, and why', () => {
   });
 });
 
-test('a mutated offer is refused with a reason, or rebuilt to what stays the same when it is rebuilt again', () => {
+test('a mutated offer is refused with a reason, or rebuilt to an offer that rebuilding keeps', () => {
   const random = randomOf(11);
   const offers = real.map(([, offer]) => offer);
   let rebuilt = 0;

@@ -25,7 +25,7 @@ function fill(values: Float32Array, of: (i: number) => number): void {
 beforeAll(buildChild);
 
 describe('a native session', () => {
-  test('gives what the binding gives, for every model that comes along', async () => {
+  test('gives the results of the onnxruntime-node binding for every bundled model', async () => {
     const catalogue = readCatalogue(modelsDir);
     let telling = 0;
     for (const entry of catalogue.models.filter(({ file }) => file.endsWith('.onnx'))) {
@@ -121,7 +121,7 @@ describe('a native session', () => {
 
   const limits = spawnSync('prlimit', ['--version']).status === 0;
   describe.skipIf(!limits)(`in a process with little memory${limits ? '' : ' (skipped: there is no prlimit)'}`, () => {
-    test('says so, and runs a smaller batch', () => {
+    test('reports out of memory, and runs a smaller batch', () => {
       const { answer, status } = runWith(null, 'host', { ROOM_MB: '400' });
       expect(status).toBe(0);
       expect(answer).toMatchObject({
@@ -131,7 +131,7 @@ describe('a native session', () => {
     });
 
     // ONNX Runtime then answers as if all were well: it has no memory for its message.
-    test('says so even where there is none left at all', () => {
+    test('reports out of memory even where none is left at all', () => {
       const { answer, status } = runWith(null, 'host', { ROOM_MB: '64' });
       expect(status).toBe(0);
       for (const said of (answer as { seen: string[] }).seen)
@@ -139,7 +139,7 @@ describe('a native session', () => {
     });
   });
 
-  test('is told everything it is to be told', () => {
+  test('passes all its options to ONNX Runtime', () => {
     const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-trace-'));
     const { answer, stderr } = runWith(null, 'trace', { ENGINE_FOLDER: folder });
     rmSync(folder, { recursive: true, force: true });
@@ -174,7 +174,7 @@ describe('a native session', () => {
     await session.close();
   });
 
-  test('refuses what is no model, has other tensors, or other types, and says which', async () => {
+  test('refuses a file that is no model, and other tensors or types, by name', async () => {
     await expect(open({ model: new TextEncoder().encode('nonsense') })).rejects.toMatchObject({
       code: 'model_unusable',
       message: expect.stringMatching(/^Opening the model doubling on cpu failed/),
