@@ -133,9 +133,10 @@ export async function startProgram(args: string[] = [], prefix: readonly string[
 
 /** Waits until `check` holds. @throws with `what` when it does not within the time. */
 export async function until(check: () => boolean | Promise<boolean>, what: string, timeoutMs = 10_000): Promise<void> {
-  const endMs = performance.now() + timeoutMs;
+  // Not performance.now(), which a test may have stopped.
+  const endMs = Date.now() + timeoutMs;
   while (!(await check())) {
-    if (performance.now() > endMs) throw new Error(`waited ${timeoutMs} ms in vain for ${what}`);
+    if (Date.now() > endMs) throw new Error(`waited ${timeoutMs} ms in vain for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

@@ -44,8 +44,8 @@ const everything = (): void => {
   writeFileSync(path.join(cache, '.gitkeep'), '');
 };
 
-describe('what lies in the cache', () => {
-  test('is summed up by kind, with sizes and last use', async () => {
+describe('the cache report', () => {
+  test('sums up by kind, with sizes and last use', async () => {
     everything();
     const report = await reportOf(cache);
     expect(report.map(({ kind, items, bytes, inUse }) => [kind, items, bytes, inUse])).toEqual([
@@ -59,19 +59,19 @@ describe('what lies in the cache', () => {
     expect((Date.now() - usedAt) / 1000 / DAY_S).toBeCloseTo(2, 2);
   });
 
-  test('may be nothing at all', async () => {
+  test('is empty for a folder that does not exist', async () => {
     rmSync(cache, { recursive: true });
     expect((await reportOf(cache)).every(({ items, usedAt }) => items === 0 && usedAt === null)).toBe(true);
     expect(await sweep(cache, GENEROUS)).toEqual([]);
   });
 
-  test('an unknown kind is refused, with those there are', () => {
+  test('refuses an unknown kind and names the known ones', () => {
     expect(() => kindNamed('face')).toThrow(/kinds are: optimised, tensorrt, gpu, tuning, other/);
   });
 });
 
-describe('clearing', () => {
-  test('a kind deletes it and nothing else', async () => {
+describe('clearing the cache', () => {
+  test('deletes the given kind and nothing else', async () => {
     everything();
     const { deleted, held } = await clear(cache, [kindNamed('tensorrt')]);
     expect(deleted.map((item) => item.path).sort()).toEqual(['tensorrt/bbb', 'tensorrt/ccc']);
@@ -80,7 +80,7 @@ describe('clearing', () => {
     expect(there('optimised/aaa/model.bin')).toBe(true);
   });
 
-  test('leaves what is held by somebody who lives, and takes what is held by nobody any more', async () => {
+  test('keeps items held by a living process and deletes those of an ended one', async () => {
     everything();
     const use = new CacheLeases(cache);
     const letGo = await use.hold('tensorrt/bbb');
@@ -93,7 +93,7 @@ describe('clearing', () => {
     expect(left('.in-use')).toEqual([]);
   });
 
-  test('a link is left alone, with what it points at', async () => {
+  test('leaves a link and its target alone', async () => {
     put('elsewhere', 1);
     mkdirSync(path.join(cache, 'gpu'));
     symlinkSync(path.join(cache, 'elsewhere'), path.join(cache, 'gpu/link'));
@@ -102,8 +102,8 @@ describe('clearing', () => {
   });
 });
 
-describe('who uses what', () => {
-  test('a process that died holds nothing, and its list is taken away', async () => {
+describe('leases', () => {
+  test('of a dead process hold nothing, and its list is deleted', async () => {
     everything();
     const other = spawn('sleep', ['60']);
     mkdirSync(path.join(cache, '.in-use'));
@@ -117,13 +117,13 @@ describe('who uses what', () => {
     expect(left('.in-use')).toEqual([]);
   });
 
-  test('a list that makes no sense holds nothing and breaks nothing', async () => {
+  test('in a malformed list hold nothing and break nothing', async () => {
     mkdirSync(path.join(cache, '.in-use'));
     writeFileSync(path.join(cache, `.in-use/${process.pid}-abcd.json`), '{"not": a list');
     expect((await heldIn(cache))('tensorrt/bbb')).toBe(false);
   });
 
-  test('holding a kind holds what is in it, twice held is let go twice, and both ends are a use', async () => {
+  test('on a kind hold its items, are counted, and note a use at both ends', async () => {
     put('tensorrt/bbb', 1, 30);
     const use = new CacheLeases(cache);
     const [first, second] = [await use.hold('tensorrt'), await use.hold('tensorrt')];
@@ -135,7 +135,7 @@ describe('who uses what', () => {
     expect(Date.now() - statSync(path.join(cache, 'tensorrt/bbb')).mtimeMs).toBeLessThan(60_000);
   });
 
-  test('many in one process do not overwrite each other', async () => {
+  test('of one process do not overwrite each other', async () => {
     const [one, other] = [new CacheLeases(cache), new CacheLeases(cache)];
     await Promise.all([one.hold('tensorrt/a'), other.hold('tensorrt/b')]);
     await one.close();
@@ -145,27 +145,27 @@ describe('who uses what', () => {
   });
 });
 
-describe('the clean-up by schedule', () => {
-  test('takes the least recently used first, until the rest fits, over all kinds that can be made again', async () => {
+describe('the sweeper', () => {
+  test('deletes the least recently used items of all reproducible kinds until the rest fits', async () => {
     everything();
     expect((await sweep(cache, { maxMb: 6, maxAgeDays: 1000 })).map((item) => item.path)).toEqual(['tensorrt/ccc']);
     expect((await sweep(cache, { maxMb: 4, maxAgeDays: 1000 })).map((item) => item.path)).toEqual(['optimised/aaa']);
     expect(left('tensorrt')).toEqual(['bbb']);
   });
 
-  test('takes what was not used for too long, however small', async () => {
+  test('deletes items unused for too long, however small', async () => {
     everything();
     expect((await sweep(cache, { maxMb: 1000, maxAgeDays: 4 })).map((item) => item.path)).toEqual(['tensorrt/ccc']);
   });
 
-  test('never takes libraries, measurements or the rest, whatever the limits', async () => {
+  test('never deletes libraries, measurements or unknown items', async () => {
     everything();
     await sweep(cache, { maxMb: 0, maxAgeDays: 0 }, Date.now() + 1000);
     expect([left('optimised'), left('tensorrt')]).toEqual([[], []]);
     expect(['gpu/1.29.0', 'tuning/batches.json', 'notes.txt'].every(there)).toBe(true);
   });
 
-  test('what is in use counts and stays', async () => {
+  test('counts and keeps items in use', async () => {
     everything();
     const use = new CacheLeases(cache);
     await use.hold('tensorrt/ccc');
@@ -176,14 +176,14 @@ describe('the clean-up by schedule', () => {
     await use.close();
   });
 
-  test('what is being written is left alone, what was never finished goes', async () => {
+  test('keeps items being written and deletes unfinished ones', async () => {
     put('tensorrt/new.part', 9);
     put('tensorrt/old.part', 9, 2);
     expect((await sweep(cache, { maxMb: 5, maxAgeDays: 1000 })).map((item) => item.path)).toEqual(['tensorrt/old.part']);
     expect(left('tensorrt')).toEqual(['new.part']);
   });
 
-  test('the limits themselves: at them nothing goes, beyond them as much as needed', () => {
+  test('deletes nothing at the limits and only as much as needed beyond them', () => {
     const item = (name: string, mb: number, usedAtMs: number): CacheItem => ({
       ...{ kind: 'tensorrt', path: `tensorrt/${name}`, bytes: mb * MB, usedAtMs, partial: false },
     });
@@ -196,7 +196,7 @@ describe('the clean-up by schedule', () => {
     expect(gone(0)).toEqual(['a', 'b', 'c']);
   });
 
-  test('a server cleans when it starts and then by the clock, and holds what it may need', async () => {
+  test("runs at a server's start and then by the clock, and keeps what the server may need", async () => {
     everything();
     const config = patchedConfig({ models: { cacheDir: cache }, cache: { maxMb: 5, cleanIntervalMs: 1000 } });
     const sweeper = await CacheSweeper.start(config, pino({ level: 'silent' }));
@@ -225,7 +225,7 @@ function people(data: string): void {
 const PEOPLE = ['faces/anna/face.json', 'faces/anna/photo.webp', 'presets.json', 'https-key.pem'];
 
 describe('/api/cache', () => {
-  test('lists what lies there and empties every kind but that of no kind, and nothing of people', async () => {
+  test('reports the cache and clears every kind that FaceOff made, nothing of people', async () => {
     everything();
     const data = mkdtempSync(path.join(os.tmpdir(), 'faceoff-cache-data-'));
     people(data);
@@ -281,7 +281,7 @@ describe('faceoff cache', () => {
     for (const at of PEOPLE) expect([there(at), existsSync(path.join(data, at))], at).toEqual([true, true]);
   });
 
-  test('what no kind names is not deleted by name either', () => {
+  test('clear of the unknown items is refused', () => {
     everything();
     people(path.join(cache, 'data'));
     const { status, stderr } = run('clear', 'other');
@@ -290,14 +290,14 @@ describe('faceoff cache', () => {
     expect(PEOPLE.every(there)).toBe(true);
   });
 
-  test('an unknown kind is a sentence', () => {
+  test('an unknown kind is refused in a sentence', () => {
     expect(run('clear', 'everything')).toMatchObject({
       status: 1,
       stderr: expect.stringMatching(/The kinds are: optimised/),
     });
   });
 
-  test('what a running server uses stays, and goes once it has stopped', async () => {
+  test('clear keeps what a running server uses until it has stopped', async () => {
     everything();
     const program = await startProgram(['--set', `models.cacheDir=${cache}`]);
     try {

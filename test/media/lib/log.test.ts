@@ -59,7 +59,7 @@ test('files rotate at their size and only so many are kept', async () => {
   expect(filed()).toContain('"n":39');
 });
 
-test('what is private is not written even where a line names it', async () => {
+test('private fields are not written even where a line names them', async () => {
   const log = await openLog(configured({ level: 'silent' }), collector().stream);
   log.logger.info(
     { sdp: 'v=0 secret', request: { remoteAddress: '10.1.2.3', token: 'abc' }, face: { embedding: [0.123] } },
