@@ -1,6 +1,6 @@
 /**
- * Every setting, typed, with its default. Read in this order, later ones win: defaults, config.yaml, environment
- * (`FACEOFF_SERVER_PORT=9000`), command line (`--set server.port=9000`). What is not a setting is refused at start.
+ * Every key of config.yaml, typed, with its default. Sources in this order, later ones win: defaults, config.yaml,
+ * environment (`FACEOFF_SERVER_PORT=9000`), command line (`--set server.port=9000`). Unknown keys are refused at start.
  */
 
 import { existsSync, readFileSync } from 'node:fs';
@@ -9,9 +9,10 @@ import { load } from 'js-yaml';
 import { z } from 'zod';
 import { isLocal } from './lib/address.ts';
 import { PRIORITIES } from './lib/priority.ts';
-import { RECORDING_FORMATS } from './server/recording/recording-format.ts';
 import { FaceOffError } from './shared/errors.ts';
+import { RECORDING_FORMATS } from './shared/recording-formats.ts';
 import { FACE_CHOICES, FALLBACKS, RESERVES, SETTINGS } from './shared/settings.ts';
+import { STAGE_BUCKETS_MS } from './shared/stage-buckets.ts';
 import { CORNERS } from './shared/types.ts';
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
@@ -20,14 +21,14 @@ const whole = (min: number, max: number, standard: number) => z.int().min(min).m
 const number = (min: number, max: number, standard: number) => z.number().min(min).max(max).default(standard);
 const choice = <const T extends readonly [string, ...string[]]>(options: T, standard: T[number]) =>
   z.enum(options).default(standard as never);
-/** What a browser says a page's origin is. */
+/** True for the text that a browser sends as the origin of a page or of an extension. */
 const isOrigin = (text: string): boolean =>
   /^chrome-extension:\/\/[a-p]{32}$/.test(text) || (URL.canParse(text) && new URL(text).origin === text);
 
-/** FaceOff’s own browser extension, known by its key: no page and no other extension can say it is this one. */
+/** Origin of FaceOff’s browser extension. It follows from the extension's key, so that no other page can claim it. */
 export const EXTENSION = 'chrome-extension://fgehcfdkafaklidalbopgllelihbnklm';
 
-/** Which there are stands in the catalogue of models, which is looked up when they are known: at start. */
+/** The name of a model. Whether the catalogue has it is checked when the pool starts. */
 const modelName = (standard: string) =>
   z
     .string()
@@ -178,17 +179,21 @@ const Schema = z.strictObject({
     stageBucketsMs: z
       .array(z.number().positive())
       .min(1)
-      .default([1, 2, 3, 4, 6, 8, 10, 13, 16, 20, 25, 33, 40, 50, 66, 100, 250, 1000]),
+      .default([...STAGE_BUCKETS_MS]),
   }),
 });
 
+/** All settings, resolved; config.yaml documents each key. Paths are absolute after `loadConfig`. */
 export type Config = z.infer<typeof Schema>;
 
+/** The defaults, with relative paths. */
 export const defaultConfig = (): Config => Schema.parse({});
 
+/** Where `loadConfig` reads. */
 export interface ConfigSources {
-  /** config.yaml; a missing file means defaults. Paths in the settings are taken from its folder. */
+  /** config.yaml; a missing file means defaults. Relative paths in it start from its folder. */
   file: string;
+  /** Environment variables; those that do not begin with FACEOFF_ are ignored. */
   env?: Record<string, string | undefined>;
   /** `section.key=value` each, from the command line. */
   set?: readonly string[];
@@ -251,8 +256,8 @@ export function settingPaths(): string[] {
 }
 
 /**
- * What a variable or --set gives to a setting. It is YAML, so numbers, booleans and lists come out as such, but a
- * setting that takes the text as it stands gets it: a face may be called 123.
+ * The value that a variable or --set gives to a setting. The text is YAML, so that numbers, booleans and lists come out
+ * as such, unless the setting takes the text itself: a face may be called 123.
  */
 function parseValue(section: string, setting: string, text: string): unknown {
   if (Schema.safeParse({ [section]: { [setting]: text } }).success) return text;
@@ -263,17 +268,17 @@ function parseValue(section: string, setting: string, text: string): unknown {
   }
 }
 
-/** @param key one that there is. */
+/** Sets a key that exists. */
 function put(tree: Tree, key: string, text: string): void {
   const [section, setting] = key.split('.') as [string, string];
   const keys = tree[section] ?? {};
-  // A section that holds something else is refused by the schema.
+  // The schema refuses a section that is not a mapping.
   if (isTree(keys)) tree[section] = { ...keys, [setting]: parseValue(section, setting, text) };
 }
 
 const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** Settings whose value must not be shown. */
+/** Keys whose value must not be shown in an error. */
 const SECRET = /(token|secret|credential)$/;
 
 function sentences(issue: z.core.$ZodIssue, tree: Tree): string[] {
@@ -295,7 +300,7 @@ function sentences(issue: z.core.$ZodIssue, tree: Tree): string[] {
   return [`${at}: ${issue.message} (${shown})`];
 }
 
-/** Settings that are each allowed but not together. */
+/** Sentences about settings that are allowed alone, but not together. */
 function disagreements({ server, webrtc, memory, metrics }: Config): string[] {
   const { portMin, portMax, minKbps, startKbps, maxKbps } = webrtc;
   const { stageBucketsMs } = metrics;
@@ -339,20 +344,20 @@ function bad(lines: string[]): FaceOffError {
   );
 }
 
-/** `; did you mean …?` when a known name is near. */
+/** `; did you mean …?` if a known name is close, else an empty text. */
 function meant(name: string, known: readonly string[]): string {
   const near = nearest(name, known);
   return near === null ? '' : `; did you mean ${near}?`;
 }
 
-/** The known name that was probably meant, or null. */
+/** The closest known name by edit distance; null if none is close. */
 function nearest(name: string, known: readonly string[]): string | null {
   const scored = known.map((other) => [other, distance(name.toLowerCase(), other.toLowerCase())] as const);
   const [best, d] = scored.reduce((a, b) => (b[1] < a[1] ? b : a), ['', Infinity]);
   return d <= Math.max(2, name.length / 4) ? best : null;
 }
 
-/** Levenshtein's edit distance. */
+/** Levenshtein distance. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {

@@ -1,15 +1,22 @@
-/** What Prometheus reads at /metrics. Names are part of the product: they stay. */
+/** What Prometheus reads at /metrics. The metrics' names are part of the product and do not change. */
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { type Config, defaultConfig } from './config.ts';
 import type { DeviceReport } from './pipeline/device/device-protocol.ts';
 import type { ModelLoad } from './pipeline/pool/lane-protocol.ts';
 import type { GpuState } from './server/monitor/gpu-sensor.ts';
 import type { Cause } from './shared/messages.ts';
+import { STAGE_BUCKETS_MS } from './shared/stage-buckets.ts';
 import type { FrameResult, Pressure, SwappedFrame } from './shared/types.ts';
+
+/** The part of the `metrics` section of config.yaml that matters here. */
+export interface MetricsOptions {
+  /** Upper bounds of the buckets of frame, stage and wait times, in milliseconds, rising. */
+  stageBucketsMs?: readonly number[];
+}
 
 const RESULTS: readonly FrameResult[] = ['swapped', 'passed', 'dropped', 'failed'];
 
+/** Every metric of the server, in one registry of its own. Units are seconds, bytes and ratios, as Prometheus wants. */
 export class Metrics {
   readonly registry = new Registry();
   readonly #frame: Histogram;
@@ -29,11 +36,10 @@ export class Metrics {
   readonly #late: Counter;
   readonly #pressure: Gauge;
   readonly #oom: Counter;
-  /** Only where there is a GPU. */
+  /** Registered with the first reading of a GPU. */
   #gpu: { vram: Gauge<'kind'>; busy: Gauge } | null = null;
 
-  /** The buckets should be finest where a live frame lives: 1 to 100 ms. */
-  constructor({ stageBucketsMs }: Config['metrics'] = defaultConfig().metrics) {
+  constructor({ stageBucketsMs = STAGE_BUCKETS_MS }: MetricsOptions = {}) {
     const buckets = stageBucketsMs.map((ms) => ms / 1000);
     const registers = [this.registry];
     collectDefaultMetrics({ register: this.registry });
@@ -132,29 +138,33 @@ export class Metrics {
     this.count(result);
   }
 
+  /** Counts a frame by its result, without times: one that no lane saw, for instance. */
   count(result: FrameResult): void {
     this.#frames.inc({ result });
   }
 
+  /** Sets the number of open sessions and the worst place of any on the ladder, 0 = full quality. */
   sessions(open: number, worstLevel: number): void {
     this.#sessions.set(open);
     this.#level.set(worstLevel);
   }
 
-  /** How many sessions there are of each cause. */
+  /** Sets the number of sessions per cause. */
   verdicts(counts: Record<Cause, number>): void {
     for (const [cause, sessions] of Object.entries(counts)) this.#verdicts.set({ cause }, sessions);
   }
 
+  /** Sets the number of viewers. */
   viewers(open: number): void {
     this.#viewers.set(open);
   }
 
+  /** Counts a frame that a viewer did not get because a newer one was there. */
   viewerSkip(): void {
     this.#skipped.inc();
   }
 
-  /** What the device did since it reported last. */
+  /** Adds what the device process did since its last report. */
   device({ batches, late, ooms }: DeviceReport): void {
     for (const { model, size, waitMs } of batches) {
       this.#batch.observe({ model }, size);
@@ -164,7 +174,7 @@ export class Metrics {
     this.#oom.inc(ooms);
   }
 
-  /** @param state null while the GPU, where there is one, does not answer. */
+  /** Sets the GPU's figures. @param state null while the GPU does not answer, or where there is none. */
   gpu(state: GpuState | null): void {
     if (this.#gpu === null && state === null) return;
     this.#gpu ??= gpuGauges([this.registry]);
@@ -173,15 +183,18 @@ export class Metrics {
     this.#gpu.busy.set(state?.utilisation ?? Number.NaN);
   }
 
+  /** Sets how short memory is. */
   pressure(pressure: Pressure): void {
     this.#pressure.set({ none: 0, release: 1, degrade: 2 }[pressure]);
   }
 
+  /** Sets the number of recordings under way. @param dropped frames that a recording lacks, to add. */
   recordings(open: number, dropped = 0): void {
     this.#recordings.set(open);
     this.#unrecorded.inc(dropped);
   }
 
+  /** Sets the time that loading and warming a model took. */
   modelLoad({ model, provider, cached, loadMs }: ModelLoad): void {
     this.#load.set({ model, provider, cache: cached ? 'hit' : 'miss' }, loadMs / 1000);
   }

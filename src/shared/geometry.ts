@@ -1,5 +1,6 @@
 /** Squares, rectangles and transforms between them. Coordinates are continuous: pixel i covers [i, i + 1). */
 
+/** An upright rectangle: its upper left corner and its size, in pixels. */
 export interface Rect {
   x: number;
   y: number;
@@ -31,22 +32,26 @@ export function cropToFrame(square: Square, n: number): Similarity {
   return { a, b, tx: square.x - a * half + b * half, ty: square.y - b * half - a * half };
 }
 
+/** The similarity that undoes another one, whose scale must not be 0. */
 export function inverse({ a, b, tx, ty }: Similarity): Similarity {
   const d = a * a + b * b;
   return { a: a / d, b: -b / d, tx: -(a * tx + b * ty) / d, ty: (b * tx - a * ty) / d };
 }
 
-/** The rectangle of the frame, as `evenRect` has it, that holds the square, grown by `margin` pixels; null when outside. */
+/** The rectangle of the frame, rounded as by `evenRect`, around a square grown by `margin` pixels; null if outside. */
 export function boundsOf(square: Square, margin: number, width: number, height: number): Rect | null {
   const reach = (square.side / 2) * (Math.abs(Math.cos(square.angle)) + Math.abs(Math.sin(square.angle))) + margin;
-  return evenRect(square.x - reach, square.y - reach, square.x + reach, square.y + reach, width, height);
+  return evenRect([square.x - reach, square.y - reach, square.x + reach, square.y + reach], width, height);
 }
 
+/** Edges of an upright rectangle, [x0, x1) × [y0, y1), in pixels. */
+export type Edges = readonly [x0: number, y0: number, x1: number, y1: number];
+
 /**
- * [x0, x1) × [y0, y1) widened to even rows and, so that rows of chroma too are whole words of four bytes, to eights of columns;
- * cut to the frame, null when nothing of it is inside.
+ * Widens edges to even rows and to multiples of 8 columns, so that rows of chroma are whole words of four bytes too, and
+ * cuts them to the frame of width × height pixels; null if no part lies inside.
  */
-export function evenRect(x0: number, y0: number, x1: number, y1: number, width: number, height: number): Rect | null {
+export function evenRect([x0, y0, x1, y1]: Edges, width: number, height: number): Rect | null {
   const left = Math.max(0, Math.floor(x0 / 8) * 8);
   const top = Math.max(0, Math.floor(y0 / 2) * 2);
   const right = Math.min(width, Math.ceil(x1 / 8) * 8);
@@ -54,13 +59,24 @@ export function evenRect(x0: number, y0: number, x1: number, y1: number, width: 
   return right > left && bottom > top ? { x: left, y: top, width: right - left, height: bottom - top } : null;
 }
 
+/** How `squareAbout` reads points. */
+export interface SquareAboutOptions {
+  /** Number of points. */
+  count: number;
+  /** Floats from one point's x to the next one's; y follows x. */
+  stride: number;
+  /** Indices of the two points whose connection becomes level. */
+  from: number;
+  to: number;
+  /** Side of the square as a multiple of the larger extent of the points. */
+  grow: number;
+}
+
 /**
- * The square about points (x, y at `stride` floats), turned so that `from` → `to` is level, `grow` times the larger
- * extent. This is MediaPipe's way from landmarks to the next crop (face_landmark_landmarks_to_roi).
+ * The square around points, turned so that `from` → `to` is level. MediaPipe derives the next crop from landmarks in
+ * the same way (face_landmark_landmarks_to_roi).
  */
-export function squareAbout(
-  ...[points, count, stride, from, to, grow]: [Float32Array, number, number, number, number, number]
-): Square {
+export function squareAbout(points: Float32Array, { count, stride, from, to, grow }: SquareAboutOptions): Square {
   const angle = Math.atan2(
     points[to * stride + 1]! - points[from * stride + 1]!,
     points[to * stride]! - points[from * stride]!,

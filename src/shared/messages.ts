@@ -8,25 +8,31 @@ import type { Pressure, SeenFace } from './types.ts';
 
 export type { FaceChoice, Fallback, SeenFace, SettingsPatch, SwapSettings };
 
-/** A source face as `/api/faces` lists it. `thumbnail` is a path on this server. */
+/** A source face as `/api/faces` lists it. */
 export interface FaceInfo {
   id: string;
   name: string;
   /** Shipped faces cannot be deleted. */
   builtIn: boolean;
+  /** Path on this server. */
   thumbnail: string;
+  /** ISO 8601. */
   addedAt: string;
+  /** Number of photos the face was made from. */
   photos: number;
 }
 
-/** A refusal, on REST as the body and on /ws as `error`. `details` of `several_faces` is SeveralFaces. */
+/**
+ * A refusal: the body over REST, `error` on /ws. docs/errors.md lists the codes. The `details` of `several_faces` are
+ * SeveralFaces.
+ */
 export interface ErrorBody {
   code: string;
   message: string;
   details?: unknown;
 }
 
-/** An uploaded picture that shows several faces: its size, upright, and where they are. */
+/** An uploaded picture that shows several faces: its size when upright, in pixels, and their boxes. */
 export interface SeveralFaces {
   width: number;
   height: number;
@@ -42,13 +48,13 @@ export interface PickableFace {
   height: number;
 }
 
-/** Said on the data channel of a peer that opened one, at once and whenever it changes. */
+/** Sent on the data channel of a peer that opened one, at once and on every change. */
 export interface Disclosure {
   type: 'disclosure';
   aiModified: boolean;
 }
 
-/** How somebody joins a call with the offer of their camera. */
+/** How a person joins a call, sent with the offer of their camera. */
 export interface CallJoin {
   room: string;
   name: string;
@@ -56,11 +62,11 @@ export interface CallJoin {
   camera: boolean;
 }
 
-/** Somebody in a call, as the others see them. */
+/** A person in a call, as the others see them. */
 export interface CallPerson {
   /** Unique in the room. */
   name: string;
-  /** What WHEP finds their picture and sound by. */
+  /** Name of the stream under which WHEP serves their picture and sound. */
   stream: string;
   muted: boolean;
   /** Whether their camera is on. */
@@ -68,43 +74,46 @@ export interface CallPerson {
   speaking: boolean;
 }
 
-/** Settings under a name. What is not among them stays as it is; which person wears what never is: people change. */
+/** Settings under a name. Settings that are absent stay as they are; `map` is never among them. */
 export interface PresetInfo {
   name: string;
   settings: PresetSettings;
 }
 
+/** Messages from a page to the server on /ws. */
 export type ClientMessage =
   /**
-   * First message, and again to renegotiate the same session (`ice restart`, camera changed). Answered by `answer` or
-   * `error`. `stream` is what viewers find it by; `again` the session this page had before, which ends now if it has not. `call` joins a room as long as the session lasts.
+   * First message, and again to renegotiate the same session (ICE restart, another camera). Answered by `answer` or
+   * `error`. `stream` is the name under which viewers find it; `again` the session this page had before, which ends now
+   * if it has not yet. `call` joins a room for as long as the session lasts.
    */
   | { type: 'offer'; sdp: string; settings?: SettingsPatch; stream?: string; again?: string; call?: CallJoin }
   | { type: 'candidate'; candidate: { candidate: string; sdpMid: string | null; sdpMLineIndex: number | null } | null }
   | { type: 'settings'; settings: SettingsPatch }
-  /** Tells the others in the call. */
+  /** Sent on to the others in the call. */
   | { type: 'presence'; muted: boolean; camera: boolean }
   | { type: 'close' };
 
+/** Messages from the server to a page on /ws. */
 export type ServerMessage =
-  /** On connecting: what the server offers. */
+  /** First message of the server. */
   | {
       type: 'hello';
       version: string;
       iceServers: { urls: string[]; username?: string; credential?: string }[];
       defaults: SwapSettings;
-      /** Whether the server wants a token. */
+      /** True if the server wants a token. */
       locked: boolean;
     }
-  /** While the socket stays open: what `hello` said of them runs out. */
+  /** New ICE servers, before the credentials in `hello` expire. */
   | { type: 'ice'; iceServers: { urls: string[]; username?: string; credential?: string }[] }
   | { type: 'answer'; session: string; stream: string; sdp: string }
   | { type: 'candidate'; candidate: { candidate: string; sdpMid: string | null; sdpMLineIndex: number | null } | null }
-  /** All settings as they are now: the answer to a change of this page, or `elsewhere`, one made over REST. */
+  /** All settings as they are now: the answer to a change of this page, or with `elsewhere` after a change over REST. */
   | { type: 'settings'; settings: SwapSettings; elsewhere?: true }
   | { type: 'stats'; stats: SessionStats }
   | { type: 'faces'; faces: FaceInfo[] }
-  /** Who is in the call, on every change; `you` is the name of the page's own person. */
+  /** All people in the call, on every change; `you` is the name of the page's own person. */
   | { type: 'room'; room: string; you: string; people: CallPerson[] }
   | { type: 'presets'; presets: PresetInfo[] }
   /** The session ended on the server's side; `why` is for people. A new offer opens another. */
@@ -113,83 +122,98 @@ export type ServerMessage =
 
 /** Sent once a second to the session's own page, and listed by `/api/sessions`. */
 export interface SessionStats {
+  /** Id of the session. */
   session: string;
+  /** Size of the camera's frames, in pixels. */
   width: number;
   height: number;
+  /** Frames a second from the decoder, and to the encoder. */
   fpsIn: number;
   fpsOut: number;
-  /** Arrival from the decoder to hand-over to the encoder, over the last seconds, in milliseconds. */
+  /** From the decoder to the encoder, over the last seconds, in milliseconds. */
   frameMs: { p50: number; p95: number };
+  /** From the decoder to the lane, over the last seconds, in milliseconds. */
   waitMs: { p50: number; p95: number };
+  /** Time per stage, by the stage's name, in milliseconds. */
   stagesMs: Record<string, number>;
+  /** Frames since the session began, by result; see FrameResult. */
   swapped: number;
   passed: number;
   dropped: number;
   failed: number;
+  /** Name of the plan in force, and its place on the ladder, 0 = full quality. */
   plan: string;
   level: number;
-  /** Most pictures a second that are swapped by this plan, so that no more need be sent; null for all. */
+  /** Most frames a second that the plan swaps, so that the camera need not send more; null for all. */
   maxFps: number | null;
   faces: SeenFace[];
-  /** What limits it. */
+  /** What limits the session. */
   verdict: Verdict;
-  /** Of its last recording, if there was any. */
+  /** State of its last recording; absent if there was none. */
   recording?: RecordingState;
 }
 
 /**
- * What limits a session: nothing; the machine's processor, which is full; the lane, which has too little time for its frames; the
- * network's losses or bursts; a camera that gives few pictures; memory that is short; a generator that takes too long.
+ * What limits a session. `good`: nothing; `processor`: the machine's processor is full; `lane`: the lane has too little
+ * time for its frames; `network`: losses or bursts; `camera`: it gives few frames; `memory`: it is short; `model`: a
+ * generator takes too long.
  */
 export type Cause = 'good' | 'processor' | 'lane' | 'network' | 'camera' | 'memory' | 'model';
 
+/** What limits a session, in words. */
 export interface Verdict {
   cause: Cause;
-  /** One sentence: what it is, with figures, and what would help. */
+  /** One sentence with figures and what would help. */
   text: string;
 }
 
-/** `/api/preflight`: what the machine can hold beside what it does now. An estimate. */
+/** `/api/preflight`: an estimate of how many more cameras the machine can swap now. */
 export interface Preflight {
-  /** As many more cameras, 0 for none, at so many pictures a second; null where it was not measured what a swap takes. */
+  /** Number of further cameras, and frames a second of each; null while the time of a swap is not measured. */
   sessions: number;
   fps: number | null;
   /** The same in one sentence. */
   text: string;
 }
 
-/** The processor at one moment; cores as a number, 1 is one core. */
+/** The processor at one moment, in cores: 1 is one core. */
 export interface ProcessorSample {
-  /** Cores of the machine, how many of them all programs use, and how many FaceOff may use. */
+  /** Cores of the machine, cores that all programs use together, and cores that FaceOff may use. */
   cores: number;
   busy: number;
   allowed: number;
-  /** Share of the time in which a quota stopped FaceOff, 0..1. */
+  /** Share of the time in which a quota (cgroup) stopped FaceOff, 0..1. */
   throttled: number;
 }
 
-/** A recording under way or, when it is not active, the last one. */
+/** A recording: the one under way if `active`, else the last one. */
 export interface RecordingState {
   active: boolean;
+  /** ISO 8601. */
   startedAt: string;
+  /** Its duration so far, in milliseconds. */
   lastedMs: number;
-  /** On the server. */
+  /** Folder on the server. */
   folder: string;
-  /** Finished files, in the order they were begun: each change of the picture's size begins another, and so does sound where there was none. */
+  /** Finished files, in order: a change of the picture's size begins another one, and so does the first sound. */
   files: string[];
+  /** Size of all its files, in bytes. */
   bytes: number;
+  /** Frames in all its files. */
   frames: number;
-  /** Pictures that were left out, as the encoder or the disk was too slow. */
+  /** Frames that were left out because the encoder or the disk was too slow. */
   dropped: number;
-  /** What ended it, if it was not told to end. */
+  /** The error that ended it; null if none did. */
   error: ErrorBody | null;
 }
 
-/** A finished recording as `/api/recordings` lists it; `url` is a path on this server. */
+/** A finished recording as `/api/recordings` lists it. */
 export interface RecordingInfo {
   file: string;
   bytes: number;
+  /** ISO 8601. */
   finishedAt: string;
+  /** Path on this server. */
   url: string;
 }
 
@@ -197,27 +221,30 @@ export interface RecordingInfo {
 export interface MachineSample {
   /** Milliseconds since 1970. */
   atMs: number;
-  /** All programs together; utilisation is 0..1, null where it is not told. */
+  /** Of all programs together; utilisation 0..1, null where it is not reported; null without a GPU. */
   gpu: { usedBytes: number; totalBytes: number; utilisation: number | null } | null;
-  /** Memory of the server's process, and what the machine could still give. */
+  /** Memory of the server's processes, and memory that the machine has available, in bytes. */
   rssBytes: number;
   availableBytes: number;
-  /** Processor time of the server's processes, 1 is one core. */
+  /** Cores that the server's processes use: 1 is one core. */
   cores: number;
   /** The whole processor. */
   processor: ProcessorSample;
-  /** The longest that its event loop was held up. */
+  /** Longest delay of the event loop since the last sample, in milliseconds. */
   loopDelayMs: number;
+  /** Open sessions. */
   sessions: number;
-  /** Frames a second of all sessions, and the worst session's time for a frame (p95) and place on the ladder. */
+  /** Frames a second of all sessions together. */
   fps: number;
+  /** Of the worst session: time of a frame (p95), in milliseconds, and place on the ladder, 0 = full quality. */
   frameMs: number;
   level: number;
   pressure: Pressure;
 }
 
-/** `/api/status/memory`. */
+/** The machine's last minutes, as `/api/status/memory` answers. */
 export interface MachineHistory {
+  /** Time between two samples, in milliseconds. */
   intervalMs: number;
   gpu: { name: string; driver: string; computeCapability: string | null } | null;
   samples: MachineSample[];
@@ -226,33 +253,35 @@ export interface MachineHistory {
 /** A model of the catalogue, as `/api/models` lists it. */
 export interface ModelInfo {
   name: string;
-  /** What it does: generator, restorer, masker, recogniser, converter, or its place in the pipeline. */
+  /** Its role: generator, restorer, masker, recogniser, converter, or its place in the pipeline. */
   role: string;
-  /** Not here; here; here and found to be the right file; being loaded; loaded; tried in vain. */
+  /** `present`: the file is there; `verified`: its SHA-256 is right; `ready`: loaded; `failed`: it does not load. */
   state: 'absent' | 'present' | 'verified' | 'loading' | 'ready' | 'failed';
-  /** What it runs on, once it is ready. */
+  /** Execution provider; null until the model is ready. */
   provider: string | null;
-  /** Why it failed, or what is still being done for it. */
+  /** One sentence: why it failed, or what is being built for it. */
   why: string | null;
   licence: string;
   commercialUse: boolean;
+  /** Size of its file; null where it is not known. */
   bytes: number | null;
-  /** Released with FaceOff; the others are added by `faceoff models fetch`. */
+  /** True if it is shipped with FaceOff; others are added by `faceoff models fetch`. */
   comesAlong: boolean;
-  /** The files that are not here, its own included, without which it cannot be used. */
+  /** Missing files without which it cannot be used, its own included. */
   needs: string[];
 }
 
-/** One kind of thing in the cache, as `/api/cache` lists it. */
+/** One kind of cache entry, as `/api/cache` lists it. */
 export interface CacheReport {
   kind: string;
   meaning: string;
-  /** Whether it is cleaned by schedule. */
+  /** True if the schedule cleans it. */
   swept: boolean;
+  /** Number and size of its items. */
   items: number;
   bytes: number;
-  /** How many of the items somebody uses just now. */
+  /** Number of items in use now. */
   inUse: number;
-  /** When one of them was last used, in ISO 8601; null where there is none. */
+  /** When an item was last used, in ISO 8601; null if there is none. */
   usedAt: string | null;
 }

@@ -1,4 +1,7 @@
-/** The nouns of the pipeline. Times are milliseconds of `performance.now()`, which main and workers share. */
+/**
+ * The data that crosses the pipeline. Points in time are milliseconds of `performance.now()`, whose origin the main
+ * thread and its workers share.
+ */
 
 import type { SettingsPatch, SwapSettings } from './settings.ts';
 
@@ -17,32 +20,36 @@ export {
 } from './settings.ts';
 
 /**
- * One picture in planar I420 (BT.601, limited range), planes one behind the other without padding:
+ * One picture in planar I420 (BT.601, limited range), planes one after the other without padding:
  * Y is width·height bytes, U and V each ceil(width/2)·ceil(height/2). `data` owns its whole ArrayBuffer, so that a
- * frame can be moved between threads; whoever passes a frame on must not touch it again.
+ * frame can be moved between threads; code that passes a frame on must not touch it again.
  */
 export interface Frame {
+  /** In pixels. */
   width: number;
   height: number;
   data: Uint8Array<ArrayBuffer>;
-  /** When it came out of the decoder. */
+  /** When the decoder returned the frame, on the clock of `performance.now()`. */
   receivedAtMs: number;
 }
 
 /**
- * What became of a frame: swapped (at least one face), passed (as it came, or by the fallback), failed (a stage threw),
- * dropped (left out, for want of time).
+ * Result of a frame: `swapped` (at least one face), `passed` (unchanged, or shown by the fallback), `failed` (a stage
+ * threw), `dropped` (left out for lack of time).
  */
 export type FrameResult = 'swapped' | 'passed' | 'failed' | 'dropped';
 
-/** How short memory is: nothing to do, give up what is not needed, do less. */
+/** How short memory is: `none`; `release`, what is not needed is given up; `degrade`, streams lower their quality too. */
 export type Pressure = 'none' | 'release' | 'degrade';
 
+/** Where the badge “AI-modified” may be drawn. */
 export const CORNERS = ['top-left', 'top-right', 'bottom-left', 'bottom-right'] as const;
+/** One of CORNERS. */
 export type Corner = (typeof CORNERS)[number];
 
-/** A face as the outside may see it: a box in pixels of the frame, an id that stays with the person. */
+/** A face as clients see it: its box in pixels of the frame. */
 export interface SeenFace {
+  /** Track id; it stays with the person for the session. */
   track: number;
   x: number;
   y: number;
@@ -55,87 +62,99 @@ export interface SeenFace {
 export interface SwappedFrame {
   frame: Frame;
   result: FrameResult;
-  /** The last picture is to stay: the frame was left out, or no swap could be made and the fallback says so. */
+  /** True if the last picture stays: the frame was left out, or no swap could be made and the fallback is `freeze`. */
   hold: boolean;
-  /** A face may be seen in it as the camera saw it: nobody looked, none was found, or one of them was not swapped or is turned so far
-   * that a swap covers little of it. Left out it is so. */
+  /**
+   * True or absent if an unswapped face may be visible: no detection ran, no face was found, or one of the faces was not
+   * swapped or is turned so far that a swap covers little of it.
+   */
   exposed?: boolean;
   faces: SeenFace[];
   /** Time spent per stage, in milliseconds. */
   stagesMs: Record<string, number>;
-  /** Waiting between the decoder and the lane, in milliseconds. */
+  /** Time between the decoder and the lane, in milliseconds. */
   waitMs: number;
   /** Name of the plan in force, `full` down to `passthrough`, and its place on the ladder, 0 = full quality. */
   plan: string;
   level: number;
-  /** Most pictures a second that are to come from now on; left out, all that there are. */
+  /** Most frames a second that the lane takes from now on; absent for all. */
   fps?: number;
-  /** Nothing was swapped, and the face that is wanted is still being made ready. */
+  /** Present if no face was swapped because the source face is still being enrolled. */
   awaitsFace?: true;
-  /** What the lane does. */
+  /** Load of the lane. */
   lane?: LaneFigures;
-  /** The generator that is wanted takes too long, and something else serves. */
+  /** Present while the chosen generator takes too long and the reserve serves. */
   slowEngine?: SlowEngine;
 }
 
-/** A lane in the last second. */
+/** Load of a lane over the last second. */
 export interface LaneFigures {
   /** Share of the time in which it worked, 0..1. */
   busy: number;
-  /** What a frame took of it, on average. */
+  /** Mean time of the lane that a frame took, in milliseconds. */
   frameMs: number;
-  /** How many streams share it. */
+  /** Number of streams that share the lane. */
   streams: number;
 }
 
 /** A generator that takes longer for a face than a frame may take. */
 export interface SlowEngine {
   model: string;
+  /** Time for one face, and the time a frame may take, in milliseconds. */
   takesMs: number;
   budgetMs: number;
 }
 
-/** What lanes can take. */
+/** Most of a lane's time, and of the time between two frames, that may be planned with, 0..1; the rest is reserve. */
+export const MOST_BUSY = 0.8;
+
+/** What the lanes can do, and what they do now. */
 export interface Capacity {
-  /** How long one frame with one face takes a lane, by mesh, in milliseconds; null where it was not measured. */
+  /** Time a lane takes for a frame with one face, by mesh, in milliseconds; null before it was measured. */
   swapMs: number | null;
-  /** Share of each lane's time in which it works now, 0..1. */
+  /** Share of the time in which each lane works now, 0..1. */
   lanes: readonly number[];
 }
 
-/** One live stream's place in the pipeline. */
+/** One live stream in the pipeline. */
 export interface SwapSession {
   readonly id: string;
   /**
-   * Swaps the faces of one frame in place. The frame is moved: its buffer is empty here until it comes back in the
-   * answer. One frame at a time: call again only when the last one is back.
-   * @param dropped frames since the last one whose place a newer one took, for want of time.
-   * @throws FaceOffError `lane_lost` when the worker died with the frame (the session goes on, on a new worker),
-   *   `frame_too_large` above the largest frame the pipeline takes.
+   * Swaps the faces of one frame in place. The frame is moved: its buffer is detached here, and comes back in the
+   * answer. One frame at a time: call again only after the answer.
+   * @param dropped frames since the last call that were left out for a newer one.
+   * @throws FaceOffError `lane_lost` when the worker died with the frame; the session goes on, on a new worker.
    */
   swap(frame: Frame, dropped?: number): Promise<SwappedFrame>;
-  /** Resolves when its lane has a place for a frame, to what gives it back; which frame is to be decided then. Left out it always has. */
+  /**
+   * Resolves when the lane admits a frame of the stream, to a function that ends the admission. The caller chooses the
+   * frame only then. Absent if the lane always admits one.
+   */
   place?(): Promise<() => void>;
-  /** Takes effect from the next frame on. Throws FaceOffError `unknown_face` or `unknown_model` (404), `model_missing` (409) and changes nothing. */
+  /**
+   * Takes effect from the next frame on.
+   * @throws FaceOffError `unknown_face` or `unknown_model` (404), `model_missing` (409), and changes nothing.
+   */
   set(settings: SettingsPatch): void;
   readonly settings: SwapSettings;
-  /** Idempotent; forgets everything the lane holds for this session. */
+  /** Idempotent. The lane forgets the session. */
   close(): void;
 }
 
-/** What the server sees of the pipeline; `Pool` is the real one. */
+/** The pipeline as the server sees it; `Pool` implements it, tests have their own. */
 export interface Swapping {
-  /** Throws FaceOffError `unknown_face` (404). */
+  /** @throws FaceOffError `unknown_face`, `unknown_model` (404), `model_missing` (409). */
   open(session: string, settings: SettingsPatch): SwapSession;
-  /** Sessions the lanes hold state for, for the leak tests and /api/status. */
+  /** Number of sessions that the lanes hold state for. */
   readonly openSessions: number;
-  /** Memory of processes it runs beside this one. */
+  /** Resident memory of the device process, in bytes. */
   readonly deviceRssBytes?: number;
-  /** Processor time that they have used so far, in milliseconds. */
+  /** Processor time of all device processes so far, in milliseconds. */
   readonly deviceCpuMs?: number;
-  /** Left out where nothing is known of it. */
+  /** Absent where it is not measured. */
   readonly capacity?: Capacity;
-  /** Told when memory gets short, and when it no longer is. */
+  /** Called when memory gets short, and when it no longer is. */
   pressure(pressure: Pressure): void;
+  /** Idempotent. Resolves when every thread and process has ended. */
   close(): Promise<void>;
 }

@@ -52,7 +52,7 @@ test('sessions, quality and models are gauges', async () => {
 });
 
 test('buckets are those of the settings, and two registries do not share anything', async () => {
-  const [one, other] = [new Metrics({ enabled: true, stageBucketsMs: [5, 50] }), new Metrics()];
+  const [one, other] = [new Metrics({ stageBucketsMs: [5, 50] }), new Metrics()];
   one.frame(frame('swapped'), 12);
   const names = Object.keys(await figures(one)).filter((name) => name.startsWith('faceoff_frame_seconds_bucket'));
   expect(names.map((name) => name.match(/le="(.*)"/)![1])).toEqual(['0.005', '0.05', '+Inf']);

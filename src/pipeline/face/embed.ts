@@ -24,7 +24,13 @@ export class Embedder {
 
   /** @param points of a face in the part of the frame that is loaded in the kernels. */
   async embed(points: Float32Array): Promise<Float32Array> {
-    const square = squareAbout(points, POINTS, 3, EYE_OUTER_RIGHT, EYE_OUTER_LEFT, MARGIN);
+    const square = squareAbout(points, {
+      count: POINTS,
+      stride: 3,
+      from: EYE_OUTER_RIGHT,
+      to: EYE_OUTER_LEFT,
+      grow: MARGIN,
+    });
     this.#kernels.crop(square, SIDE, this.#session.inputs.image!, 255, 0);
     await this.#session.run();
     return this.#session.outputs.embedding!.slice();

@@ -64,5 +64,11 @@ export class Landmarker {
 
 /** Where to look for a face whose points are known. */
 export function squareOf(points: Float32Array): Square {
-  return squareAbout(points, POINTS, 3, EYE_OUTER_RIGHT, EYE_OUTER_LEFT, MARGIN);
+  return squareAbout(points, {
+    count: POINTS,
+    stride: 3,
+    from: EYE_OUTER_RIGHT,
+    to: EYE_OUTER_LEFT,
+    grow: MARGIN,
+  });
 }

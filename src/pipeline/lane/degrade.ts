@@ -7,6 +7,7 @@
  * collection or a neighbour's hiccup drops some and is over. The age of frames is not asked, as it says neither.
  */
 
+import { MOST_BUSY } from '../../shared/types.ts';
 import type { LaneLoad, LaneUser } from './lane-load.ts';
 
 /** Passthrough only where not even so many pictures a second can be swapped. */
@@ -84,8 +85,6 @@ const TREND = 3;
 /** Fewer of a second's frames than this share were done: it is short of time. More than that: it has enough. */
 const SHORT = 0.85;
 const ENOUGH = 0.95;
-/** How much of the lane's time, and of the time between two pictures, a step up may plan with. */
-export const MOST_BUSY = 0.8;
 /** A rate may be a little above what was reached: dropping evenly wastes less. */
 const REACH = 1.05;
 /**

@@ -1,107 +1,138 @@
 /**
- * Everything that crosses between the main thread and a lane, in one map: what is asked and what is answered.
+ * Everything that crosses between the main thread and a lane worker. `Calls` maps each call to its request and answer.
  * Frames are moved, not copied; the rest is small or rare.
  */
 
 import type { WireError } from '../../shared/errors.ts';
 import type { Rect } from '../../shared/geometry.ts';
-import type { Corner, Frame, Reserve, SwappedFrame, SwapSettings } from '../../shared/types.ts';
+import type { Reserve, SwapSettings } from '../../shared/settings.ts';
+import type { Corner, Frame, SwappedFrame } from '../../shared/types.ts';
 import type { Portrait } from '../engines/engine.ts';
 import type { MeshFace } from '../engines/mesh/mesh-engine.ts';
 import type { NeuralFace } from '../engines/neural/neural-engine.ts';
 import type { ModelNews } from '../models/model-states.ts';
 
-/** Longest side of a portrait as it is decoded, in pixels: larger ones are shrunk. */
+/** Longest side of a decoded portrait, in pixels; larger ones are scaled down. */
 export const PORTRAIT_SIDE = 1600;
 
-/** A face found in a picture, with what is needed to judge and to take it. */
+/** A face found in a still picture. */
 export interface FoundFace {
+  /** In pixels of the picture. */
   box: Rect;
   /** 478 points, x, y, z in pixels of the picture. */
   points: Float32Array;
-  /** How far the head is turned to the side and up or down, in degrees; 0 looks into the camera. */
+  /** Head pose in degrees: to the side, and up or down; 0 faces the camera. */
   yawDegrees: number;
   pitchDegrees: number;
 }
 
+/** The calls of a lane: `ask` goes to the worker, `answer` comes back. */
 export interface Calls {
+  /** Begins a session. */
   open: { ask: { session: string; settings: SwapSettings }; answer: undefined };
+  /** Replaces all settings of a session. */
   set: { ask: { session: string; settings: SwapSettings }; answer: undefined };
+  /** Ends a session. */
   close: { ask: { session: string }; answer: undefined };
-  /** `dropped`: frames of the session since the last one that came here, whose place a newer one took. */
+  /** Swaps a frame, which is moved both ways. `dropped`: frames of the session left out since the last call. */
   swap: { ask: { session: string; frame: Frame; dropped: number }; answer: SwappedFrame };
-  /** Gives the lane a source face to use under this id, in place of an earlier one; answered by what a swap took at warm-up, if it was. */
+  /**
+   * Gives the lane a source face for mesh, in place of an earlier one of the id. The answer is the time of one swap in
+   * milliseconds if the lane warmed up with the face, else null.
+   */
   take: { ask: { id: string; face: MeshFace }; answer: number | null };
-  /** The same face for an engine other than mesh. */
+  /** Gives the lane a source face for a generator. */
   takeFor: { ask: { id: string; engine: string; face: NeuralFace }; answer: undefined };
   /** Forgets a face for every engine. */
   drop: { ask: { id: string }; answer: undefined };
-  /** While memory is short every stream does less. */
+  /** Lowers the quality of every stream while `on`, because memory is short. */
   hold: { ask: { on: boolean }; answer: undefined };
   /** Finds every face of a still picture. */
   analyse: { ask: { picture: Frame }; answer: FoundFace[] };
+  /** Makes a face ready for mesh, from one or more portraits of a person. */
   enrol: { ask: { portraits: Portrait[] }; answer: MeshFace };
-  /** Makes a face ready for an engine other than mesh. */
+  /** Makes a face ready for a generator. */
   enrolFor: { ask: { engine: string; portraits: Portrait[] }; answer: NeuralFace };
-  /** Ends the lane co-operatively; terminating a thread inside a model's run would abort the process. */
+  /** Ends the lane after the calls in hand; terminating a thread inside a model's run would abort the process. */
   end: { ask: undefined; answer: undefined };
 }
 
+/** The name of a call. */
 export type CallName = keyof Calls;
 
+/** Message to the worker; `id` is repeated in the reply. */
 export type LaneRequest = { [K in CallName]: { id: number; call: K; ask: Calls[K]['ask'] } }[CallName];
 
+/** The worker's answer to the request with that id, or its error. */
 export type LaneReply = { id: number; answer: unknown } | { id: number; error: WireError };
 
-/** An error that cost a frame its swap; the frame itself went on. */
+/** Message of the worker: an error that cost a frame its swap. The frame itself is answered. */
 export interface LaneFault {
   fault: WireError;
 }
 
-/** What became of a model in this thread. */
+/** Message of the worker: a model of this thread was loaded, failed or is gone. */
 export interface LaneNews {
   news: ModelNews;
 }
 
-/** How long a model took to load, told once a model while the lane starts. */
+/** How a model was loaded while the lane started. */
 export interface ModelLoad {
   model: string;
+  /** Execution provider. */
   provider: string;
+  /** True if files that the provider needs were found in the cache. */
   cached: boolean;
+  /** Time to load and warm it, in milliseconds. */
   loadMs: number;
 }
 
-/** First word of a lane: its models are loaded and warm, or why not. */
+/** Message of the worker when it has started: its models are loaded and warm, or the error that prevents it. */
 export type Started = { ready: true; loads: ModelLoad[] } | { ready: false; error: WireError };
 
-/** The part of the configuration a lane needs. */
+/** The part of the configuration a lane needs; config.yaml documents each key. */
 export interface LaneOptions {
+  /** Folder of the models. */
   modelsDir: string;
+  /** Threads of ONNX Runtime for a model in the lane. */
   threads: number;
+  /** Runs of each model before the lane is ready. */
   warmupRuns: number;
+  /** Largest frame, in pixels; larger ones pass unchanged. */
   maxPixels: number;
+  /** Time a frame may take, in milliseconds; Infinity for no deadline. */
   budgetMs: number;
+  /** Least score of a detection, 0..1. */
   score: number;
+  /** Time between two detections while faces are tracked, in milliseconds. */
   intervalMs: number;
+  /** Most faces in a frame. */
   faces: number;
+  /** Least width of a face, in pixels. */
   minSize: number;
+  /** Frames without a face after which its track ends. */
   lostAfterFrames: number;
+  /** One-euro filter of the landmarks: cut-off at rest, in Hz. */
   minCutoffHz: number;
+  /** One-euro filter: how fast the cut-off rises with speed. */
   beta: number;
+  /** How far the source takes the colours of the live face, 0..1. */
   colour: number;
+  /** How far the source is sharpened to the live picture, 0..1. */
   sharpness: number;
-  /** Where big models run; null runs them in the lane. */
+  /** Socket of the device process; null runs every model in the lane. */
   deviceAddress: string | null;
-  /** What serves where a generator cannot: mesh, or none for the fallback. */
+  /** What swaps while a generator cannot. */
   reserve: Reserve;
-  /** The engine to have ready from the start. */
+  /** The engine that is ready from the start. */
   engine: string;
-  /** k: generators paint k² tiles of their own size. */
+  /** k: generators run on k² tiles of their own size. */
   boost: number;
-  /** Name of the model that says which part of a generated crop is face, or null. */
+  /** Name of the model that segments the face in a generated crop; null for none. */
   mask: string | null;
-  /** Name of the model that restores swapped faces, or null, and how much of it shows. */
+  /** Name of the model that restores swapped faces; null for none. */
   restorer: string | null;
+  /** How much of the restored face is shown, 0..1. */
   restoreBlend: number;
   /** Where the mark “AI-modified” is drawn, for sessions that want it. */
   badgeCorner: Corner;

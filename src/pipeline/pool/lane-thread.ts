@@ -1,4 +1,4 @@
-/** The main thread's end of one lane: starts the worker, asks and is answered, notices when it dies. */
+/** The main thread's end of one lane worker. */
 
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -21,20 +21,24 @@ interface Waiting {
   reject(error: Error): void;
 }
 
+/** Receives what a lane reports unasked. Called on the main thread. */
 export interface LaneListener {
-  /** Called once if the thread dies without having been asked to end. */
+  /** Called once if the thread dies before `end` was called. */
   onDeath(cause: FaceOffError): void;
   /** An error cost a frame its swap. */
   onFault(error: FaceOffError): void;
-  /** A model was loaded, or was not. */
+  /** A model of the thread was loaded, failed or is gone. */
   onNews(news: ModelNews): void;
 }
 
+/** Starts a lane worker, matches its answers to the calls, and notices when it dies. */
 export class LaneThread {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
   #nextId = 1;
+  /** Why the thread answers no more; null while it does. */
   #over: FaceOffError | null = null;
+  /** How each model was loaded at the start. */
   readonly loads: readonly ModelLoad[];
 
   private constructor(worker: Worker, loads: readonly ModelLoad[], { onDeath, onFault, onNews }: LaneListener) {
@@ -43,7 +47,7 @@ export class LaneThread {
     worker.on('message', (message: LaneReply | LaneFault | LaneNews) => {
       if ('fault' in message) onFault(fromWire(message.fault));
       else if ('news' in message) onNews(message.news);
-      else this.#hear(message);
+      else this.#settle(message);
     });
     worker.on('error', (cause) => this.#fail(lost(cause)));
     worker.on('exit', (code) => {
@@ -55,7 +59,7 @@ export class LaneThread {
 
   /**
    * Resolves when the lane's models are loaded and warm.
-   * @throws FaceOffError what the lane met while starting, for instance a model that is not the released one.
+   * @throws FaceOffError the lane's error while starting, for instance `model_differs`.
    */
   static async start(options: LaneOptions, listener: LaneListener): Promise<LaneThread> {
     const worker = new Worker(path.join(root, 'dist/pipeline/worker.js'), { workerData: options });
@@ -63,20 +67,24 @@ export class LaneThread {
       const early = (code: number) => reject(lost(new Error(`the thread ended with code ${code} while starting`)));
       worker.once('error', reject);
       worker.once('exit', early);
-      const hear = (message: Started | LaneFault | LaneNews) => {
-        // A model that could be done without may have failed before the lane is ready.
+      const onMessage = (message: Started | LaneFault | LaneNews) => {
+        // A model that the lane can do without may fail before the lane is ready.
         if ('fault' in message) return listener.onFault(fromWire(message.fault));
         if ('news' in message) return listener.onNews(message.news);
-        worker.off('error', reject).off('exit', early).off('message', hear);
+        worker.off('error', reject).off('exit', early).off('message', onMessage);
         resolve(message);
       };
-      worker.on('message', hear);
+      worker.on('message', onMessage);
     });
     if (!started.ready) throw fromWire(started.error);
     return new LaneThread(worker, started.loads, listener);
   }
 
-  /** @param move buffers that are handed over, not copied. */
+  /**
+   * Sends a call to the worker.
+   * @param move buffers that are moved, not copied.
+   * @throws FaceOffError what the lane answers; `lane_lost`, `lane_ended` when there is no thread to answer.
+   */
   ask<K extends CallName>(call: K, ask: Calls[K]['ask'], move: ArrayBuffer[] = []): Promise<Calls[K]['answer']> {
     if (this.#over !== null) return Promise.reject(this.#over);
     const id = this.#nextId++;
@@ -86,17 +94,18 @@ export class LaneThread {
     });
   }
 
-  /** Lets the work in hand finish, then ends the thread. Idempotent. */
+  /** Lets the calls in hand finish, then ends the thread. Idempotent. */
   async end(): Promise<void> {
     if (this.#over !== null) return;
-    const gone = new Promise<void>((resolve) => this.#worker.once('exit', () => resolve()));
+    const exited = new Promise<void>((resolve) => this.#worker.once('exit', () => resolve()));
     const ended = this.ask('end', undefined);
     this.#over = new FaceOffError('lane_ended', 'The lane was ended.');
     await ended.catch(() => undefined);
-    await gone;
+    await exited;
   }
 
-  #hear(message: LaneReply): void {
+  /** Resolves or rejects the call that a reply belongs to. */
+  #settle(message: LaneReply): void {
     const waiting = this.#waiting.get(message.id);
     this.#waiting.delete(message.id);
     if ('error' in message) waiting?.reject(fromWire(message.error));

@@ -3,8 +3,9 @@
  * pictures at a time is put on disk whole, and what a crash leaves ends with the last of these.
  */
 
-export const RECORDING_FORMATS = ['webm', 'mp4'] as const;
-export type RecordingFormat = (typeof RECORDING_FORMATS)[number];
+import type { RecordingFormat } from '../../shared/recording-formats.ts';
+
+export { RECORDING_FORMATS, type RecordingFormat } from '../../shared/recording-formats.ts';
 
 /** What every file says of itself. */
 export const DISCLOSURE = 'AI-modified: face swapped by FaceOff';

@@ -203,7 +203,7 @@ class MeshSwapper implements Swapper {
     reshape(live.points, this.#face.shape, this.#shared.freedom, looks.shape, this.#shaped);
     this.#dress(live, looks.sharpness);
     const bounds = this.#place(live, looks);
-    const rect = evenRect(...bounds, frame.width, frame.height);
+    const rect = evenRect(bounds, frame.width, frame.height);
     if (rect === null) return;
     this.#draw(looks, live);
     this.#kernels.store(frame, rect);

@@ -73,7 +73,7 @@ describe.each(SIZES)('at %i x %i', (width, height) => {
       kernels.load(frame, { x: 0, y: 0, width, height });
       const before = frame.data.slice();
       const [x0, y0] = [side(width), side(height)];
-      const rect = evenRect(x0, y0, x0 + 1 + side(width), y0 + 1 + side(height), width, height)!;
+      const rect = evenRect([x0, y0, x0 + 1 + side(width), y0 + 1 + side(height)], width, height)!;
       frame.data.fill(7);
       kernels.store(frame, rect);
       const [cw, luma] = [(width + 1) >> 1, width * height];
