@@ -1,4 +1,4 @@
-/** The certificate for HTTPS: a configured one, or a self-signed one that is created and kept in the cache folder. */
+/** The certificate for HTTPS: a configured one, or a self-signed one that is created and kept in `storage.dir`. */
 
 import { X509Certificate } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
@@ -29,13 +29,13 @@ const EXPIRES_SOON_MS = 30 * DAY_MS;
  */
 export async function certificateOf({
   server,
-  models,
-}: Pick<Config, 'server' | 'models'>): Promise<Certificate | null> {
+  storage,
+}: Pick<Config, 'server' | 'storage'>): Promise<Certificate | null> {
   const { certificate, key, host, names } = server;
   if (certificate !== null && key !== null) return readConfigured(certificate, key);
   if (isLocal(host)) return null;
   const wanted = ['localhost', hostname().toLowerCase(), ...names, '127.0.0.1', ...addressesOf(host)];
-  return keptOrNew(models.cacheDir, [...new Set(wanted)]);
+  return keptOrNew(storage.dir, [...new Set(wanted)]);
 }
 
 async function readConfigured(certificate: string, key: string): Promise<Certificate> {

@@ -100,7 +100,7 @@ export class Recorder {
   addSound(sound: Sound, behindMs: number): void {
     if (this.#ended !== null || !this.#parts.hasSound) return;
     this.#sound = sound;
-    this.#part?.feed.hear(sound, performance.now() - behindMs);
+    this.#part?.feed.writeSound(sound, performance.now() - behindMs);
   }
 
   /** Ends the recording; resolves when every file is finished. Idempotent. @param error why it ends early, if it does. */

@@ -14,7 +14,7 @@ const NAME = /^(?!\.+$)(?! )[^\p{Cc}\p{Cs}/\\]{1,40}(?<! )$/u;
 
 const File = z.array(z.strictObject({ name: z.string().regex(NAME), settings: presetSchema }));
 
-/** Named settings, kept in presets.json in the cache folder; every change replaces the whole file. */
+/** Named settings, kept in presets.json in `storage.dir`; every change replaces the whole file. */
 export class PresetStore {
   readonly #file: string;
   readonly #most: number;
@@ -23,8 +23,8 @@ export class PresetStore {
   /** Makes changes one after another. */
   readonly #changes = new SerialQueue();
 
-  private constructor({ models, limits }: Config) {
-    this.#file = path.join(models.cacheDir, 'presets.json');
+  private constructor({ storage, limits }: Config) {
+    this.#file = path.join(storage.dir, 'presets.json');
     this.#most = limits.presets;
   }
 
@@ -99,7 +99,7 @@ export class PresetStore {
       const why = (cause as NodeJS.ErrnoException).code ?? String(cause);
       throw new FaceOffError(
         'not_saved',
-        `The presets could not be written to models.cacheDir (${why}); they are as before.`,
+        `The presets could not be written to storage.dir (${why}); they are as before.`,
         { cause },
       );
     }

@@ -16,7 +16,7 @@ function guest(name: string, room = 'kitchen'): Guest & { told: Told[] } {
 }
 
 describe('a room', () => {
-  test('tells everybody who is there, and which of them they are', () => {
+  test('tells each person the people in it, and which of them is the own entry', () => {
     const [ann, bob] = [guest('Ann'), guest('Bob')];
     const first = rooms.join(ann);
     first.update({});
@@ -30,7 +30,7 @@ describe('a room', () => {
     ]);
     first.setSpeaking(true);
     second.setSpeaking(true);
-    // Who is muted says nothing.
+    // A muted person is never marked as speaking.
     expect(ann.told.at(-1)!.people.map(({ speaking }) => speaking)).toEqual([true, false]);
     first.leave();
     first.leave();
@@ -40,7 +40,7 @@ describe('a room', () => {
     expect([ann.told.length, rooms.size]).toEqual([told, 0]);
   });
 
-  test('is full at its limit, which other rooms do not count to', () => {
+  test('is full at its own limit, whatever other rooms hold', () => {
     rooms.join(guest('Ann'));
     const bob = rooms.join(guest('Bob'));
     expect(() => rooms.join(guest('Cora'))).toThrow(expect.objectContaining({ code: 'room_full', status: 503 }));
@@ -50,7 +50,7 @@ describe('a room', () => {
     expect(rooms.size).toBe(2);
   });
 
-  test('has nobody twice, however the name is written', () => {
+  test('has each name once, whatever its case and spaces', () => {
     rooms.join(guest('Ann'));
     for (const name of ['Ann', ' ann ', 'ＡＮＮ'])
       expect(() => rooms.join(guest(name))).toThrow(expect.objectContaining({ code: 'name_taken', status: 409 }));

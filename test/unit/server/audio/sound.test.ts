@@ -32,7 +32,7 @@ describe('the delay line', () => {
     expect(Math.abs(line.delayMs - 20)).toBeLessThanOrEqual(10);
   });
 
-  test('leaves speech alone while it is off by little, and mends it in the next pause', () => {
+  test('leaves speech alone while it is off by little, and corrects the delay in the next pause', () => {
     const line = new DelayLine();
     for (let i = 0; i < 10; i++) line.push(piece(9000), 50);
     for (let i = 0; i < 10; i++) line.push(piece(9000), 70);
@@ -135,7 +135,7 @@ describe('lip sync', () => {
       expect(shown.length).toBe(2);
     }));
 
-  test('forgets what waits when it is told to, and when it is closed', () =>
+  test('drops waiting pictures on request and when it is closed', () =>
     withBuffers({ sound: 80, picture: 20 }, 10, async (sync, shown) => {
       await speak(sync, 1000);
       sync.addFrame(picture);
@@ -148,13 +148,13 @@ describe('lip sync', () => {
     }));
 });
 
-describe('a voice', () => {
+describe('voice activity', () => {
   const changes: boolean[] = [];
   const hear = (voice: VoiceActivity, value: number, ms: number): void => {
     for (let i = 0; i < ms / 10; i++) voice.addSound(piece(value));
   };
 
-  test('is told from the noise of the room, lasts over pauses between words, and ends', () => {
+  test('is told from room noise, lasts over pauses between words, and ends', () => {
     const voice = new VoiceActivity((speaking) => changes.push(speaking));
     hear(voice, 60, 2000);
     hear(voice, 5000, 30);
@@ -168,7 +168,7 @@ describe('a voice', () => {
     expect(changes).toEqual([true, false]);
   });
 
-  test('is not the fan that begins to hum', () => {
+  test('is not detected in a fan that begins to hum', () => {
     const voice = new VoiceActivity(() => undefined);
     hear(voice, 60, 1000);
     hear(voice, 900, 60_000);

@@ -45,13 +45,13 @@ function cleaned(colour: (x: number, y: number) => Colour): Planes {
 const luma = ({ y }: Planes, [column, row]: Place): number => y[row * ATLAS + column]!;
 const disc = ([cx, cy]: Place, radius: number, x: number, y: number): boolean => Math.hypot(x - cx, y - cy) < radius;
 
-describe('what does not belong to a source face', () => {
-  test('plain skin stays as it is', () => {
+describe('de-lighting of a source face', () => {
+  test('leaves plain skin unchanged', () => {
     const { y } = cleaned(() => SKIN);
     expect(y.every((value) => Math.abs(value - SKIN[0]) < 2)).toBe(true);
   });
 
-  test('a fringe becomes skin, without a step where it began', () => {
+  test('replaces a fringe by skin without a visible edge', () => {
     const line = (place(HAIRLINE)[1] + place(FOREHEAD)[1]) / 2;
     const planes = cleaned((_, y) => (y < line ? HAIR : SKIN));
     const column = place(FOREHEAD)[0];
@@ -61,7 +61,7 @@ describe('what does not belong to a source face', () => {
     expect(Math.max(...rises)).toBeLessThan(6);
   });
 
-  test('a fringe close above the brows goes over softly into what skin is left between them', () => {
+  test('blends a fringe close above the brows into the skin between them', () => {
     const [column, brow] = place(BROW_RIGHT[2]!);
     const line = brow - 24;
     const planes = cleaned((_, y) => (y < line ? HAIR : SKIN));
@@ -70,7 +70,7 @@ describe('what does not belong to a source face', () => {
     expect(steps.at(-1)).toBe(SKIN[0]);
   });
 
-  test('soft shade is followed and kept', () => {
+  test('keeps soft shading', () => {
     const [top, bottom] = [place(HAIRLINE)[1], place(CHIN)[1]];
     const shade = (y: number): Colour => {
       const share = 0.45 + (0.55 * (y - top)) / (bottom - top);
@@ -81,13 +81,13 @@ describe('what does not belong to a source face', () => {
     expect(Math.abs(luma(planes, [x, y]) - shade(y)[0])).toBeLessThan(4);
   });
 
-  test('a beard stays', () => {
+  test('keeps a beard', () => {
     const beard = place(CHIN);
     const planes = cleaned((x, y) => (disc(beard, 45, x, y) ? [80, 122, 136] : SKIN));
     expect(luma(planes, [beard[0], beard[1] - 30])).toBeLessThan(95);
   });
 
-  test('brows and moles stay, a lamp on the cheek does not', () => {
+  test('keeps brows and moles and removes a highlight on the cheek', () => {
     const cheek = place(CHEEK);
     const mirrored: Place = [ATLAS - cheek[0], cheek[1]];
     const brow = BROW_LEFT.map(place).reduce(([a, b], [x, y]) => [a + x / 10, b + y / 10], [0, 0]);
@@ -100,7 +100,7 @@ describe('what does not belong to a source face', () => {
     expect(Math.abs(luma(planes, cheek) - SKIN[0])).toBeLessThan(12);
   });
 
-  test("half of the room's colour is taken off the skin, and leaves dark places without a tint", () => {
+  test("removes half of the room's tint from the skin and adds none to dark places", () => {
     const warm: Colour = [150, 95, 160];
     const cheek = place(CHEEK);
     const { u, v } = cleaned((x, y) => (disc(cheek, 9, x, y) ? [40, 128, 128] : warm));

@@ -54,7 +54,7 @@ function framed(luma: Uint8Array): Frame {
   return { width: SIDE, height: SIDE, data, receivedAtMs: 0 };
 }
 
-test('a smile is as broad as the mouth is wide, whichever way the face looks', () => {
+test("the smile measure follows the mouth's width, whichever way the face looks", () => {
   expect(smileOf(REST)).toBe(0);
   expect(smileOf(SMILE)).toBe(1);
   const half = pointsOf(1.2);
@@ -107,7 +107,7 @@ test('the folds of a smiling photo show on a live face as it smiles', async () =
   swapper.close();
 });
 
-test('a photo that does not smile keeps all it has', async () => {
+test('a photo without a smile stays unchanged', async () => {
   const engine = new MeshEngine(await Kernels.load(SIDE * SIDE), topology);
   const picture = framed(new Uint8Array(SIDE * SIDE).fill(SKIN));
   expect(engine.enrol([{ picture, points: REST }]).smile).toBeNull();

@@ -71,7 +71,7 @@ describe.each([
   ['dark', [35, 128, 128]],
   ['blue', [90, 170, 100]],
 ] as const)('a %s bar that moves over the face', (_name, colour) => {
-  test('stays as it was, and the swap is whole again within five frames', async () => {
+  test('stays unswapped, and the swap is whole again within five frames', async () => {
     const id = `bar-${_name}`;
     lane.open(id, settings);
     let whole = 0;
@@ -96,7 +96,7 @@ describe.each([
   });
 });
 
-test('a face that only moves has nothing in front of it', async () => {
+test('a moving face without an occluder has no occlusion', async () => {
   lane.open('plain', settings);
   const sizes: number[] = [];
   for (let i = 0; i < 40; i++) {
@@ -108,7 +108,7 @@ test('a face that only moves has nothing in front of it', async () => {
   expect(Math.min(...sizes.slice(1))).toBeGreaterThan(0.97 * Math.max(...sizes));
 });
 
-describe('the model of the live face', () => {
+describe("the live face's appearance model", () => {
   const seen = new Float32Array(POINTS).fill(0.95);
   let map: FaceMap;
   beforeAll(async () => {
@@ -134,13 +134,13 @@ describe('the model of the live face', () => {
       return front.any;
     });
 
-  test('takes another colour for something in front', () => {
+  test('classifies another colour as an occluder', () => {
     const front = new Occlusion(map);
     expect(looks(front, skin, 12, rim)).not.toContain(true);
     expect(looks(front, [130, 135, 120], 4, rim)).toContain(true);
   });
 
-  test('but not where it knows a part only from the side', () => {
+  test('classifies nothing as an occluder where a part was seen only at a grazing angle', () => {
     const front = new Occlusion(map);
     seen.fill(0.25);
     looks(front, [130, 135, 120], 12, rim);
@@ -153,7 +153,7 @@ describe('the model of the live face', () => {
   test.each([
     ['small', 2],
     ['larger', 4],
-  ])('takes a %s mark inside the face for light that moved, and learns it', (_, reach) => {
+  ])('learns a %s mark inside the face as moved light', (_, reach) => {
     const front = new Occlusion(map);
     const spot = { ...cheek, reach };
     looks(front, skin, 12, spot);
@@ -162,7 +162,7 @@ describe('the model of the live face', () => {
     expect(looks(front, skin, 4, spot)).not.toContain(true);
   });
 
-  test('but not one that came in from the rim and went on', () => {
+  test('does not learn a mark that came in from the rim and moved on', () => {
     const front = new Occlusion(map);
     looks(front, skin, 12, rim);
     for (let x = rim.x; x <= cheek.x; x += 2)
@@ -170,7 +170,7 @@ describe('the model of the live face', () => {
     expect(looks(front, [190, 115, 145], 20, cheek)).not.toContain(false);
   });
 
-  test('nor a small one at the rim, or at the opening of the mouth', () => {
+  test("does not learn a small mark at the rim or at the mouth's opening", () => {
     const besides = [...map.texels].filter((texel) =>
       [texel - 1, texel + 1, texel - MAP, texel + MAP].some((beside) => map.outside[beside] === 1),
     );
@@ -187,7 +187,7 @@ describe('the model of the live face', () => {
     }
   });
 
-  test('knows nothing in front any more when what came in at the very edge of the map has gone', () => {
+  test("has no occluder left after a mark at the map's very edge has gone", () => {
     const texel = [...map.texels].reduce((a, b) => (b % MAP < a % MAP ? b : a));
     const edge = { x: texel % MAP, y: Math.floor(texel / MAP), reach: 6 };
     const front = new Occlusion(map);

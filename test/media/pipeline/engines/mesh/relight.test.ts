@@ -28,7 +28,7 @@ function follow(live: Float32Array, source: Float32Array): Relight {
   return light;
 }
 
-test('a light from above and one side, brighter in the middle, is taken over as it is', () => {
+test('a light from above and one side, brighter in the middle, is transferred exactly', () => {
   const lit = (x: number, y: number): number => 3 * x + 2 * y - 0.4 * x * x;
   const { offset } = follow(face([140, 120, 140], lit), face([110, 120, 140]));
   for (let i = 0; i < POINTS; i++) {
@@ -38,7 +38,7 @@ test('a light from above and one side, brighter in the middle, is taken over as 
   }
 });
 
-test("a feature of the live face is no light, and one of the source's stays, less so near its rim", () => {
+test('features of the live face are not transferred, those of the source are kept, less so near the rim', () => {
   const cheek = 50;
   const spot = (point: number) => (_x: number, _y: number, i: number) => (i === point ? -50 : 0);
   const live = follow(face([140, 120, 140], spot(cheek)), face([140, 120, 140]));
@@ -53,7 +53,7 @@ test("a feature of the live face is no light, and one of the source's stays, les
   expect(shadow.offset[3 * edge]!).toBeGreaterThan(own.offset[3 * cheek]! + 1);
 });
 
-test('a dull camera dulls the source about grey, so that what is redder or greyer than skin keeps its hue', () => {
+test('a camera of low saturation desaturates the source about grey and keeps hues', () => {
   const light = follow(face([140, GREY - 8, GREY + 10]), face([140, GREY - 16, GREY + 20]));
   expect(light.saturation).toBeCloseTo(0.5);
   for (let i = 0; i < POINTS; i++) {
@@ -62,7 +62,7 @@ test('a dull camera dulls the source about grey, so that what is redder or greye
   }
 });
 
-test('a lamp that is switched on is taken over little by little', () => {
+test('a lamp that is switched on is transferred gradually', () => {
   const light = new Relight(topology, skin);
   const source = face([110, 120, 140]);
   light.follow(face([100, 120, 140]), source, seen);
@@ -73,7 +73,7 @@ test('a lamp that is switched on is taken over little by little', () => {
   expect(light.offset[3 * inside]!).toBeGreaterThan(27);
 });
 
-test('hair at the rim is not taken for skin, nor skin for hair when a lamp goes on or a hand is in front of it', () => {
+test('hair at the rim and skin are told apart when a lamp goes on or a hand is in front', () => {
   const [source, dim, bright] = [face([110, 120, 140]), face([100, 120, 140]), face([140, 120, 140])];
   const temple = topology.ring.indexOf(0);
   const hair = follow(
@@ -91,7 +91,7 @@ test('hair at the rim is not taken for skin, nor skin for hair when a lamp goes 
   expect(light.likeness[temple]).toBeGreaterThan(0.9);
 });
 
-test("the light's colour is taken by skin whole, and by what is half as bright a quarter", () => {
+test("the light's colour is applied to skin fully, and by a quarter to parts half as bright", () => {
   const brow = BROW_LEFT[0]!;
   const tint = tintShares(
     face([116, 120, 140], (_x, _y, i) => (i === brow ? -50 : 0)),
