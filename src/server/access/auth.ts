@@ -1,8 +1,8 @@
 /**
- * Authentication for a server that has a token. Programs send the token as `Authorization: Bearer`; a page that was opened
- * with it once, by `?token=` or the login page, has a cookie from then on. A server without a token is open to all callers.
- * An address that tried too many wrong tokens has to wait, even with the right one; a request with the cookie does not wait,
- * because the cookie cannot be guessed.
+ * Authentication for a server that has a token. Programs send the token as `Authorization: Bearer`; a page that was
+ * opened with it once, by `?token=` or the login page, has a cookie from then on. A server without a token is open
+ * to all callers. An address that tried too many wrong tokens has to wait, even with the right one; a request with
+ * the cookie does not wait, because the cookie cannot be guessed.
  */
 
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
@@ -41,8 +41,8 @@ export class Authenticator {
   }
 
   /**
-   * The hook for every request, before anything else of it is handled. A page that may not be shown is replaced by the login
-   * page.
+   * The hook for every request, before anything else of it is handled. A page that may not be shown is replaced by
+   * the login page.
    * @throws FaceOffError `no_token`, `wrong_token` (401), `too_many_attempts` (429).
    */
   async check(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
@@ -88,8 +88,8 @@ const bearerOf = ({ headers }: FastifyRequest): string | undefined =>
   headers.authorization?.match(/^Bearer +(\S+) *$/i)?.[1];
 
 /**
- * Registers the parsing of cookies, which has to precede the authenticator's hook, and `POST /api/login`, by which the login
- * page exchanges the token (as JSON) for the cookie.
+ * Registers the parsing of cookies, which has to precede the authenticator's hook, and `POST /api/login`, by which
+ * the login page exchanges the token (as JSON) for the cookie.
  */
 export async function loginRoutes(app: FastifyInstance, authenticator: Authenticator): Promise<void> {
   await app.register(cookies);

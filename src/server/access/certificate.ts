@@ -23,8 +23,8 @@ const VALID_MS = 390 * DAY_MS;
 const EXPIRES_SOON_MS = 30 * DAY_MS;
 
 /**
- * The server's certificate; null if none is configured and the server listens on the local machine alone, which browsers
- * trust without HTTPS.
+ * The server's certificate; null if none is configured and the server listens on the local machine alone, which
+ * browsers trust without HTTPS.
  * @throws FaceOffError `bad_certificate`.
  */
 export async function certificateOf({

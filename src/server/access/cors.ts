@@ -13,8 +13,8 @@ export function allowedOrigins({ url }: Pick<FastifyRequest, 'url'>, origins: re
 }
 
 /**
- * Adds CORS headers to the replies that allowed origins may read, refusals included; has to be registered before all hooks
- * that refuse. Never allows cookies: pages of other origins send the token.
+ * Adds CORS headers to the replies that allowed origins may read, refusals included; has to be registered before
+ * all hooks that refuse. Never allows cookies: pages of other origins send the token.
  */
 export async function allowOrigins(app: FastifyInstance, origins: readonly string[]): Promise<void> {
   await app.register(cors, {

@@ -31,7 +31,10 @@ export class LoginRateLimit {
     this.#clock = clock;
   }
 
-  /** Refuses an address that has to wait; call it before comparing a token. @throws FaceOffError `too_many_attempts` (429, details: retryAfterMs). */
+  /**
+   * Refuses an address that has to wait; call it before comparing a token.
+   * @throws FaceOffError `too_many_attempts` (429, details: retryAfterMs).
+   */
   check(address: string): void {
     const retryAfterMs = this.waitMs(address);
     if (retryAfterMs === 0) return;

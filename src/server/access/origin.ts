@@ -1,6 +1,7 @@
 /**
- * Which web pages may use the server: its own pages, and those of allowed origins. The Origin header reveals a page of another
- * site; the Host header reveals a page whose name was pointed at this machine after it was loaded (DNS rebinding).
+ * Which web pages may use the server: its own pages, and those of allowed origins. The Origin header reveals a page
+ * of another site; the Host header reveals a page whose name was pointed at this machine after it was loaded (DNS
+ * rebinding).
  */
 
 import { isIP } from 'node:net';
@@ -9,9 +10,9 @@ import { isLocal } from '../../lib/address.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 
 /**
- * Refuses requests of other sites' pages. Browsers send the page's origin with WebSockets and with all requests but plain
- * reads; a request without an origin comes from a program. The Host header is checked only if the valid names are known,
- * that is while the server listens on the local machine alone.
+ * Refuses requests of other sites' pages. Browsers send the page's origin with WebSockets and with all requests but
+ * plain reads; a request without an origin comes from a program. The Host header is checked only if the valid names
+ * are known, that is while the server listens on the local machine alone.
  * @param allowed other origins that may make this request.
  * @throws FaceOffError `foreign_origin` (403), `foreign_host` (421).
  */

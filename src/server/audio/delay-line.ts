@@ -10,7 +10,8 @@ const CORRECT_AT_ONCE_MS = 30;
 
 /**
  * Delays sound by the duration of a swap, which keeps it in step with the picture. The delay can change while sound
- * runs: the line then drops or repeats one piece, cross-faded with its neighbour, and waits for a pause if one comes soon.
+ * runs: the line then drops or repeats one piece, cross-faded with its neighbour, and waits for a pause if one
+ * comes soon.
  */
 export class DelayLine {
   #waiting: Sound[] = [];

@@ -27,9 +27,9 @@ const FOLLOW_FRAME = 0.05;
 const FOLLOW_BUFFER = 0.7;
 
 /**
- * Keeps a publisher's sound in step with the pictures. Pictures are late by the time of their swap; sound is late by its
- * jitter buffer, which is longer than the picture's, and on the way out by its packets. Whichever of the two is early
- * waits for the other.
+ * Keeps a publisher's sound in step with the pictures. Pictures are late by the time of their swap; sound is late
+ * by its jitter buffer, which is longer than the picture's, and on the way out by its packets. Whichever of the two
+ * is early waits for the other.
  */
 export class LipSync {
   readonly #parts: LipSyncParts;
@@ -61,7 +61,10 @@ export class LipSync {
     this.#frameMs += (frameMs - this.#frameMs) * (this.#frameMs === 0 ? 1 : FOLLOW_FRAME);
   }
 
-  /** Takes the next piece of sound; `onSound` gets the piece that is due now. The first call starts the measurements. */
+  /**
+   * Takes the next piece of sound; `onSound` gets the piece that is due now. The first call starts the
+   * measurements.
+   */
   addSound(sound: Sound): void {
     if (this.#closed) return;
     this.#lastSoundAtMs = performance.now();

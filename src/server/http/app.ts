@@ -130,7 +130,10 @@ const scoped =
     done();
   };
 
-/** Builds the server. Its parts are loaded and warm, so that it is ready as soon as it listens. Runs on the main thread. */
+/**
+ * Builds the server. Its parts are loaded and warm, so that it is ready as soon as it listens. Runs on the main
+ * thread.
+ */
 export async function buildServer(parts: ServerParts): Promise<Server> {
   const { config, pool, faces, metrics, models, log, version, defaults, gpu = null, certificate = null } = parts;
   const { states = new ModelStates(readCatalogue(config.models.dir)) } = parts;

@@ -1,6 +1,6 @@
 /**
- * `/api/sessions/:id/…` and `/api/streams/:name/…`: live changes of a session's settings, for programs and the keys of a stream
- * deck. A stream keeps its address; every session has another id.
+ * `/api/sessions/:id/…` and `/api/streams/:name/…`: live changes of a session's settings, for programs and the keys
+ * of a stream deck. A stream keeps its address; every session has another id.
  */
 
 import type { FastifyInstance } from 'fastify';

@@ -3,7 +3,10 @@
 import type { FastifyReply } from 'fastify';
 import { errorBody } from '../../lib/error-body.ts';
 
-/** Sends any thrown value as a JSON error body, with `Retry-After` (seconds, rounded up) where its details name a delay. */
+/**
+ * Sends any thrown value as a JSON error body, with `Retry-After` (seconds, rounded up) where its details name a
+ * delay.
+ */
 export function sendError(reply: FastifyReply, error: unknown): FastifyReply {
   const { status, body } = errorBody(error);
   const details = body.details as { retryAfterMs?: number } | undefined;

@@ -16,8 +16,8 @@ interface OfFile {
 }
 
 /**
- * `/api/sessions/:id/recording` starts, shows and stops a recording, `/api/sessions/:id/snapshot.png` takes a picture, and
- * `/api/recordings` lists, sends and deletes finished recordings.
+ * `/api/sessions/:id/recording` starts, shows and stops a recording, `/api/sessions/:id/snapshot.png` takes a
+ * picture, and `/api/recordings` lists, sends and deletes finished recordings.
  */
 export function recordingRoutes(app: FastifyInstance, sessions: Sessions, recordings: Recordings): void {
   const sessionOf = (id: string): Session => {

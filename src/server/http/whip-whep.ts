@@ -1,6 +1,6 @@
 /**
- * What WHIP (RFC 9725) and WHEP (draft-ietf-wish-whep) share: POST of an offer creates a session, PATCH adds candidates to it
- * or restarts its ICE, and DELETE ends it. An entity tag identifies the ICE session.
+ * What WHIP (RFC 9725) and WHEP (draft-ietf-wish-whep) share: POST of an offer creates a session, PATCH adds
+ * candidates to it or restarts its ICE, and DELETE ends it. An entity tag identifies the ICE session.
  */
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';

@@ -9,8 +9,8 @@ const MARGIN = 0.05;
 const SETTLED_MS = 5000;
 
 /**
- * Derives the memory pressure from the share of memory in use. It rises at once and falls one step at a time, after five
- * seconds with memory to spare, so that it does not oscillate.
+ * Derives the memory pressure from the share of memory in use. It rises at once and falls one step at a time, after
+ * five seconds with memory to spare, so that it does not oscillate.
  */
 export class MemoryWatch {
   /** The share at which each pressure begins. */

@@ -34,8 +34,8 @@ const MINUTE_MS = 60_000;
 const FIGURES_MS = 3000;
 
 /**
- * Samples the machine at a fixed interval, keeps the samples of the last minutes, and reports changes of the memory pressure.
- * Runs on the main thread.
+ * Samples the machine at a fixed interval, keeps the samples of the last minutes, and reports changes of the memory
+ * pressure. Runs on the main thread.
  */
 export class Monitor {
   readonly #parts: MonitorParts;

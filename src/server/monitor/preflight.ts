@@ -25,11 +25,17 @@ const RATES = [30, 24, 20, 15, 12, 10];
 const CARRY_MS = 7;
 /** Share of the idle processor that the estimate may plan with. */
 const MOST_IDLE = 0.9;
-/** Share of their processor time that other programs keep under competition, at equal priority and when FaceOff's is higher. */
+/**
+ * Share of their processor time that other programs keep under competition, at equal priority and when FaceOff's is
+ * higher.
+ */
 const KEPT = 0.75;
 const KEPT_AHEAD = 0.1;
 
-/** Estimates how many further cameras the machine can swap now, and at which rate, from measurements of lanes and processor. */
+/**
+ * Estimates how many further cameras the machine can swap now, and at which rate, from measurements of lanes and
+ * processor.
+ */
 export function preflight({ capacity, machine, open, most, engine, limited, isAhead }: PreflightFigures): Preflight {
   const places = Math.max(0, most - open);
   if (places === 0)

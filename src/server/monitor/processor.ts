@@ -12,8 +12,8 @@ interface Quota {
 }
 
 /**
- * Measures the processor: the load of all programs together, and how much of it FaceOff may use. The quota of a container or
- * service comes from its control group (cgroup), version 2 or 1.
+ * Measures the processor: the load of all programs together, and how much of it FaceOff may use. The quota of a
+ * container or service comes from its control group (cgroup), version 2 or 1.
  */
 export class Processor {
   readonly #folders: readonly string[];

@@ -1,6 +1,7 @@
 /**
- * What limits a session, in one sentence: the cause, its figures, and what would help. `verdictOf` is a pure function of
- * numbers, so that each case can be tested; `SteadyVerdict` keeps the verdict from changing every second.
+ * What limits a session, in one sentence: the cause, its figures, and what would help. `verdictOf` is a pure
+ * function of numbers, so that each case can be tested; `SteadyVerdict` keeps the verdict from changing every
+ * second.
  */
 
 import type { Cause, Verdict } from '../../shared/messages.ts';
@@ -232,7 +233,10 @@ const ENOUGH = 3;
 /** Observations between two updates of the figures of the same cause. */
 const REFRESH = 3;
 
-/** Smooths verdicts: a cause is shown once three of the last four observations found it, so one odd second changes nothing. */
+/**
+ * Smooths verdicts: a cause is shown once three of the last four observations found it, so one odd second changes
+ * nothing.
+ */
 export class SteadyVerdict {
   #last: Verdict[] = [];
   #shown: Verdict = { cause: 'good', text: 'No picture has come yet.' };

@@ -34,9 +34,10 @@ const CHECK_MS = 1000;
 const ROOM_BYTES = 40 * 2 ** 20;
 
 /**
- * One recording of a session: its frames as they are shown, and its sound. A frame of another size begins the next file, and
- * so does the first sound. The recording ends when it is stopped, when its session ends, and when the disk or its share of
- * it is full; the session itself goes on. Runs on the main thread; ffmpeg encodes in a process of its own.
+ * One recording of a session: its frames as they are shown, and its sound. A frame of another size begins the next
+ * file, and so does the first sound. The recording ends when it is stopped, when its session ends, and when the
+ * disk or its share of it is full; the session itself goes on. Runs on the main thread; ffmpeg encodes in a process
+ * of its own.
  */
 export class Recorder {
   readonly #parts: RecorderParts;
@@ -103,7 +104,10 @@ export class Recorder {
     this.#part?.feed.writeSound(sound, performance.now() - behindMs);
   }
 
-  /** Ends the recording; resolves when every file is finished. Idempotent. @param error why it ends early, if it does. */
+  /**
+   * Ends the recording; resolves when every file is finished. Idempotent.
+   * @param error why it ends early, if it does.
+   */
   stop(error: FaceOffError | null = null): Promise<RecordingState> {
     this.#ended ??= this.#end(error);
     return this.#ended;

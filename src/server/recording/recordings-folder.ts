@@ -13,8 +13,8 @@ const PART = /^\.part-(\d+)-(.+)$/;
 const MB = 2 ** 20;
 
 /**
- * The folder of the recordings. A file in progress has a temporary name with its server's process id, and gets its final name
- * when it is finished. The next start gives files that a crash left their final names.
+ * The folder of the recordings. A file in progress has a temporary name with its server's process id, and gets its
+ * final name when it is finished. The next start gives files that a crash left their final names.
  */
 export class RecordingsFolder {
   readonly dir: string;
@@ -25,7 +25,10 @@ export class RecordingsFolder {
     this.#limits = { maxMb, minFreeMb };
   }
 
-  /** Creates the folder and checks the space. @throws FaceOffError `recordings_unwritable` (500), and as `checkRoom`. */
+  /**
+   * Creates the folder and checks the space.
+   * @throws FaceOffError `recordings_unwritable` (500), and as `checkRoom`.
+   */
   async prepare(): Promise<void> {
     await mkdir(this.dir, { recursive: true }).catch((cause: NodeJS.ErrnoException) => {
       const message = `The folder for recordings, ${this.dir}, cannot be made (${cause.code}). Choose another with recording.dir.`;
@@ -34,7 +37,10 @@ export class RecordingsFolder {
     await this.checkRoom();
   }
 
-  /** Compares all recordings and the free disk with the limits. @throws FaceOffError `recordings_full`, `disk_full` (507). */
+  /**
+   * Compares all recordings and the free disk with the limits.
+   * @throws FaceOffError `recordings_full`, `disk_full` (507).
+   */
   async checkRoom(): Promise<void> {
     const { maxMb, minFreeMb } = this.#limits;
     const used = (await this.#files()).reduce((sum, { bytes }) => sum + bytes, 0);

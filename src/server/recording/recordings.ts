@@ -32,8 +32,8 @@ export class Recordings {
 
   /**
    * Starts to record a session. Recordings have no sound where ffmpeg lacks the format's sound encoder.
-   * @throws FaceOffError `already_recording` (409), `no_ffmpeg`, `no_encoder` (503), `recordings_full`, `disk_full` (507),
-   *   `recordings_unwritable` (500), `session_closed` (410).
+   * @throws FaceOffError `already_recording` (409), `no_ffmpeg`, `no_encoder` (503), `recordings_full`, `disk_full`
+   *   (507), `recordings_unwritable` (500), `session_closed` (410).
    */
   async start(session: RecordedSession, format: RecordingFormat = this.#format): Promise<void> {
     refuseTwice(session);

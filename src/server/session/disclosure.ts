@@ -1,6 +1,6 @@
 /**
- * How the server tells programs that pictures are modified: by messages on a data channel while the session runs, and by the
- * header AI-Disclosure (draft-abaris-aicdh) of the HTTP reply that opens the session.
+ * How the server tells programs that pictures are modified: by messages on a data channel while the session runs,
+ * and by the header AI-Disclosure (draft-abaris-aicdh) of the HTTP reply that opens the session.
  */
 
 import type { Disclosure } from '../../shared/messages.ts';

@@ -4,8 +4,8 @@ import { releaseBuffer } from '../webrtc/release-buffer.ts';
 import { Pacer } from './pacer.ts';
 
 /**
- * Admits a session's frames to its lane: at the rate that the lane's plan asks for, one at a time. Of the frames that arrive
- * meanwhile only the newest waits; the others are released.
+ * Admits a session's frames to its lane: at the rate that the lane's plan asks for, one at a time. Of the frames
+ * that arrive meanwhile only the newest waits; the others are released.
  */
 export class Intake {
   readonly #newest: NewestWins<Frame>;

@@ -6,8 +6,8 @@ import { releaseBuffer } from '../webrtc/release-buffer.ts';
 import type { Viewer } from './viewer.ts';
 
 /**
- * A stream under one name, from its publisher to its viewers. The viewers stay when the publisher leaves, because it may come
- * back; its pictures then reach them on the same connections.
+ * A stream under one name, from its publisher to its viewers. The viewers stay when the publisher leaves, because
+ * it may come back; its pictures then reach them on the same connections.
  */
 export class NamedStream {
   readonly name: string;

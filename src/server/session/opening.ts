@@ -5,8 +5,8 @@ const PATIENCE_MS = 1000;
 const ENROLMENT_MS = 5000;
 
 /**
- * The beginning of a stream. A stream with a chosen face begins with a swapped frame: until there is one, frames that still
- * show the camera's picture are held back.
+ * The beginning of a stream. A stream with a chosen face begins with a swapped frame: until there is one, frames
+ * that still show the camera's picture are held back.
  */
 export class Opening {
   #beganAtMs: number | null = null;

@@ -4,8 +4,9 @@ import type { Frame, SwappedFrame } from '../../shared/types.ts';
 const CARD_LUMA = 40;
 
 /**
- * Privacy gate in front of all outputs of a session: while `guarded` is set, it replaces every frame that may show an
- * unswapped face with a grey card. It stands where frames leave the session, so no path through the pipeline bypasses it.
+ * Privacy gate in front of all outputs of a session: while `guarded` is set, it replaces every frame that may show
+ * an unswapped face with a grey card. It stands where frames leave the session, so no path through the pipeline
+ * bypasses it.
  */
 export class PrivacyGate {
   /** Size of the last frame. */
@@ -14,8 +15,8 @@ export class PrivacyGate {
   #shows: 'nothing' | 'exposed' | 'safe' = 'nothing';
 
   /**
-   * What to show for a frame: the frame itself, a card, or null to keep what is shown now. A frame without `exposed` counts
-   * as exposed.
+   * What to show for a frame: the frame itself, a card, or null to keep what is shown now. A frame without
+   * `exposed` counts as exposed.
    * @param guarded whether the person's real face must never be shown.
    */
   pass(

@@ -1,6 +1,6 @@
 /**
- * Calls: which members are in which room. A member is a publisher whose stream the other members watch; a room holds only
- * the list of its members, and sends it to all of them at every change.
+ * Calls: which members are in which room. A member is a publisher whose stream the other members watch; a room
+ * holds only the list of its members, and sends it to all of them at every change.
  */
 
 import { randomBytes, randomUUID } from 'node:crypto';
@@ -30,7 +30,10 @@ export interface Guest extends Presence {
 /** A place in a room; `Rooms.join` creates it. */
 export class Member {
   readonly guest: Guest;
-  /** Name of the member's stream: a random one, and not the id of the session, which only the member's own page knows. */
+  /**
+   * Name of the member's stream: a random one, and not the id of the session, which only the member's own page
+   * knows.
+   */
   readonly stream = randomUUID();
   speaking = false;
   readonly #rooms: Rooms;
@@ -73,8 +76,8 @@ export class Rooms {
   }
 
   /**
-   * Adds a member. The other members learn of it with the next `Member.update` or `announce`, when the new member's stream
-   * can be watched.
+   * Adds a member. The other members learn of it with the next `Member.update` or `announce`, when the new member's
+   * stream can be watched.
    * @throws FaceOffError `unknown_stream` (404) for a malformed room name, `name_taken` (409), `room_full` (503).
    */
   join(guest: Guest): Member {

@@ -55,8 +55,8 @@ export class RollingStats {
   }
 
   /**
-   * Share of the window's frames that were left out because time was short, 0..1. Frames that the plan's rate excludes do
-   * not count.
+   * Share of the window's frames that were left out because time was short, 0..1. Frames that the plan's rate
+   * excludes do not count.
    */
   get missedShare(): number {
     this.#trim();

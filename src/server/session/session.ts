@@ -44,9 +44,9 @@ export interface SessionParts {
 const VERDICT_MS = 1000;
 
 /**
- * A publisher's session: frames come from its peer, are swapped in its lane one at a time, and go back to the peer and to
- * the viewers of its stream. It closes itself when it never connects, loses its connection or gets no more frames. Runs on
- * the main thread.
+ * A publisher's session: frames come from its peer, are swapped in its lane one at a time, and go back to the peer
+ * and to the viewers of its stream. It closes itself when it never connects, loses its connection or gets no more
+ * frames. Runs on the main thread.
  */
 export class Session implements RecordedSession {
   readonly id: string;

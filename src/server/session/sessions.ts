@@ -115,7 +115,10 @@ export class Sessions {
     return this.all().filter(({ verdict }) => SHARED.has(verdict.cause)).length;
   }
 
-  /** The load of all sessions together: frames per second in total, the longest frame time (p95) and the lowest quality. */
+  /**
+   * The load of all sessions together: frames per second in total, the longest frame time (p95) and the lowest
+   * quality.
+   */
   load(): { sessions: number; fps: number; frameMs: number; level: number } {
     const stats = this.all().map((session) => session.stats);
     return {

@@ -4,7 +4,10 @@ import { frameToRgb } from '../../faces/portrait.ts';
 import type { Frame } from '../../shared/types.ts';
 import { DISCLOSURE } from '../recording/recording-format.ts';
 
-/** Rows converted per pass of the event loop, which takes a millisecond or two: publishers' frames are handled in between. */
+/**
+ * Rows converted per pass of the event loop, which takes a millisecond or two: publishers' frames are handled in
+ * between.
+ */
 const BAND = 64;
 
 /** XMP metadata with IPTC's term for a camera picture in which a model changed something. */
@@ -16,7 +19,10 @@ const XMP = `<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>
 </rdf:Description></rdf:RDF></x:xmpmeta>
 <?xpacket end="w"?>`;
 
-/** A frame as a PNG file whose EXIF and XMP metadata disclose the modification. Runs on the main thread, in small steps. */
+/**
+ * A frame as a PNG file whose EXIF and XMP metadata disclose the modification. Runs on the main thread, in small
+ * steps.
+ */
 export async function snapshotOf(frame: Frame): Promise<Buffer> {
   const { width, height } = frame;
   const rgb = new Uint8Array(3 * width * height);

@@ -57,7 +57,10 @@ export class Streams {
     return stream;
   }
 
-  /** Refuses a name that `claim` would refuse. @throws FaceOffError `bad_name` (400), `stream_taken` (409, details: retryAfterMs). */
+  /**
+   * Refuses a name that `claim` would refuse.
+   * @throws FaceOffError `bad_name` (400), `stream_taken` (409, details: retryAfterMs).
+   */
   check(name: string): void {
     if (!STREAM_NAME.test(name))
       throw new FaceOffError('bad_name', 'A stream’s name has 1 to 64 letters, digits, - and _.');

@@ -5,7 +5,10 @@ import { ConnectionTimeout } from '../webrtc/connection-timeout.ts';
 import { Peer, type PeerEndpoint } from '../webrtc/peer.ts';
 import { disclosureHeader, disclosureMessage } from './disclosure.ts';
 
-/** A client that watches a stream: a peer that only sends. It closes itself when it never connects or loses its connection. */
+/**
+ * A client that watches a stream: a peer that only sends. It closes itself when it never connects or loses its
+ * connection.
+ */
 export class Viewer {
   readonly id: string;
   readonly #peer: Peer;

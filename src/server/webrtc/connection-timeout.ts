@@ -10,7 +10,10 @@ export class ConnectionTimeout {
   readonly #onEnd: (why: string) => void;
   #timer: NodeJS.Timeout | undefined;
 
-  /** Starts the limit for connecting. @param onEnd called once when the connection is lost for good, unless closed before. */
+  /**
+   * Starts the limit for connecting.
+   * @param onEnd called once when the connection is lost for good, unless closed before.
+   */
   constructor(config: Config['webrtc'], onEnd: (why: string) => void) {
     this.#config = config;
     this.#onEnd = onEnd;

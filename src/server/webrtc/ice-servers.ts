@@ -9,9 +9,9 @@ export interface IceServer {
 }
 
 /**
- * The STUN and TURN servers in the form that clients need now. For a server with a shared secret it creates a user name that
- * expires and its signature (draft-uberti-behave-turn-rest; coturn calls it use-auth-secret): the credentials of a page
- * expire, and the secret stays on the server.
+ * The STUN and TURN servers in the form that clients need now. For a server with a shared secret it creates a user
+ * name that expires and its signature (draft-uberti-behave-turn-rest; coturn calls it use-auth-secret): the
+ * credentials of a page expire, and the secret stays on the server.
  */
 export function iceServersOf(
   { iceServers, turnLifetimeMs }: Pick<Config['webrtc'], 'iceServers' | 'turnLifetimeMs'>,

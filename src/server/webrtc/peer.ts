@@ -49,7 +49,8 @@ export interface PeerEndpoint {
   /**
    * Answers the first or a later offer. Frames go out on the first video section that wants to receive.
    * @param gather whether to wait until the answer holds every candidate, for clients that cannot trickle.
-   * @throws FaceOffError `bad_sdp` (400), `offer_too_large` (413), `no_video` (422), `no_codec` (406), `session_closed` (410).
+   * @throws FaceOffError `bad_sdp` (400), `offer_too_large` (413), `no_video` (422), `no_codec` (406),
+   *   `session_closed` (410).
    */
   answer(offer: string, gather: boolean): Promise<string>;
   /** Adds a candidate of the client. @throws FaceOffError `bad_candidate` (400). */
@@ -100,8 +101,9 @@ export class Peer implements PeerEndpoint {
   /** Number of candidates that arrived after the offer. */
   #trickled = 0;
   /**
-   * This side's ICE user name and candidates, from the answer and the candidate events. The library's `localDescription`
-   * must not be read: it is serialised on this thread while another thread still adds to it, which can end the process.
+   * This side's ICE user name and candidates, from the answer and the candidate events. The library's
+   * `localDescription` must not be read: it is serialised on this thread while another thread still adds to it,
+   * which can end the process.
    */
   #ufrag = '';
   #localCandidates: IceCandidate[] = [];
@@ -210,8 +212,8 @@ export class Peer implements PeerEndpoint {
   }
 
   /**
-   * Sends a message on the data channel that the other side opened, unless it was the last one sent. A channel that opens
-   * later gets the last message as well.
+   * Sends a message on the data channel that the other side opened, unless it was the last one sent. A channel that
+   * opens later gets the last message as well.
    */
   sendMessage(message: string): void {
     this.#message = message;
@@ -362,7 +364,10 @@ class IntervalMean {
   #seconds = 0;
   #count = 0;
 
-  /** Mean since the last call, in milliseconds; null if nothing was counted. @param seconds, count the sums up to now. */
+  /**
+   * Mean since the last call, in milliseconds; null if nothing was counted.
+   * @param seconds, count the sums up to now.
+   */
   mean(seconds = 0, count = 0): number | null {
     const newSeconds = seconds - this.#seconds;
     const newCount = count - this.#count;
@@ -372,7 +377,10 @@ class IntervalMean {
   }
 }
 
-/** Refuses an offer without usable video. @param sends whether the other side has to send video, rather than receive it. */
+/**
+ * Refuses an offer without usable video.
+ * @param sends whether the other side has to send video, rather than receive it.
+ */
 function checkVideo({ directions, codecs }: VideoOffer, sends: boolean): void {
   const wanted = sends ? 'sendonly' : 'recvonly';
   if (!directions.some((direction) => direction === 'sendrecv' || direction === wanted)) {

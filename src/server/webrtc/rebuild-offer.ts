@@ -1,8 +1,8 @@
 /**
- * Parses session descriptions of unknown clients and writes them anew before libwebrtc gets them. libwebrtc parses in native
- * code, where an unknown media type ends the process and long lists take quadratic time. Only understood lines are written,
- * and every list has a limit. Unknown attributes are left out, as RFC 8866 (5.13) demands; known but malformed ones are
- * refused. Pure functions on text, in time proportional to its length.
+ * Parses session descriptions of unknown clients and writes them anew before libwebrtc gets them. libwebrtc parses
+ * in native code, where an unknown media type ends the process and long lists take quadratic time. Only understood
+ * lines are written, and every list has a limit. Unknown attributes are left out, as RFC 8866 (5.13) demands; known
+ * but malformed ones are refused. Pure functions on text, in time proportional to its length.
  */
 
 import { FaceOffError } from '../../shared/errors.ts';
@@ -56,7 +56,10 @@ const HEX = '[\\dA-F]{2}';
 const FINGERPRINT = [['sha-1', 20] as const, ['sha-224', 28], ['sha-256', 32], ['sha-384', 48], ['sha-512', 64]]
   .map(([hash, bytes]) => `${hash} (?:${HEX}:){${Number(bytes) - 1}}${HEX}`)
   .join('|');
-/** The feedback types of libwebrtc, which compares each with all others, and for every codec where the payload type is `*`. */
+/**
+ * The feedback types of libwebrtc, which compares each with all others, and for every codec where the payload type
+ * is `*`.
+ */
 const FEEDBACK = '(?:nack|nack pli|ccm fir|goog-remb|transport-cc|goog-lntf|rrtr)';
 const RID = '[A-Za-z0-9]{1,16}';
 
@@ -214,7 +217,11 @@ const isDataChannel = (protocol: string, formats: readonly string[]): boolean =>
     ? formats[0] === 'webrtc-datachannel'
     : protocol === 'DTLS/SCTP' && /^[1-9]\d{0,4}$/.test(formats[0]!) && Number(formats[0]) <= 65535);
 
-/** Adds an attribute to `into` if it is known in this place. @param text what follows `a=`. @throws FaceOffError `bad_sdp`. */
+/**
+ * Adds an attribute to `into` if it is known in this place.
+ * @param text what follows `a=`.
+ * @throws FaceOffError `bad_sdp`.
+ */
 function readAttribute(text: string, into: Map<string, string[]>, place: Place, line: number): void {
   const colon = text.indexOf(':');
   const name = colon < 0 ? text : text.slice(0, colon);

@@ -45,8 +45,8 @@ export function readDirections(sdp: string, kind: 'audio' | 'video'): Direction[
 }
 
 /**
- * Puts sound and video into one media stream (RFC 8830). The library names no stream, and browsers synchronise only tracks of
- * the same stream.
+ * Puts sound and video into one media stream (RFC 8830). The library names no stream, and browsers synchronise only
+ * tracks of the same stream.
  */
 export const inOneStream = (sdp: string): string => sdp.replace(/^(a=(?:ssrc:\d+ )?msid:)- /gm, '$1faceoff ');
 
@@ -65,8 +65,8 @@ export function withCandidates(
 }
 
 /**
- * Adds Chromium's bit rate hints to every video codec; without them the bit rate takes half a minute to rise. An existing
- * fmtp line is extended; a codec without one (VP8) gets one.
+ * Adds Chromium's bit rate hints to every video codec; without them the bit rate takes half a minute to rise. An
+ * existing fmtp line is extended; a codec without one (VP8) gets one.
  */
 export function withBitrates(sdp: string, { startKbps, minKbps, maxKbps }: Bitrates): string {
   const hints = `x-google-start-bitrate=${startKbps};x-google-min-bitrate=${minKbps};x-google-max-bitrate=${maxKbps}`;

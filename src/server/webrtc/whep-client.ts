@@ -1,6 +1,6 @@
 /**
- * A WHEP client for programs: watches a stream of a running server without a page. With `peer.ts` the home of @roamhq/wrtc,
- * which must stay on the main thread.
+ * A WHEP client for programs: watches a stream of a running server without a page. With `peer.ts` the home of
+ * @roamhq/wrtc, which must stay on the main thread.
  */
 
 import wrtc, { type RTCPeerConnection } from '@roamhq/wrtc';
