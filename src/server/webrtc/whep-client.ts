@@ -87,7 +87,7 @@ async function post(server: string, stream: string, headers: object, body: strin
 function whyNot(code: string, message: string): string {
   if (code === 'ECONNREFUSED') return 'nothing answers there. Start it with npm start.';
   if (/CERT|VERIFY|SIGNED/.test(code))
-    return 'its certificate is not known here. Set NODE_EXTRA_CA_CERTS to it: https-certificate.pem in the cache folder of the server, where that made it.';
+    return 'its certificate is not known here. Set NODE_EXTRA_CA_CERTS to it: https-certificate.pem in the data folder of the server (storage.dir), where that made it.';
   return `${message || code}.`;
 }
 
