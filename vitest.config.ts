@@ -1,14 +1,32 @@
+import os from 'node:os';
+import path from 'node:path';
 import { defineConfig } from 'vitest/config';
+
+/** One kind of tests, which is a folder of test/. Kinds run one after another, in the order of `groupOrder`. */
+const project = (name: string, groupOrder: number, options: object) => ({
+  extends: true as const,
+  test: { name, include: [`test/${name}/**/*.test.ts`], sequence: { groupOrder }, ...options },
+});
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    // WebRTC's library must live on the main thread of a process of its own.
+    // Native addons (WebRTC) must live on the main thread of a process of their own.
     pool: 'forks',
-    // Real-time tests would starve each other.
-    fileParallelism: false,
-    testTimeout: 30_000,
+    // Most tests wait for frames and timers most of their time, so that two files share two cores well.
+    poolOptions: { forks: { minForks: 2, maxForks: 2 }, threads: { minThreads: 2, maxThreads: 2 } },
+    testTimeout: 60_000,
     hookTimeout: 60_000,
-    env: { NODE_ENV: 'test' },
+    // No program that a test starts keeps anything in the repository's own data/.
+    env: { NODE_ENV: 'test', FACEOFF_STORAGE_DIR: path.join(os.tmpdir(), 'faceoff-test-data') },
+    projects: [
+      // Pure functions and single classes: no WebRTC, no ONNX Runtime, no other process.
+      project('unit', 0, { pool: 'threads', testTimeout: 10_000 }),
+      // Real WebRTC, ONNX Runtime, ffmpeg and programs.
+      project('media', 1, {}),
+      // Chromium against a running server.
+      project('browser', 2, {}),
+      // Figures, soaks and other WebRTC stacks: one file at a time, so that files do not disturb each other's figures.
+      project('slow', 3, { poolOptions: { forks: { singleFork: true } } }),
+    ],
   },
 });

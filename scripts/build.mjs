@@ -1,6 +1,6 @@
 /**
- * Builds dist/: the server and the worker (bundled apart from npm packages), the pages, and the pixel kernels
- * (AssemblyScript to WebAssembly SIMD). Takes a fraction of a second, so every start builds.
+ * Builds dist/: the server, the lane worker and the device process (bundled, without npm packages), the pages, and the
+ * pixel kernels (AssemblyScript to WebAssembly SIMD). Takes a fraction of a second, so every start of a checkout builds.
  */
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readdir, rm, stat } from 'node:fs/promises';
@@ -15,21 +15,22 @@ const PAGES = ['studio', 'call', 'player', 'login'];
 const STYLES = ['styles/styles.css', 'call/call.css', 'player/player.css'];
 const common = { bundle: true, format: 'esm', sourcemap: true, logLevel: 'warning', absWorkingDir: root };
 
+/** Modification time of the newest file in a folder, in milliseconds. */
 async function newest(folder) {
   const times = (await readdir(folder)).map(async (name) => (await stat(path.join(folder, name))).mtimeMs);
   return Math.max(...(await Promise.all(times)));
 }
 
-/** The compiler takes seconds, so it runs only when a kernel is newer than what was built. */
+/** The AssemblyScript compiler takes seconds, so it runs only when a source is newer than the module. */
 async function buildKernels() {
   const folder = at('src/pipeline/kernels/assembly');
   const out = at('dist/kernels.wasm');
   if (existsSync(out) && (await stat(out)).mtimeMs > (await newest(folder))) return;
   const { default: asc } = await import('assemblyscript/asc');
-  const { error, stderr } = await asc.main([
-    ...[path.join(folder, 'index.ts'), '--outFile', out, '-O3', '--noAssert', '--enable', 'simd'],
-    ...['--runtime', 'stub', '--importMemory', '--use', 'abort='],
-  ]);
+  const files = [path.join(folder, 'index.ts'), '--outFile', out];
+  const speed = ['-O3', '--noAssert', '--enable', 'simd'];
+  const memory = ['--runtime', 'stub', '--importMemory', '--use', 'abort='];
+  const { error, stderr } = await asc.main([...files, ...speed, ...memory]);
   if (error) throw new Error(`the pixel kernels do not compile:\n${stderr.toString()}`);
 }
 
@@ -49,7 +50,7 @@ async function buildPages() {
   });
 }
 
-/** What the benches of live streams run in the browser. */
+/** The scripts that the benches of live streams run in the browser. */
 async function buildBenchPages() {
   const entryPoints = [at('bench/speed/live/bench-page.ts'), at('bench/speed/live/steady-page.ts')];
   await build({ ...common, format: 'iife', sourcemap: false, entryPoints, outdir: at('dist/bench') });
@@ -66,14 +67,14 @@ async function buildServer() {
     'bench/fake-cameras': 'bench/speed/live/fake-cameras.ts',
   };
   await build({
-    ...{
-      ...common,
-      entryPoints,
-      outdir: at('dist'),
-      splitting: true,
-      chunkNames: 'chunks/[name]-[hash]',
-    },
-    ...{ platform: 'node', packages: 'external', target: 'node20' },
+    ...common,
+    entryPoints,
+    outdir: at('dist'),
+    splitting: true,
+    chunkNames: 'chunks/[name]-[hash]',
+    platform: 'node',
+    packages: 'external',
+    target: 'node20',
   });
 }
 

@@ -100,7 +100,9 @@ async function columns(page, wanted) {
 
 /** Its settings are the defaults; what it keeps goes with the folder. */
 async function startServer() {
-  const set = [`models.cacheDir=${folder}/cache`, `logging.dir=${folder}/logs`].flatMap((one) => ['--set', one]);
+  const set = [`models.cacheDir=${folder}/cache`, `storage.dir=${folder}/data`, `logging.dir=${folder}/logs`].flatMap(
+    (one) => ['--set', one],
+  );
   const words = [path.join(root, 'dist/main.js'), 'serve', '--port', '0', ...set];
   const child = spawn('node', words, { stdio: ['ignore', 'pipe', 'inherit'] });
   let said = '';

@@ -143,6 +143,7 @@ const Schema = z.strictObject({
     cacheDir: z.string().min(1).default('./cache'),
     warmupRuns: whole(0, 100, 3),
   }),
+  storage: section({ dir: z.string().min(1).default('./data') }),
   recording: section({
     dir: z.string().min(1).default('./recordings'),
     format: choice(RECORDING_FORMATS, 'webm'),
@@ -323,13 +324,14 @@ function disagreements({ server, webrtc, memory, metrics }: Config): string[] {
 }
 
 function withPaths(config: Config, folder: string): Config {
-  const { server, models, recording, logging } = config;
+  const { server, models, storage, recording, logging } = config;
   const at = (name: string): string => path.resolve(folder, name);
   const maybeAt = (name: string | null): string | null => (name === null ? null : at(name));
   return {
     ...config,
     server: { ...server, certificate: maybeAt(server.certificate), key: maybeAt(server.key) },
     models: { ...models, dir: at(models.dir), cacheDir: at(models.cacheDir) },
+    storage: { ...storage, dir: at(storage.dir) },
     recording: { ...recording, dir: at(recording.dir) },
     logging: { ...logging, dir: at(logging.dir) },
   };

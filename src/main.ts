@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** Composition root: reads the command line and starts what it asks for. */
+/** Composition root: reads the command line and starts the command that it names. */
 
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -11,10 +11,12 @@ import { gpuCommand } from './commands/gpu-install.ts';
 import { modelsCommand } from './commands/models.ts';
 import { renderCommand } from './commands/render.ts';
 import { serveCommand } from './commands/serve.ts';
+import { defaultConfigFile } from './lib/installation.ts';
+import { endWithNpm } from './lib/npm-parent.ts';
 import { root } from './lib/package-root.ts';
 import { FaceOffError } from './shared/errors.ts';
 
-const config = path.join(root, 'config.yaml');
+const config = defaultConfigFile();
 const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { version: string };
 
 const program = new Command('faceoff')
@@ -28,10 +30,11 @@ const program = new Command('faceoff')
   .addCommand(gpuCommand(config))
   .addCommand(doctorCommand(config));
 
+endWithNpm();
 try {
   await program.parseAsync();
 } catch (error) {
-  // What a person can mend is said in a sentence; anything else is a defect and shows its stack.
+  // A FaceOffError says what to do in a sentence; anything else is a defect and shows its stack.
   console.error(error instanceof FaceOffError ? error.message : error);
   process.exit(1);
 }

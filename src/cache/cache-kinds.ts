@@ -1,60 +1,66 @@
 /**
- * What lies in the cache folder, by kind. In the folder of a kind each entry is one item, a file or a folder of its own;
- * its modification time is when it was last used, set by whoever uses it (`markUsed`). What is being written ends in
- * `.part` and is renamed when it is whole.
+ * The kinds of items in the cache folder. In the folder of a kind each entry is one item, a file or a folder; its
+ * modification time is the time of its last use, set by the thread that opens it (`markUsed`). An item that is being
+ * written ends in `.part` and is renamed when it is whole. The cache holds only what can be made again; what people made
+ * is in storage.dir.
  */
 
 import type { Dirent } from 'node:fs';
 import { readdir, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
 
+/** One kind of items that FaceOff keeps in the cache. */
 export interface CacheKind {
   name: string;
-  /** For people. */
+  /** One line for people. */
   meaning: string;
-  /** Cleaned by schedule: it can be made again without anybody being asked. */
+  /** Whether the clean-up by schedule deletes its items: FaceOff makes them again without being asked. */
   swept: boolean;
-  /** Of people: deleted only when somebody says so twice. */
-  personal: boolean;
-  /** What the paths of its items in the cache folder begin with; the first kind that fits has it. */
-  at: string;
+  /** Whether FaceOff put its items there. Items of other origin are listed and never deleted. */
+  own: boolean;
+  /** Folder of its items in the cache folder, with a slash; empty for whatever lies beside those folders. */
+  folder: string;
 }
 
+/** Every kind; `other` is whatever no kind names, among it the faces that FaceOff 0.1 kept in the cache. */
 export const KINDS: readonly CacheKind[] = [
-  { name: 'faces', meaning: 'faces that were added', swept: false, personal: true, at: 'faces/' },
-  { name: 'optimised', meaning: 'models optimised for this processor', swept: true, personal: false, at: 'optimised/' },
-  { name: 'tensorrt', meaning: 'TensorRT engines', swept: true, personal: false, at: 'tensorrt/' },
-  { name: 'gpu', meaning: 'libraries for the GPU', swept: false, personal: false, at: 'gpu/' },
-  { name: 'certificate', meaning: 'the self-made HTTPS certificate', swept: false, personal: false, at: 'https-' },
-  { name: 'other', meaning: 'the rest', swept: false, personal: false, at: '' },
+  {
+    name: 'optimised',
+    meaning: 'models optimised for this processor',
+    swept: true,
+    own: true,
+    folder: 'optimised/',
+  },
+  { name: 'tensorrt', meaning: 'TensorRT engines', swept: true, own: true, folder: 'tensorrt/' },
+  { name: 'gpu', meaning: 'libraries for the GPU', swept: false, own: true, folder: 'gpu/' },
+  { name: 'tuning', meaning: 'batch sizes measured on this machine', swept: false, own: true, folder: 'tuning/' },
+  { name: 'other', meaning: 'not made by FaceOff, never deleted', swept: false, own: false, folder: '' },
 ];
 
+/** One file or folder in the cache. */
 export interface CacheItem {
   kind: string;
   /** Path in the cache folder, with slashes. */
   path: string;
   bytes: number;
+  /** Time of the last use, in milliseconds since 1970. */
   usedAtMs: number;
-  /** It ends in `.part`: somebody writes it, or was interrupted. */
+  /** Whether its name ends in `.part`: it is being written, or its writing was interrupted. */
   partial: boolean;
 }
 
-/** Every item of a kind; none where there is no such folder. Hidden files are nobody's items. */
-export async function itemsOf(cacheDir: string, kind: CacheKind): Promise<CacheItem[]> {
-  const folder = kind.at.endsWith('/') ? kind.at : '';
-  const names = (await list(path.join(cacheDir, folder))).map((entry) => `${folder}${entry.name}`);
-  const own = names.filter((name) => kindOf(name) === kind.name);
-  return (await Promise.all(own.map((at) => item(cacheDir, kind.name, at)))).filter((one) => one !== null);
+/** Every item of a kind; none where the folder does not exist. Hidden files and links are not items. */
+export async function itemsOf(cacheDir: string, { name: kind, folder }: CacheKind): Promise<CacheItem[]> {
+  const paths = (await list(path.join(cacheDir, folder)))
+    .map((entry) => `${folder}${entry.name}`)
+    .filter((at) => !isKindFolder(at));
+  return (await Promise.all(paths.map((at) => itemAt(cacheDir, kind, at)))).filter((one) => one !== null);
 }
 
-/** The kind of what lies there; null for the folder of a kind itself. */
-function kindOf(at: string): string | null {
-  if (KINDS.some((kind) => kind.at === `${at}/`)) return null;
-  return KINDS.find((kind) => at.startsWith(kind.at))!.name;
-}
+const isKindFolder = (at: string): boolean => KINDS.some(({ folder }) => folder === `${at}/`);
 
-/** Null when it went away in the meantime. */
-async function item(cacheDir: string, kind: string, at: string): Promise<CacheItem | null> {
+/** Null when the item went away in the meantime. */
+async function itemAt(cacheDir: string, kind: string, at: string): Promise<CacheItem | null> {
   const full = path.join(cacheDir, at);
   const [bytes, own] = await Promise.all([bytesOf(full), stat(full).catch(() => null)]);
   if (own === null) return null;
@@ -69,15 +75,14 @@ async function bytesOf(at: string): Promise<number> {
   return sizes.reduce((sum, bytes) => sum + bytes, 0);
 }
 
-/** Links are left alone: what they point at is not the cache's. */
+/** Links are left out: the file or folder that a link points at does not belong to the cache. */
 async function list(folder: string): Promise<Dirent[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
   return entries.filter((entry) => !entry.isSymbolicLink() && !entry.name.startsWith('.'));
 }
 
-/** Notes that an item was used just now. */
+/** Sets an item's modification time to now. Does nothing where the item does not exist. */
 export async function markUsed(cacheDir: string, at: string): Promise<void> {
   const now = new Date();
   await utimes(path.join(cacheDir, at), now, now).catch(() => undefined);
 }
-

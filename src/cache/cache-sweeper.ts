@@ -1,15 +1,16 @@
-/** A running server's hand on its cache: what it uses stays, what is beyond the limits goes, now and then. */
+/** The cache of a running server: marks what the server needs as in use, and sweeps by schedule. */
 
 import type { Config } from '../config.ts';
 import type { Logger } from '../lib/log.ts';
 import { sweep } from './cleanup.ts';
 import { CacheLeases } from './leases.ts';
 
-/** What a server may need at any moment. */
-const ALWAYS = ['faces', 'gpu', 'https-certificate.pem', 'https-key.pem'];
+/** Folders that a server may need at any moment. */
+const ALWAYS = ['gpu'];
 
+/** Sweeps when it starts and every `cache.cleanIntervalMs`. Runs on the main thread. */
 export class CacheSweeper {
-  /** Where whoever loads an item says so. */
+  /** The leases of this process; the module that opens an item takes one. */
   readonly use: CacheLeases;
   readonly #cacheDir: string;
   readonly #limits: Config['cache'];
@@ -39,7 +40,7 @@ export class CacheSweeper {
     await this.use.close();
   }
 
-  /** One at a time; a failure is told and harms nothing. */
+  /** One sweep at a time; a failure is logged and has no other effect. */
   #sweep(): void {
     this.#sweeping = this.#sweeping
       .then(async () => {

@@ -1,23 +1,25 @@
 /**
- * Who uses what of the cache, across processes and threads: each writes a list of the items it holds,
- * `.in-use/PID-….json`. The list of a process that is no more counts for nothing and is taken away.
+ * Which items of the cache are in use, across processes and threads. Each user writes a list of the items it holds,
+ * `.in-use/PID-….json`; the list of a process that has ended is ignored and deleted.
  */
 
 import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { isAlive } from '../lib/process-alive.ts';
+import { SerialQueue } from '../lib/serial.ts';
 import { markUsed } from './cache-kinds.ts';
 
 const FOLDER = '.in-use';
 
+/** The leases of one user of the cache: the main thread, a lane's client or a device process has one each. */
 export class CacheLeases {
   readonly #cacheDir: string;
   readonly #folder: string;
   readonly #name = `${process.pid}-${randomUUID().slice(0, 8)}.json`;
+  /** Number of holders by path. */
   readonly #held = new Map<string, number>();
-  /** Lists are written one after another. */
-  #last: Promise<void> = Promise.resolve();
+  readonly #writes = new SerialQueue();
 
   constructor(cacheDir: string) {
     this.#cacheDir = cacheDir;
@@ -25,19 +27,19 @@ export class CacheLeases {
   }
 
   /**
-   * Keeps an item, or a whole kind by its folder, from being deleted, and notes that it is used: when it begins and when
-   * it ends. To be asked before the item is opened; what is not there by then was cleaned, and has to be made again.
+   * Keeps an item, or a whole kind by its folder, from being deleted, and notes its use: at the beginning and at the
+   * end. Call it before the item is opened; an item that does not exist by then was cleaned, and must be made again.
    * @param at path in the cache folder.
-   * @returns what lets it go again; idempotent.
+   * @returns a function that ends the lease; idempotent.
    */
   async hold(at: string): Promise<() => Promise<void>> {
     this.#held.set(at, (this.#held.get(at) ?? 0) + 1);
     await this.#write();
     await markUsed(this.#cacheDir, at);
-    let over = false;
+    let isOver = false;
     return async () => {
-      if (over) return;
-      over = true;
+      if (isOver) return;
+      isOver = true;
       const left = this.#held.get(at)! - 1;
       if (left > 0) this.#held.set(at, left);
       else this.#held.delete(at);
@@ -46,27 +48,27 @@ export class CacheLeases {
     };
   }
 
-  /** Lets everything go. Idempotent. */
+  /** Ends every lease. Idempotent. */
   async close(): Promise<void> {
     this.#held.clear();
     await this.#write();
   }
 
   #write(): Promise<void> {
-    this.#last = this.#last.then(async () => {
+    return this.#writes.run(async () => {
       const file = path.join(this.#folder, this.#name);
       if (this.#held.size === 0) return rm(file, { force: true });
       await mkdir(this.#folder, { recursive: true });
       await writeFile(`${file}.part`, JSON.stringify([...this.#held.keys()]));
       await rename(`${file}.part`, file);
     });
-    return this.#last;
   }
 }
 
-/** Whether an item is held, by this process or another that is alive. */
+/** Whether an item is held, by this process or another one that is alive. */
 export type IsHeld = (at: string) => boolean;
 
+/** Reads every list of a cache folder, and deletes the lists of processes that have ended. */
 export async function heldIn(cacheDir: string): Promise<IsHeld> {
   const folder = path.join(cacheDir, FOLDER);
   const held: string[] = [];
@@ -76,10 +78,11 @@ export async function heldIn(cacheDir: string): Promise<IsHeld> {
     if (isAlive(Number(pid))) held.push(...(await readList(path.join(folder, name))));
     else await rm(path.join(folder, name), { force: true });
   }
-  // A list that another process writes is whole, as it is renamed; a name it holds covers what lies below it.
+  // Lists are renamed when they are whole, so none is read half-written. A name that is held covers what lies below it.
   return (at) => held.some((one) => at === one || at.startsWith(one.endsWith('/') ? one : `${one}/`));
 }
 
+/** Empty where the file is gone or holds no list. */
 async function readList(file: string): Promise<string[]> {
   try {
     const list: unknown = JSON.parse(await readFile(file, 'utf8'));

@@ -1,12 +1,12 @@
 /**
  * `faceoff camera`: the live pipeline without a browser, from a camera, a file or a stream of a running server into a
- * virtual camera (v4l2loopback), a file or a pipe. Comes back by itself when its input or the server does.
+ * virtual camera (v4l2loopback), a file or a pipe. Goes on by itself when a lost input or server comes back.
  */
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import { pino } from 'pino';
-import { type Config, loadConfig } from '../config.ts';
+import type { Config } from '../config.ts';
 import { FaceLibrary } from '../faces/face-library.ts';
 import { isLocal } from '../lib/address.ts';
 import { checkInput, checkOutput, isFile } from '../media/camera-errors.ts';
@@ -19,9 +19,11 @@ import { watchStream } from '../server/webrtc/whep-client.ts';
 import { FaceOffError } from '../shared/errors.ts';
 import { shownFor } from '../shared/missed-swap.ts';
 import type { Frame } from '../shared/types.ts';
+import { movePersonalData } from './move-personal-data.ts';
+import { type ConfigOptions, configOf, withConfig } from './options.ts';
 import { urlOf } from './startup-banner.ts';
 
-interface Options {
+interface CameraOptions extends ConfigOptions {
   input?: string;
   stream?: string;
   server?: string;
@@ -30,27 +32,25 @@ interface Options {
   size?: string | null;
   fps: number;
   loop: boolean;
-  config: string;
-  set: string[];
 }
 
-/** Gives pictures until it ends or is called off; rejects with a FaceOffError when it is lost. */
+/** Delivers frames until the input ends or `signal` aborts; rejects with a FaceOffError when the input is lost. */
 type Source = (onFrame: (frame: Frame) => void, signal: AbortSignal) => Promise<void>;
 
-/** A way for pictures from the source to the output, and its end. */
-interface Way {
+/** Takes frames from the source to the output. */
+interface FramePath {
   show(frame: Frame): void;
   close(): Promise<void>;
 }
 
 const ID = 'camera';
+const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 10_000;
-/** Waiting does not help against these. */
+/** Error codes that end the command: trying again does not help. */
 const FINAL = new Set(['no_ffmpeg', 'wrong_token', 'unknown_stream', 'not_a_camera', 'device_denied']);
-/** Worth waiting for from the first moment on. */
-const COMES = new Set(['no_publisher', 'viewers_full']);
+/** Error codes after which the command waits, even where no frame has come yet. */
+const WAITED_FOR = new Set(['no_publisher', 'viewers_full']);
 
-const collect = (value: string, all: string[]): string[] => [...all, value];
 const size = (value: string): string => {
   if (!/^[1-9]\d{1,3}x[1-9]\d{1,3}$/.test(value)) throw new InvalidArgumentError('must be like 1280x720');
   return value;
@@ -61,8 +61,9 @@ const rate = (value: string): number => {
   return fps;
 };
 
+/** `faceoff camera`. Runs one lane and one session, without the HTTP server. */
 export function cameraCommand(defaultConfig: string): Command {
-  return new Command('camera')
+  const command = new Command('camera')
     .description(
       'swap the face of a camera, without a browser, into a virtual camera (Linux, v4l2loopback); needs ffmpeg',
     )
@@ -73,40 +74,42 @@ export function cameraCommand(defaultConfig: string): Command {
     .option('--face <id>', 'the face to put on, as the studio lists them, or none (default: swap.face)')
     .option('--size <size>', 'size of the pictures, 1280x720 (default: that of the input)', size)
     .option('--fps <number>', 'pictures a second', rate, 30)
-    .option('--loop', 'begin a file again at its end', false)
-    .option('--config <file>', 'configuration file', defaultConfig)
-    .option('--set <section.key=value>', 'one setting; may be given several times', collect, [])
-    .action(camera);
+    .option('--loop', 'begin a file again at its end', false);
+  return withConfig(command, defaultConfig).action(camera);
 }
 
-async function camera(options: Options): Promise<void> {
+async function camera(options: CameraOptions): Promise<void> {
   const { input, stream, output: name, fps } = options;
   if ((input === undefined) === (stream === undefined))
     throw new FaceOffError('bad_arguments', 'Give one of --input and --stream.');
   if (input !== undefined) checkInput(input);
   checkOutput(name);
-  const set = ['pipeline.lanes=1', ...options.set];
-  const config = loadConfig({ file: options.config, env: process.env, set });
-  const over = new AbortController();
+  const config = configOf(options, ['pipeline.lanes=1']);
+  const ending = new AbortController();
   let failed: FaceOffError | null = null;
   const output = new CameraOutput({
-    ...{ name, size: options.size ?? null, fps, say },
+    name,
+    size: options.size ?? null,
+    fps,
+    say,
     onError(error) {
       failed ??= error;
-      over.abort();
+      ending.abort();
     },
   });
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => over.abort());
-  const way = input === undefined ? straight(output) : await swapping(config, options.face, output);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => ending.abort());
+  // A terminal that was closed takes no more lines.
+  process.stderr.on('error', () => undefined);
+  const framePath = input === undefined ? passing(output) : await swapping(config, options.face, output);
   try {
     await keepReading(
       sourceOf(options, config),
-      (frame) => way.show(frame),
-      over.signal,
+      (frame) => framePath.show(frame),
+      ending.signal,
       input !== undefined && isFile(input),
     );
   } finally {
-    await way.close();
+    await framePath.close();
     await output.end();
     say(`${output.frames} pictures written, ${output.dropped} left out`);
   }
@@ -115,7 +118,7 @@ async function camera(options: Options): Promise<void> {
   process.exit(0);
 }
 
-function sourceOf({ input, stream = '', server, size = null, fps, loop }: Options, config: Config): Source {
+function sourceOf({ input, stream = '', server, size = null, fps, loop }: CameraOptions, config: Config): Source {
   const { host, port, token, certificate } = config.server;
   const address = server ?? urlOf('127.0.0.1', port, certificate !== null || !isLocal(host));
   return input === undefined
@@ -123,25 +126,32 @@ function sourceOf({ input, stream = '', server, size = null, fps, loop }: Option
     : (onFrame, signal) => readInput({ name: input, size, fps, loop }, onFrame, signal);
 }
 
-/** @param ends whether the source has an end, as a file has. */
-async function keepReading(source: Source, onFrame: Way['show'], signal: AbortSignal, ends: boolean): Promise<void> {
+/** Reads the source, and again after a pause when it is lost. @param ends whether the source has an end, as a file has. */
+async function keepReading(
+  source: Source,
+  onFrame: FramePath['show'],
+  signal: AbortSignal,
+  ends: boolean,
+): Promise<void> {
   let hasWorked = false;
-  let waitMs = 500;
+  let waitMs = FIRST_WAIT_MS;
   let lastSaid = '';
-  const meet = (frame: Frame): void => {
+  const receive = (frame: Frame): void => {
     if (!hasWorked || lastSaid !== '') say(`reading ${frame.width}x${frame.height}`);
-    [hasWorked, waitMs, lastSaid] = [true, 500, ''];
+    hasWorked = true;
+    waitMs = FIRST_WAIT_MS;
+    lastSaid = '';
     onFrame(frame);
   };
   while (!signal.aborted) {
     try {
-      await source(meet, signal);
+      await source(receive, signal);
       if (ends || signal.aborted) return;
       throw new FaceOffError('input_ended', 'The input ended.');
     } catch (error) {
       if (signal.aborted) return;
       if (!(error instanceof FaceOffError) || FINAL.has(error.code)) throw error;
-      if (!hasWorked && !COMES.has(error.code)) throw error;
+      if (!hasWorked && !WAITED_FOR.has(error.code)) throw error;
       if (error.message !== lastSaid) say(`${error.message} Trying again.`);
       lastSaid = error.message;
     }
@@ -150,11 +160,16 @@ async function keepReading(source: Source, onFrame: Way['show'], signal: AbortSi
   }
 }
 
-/** What a server swapped already. */
-const straight = (output: CameraOutput): Way => ({ show: (frame) => output.show(frame), close: async () => undefined });
+/** Frames of a running server, which swapped them already. */
+const passing = (output: CameraOutput): FramePath => ({
+  show: (frame) => output.show(frame),
+  close: async () => undefined,
+});
 
-async function swapping(config: Config, wanted: string | undefined, output: CameraOutput): Promise<Way> {
+/** Frames of an input, swapped by a lane of this process. @param wanted id of a face, `none`, or the default face. */
+async function swapping(config: Config, wanted: string | undefined, output: CameraOutput): Promise<FramePath> {
   const log = pino({ level: 'silent' });
+  await movePersonalData(config, { info: (_, message) => say(message), warn: (_, message) => say(message) });
   const pool = await Pool.start(config, log);
   await FaceLibrary.open(config, pool, log);
   const face = wanted === undefined ? pool.defaults.face : wanted === 'none' ? null : wanted;
@@ -164,7 +179,7 @@ async function swapping(config: Config, wanted: string | undefined, output: Came
     const opening = new Opening();
     const intake = new Intake(
       async (frame, dropped) => {
-        // A lane that is lost takes its picture with it; the next one finds a new lane.
+        // A lane that is lost takes its frame with it; the next frame finds a new lane.
         const done = await session.swap(frame, dropped).catch(() => null);
         const isShown = done !== null && !opening.holds(done, face !== null);
         if (isShown && shownFor(done, session.settings.guarded) === 'frame') output.show(done.frame);
@@ -186,7 +201,7 @@ async function swapping(config: Config, wanted: string | undefined, output: Came
   }
 }
 
-/** Pictures may go to the standard output, so words never do. */
+/** The standard output may carry frames, so messages go to the standard error. */
 function say(what: string): void {
   console.error(what);
 }

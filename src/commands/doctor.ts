@@ -1,12 +1,14 @@
-/** `faceoff doctor`: what of this machine FaceOff can use, what is missing, and how to get it. */
+/** `faceoff doctor`: reports which parts of this machine FaceOff can use, what is missing, and how to get it. */
 
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { Command, Option } from 'commander';
-import { type Config, loadConfig } from '../config.ts';
+import type { Config } from '../config.ts';
+import { isPackage } from '../lib/installation.ts';
 import { root } from '../lib/package-root.ts';
+import { ffmpegVersion } from '../media/ffmpeg.ts';
 import { loadProblemOf } from '../pipeline/inference/native/ffi.ts';
 import { readNvidiaDriver } from '../pipeline/inference/native/nvml.ts';
 import { openApi } from '../pipeline/inference/native/ort-api.ts';
@@ -21,41 +23,42 @@ import { GPU_RELEASE, hasGpuLibraries, runtimeFolder } from '../pipeline/inferen
 import { vulkanDevices } from '../pipeline/inference/native/vulkan.ts';
 import { ProviderLadder } from '../pipeline/inference/provider-ladder.ts';
 import { readCatalogue } from '../pipeline/models/catalogue.ts';
+import { messageOf } from '../shared/errors.ts';
+import { type ConfigOptions, configOf, withConfig } from './options.ts';
 
-/** `wrong`: FaceOff does not work without it. `absent`: it works, without what this would add. */
+/** One line of the report. */
 export interface Finding {
   name: string;
+  /** `wrong`: FaceOff does not work without it. `absent`: FaceOff works, without what this would add. */
   state: 'ok' | 'absent' | 'wrong';
   found: string;
   /** What to do, where something can be done. */
   advice?: string;
 }
 
-interface Options {
-  config: string;
-  set: string[];
+interface DoctorOptions extends ConfigOptions {
   json?: boolean;
   try?: ProviderKind;
 }
 
-const collect = (value: string, all: string[]): string[] => [...all, value];
-
+/** `faceoff doctor`. */
 export function doctorCommand(defaultConfig: string): Command {
-  return new Command('doctor')
-    .description('what this machine can run, what is missing, and how to get it')
-    .option('--config <file>', 'configuration file', defaultConfig)
-    .option('--set <section.key=value>', 'one setting; may be given several times', collect, [])
+  const command = new Command('doctor').description('what this machine can run, what is missing, and how to get it');
+  return withConfig(command, defaultConfig)
     .option('--json', 'for programs')
     .addOption(new Option('--try <provider>', 'open and run a model on it').choices(PROVIDERS).hideHelp())
-    .action(async ({ config: file, set, json, try: provider }: Options) => {
-      const config = loadConfig({ file, env: process.env, set });
-      if (provider !== undefined) await tryProvider(config, provider);
-      else
-        show(examine(config, ['--config', path.resolve(file), ...set.flatMap((one) => ['--set', one])]), json === true);
+    .action(async (options: DoctorOptions) => {
+      const config = configOf(options);
+      const file = path.resolve(options.config);
+      if (options.try !== undefined) await tryProvider(config, options.try);
+      else {
+        const args = ['--config', file, ...options.set.flatMap((one) => ['--set', one])];
+        printFindings([...(await examine(config, args)), settings(file)], options.json === true);
+      }
     });
 }
 
-function show(findings: Finding[], json: boolean): void {
+function printFindings(findings: Finding[], json: boolean): void {
   if (json) {
     console.log(JSON.stringify(findings, null, 2));
     return;
@@ -68,8 +71,11 @@ function show(findings: Finding[], json: boolean): void {
   }
 }
 
-/** Everything in the order in which it is built on. Never throws for what it finds. */
-export function examine(config: Config, args: readonly string[] = []): Finding[] {
+/**
+ * Every finding about this machine, in the order in which they build on each other. Faults are findings, not thrown.
+ * @param args options that a child process is started with to read the same configuration.
+ */
+export async function examine(config: Config, args: readonly string[] = []): Promise<Finding[]> {
   const machine = attempt(() => probeProviders(config.models.cacheDir));
   return [
     node(),
@@ -78,17 +84,23 @@ export function examine(config: Config, args: readonly string[] = []): Finding[]
     runtime(config),
     ...nvidia(config),
     vulkan(),
-    ffmpeg(),
+    await ffmpeg(),
     ...(machine instanceof Error ? [] : providers(config, machine, args)),
   ];
 }
 
-/** A fault of a foreign library is something found, not something that ends the doctor. */
+/** The configuration file, and with it the folder that relative paths start at. */
+function settings(file: string): Finding {
+  const found = existsSync(file) ? file : `defaults, as there is no ${file}; data is kept in that folder`;
+  return { name: 'Configuration', state: 'ok', found };
+}
+
+/** Returns what was thrown: a fault of a native library is a finding and does not end the command. */
 function attempt<T>(work: () => T): T | Error {
   try {
     return work();
   } catch (error) {
-    return error instanceof Error ? error : new Error(String(error));
+    return error instanceof Error ? error : new Error(messageOf(error));
   }
 }
 
@@ -121,7 +133,13 @@ function simd(): Finding {
 function runtime(config: Config): Finding {
   const name = 'ONNX Runtime';
   const api = attempt(() => openApi(runtimeFolder(config.models.cacheDir)));
-  if (api instanceof Error) return { name, state: 'wrong', found: api.message, advice: 'Run `npm ci` again.' };
+  if (api instanceof Error)
+    return {
+      name,
+      state: 'wrong',
+      found: api.message,
+      advice: isPackage ? 'Install FaceOff again.' : 'Run `npm ci` again.',
+    };
   return { name, state: 'ok', found: `${api.version}, in ${api.folder}` };
 }
 
@@ -154,7 +172,8 @@ function gpuLibraries(config: Config): Finding {
   const name = 'GPU provider libraries';
   if (hasGpuLibraries(config.models.cacheDir))
     return { name, state: 'ok', found: `of ONNX Runtime ${GPU_RELEASE}, in ${runtimeFolder(config.models.cacheDir)}` };
-  const advice = 'For an NVIDIA card under Linux: npm run gpu:install (179 MB).';
+  const install = isPackage ? 'npx faceoff gpu install' : 'npm run gpu:install';
+  const advice = `For an NVIDIA card under Linux: ${install} (179 MB).`;
   return { name, state: 'absent', found: 'not installed', advice };
 }
 
@@ -164,9 +183,9 @@ function libraries(name: string, list: Record<string, string>): Finding[] {
   if (missing instanceof Error) return [];
   const title = `${name} libraries`;
   if (missing.length === 0) return [{ name: title, state: 'ok', found: Object.keys(list).join(', ') }];
-  const bringers = [...new Set(missing.map((library) => list[library]))].join('; ');
+  const origins = [...new Set(missing.map((library) => list[library]))].join('; ');
   return [
-    { name: title, state: 'absent', found: `missing: ${missing.join(', ')}`, advice: `They come with ${bringers}.` },
+    { name: title, state: 'absent', found: `missing: ${missing.join(', ')}`, advice: `They come with ${origins}.` },
   ];
 }
 
@@ -184,15 +203,16 @@ function vulkan(): Finding {
   return { name, state: devices.some(({ kind }) => kind !== 'cpu') ? 'ok' : 'absent', found: found || 'no device' };
 }
 
-function ffmpeg(): Finding {
-  const { status, stdout } = spawnSync('ffmpeg', ['-version'], { encoding: 'utf8' });
-  const version = /^ffmpeg version (\S+)/.exec(stdout ?? '')?.[1];
-  if (status === 0) return { name: 'ffmpeg', state: 'ok', found: version ?? 'there' };
-  const advice = 'Only `faceoff render` wants it, for other video than y4m: apt install ffmpeg.';
-  return { name: 'ffmpeg', state: 'absent', found: 'not there', advice };
+async function ffmpeg(): Promise<Finding> {
+  const name = 'ffmpeg';
+  const version = await ffmpegVersion();
+  if (version !== null) return { name, state: 'ok', found: version };
+  const advice =
+    'Recordings, `faceoff camera` and, for other video than y4m, `faceoff render` want it: apt install ffmpeg.';
+  return { name, state: 'absent', found: 'not there', advice };
 }
 
-/** Each provider that could run here is tried in a process of its own: a driver that crashes takes that with it, not us. */
+/** Runs a model on each provider that may work here, each in a process of its own: a driver that crashes ends only that. */
 function providers({ inference }: Config, machine: AvailableProviders, args: readonly string[]): Finding[] {
   const steps: ProviderKind[] = PROVIDERS.filter((kind) => machine.lacks[kind] === null);
   const tried = PROVIDERS.map((kind): Finding => {
@@ -220,7 +240,7 @@ function providers({ inference }: Config, machine: AvailableProviders, args: rea
 const TRY_MS = 120_000;
 const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? '';
 
-/** What it leaves behind is removed, however it ends. */
+/** Runs `faceoff` with a temporary folder that is removed afterwards, however the child ends. */
 function inChild(args: readonly string[]): {
   status: number | null;
   signal: string | null;
@@ -230,14 +250,16 @@ function inChild(args: readonly string[]): {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-doctor-'));
   try {
     return spawnSync(process.execPath, [path.join(root, 'dist/main.js'), ...args], {
-      ...{ encoding: 'utf8', timeout: TRY_MS, env: { ...process.env, TMPDIR: folder } },
+      encoding: 'utf8',
+      timeout: TRY_MS,
+      env: { ...process.env, TMPDIR: folder },
     });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-/** Opens and runs the smallest model that comes along, on that provider or not at all. */
+/** Opens and runs the smallest shipped model on that provider. @throws where another provider would have to serve. */
 async function tryProvider(config: Config, kind: ProviderKind): Promise<void> {
   const machine = probeProviders(config.models.cacheDir);
   const catalogue = readCatalogue(config.models.dir);

@@ -1,6 +1,7 @@
 /**
- * `faceoff gpu install` (`npm run gpu:install`): fetches ONNX Runtime's GPU provider libraries, on purpose and checked,
- * into models.cacheDir. CUDA, cuDNN and TensorRT themselves are NVIDIA's and are only named.
+ * `faceoff gpu install` (`npm run gpu:install`): downloads ONNX Runtime's GPU provider libraries, only on this command,
+ * checks their digest, and unpacks them into models.cacheDir. CUDA, cuDNN and TensorRT are NVIDIA's: the command only
+ * names their packages.
  */
 
 import { createReadStream, createWriteStream } from 'node:fs';
@@ -11,16 +12,17 @@ import { createGunzip } from 'node:zlib';
 import { SingleBar } from 'cli-progress';
 import { Command } from 'commander';
 import { extract } from 'tar-stream';
-import { loadConfig } from '../config.ts';
 import { bundledFolder, libraryName } from '../pipeline/inference/native/ort-api.ts';
 import { probeProviders } from '../pipeline/inference/native/provider-probe.ts';
 import { GPU_MANIFEST, gpuFolder, hasGpuLibraries } from '../pipeline/inference/native/runtime-paths.ts';
 import { download } from '../pipeline/models/download.ts';
 import { FaceOffError } from '../shared/errors.ts';
+import { type ConfigOptions, configOf, withConfig } from './options.ts';
 
 /**
- * Microsoft publishes these libraries on NuGet only; this npm package carries the same ones for Unity, MIT. The digest is that
- * of the file npm vouches for by sha512-FopIhNE/Ng+v2X65wVc9clPCBCvhvA53Hxo2U0Kf5fGdVsC7iCA+mZ0KLWggcQAj7TIZ6pNidR4AC10g74Xo6w==.
+ * Microsoft publishes these libraries on NuGet only; this npm package carries the same files for Unity, under MIT. The
+ * digest is that of the file whose integrity in npm's registry is
+ * sha512-FopIhNE/Ng+v2X65wVc9clPCBCvhvA53Hxo2U0Kf5fGdVsC7iCA+mZ0KLWggcQAj7TIZ6pNidR4AC10g74Xo6w==.
  */
 const PACKAGE = {
   name: 'com.github.asus4.onnxruntime.linux-x64-gpu',
@@ -29,36 +31,27 @@ const PACKAGE = {
   bytes: 179_145_956,
   registry: process.env.npm_config_registry ?? 'https://registry.npmjs.org/',
 };
-/** Packed, unpacked and the copy of the library itself. */
+/** Free space needed: the archive, its files unpacked, and a copy of ONNX Runtime's own library. */
 const NEEDED_BYTES = PACKAGE.bytes + 232e6 + 46e6;
 const LIBRARIES = /^package\/Plugins\/Linux\/x64\/(libonnxruntime_providers_(?:shared|cuda|tensorrt)\.so)$/;
 
-/** A package of npm that carries the libraries. */
+/** An npm package that carries the libraries: name, version, digest and size of its archive, and the registry. */
 export type GpuPackage = typeof PACKAGE;
 
-interface Options {
-  config: string;
-  set: string[];
-}
-
-const collect = (value: string, all: string[]): string[] => [...all, value];
-
+/** `faceoff gpu install`. */
 export function gpuCommand(defaultConfig: string): Command {
+  const install = new Command('install').description('fetch the GPU provider libraries of ONNX Runtime');
   return new Command('gpu').description('libraries for NVIDIA cards').addCommand(
-    new Command('install')
-      .description('fetch the GPU provider libraries of ONNX Runtime')
-      .option('--config <file>', 'configuration file', defaultConfig)
-      .option('--set <section.key=value>', 'one setting; may be given several times', collect, [])
-      .action(async ({ config, set }: Options) => {
-        const { cacheDir } = loadConfig({ file: config, env: process.env, set }).models;
-        await installGpu(cacheDir);
-        report(cacheDir);
-      }),
+    withConfig(install, defaultConfig).action(async (options: ConfigOptions) => {
+      const { cacheDir } = configOf(options).models;
+      await installGpu(cacheDir);
+      report(cacheDir);
+    }),
   );
 }
 
 /**
- * Idempotent; what is there already is not fetched again.
+ * Installs the libraries below `cacheDir`. Idempotent: libraries that are there already are not downloaded again.
  * @throws FaceOffError `no_gpu_libraries` where none are published for this platform, `disk_full`, and those of `download`.
  */
 export async function installGpu(cacheDir: string, from: GpuPackage = PACKAGE): Promise<void> {
@@ -77,7 +70,7 @@ export async function installGpu(cacheDir: string, from: GpuPackage = PACKAGE): 
   const half = await mkdtemp(path.join(folder, 'half-'));
   try {
     await unpack(archive, half);
-    // It looks for providers beside itself, and node_modules is npm's.
+    // ONNX Runtime looks for providers beside its own library, and node_modules is npm's.
     await copyFile(path.join(bundledFolder(), libraryName()), path.join(half, libraryName()));
     await writeManifest(half, from);
     await rm(gpuFolder(cacheDir), { recursive: true, force: true });
@@ -139,7 +132,7 @@ function report(cacheDir: string): void {
   console.log(NVIDIA_HINT);
 }
 
-/** How what is NVIDIA's is had. */
+/** Tells people how to install the libraries that only NVIDIA distributes. */
 export const NVIDIA_HINT = [
   'They want the NVIDIA driver 580 or later, CUDA 13, cuDNN 9 and, for TensorRT, TensorRT 10. On Debian and Ubuntu, with',
   "NVIDIA's package source (https://docs.nvidia.com/cuda/cuda-installation-guide-linux):",

@@ -1,51 +1,41 @@
-/** `faceoff models`: what can be used, fetching it, and checking it. */
+/** `faceoff models`: lists the neural models that can be used, downloads them, and checks their files. */
 
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { createInterface } from 'node:readline/promises';
 import { SingleBar } from 'cli-progress';
 import { Command } from 'commander';
-import { loadConfig } from '../config.ts';
 import { type Catalogue, type OptionalEntry, readCatalogue } from '../pipeline/models/catalogue.ts';
 import { download } from '../pipeline/models/download.ts';
 import { differs, digestOf, expectedDigest, recordDigest } from '../pipeline/models/model-store.ts';
 import { FaceOffError } from '../shared/errors.ts';
+import { askYesNo, type ConfigOptions, configOf, printTable, withConfig } from './options.ts';
 
-interface Options {
-  config: string;
-  set: string[];
+interface FetchOptions extends ConfigOptions {
   acceptLicence?: boolean;
 }
 
-const collect = (value: string, all: string[]): string[] => [...all, value];
-
+/** `faceoff models list`, `fetch` and `verify`. */
 export function modelsCommand(defaultConfig: string): Command {
-  const common = (command: Command): Command =>
-    command
-      .option('--config <file>', 'configuration file', defaultConfig)
-      .option('--set <section.key=value>', 'one setting; may be given several times', collect, []);
+  const listing = new Command('list').description('what there is, and what is here');
+  const fetching = new Command('fetch').description('fetch models and what they need');
+  const verifying = new Command('verify').description('check the files that are here; all of them without a name');
   return new Command('models')
     .description('neural models that can be added: list, fetch, verify')
-    .addCommand(common(new Command('list').description('what there is, and what is here')).action(list))
+    .addCommand(withConfig(listing, defaultConfig).action(list))
     .addCommand(
-      common(new Command('fetch').description('fetch models and what they need'))
+      withConfig(fetching, defaultConfig)
         .argument('<names...>')
         .option('--accept-licence', 'accept the licences without being asked')
         .action(fetchModels),
     )
-    .addCommand(
-      common(new Command('verify').description('check the files that are here; all of them without a name'))
-        .argument('[names...]')
-        .action(verify),
-    );
+    .addCommand(withConfig(verifying, defaultConfig).argument('[names...]').action(verify));
 }
 
-const catalogueOf = ({ config, set }: Options): Catalogue =>
-  readCatalogue(loadConfig({ file: config, env: process.env, set }).models.dir);
+const catalogueOf = (options: ConfigOptions): Catalogue => readCatalogue(configOf(options).models.dir);
 
-function list(options: Options): void {
+function list(options: ConfigOptions): void {
   const catalogue = catalogueOf(options);
-  const rows = [
+  printTable([
     ...catalogue.models.map(({ name, role, bytes, licence }) => ['comes along', role, name, sizeOf(bytes), licence]),
     ...catalogue.optional.map((entry) => [
       catalogue.has(entry) ? 'here' : entry.url === null ? 'by hand' : 'can be fetched',
@@ -54,21 +44,13 @@ function list(options: Options): void {
       sizeOf(entry.bytes),
       entry.licence,
     ]),
-  ];
-  const widths = [0, 1, 2, 3].map((k) => Math.max(...rows.map((row) => row[k]!.length)));
-  for (const row of rows)
-    console.log(
-      row
-        .map((cell, k) => cell.padEnd(widths[k] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    );
+  ]);
 }
 
 const sizeOf = (bytes: number | null): string =>
   bytes === null ? '' : `${Math.max(1, Math.round(bytes / 2 ** 20))} MB`;
 
-async function fetchModels(names: string[], options: Options): Promise<void> {
+async function fetchModels(names: string[], options: FetchOptions): Promise<void> {
   const catalogue = catalogueOf(options);
   const wanted = new Set(entriesOf(catalogue, names).flatMap((entry) => catalogue.withNeeds(entry)));
   const absent = [...wanted].filter((entry) => !catalogue.has(entry));
@@ -87,19 +69,15 @@ async function fetchModels(names: string[], options: Options): Promise<void> {
   );
 }
 
-/** @throws FaceOffError `licence_not_accepted`. */
+/** Prints the licences and asks for consent, unless it was given `already`. @throws FaceOffError `licence_not_accepted`. */
 async function accept(entries: readonly OptionalEntry[], already: boolean): Promise<void> {
   for (const { name, licence, commercialUse, bytes } of entries)
     console.log(`${name}  ${sizeOf(bytes)}\n  ${licence}${commercialUse ? '' : '; not for commercial use'}`);
-  if (already) return;
-  const refusal = new FaceOffError(
+  if (already || (await askYesNo('Accept these licences?')) === true) return;
+  throw new FaceOffError(
     'licence_not_accepted',
     'Nothing was fetched. Accept the licences above with --accept-licence.',
   );
-  if (!process.stdin.isTTY) throw refusal;
-  const lines = createInterface({ input: process.stdin, output: process.stdout });
-  const answer = await lines.question('Accept these licences? [y/N] ').finally(() => lines.close());
-  if (!/^y(es)?$/i.test(answer.trim())) throw refusal;
 }
 
 async function fetchOne(catalogue: Catalogue, entry: OptionalEntry): Promise<void> {
@@ -124,30 +102,32 @@ async function fetchOne(catalogue: Catalogue, entry: OptionalEntry): Promise<voi
   }
 }
 
-async function verify(names: string[], options: Options): Promise<void> {
+async function verify(names: string[], options: ConfigOptions): Promise<void> {
   const catalogue = catalogueOf(options);
   const entries =
     names.length > 0 ? entriesOf(catalogue, names) : catalogue.optional.filter((one) => catalogue.has(one));
   const wrong: string[] = [];
   for (const entry of entries) {
-    const said = await check(catalogue, entry).catch((error: unknown) => {
+    const verdict = await check(catalogue, entry).catch((error: unknown) => {
       if (!(error instanceof FaceOffError)) throw error;
       wrong.push(error.message);
       return 'wrong';
     });
-    console.log(`${entry.name}: ${said}`);
+    console.log(`${entry.name}: ${verdict}`);
   }
   if (names.length === 0) for (const entry of catalogue.models) catalogue.read(entry);
   if (wrong.length > 0) throw new FaceOffError('model_differs', wrong.join('\n'));
 }
 
+/** A verdict for people. @throws FaceOffError `model_missing`, `model_differs`. */
 async function check(catalogue: Catalogue, entry: OptionalEntry): Promise<string> {
   const file = catalogue.fileOf(entry);
   if (!catalogue.has(entry)) throw new FaceOffError('model_missing', `${file} is not there.`);
-  const [sha256, expected] = [await digestOf(file), await expectedDigest(catalogue, entry)];
+  const sha256 = await digestOf(file);
+  const expected = await expectedDigest(catalogue, entry);
   if (expected === null) {
     await recordDigest(catalogue, entry, sha256);
-    return `sha256 ${sha256}, recorded: nobody published one`;
+    return `sha256 ${sha256}, recorded: none was published`;
   }
   if (sha256 !== expected) throw differs(file, sha256, expected, entry.name);
   return 'as it should be';

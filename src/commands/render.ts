@@ -1,29 +1,28 @@
 /**
- * `faceoff render`: the live pipeline on files, every frame, no deadline. Pictures, moving ones too, through sharp; y4m by itself; any
- * other video through ffmpeg where there is one.
+ * `faceoff render`: the live pipeline on files, every frame, without a deadline. sharp reads and writes pictures and
+ * animations, FaceOff itself y4m, and ffmpeg any other video, where it is installed.
  */
 
 import { existsSync } from 'node:fs';
 import { readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { SingleBar } from 'cli-progress';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { pino } from 'pino';
 import sharp from 'sharp';
-import { type Config, loadConfig } from '../config.ts';
+import type { Config } from '../config.ts';
 import { chooseFace, decodePicture, frameToRgb } from '../faces/portrait.ts';
 import { animationSink, isAnimation, openAnimation, picturesIn } from '../media/animation.ts';
 import { type Clip, openClip, openSink } from '../media/clip.ts';
 import { PORTRAIT_SIDE } from '../pipeline/pool/lane-protocol.ts';
 import { Pool } from '../pipeline/pool/pool.ts';
-import { FaceOffError } from '../shared/errors.ts';
+import { FaceOffError, messageOf } from '../shared/errors.ts';
 import { type Frame, MESH, type SwapSession } from '../shared/types.ts';
+import { type ConfigOptions, collect, configOf, wholeNumber, withConfig } from './options.ts';
 
-interface Options {
+interface RenderOptions extends ConfigOptions {
   source: string[];
   pick?: number;
-  config: string;
-  set: string[];
   lossless: boolean;
   quiet: boolean;
 }
@@ -31,15 +30,9 @@ interface Options {
 const PICTURES = /\.(png|jpe?g|webp|gif)$/i;
 const ID = 'render';
 
-const collect = (value: string, all: string[] = []): string[] => [...all, value];
-const integer = (value: string): number => {
-  const number = Number(value);
-  if (!Number.isInteger(number) || number < 0) throw new InvalidArgumentError('must be a whole number, 0 or more');
-  return number;
-};
-
+/** `faceoff render`. Runs one lane and one session, without the HTTP server. */
 export function renderCommand(defaultConfig: string): Command {
-  return new Command('render')
+  const command = new Command('render')
     .description(
       'swap the faces of a picture (png, jpeg, webp, gif), an animation (gif, webp) or a clip (y4m, or any video where ffmpeg is installed)',
     )
@@ -50,20 +43,14 @@ export function renderCommand(defaultConfig: string): Command {
       'picture of the face to put on; give it several times for several photos of one person',
       collect,
     )
-    .option('--pick <n>', 'which face, where the source picture shows several (0 is the largest)', integer)
+    .option('--pick <n>', 'which face, where the source picture shows several (0 is the largest)', wholeNumber)
     .option('--lossless', 'write a clip without loss (for measuring)', false)
-    .option('--quiet', 'no progress bar', false)
-    .option('--config <file>', 'configuration file', defaultConfig)
-    .option('--set <section.key=value>', 'one setting; may be given several times', collect, [])
-    .action(render);
+    .option('--quiet', 'no progress bar', false);
+  return withConfig(command, defaultConfig).action(render);
 }
 
-async function render(input: string, output: string, options: Options): Promise<void> {
-  const settings = loadConfig({
-    file: options.config,
-    env: process.env,
-    set: ['pipeline.lanes=1', 'logging.level=warn', ...options.set],
-  });
+async function render(input: string, output: string, options: RenderOptions): Promise<void> {
+  const settings = configOf(options, ['pipeline.lanes=1', 'logging.level=warn']);
   if (!existsSync(input)) throw new FaceOffError('no_input', `${input} does not exist.`);
   if (path.resolve(input) === path.resolve(output))
     throw new FaceOffError('same_file', 'The output must be another file than the input.');
@@ -77,7 +64,7 @@ async function render(input: string, output: string, options: Options): Promise<
       'What moves can be written as .gif, .webp, .y4m or a video, not as one picture.',
     );
   const clip = isPicture ? null : await (isAnimation(input) ? openAnimation(input) : openClip(input));
-  const config = withRoom(settings, clip ?? { width: PORTRAIT_SIDE, height: PORTRAIT_SIDE });
+  const config = withFrameSize(settings, clip ?? { width: PORTRAIT_SIDE, height: PORTRAIT_SIDE });
   const loaded = new Set<string>();
   const onModelLoad = ({ model }: { model: string }) => loaded.add(model);
   const pool = await Pool.start(config, pino({ level: 'silent' }), { deadline: false, onModelLoad }).catch((error) => {
@@ -98,21 +85,24 @@ async function render(input: string, output: string, options: Options): Promise<
     await pool.preload(ID);
     const session = pool.open(ID, { face: ID });
     if (clip === null) await renderPicture(session, input, output);
-    else await renderClip(session, clip, input, output, options);
+    else await renderClip(session, clip, { input, output, ...options });
   } finally {
     clip?.close();
     await pool.close();
   }
 }
 
-/** The limit of a frame is for cameras; a file is swapped whatever its size. */
-function withRoom(config: Config, { width, height }: { width: number; height: number }): Config {
+/** Raises the limit of a frame's size, which is meant for cameras, to the size of the file. */
+function withFrameSize(config: Config, { width, height }: { width: number; height: number }): Config {
   const { frameWidth, frameHeight } = config.limits;
   if (width * height <= frameWidth * frameHeight) return config;
   return { ...config, limits: { ...config.limits, frameWidth: width, frameHeight: height } };
 }
 
-/** A live session is served by mesh meanwhile; a file is to be made as it was asked for. */
+/**
+ * Refuses an engine that did not load. A live session falls back to mesh; a file must be made with the engine asked for.
+ * @throws FaceOffError `engine_failed`, and those of `Pool.requireEngine`.
+ */
 function requireLoaded(pool: Pool, loaded: ReadonlySet<string>): void {
   const { engine } = pool.defaults;
   if (engine === MESH || loaded.has(engine)) return;
@@ -125,17 +115,14 @@ function requireLoaded(pool: Pool, loaded: ReadonlySet<string>): void {
 
 async function readPicture(file: string): Promise<Uint8Array> {
   return readFile(file).catch((cause: unknown) => {
-    throw new FaceOffError(
-      'no_input',
-      `${file} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
-    );
+    throw new FaceOffError('no_input', `${file} cannot be read: ${messageOf(cause)}`);
   });
 }
 
 async function renderPicture(session: SwapSession, input: string, output: string): Promise<void> {
   const { frame } = await session.swap(await decodePicture(await readPicture(input), { bytes: Infinity, pixels: 1e9 }));
   const { width, height } = frame;
-  // The format is told by the ending of the final name, which the temporary one keeps.
+  // sharp takes the format from the ending, so the temporary name keeps it.
   const aside = path.join(path.dirname(output), `.part-${path.basename(output)}`);
   await sharp(frameToRgb(frame), { raw: { width, height, channels: 3 } }).toFile(aside);
   await rename(aside, output);
@@ -144,10 +131,9 @@ async function renderPicture(session: SwapSession, input: string, output: string
 async function renderClip(
   session: SwapSession,
   clip: Clip,
-  input: string,
-  output: string,
-  options: Options,
+  options: RenderOptions & { input: string; output: string },
 ): Promise<void> {
+  const { input, output } = options;
   const aside = path.join(path.dirname(output), `.part-${path.basename(output)}`);
   const sink = isAnimation(output)
     ? animationSink(aside, clip, options)
@@ -157,7 +143,8 @@ async function renderClip(
     : new SingleBar({ format: ' {bar} {value}/{total} frames, {eta} s left', hideCursor: true });
   bar?.start(clip.frames ?? 0, 0);
   try {
-    let [count, atMs] = [0, 0];
+    let count = 0;
+    let atMs = 0;
     for await (const { data, ...own } of clip) {
       const frame: Frame = { width: clip.width, height: clip.height, data, receivedAtMs: atMs };
       const swapped = await session.swap(frame);

@@ -1,57 +1,60 @@
-/** `faceoff serve`: starts everything, says where it is, and stops in order. */
+/** `faceoff serve`: starts every part of the server, prints its address, and stops it in order. */
 
+import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
+import path from 'node:path';
 import { Command } from 'commander';
 import { CacheSweeper } from '../cache/cache-sweeper.ts';
-import { loadConfig } from '../config.ts';
+import type { Config } from '../config.ts';
 import { FaceLibrary } from '../faces/face-library.ts';
-import { openLog } from '../lib/log.ts';
+import { isPackage } from '../lib/installation.ts';
+import { type Logger, openLog } from '../lib/log.ts';
 import { raise } from '../lib/priority.ts';
 import { Metrics } from '../metrics.ts';
 import { defaultSettings } from '../pipeline/pool/lane-options.ts';
 import type { ModelLoad } from '../pipeline/pool/lane-protocol.ts';
 import { Pool } from '../pipeline/pool/pool.ts';
-import { certificateOf } from '../server/access/certificate.ts';
+import { type Certificate, certificateOf } from '../server/access/certificate.ts';
 import { buildServer } from '../server/http/app.ts';
 import { openGpu } from '../server/monitor/gpu-sensor.ts';
 import { FaceOffError } from '../shared/errors.ts';
+import { movePersonalData } from './move-personal-data.ts';
+import { type ConfigOptions, configOf, withConfig } from './options.ts';
 import { urlOf, welcomeOf } from './startup-banner.ts';
 
-interface Options {
-  config: string;
-  set: string[];
+interface ServeOptions extends ConfigOptions {
   host?: string;
   port?: string;
 }
 
-/** A Ctrl-C comes twice through npm: from the terminal, which tells all, and passed on. */
+/** A Ctrl-C may arrive twice: from the terminal, which signals every process of its group, and passed on by npm. */
 const SAME_SIGNAL_MS = 200;
 
-const collect = (value: string, all: string[]): string[] => [...all, value];
-
+/** `faceoff serve`, the default command. */
 export function serveCommand(defaultConfig: string, version: string): Command {
-  return new Command('serve')
-    .description('start the server and its studio page')
-    .option('--config <file>', 'configuration file', defaultConfig)
+  return withConfig(new Command('serve').description('start the server and its studio page'), defaultConfig)
     .option('--host <address>', 'address to listen on (server.host)')
     .option('--port <number>', 'port to listen on (server.port)')
-    .option('--set <section.key=value>', 'one setting; may be given several times', collect, [])
-    .action((options: Options) => serve(options, version));
+    .action((options: ServeOptions) => serve(options, version));
 }
 
-async function serve(options: Options, version: string): Promise<void> {
+async function serve(options: ServeOptions, version: string): Promise<void> {
   const { host, port } = options;
   const set = [
     ...options.set,
     ...(host === undefined ? [] : [`server.host=${host}`]),
     ...(port === undefined ? [] : [`server.port=${port}`]),
   ];
-  const config = loadConfig({ file: options.config, env: process.env, set });
-  const certificate = await certificateOf(config);
-  const log = await openLog(config);
+  const config = configOf({ config: options.config, set });
+  const log = await openLog(config.logging);
   const { logger } = log;
-  // Before the lanes and WebRTC have threads, which then stand as it does.
+  if (isPackage) logger.info(whereabouts(options.config), 'settings and data are in this folder');
+  // Before the lanes and WebRTC start threads, which inherit the priority.
   raise(config.server.priority, logger);
+  const certificate = await prepare(config, logger).catch(async (error: unknown) => {
+    await log.close();
+    throw error;
+  });
   const beganMs = performance.now();
   const cache = await CacheSweeper.start(config, logger);
   const metrics = new Metrics(config.metrics);
@@ -102,7 +105,7 @@ async function serve(options: Options, version: string): Promise<void> {
     `FaceOff ${version} is ready at ${urlOf(config.server.host, actual, certificate !== null)}`,
   );
   const welcome = welcomeOf(config, actual);
-  // A screen is for people; what is piped somewhere holds log lines alone.
+  // Only a terminal shows the banner; a pipe gets log lines alone.
   if (welcome !== null && process.stdout.isTTY) process.stdout.write(welcome);
   endOn(() => {
     logger.info('stopping');
@@ -110,14 +113,31 @@ async function serve(options: Options, version: string): Promise<void> {
   });
 }
 
-/** Ends on SIGINT or SIGTERM, and at once on a second one. */
+/** Brings the data of older installations over, and makes or reads the certificate. */
+async function prepare(config: Config, log: Logger): Promise<Certificate | null> {
+  await movePersonalData(config, log);
+  return certificateOf(config);
+}
+
+/** The folder that relative paths of the configuration start at, and the configuration where there is one. */
+function whereabouts(file: string): { folder: string; config: string } {
+  const at = path.resolve(file);
+  const advice = `none; a config.yaml there, or in the folder that FaceOff is started in, changes settings`;
+  return { folder: path.dirname(at), config: existsSync(at) ? at : advice };
+}
+
+/**
+ * Ends in order on SIGINT (Ctrl-C), SIGTERM and SIGHUP (the terminal was closed), and at once on a second one.
+ */
 function endOn(stop: () => Promise<void>): void {
+  // A terminal that was closed takes no more lines.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   let sinceMs: number | null = null;
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
       if (sinceMs === null) {
         sinceMs = performance.now();
-        // WebRTC's threads outlive their peers, so the process is ended once everything of ours is closed.
+        // WebRTC's threads outlive their peers, so the process is ended once everything is closed.
         void stop().finally(() => process.exit(0));
       } else if (performance.now() - sinceMs > SAME_SIGNAL_MS) {
         process.exit(128 + constants.signals[signal]);

@@ -1,17 +1,17 @@
-/** What the person at the console needs to reach the server from another machine. */
+/** The banner on the console: how another machine reaches the server. */
 
 import { renderUnicodeCompact } from 'uqr';
 import type { Config } from '../config.ts';
 import { addressesOf, isLocal } from '../lib/address.ts';
 
-/** `http://host:port`, of the first address that can be reached. */
+/** `http://host:port` or `https://host:port`; an IPv6 address is put in brackets. */
 export function urlOf(host: string, port: number, secure: boolean): string {
   return `${secure ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 /**
- * Addresses, and the first one as a QR code for a phone; null where the server is this machine's alone. For the screen,
- * not for logs. The token is not in it: screens are filmed, and whoever opens the page is asked for it.
+ * The server's addresses, and the first one as a QR code for a phone; null where the server listens on this machine
+ * alone. For a terminal, not for logs. The token is left out, as screens are filmed; the page asks for it.
  */
 export function welcomeOf({ server }: Pick<Config, 'server'>, port: number): string | null {
   if (isLocal(server.host)) return null;

@@ -1,6 +1,7 @@
 /**
- * The source faces: those shipped, and those people added, kept in cache/faces/ on this machine. A folder a face, with
- * its photos cut to the face and a face.json; written aside and renamed, so that no half-written face is ever seen.
+ * The source faces: those that FaceOff comes with, and those that people added, kept in data/faces/ (storage.dir) on this
+ * machine. Each face is a folder with its photos, cut to the face, and a face.json; the folder is written under another
+ * name and renamed, so that no half-written face is ever read.
  */
 
 import { randomUUID } from 'node:crypto';
@@ -10,25 +11,28 @@ import type { Logger } from 'pino';
 import sharp from 'sharp';
 import { z } from 'zod';
 import type { Config } from '../config.ts';
+import { shippedModels } from '../lib/installation.ts';
+import { SerialQueue } from '../lib/serial.ts';
 import type { Portrait } from '../pipeline/engines/engine.ts';
-import { LaneMutex } from '../pipeline/lane/lane-mutex.ts';
 import type { FoundFace } from '../pipeline/pool/lane-protocol.ts';
 import type { Pool } from '../pipeline/pool/pool.ts';
-import { FaceOffError } from '../shared/errors.ts';
+import { FaceOffError, messageOf } from '../shared/errors.ts';
 import type { FaceInfo } from '../shared/messages.ts';
 import type { Frame } from '../shared/types.ts';
 import { chooseFace, decodePicture, frameToRgb, type PictureLimits } from './portrait.ts';
 
+/** A photo that a person adds. */
 export interface UploadedFace {
+  /** The picture file. */
   data: Uint8Array;
   name: string;
-  /** Which of several faces in the picture. */
+  /** Index of the face to take, where the picture shows several. */
   pick?: number;
-  /** An existing face that this is a further photo of. */
+  /** Id of an existing face that this is a further photo of. */
   to?: string;
 }
 
-/** What the server needs of the library. */
+/** The library as the server uses it. */
 export interface Faces {
   list(): FaceInfo[];
   /**
@@ -42,11 +46,11 @@ export interface Faces {
   thumbnail(id: string): Promise<Uint8Array>;
 }
 
-/** Faces that come with FaceOff, in models/portraits; see NOTICE for their origin. */
+/** Faces that FaceOff comes with, in models/portraits; see NOTICE for their origin. */
 const SHIPPED = [{ id: 'astronaut', name: 'Eileen Collins (NASA)', file: 'portraits/astronaut.webp' }];
 const MOST_PHOTOS = 8;
 const THUMBNAIL = 160;
-/** Side of the square that is kept of a photo, in widths of the face. */
+/** Side of the square that is kept of a photo, as a multiple of the larger side of the face's box. */
 const CUT = 2.4;
 
 const Record = z.strictObject({ name: z.string(), addedAt: z.string(), photos: z.array(z.string()).min(1) });
@@ -57,36 +61,40 @@ interface Entry extends z.infer<typeof Record> {
   folder: string;
 }
 
+/** The faces on disk. Runs on the main thread; lanes analyse the photos. */
 export class FaceLibrary implements Faces {
   readonly #folder: string;
   readonly #limits: PictureLimits;
   readonly #most: number;
   readonly #pool: Pool;
   readonly #entries = new Map<string, Entry>();
-  /** Additions and removals wait for each other. */
-  readonly #changes = new LaneMutex();
-  /** One upload is decoded at a time: libuv's few threads are everybody's. */
-  readonly #decodings = new LaneMutex();
+  /** Additions and removals, one at a time. */
+  readonly #changes = new SerialQueue();
+  /** One upload is decoded at a time, as the whole process shares libuv's few threads. */
+  readonly #decodings = new SerialQueue();
 
-  private constructor({ models, limits }: Config, pool: Pool) {
-    this.#folder = path.join(models.cacheDir, 'faces');
+  private constructor({ storage, limits }: Config, pool: Pool) {
+    this.#folder = path.join(storage.dir, 'faces');
     this.#limits = {
-      ...{ bytes: limits.uploadBytes, pixels: limits.picturePixels, side: limits.pictureSide },
-      ...{ memory: limits.pictureMemoryMb * 2 ** 20, timeMs: limits.pictureTimeoutMs },
+      bytes: limits.uploadBytes,
+      pixels: limits.picturePixels,
+      side: limits.pictureSide,
+      memory: limits.pictureMemoryMb * 2 ** 20,
+      timeMs: limits.pictureTimeoutMs,
     };
     this.#most = limits.faces;
     this.#pool = pool;
   }
 
-  /** Reads what is there; a face that cannot be read is left out with a warning. */
+  /** Reads the folder and offers every face to the pool; a face that cannot be read is left out with a warning. */
   static async open(config: Config, pool: Pool, log: Logger): Promise<FaceLibrary> {
     const library = new FaceLibrary(config, pool);
     for (const { id, name, file } of SHIPPED) {
-      library.#know({
+      library.#register({
         id,
         name,
         builtIn: true,
-        folder: config.models.dir,
+        folder: shippedModels(config.models.dir),
         addedAt: '2026-01-01T00:00:00.000Z',
         photos: [file],
       });
@@ -100,12 +108,9 @@ export class FaceLibrary implements Faces {
       }
       try {
         const record = Record.parse(JSON.parse(await readFile(path.join(folder, 'face.json'), 'utf8')));
-        library.#know({ ...record, id, builtIn: false, folder });
+        library.#register({ ...record, id, builtIn: false, folder });
       } catch (error) {
-        log.warn(
-          { face: id, error: error instanceof Error ? error.message : String(error) },
-          'face cannot be read, left out',
-        );
+        log.warn({ face: id, error: messageOf(error) }, 'face cannot be read, left out');
       }
     }
     return library;
@@ -116,21 +121,21 @@ export class FaceLibrary implements Faces {
   }
 
   async add(upload: UploadedFace): Promise<FaceInfo> {
-    this.#check(upload);
+    this.#checkRoom(upload);
     const picture = await this.#decodings.run(() => decodePicture(upload.data, this.#limits));
     return this.#changes.run(async () => {
-      const known = this.#check(upload);
+      const known = this.#checkRoom(upload);
       const chosen = chooseFace(picture, await this.#pool.analyse(copyOf(picture)), upload.pick);
       const photo = await cut(picture, chosen);
       const entry = await this.#write(known, upload.name.trim() || 'Face', photo);
-      this.#know(entry);
+      this.#register(entry);
       return infoOf(entry);
     });
   }
 
-  /** Whether there is room for it. @returns the face it is a further photo of. */
-  #check(upload: UploadedFace): Entry | null {
-    const known = upload.to === undefined ? null : this.#own(upload.to);
+  /** @returns the face that the upload is a further photo of, or null. @throws FaceOffError when there is no room. */
+  #checkRoom(upload: UploadedFace): Entry | null {
+    const known = upload.to === undefined ? null : this.#ownEntry(upload.to);
     if (known === null && this.#entries.size >= this.#most) {
       throw new FaceOffError(
         'too_many_faces',
@@ -150,7 +155,7 @@ export class FaceLibrary implements Faces {
 
   remove(id: string): Promise<void> {
     return this.#changes.run(async () => {
-      const { folder } = this.#own(id);
+      const { folder } = this.#ownEntry(id);
       this.#entries.delete(id);
       this.#pool.withdraw(id);
       // Renamed first: an interrupted removal is finished at the next start.
@@ -180,11 +185,12 @@ export class FaceLibrary implements Faces {
     return portraits;
   }
 
-  #know(entry: Entry): void {
+  #register(entry: Entry): void {
     this.#entries.set(entry.id, entry);
     this.#pool.offer(entry.id, () => this.portraits(entry.id));
   }
 
+  /** @throws FaceOffError `unknown_face` (404). */
   #entry(id: string): Entry {
     const entry = this.#entries.get(id);
     if (entry === undefined)
@@ -192,7 +198,8 @@ export class FaceLibrary implements Faces {
     return entry;
   }
 
-  #own(id: string): Entry {
+  /** A face that people added. @throws FaceOffError `unknown_face` (404), `built_in_face` (403). */
+  #ownEntry(id: string): Entry {
     const entry = this.#entry(id);
     if (entry.builtIn)
       throw new FaceOffError('built_in_face', 'This face comes with FaceOff and cannot be changed or deleted.', {
@@ -234,15 +241,18 @@ const recordOf = ({ name, addedAt, photos }: Entry): string =>
   `${JSON.stringify({ name, addedAt, photos }, null, 2)}\n`;
 
 const infoOf = ({ id, name, builtIn, addedAt, photos }: Entry): FaceInfo => ({
-  ...{ id, name, builtIn, addedAt },
+  id,
+  name,
+  builtIn,
+  addedAt,
   photos: photos.length,
   thumbnail: `/api/faces/${id}/thumbnail`,
 });
 
-/** The picture is still needed here when a lane gets it. */
+/** A copy to move to a lane, as the picture is still needed here. */
 const copyOf = (frame: Frame): Frame => ({ ...frame, data: frame.data.slice() });
 
-/** A square of the picture about the face, as lossless WebP: the rest of the picture is not kept. */
+/** The square of the picture around the face, as lossless WebP; the rest of the picture is not kept. */
 async function cut(picture: Frame, { box }: FoundFace): Promise<Uint8Array> {
   const side = CUT * Math.max(box.width, box.height);
   const left = Math.max(0, Math.floor(box.x + box.width / 2 - side / 2));

@@ -1,39 +1,43 @@
-/** Pictures people bring: decoded within limits, upright, as one I420 frame; and which face of them to take. */
+/** Decodes pictures that people bring, within limits, upright, to one I420 frame; and chooses the face to take of it. */
 
 import sharp, { type Metadata } from 'sharp';
 import { type FoundFace, PORTRAIT_SIDE } from '../pipeline/pool/lane-protocol.ts';
 import { FaceOffError } from '../shared/errors.ts';
+import { planesOf } from '../shared/i420.ts';
 import type { Frame } from '../shared/types.ts';
 
+/** The most that a picture may be, or cost. Limits that are left out do not hold. */
 export interface PictureLimits {
-  /** Of the file. */
+  /** Bytes of the file. */
   bytes: number;
   /** Width times height. */
   pixels: number;
-  /** Width and height each, in pixels; any, where it is left out. */
+  /** Width and height each, in pixels. */
   side?: number;
-  /** Bytes that decoding may take; any, where it is left out. */
+  /** Bytes of memory that decoding may take. */
   memory?: number;
-  /** Milliseconds that decoding may take, to the next whole second; any, where it is left out. */
+  /** Milliseconds that decoding may take, rounded up to whole seconds. */
   timeMs?: number;
 }
 
-/** What sharp may decode here: no vector formats, no documents. */
+/** Formats that sharp may decode here: no vector formats, no documents. */
 const FORMATS = ['jpeg', 'png', 'webp', 'gif', 'avif', 'heif', 'tiff'];
-/** Least distance between the outer eye corners, in pixels: fewer make a smear. */
+/** Least distance between the outer corners of the eyes, in pixels; below it the swapped face is blurred. */
 const LEAST_EYES = 36;
 const MOST_YAW_DEGREES = 50;
 const MOST_PITCH_DEGREES = 40;
+/** Indices of the outer corners of the eyes among the landmarks. */
+const EYE_CORNERS = [33, 263] as const;
 
 /**
- * Decodes a picture file: EXIF orientation applied, alpha on mid grey, sRGB, at most 1600 pixels long. What it would take is
- * told by its header, before anything is decoded; decoding is on a thread of sharp's.
+ * Decodes a picture file: EXIF orientation applied, alpha on mid grey, sRGB, at most 1600 pixels long. The cost is
+ * estimated from the header before anything is decoded. Decoding runs on a thread of sharp's.
  * @throws FaceOffError `bad_picture` (415), `picture_too_large` (413), `picture_too_slow` (422).
  */
 export async function decodePicture(data: Uint8Array, limits: PictureLimits): Promise<Frame> {
   if (data.byteLength > limits.bytes) throw tooLarge(`has more than ${megabytes(limits.bytes)} MB`);
   const options = { failOn: 'error', pages: 1 } as const;
-  const badly = (cause: unknown) =>
+  const unreadable = (cause: unknown) =>
     new FaceOffError(
       'bad_picture',
       'This file is not a picture that can be read. Use a JPEG, PNG, WebP, AVIF, GIF or TIFF picture.',
@@ -42,9 +46,9 @@ export async function decodePicture(data: Uint8Array, limits: PictureLimits): Pr
   const info = await sharp(data, { ...options, limitInputPixels: false })
     .metadata()
     .catch((cause: unknown) => {
-      throw badly(cause);
+      throw unreadable(cause);
     });
-  if (!FORMATS.includes(info.format ?? '')) throw badly(info.format);
+  if (!FORMATS.includes(info.format ?? '')) throw unreadable(info.format);
   checkCost(info, limits);
   const decoding = sharp(data, { ...options, limitInputPixels: limits.pixels })
     .rotate()
@@ -54,7 +58,7 @@ export async function decodePicture(data: Uint8Array, limits: PictureLimits): Pr
     .raw();
   if (limits.timeMs !== undefined) decoding.timeout({ seconds: Math.ceil(limits.timeMs / 1000) });
   const { data: rgb, info: raw } = await decoding.toBuffer({ resolveWithObject: true }).catch((cause: Error) => {
-    throw cause.message.includes('timeout:') ? tooSlow(cause) : badly(cause);
+    throw cause.message.includes('timeout:') ? tooSlow(cause) : unreadable(cause);
   });
   return rgbToFrame(rgb, raw.width, raw.height, raw.channels);
 }
@@ -69,7 +73,7 @@ const BYTES_OF_DEPTH: Record<string, number> = {
   double: 8,
   dpcomplex: 16,
 };
-/** AV1 is decoded as a whole, with 17 bytes a pixel: 830 MB for 7000 x 7000. */
+/** Bytes a pixel that decoding AV1 takes, as the picture is decoded as a whole: 830 MB for 7000 x 7000. */
 const AV1_BYTES = 17;
 
 /** @throws FaceOffError `picture_too_large` (413). */
@@ -79,7 +83,7 @@ function checkCost(info: Metadata, { pixels, side = Infinity, memory = Infinity 
   if (width * height > pixels) throw tooLarge(`${size}, more than ${Math.round(pixels / 1e6)} million`);
   if (Math.max(width, height) > side) throw tooLarge(`${size}, more than ${side} on a side`);
   const sample = BYTES_OF_DEPTH[depth] ?? 1;
-  // What does not come line by line is held as a whole, beside what it is decoded from.
+  // A progressive picture is held as a whole, beside its coefficients.
   const held = info.isProgressive ? 3 : 1;
   const each = info.format === 'heif' ? AV1_BYTES : channels * sample * held;
   if (width * height * each > memory)
@@ -100,27 +104,26 @@ const megabytes = (bytes: number): number => Math.round(bytes / 2 ** 20);
 
 /** Interleaved RGB (or grey), 0..255, to I420 (BT.601, limited range), chroma as the mean of four. */
 export function rgbToFrame(rgb: Uint8Array, width: number, height: number, channels: number): Frame {
-  const cw = (width + 1) >> 1;
-  const ch = (height + 1) >> 1;
-  const data = new Uint8Array(width * height + 2 * cw * ch);
+  const { chromaWidth, chromaHeight, u, v, bytes } = planesOf({ width, height });
+  const cells = chromaWidth * chromaHeight;
+  const data = new Uint8Array(bytes);
   const green = channels >= 3 ? 1 : 0;
   const blue = channels >= 3 ? 2 : 0;
-  const sums = new Float32Array(3 * cw * ch);
-  const counts = new Uint8Array(cw * ch);
+  const sums = new Float32Array(3 * cells);
+  const counts = new Uint8Array(cells);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
       const at = (y * width + x) * channels;
       const [r, g, b] = [rgb[at]!, rgb[at + green]!, rgb[at + blue]!];
       data[y * width + x] = Math.round(16 + 0.256788 * r + 0.504129 * g + 0.097906 * b);
-      const cell = (y >> 1) * cw + (x >> 1);
+      const cell = (y >> 1) * chromaWidth + (x >> 1);
       sums[3 * cell]! += r;
       sums[3 * cell + 1]! += g;
       sums[3 * cell + 2]! += b;
       counts[cell]!++;
     }
   }
-  const [u, v] = [width * height, width * height + cw * ch];
-  for (let cell = 0; cell < cw * ch; cell++) {
+  for (let cell = 0; cell < cells; cell++) {
     const n = counts[cell]!;
     const [r, g, b] = [sums[3 * cell]! / n, sums[3 * cell + 1]! / n, sums[3 * cell + 2]! / n];
     data[u + cell] = Math.round(128 - 0.148223 * r - 0.290993 * g + 0.439216 * b);
@@ -131,16 +134,15 @@ export function rgbToFrame(rgb: Uint8Array, width: number, height: number, chann
 
 /** I420 back to interleaved RGB, 0..255, chroma nearest. */
 export function frameToRgb({ width, height, data }: Frame): Uint8Array<ArrayBuffer> {
-  const cw = (width + 1) >> 1;
-  const ch = (height + 1) >> 1;
+  const planes = planesOf({ width, height });
   const rgb = new Uint8Array(width * height * 3);
   const clamp = (value: number): number => Math.max(0, Math.min(255, Math.round(value)));
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
-      const cell = width * height + (y >> 1) * cw + (x >> 1);
+      const cell = (y >> 1) * planes.chromaWidth + (x >> 1);
       const luma = 1.164384 * (data[y * width + x]! - 16);
-      const u = data[cell]! - 128;
-      const v = data[cell + cw * ch]! - 128;
+      const u = data[planes.u + cell]! - 128;
+      const v = data[planes.v + cell]! - 128;
       const at = (y * width + x) * 3;
       rgb[at] = clamp(luma + 1.596027 * v);
       rgb[at + 1] = clamp(luma - 0.391762 * u - 0.812968 * v);
@@ -151,8 +153,8 @@ export function frameToRgb({ width, height, data }: Frame): Uint8Array<ArrayBuff
 }
 
 /**
- * The one face of a picture to take.
- * @param pick which of several, by index.
+ * Chooses the face of a picture that is enrolled.
+ * @param pick index of the face, where there are several.
  * @throws FaceOffError `no_face` (422), `several_faces` (409, details: SeveralFaces), `face_too_small`, `face_turned` (422).
  */
 export function chooseFace(picture: { width: number; height: number }, faces: FoundFace[], pick?: number): FoundFace {
@@ -182,9 +184,10 @@ export function chooseFace(picture: { width: number; height: number }, faces: Fo
       { status: 422 },
     );
   }
+  const [right, left] = EYE_CORNERS;
   const eyes = Math.hypot(
-    face.points[33 * 3]! - face.points[263 * 3]!,
-    face.points[33 * 3 + 1]! - face.points[263 * 3 + 1]!,
+    face.points[right * 3]! - face.points[left * 3]!,
+    face.points[right * 3 + 1]! - face.points[left * 3 + 1]!,
   );
   if (Math.abs(face.yawDegrees) > MOST_YAW_DEGREES || Math.abs(face.pitchDegrees) > MOST_PITCH_DEGREES) {
     throw new FaceOffError(

@@ -1,4 +1,4 @@
-/** Names and addresses: which are this machine's alone, and which others reach it by. */
+/** Names and addresses: which of them only this machine can reach, and by which other machines reach it. */
 
 import { BlockList, isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
@@ -7,14 +7,17 @@ const loopback = new BlockList();
 loopback.addSubnet('127.0.0.0', 8, 'ipv4');
 loopback.addAddress('::1', 'ipv6');
 
-/** Whether only this machine is reached by that name or address. */
+/** Whether a host name or address is loopback, so that only programs of this machine reach it. */
 export function isLocal(name: string): boolean {
   const version = isIP(name);
   if (version !== 0) return loopback.check(name, version === 4 ? 'ipv4' : 'ipv6');
   return name === 'localhost' || name.endsWith('.localhost');
 }
 
-/** What other machines can reach a server by that listens on `host`. IPv6 is left out: such addresses change by the day. */
+/**
+ * The addresses by which other machines reach a server that listens on `host`; `host` itself unless it means all
+ * interfaces. IPv6 addresses are left out, as they change by the day.
+ */
 export function addressesOf(host: string): string[] {
   if (host !== '0.0.0.0' && host !== '::') return [host];
   return Object.values(networkInterfaces())
@@ -23,7 +26,10 @@ export function addressesOf(host: string): string[] {
     .map(({ address }) => address);
 }
 
-/** Whom an address belongs to: itself in IPv4; in IPv6 the 64 bits that a subscriber has, who changes the rest at will. */
+/**
+ * The network of one subscriber, to count requests by: an IPv4 address itself, or the first 64 bits of an IPv6 address,
+ * as a subscriber chooses the other 64 bits freely.
+ */
 export function networkOf(address: string): string {
   const plain = address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '');
   if (isIP(plain) !== 6) return plain;

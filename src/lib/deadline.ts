@@ -1,14 +1,18 @@
-/** Waiting for something no longer than it is of use. */
+/** Deadlines of promises. */
 
 import { FaceOffError } from '../shared/errors.ts';
 
-/** Stands for no deadline: a day. JSON has no infinity, and timers know no longer ones. */
+/** Means no deadline, in milliseconds: a day. JSON has no infinity, and timers end at 2³¹ ms. */
 export const LONG_MS = 86_400_000;
 
+/** The error `too_late`. */
 export const tooLate = (): FaceOffError =>
   new FaceOffError('too_late', 'The generator did not answer while the frame had time.');
 
-/** The answer, or `too_late` after so many milliseconds; what becomes of it after that is nobody's error. */
+/**
+ * Settles as `answer` does, or rejects with `otherwise()` after `leftMs` milliseconds; how `answer` settles after that is
+ * ignored, and raises no unhandled rejection.
+ */
 export async function withinDeadline<T>(
   answer: Promise<T>,
   leftMs: number,

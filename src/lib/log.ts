@@ -1,19 +1,18 @@
 /**
- * Logs: the console for people, rotating files for later, each with its own least level. error = gave up, warn =
- * recovered, info = one line for each turn of events; nothing repeats more than about once a second. Never in a log:
- * pictures, embeddings, SDP, candidates, addresses, tokens.
+ * Logs: the console for people, rotating files for later, each with a least level of its own. error = gave up, warn =
+ * recovered, info = one line for each change of state; no line repeats more than about once a second. A log never holds
+ * pictures, embeddings, SDP, candidates, addresses or tokens.
  */
 
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { type Logger, multistream, pino, type StreamEntry } from 'pino';
+import { type Logger, multistream, type Level as PinoLevel, pino, type StreamEntry } from 'pino';
 import { PinoPretty } from 'pino-pretty';
 import roll from 'pino-roll';
-import type { Config } from '../config.ts';
 
 export type { Logger };
 
-/** What must not be logged even if a careless line names it. */
+/** Keys whose values are replaced in every line, in case a careless one names them. */
 const PRIVATE = [
   'sdp',
   'candidate',
@@ -30,18 +29,34 @@ const PRIVATE = [
   'picture',
 ];
 
+/** The section `logging` of the configuration. */
+export interface LogOptions {
+  /** Least level on the console. */
+  level: PinoLevel | 'silent';
+  /** Least level in the files. */
+  fileLevel: PinoLevel | 'silent';
+  /** Folder of the files; it is created. */
+  dir: string;
+  /** Size of a file in MiB at which the next one is begun. */
+  fileSizeMb: number;
+  /** Number of files kept, the one being written included. */
+  files: number;
+  /** Whether the console shows coloured lines instead of JSON; `auto`: when it is a terminal. */
+  pretty: 'auto' | 'always' | 'never';
+}
+
+/** An open log. */
 export interface Log {
   logger: Logger;
   /** Resolves when every line is on disk. */
   close(): Promise<void>;
 }
 
-/** Files are `faceoff.N.log` in the configured folder, UTF-8, one JSON object a line. */
+/** Opens a log. Files are `faceoff.N.log` in the configured folder, UTF-8, one JSON object a line. */
 export async function openLog(
-  { logging }: Config,
+  { level, fileLevel, dir, fileSizeMb, files, pretty }: LogOptions,
   console: NodeJS.WritableStream & { isTTY?: boolean } = process.stdout,
 ): Promise<Log> {
-  const { level, fileLevel, dir, fileSizeMb, files, pretty } = logging;
   mkdirSync(dir, { recursive: true });
   const file = await roll({
     file: path.join(dir, 'faceoff'),
@@ -51,8 +66,8 @@ export async function openLog(
     limit: { count: files - 1, removeOtherLogFiles: true },
     mkdir: true,
   });
-  const forPeople = pretty === 'always' || (pretty === 'auto' && console.isTTY === true);
-  const shown = forPeople
+  const isPretty = pretty === 'always' || (pretty === 'auto' && console.isTTY === true);
+  const shown = isPretty
     ? PinoPretty({ destination: console, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname' })
     : console;
   const streams: StreamEntry[] = [];

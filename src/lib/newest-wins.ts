@@ -1,18 +1,20 @@
-/**
- * One works, one waits: a newer item takes the waiting one's place, which is counted as dropped. Which item is worked on is
- * decided when there is a place for it, not before, so that it is the newest.
- */
+/** A queue of one item. */
 
+/**
+ * Processes one item at a time while one more waits: a newer item replaces the waiting one, which is dropped. The item to
+ * process is chosen only when a place is free, so that it is the newest.
+ */
 export class NewestWins<T> {
   readonly #work: (item: T) => Promise<void>;
   readonly #place: (() => Promise<() => void>) | null;
   readonly #onDrop: (item: T) => void;
   #waiting: T | null = null;
-  #working = false;
+  #isWorking = false;
 
   /**
-   * @param work must not reject.
-   * @param place resolves when there is a place to work in, to what gives it back; left out there always is one.
+   * @param work processes an item; must not reject.
+   * @param onDrop receives each item that a newer one replaced.
+   * @param place resolves, when a place is free, to a function that gives it back; null where there always is a place.
    */
   constructor(
     work: (item: T) => Promise<void>,
@@ -24,27 +26,28 @@ export class NewestWins<T> {
     this.#place = place;
   }
 
+  /** Adds an item. Returns at once. */
   put(item: T): void {
     if (this.#waiting !== null) this.#onDrop(this.#waiting);
     this.#waiting = item;
-    if (!this.#working) void this.#run();
+    if (!this.#isWorking) void this.#run();
   }
 
-  /** Lets go of the waiting item. */
+  /** Forgets the waiting item, without `onDrop`. */
   clear(): void {
     this.#waiting = null;
   }
 
   async #run(): Promise<void> {
-    this.#working = true;
+    this.#isWorking = true;
     while (this.#waiting !== null) {
       const leave = this.#place === null ? null : await this.#place();
       const item = this.#waiting as T | null;
       this.#waiting = null;
-      // It may have been let go of meanwhile.
+      // The item may have been cleared while this waited for a place.
       if (item !== null) await this.#work(item);
       leave?.();
     }
-    this.#working = false;
+    this.#isWorking = false;
   }
 }

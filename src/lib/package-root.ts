@@ -1,4 +1,4 @@
-/** The folder of the installed project: where package.json, models/ and dist/ are, from source and from the bundle alike. */
+/** The folder of the installed project. */
 
 import { existsSync } from 'node:fs';
 import path from 'node:path';
@@ -10,4 +10,5 @@ function findRoot(): string {
   return folder;
 }
 
+/** Absolute path of the folder with package.json, models/ and dist/, from source and from the bundle alike. */
 export const root = findRoot();

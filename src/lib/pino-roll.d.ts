@@ -1,4 +1,4 @@
-/** The part of pino-roll that is used; the package has no types of its own. */
+/** The part of pino-roll that lib/log.ts uses; the package has no types of its own. */
 declare module 'pino-roll' {
   import type { SonicBoom } from 'sonic-boom';
   export interface RollOptions {

@@ -1,4 +1,4 @@
-/** Whether a process is there still: also one of another user's, which cannot be signalled (EPERM). */
+/** Whether a process is running. A process of another user, which cannot be signalled (EPERM), counts as running. */
 export function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0);

@@ -1,5 +1,6 @@
-/** A number of places, given in the order they were asked for. */
+/** A counting semaphore. */
 
+/** A number of places, given out in the order in which they were asked for. */
 export class Semaphore {
   readonly #waiting: ((leave: () => void) => void)[] = [];
   #free: number;
@@ -8,7 +9,7 @@ export class Semaphore {
     this.#free = count;
   }
 
-  /** Resolves, once a place is free, to what gives it back; calling that again does nothing. */
+  /** Resolves, once a place is free, to a function that gives it back; that function is idempotent. */
   take(): Promise<() => void> {
     if (this.#free === 0) return new Promise((resolve) => this.#waiting.push(resolve));
     this.#free--;

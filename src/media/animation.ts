@@ -1,20 +1,20 @@
-/** Moving GIF and WebP, read and written by sharp: each picture has a time of its own, and may be see-through. */
+/** Animated GIF and WebP, read and written by sharp. Each frame has a time of its own, and may be transparent. */
 
 import path from 'node:path';
 import sharp from 'sharp';
 import { frameToRgb, rgbToFrame } from '../faces/portrait.ts';
-import { FaceOffError } from '../shared/errors.ts';
+import { FaceOffError, messageOf } from '../shared/errors.ts';
 import { type Clip, type ClipFrame, type ClipSink, SHORTEST_MS, shownMs } from './clip.ts';
 
-/** Decoded at once: to get at a picture of a GIF all before it are decoded anew. */
+/** Frames decoded at once: to reach a frame of a GIF, sharp decodes all frames before it again. */
 const CHUNK = 64;
-/** All pictures of an animation are in memory when it is written: 3 bytes a pixel. */
+/** Most pixels of all frames together, as they are in memory when the file is written: 3 bytes a pixel. */
 const MOST_PIXELS = 250e6;
 
 /** Whether a file of that name is written, and may be read, as an animation. */
 export const isAnimation = (file: string): boolean => /\.(gif|webp)$/i.test(file);
 
-/** How many pictures a file holds; 1 for whatever is no animation. */
+/** Number of frames in a file; 1 for a file that is no animation, or cannot be read. */
 export async function picturesIn(file: string): Promise<number> {
   if (!isAnimation(file)) return 1;
   const { pages = 1 } = await sharp(file, { pages: -1, limitInputPixels: false })
@@ -23,12 +23,10 @@ export async function picturesIn(file: string): Promise<number> {
   return pages;
 }
 
-/** @throws FaceOffError `bad_clip`. */
+/** Opens an animation for reading. @throws FaceOffError `bad_clip`. */
 export async function openAnimation(file: string): Promise<Clip> {
   const bad = (cause: unknown): FaceOffError =>
-    new FaceOffError('bad_clip', `${file} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, {
-      cause,
-    });
+    new FaceOffError('bad_clip', `${file} cannot be read: ${messageOf(cause)}`, { cause });
   const info = await sharp(file, { pages: -1, limitInputPixels: false })
     .metadata()
     .catch((cause: unknown) => {
@@ -62,9 +60,14 @@ export async function openAnimation(file: string): Promise<Clip> {
     }
   }
   return {
-    ...{ width, height, loop, fps: 1000 / tickMs, frames: pages, fullRange: false },
+    width,
+    height,
+    loop,
+    fps: 1000 / tickMs,
+    frames: pages,
+    fullRange: false,
     rate: { numerator: 1000, denominator: tickMs },
-    // Nothing stays open between its pictures.
+    // No file stays open between frames.
     close: () => undefined,
     [Symbol.asyncIterator]: frames,
   };
@@ -72,29 +75,31 @@ export async function openAnimation(file: string): Promise<Clip> {
 
 const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
 
-/** Null where nothing is see-through. */
+/** The opacity of every pixel of RGBA data; null where all are opaque. */
 function alphaOf(rgba: Uint8Array): Uint8Array | null {
   const alpha = new Uint8Array(rgba.length / 4);
-  let clear = false;
+  let isTransparent = false;
   for (let i = 0; i < alpha.length; i++) {
     alpha[i] = rgba[4 * i + 3]!;
-    clear ||= alpha[i] !== 255;
+    isTransparent ||= alpha[i] !== 255;
   }
-  return clear ? alpha : null;
+  return isTransparent ? alpha : null;
 }
 
 /**
- * Collects the pictures, and writes the file at the end.
- * @throws FaceOffError `too_long` when there are more than fit into memory.
+ * A sink that collects the frames and writes the file at its end.
+ * @throws FaceOffError `too_long` when there are more frames than fit into memory.
  */
 export function animationSink(file: string, clip: Clip, { lossless }: { lossless: boolean }): ClipSink {
   const { width, height, loop = 0, fps } = clip;
   const isGif = path.extname(file).toLowerCase() === '.gif';
-  // A GIF counts in hundredths of a second, and no browser shows a picture for only one of them.
-  const [stepMs, leastMs] = isGif ? [10, SHORTEST_MS] : [1, 1];
+  // A GIF counts in hundredths of a second, and no browser shows a frame for only one of them.
+  const stepMs = isGif ? 10 : 1;
+  const leastMs = isGif ? SHORTEST_MS : 1;
   const pictures: Uint8Array[] = [];
   const delays: number[] = [];
-  let [seen, toldMs] = [0, 0];
+  let seen = 0;
+  let writtenMs = 0;
   const refuseLong = (count: number): void => {
     if (count * width * height <= MOST_PIXELS) return;
     const most = Math.floor(MOST_PIXELS / (width * height));
@@ -107,16 +112,16 @@ export function animationSink(file: string, clip: Clip, { lossless }: { lossless
   return {
     async write({ data, delayMs, alpha }) {
       seen++;
-      // What each picture of a steady clip gets too little or too much by rounding, the next ones make up for.
-      const delay = delayMs ?? Math.round((1000 * seen) / fps / stepMs) * stepMs - toldMs;
+      // The rounding error of a frame's time is made up for by the next frames.
+      const delay = delayMs ?? Math.round((1000 * seen) / fps / stepMs) * stepMs - writtenMs;
       if (delayMs === undefined && delay < leastMs) return;
-      toldMs += delay;
+      writtenMs += delay;
       refuseLong(pictures.length + 1);
       pictures.push(withAlpha(frameToRgb({ width, height, data, receivedAtMs: 0 }), alpha));
       delays.push(delay);
     },
     async end() {
-      // One see-through picture makes all of them carry how much they are.
+      // One transparent frame gives all frames an alpha channel.
       const channels = pictures.some(({ length }) => length === 4 * width * height) ? 4 : 3;
       const all = pictures.splice(0).map((picture) => (channels === 4 ? opaque(picture, width * height) : picture));
       if (all.length === 0) throw new FaceOffError('bad_clip', 'The clip has no pictures.');

@@ -1,30 +1,31 @@
-/** What ffmpeg says of cameras, real and virtual, as a sentence that says what to do. */
+/** Turns ffmpeg's errors about cameras, real and virtual, into sentences that say what to do. */
 
 import { existsSync } from 'node:fs';
 import { FaceOffError } from '../shared/errors.ts';
 import { type FfmpegExit, noFfmpeg } from './ffmpeg.ts';
 
+/** Whether a name is that of a camera under Linux. */
 export const isDevice = (name: string): boolean => name.startsWith('/dev/video');
 
-/** What has an end; a camera or an address is expected to come back. */
+/** Whether a name is that of a file, which has an end; a camera or an address is expected to come back. */
 export const isFile = (name: string): boolean => !isDevice(name) && existsSync(name);
 
-/** @throws FaceOffError `no_device`, `no_input`. */
+/** Checks that an input exists. @throws FaceOffError `no_device`, `no_input`. */
 export function checkInput(name: string): void {
   if (isDevice(name) && !existsSync(name))
     throw new FaceOffError('no_device', `There is no camera ${name}. \`ls /dev/video*\` shows those there are.`);
-  // Anything with a scheme is ffmpeg's to open.
+  // ffmpeg opens anything with a scheme.
   if (!/^[a-z][a-z0-9+.-]*:/i.test(name) && !existsSync(name))
     throw new FaceOffError('no_input', `${name} does not exist.`);
 }
 
-/** @throws FaceOffError `no_loopback`. */
+/** Checks that a virtual camera exists. @throws FaceOffError `no_loopback`. */
 export function checkOutput(name: string): void {
   if (isDevice(name) && !existsSync(name))
     throw new FaceOffError('no_loopback', `There is no virtual camera ${name}. ${howToLoad(name)}`);
 }
 
-/** Why an input ended. */
+/** The error for an input whose ffmpeg ended: `no_ffmpeg`, `device_busy`, `device_denied`, `not_a_camera`, `input_failed`. */
 export function inputError(name: string, exit: FfmpegExit): FaceOffError {
   const found = commonError(name, exit);
   if (found !== null) return found;
@@ -33,7 +34,7 @@ export function inputError(name: string, exit: FfmpegExit): FaceOffError {
   return new FaceOffError('input_failed', `ffmpeg cannot read ${name}: ${exit.said || `code ${exit.code}`}`);
 }
 
-/** Why an output ended. */
+/** The error for an output whose ffmpeg ended: `no_ffmpeg`, `device_busy`, `device_denied`, `not_loopback`, `output_failed`. */
 export function outputError(name: string, exit: FfmpegExit): FaceOffError {
   const found = commonError(name, exit);
   if (found !== null) return found;

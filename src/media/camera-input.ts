@@ -1,21 +1,24 @@
-/** Pictures of a camera, a file or a network stream, as ffmpeg reads them, at the pace at which they are taken. */
+/** Frames of a camera, a file or a network stream, read by ffmpeg in real time. */
 
 import type { Frame } from '../shared/types.ts';
 import { inputError, isDevice } from './camera-errors.ts';
 import { readY4m } from './clip.ts';
 import { startFfmpeg } from './ffmpeg.ts';
 
+/** What is read, and how. */
 export interface InputOptions {
+  /** `/dev/video0`, a file, or an address that ffmpeg reads. */
   name: string;
-  /** `1280x720`: fitted into it; without one as it comes. */
+  /** `1280x720`: frames are fitted into that; null keeps the size of the input. */
   size: string | null;
+  /** Frames a second. */
   fps: number;
-  /** Begins a file again at its end. */
+  /** Whether a file begins again at its end. */
   loop: boolean;
 }
 
 /**
- * Resolves at the end of the input, or when it is called off.
+ * Calls `onFrame` for each frame. Resolves at the end of the input, or when `signal` aborts.
  * @throws FaceOffError as `inputError`.
  */
 export async function readInput(
@@ -31,11 +34,11 @@ export async function readInput(
     if (exit.code !== 0 && !signal.aborted) throw inputError(name, exit);
   };
   try {
-    const clip = await readY4m(ffmpeg.stdout!, name, check, stop);
+    const clip = await readY4m(ffmpeg.stdout!, name, { finished: check, close: stop });
     const { width, height } = clip;
     for await (const { data } of clip) onFrame({ width, height, data, receivedAtMs: performance.now() });
   } catch (error) {
-    // What was cut off in the middle of a picture is no clip; why it was is the better reason.
+    // Why ffmpeg ended says more than that its output ends in the middle of a frame.
     await check();
     if (!signal.aborted) throw error;
   } finally {
@@ -47,12 +50,12 @@ export async function readInput(
 function inputArguments(name: string, size: string | null, fps: number, loop: boolean): string[] {
   if (isDevice(name))
     return ['-f', 'v4l2', '-framerate', String(fps), ...(size === null ? [] : ['-video_size', size]), '-i', name];
-  // What is live comes at its own pace; anything else would come as fast as it can be read.
+  // A live stream has a pace of its own; ffmpeg would read anything else as fast as it can.
   const isLive = /^(rtsp|rtmp|srt|udp|rtp|tcp):/i.test(name);
   return [...(isLive ? [] : ['-re']), ...(loop ? ['-stream_loop', '-1'] : []), '-i', name];
 }
 
-/** I420 in the colours of a webcam, of one size to the end. */
+/** Arguments for an output of one size, in I420 with a webcam's colours (BT.601, limited range). */
 function fitted(size: string | null, fps: number): string[] {
   const [width, height] = size?.split('x') ?? [];
   const fit =

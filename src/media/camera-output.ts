@@ -1,6 +1,6 @@
 /**
- * Where a camera's pictures go: a virtual camera, a file, or the standard output. A virtual camera keeps the size that
- * programs found it with: pictures of another size are fitted into it. One that goes away is tried again.
+ * The output of `faceoff camera`: a virtual camera, a file, or the standard output. A virtual camera keeps the size with
+ * which programs opened it: frames of another size are fitted into it. A virtual camera that goes away is opened again.
  */
 
 import { FaceOffError } from '../shared/errors.ts';
@@ -9,19 +9,23 @@ import { isDevice, outputError } from './camera-errors.ts';
 import type { FfmpegExit } from './ffmpeg.ts';
 import { FfmpegFeed } from './ffmpeg-feed.ts';
 
+/** Where frames are written to, and how. */
 export interface OutputOptions {
   /** `/dev/video10`, a file whose ending tells the format, or `-` for y4m on the standard output. */
   name: string;
-  /** `1280x720`; null is that of the first picture. */
+  /** `1280x720`; null is the size of the first frame. */
   size: string | null;
+  /** Frames a second. */
   fps: number;
+  /** Prints a line for people. */
   say(what: string): void;
-  /** It cannot go on. */
+  /** Called once when the output cannot go on. */
   onError(error: FaceOffError): void;
 }
 
 const RETRY_MS = 2000;
 
+/** Writes frames through an ffmpeg, and starts a new ffmpeg where that is possible. */
 export class CameraOutput {
   readonly #options: OutputOptions;
   #size: string | null;
@@ -29,7 +33,7 @@ export class CameraOutput {
   #ending: Promise<unknown> = Promise.resolve();
   #retryAtMs = 0;
   #hasWorked = false;
-  #isOver = false;
+  #hasEnded = false;
   #frames = 0;
   #dropped = 0;
 
@@ -38,17 +42,19 @@ export class CameraOutput {
     this.#size = options.size;
   }
 
+  /** Number of frames written. */
   get frames(): number {
     return this.#frames + (this.#feed?.frames ?? 0);
   }
 
+  /** Number of frames left out, as ffmpeg was slow. */
   get dropped(): number {
     return this.#dropped + (this.#feed?.dropped ?? 0);
   }
 
-  /** The picture must not be changed any more. */
+  /** Writes a frame, or drops it. Its data must not change after this. */
   show(frame: Frame): void {
-    if (this.#isOver || performance.now() < this.#retryAtMs) return;
+    if (this.#hasEnded || performance.now() < this.#retryAtMs) return;
     const { width, height } = frame;
     if (this.#feed !== null && (this.#feed.width !== width || this.#feed.height !== height)) this.#resize(frame);
     this.#feed ??= this.#open(frame);
@@ -57,40 +63,40 @@ export class CameraOutput {
 
   /** Idempotent. Resolves when everything is written. */
   async end(): Promise<void> {
-    this.#isOver = true;
-    this.#drop();
+    this.#hasEnded = true;
+    this.#closeFeed();
     await this.#ending;
   }
 
   #open(frame: Frame): FfmpegFeed | null {
     const { name, fps, say } = this.#options;
-    if (this.#isOver) return null;
+    if (this.#hasEnded) return null;
     this.#size ??= `${frame.width}x${frame.height}`;
     const feed: FfmpegFeed = new FfmpegFeed(frame, {
       output: outputArguments(name, this.#size, fps),
       stdout: name === '-' ? 'inherit' : 'ignore',
       roomBytes: 0,
-      onEnd: (exit) => this.#lost(feed, exit),
+      onEnd: (exit) => this.#onExit(feed, exit),
     });
     say(`writing ${this.#size} to ${name}`);
     return feed;
   }
 
-  /** Only what is no file can be opened a second time without a loss. */
+  /** Opens a virtual camera again for the new size; a file cannot be opened again without losing its frames. */
   #resize({ width, height }: Frame): void {
     if (isDevice(this.#options.name)) {
-      this.#drop();
+      this.#closeFeed();
       return;
     }
     const message = `The picture is ${width}x${height} now, and ${this.#options.name} cannot change its size. A virtual camera can.`;
     this.#fail(new FaceOffError('size_changed', message));
   }
 
-  #lost(feed: FfmpegFeed, exit: FfmpegExit): void {
+  #onExit(feed: FfmpegFeed, exit: FfmpegExit): void {
     if (this.#feed !== feed) return;
     const { name, say } = this.#options;
     this.#hasWorked ||= feed.frames > 30;
-    this.#drop();
+    this.#closeFeed();
     const error = outputError(name, exit);
     if (!this.#hasWorked || !isDevice(name)) {
       this.#fail(error);
@@ -101,11 +107,11 @@ export class CameraOutput {
   }
 
   #fail(error: FaceOffError): void {
-    this.#isOver = true;
+    this.#hasEnded = true;
     this.#options.onError(error);
   }
 
-  #drop(): void {
+  #closeFeed(): void {
     const feed = this.#feed;
     if (feed === null) return;
     this.#feed = null;

@@ -1,17 +1,19 @@
-/** Clips as streams of I420 frames: y4m read and written here, everything else through ffmpeg. */
+/** Clips as streams of I420 frames. y4m is read and written here, every other format through ffmpeg. */
 
-import { spawn, spawnSync } from 'node:child_process';
 import { createReadStream, createWriteStream } from 'node:fs';
 import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { FaceOffError } from '../shared/errors.ts';
+import { planesOf } from '../shared/i420.ts';
+import { describeStreams, type Ffmpeg, noFfmpeg, startFfmpeg } from './ffmpeg.ts';
 
+/** One frame of a clip. */
 export interface ClipFrame {
   /** I420, in a buffer of its own. */
   data: Uint8Array<ArrayBuffer>;
-  /** How long it is to be seen, where each frame says so itself. */
+  /** How long the frame is shown, in milliseconds, where each frame has a time of its own. */
   delayMs?: number;
-  /** How far each pixel hides what is behind, where not all do. */
+  /** Opacity of each pixel, 0..255, row by row; left out where every pixel is opaque. */
   alpha?: Uint8Array;
 }
 
@@ -19,96 +21,93 @@ export interface ClipFrame {
 export interface Clip extends AsyncIterable<ClipFrame> {
   width: number;
   height: number;
+  /** Frames a second. */
   fps: number;
-  /** The rate as y4m and ffmpeg write it. */
+  /** The same rate as the fraction that y4m and ffmpeg write. */
   rate: { numerator: number; denominator: number };
-  /** Luma from 0 to 255 instead of 16 to 235. */
+  /** Whether luma is 0 to 255 instead of 16 to 235. */
   fullRange: boolean;
-  /** How many there are, where that is known before the end. */
+  /** Number of frames; null where it is known only at the end. */
   frames: number | null;
-  /** How often it is played, 0 for ever; only animations say so. */
+  /** How often an animation plays, 0 without end; left out for anything else. */
   loop?: number;
-  /** Idempotent; for whoever does not read to the end. */
+  /** Lets the source go before its end. Idempotent. */
   close(): void;
 }
 
+/** Where the frames of a clip are written to. */
 export interface ClipSink {
   write(frame: ClipFrame): Promise<void>;
-  /** Resolves when everything is on disk. */
+  /** Resolves when everything is on disk. @throws FaceOffError `bad_clip`. */
   end(): Promise<void>;
+  /** Stops without finishing the file. */
   abort(): Promise<void>;
 }
 
-/** What says that it is to be seen for less is seen for a tenth of a second by every browser. */
+/** Shortest time of a frame, in milliseconds, that browsers keep to; a shorter one they show for 100 ms. */
 export const SHORTEST_MS = 20;
+/** How long browsers show a frame with that time, in milliseconds. */
 export const shownMs = (delayMs: number): number => (delayMs < SHORTEST_MS ? 100 : delayMs);
 
 const isY4m = (file: string): boolean => path.extname(file).toLowerCase() === '.y4m';
 
-/** 4:2:0 in the range it already has: a conversion would change every pixel. */
+/** Filter: 4:2:0 in the range that the input has, as a conversion would change every pixel. */
 const KEEP_RANGE = 'format=pix_fmts=yuv420p|yuvj420p';
-/** H.264 in 4:2:0 has even sizes only: an odd one loses its last row or column. */
+/** Filter: H.264 in 4:2:0 has even sizes only, so an odd size loses its last row or column. */
 const MAKE_EVEN = 'crop=trunc(iw/2)*2:trunc(ih/2)*2';
 
-/** @throws FaceOffError `bad_clip`, `no_ffmpeg`. */
+/** Opens a clip for reading: y4m directly, anything else through ffmpeg. @throws FaceOffError `bad_clip`, `no_ffmpeg`. */
 export async function openClip(file: string): Promise<Clip> {
   if (isY4m(file)) {
     const stream = createReadStream(file, { highWaterMark: 1 << 20 });
-    return readY4m(
-      stream,
-      file,
-      async () => undefined,
-      () => stream.destroy(),
-    );
+    return readY4m(stream, file, { finished: async () => undefined, close: () => stream.destroy() });
   }
-  // ffmpeg makes it upright, I420 and steady, whatever it was: a phone's frames come at uneven times, which y4m cannot say.
-  const child = runFfmpeg(
-    ['-v', 'error', '-i', file, '-fps_mode', 'cfr', '-vf', KEEP_RANGE, '-strict', '-1', '-f', 'yuv4mpegpipe', '-'],
-    'read',
+  // ffmpeg turns it upright, to I420 and to a steady rate: a phone's frames come at uneven times, which y4m cannot say.
+  const ffmpeg = startFfmpeg(
+    ['-i', file, '-fps_mode', 'cfr', '-vf', KEEP_RANGE, '-strict', '-1', '-f', 'yuv4mpegpipe', '-'],
+    { stdout: 'pipe' },
   );
-  return readY4m(child.stdout!, file, child.finished, child.kill);
+  return readY4m(ffmpeg.stdout!, file, { finished: () => successOf(ffmpeg), close: () => ffmpeg.kill() });
 }
 
-export async function openSink(
-  file: string,
-  clip: Clip,
-  options: { lossless: boolean; audioFrom: string },
-): Promise<ClipSink> {
-  const { width, height, rate, fps, fullRange } = clip;
+/** How a clip is written. */
+export interface SinkOptions {
+  /** Whether the coding is lossless, for measuring. */
+  lossless: boolean;
+  /** A file whose first sound track is written, too. */
+  audioFrom: string;
+}
+
+/** Opens a file for writing a clip like `clip`: y4m directly, anything else through ffmpeg. */
+export async function openSink(file: string, clip: Clip, { lossless, audioFrom }: SinkOptions): Promise<ClipSink> {
+  const { width, height, rate, fullRange } = clip;
   const range = fullRange ? ' XCOLORRANGE=FULL' : '';
   const header = `YUV4MPEG2 W${width} H${height} F${rate.numerator}:${rate.denominator} Ip A1:1 C420jpeg${range}\n`;
   if (isY4m(file)) {
     const out = createWriteStream(file);
-    return sinkInto(
-      out,
-      header,
-      fps,
-      async () => undefined,
-      () => out.destroy(),
-    );
+    return sinkInto(out, header, clip.fps, { finished: async () => undefined, close: () => out.destroy() });
   }
-  const coding = options.lossless ? losslessFor(file) : codingFor(file);
-  const sound = soundFor(options.audioFrom, file);
-  const child = runFfmpeg(
-    [
-      '-v',
-      'error',
-      '-y',
-      '-f',
-      'yuv4mpegpipe',
-      '-i',
-      '-',
-      ...sound,
-      '-fps_mode',
-      'passthrough',
-      ...coding,
-      '-vf',
-      coding.includes('libx264') ? `${KEEP_RANGE},${MAKE_EVEN}` : KEEP_RANGE,
-      file,
-    ],
-    'write',
-  );
-  return sinkInto(child.stdin!, header, fps, child.finished, () => child.kill());
+  const coding = lossless ? losslessFor(file) : codingFor(file);
+  const sound = await soundFor(audioFrom, file);
+  const input = ['-y', '-f', 'yuv4mpegpipe', '-i', '-', ...sound, '-fps_mode', 'passthrough'];
+  const filter = coding.includes('libx264') ? `${KEEP_RANGE},${MAKE_EVEN}` : KEEP_RANGE;
+  const ffmpeg = startFfmpeg([...input, ...coding, '-vf', filter, file], { stdin: 'pipe' });
+  return sinkInto(ffmpeg.stdin!, header, clip.fps, { finished: () => successOf(ffmpeg), close: () => ffmpeg.kill() });
+}
+
+/** Resolves when an ffmpeg has ended without an error. @throws FaceOffError `no_ffmpeg`, `bad_clip`. */
+async function successOf({ exit }: Ffmpeg): Promise<void> {
+  const { code, said, isMissing } = await exit;
+  if (isMissing) throw noFfmpeg('This format', 'Install it, or use y4m, png, jpeg or webp files.');
+  if (code !== 0) throw new FaceOffError('bad_clip', `ffmpeg stopped: ${said || `code ${code}`}`);
+}
+
+/** The process or file behind the frames. */
+interface ClipSource {
+  /** Resolves at its end. Rejects where it ended because of an error. */
+  finished(): Promise<void>;
+  /** Ends it early. */
+  close(): void;
 }
 
 const endingOf = (file: string): string => path.extname(file).slice(1).toLowerCase();
@@ -125,7 +124,7 @@ function losslessFor(file: string): string[] {
   return ['-c:v', 'libx264', '-qp', '0', '-preset', 'ultrafast'];
 }
 
-/** What a file of that ending can hold as it is; anything else is coded anew, as ffmpeg does for the ending. */
+/** Sound codecs that a file of each ending can hold; any other is coded anew, as ffmpeg chooses for the ending. */
 const HOLDS: Record<string, RegExp> = {
   mkv: /./,
   mp4: /^(aac|mp3|ac3|eac3|alac|opus|flac)$/,
@@ -135,49 +134,20 @@ const HOLDS: Record<string, RegExp> = {
   avi: /^(mp3|ac3|pcm_s16le)$/,
 };
 
-/** The first sound track of the input, copied where the output can hold it. */
-function soundFor(input: string, output: string): string[] {
+/** ffmpeg's arguments for the first sound track of the input, copied where the output can hold it. */
+async function soundFor(input: string, output: string): Promise<string[]> {
   if (isY4m(input)) return [];
-  // ffmpeg tells what a file holds, and then complains that it was given nothing to do.
-  const { stderr } = spawnSync('ffmpeg', ['-hide_banner', '-i', input], { encoding: 'utf8' });
-  const codec = stderr?.match(/Stream #0:.*Audio: (\w+)/)?.[1];
+  const codec = /Stream #0:.*Audio: (\w+)/.exec(await describeStreams(input))?.[1];
   if (codec === undefined) return [];
   const copied = HOLDS[endingOf(output)]?.test(codec) ?? false;
   return ['-i', input, '-map', '0:v', '-map', '1:a:0', ...(copied ? ['-c:a', 'copy'] : [])];
 }
 
-function runFfmpeg(args: string[], way: 'read' | 'write') {
-  const child = spawn('ffmpeg', args, {
-    stdio: [way === 'write' ? 'pipe' : 'ignore', way === 'read' ? 'pipe' : 'ignore', 'pipe'],
-  });
-  let said = '';
-  child.stderr!.on('data', (text: Buffer) => {
-    said = (said + text.toString()).slice(-2000);
-  });
-  const exit = new Promise<void>((resolve, reject) => {
-    child.once('error', (cause: NodeJS.ErrnoException) => {
-      const missing =
-        'This format needs ffmpeg, which is not on the PATH. Install it, or use y4m, png, jpeg or webp files.';
-      reject(cause.code === 'ENOENT' ? new FaceOffError('no_ffmpeg', missing, { cause }) : cause);
-    });
-    child.once('close', (code) =>
-      code === 0 ? resolve() : reject(new FaceOffError('bad_clip', `ffmpeg stopped: ${said.trim() || `code ${code}`}`)),
-    );
-  });
-  exit.catch(() => undefined);
-  return { stdin: child.stdin, stdout: child.stdout, finished: () => exit, kill: () => child.kill() };
-}
-
-/** A frame header holds at most this much. */
+/** Most bytes of a header line. */
 const LONGEST_LINE = 1024;
 
-/** @param finished rejects where the stream ended for a reason. @param close lets the source go before its end. */
-export async function readY4m(
-  stream: Readable,
-  file: string,
-  finished: () => Promise<void>,
-  close: () => void,
-): Promise<Clip> {
+/** Reads y4m from a stream. @param file its name, for messages. @throws FaceOffError `bad_clip`, and those of `finished`. */
+export async function readY4m(stream: Readable, file: string, { finished, close }: ClipSource): Promise<Clip> {
   const reader = new ByteReader(stream);
   const header = await reader.line(LONGEST_LINE);
   if (header === null || !header.startsWith('YUV4MPEG2 ')) {
@@ -190,7 +160,8 @@ export async function readY4m(
       .slice(1)
       .find((f) => f[0] === letter)
       ?.slice(1);
-  const [width, height] = [Number(field('W')), Number(field('H'))];
+  const width = Number(field('W'));
+  const height = Number(field('H'));
   const [numerator, denominator] = (field('F') ?? '30:1').split(':').map(Number) as [number, number];
   const colours = field('C') ?? '420jpeg';
   if (!colours.startsWith('420') || /p\d\d/.test(colours) || !(width > 0 && height > 0 && width * height <= 1e8)) {
@@ -199,7 +170,7 @@ export async function readY4m(
       `${file} has a picture format that cannot be read (${header.slice(0, 100)}). It must be 8-bit 4:2:0; ffmpeg -pix_fmt yuv420p makes it so.`,
     );
   }
-  const bytes = width * height + 2 * Math.ceil(width / 2) * Math.ceil(height / 2);
+  const { bytes } = planesOf({ width, height });
   async function* frames(): AsyncGenerator<ClipFrame> {
     for (let n = 0; ; n++) {
       const line = await reader.line(LONGEST_LINE);
@@ -264,14 +235,8 @@ class ByteReader {
   }
 }
 
-/** A frame that is to be seen for longer than a tick of `fps` is written as often as it takes. */
-function sinkInto(
-  stream: Writable,
-  header: string,
-  fps: number,
-  finished: () => Promise<void>,
-  kill: () => void,
-): ClipSink {
+/** Writes y4m into a stream; a frame that is shown for longer than a tick of `fps` is repeated. */
+function sinkInto(stream: Writable, header: string, fps: number, { finished, close }: ClipSource): ClipSink {
   let failed: unknown = null;
   const closed = new Promise<void>((resolve) => stream.once('close', () => resolve()));
   stream.on('error', (error) => {
@@ -282,11 +247,11 @@ function sinkInto(
     if (failed !== null) throw failed;
     if (!stream.write(data)) await Promise.race([new Promise((resolve) => stream.once('drain', resolve)), closed]);
   };
-  const begun = put(header);
-  begun.catch(() => undefined);
+  const started = put(header);
+  started.catch(() => undefined);
   return {
     async write({ data, delayMs }) {
-      await begun;
+      await started;
       const times = delayMs === undefined ? 1 : Math.round((shownMs(delayMs) * fps) / 1000);
       for (let n = 0; n < times; n++) {
         await put('FRAME\n');
@@ -294,14 +259,14 @@ function sinkInto(
       }
     },
     async end() {
-      await begun;
+      await started;
       stream.end();
       await finished();
       await closed;
       if (failed !== null) throw failed;
     },
     async abort() {
-      kill();
+      close();
       await finished().catch(() => undefined);
     },
   };

@@ -1,23 +1,21 @@
-/**
- * Live pictures of one size into an ffmpeg, each with the time at which it came, and sound if there is any. One is being
- * written and the newest wait, as many as there is room for; the rest are dropped and counted. An ffmpeg that is slow, or
- * stands still, holds nobody up.
- */
+/** Live frames and sound into the standard input of an ffmpeg. */
 
-import type { Sound } from '../server/audio/sound.ts';
 import type { Frame } from '../shared/types.ts';
 import { type Ffmpeg, type FfmpegExit, startFfmpeg } from './ffmpeg.ts';
 import { matroskaBlock, matroskaHeader, PICTURES, SOUND, type SoundFormat } from './matroska.ts';
+import type { Sound } from './sound.ts';
 
+/** What a feed starts its ffmpeg with. */
 export interface FeedOptions {
   /** ffmpeg's arguments from the codec on. */
   output: readonly string[];
+  /** Where ffmpeg's standard output goes; nowhere where it is left out. */
   stdout?: 'inherit' | 'ignore';
-  /** Room for waiting pictures; one always has some. Live pictures want none, so that they are never old. */
+  /** Bytes for waiting frames; one frame may always wait. 0 keeps live frames from getting old. */
   roomBytes: number;
-  /** What its sound is made of; it takes no other. */
+  /** The format of its sound; sound of another format is ignored. Null or left out: no sound. */
   sound?: SoundFormat | null;
-  /** ffmpeg went without having been told to. */
+  /** Called when ffmpeg ended before `end` was called. */
   onEnd(exit: FfmpegExit): void;
 }
 
@@ -27,117 +25,128 @@ interface Block {
   atMs: number;
 }
 
-/** How long ffmpeg may take to write what it still has. */
+/** How long ffmpeg may take to finish its output. */
 const ENDING_MS = 20_000;
-/** Sound that waits for ffmpeg: more than half a minute of it. */
+/** Most pieces of sound that wait for ffmpeg: more than half a minute. */
 const MOST_PIECES = 4000;
-/** Pieces come in bursts, and follow one another. What is so far off its place was lost in between, or comes from a clock of its own. */
-const ASTRAY_MS = 40;
+/**
+ * Pieces of sound come in bursts and follow one another without a gap. A piece that is further than this from its place
+ * follows lost ones, or comes from a clock that runs at another rate.
+ */
+const GAP_MS = 40;
 
-/** How ffmpeg is to read its pipe: without looking ahead. */
+/** Arguments that make ffmpeg read its pipe without looking ahead. */
 const INPUT = ['-probesize', '32', '-analyzeduration', '0', '-fpsprobesize', '0', '-f', 'matroska', '-i', 'pipe:0'];
 
+/**
+ * Writes live frames of one size into an ffmpeg, each with the time at which it came, and sound if there is any. One
+ * block is being written and the newest wait, within `roomBytes`; older frames are dropped and counted. A slow ffmpeg,
+ * or one that stands still, delays no caller.
+ */
 export class FfmpegFeed {
   readonly width: number;
   readonly height: number;
   readonly #ffmpeg: Ffmpeg;
-  readonly #most: number;
+  readonly #mostFrames: number;
   readonly #sound: SoundFormat | null;
-  /** In the order in which they came. */
+  /** Blocks in the order in which they came. */
   readonly #waiting: Block[] = [];
-  #pictures = 0;
-  readonly #begunMs = performance.now();
+  /** Number of frames among the waiting blocks. */
+  #waitingFrames = 0;
+  readonly #startedMs = performance.now();
   #lastMs = -1;
-  /** Where the next piece of sound belongs. */
+  /** Place of the next piece of sound, in milliseconds since the start. */
   #soundMs = 0;
   #isWriting = false;
-  #isOver = false;
+  #hasEnded = false;
+  /** Number of frames written. */
   frames = 0;
+  /** Number of frames dropped, as ffmpeg was slow. */
   dropped = 0;
 
   constructor({ width, height, data }: Frame, options: FeedOptions) {
     const { output, stdout = 'ignore', roomBytes, sound = null, onEnd } = options;
     this.width = width;
     this.height = height;
-    this.#most = Math.max(1, Math.floor(roomBytes / data.length));
+    this.#mostFrames = Math.max(1, Math.floor(roomBytes / data.length));
     this.#sound = sound;
     this.#ffmpeg = startFfmpeg([...INPUT, ...output], { stdin: 'pipe', stdout, isPatient: true });
     this.#ffmpeg.stdin?.write(matroskaHeader(width, height, sound));
     void this.#ffmpeg.exit.then((exit) => {
-      const wasOver = this.#isOver;
-      this.#isOver = true;
+      const wasEnded = this.#hasEnded;
+      this.#hasEnded = true;
       this.#waiting.length = 0;
-      this.#pictures = 0;
-      if (!wasOver) onEnd(exit);
+      this.#waitingFrames = 0;
+      if (!wasEnded) onEnd(exit);
     });
   }
 
-  /** The picture must be of this feed's size, and not be changed any more. */
+  /** Writes a frame of this feed's size. Its data must not change after this. */
   show({ data }: Frame): void {
-    if (this.#isOver) return;
-    // No two have the same time.
-    this.#lastMs = Math.max(this.#lastMs + 1, Math.round(performance.now() - this.#begunMs));
-    this.#put({ track: PICTURES, data, atMs: this.#lastMs });
+    if (this.#hasEnded) return;
+    // No two frames have the same time.
+    this.#lastMs = Math.max(this.#lastMs + 1, Math.round(performance.now() - this.#startedMs));
+    this.#enqueue({ track: PICTURES, data, atMs: this.#lastMs });
   }
 
-  /** Whether its sound is made of that. */
+  /** Whether its sound has that format. */
   isFor({ sampleRate, channelCount }: SoundFormat): boolean {
     return this.#sound?.sampleRate === sampleRate && this.#sound.channelCount === channelCount;
   }
 
-  /** @param atMs when it would have come, had it not been behind the pictures, on performance.now(). */
-  hear(sound: Sound, atMs: number): void {
-    if (this.#isOver || !this.isFor(sound)) return;
+  /** Writes a piece of sound. @param atMs when it was heard, delayed as the frames are, on performance.now(). */
+  writeSound(sound: Sound, atMs: number): void {
+    if (this.#hasEnded || !this.isFor(sound)) return;
     const { samples, numberOfFrames, sampleRate } = sound;
-    const wantedMs = atMs - this.#begunMs;
-    // Ahead of its time: this piece is left out. Behind: what is missing is silent.
-    if (this.#soundMs - wantedMs > ASTRAY_MS) return;
-    if (wantedMs - this.#soundMs > ASTRAY_MS) this.#soundMs = wantedMs;
+    const wantedMs = atMs - this.#startedMs;
+    // A piece ahead of its time is left out; a gap before a late piece is silent.
+    if (this.#soundMs - wantedMs > GAP_MS) return;
+    if (wantedMs - this.#soundMs > GAP_MS) this.#soundMs = wantedMs;
     const data = new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength);
-    this.#put({ track: SOUND, data, atMs: Math.round(this.#soundMs) });
+    this.#enqueue({ track: SOUND, data, atMs: Math.round(this.#soundMs) });
     this.#soundMs += (1000 * numberOfFrames) / sampleRate;
   }
 
-  #put(block: Block): void {
+  #enqueue(block: Block): void {
     const waiting = this.#waiting;
     waiting.push(block);
-    if (block.track === PICTURES && ++this.#pictures > this.#most) {
+    if (block.track === PICTURES && ++this.#waitingFrames > this.#mostFrames) {
       waiting.splice(
         waiting.findIndex(({ track }) => track === PICTURES),
         1,
       );
-      this.#pictures--;
+      this.#waitingFrames--;
       this.dropped++;
     }
-    if (waiting.length - this.#pictures > MOST_PIECES)
+    if (waiting.length - this.#waitingFrames > MOST_PIECES)
       waiting.splice(
         waiting.findIndex(({ track }) => track === SOUND),
         1,
       );
-    if (!this.#isWriting) void this.#run();
+    if (!this.#isWriting) void this.#drain();
   }
 
-  /** Idempotent. Resolves when everything is written and ffmpeg is gone. */
+  /** Closes ffmpeg's input. Idempotent. Resolves when everything is written and ffmpeg has ended. */
   async end(): Promise<FfmpegExit> {
-    this.#isOver = true;
+    this.#hasEnded = true;
     if (!this.#isWriting) this.#ffmpeg.stdin?.end();
-    const patience = setTimeout(() => this.#ffmpeg.kill('SIGKILL'), ENDING_MS);
+    const timeout = setTimeout(() => this.#ffmpeg.kill('SIGKILL'), ENDING_MS);
     const exit = await this.#ffmpeg.exit;
-    clearTimeout(patience);
+    clearTimeout(timeout);
     return exit;
   }
 
-  async #run(): Promise<void> {
+  async #drain(): Promise<void> {
     this.#isWriting = true;
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-      if (next.track === PICTURES) this.#pictures--;
+      if (next.track === PICTURES) this.#waitingFrames--;
       await this.#write(next);
     }
     this.#isWriting = false;
-    if (this.#isOver) this.#ffmpeg.stdin?.end();
+    if (this.#hasEnded) this.#ffmpeg.stdin?.end();
   }
 
-  /** Resolves when it is in the pipe, or the pipe is broken. */
+  /** Resolves when the block is in the pipe, or the pipe is broken. */
   #write({ track, data, atMs }: Block): Promise<void> {
     const { stdin } = this.#ffmpeg;
     return new Promise((resolve) => {

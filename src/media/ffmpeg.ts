@@ -1,53 +1,59 @@
-/** ffmpeg as a child process. It is an extra: what needs it says so where there is none. */
+/** ffmpeg as a child process. FaceOff runs without ffmpeg; a function that needs it throws `no_ffmpeg` where it is missing. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import os from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import { FaceOffError } from '../shared/errors.ts';
 
+/** How an ffmpeg ended. */
 export interface FfmpegExit {
-  /** Null where a signal ended it, or where it could not be started. */
+  /** Exit code; null where a signal ended it, or where it could not be started. */
   code: number | null;
-  /** Its last words. */
+  /** The end of its standard error, trimmed. */
   said: string;
+  /** Whether there is no ffmpeg on the PATH. */
   isMissing: boolean;
 }
 
+/** A running ffmpeg. */
 export interface Ffmpeg {
-  /** What it reads, where it was started to be written to. */
+  /** Its standard input; null unless it was started with `stdin: 'pipe'`. */
   stdin: Writable | null;
-  /** What it writes, where it was started to be read from. */
+  /** Its standard output; null unless it was started with `stdout: 'pipe'`. */
   stdout: Readable | null;
   pid: number | undefined;
-  /** Resolves when it is gone, however it went. */
+  /** Resolves when it has ended, for whatever reason; never rejects. */
   exit: Promise<FfmpegExit>;
   kill(signal?: NodeJS.Signals): void;
 }
 
+/** How an ffmpeg is started. */
 export interface FfmpegOptions {
   stdin?: 'pipe' | 'ignore';
   stdout?: 'pipe' | 'inherit' | 'ignore';
-  /** Lets live pictures go first where both want the processor. */
+  /** Whether it runs at a lower priority, so that live pictures go first. */
   isPatient?: boolean;
+  /** Most characters of its standard error that are kept; 2000 where it is left out. */
+  mostSaid?: number;
 }
 
 const MOST_SAID = 2000;
-/** Of -20 to 19: a third of the processor against one that is not. */
+/** Nice value, of -20 to 19: about a third of the share of a process at 0. */
 const PATIENT = 5;
 
-/** Its words are errors only; it never asks anything. */
+/** Starts an ffmpeg that prints errors only and never asks. It may be missing: `exit` tells. */
 export function startFfmpeg(args: readonly string[], options: FfmpegOptions = {}): Ffmpeg {
-  const { stdin = 'ignore', stdout = 'ignore', isPatient = false } = options;
-  // In a group of its own: Ctrl-C in a terminal is for this process, which then ends its children in order.
+  const { stdin = 'ignore', stdout = 'ignore', isPatient = false, mostSaid = MOST_SAID } = options;
+  // In a process group of its own: Ctrl-C in a terminal reaches this process, which then ends its children in order.
   const child = spawn('ffmpeg', ['-hide_banner', '-v', 'error', '-nostdin', ...args], {
     stdio: [stdin, stdout, 'pipe'],
     detached: true,
   });
   let said = '';
   child.stderr?.on('data', (text: Buffer) => {
-    said = (said + text.toString()).slice(-MOST_SAID);
+    said = (said + text.toString()).slice(-mostSaid);
   });
-  // Why a pipe broke is known when the child is gone.
+  // The exit tells why a pipe broke.
   child.stdin?.on('error', () => undefined);
   child.stdout?.on('error', () => undefined);
   const exit = new Promise<FfmpegExit>((resolve) => {
@@ -56,26 +62,54 @@ export function startFfmpeg(args: readonly string[], options: FfmpegOptions = {}
     );
     child.once('close', (code) => resolve({ code, said: said.trim(), isMissing: false }));
   });
-  if (isPatient) stepBack(child);
+  if (isPatient) lowerPriority(child);
   return { stdin: child.stdin, stdout: child.stdout, pid: child.pid, exit, kill: (signal) => void child.kill(signal) };
 }
 
-export const noFfmpeg = (what: string): FaceOffError =>
-  new FaceOffError(
-    'no_ffmpeg',
-    `${what} needs ffmpeg, which is not on the PATH. Install it (for instance apt install ffmpeg) and try again.`,
-    { status: 503 },
-  );
+/** Runs an ffmpeg to its end, and collects its standard output as text. */
+export async function runFfmpeg(
+  args: readonly string[],
+  options: Pick<FfmpegOptions, 'mostSaid'> = {},
+): Promise<FfmpegExit & { output: string }> {
+  const ffmpeg = startFfmpeg(args, { ...options, stdout: 'pipe' });
+  let output = '';
+  ffmpeg.stdout?.on('data', (text: Buffer) => {
+    output += text.toString();
+  });
+  return { ...(await ffmpeg.exit), output };
+}
+
+/** The version of the ffmpeg on the PATH; null where there is none that runs. */
+export async function ffmpegVersion(): Promise<string | null> {
+  const { code, output } = await runFfmpeg(['-version']);
+  if (code !== 0) return null;
+  return /^ffmpeg version (\S+)/.exec(output)?.[1] ?? 'there';
+}
+
+/** Everything that ffmpeg prints about the streams of a file; empty where it cannot say. */
+export async function describeStreams(file: string): Promise<string> {
+  // Without an output ffmpeg prints what the file holds, and then fails.
+  const { said, isMissing } = await runFfmpeg(['-v', 'info', '-i', file], { mostSaid: 1 << 20 });
+  return isMissing ? '' : said;
+}
+
+/** The error `no_ffmpeg` (503). @param what needs it. @param remedy what to do. */
+export const noFfmpeg = (
+  what: string,
+  remedy = 'Install it (for instance apt install ffmpeg) and try again.',
+): FaceOffError =>
+  new FaceOffError('no_ffmpeg', `${what} needs ffmpeg, which is not on the PATH. ${remedy}`, { status: 503 });
 
 let encoders: Promise<string> | null = null;
 
 /**
+ * Resolves where the installed ffmpeg has an encoder. Its list is read once, and again after an encoder was missing.
  * @param encoder by ffmpeg's own name, `libvpx`.
  * @throws FaceOffError `no_ffmpeg`, `no_encoder` (503).
  */
 export async function requireEncoder(encoder: string, what: string): Promise<void> {
   encoders ??= listEncoders(what);
-  // One that was not there may be installed by the next time.
+  // An ffmpeg that is missing now may be installed by the next call.
   const known = await encoders.catch((error: unknown) => {
     encoders = null;
     throw error;
@@ -88,20 +122,16 @@ export async function requireEncoder(encoder: string, what: string): Promise<voi
 }
 
 async function listEncoders(what: string): Promise<string> {
-  const ffmpeg = startFfmpeg(['-encoders'], { stdout: 'pipe' });
-  let list = '';
-  ffmpeg.stdout?.on('data', (text: Buffer) => {
-    list += text.toString();
-  });
-  const { isMissing } = await ffmpeg.exit;
+  const { output, isMissing } = await runFfmpeg(['-encoders']);
   if (isMissing) throw noFfmpeg(what);
-  return list;
+  return output;
 }
 
-function stepBack({ pid }: ChildProcess): void {
+/** Best effort: the system may refuse. */
+function lowerPriority({ pid }: ChildProcess): void {
   try {
     if (pid !== undefined) os.setPriority(pid, PATIENT);
   } catch {
-    // It is a favour to the others, no more.
+    // It then competes with the live pictures, which is slower and not wrong.
   }
 }

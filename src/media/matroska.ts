@@ -1,23 +1,26 @@
 /**
- * Pictures and sound as they are, each with its time, in Matroska (RFC 9559; EBML, RFC 8794): the simplest thing that ffmpeg
- * reads from a pipe and that keeps times. Each picture and each piece of sound is a cluster of its own.
+ * Uncompressed frames and sound, each with its time, in Matroska (RFC 9559; EBML, RFC 8794): the simplest format that
+ * ffmpeg reads from a pipe and that keeps times. Each frame and each piece of sound is a cluster of its own.
  */
 
-import type { Sound } from '../server/audio/sound.ts';
+import type { Sound } from './sound.ts';
 
-/** Tracks, and what they are called by number. */
+/** Number of the track of frames. */
 export const PICTURES = 1;
+/** Number of the track of sound. */
 export const SOUND = 2;
-const [VIDEO_TYPE, AUDIO_TYPE] = [1, 2];
-/** Times are whole milliseconds. */
+/** TrackType of Matroska. */
+const VIDEO_TYPE = 1;
+const AUDIO_TYPE = 2;
+/** TimestampScale: times are whole milliseconds. */
 const SCALE_NS = 1_000_000;
-/** What an encoder plans with; pictures come when they come. */
+/** DefaultDuration, which an encoder plans with; the frames' own times decide. */
 const FRAME_NS = 33_333_333;
 
-/** What sound is made of: 16-bit samples, so many a second and so many side by side. */
+/** The format of sound: 16-bit samples, so many a second, so many channels interleaved. */
 export type SoundFormat = Pick<Sound, 'sampleRate' | 'channelCount'>;
 
-/** What stands before the first picture. */
+/** The bytes before the first block. Sizes in pixels; null: no track of sound. */
 export function matroskaHeader(width: number, height: number, sound: SoundFormat | null = null): Buffer {
   const ebml = element('1a45dfa3', [
     ...[number('4286', 1), number('42f7', 1), number('42f2', 4), number('42f3', 8)],
@@ -29,7 +32,7 @@ export function matroskaHeader(width: number, height: number, sound: SoundFormat
     ...[number('d7', PICTURES), number('73c5', PICTURES), number('83', VIDEO_TYPE), number('9c', 0)],
     ...[number('23e383', FRAME_NS), text('86', 'V_UNCOMPRESSED'), video],
   ]);
-  // A segment whose end is not known.
+  // A segment of unknown size.
   const segment = Buffer.from('1853806701ffffffffffffff', 'hex');
   const tracks = sound === null ? [track] : [track, soundTrack(sound)];
   return Buffer.concat([ebml, segment, info, element('1654ae6b', tracks)]);
@@ -45,17 +48,17 @@ function soundTrack({ sampleRate, channelCount }: SoundFormat): Buffer {
   ]);
 }
 
-/** What stands before a picture, or a piece of sound, of so many bytes. @param atMs a whole number, 0 or more. */
+/** The bytes before the data of a frame or a piece of sound. @param atMs its time, a whole number, 0 or more. @param bytes size of the data. */
 export function matroskaBlock(track: typeof PICTURES | typeof SOUND, atMs: number, bytes: number): Buffer {
   const time = number('e7', atMs);
-  // Track, time within the cluster, and that it stands alone.
+  // Track number, time within the cluster (0), and the flag of a key frame.
   const block = Buffer.from([0x80 | track, 0, 0, 0x80]);
   const blockHead = head('a3', block.length + bytes);
   const size = time.length + blockHead.length + block.length + bytes;
   return Buffer.concat([head('1f43b675', size), time, blockHead, block]);
 }
 
-/** Id and length, in eight bytes. */
+/** The head of an element: its id (hexadecimal), and the length of its body in eight bytes. */
 function head(id: string, length: number): Buffer {
   const size = Buffer.alloc(8);
   size.writeBigUInt64BE(BigInt(length));

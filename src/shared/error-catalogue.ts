@@ -104,8 +104,8 @@ export const ERRORS = {
 
   // Cache
   unknown_kind: { status: 404, meaning: 'The cache holds nothing of that kind.' },
-  people_kept: { status: 403, meaning: 'What people added is not deleted by clearing the cache.' },
-  not_confirmed: { status: 500, meaning: 'A command that deletes what people added was not confirmed.' },
+  not_ours: { status: 403, meaning: 'FaceOff deletes from the cache only what it made.' },
+  not_moved: { status: 500, meaning: 'The data of an older installation cannot be moved to storage.dir.' },
 
   // Models and engines
   unknown_model: { status: 404, meaning: 'The catalogue has no model with that name and role.' },

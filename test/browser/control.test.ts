@@ -68,8 +68,8 @@ const shows = (selector: string) => page.waitForSelector(selector, { timeout: 30
 /** Nothing has the focus, as after a click into the page. */
 const blur = () => page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur());
 
-describe('what is changed over REST', () => {
-  test('shows in the studio at once, and in the picture', async () => {
+describe('a change over REST', () => {
+  test("appears in the studio's controls and in the picture", async () => {
     await ask('PATCH', '/settings', { strength: 0.4, fallback: 'blur', keepEyes: true, choice: 'largest' });
     await page.waitForFunction(() => document.querySelector<HTMLInputElement>('#strength')?.value === '40');
     expect(await page.inputValue('#fallback')).toBe('blur');
@@ -85,18 +85,18 @@ describe('what is changed over REST', () => {
     await ask('POST', '/toggle');
     await shows('#on[aria-pressed="false"]');
     expect(await page.textContent('#after-tag')).toBe('As it is');
-    await page.waitForTimeout(1000);
     const [own] = await who.embeddings(camera);
-    const [bare] = await who.embeddings(await received(page));
-    expect(distance(bare!, own!)).toBeLessThan(0.3);
+    const distanceToOwn = async (): Promise<number> => {
+      const [shown] = await who.embeddings(await received(page));
+      return shown === undefined ? Number.NaN : distance(shown, own!);
+    };
+    await until(async () => (await distanceToOwn()) < 0.3, "the camera's own face");
     await ask('POST', '/toggle');
     await shows('#on[aria-pressed="true"]');
-    await page.waitForTimeout(1000);
-    const [swapped] = await who.embeddings(await received(page));
-    expect(distance(swapped!, own!)).toBeGreaterThan(0.5);
+    await until(async () => (await distanceToOwn()) > 0.5, 'the swapped face');
   });
 
-  test('is what the page goes on with when it changes something itself', async () => {
+  test("is kept by the page's own next change", async () => {
     await ask('PATCH', '/settings', { keepMouth: true });
     await page.waitForFunction(() => document.querySelector<HTMLInputElement>('#keepMouth')?.checked);
     await page.click('#on');
@@ -108,8 +108,8 @@ describe('what is changed over REST', () => {
   });
 });
 
-describe('the keyboard', () => {
-  test('switches, and steps through the faces', async () => {
+describe('keyboard shortcuts', () => {
+  test('switch the swap and step through the faces', async () => {
     await blur();
     for (const [key, patch] of [
       ['p', { on: false }],
@@ -129,7 +129,7 @@ describe('the keyboard', () => {
     expect(await page.textContent('#toast')).toBe('Eileen Collins (NASA)');
   });
 
-  test('keeps a preset under a key, and types where somebody types', async () => {
+  test('apply a preset by its key and leave typing in a text field alone', async () => {
     await ask('PATCH', '/settings', { strength: 0.3, keepEyes: true });
     await page.waitForFunction(() => document.querySelector<HTMLInputElement>('#strength')?.value === '30');
     const before = await settings();
@@ -147,7 +147,7 @@ describe('the keyboard', () => {
     await page.waitForFunction(() => document.querySelector('#toast')?.textContent === 'There is no preset 2 yet.');
   });
 
-  test('leaves arrows to a slider and space to a button', async () => {
+  test('leave arrow keys to a focused slider and space to a focused button', async () => {
     const { face } = await settings();
     await page.focus('#strength');
     await page.keyboard.press('ArrowRight');
@@ -159,7 +159,7 @@ describe('the keyboard', () => {
     expect(await settings()).toMatchObject({ face, on: true });
   });
 
-  test('lists its keys in a dialog, in which they rest, and can be switched off', async () => {
+  test('are listed in a dialog, are inactive in it and can be switched off', async () => {
     await blur();
     await page.keyboard.press('?');
     await shows('#shortcuts[open]');
@@ -179,7 +179,7 @@ describe('the keyboard', () => {
 });
 
 describe('presets', () => {
-  test('are seen by every page, put on by REST, and deleted when the person is sure', async () => {
+  test('are seen by every page, applied by REST, and deleted after a confirmation', async () => {
     const other = await browser.newPage();
     await other.goto(program.url);
     await other.waitForSelector('.presets [data-preset="pem 1?"]');
@@ -193,7 +193,7 @@ describe('presets', () => {
     await other.close();
   });
 
-  test('of a face that is gone change nothing', async () => {
+  test('of a deleted face change nothing', async () => {
     await fetch(`${program.url}/api/presets/gone`, { method: 'PUT', body: JSON.stringify({ face: 'gone', shape: 0 }) });
     await page.click('.presets .apply');
     expect(await page.textContent('#toast')).toMatch(/The face of gone is gone/);

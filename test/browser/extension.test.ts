@@ -1,6 +1,6 @@
 /**
- * The browser extension, loaded into a real Chromium: a page of another origin that knows nothing of FaceOff, and may talk
- * to nobody, opens a camera and gets the swapped face.
+ * The browser extension, loaded into a real Chromium: a page of another origin that knows nothing of FaceOff, and may open
+ * no connection, opens a camera and gets the swapped face.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -152,11 +152,11 @@ const sessions = async (): Promise<SessionStats[]> =>
   (await (await fetch(`${program.url}/api/sessions`)).json()) as SessionStats[];
 const nobodyLeft = () => until(async () => (await sessions()).length === 0, 'every session to be gone');
 
-test('has the address that the server knows', () => {
+test("the extension's id is the one that the server allows", () => {
   expect(new URL(worker.url()).host).toBe(new URL(EXTENSION).host);
 });
 
-test('a page that was not allowed sees nothing of it', async () => {
+test('a page without permission sees no virtual camera', async () => {
   await choose({ sites: [] });
   await mayUseCameras();
   const page = await open();
@@ -166,7 +166,7 @@ test('a page that was not allowed sees nothing of it', async () => {
   await page.close();
 });
 
-describe('a page that was allowed', () => {
+describe('a page with permission', () => {
   beforeAll(async () => {
     if (!isThere) return;
     await choose({ sites: ['http://localhost/*'] });
@@ -174,7 +174,7 @@ describe('a page that was allowed', () => {
     await context.clearPermissions();
   });
 
-  test('gets no answer before the person let it use a camera, however it asks', async () => {
+  test('gets no answer before the person granted a camera', async () => {
     const page = await open();
     const answer = await page.evaluate(async () => {
       const answered = new Promise((resolve) => document.addEventListener('faceoff-answer', resolve));
@@ -186,7 +186,7 @@ describe('a page that was allowed', () => {
     await page.close();
   });
 
-  test('finds the camera by name only after it may use one, and gets the swapped face', async () => {
+  test('lists the camera by name only once a camera is granted, and gets the swapped face', async () => {
     const page = await open();
     expect(await names(page)).toEqual(['|']);
     await mayUseCameras();
@@ -228,7 +228,7 @@ describe('a page that was allowed', () => {
     await page.close();
   }, 60_000);
 
-  test('that is closed leaves no session behind', async () => {
+  test('leaves no session behind when it is closed', async () => {
     const page = await open();
     expect((await getUserMedia(page, { video: { deviceId: DEVICE } })).error).toBeNull();
     expect(await sessions()).toHaveLength(1);
@@ -236,7 +236,7 @@ describe('a page that was allowed', () => {
     await nobodyLeft();
   }, 30_000);
 
-  test('gets the errors of a camera for what no camera has', async () => {
+  test("gets a camera's errors for impossible constraints", async () => {
     const page = await open();
     const constraints = { video: { deviceId: { exact: DEVICE }, width: { exact: 99_999 } } };
     expect((await getUserMedia(page, constraints)).error).toMatch(/^OverconstrainedError/);
@@ -244,7 +244,7 @@ describe('a page that was allowed', () => {
     await page.close();
   });
 
-  test('gets a choice of face, and this camera where it does not choose, if the person says so', async () => {
+  test('gets the chosen face, and this camera by default where the person set that', async () => {
     await choose({ always: true, face: 'nobody-has-this' });
     const page = await open();
     expect((await getUserMedia(page, { video: true })).error).toMatch(/^NotReadableError: There is no face/);
@@ -256,7 +256,7 @@ describe('a page that was allowed', () => {
     await nobodyLeft();
   }, 30_000);
 
-  test('gets what the studio shows, if the person says so', async () => {
+  test("gets the studio's stream where the person set that", async () => {
     const publisher = new Publisher();
     publisher.play(640, 480, [camera.data], 20);
     expect((await publisher.whip(program.url, '?stream=stage')).status).toBe(201);
@@ -284,7 +284,7 @@ describe('a page that was allowed', () => {
     await nobodyLeft();
   }, 60_000);
 
-  test('is let in by the token of a server that wants one, which the page never sees', async () => {
+  test('reaches a locked server by a token that the page never sees', async () => {
     const { url } = program;
     const token = 'a-token-that-nobody-guesses';
     const locked = await startProgram(['--set', `server.token=${token}`]);
@@ -310,7 +310,7 @@ describe('a page that was allowed', () => {
     await locked.stop();
   }, 30_000);
 
-  test('is told when there is no server', async () => {
+  test('gets an error that names the server when the server does not answer', async () => {
     const { url } = program;
     await choose({ server: 'http://127.0.0.1:9' });
     const page = await open();
@@ -321,7 +321,7 @@ describe('a page that was allowed', () => {
   }, 30_000);
 });
 
-test('the popup lists the faces and allows the page it is opened on', async () => {
+test('the popup lists the faces and grants its page the camera', async () => {
   await choose({ sites: [] });
   await registered(0);
   const page = await open();

@@ -24,7 +24,7 @@ afterAll(async () => {
   await program?.stop();
 });
 
-test('the camera goes there and comes back, and the picture is seen from a second browser', async () => {
+test('over HTTPS a camera is swapped and a second browser views the stream', async () => {
   const url = program.url.replace('0.0.0.0', address);
   expect(url).toMatch(/^https:/);
   const page = await (await browser.newContext({ ignoreHTTPSErrors: true })).newPage();

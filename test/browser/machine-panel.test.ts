@@ -8,6 +8,8 @@ import { buildGpu } from '../support/gpu.ts';
 import { type Program, startProgram, until } from '../support/server.ts';
 
 const GB = 2 ** 30;
+/** Nothing is swapped here. */
+const FACELESS = ['--set', 'swap.engine=none'];
 const standIn = buildGpu();
 let browser: Browser;
 let program: Program | null = null;
@@ -38,8 +40,8 @@ const isDrawn = (page: Page, id: string): Promise<boolean> =>
     return data.some((value) => value !== 0);
   }, id);
 
-test('memory and processor are shown and drawn; what there is not is not shown', async () => {
-  program = await startProgram();
+test('memory and processor are drawn, a missing GPU is not shown, and the table can be downloaded', async () => {
+  program = await startProgram(FACELESS);
   const page = await openStudio();
   await until(async () => /^\d+ MB$/.test((await page.textContent('#rss-value'))!), 'the memory');
   expect(await page.textContent('#cores-value')).toMatch(/^\d+\.\d\d cores$/);
@@ -48,32 +50,26 @@ test('memory and processor are shown and drawn; what there is not is not shown',
   expect(await page.isVisible('#machine-vram')).toBe(false);
   expect(await page.isVisible('#machine-gpu')).toBe(false);
   expect(await page.textContent('#pressure')).toBe('');
-  await page.close();
-});
 
-test('the table can be downloaded', async () => {
-  program = await startProgram();
-  const page = await openStudio();
-  await until(async () => (await page.textContent('#rss-value')) !== '–', 'a first sample');
   const [download] = await Promise.all([page.waitForEvent('download'), page.click('a[download]')]);
   expect(download.suggestedFilename()).toBe('memory.csv');
   expect(await readFile(await download.path(), 'utf8')).toMatch(/^time,.*\r\n\d{4}-/);
   await page.close();
 });
 
-test('memory that is short is told', async () => {
+test('the page says when memory is short', async () => {
   // No process of this kind does with so little.
-  program = await startProgram(['--set', 'memory.rssLimitMb=128']);
+  program = await startProgram([...FACELESS, '--set', 'memory.rssLimitMb=128']);
   const page = await openStudio();
   await until(async () => /short/.test((await page.textContent('#pressure'))!), 'a word');
   await page.close();
 });
 
 describe.skipIf(standIn === null)('with a GPU', () => {
-  test('its memory and how busy it is are shown, as they change', async () => {
+  test('GPU memory and utilisation are shown and follow changes', async () => {
     process.env.LD_LIBRARY_PATH = standIn!.folder;
     try {
-      program = await startProgram();
+      program = await startProgram(FACELESS);
     } finally {
       delete process.env.LD_LIBRARY_PATH;
     }

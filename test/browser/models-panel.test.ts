@@ -31,7 +31,7 @@ afterAll(async () => {
   rmSync(path.dirname(clip), { recursive: true, force: true });
 });
 
-test('mesh, the generators that lack nothing, and none can be chosen', async () => {
+test('mesh, none and the complete generators can be chosen', async () => {
   await until(async () => (await page.locator('#engine option').count()) === 3, 'the engines');
   const values = await page.locator('#engine option').evaluateAll((all) => all.map((one) => one.getAttribute('value')));
   // Ghost lacks its converter.
@@ -39,7 +39,7 @@ test('mesh, the generators that lack nothing, and none can be chosen', async () 
   expect(await page.inputValue('#engine')).toBe('mesh');
 });
 
-test('an engine is changed live, is loaded, and is told', async () => {
+test('an engine is changed live, and its state is shown while it loads', async () => {
   await page.selectOption('#resolution', '640x480');
   await page.click('#start');
   await page.waitForSelector('body[data-state="live"]', { timeout: 15_000 });
@@ -51,7 +51,7 @@ test('an engine is changed live, is loaded, and is told', async () => {
   await until(async () => (await swapped()) > before, 'swaps by it');
 });
 
-test('none shows faces as they are, and mesh swaps again', async () => {
+test('engine none shows faces unswapped, and mesh swaps again', async () => {
   await page.selectOption('#engine', 'none');
   await until(async () => (await page.textContent('#after-tag')) === 'As it is', 'the tag');
   await until(async () => (await sessions())[0]!.faces.every((face) => !face.swapped), 'bare faces');
@@ -61,7 +61,7 @@ test('none shows faces as they are, and mesh swaps again', async () => {
   expect(await page.textContent('#engine-hint')).toBe('');
 });
 
-test('the list tells state, role, size and licence of every model', async () => {
+test('the models list shows state, role, size and licence of every model', async () => {
   await page.click('#models summary');
   await page.waitForSelector('[data-model="gfpgan_1.4"]');
   expect(await page.getAttribute('[data-model="face-mesh"]', 'data-state')).toBe('ready');

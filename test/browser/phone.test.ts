@@ -87,7 +87,7 @@ const swapped = (page: Page): Promise<number> =>
   });
 
 describe.skipIf(why !== null)(`a browser on another machine${unless(why)}`, () => {
-  test('gets nothing without the token; with it, the swap works over HTTPS', async () => {
+  test('is refused without the token and swaps over HTTPS with it', async () => {
     networks = new Networks();
     const [desk, phone] = [networks.machine('desk'), networks.machine('phone')];
     networks.join([desk, '10.71.1.1/24'], [phone, '10.71.1.2/24']);
@@ -119,7 +119,7 @@ describe.skipIf(why !== null)(`a browser on another machine${unless(why)}`, () =
 });
 
 describe.skipIf(whyNoTurn !== null)(`a browser and a server that only a TURN server joins${unless(whyNoTurn)}`, () => {
-  test('swap by way of it, with a user name made from the shared secret', async () => {
+  test('swap through the TURN server, with a user name made from the shared secret', async () => {
     networks = new Networks();
     const [desk, relay, phone] = ['desk', 'relay', 'phone'].map((name) => networks.machine(name)) as [
       Machine,

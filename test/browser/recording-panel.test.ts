@@ -38,12 +38,26 @@ afterAll(async () => {
   for (const folder of [dir, path.dirname(clip)]) rmSync(folder, { recursive: true, force: true });
 });
 
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+/** Waits until so many pictures are recorded. @returns what the server then says of the recording. */
+async function recordFrames(api: string, count: number): Promise<RecordingState> {
+  let state!: RecordingState;
+  await until(
+    async () => {
+      state = (await (await fetch(api)).json()) as RecordingState;
+      return state.frames >= count;
+    },
+    `${count} pictures to be recorded`,
+    30_000,
+  );
+  return state;
+}
+/** Restarts need no face. */
+const faceless = [...settings, '--set', 'swap.engine=none'];
 const list = async (): Promise<RecordingInfo[]> =>
   (await (await fetch(`${program.url}/api/recordings`)).json()) as RecordingInfo[];
 
 describe('in the studio', () => {
-  test('the swapped picture is recorded between two presses of a button, and a snapshot taken', async () => {
+  test('the record button records the swapped picture, and the snapshot button saves one', async () => {
     const page = await browser.newPage({ viewport: { width: 1280, height: 1100 } });
     await page.goto(program.url);
     await page.waitForSelector('[data-face-id="astronaut"]');
@@ -51,9 +65,10 @@ describe('in the studio', () => {
     await page.click('#start');
     await page.waitForSelector('body[data-state="live"]', { timeout: 15_000 });
     await page.waitForSelector('#record:enabled');
-    await page.waitForTimeout(2000);
+    // The first pictures are coarse until the encoder has found its rate.
+    await page.waitForTimeout(1000);
     await page.click('#record');
-    await page.waitForFunction(() => /^Stop 0:0[3-9]$/.test(document.querySelector('#record-label')!.textContent!));
+    await page.waitForFunction(() => /^Stop 0:0[2-9]$/.test(document.querySelector('#record-label')!.textContent!));
     const [snapshot] = await Promise.all([page.waitForEvent('download'), page.click('#snapshot')]);
     expect(snapshot.suggestedFilename()).toMatch(/^faceoff-.*\.png$/);
     await page.click('#record');
@@ -77,15 +92,14 @@ describe('in the studio', () => {
   }, 60_000);
 });
 
-test('when server and ffmpeg are killed, the recording plays up to the last seconds and is kept at the next start', async () => {
+test('a recording whose server and ffmpeg were killed plays up to the last seconds and is kept at the next start', async () => {
   const publisher = new Publisher();
   publisher.play(640, 480, [camera.data], 20);
   expect((await publisher.whip(program.url, '?stream=killed')).status).toBe(201);
   await until(() => publisher.received.length > 0, 'pictures to come back');
   const api = `${program.url}/api/sessions/${publisher.location.split('/').at(-1)}/recording`;
   expect((await fetch(api, { method: 'POST' })).status).toBe(201);
-  await pause(6000);
-  const state = (await (await fetch(api)).json()) as RecordingState;
+  const state = await recordFrames(api, 100);
   const children = execFileSync('ps', ['-o', 'pid=,comm=', '--ppid', String(program.child.pid)], { encoding: 'utf8' });
   const ffmpeg = Number(children.match(/(\d+) ffmpeg/)![1]);
   program.child.kill('SIGKILL');
@@ -94,12 +108,13 @@ test('when server and ffmpeg are killed, the recording plays up to the last seco
   const [part] = readdirSync(dir).filter((name) => name.startsWith('.part-'));
   expect(statSync(path.join(dir, part!)).size).toBeGreaterThan(10_000);
 
-  program = await startProgram(settings);
+  program = await startProgram(faceless);
   expect(readdirSync(dir).filter((name) => name.startsWith('.part-'))).toEqual([]);
   const kept = (await list()).find(({ file }) => file.includes('killed'))!;
   const { timesMs } = probe(path.join(dir, kept.file));
   console.log(`of ${state.lastedMs} ms recorded, ${Math.round(timesMs.at(-1)! - timesMs[0]!)} ms play`);
-  expect(timesMs.at(-1)! - timesMs[0]!).toBeGreaterThan(state.lastedMs - 3500);
+  // At 20 pictures a second, the last seconds may be missing.
+  expect(state.frames - timesMs.length).toBeLessThan(70);
   expect(complaints(path.join(dir, kept.file))).not.toMatch(/error/i);
   const page = await browser.newPage();
   await page.goto(program.url);
@@ -110,18 +125,19 @@ test('when server and ffmpeg are killed, the recording plays up to the last seco
     await new Promise((resolve) => video.addEventListener('ended', resolve));
     return 1000 * video.currentTime;
   }, kept.url);
-  expect(playedMs).toBeGreaterThan(state.lastedMs - 3500);
+  // The browser plays what is in the file to its end.
+  expect(playedMs).toBeGreaterThanOrEqual(timesMs.at(-1)! - 500);
   await page.close();
 }, 60_000);
 
-test('when only the server is killed, ffmpeg finishes the file', async () => {
+test('a recording whose server was killed is finished by ffmpeg', async () => {
   const publisher = new Publisher();
   publisher.play(640, 480, [camera.data], 20);
   expect((await publisher.whip(program.url, '?stream=orphan')).status).toBe(201);
   await until(() => publisher.received.length > 0, 'pictures to come back');
   const api = `${program.url}/api/sessions/${publisher.location.split('/').at(-1)}/recording`;
   expect((await fetch(api, { method: 'POST' })).status).toBe(201);
-  await pause(3000);
+  await recordFrames(api, 20);
   const children = execFileSync('ps', ['-o', 'pid=,comm=', '--ppid', String(program.child.pid)], { encoding: 'utf8' });
   const ffmpeg = Number(children.match(/(\d+) ffmpeg/)![1]);
   program.child.kill('SIGKILL');
@@ -133,24 +149,24 @@ test('when only the server is killed, ffmpeg finishes the file', async () => {
       return true;
     }
   }, 'ffmpeg to be gone');
-  program = await startProgram(settings);
+  program = await startProgram(faceless);
   const kept = (await list()).find(({ file }) => file.includes('orphan'))!;
   expect(complaints(path.join(dir, kept.file))).toBe('');
 }, 60_000);
 
-test('when the server is told to stop, it finishes the file first', async () => {
+test('a server that is told to stop finishes the recording first', async () => {
   const publisher = new Publisher();
   publisher.play(640, 480, [camera.data], 20);
   expect((await publisher.whip(program.url, '?stream=stopped')).status).toBe(201);
   await until(() => publisher.received.length > 0, 'pictures to come back');
   const api = `${program.url}/api/sessions/${publisher.location.split('/').at(-1)}/recording`;
   expect((await fetch(api, { method: 'POST' })).status).toBe(201);
-  await pause(2000);
+  await recordFrames(api, 20);
   await program.stop();
   publisher.close();
   const [file, ...others] = readdirSync(dir).filter((name) => name.includes('stopped'));
   expect(others).toEqual([]);
   expect(file).toMatch(/^\d/);
   expect(complaints(path.join(dir, file!))).toBe('');
-  program = await startProgram(settings);
+  program = await startProgram(faceless);
 }, 60_000);

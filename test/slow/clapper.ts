@@ -1,21 +1,24 @@
 /**
- * Runs in a page: a clapperboard that flashes and beeps at the same instant, and an ear and an eye that tell how far apart
- * the two are received. Only what a browser gives is used, so that what is measured is what a person would notice.
+ * Runs in a page: a camera with a clapperboard that flashes and beeps at the same instant, and a witness that notes when
+ * flash and beep of a stream are received. Only browser interfaces are used, so the figures are what a viewer would notice.
  */
 
-export interface Clap {
-  /** When the flash was seen and the beep heard, in milliseconds of the page's clock. */
-  seenAtMs: number;
-  heardAtMs: number;
+/** What a witness has noted so far, in milliseconds of the page's clock. */
+export interface Claps {
+  seenAtMs: number[];
+  heardAtMs: number[];
 }
 
 declare global {
   interface Window {
+    /** Opens the camera; its clapperboard is still. */
     clapper(picture: string): Promise<MediaStream>;
-    witness(stream: MediaStream): { claps: Clap[]; stop(): void };
+    /** Claps so many times; resolves after the last one. */
+    clap(times: number): Promise<void>;
+    witness(stream: MediaStream): { claps: Claps; frames: number; stop(): void };
     witnesses: Record<'near' | 'far', ReturnType<Window['witness']>>;
-    /** Connections that must not be tidied away. */
-    kept: unknown;
+    /** Connections that must not be collected as garbage. */
+    kept: { viewer: RTCPeerConnection; publisher: RTCPeerConnection };
   }
 }
 
@@ -42,20 +45,31 @@ export function installClapper(): void {
     const out = audio.createMediaStreamDestination();
     tone.connect(gain).connect(out);
     tone.start();
-    let [flashAtMs, dot] = [performance.now() + EVERY_MS, 0];
+    let flashAtMs = 0;
+    let left = 0;
+    let dot = 0;
+    let onDone = (): void => undefined;
+    window.clap = (times) => {
+      left = times;
+      flashAtMs = performance.now() + EVERY_MS;
+      return new Promise((resolve) => {
+        onDone = resolve;
+      });
+    };
     setInterval(() => {
       const nowMs = performance.now();
-      if (nowMs > flashAtMs + LASTS_MS) {
+      if (left > 0 && nowMs > flashAtMs + LASTS_MS) {
         gain.gain.value = 0;
-        // Not in step with anything.
+        // The interval varies, so that the claps are in step with no other timer.
         flashAtMs += EVERY_MS * (0.85 + 0.3 * Math.random());
+        if (--left === 0) onDone();
       }
-      const isOn = nowMs >= flashAtMs;
+      const isOn = left > 0 && nowMs >= flashAtMs;
       if (isOn) gain.gain.value = 0.5;
       context.drawImage(image, 0, 0, WIDTH, HEIGHT);
       context.fillStyle = isOn ? '#fff' : '#000';
       context.fillRect(0, HEIGHT - PATCH, PATCH, PATCH);
-      // Something always moves, as before a camera.
+      // A moving dot, so that every frame differs, as with a real camera.
       context.fillRect(WIDTH - 20, dot++ % HEIGHT, 10, 10);
     }, 1000 / 30);
     return new MediaStream([...canvas.captureStream(30).getVideoTracks(), ...out.stream.getAudioTracks()]);
@@ -70,7 +84,9 @@ export function installClapper(): void {
     void video.play();
     const eye = document.createElement('canvas').getContext('2d', { willReadFrequently: true })!;
     let wasOn = false;
+    let frames = 0;
     const look = (): void => {
+      frames++;
       eye.drawImage(video, 15, video.videoHeight - PATCH + 15, 30, 30, 0, 0, 4, 4);
       const isOn = eye.getImageData(1, 1, 1, 1).data[1]! > 128;
       if (isOn && !wasOn) seen.push(performance.now());
@@ -89,16 +105,16 @@ export function installClapper(): void {
       ear.getFloatTimeDomainData(samples);
       const nowMs = performance.now();
       const onset = samples.findIndex((sample) => Math.abs(sample) > 0.1);
-      if (onset <= 0) return;
+      if (onset < 0) return;
       const atMs = nowMs - (1000 * (samples.length - onset)) / audio.sampleRate;
       if (atMs - (heard.at(-1) ?? 0) > LASTS_MS + 200) heard.push(atMs);
     }, 25);
     return {
-      get claps(): Clap[] {
-        return seen.flatMap((seenAtMs) => {
-          const heardAtMs = heard.find((atMs) => Math.abs(atMs - seenAtMs) < 400);
-          return heardAtMs === undefined ? [] : [{ seenAtMs, heardAtMs }];
-        });
+      get claps(): Claps {
+        return { seenAtMs: [...seen], heardAtMs: [...heard] };
+      },
+      get frames(): number {
+        return frames;
       },
       stop() {
         clearInterval(timer);

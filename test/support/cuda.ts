@@ -14,7 +14,7 @@ import { hasGpuLibraries } from '../../src/pipeline/inference/native/runtime-pat
 const source = path.join(root, 'test/media/gpu/stand-in');
 export const cacheDir = path.join(root, 'cache');
 
-/** Libraries without functions that anybody asks for by name. */
+/** Libraries of which no function is looked up by name. */
 const EMPTY = ['libcuda.so.1', 'libcurand.so.10', 'libcudnn.so.9', 'libnvidia-ml.so.1'];
 
 /** Why tests with the real GPU providers cannot run here; null when they can. */

@@ -75,7 +75,7 @@ export class Machine {
     });
   }
 
-  /** A file that runs a program here: for those who only take the name of one. */
+  /** A file that runs a program here, for callers that take nothing but a file name. */
   wrapper(program: string): string {
     const file = path.join(this.#folder, `${this.#namespace}-${path.basename(program)}`);
     writeFileSync(file, `#!/bin/sh\nexec ${this.prefix.join(' ')} '${program}' "$@"\n`);

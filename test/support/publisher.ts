@@ -12,6 +12,8 @@ export class Publisher {
   #sinks: { stop(): void }[] = [];
   #timer: NodeJS.Timeout | undefined;
   #microphone: { timer: NodeJS.Timeout; track: { stop(): void } } | null = null;
+  /** Pictures sent so far. */
+  sent = 0;
   readonly received: { width: number; height: number }[] = [];
   /** When each came. */
   readonly timesMs: number[] = [];
@@ -45,6 +47,7 @@ export class Publisher {
     this.#timer = setInterval(() => {
       data.fill(60 + (n++ % 100), 0, width * 8);
       this.#source.onFrame({ width, height, data });
+      this.sent++;
     }, 50);
   }
 
@@ -58,6 +61,7 @@ export class Publisher {
       const data = pictures[which?.(n) ?? n % pictures.length]!;
       n++;
       this.#source.onFrame({ width, height, data });
+      this.sent++;
     }, 1000 / fps);
   }
 

@@ -1,4 +1,4 @@
-/** A device that a test plays: it speaks the device's language, answers when it is told to, and gives every picture back. */
+/** A device process played by a test: it speaks the device protocol, answers when told to, and returns every picture. */
 
 import { rmSync } from 'node:fs';
 import net, { type Server, type Socket } from 'node:net';
@@ -29,17 +29,17 @@ export class Puppet {
   }
 
   async listen(): Promise<void> {
-    const server = net.createServer((socket) => this.#welcome(socket));
+    const server = net.createServer((socket) => this.#accept(socket));
     this.#server = server;
     await new Promise<void>((resolve) => server.listen(this.address, resolve));
   }
 
-  /** Hangs up on everybody, as a process that dies does. */
+  /** Closes all connections, as a process that dies does. */
   cut(): void {
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  /** Says something that is none of the device's language. */
+  /** Sends bytes that are none of the device protocol. */
   shout(words: string): void {
     for (const socket of this.#sockets) socket.write(words);
   }
@@ -53,7 +53,7 @@ export class Puppet {
     rmSync(this.address, { force: true });
   }
 
-  #welcome(socket: Socket): void {
+  #accept(socket: Socket): void {
     this.#sockets.add(socket);
     socket.on('close', () => this.#sockets.delete(socket));
     socket.on('error', () => socket.destroy());

@@ -25,12 +25,35 @@ export interface TestServer extends Server {
 
 export type Patch = { [K in keyof Config]?: Partial<Config[K]> };
 
-/** The default settings, some of them others. */
+const temporary: string[] = [];
+process.once('exit', () => {
+  for (const folder of temporary) rmSync(folder, { recursive: true, force: true });
+});
+
+/** A new folder for what a server keeps, outside the repository; it goes with this process. */
+function temporaryFolder(): string {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-test-'));
+  temporary.push(folder);
+  return folder;
+}
+
+/** The default settings, some of them others. Nothing is kept in the repository's own folders. */
 export function patchedConfig(patch: Patch): Config {
+  const storage = { dir: path.join(temporaryFolder(), 'data') };
   return Object.fromEntries(
-    Object.entries(defaultConfig()).map(([name, keys]) => [name, { ...keys, ...patch[name as keyof Config] }]),
+    Object.entries({ ...defaultConfig(), storage }).map(([name, keys]) => [
+      name,
+      { ...keys, ...patch[name as keyof Config] },
+    ]),
   ) as Config;
 }
+
+/** Options that keep what the program writes in a folder. */
+export const keptIn = (folder: string): string[] =>
+  [`models.cacheDir=${folder}/cache`, `storage.dir=${folder}/data`, `logging.dir=${folder}/logs`].flatMap((one) => [
+    '--set',
+    one,
+  ]);
 
 /** @param gpu one to watch. @param provider what a model is said to run on beside the usual ones. */
 export async function startServer(patch: Patch = {}, gpu: Gpu | null = null, provider = 'cuda'): Promise<TestServer> {
@@ -77,11 +100,10 @@ export interface Program {
 /** `faceoff serve` as a process of its own; resolves when it says that it is ready. @param prefix runs it, elsewhere. */
 export async function startProgram(args: string[] = [], prefix: readonly string[] = []): Promise<Program> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-program-'));
-  const set = [`models.cacheDir=${folder}/cache`, `logging.dir=${folder}/logs`].flatMap((one) => ['--set', one]);
   // The tests' own variable is no setting of the program.
   const { FACEOFF_TEST_CHROMIUM: _, ...env } = process.env;
   const main = path.join(root, 'dist/main.js');
-  const [command, ...line] = [...prefix, process.execPath, main, 'serve', '--port', '0', ...set, ...args];
+  const [command, ...line] = [...prefix, process.execPath, main, 'serve', '--port', '0', ...keptIn(folder), ...args];
   const child = spawn(command!, line, {
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -111,9 +133,10 @@ export async function startProgram(args: string[] = [], prefix: readonly string[
 
 /** Waits until `check` holds. @throws with `what` when it does not within the time. */
 export async function until(check: () => boolean | Promise<boolean>, what: string, timeoutMs = 10_000): Promise<void> {
-  const endMs = performance.now() + timeoutMs;
+  // Not performance.now(), which a test may have stopped.
+  const endMs = Date.now() + timeoutMs;
   while (!(await check())) {
-    if (performance.now() > endMs) throw new Error(`waited ${timeoutMs} ms in vain for ${what}`);
+    if (Date.now() > endMs) throw new Error(`waited ${timeoutMs} ms in vain for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

@@ -35,6 +35,15 @@ export function probe(file: string): Video {
   return { width, height, codec, sound, comment, timesMs: pictures.map(({ pts_time }) => 1000 * Number(pts_time)) };
 }
 
+/** Pictures in a file that is still being written; 0 while there is nothing to read. */
+export function pictureCount(file: string): number {
+  try {
+    return probe(file).timesMs.length;
+  } catch {
+    return 0;
+  }
+}
+
 /** Brightness of each picture at its time, and loudness of each ten milliseconds, both 0..1. */
 export function brightAndLoud(file: string): { bright: [atMs: number, share: number][]; loud: number[] } {
   const decode = (...args: string[]): Buffer =>

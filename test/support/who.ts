@@ -1,4 +1,4 @@
-/** Tells who is in a picture, with the models of the project but outside of its pipeline. */
+/** Identity of the faces in a picture, by the models of the project but outside of its pipeline. */
 
 import { Detector } from '../../src/pipeline/face/detect.ts';
 import { Embedder } from '../../src/pipeline/face/embed.ts';

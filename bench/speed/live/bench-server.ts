@@ -99,6 +99,7 @@ const config = {
   ...standard,
   limits: { ...standard.limits, sessions: 1000 },
   models: { ...standard.models, dir: path.join(root, 'models'), cacheDir },
+  storage: { dir: path.join(cacheDir, 'data') },
 };
 const log = pino({ level: 'silent' });
 raise(config.server.priority, log);

@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { load } from 'js-yaml';
 import { z } from 'zod';
+import { shippedModels } from '../../lib/installation.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import { Profile, type ProfileOf } from './profiles.ts';
 
@@ -62,12 +63,16 @@ const ADDED = 'optional';
 
 /** The models of a folder: those shipped, and those that can be added. */
 export class Catalogue {
+  /** models.dir, which holds the added models. */
   readonly folder: string;
+  /** Folder of the models that FaceOff comes with; the same one, but for an installed package. */
+  readonly shipped: string;
   readonly models: readonly ModelEntry[];
   readonly optional: readonly OptionalEntry[];
 
   constructor(folder: string, models: readonly ModelEntry[], optional: readonly OptionalEntry[] = []) {
     this.folder = folder;
+    this.shipped = shippedModels(folder);
     this.models = models;
     this.optional = optional;
   }
@@ -144,7 +149,7 @@ export class Catalogue {
   }
 
   #at(file: string): string {
-    return path.join(this.folder, file);
+    return path.join(this.shipped, file);
   }
 }
 
@@ -153,7 +158,10 @@ export class Catalogue {
  * @throws FaceOffError `bad_catalogue` when a file is missing or invalid.
  */
 export function readCatalogue(folder: string): Catalogue {
-  const { models, optional } = readFile(path.join(folder, 'models.yaml'), 'Restore it with `git checkout -- models`.');
+  const { models, optional } = readFile(
+    path.join(shippedModels(folder), 'models.yaml'),
+    'Restore it with `git checkout -- models`.',
+  );
   const own = path.join(folder, ADDED, 'models.yaml');
   const added = existsSync(own) ? readFile(own, 'Mend it, or take it away.').optional : [];
   // A user's own entry replaces the one of the same name.

@@ -64,7 +64,7 @@ export class ModelStates {
 
   #shipped(entry: ModelEntry): ModelInfo {
     const { name, role, licence, commercialUse, bytes } = entry;
-    const here = existsSync(path.join(this.#catalogue.folder, entry.file));
+    const here = existsSync(path.join(this.#catalogue.shipped, entry.file));
     return {
       name,
       role,

@@ -1,54 +1,58 @@
 /**
- * Who may use a server that has a token: programs that send it as `Authorization: Bearer`, and pages that were opened with
- * it once, `?token=` or by the login page, and have a cookie since. Without a token everybody may. An address that tried too
- * many wrong ones waits, right ones included; the cookie is nothing to be guessed, so who has it is not held up.
+ * Authentication for a server that has a token. Programs send the token as `Authorization: Bearer`; a page that was
+ * opened with it once, by `?token=` or the login page, has a cookie from then on. A server without a token is open
+ * to all callers. An address that tried too many wrong tokens has to wait, even with the right one; a request with
+ * the cookie does not wait, because the cookie cannot be guessed.
  */
 
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import cookies, { type CookieSerializeOptions } from '@fastify/cookie';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { FaceOffError } from '../../shared/errors.ts';
 import type { LoginRateLimit } from './login-rate-limit.ts';
 
 const COOKIE = 'faceoff';
 const YEAR_S = 365 * 86_400;
-/** What says nothing about anyone: whether the server lives, what the login page needs, and the look of all pages. */
+/** Open to all callers: the probes, what the login page needs, and the scripts and styles of all pages. */
 const PUBLIC = /^\/(healthz|readyz|api\/login|[\w-]+\.(js|css|svg|js\.map))$/;
 
+/** Checks each request's token or cookie. Needs `loginRoutes`, which registers the parsing of cookies. */
 export class Authenticator {
   readonly #token: string | null;
-  /** What the cookie holds: of no use where the token itself is asked for. */
-  readonly #pass: string;
-  readonly #secure: boolean;
-  readonly #attempts: LoginRateLimit;
+  /** The cookie's value, an HMAC of the token: it is not accepted as the token. */
+  readonly #cookieValue: string;
+  readonly #cookieOptions: CookieSerializeOptions;
+  readonly #rateLimit: LoginRateLimit;
 
-  /** @param secure whether the cookie is for HTTPS alone. */
-  constructor(token: string | null, secure: boolean, attempts: LoginRateLimit) {
-    this.#attempts = attempts;
+  /** @param token null for an open server. @param secure whether the cookie is for HTTPS alone. */
+  constructor(token: string | null, secure: boolean, rateLimit: LoginRateLimit) {
+    this.#rateLimit = rateLimit;
     this.#token = token;
-    this.#pass = createHmac('sha256', token ?? '')
+    this.#cookieValue = createHmac('sha256', token ?? '')
       .update('faceoff cookie')
       .digest('hex');
-    this.#secure = secure;
+    this.#cookieOptions = { path: '/', maxAge: YEAR_S, httpOnly: true, sameSite: 'strict', secure };
   }
 
-  /** @throws FaceOffError `wrong_token` (401), `too_many_attempts` (429). */
-  logIn(token: unknown, address: string): string {
+  /** Exchanges the token for the cookie. @throws FaceOffError `wrong_token` (401), `too_many_attempts` (429). */
+  logIn(token: unknown, address: string, reply: FastifyReply): void {
     if (!this.#isRight(token, address)) throw wrongToken();
-    return this.#cookie();
+    this.#setCookie(reply);
   }
 
   /**
-   * For every request, before anything else of it is looked at. A page that may not be shown becomes the login page.
+   * The hook for every request, before anything else of it is handled. A page that may not be shown is replaced by
+   * the login page.
    * @throws FaceOffError `no_token`, `wrong_token` (401), `too_many_attempts` (429).
    */
   async check(request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     if (this.#token === null || isPublic(request)) return;
     const { token } = request.query as { token?: unknown };
     const isPage = request.method === 'GET' && (request.headers.accept ?? '').includes('text/html');
-    const waitMs = this.#attempts.waitMs(request.ip);
-    // The address bar, the history and screenshots should not keep the token.
+    const waitMs = this.#rateLimit.waitMs(request.ip);
+    // The redirect keeps the token out of the address bar, the history and screenshots.
     if (isPage && waitMs === 0 && this.#isRight(token, request.ip))
-      return reply.header('set-cookie', this.#cookie()).redirect(withoutToken(request.url), 303);
+      return this.#setCookie(reply).redirect(withoutToken(request.url), 303);
     if (this.#hasCookie(request) || this.#isRight(bearerOf(request), request.ip)) return;
     if (isPage && token !== undefined && waitMs > 0)
       return reply
@@ -58,46 +62,49 @@ export class Authenticator {
     if (isPage) return reply.code(401).sendFile('login.html');
     void reply.header('www-authenticate', 'Bearer realm="faceoff"');
     if (request.headers.authorization !== undefined) throw wrongToken();
-    throw new FaceOffError('no_token', 'This server wants its token (server.token): Authorization: Bearer …', {
-      status: 401,
-    });
+    throw new FaceOffError('no_token', 'This server wants its token (server.token): Authorization: Bearer …');
   }
 
-  /** In a time that tells nothing about the token. @throws FaceOffError `too_many_attempts` (429). */
+  /** Compares in constant time and counts wrong tokens. @throws FaceOffError `too_many_attempts` (429). */
   #isRight(given: unknown, address: string): boolean {
     if (this.#token === null || typeof given !== 'string') return false;
-    this.#attempts.check(address);
-    const right = isSame(given, this.#token);
-    if (!right) this.#attempts.wrong(address, given);
-    return right;
+    this.#rateLimit.check(address);
+    const isRight = isSame(given, this.#token);
+    if (!isRight) this.#rateLimit.wrong(address, given);
+    return isRight;
   }
 
-  #hasCookie({ headers }: FastifyRequest): boolean {
-    const pass = headers.cookie?.match(new RegExp(`(?:^|; *)${COOKIE}=([^;]*)`))?.[1];
-    return pass !== undefined && isSame(pass, this.#pass);
+  #hasCookie({ cookies }: FastifyRequest): boolean {
+    const value = cookies[COOKIE];
+    return value !== undefined && isSame(value, this.#cookieValue);
   }
 
-  #cookie(): string {
-    return `${COOKIE}=${this.#pass}; Path=/; Max-Age=${YEAR_S}; HttpOnly; SameSite=Strict${this.#secure ? '; Secure' : ''}`;
+  #setCookie(reply: FastifyReply): FastifyReply {
+    return reply.setCookie(COOKIE, this.#cookieValue, this.#cookieOptions);
   }
 }
 
 const bearerOf = ({ headers }: FastifyRequest): string | undefined =>
   headers.authorization?.match(/^Bearer +(\S+) *$/i)?.[1];
 
-/** `POST /api/login` with the token as JSON: what the login page does. */
-export function loginRoute(app: FastifyInstance, gate: Authenticator): void {
-  app.post<{ Body: { token?: unknown } | null }>('/api/login', async (request, reply) =>
-    reply.code(204).header('set-cookie', gate.logIn(request.body?.token, request.ip)).send(),
-  );
+/**
+ * Registers the parsing of cookies, which has to precede the authenticator's hook, and `POST /api/login`, by which
+ * the login page exchanges the token (as JSON) for the cookie.
+ */
+export async function loginRoutes(app: FastifyInstance, authenticator: Authenticator): Promise<void> {
+  await app.register(cookies);
+  app.post<{ Body: { token?: unknown } | null }>('/api/login', async (request, reply) => {
+    authenticator.logIn(request.body?.token, request.ip, reply);
+    return reply.code(204).send();
+  });
 }
 
 const wrongToken = (): FaceOffError =>
-  new FaceOffError('wrong_token', 'That is not the token of this server (server.token).', { status: 401 });
+  new FaceOffError('wrong_token', 'That is not the token of this server (server.token).');
 
 const isPublic = ({ url, method }: FastifyRequest): boolean => method === 'OPTIONS' || PUBLIC.test(url.split('?')[0]!);
 
-/** In a time that tells nothing about the secret. */
+/** Compares in constant time: hashes make the lengths equal. */
 function isSame(given: string, secret: string): boolean {
   const [a, b] = [given, secret].map((text) => createHash('sha256').update(text).digest());
   return timingSafeEqual(a!, b!);
@@ -106,7 +113,7 @@ function isSame(given: string, secret: string): boolean {
 function withoutToken(url: string): string {
   const { pathname, searchParams } = new URL(url, 'http://here');
   searchParams.delete('token');
-  // Two slashes at the beginning would be another machine's address.
+  // An address that begins with two slashes would be on another host.
   const path = pathname.replace(/^\/+/, '/');
   return searchParams.size > 0 ? `${path}?${searchParams}` : path;
 }

@@ -1,4 +1,4 @@
-/** The certificate for HTTPS: one that is given, or one that is made here and kept. */
+/** The certificate for HTTPS: a configured one, or a self-signed one that is created and kept in `storage.dir`. */
 
 import { X509Certificate } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
@@ -10,34 +10,35 @@ import type { Config } from '../../config.ts';
 import { addressesOf, isLocal } from '../../lib/address.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 
-/** Both in PEM. */
+/** A certificate and its private key, both in PEM form. */
 export interface Certificate {
   cert: string;
   key: string;
 }
 
 const DAY_MS = 86_400_000;
-/** Browsers take none that holds longer than about thirteen months. */
-const HOLDS_MS = 390 * DAY_MS;
-/** One that ends so soon is made anew. */
-const ENDS_SOON_MS = 30 * DAY_MS;
+/** Validity of a new certificate; browsers accept at most about thirteen months. */
+const VALID_MS = 390 * DAY_MS;
+/** A certificate that expires sooner than this is replaced. */
+const EXPIRES_SOON_MS = 30 * DAY_MS;
 
 /**
- * Null where the server is this machine's alone and none is given: browsers trust that without HTTPS.
+ * The server's certificate; null if none is configured and the server listens on the local machine alone, which
+ * browsers trust without HTTPS.
  * @throws FaceOffError `bad_certificate`.
  */
 export async function certificateOf({
   server,
-  models,
-}: Pick<Config, 'server' | 'models'>): Promise<Certificate | null> {
+  storage,
+}: Pick<Config, 'server' | 'storage'>): Promise<Certificate | null> {
   const { certificate, key, host, names } = server;
-  if (certificate !== null && key !== null) return given(certificate, key);
+  if (certificate !== null && key !== null) return readConfigured(certificate, key);
   if (isLocal(host)) return null;
   const wanted = ['localhost', hostname().toLowerCase(), ...names, '127.0.0.1', ...addressesOf(host)];
-  return kept(models.cacheDir, [...new Set(wanted)]);
+  return keptOrNew(storage.dir, [...new Set(wanted)]);
 }
 
-async function given(certificate: string, key: string): Promise<Certificate> {
+async function readConfigured(certificate: string, key: string): Promise<Certificate> {
   try {
     const [cert, secret] = await Promise.all([readFile(certificate, 'utf8'), readFile(key, 'utf8')]);
     void new X509Certificate(cert);
@@ -52,8 +53,8 @@ async function given(certificate: string, key: string): Promise<Certificate> {
   }
 }
 
-/** The one made before, unless it ends soon or this machine has got other addresses since. */
-async function kept(folder: string, names: readonly string[]): Promise<Certificate> {
+/** The kept certificate, or a new one if it expires soon or lacks an address of this machine. */
+async function keptOrNew(folder: string, names: readonly string[]): Promise<Certificate> {
   const files = { cert: path.join(folder, 'https-certificate.pem'), key: path.join(folder, 'https-key.pem') };
   const before = await readBoth(files);
   if (before !== null && isGoodFor(before.cert, names)) return before;
@@ -72,11 +73,12 @@ async function readBoth({ cert, key }: Certificate): Promise<Certificate | null>
   }
 }
 
+/** Whether a certificate (PEM) covers all names and addresses and remains valid for at least 30 days. */
 export function isGoodFor(cert: string, names: readonly string[], nowMs: number = Date.now()): boolean {
   try {
     const certificate = new X509Certificate(cert);
-    const holds = Date.parse(certificate.validTo) - nowMs > ENDS_SOON_MS;
-    return holds && names.every((name) => (isIP(name) ? certificate.checkIP(name) : certificate.checkHost(name)));
+    const isValid = Date.parse(certificate.validTo) - nowMs > EXPIRES_SOON_MS;
+    return isValid && names.every((name) => (isIP(name) ? certificate.checkIP(name) : certificate.checkHost(name)));
   } catch {
     return false;
   }
@@ -91,7 +93,7 @@ async function make(names: readonly string[]): Promise<Certificate> {
     curve: 'P-256',
     algorithm: 'sha256',
     notBeforeDate: new Date(Date.now() - DAY_MS),
-    notAfterDate: new Date(Date.now() + HOLDS_MS),
+    notAfterDate: new Date(Date.now() + VALID_MS),
     extensions: [
       { name: 'basicConstraints', cA: false, critical: true },
       { name: 'keyUsage', digitalSignature: true, critical: true },

@@ -1,8 +1,7 @@
-/** Every TCP connection to the server, WebSockets and refused ones included, with a limit for each address. */
-
 import type { Server, Socket } from 'node:net';
 import { networkOf } from '../../lib/address.ts';
 
+/** Tracks every TCP connection of the server, WebSockets and refused requests included, and limits them per address. */
 export class ConnectionLimit {
   readonly #sockets = new Set<Socket>();
   readonly #byNetwork = new Map<string, number>();
@@ -10,19 +9,21 @@ export class ConnectionLimit {
   readonly #onFull: () => void;
 
   /**
-   * @param most open connections from one address, or from one IPv6 network; a further one is closed at once. 0 counts none.
-   * @param onFull told when an address has reached it; not which.
+   * @param most limit of open connections from one address, or from one IPv6 network; further connections are closed at
+   *   once. 0 means no limit.
+   * @param onFull called when an address reaches the limit; it is not told which address.
    */
   constructor(most: number, onFull: () => void) {
     this.#most = most;
     this.#onFull = onFull;
   }
 
-  /** Looks after all connections of a listener, HTTPS or not. */
+  /** Applies the limit to all connections of a listener, HTTP or HTTPS. */
   watch(server: Server): void {
     server.on('connection', (socket: Socket) => this.#admit(socket));
   }
 
+  /** Closes all connections at once. */
   destroyAll(): void {
     for (const socket of this.#sockets) socket.destroy();
   }

@@ -1,26 +1,35 @@
-/** Lets pages of other origins publish and watch, where `server.origins` names them (CORS). */
+/** CORS for the pages of other origins that may publish and watch: those that `server.origins` names. */
 
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import cors from '@fastify/cors';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 
-/** What WHIP and WHEP tell in headers. */
-const TOLD = 'Location, ETag, Link, Accept-Patch, Retry-After, WWW-Authenticate, AI-Disclosure';
+/** Response headers with which WHIP and WHEP answer. */
+const EXPOSED = ['Location', 'ETag', 'Link', 'Accept-Patch', 'Retry-After', 'WWW-Authenticate', 'AI-Disclosure'];
 const HOUR_S = 3600;
 
-/** The origins that may make this request besides the server's own. Cookies never come with it: pages send the token. */
-export function welcomeOrigins({ url }: FastifyRequest, origins: readonly string[]): readonly string[] {
+/** The other origins that may make this request: `server.origins` for WHIP and WHEP, and none for everything else. */
+export function allowedOrigins({ url }: Pick<FastifyRequest, 'url'>, origins: readonly string[]): readonly string[] {
   return /^\/(whip|whep)([/?]|$)/.test(url) ? origins : [];
 }
 
-/** Answers a page of another origin so that its browser lets it see the answer. */
-export function shareWith(request: FastifyRequest, reply: FastifyReply, welcome: readonly string[]): void {
-  const { origin } = request.headers;
-  if (welcome.length > 0) void reply.header('vary', 'Origin');
-  if (origin === undefined || !welcome.includes(origin)) return;
-  void reply.headers({ 'access-control-allow-origin': origin, 'access-control-expose-headers': TOLD });
-  if (request.method !== 'OPTIONS') return;
-  void reply.headers({
-    'access-control-allow-methods': 'POST, PATCH, DELETE, OPTIONS',
-    'access-control-allow-headers': 'Authorization, Content-Type, If-Match',
-    'access-control-max-age': HOUR_S,
+/**
+ * Adds CORS headers to the replies that allowed origins may read, refusals included; has to be registered before
+ * all hooks that refuse. Never allows cookies: pages of other origins send the token.
+ */
+export async function allowOrigins(app: FastifyInstance, origins: readonly string[]): Promise<void> {
+  await app.register(cors, {
+    delegator: (request, done) => {
+      const { origin = '' } = request.headers;
+      done(null, {
+        origin: allowedOrigins(request, origins).includes(origin) ? origin : false,
+        exposedHeaders: EXPOSED,
+        methods: ['POST', 'PATCH', 'DELETE', 'OPTIONS'],
+        allowedHeaders: ['Authorization', 'Content-Type', 'If-Match'],
+        maxAge: HOUR_S,
+        // OPTIONS has a reply of its own here, with or without a preflight's headers.
+        strictPreflight: false,
+        preflightContinue: true,
+      });
+    },
   });
 }

@@ -1,30 +1,29 @@
-/** Counts wrong tokens by address, so that nobody can go on guessing. Nothing of it is written anywhere. */
-
 import { createHash } from 'node:crypto';
 import { networkOf } from '../../lib/address.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 
 const WINDOW_MS = 60_000;
-/** Addresses remembered at once; beyond it the oldest are forgotten. */
+/** Most addresses remembered at once; the oldest are forgotten first. */
 const MOST_ADDRESSES = 10_000;
 
-interface Tried {
+interface Attempts {
   sinceMs: number;
-  /** A program that comes again and again with the same old token guesses nothing, and counts once. */
+  /** Hashes of the wrong tokens. A program that repeats the same outdated token guesses nothing and counts once. */
   tokens: Set<string>;
 }
 
+/** Limits the number of different wrong tokens per address, against guessing. Keeps its data in memory only. */
 export class LoginRateLimit {
   readonly #most: number;
   readonly #onFull: () => void;
   readonly #clock: () => number;
-  /** By the network; those that began first come first. */
-  readonly #tried = new Map<string, Tried>();
+  /** By network, in the order of their first attempts. */
+  readonly #attempts = new Map<string, Attempts>();
 
   /**
-   * @param most different wrong tokens from one address in a minute, after which it has to wait for the minute's end; 0
-   *   counts nothing.
-   * @param onFull told when an address has to wait; not which.
+   * @param most number of different wrong tokens per address and minute, after which the address has to wait until the
+   *   minute ends; 0 means no limit.
+   * @param onFull called when an address has to wait; it is not told which address.
    */
   constructor(most: number, onFull: () => void, clock: () => number = () => performance.now()) {
     this.#most = most;
@@ -32,36 +31,39 @@ export class LoginRateLimit {
     this.#clock = clock;
   }
 
-  /** Before a token is looked at. @throws FaceOffError `too_many_attempts` (429, details: retryAfterMs). */
+  /**
+   * Refuses an address that has to wait; call it before comparing a token.
+   * @throws FaceOffError `too_many_attempts` (429, details: retryAfterMs).
+   */
   check(address: string): void {
     const retryAfterMs = this.waitMs(address);
     if (retryAfterMs === 0) return;
     const wait = `Try again in ${Math.ceil(retryAfterMs / 1000)} seconds.`;
     throw new FaceOffError('too_many_attempts', `Too many wrong tokens came from this address. ${wait}`, {
-      status: 429,
       details: { retryAfterMs },
     });
   }
 
-  /** How long an address has to wait; 0 for not at all. */
+  /** How long an address has to wait, in milliseconds; 0 if it need not wait. */
   waitMs(address: string): number {
     const now = this.#clock();
-    for (const [network, { sinceMs }] of this.#tried) {
+    for (const [network, { sinceMs }] of this.#attempts) {
       if (now - sinceMs < WINDOW_MS) break;
-      this.#tried.delete(network);
+      this.#attempts.delete(network);
     }
-    const tried = this.#tried.get(networkOf(address));
-    if (tried === undefined || tried.tokens.size < this.#most) return 0;
-    return tried.sinceMs + WINDOW_MS - now;
+    const attempts = this.#attempts.get(networkOf(address));
+    if (attempts === undefined || attempts.tokens.size < this.#most) return 0;
+    return attempts.sinceMs + WINDOW_MS - now;
   }
 
+  /** Counts a wrong token. */
   wrong(address: string, token: string): void {
     if (this.#most === 0) return;
     const network = networkOf(address);
-    const tried = this.#tried.get(network) ?? { sinceMs: this.#clock(), tokens: new Set() };
-    tried.tokens.add(createHash('sha256').update(token).digest('base64'));
-    this.#tried.set(network, tried);
-    if (tried.tokens.size === this.#most) this.#onFull();
-    if (this.#tried.size > MOST_ADDRESSES) this.#tried.delete(this.#tried.keys().next().value!);
+    const attempts = this.#attempts.get(network) ?? { sinceMs: this.#clock(), tokens: new Set() };
+    attempts.tokens.add(createHash('sha256').update(token).digest('base64'));
+    this.#attempts.set(network, attempts);
+    if (attempts.tokens.size === this.#most) this.#onFull();
+    if (this.#attempts.size > MOST_ADDRESSES) this.#attempts.delete(this.#attempts.keys().next().value!);
   }
 }

@@ -1,55 +1,56 @@
-/**
- * Holds sound back for as long as a swap takes, so that it stays in step with the picture. The time can change while it
- * runs: a piece is then left out or played twice, blended into its neighbour, in a pause if one comes soon.
- */
+import { areAlike, blend, loudness, SOUND_PIECE_MS, type Sound } from '../../media/sound.ts';
 
-import { areAlike, blend, loudness, PIECE_MS, type Sound } from './sound.ts';
-
-/** Nobody's pictures take longer; what would have to wait beyond that goes out. */
+/** Longest delay, in milliseconds. No swap takes longer; sound that would have to wait longer is sent. */
 const LONGEST_MS = 1000;
-/** As loud as a quiet room. */
+/** Loudness (RMS) of a quiet room; a piece below it counts as a pause. */
 const QUIET = 0.005;
-/** Off by more than this is mended in a pause, and by more than that at once. */
-const MEND_MS = 8;
-const MEND_AT_ONCE_MS = 30;
+/** An error above the first value is corrected in a pause, an error above the second one at once, in milliseconds. */
+const CORRECT_MS = 8;
+const CORRECT_AT_ONCE_MS = 30;
 
+/**
+ * Delays sound by the duration of a swap, which keeps it in step with the picture. The delay can change while sound
+ * runs: the line then drops or repeats one piece, cross-faded with its neighbour, and waits for a pause if one
+ * comes soon.
+ */
 export class DelayLine {
   #waiting: Sound[] = [];
   #last: Sound | null = null;
 
-  /** How long sound is held back just now, in milliseconds. */
+  /** Current delay, in milliseconds. */
   get delayMs(): number {
-    return this.#waiting.length * PIECE_MS;
+    return this.#waiting.length * SOUND_PIECE_MS;
   }
 
-  /** Takes a piece in; returns the one whose turn it is, or null while there is none. @param wantedMs 0 to 1000. */
+  /** Adds a piece and returns the piece that is due. @param wantedMs the delay to reach, clamped to 0..1000. */
   push(sound: Sound, wantedMs: number): Sound | null {
     const wanted = Math.min(LONGEST_MS, Math.max(0, wantedMs));
-    // Another microphone or format: nothing of the one before can be blended into it.
+    // Another microphone or format: earlier pieces cannot be blended into it.
     if (this.#last !== null && !areAlike(this.#last, sound)) this.clear();
     if (this.#last === null) return this.#begin(sound, wanted);
     this.#waiting.push(sound);
     const next = this.#waiting[0]!;
-    const tooLongMs = this.delayMs - PIECE_MS - wanted;
-    const due = loudness(next) < QUIET ? MEND_MS : MEND_AT_ONCE_MS;
-    if (tooLongMs > due && this.#waiting.length > 1) {
-      const [left, taken] = this.#waiting.splice(0, 2) as [Sound, Sound];
-      return this.#play(blend(left, taken));
+    const tooLongMs = this.delayMs - SOUND_PIECE_MS - wanted;
+    const toleratedMs = loudness(next) < QUIET ? CORRECT_MS : CORRECT_AT_ONCE_MS;
+    if (tooLongMs > toleratedMs && this.#waiting.length > 1) {
+      const [dropped, following] = this.#waiting.splice(0, 2) as [Sound, Sound];
+      return this.#play(blend(dropped, following));
     }
-    if (tooLongMs < -due) return this.#play(blend(next, this.#last));
+    if (tooLongMs < -toleratedMs) return this.#play(blend(next, this.#last));
     this.#waiting.shift();
     return this.#play(next);
   }
 
+  /** Drops all waiting pieces; the next piece begins anew. */
   clear(): void {
     this.#waiting = [];
     this.#last = null;
   }
 
-  /** Silence comes first. */
+  /** Fills the line with silence of the wanted duration. */
   #begin(sound: Sound, wantedMs: number): Sound {
     const silence = { ...sound, samples: new Int16Array(sound.samples.length) };
-    const pieces = Math.round(wantedMs / PIECE_MS);
+    const pieces = Math.round(wantedMs / SOUND_PIECE_MS);
     this.#waiting = [...Array<Sound>(pieces).fill(silence), sound];
     return this.#play(this.#waiting.shift()!);
   }

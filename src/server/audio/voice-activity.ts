@@ -1,21 +1,20 @@
-/** Whether somebody is speaking, told from the loudness of their microphone. */
+import { loudness, SOUND_PIECE_MS, type Sound } from '../../media/sound.ts';
 
-import { loudness, PIECE_MS, type Sound } from './sound.ts';
-
-/** How much louder than the room a voice is, and the least that counts. */
-const ABOVE_ROOM = 3;
+/** Ratio of a voice's loudness to the noise floor, and the lowest loudness (RMS) that counts as a voice. */
+const ABOVE_FLOOR = 3;
 const LEAST = 0.01;
-/** So long it must be heard, and so long it may pause between words. */
+/** How long a voice has to last until speech begins, and how long a pause between words may last. */
 const BEGIN_MS = 60;
 const PAUSE_MS = 500;
-/** How fast the room's own noise is learnt, falling and rising, as shares a piece. */
+/** Smoothing factors (EWMA) of the noise floor, per piece, for falling and for rising loudness. */
 const FALL = 0.1;
 const RISE = 0.0005;
 
+/** Voice activity detection: compares the loudness of a microphone with an adaptive noise floor. */
 export class VoiceActivity {
   readonly #onChange: (speaking: boolean) => void;
-  #room = 0.003;
-  #heardMs = 0;
+  #noiseFloor = 0.003;
+  #loudMs = 0;
   #quietMs = 0;
   #speaking = false;
 
@@ -27,19 +26,20 @@ export class VoiceActivity {
     return this.#speaking;
   }
 
-  hear(sound: Sound): void {
+  /** Takes the next piece of the microphone's sound; calls `onChange` when speech begins or ends with it. */
+  addSound(sound: Sound): void {
     const level = loudness(sound);
-    this.#room += (level - this.#room) * (level < this.#room ? FALL : RISE);
-    const loud = level > Math.max(LEAST, ABOVE_ROOM * this.#room);
-    this.#heardMs = loud ? this.#heardMs + PIECE_MS : Math.max(0, this.#heardMs - PIECE_MS / 2);
-    this.#quietMs = loud ? 0 : this.#quietMs + PIECE_MS;
-    if (!this.#speaking && this.#heardMs >= BEGIN_MS) this.#turn(true);
-    else if (this.#speaking && this.#quietMs >= PAUSE_MS) this.#turn(false);
+    this.#noiseFloor += (level - this.#noiseFloor) * (level < this.#noiseFloor ? FALL : RISE);
+    const isLoud = level > Math.max(LEAST, ABOVE_FLOOR * this.#noiseFloor);
+    this.#loudMs = isLoud ? this.#loudMs + SOUND_PIECE_MS : Math.max(0, this.#loudMs - SOUND_PIECE_MS / 2);
+    this.#quietMs = isLoud ? 0 : this.#quietMs + SOUND_PIECE_MS;
+    if (!this.#speaking && this.#loudMs >= BEGIN_MS) this.#change(true);
+    else if (this.#speaking && this.#quietMs >= PAUSE_MS) this.#change(false);
   }
 
-  #turn(speaking: boolean): void {
+  #change(speaking: boolean): void {
     this.#speaking = speaking;
-    if (!speaking) this.#heardMs = 0;
+    if (!speaking) this.#loudMs = 0;
     this.#onChange(speaking);
   }
 }

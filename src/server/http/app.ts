@@ -1,4 +1,4 @@
-/** Everything that is reached over HTTP, put together. */
+/** The HTTP server: builds all parts of the main thread that serve requests, and registers their routes. */
 
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
@@ -9,6 +9,7 @@ import websocket from '@fastify/websocket';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { Config } from '../../config.ts';
 import type { Faces } from '../../faces/face-library.ts';
+import { errorBody } from '../../lib/error-body.ts';
 import type { Logger } from '../../lib/log.ts';
 import { root } from '../../lib/package-root.ts';
 import type { Metrics } from '../../metrics.ts';
@@ -18,58 +19,61 @@ import type { ModelLoad } from '../../pipeline/pool/lane-protocol.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import type { Gpu } from '../../shared/gpu.ts';
 import type { Swapping, SwapSettings } from '../../shared/types.ts';
-import { Authenticator, loginRoute } from '../access/auth.ts';
+import { Authenticator, loginRoutes } from '../access/auth.ts';
 import type { Certificate } from '../access/certificate.ts';
 import { ConnectionLimit } from '../access/connection-limit.ts';
-import { shareWith, welcomeOrigins } from '../access/cors.ts';
+import { allowedOrigins, allowOrigins } from '../access/cors.ts';
 import { LoginRateLimit } from '../access/login-rate-limit.ts';
 import { checkOrigin } from '../access/origin.ts';
 import { Monitor } from '../monitor/monitor.ts';
 import { preflight } from '../monitor/preflight.ts';
 import { Recordings } from '../recording/recordings.ts';
-import { PresetStore, presetRoutes } from '../session/presets.ts';
+import { PresetStore } from '../session/presets.ts';
 import { newRoom, Rooms } from '../session/rooms.ts';
 import { Sessions } from '../session/sessions.ts';
-import { Signalling } from '../session/signalling.ts';
 import { checkName, Streams } from '../session/streams.ts';
 import { openPeers } from '../webrtc/peer.ts';
 import { cacheRoutes } from './cache-routes.ts';
 import { controlRoutes } from './control-routes.ts';
-import { errorBody, sendError } from './error-reply.ts';
+import { sendError } from './error-reply.ts';
 import { faceRoutes } from './face-routes.ts';
 import { machineRoutes, machineStatus } from './machine-routes.ts';
-import { recordRoutes } from './recording-routes.ts';
+import { presetRoutes } from './preset-routes.ts';
+import { recordingRoutes } from './recording-routes.ts';
+import { Signalling } from './signalling.ts';
 import { whepRoutes } from './whep.ts';
 import { whipRoutes } from './whip.ts';
 
+/** What the server serves; all of it is loaded before `buildServer`. */
 export interface ServerParts {
   config: Config;
   pool: Swapping;
   faces: Faces;
   metrics: Metrics;
-  /** The models in use, for /api/status. */
+  /** The models in use, as /api/status shows them. */
   models: readonly ModelLoad[];
   log: Logger;
   version: string;
   defaults: SwapSettings;
-  /** What is known of every model, for /api/models. */
+  /** States of all models, for /api/models; read from the models' folder by default. */
   states?: ModelStates;
-  /** Closed with the server. */
+  /** The GPU's sensor; the server closes it. */
   gpu?: Gpu | null;
-  /** Speaks HTTPS with it; HTTP without. */
+  /** Makes the server speak HTTPS; without it the server speaks HTTP. */
   certificate?: Certificate | null;
 }
 
+/** A server that is ready to listen. */
 export interface Server {
   app: FastifyInstance;
   sessions: Sessions;
   monitor: Monitor;
-  /** Idempotent; ends sessions and sockets, then the listener. */
+  /** Ends sessions and sockets, then the listener. Idempotent. */
   close(): Promise<void>;
 }
 
-/** How long sockets may take to say good-bye when the server stops. */
-const PATIENCE_MS = 500;
+/** How long open sockets may take to close when the server stops. */
+const CLOSING_MS = 500;
 
 const HEADERS = {
   'content-security-policy':
@@ -78,10 +82,10 @@ const HEADERS = {
   'referrer-policy': 'no-referrer',
 };
 
-/** Longest that the headers of a request may take to come. */
+/** Longest time that the headers of a request may take. */
 const HEADERS_MS = 10_000;
 
-/** What cannot be read as a request is answered before any route sees it. */
+/** Answers what cannot be parsed as a request, which never reaches a route. */
 function refuseClient({ code }: NodeJS.ErrnoException, socket: Socket): void {
   if (code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
     socket.destroy();
@@ -99,45 +103,68 @@ function refuseClient({ code }: NodeJS.ErrnoException, socket: Socket): void {
   socket.destroy();
 }
 
-/** Slow requests are answered 408 and closed; sockets that became WebSockets, and answers, may take as long as they like. */
+/** Slow requests are answered 408 and closed; WebSockets and replies have no time limit. */
 function listener(https: Certificate | null, requestTimeout: number): FastifyInstance {
   const options = {
-    ...{ logger: false, bodyLimit: 1 << 20, forceCloseConnections: true, requestTimeout },
+    logger: false,
+    bodyLimit: 1 << 20,
+    forceCloseConnections: true,
+    requestTimeout,
     clientErrorHandler: refuseClient,
   } as const;
   const http = {
     headersTimeout: Math.min(HEADERS_MS, requestTimeout),
     connectionsCheckingInterval: Math.min(1000, requestTimeout / 4),
   };
-  // The same to all routes; only the listener's own type differs.
+  // The types of the two listeners differ, but not in anything that routes use.
   return https === null
     ? fastify({ ...options, http })
     : (fastify({ ...options, https: { ...https, ...http } }) as unknown as FastifyInstance);
 }
 
-/** Everything is loaded and warm when this is called, so the server is ready as soon as it listens. */
+/** A plugin for routes with body parsers of their own: what they register does not affect other routes. */
+const scoped =
+  (register: (plugin: FastifyInstance) => void) =>
+  (plugin: FastifyInstance, _options: unknown, done: () => void): void => {
+    register(plugin);
+    done();
+  };
+
+/**
+ * Builds the server. Its parts are loaded and warm, so that it is ready as soon as it listens. Runs on the main
+ * thread.
+ */
 export async function buildServer(parts: ServerParts): Promise<Server> {
   const { config, pool, faces, metrics, models, log, version, defaults, gpu = null, certificate = null } = parts;
   const { states = new ModelStates(readCatalogue(config.models.dir)) } = parts;
   const app = listener(certificate, config.limits.requestTimeoutMs);
-  // Not which address: logs hold none.
+  // The message names no address: logs hold none.
   const rateLimit = new LoginRateLimit(config.limits.wrongTokens, () =>
     log.warn('too many wrong tokens from one address, which has to wait'),
   );
-  const gate = new Authenticator(config.server.token, certificate !== null, rateLimit);
+  const authenticator = new Authenticator(config.server.token, certificate !== null, rateLimit);
   const streams = new Streams(config, metrics, log);
-  const sessions = new Sessions(config, pool, streams, metrics, log, () => monitor.figures);
+  const sessions = new Sessions({ config, pool, streams, metrics, log, machine: () => monitor.figures });
   const recordings = new Recordings(config, metrics, log);
   await recordings.recover();
   const presets = await PresetStore.open(config, log);
   const rooms = new Rooms(config);
   const signalling = new Signalling({
-    ...{ version, defaults, sessions, streams, rooms, config, log },
+    version,
+    defaults,
+    sessions,
+    streams,
+    rooms,
+    config,
+    log,
     faces: () => faces.list(),
     presets: () => presets.list(),
   });
   const monitor = new Monitor({
-    ...{ memory: config.memory, gpu, metrics, log },
+    memory: config.memory,
+    gpu,
+    metrics,
+    log,
     usesGpu: () => states.usesGpu,
     othersBytes: () => pool.deviceRssBytes ?? 0,
     othersCpuMs: () => pool.deviceCpuMs ?? 0,
@@ -146,46 +173,44 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   monitor.onPressure((pressure) => pool.pressure(pressure));
   const startedAtMs = performance.now();
   let ready = true;
-  // The listener alone would wait for ever for sockets that became WebSockets, or were refused to.
+  // The listener alone would wait without limit for WebSockets and for sockets whose upgrade was refused.
   const connections = new ConnectionLimit(config.limits.connectionsPerAddress, () =>
     log.warn('one address has as many connections as limits.connectionsPerAddress lets it have'),
   );
   connections.watch(app.server);
 
   app.setErrorHandler((error, { raw }, reply) => {
-    // Whoever went away in the middle of a request is no defect of ours.
-    const isGone = raw.destroyed && !raw.complete;
-    if (errorBody(error).status === 500 && !isGone)
+    // A caller that disconnects in the middle of a request is no defect of the server.
+    const isAborted = raw.destroyed && !raw.complete;
+    if (errorBody(error).status === 500 && !isAborted)
       log.error({ error: error instanceof Error ? error.stack : String(error) }, 'request failed');
     return sendError(reply, error);
   });
   app.setNotFoundHandler((request, reply) =>
     sendError(
       reply,
-      new FaceOffError('not_found', `There is nothing at ${request.method} ${request.url.split('?')[0]}.`, {
-        status: 404,
-      }),
+      new FaceOffError('not_found', `There is nothing at ${request.method} ${request.url.split('?')[0]}.`),
     ),
   );
+  // Hooks run in the order in which they are registered: CORS headers and cookies first, then the checks that refuse.
+  await allowOrigins(app, config.server.origins);
+  await loginRoutes(app, authenticator);
   app.addHook('onRequest', async (request, reply) => {
     void reply.headers(HEADERS);
-    const welcome = welcomeOrigins(request, config.server.origins);
-    shareWith(request, reply, welcome);
-    checkOrigin(request.headers, config.server, welcome);
-    return gate.check(request, reply);
+    checkOrigin(request.headers, config.server, allowedOrigins(request, config.server.origins));
+    return authenticator.check(request, reply);
   });
 
   await app.register(websocket, { options: { maxPayload: 512 * 1024 } });
   await app.register(fastifyStatic, { root: path.join(root, 'dist/client'), cacheControl: false });
-  loginRoute(app, gate);
   app.get('/ws', { websocket: true }, (socket) => signalling.accept(socket));
-  await app.register(async (whip) => whipRoutes(whip, sessions, config));
-  await app.register(async (whep) => whepRoutes(whep, streams, config));
+  await app.register(scoped((plugin) => whipRoutes(plugin, sessions, config)));
+  await app.register(scoped((plugin) => whepRoutes(plugin, streams, config)));
   await faceRoutes(app, faces, config, () => signalling.facesChanged());
-  await app.register(async (presetted) => presetRoutes(presetted, presets, () => signalling.presetsChanged()));
-  await app.register(async (control) => controlRoutes(control, { sessions, presets, faces: () => faces.list() }));
+  await app.register(scoped((plugin) => presetRoutes(plugin, presets, () => signalling.presetsChanged())));
+  await app.register(scoped((plugin) => controlRoutes(plugin, { sessions, presets, faces: () => faces.list() })));
 
-  recordRoutes(app, sessions, recordings);
+  recordingRoutes(app, sessions, recordings);
 
   app.get<{ Params: { stream: string } }>('/view/:stream', async (request, reply) => {
     checkName(request.params.stream);
@@ -237,7 +262,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
       open: sessions.size,
       most: config.limits.sessions,
       engine: defaults.engine,
-      limited: sessions.short,
+      limited: sessions.limitedCount,
       isAhead: os.getPriority() < 0,
     }),
   );
@@ -255,9 +280,9 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
       signalling.close();
       await recordings.close();
       const closed = app.close();
-      const patience = setTimeout(() => connections.destroyAll(), PATIENCE_MS);
+      const closingTimer = setTimeout(() => connections.destroyAll(), CLOSING_MS);
       await closed;
-      clearTimeout(patience);
+      clearTimeout(closingTimer);
     },
   };
 }

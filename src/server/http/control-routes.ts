@@ -1,6 +1,6 @@
 /**
- * `/api/sessions/:id/…` and `/api/streams/:name/…`: what can change while live, for programs and the keys of a stream
- * deck. A stream has the same address each time; a session's id is another each time.
+ * `/api/sessions/:id/…` and `/api/streams/:name/…`: live changes of a session's settings, for programs and the keys
+ * of a stream deck. A stream keeps its address; every session has another id.
  */
 
 import type { FastifyInstance } from 'fastify';
@@ -12,31 +12,32 @@ import type { PresetStore } from '../session/presets.ts';
 import type { Session } from '../session/session.ts';
 import { settingsFrom } from '../session/session-settings.ts';
 import type { Sessions } from '../session/sessions.ts';
-import { jsonOf, takeAnyBody } from './json-body.ts';
+import { acceptAnyBody, jsonOf } from './json-body.ts';
 
-export interface Controlled {
+/** What the control routes change, and what they choose from. */
+export interface ControlParts {
   sessions: Sessions;
   presets: PresetStore;
   faces(): FaceInfo[];
 }
 
 interface Target {
-  /** A session's id or a stream's name; `what` is the switch, the way to step, or the preset. */
+  /** `target` is a session's id or a stream's name, `what` a preset's name. */
   Params: { target: string; what?: string };
 }
 
-/** A plugin: it takes whatever body a key sends. Every change answers with all settings as they are then. */
-export function controlRoutes(app: FastifyInstance, { sessions, presets, faces }: Controlled): void {
-  takeAnyBody(app);
+/** Registers the routes; every change replies with all settings. A plugin, because it accepts bodies of any type. */
+export function controlRoutes(app: FastifyInstance, { sessions, presets, faces }: ControlParts): void {
+  acceptAnyBody(app);
   routesAt(app, '/api/sessions/:target', { presets, faces, find: (id) => sessions.get(id) ?? gone(id) });
   routesAt(app, '/api/streams/:target', { presets, faces, find: (name) => sessions.named(name) ?? unpublished(name) });
 }
 
-interface Way extends Omit<Controlled, 'sessions'> {
+interface TargetRoutes extends Omit<ControlParts, 'sessions'> {
   find(target: string): Session;
 }
 
-function routesAt(app: FastifyInstance, at: string, { find, presets, faces }: Way): void {
+function routesAt(app: FastifyInstance, at: string, { find, presets, faces }: TargetRoutes): void {
   const change = (session: Session, patch: Partial<SwapSettings>): SwapSettings => {
     session.set(patch, true);
     return session.settings;
@@ -74,21 +75,16 @@ function routesAt(app: FastifyInstance, at: string, { find, presets, faces }: Wa
   );
 }
 
-/** @throws FaceOffError `each_their_own` (409). */
+/** The face that all people get. @throws FaceOffError `each_their_own` (409) if each person has another one. */
 function commonFace({ choice, face }: SwapSettings): string | null {
   if (choice !== 'mapped') return face;
-  throw new FaceOffError('each_their_own', 'Each person has a face of their own. Change map, or set choice to all.', {
-    status: 409,
-  });
+  throw new FaceOffError('each_their_own', 'Each person has a face of their own. Change map, or set choice to all.');
 }
 
 function gone(id: string): never {
   throw new FaceOffError(
     'unknown_session',
     `There is no session ${id.slice(0, 64)}. GET /api/sessions lists those there are.`,
-    {
-      status: 404,
-    },
   );
 }
 
@@ -96,8 +92,5 @@ function unpublished(name: string): never {
   throw new FaceOffError(
     'unknown_stream',
     `Nobody publishes ${name.slice(0, 64)} just now. GET /api/sessions lists those there are.`,
-    {
-      status: 404,
-    },
   );
 }

@@ -1,5 +1,3 @@
-/** `/api/faces`: list, add by upload, delete, thumbnails. */
-
 import multipart, { type MultipartFile } from '@fastify/multipart';
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../../config.ts';
@@ -8,6 +6,7 @@ import { FaceOffError } from '../../shared/errors.ts';
 
 type Fields = MultipartFile['fields'];
 
+/** `/api/faces`: list, upload, deletion and thumbnails. @param onChange called after every change of the list. */
 export async function faceRoutes(
   app: FastifyInstance,
   faces: Faces,
@@ -25,7 +24,6 @@ export async function faceRoutes(
       throw new FaceOffError(
         'wrong_type',
         'Send the picture as multipart/form-data with the fields file, name and consent.',
-        { status: 415 },
       );
     }
     const length = Number(request.headers['content-length'] ?? 0);
@@ -35,7 +33,6 @@ export async function faceRoutes(
       throw new FaceOffError(
         'consent_missing',
         'Confirm that you may use this face: it is yours, or the person agreed (consent=true).',
-        { status: 422 },
       );
     }
     const pick = text(fields, 'pick');
@@ -62,7 +59,7 @@ export async function faceRoutes(
   });
 }
 
-/** The file and the fields, in whatever order they come. */
+/** Reads the file and the fields, in any order. */
 async function readUpload(
   request: { parts(): AsyncIterableIterator<import('@fastify/multipart').Multipart> },
   config: Config,
@@ -77,9 +74,7 @@ async function readUpload(
     });
   }
   if (data === null || data.length === 0)
-    throw new FaceOffError('no_file', 'There is no picture in the upload. Send it as the field "file".', {
-      status: 422,
-    });
+    throw new FaceOffError('no_file', 'There is no picture in the upload. Send it as the field "file".');
   return { data, fields };
 }
 
@@ -87,7 +82,6 @@ function tooLarge({ limits }: Config): FaceOffError {
   return new FaceOffError(
     'picture_too_large',
     `The picture has more than ${Math.round(limits.uploadBytes / 2 ** 20)} MB. Save it smaller and try again.`,
-    { status: 413 },
   );
 }
 
@@ -98,7 +92,6 @@ function text(fields: Fields, name: string): string | undefined {
 }
 
 function wholeNumber(value: string): number {
-  if (!/^\d{1,3}$/.test(value))
-    throw new FaceOffError('bad_field', 'The field pick must be a whole number.', { status: 422 });
+  if (!/^\d{1,3}$/.test(value)) throw new FaceOffError('bad_field', 'The field pick must be a whole number.');
   return Number(value);
 }

@@ -1,25 +1,24 @@
-/** JSON bodies of programs that do not say that it is JSON, as curl and the keys of a stream deck do not. */
+/** JSON bodies of programs that do not declare their content type, such as curl and the keys of a stream deck. */
 
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { FaceOffError } from '../../shared/errors.ts';
 
 const BODY_LIMIT = 64 * 1024;
 
-/** For a plugin's routes: the body is read as text, whatever it is said to be. */
-export function takeAnyBody(app: FastifyInstance): void {
+/** Makes a plugin's routes read every body as text of at most 64 kB, whatever its content type. */
+export function acceptAnyBody(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'string', bodyLimit: BODY_LIMIT }, (_request, body, done) =>
     done(null, body),
   );
 }
 
-/** @throws FaceOffError `bad_json` (400). */
+/** Parses the body of a route under `acceptAnyBody`. @throws FaceOffError `bad_json` (400). */
 export function jsonOf({ body }: FastifyRequest): unknown {
   try {
     return JSON.parse(String(body ?? ''));
   } catch (cause) {
     throw new FaceOffError('bad_json', 'The body must be JSON, for instance {"strength": 0.5}.', {
-      status: 400,
       cause,
     });
   }

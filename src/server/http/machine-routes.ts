@@ -1,4 +1,4 @@
-/** `/api/status/memory` and its export as a table: what the monitor remembers. */
+/** `/api/status/memory`: the monitor's history as JSON and as CSV. */
 
 import type { FastifyInstance } from 'fastify';
 import type { MachineHistory, MachineSample } from '../../shared/messages.ts';
@@ -8,13 +8,14 @@ import type { Monitor } from '../monitor/monitor.ts';
 
 type GpuName = NonNullable<MachineHistory['gpu']>;
 
+/** The part of `/api/status` about the machine. */
 export interface MachineStatus {
-  /** Its state is left out while it does not answer. */
+  /** Null without a GPU; without the state while the GPU does not answer. */
   gpu: (GpuName & Partial<NonNullable<MachineSample['gpu']>>) | null;
   memory: { rssBytes: number; limitBytes: number; pressure: Pressure };
 }
 
-/** Columns of the table, in order; a GPU that is not there leaves its cells empty. */
+/** Columns of the CSV file, in order; without a GPU its cells are empty. */
 const COLUMNS: Record<string, (sample: MachineSample) => string | number | null | undefined> = {
   time: ({ atMs }) => new Date(atMs).toISOString(),
   gpu_memory_used_bytes: ({ gpu }) => gpu?.usedBytes,
@@ -33,13 +34,13 @@ const COLUMNS: Record<string, (sample: MachineSample) => string | number | null 
   machine_cpu_cores_busy: ({ processor }) => processor.busy,
 };
 
-/** RFC 4180, a header line first; no cell needs quotes. */
+/** The samples as CSV (RFC 4180) with a header line; no cell needs quotes. */
 export function csvOf(samples: readonly MachineSample[]): string {
   const rows = samples.map((sample) => Object.values(COLUMNS).map((cell) => cell(sample) ?? ''));
   return [Object.keys(COLUMNS), ...rows].map((row) => `${row.join(',')}\r\n`).join('');
 }
 
-/** The part of `/api/status` that is about the machine. */
+/** Reads the machine's status from the monitor. */
 export function machineStatus({ gpu, latest, pressure }: Monitor, rssLimitMb: number): MachineStatus {
   return {
     gpu: gpu === null ? null : { ...infoOf(gpu), ...latest?.gpu },
@@ -47,8 +48,9 @@ export function machineStatus({ gpu, latest, pressure }: Monitor, rssLimitMb: nu
   };
 }
 
+/** Registers the routes of the history. @param intervalMs time between two samples. */
 export function machineRoutes(app: FastifyInstance, monitor: Monitor, intervalMs: number): void {
-  /** `?since=` leaves out what is known already: milliseconds since 1970, the `atMs` of the last sample that came. */
+  /** `?since=` asks only for samples after that time: milliseconds since 1970, the `atMs` of the last known sample. */
   app.get<{ Querystring: { since?: string } }>('/api/status/memory', async ({ query }): Promise<MachineHistory> => {
     const { gpu } = monitor;
     const samples = monitor.history(Number(query.since ?? 0) || 0);

@@ -1,9 +1,7 @@
-/** `/api/sessions/:id/recording`, `/api/sessions/:id/snapshot.png` and `/api/recordings`. */
-
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { FaceOffError } from '../../shared/errors.ts';
 import type { RecordingState } from '../../shared/messages.ts';
-import { RECORDING_FORMATS, type RecordingFormat } from '../recording/recording-format.ts';
+import { RECORDING_FORMATS, type RecordingFormat } from '../../shared/recording-formats.ts';
 import type { Recordings } from '../recording/recordings.ts';
 import type { Session } from '../session/session.ts';
 import type { Sessions } from '../session/sessions.ts';
@@ -17,11 +15,15 @@ interface OfFile {
   Params: { file: string };
 }
 
-export function recordRoutes(app: FastifyInstance, sessions: Sessions, recordings: Recordings): void {
+/**
+ * `/api/sessions/:id/recording` starts, shows and stops a recording, `/api/sessions/:id/snapshot.png` takes a
+ * picture, and `/api/recordings` lists, sends and deletes finished recordings.
+ */
+export function recordingRoutes(app: FastifyInstance, sessions: Sessions, recordings: Recordings): void {
   const sessionOf = (id: string): Session => {
     const session = sessions.get(id);
     if (session !== undefined) return session;
-    throw new FaceOffError('unknown_session', 'There is no such session; it may have ended.', { status: 404 });
+    throw new FaceOffError('unknown_session', 'There is no such session; it may have ended.');
   };
 
   app.post<OfSession>('/api/sessions/:id/recording', async ({ params, query }, reply) => {
@@ -40,9 +42,9 @@ export function recordRoutes(app: FastifyInstance, sessions: Sessions, recording
     const { picture } = sessionOf(params.id);
     if (picture === null)
       throw new FaceOffError('no_picture', 'The session has shown no picture yet. Try again in a moment.', {
-        ...{ status: 409, details: { retryAfterMs: 1000 } },
+        details: { retryAfterMs: 1000 },
       });
-    return own(reply)
+    return sameOriginOnly(reply)
       .type('image/png')
       .header('cache-control', 'no-store')
       .send(await snapshotOf(picture));
@@ -51,7 +53,7 @@ export function recordRoutes(app: FastifyInstance, sessions: Sessions, recording
   app.get('/api/recordings', async () => recordings.folder.list());
   app.get<OfFile>('/api/recordings/:file', async ({ params: { file } }, reply) => {
     await recordings.folder.check(file);
-    return own(reply)
+    return sameOriginOnly(reply)
       .header('content-disposition', `attachment; filename="${file}"`)
       .sendFile(file, recordings.folder.dir);
   });
@@ -61,19 +63,19 @@ export function recordRoutes(app: FastifyInstance, sessions: Sessions, recording
   });
 }
 
-/** No page of another site may even show it. */
-const own = (reply: FastifyReply): FastifyReply => reply.header('cross-origin-resource-policy', 'same-origin');
+/** Keeps pages of other sites from showing the reply. */
+const sameOriginOnly = (reply: FastifyReply): FastifyReply =>
+  reply.header('cross-origin-resource-policy', 'same-origin');
 
 function stateOf({ recorder }: Session): RecordingState {
   if (recorder === null) throw notRecording();
   return recorder.state;
 }
 
-const notRecording = (): FaceOffError =>
-  new FaceOffError('not_recording', 'This session has not been recorded.', { status: 404 });
+const notRecording = (): FaceOffError => new FaceOffError('not_recording', 'This session has not been recorded.');
 
 function checkFormat(given: string): RecordingFormat {
   const format = RECORDING_FORMATS.find((one) => one === given);
   if (format !== undefined) return format;
-  throw new FaceOffError('bad_format', `A recording is written as ${RECORDING_FORMATS.join(' or ')}.`, { status: 400 });
+  throw new FaceOffError('bad_format', `A recording is written as ${RECORDING_FORMATS.join(' or ')}.`);
 }

@@ -1,10 +1,9 @@
-/** WHEP (draft-ietf-wish-whep): a player posts an offer to a stream's address and gets what its publisher shows. */
-
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../../config.ts';
 import type { Streams } from '../session/streams.ts';
 import { resourceRoutes } from './whip-whep.ts';
 
+/** WHEP (draft-ietf-wish-whep): a player posts an offer to a stream's address and receives what its publisher shows. */
 export function whepRoutes(app: FastifyInstance, streams: Streams, { webrtc }: Config): void {
   resourceRoutes(app, {
     endpoint: '/whep/:stream',

@@ -1,43 +1,41 @@
 /**
- * What WHIP (RFC 9725) and WHEP (draft-ietf-routes-whep) share: an offer that is posted makes a session, on which PATCH
- * brings candidates or restarts ICE, and DELETE ends it. An entity tag stands for the ICE session.
+ * What WHIP (RFC 9725) and WHEP (draft-ietf-wish-whep) share: POST of an offer creates a session, PATCH adds
+ * candidates to it or restarts its ICE, and DELETE ends it. An entity tag identifies the ICE session.
  */
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Config } from '../../config.ts';
 import { FaceOffError } from '../../shared/errors.ts';
-import { type IceCandidate, type IceCredentials, readFragment } from '../webrtc/ice-fragment.ts';
+import { readFragment } from '../webrtc/ice-fragment.ts';
 import { type IceServer, iceServersOf } from '../webrtc/ice-servers.ts';
+import type { PeerEndpoint } from '../webrtc/peer.ts';
 import { OFFER_BYTES, offerTooLarge } from '../webrtc/rebuild-offer.ts';
 
 const SDP = 'application/sdp';
 const FRAGMENT = 'application/trickle-ice-sdpfrag';
 
+/** A session that is negotiated over HTTP: a publisher's session or a viewer. */
 export interface NegotiatedSession {
   readonly id: string;
-  /** Names the ICE session, quotes included. */
-  readonly etag: string;
-  readonly remoteUfrag: string | null;
-  /** What the answer says besides. */
+  readonly peer: PeerEndpoint;
+  /** Additional headers of the reply to the offer. */
   readonly headers?: Record<string, string>;
-  answer(offer: string, gather: boolean): Promise<string>;
-  addCandidate(candidate: IceCandidate): Promise<void>;
-  restartIce(ice: IceCredentials, candidates: readonly IceCandidate[]): Promise<string>;
   close(why: string): void;
 }
 
+/** The addresses of one protocol, and how it opens and finds sessions. */
 export interface ResourceRoutes {
   /** Route that offers are posted to. */
   endpoint: string;
   /** Route of one session, with `:id`. */
   session: string;
   webrtc: Config['webrtc'];
-  /** Opens what an offer posted to this address asks for. */
+  /** Opens the session for an offer posted to the endpoint. */
   open(request: FastifyRequest): NegotiatedSession;
   find(id: string): NegotiatedSession | undefined;
 }
 
-/** A plugin: it has body parsers of its own. */
+/** Registers the routes of WHIP or WHEP. A plugin, because it has body parsers of its own. */
 export function resourceRoutes(app: FastifyInstance, routes: ResourceRoutes): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser([SDP, FRAGMENT], { parseAs: 'string', bodyLimit: OFFER_BYTES }, (_request, body, done) =>
@@ -49,7 +47,7 @@ export function resourceRoutes(app: FastifyInstance, routes: ResourceRoutes): vo
 
   app.post(routes.endpoint, { onRequest: only(SDP) }, async (request, reply) => {
     const session = routes.open(request);
-    const answer = await session.answer(String(request.body ?? ''), true).catch((error: unknown) => {
+    const answer = await session.peer.answer(String(request.body ?? ''), true).catch((error: unknown) => {
       session.close('offer refused');
       throw error;
     });
@@ -57,7 +55,7 @@ export function resourceRoutes(app: FastifyInstance, routes: ResourceRoutes): vo
     const at = `${request.url.split('?')[0]!.replace(/\/$/, '')}/${session.id}`;
     return reply
       .code(201)
-      .headers({ ...session.headers, location: at, etag: session.etag, 'accept-patch': FRAGMENT })
+      .headers({ ...session.headers, location: at, etag: session.peer.etag, 'accept-patch': FRAGMENT })
       .type(SDP)
       .send(answer);
   });
@@ -86,53 +84,46 @@ interface Target {
   Params: { id: string };
 }
 
-/** Candidates of this ICE session are added; new credentials begin the next one. */
-async function patch(session: NegotiatedSession, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-  checkTag(request.headers['if-match'], session.etag);
+/** Adds candidates of the current ICE session; new credentials restart ICE. */
+async function patch({ peer }: NegotiatedSession, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  checkTag(request.headers['if-match'], peer.etag);
   const { ufrag, pwd, candidates } = readFragment(String(request.body ?? ''));
-  if (ufrag === null || ufrag === session.remoteUfrag) {
-    for (const candidate of candidates) await session.addCandidate(candidate);
+  if (ufrag === null || ufrag === peer.remoteUfrag) {
+    for (const candidate of candidates) await peer.addCandidate(candidate);
     return reply.code(204).send();
   }
-  if (pwd === null)
-    throw new FaceOffError('bad_fragment', 'An ICE restart needs ice-ufrag and ice-pwd.', { status: 400 });
-  const fragment = await session.restartIce({ ufrag, pwd }, candidates);
-  return reply.code(200).header('etag', session.etag).type(FRAGMENT).send(fragment);
+  if (pwd === null) throw new FaceOffError('bad_fragment', 'An ICE restart needs ice-ufrag and ice-pwd.');
+  const fragment = await peer.restartIce({ ufrag, pwd }, candidates);
+  return reply.code(200).header('etag', peer.etag).type(FRAGMENT).send(fragment);
 }
 
-/** Requests may overtake each other; the tag tells which ICE session one is meant for (RFC 9725, 4.3.1). */
+/** Requests may overtake each other; the tag says which ICE session a request is meant for (RFC 9725, 4.3.1). */
 function checkTag(given: string | undefined, etag: string): void {
   if (given === undefined)
-    throw new FaceOffError('tag_missing', 'Say in If-Match which ICE session is meant: the ETag last received, or *.', {
-      status: 428,
-    });
+    throw new FaceOffError('tag_missing', 'Say in If-Match which ICE session is meant: the ETag last received, or *.');
   const tags = given.split(',').map((tag) => tag.trim());
-  // The example of the RFC has the asterisk in quotes.
+  // The RFC's example has the asterisk in quotes.
   if (tags.includes(etag) || tags.includes('*') || tags.includes('"*"')) return;
-  throw new FaceOffError('tag_old', 'The ICE session of that ETag is over; use the ETag last received.', {
-    status: 412,
-  });
+  throw new FaceOffError('tag_old', 'The ICE session of that ETag is over; use the ETag last received.');
 }
 
 /** Refuses other content types before the body is read. */
 const only = (wanted: string) => async (request: FastifyRequest) => {
   const given = request.headers['content-type'];
   if (given?.split(';')[0]?.trim().toLowerCase() === wanted) return;
-  throw new FaceOffError('wrong_type', `The body must be ${wanted}, not ${given ?? 'without a content type'}.`, {
-    status: 415,
-  });
+  throw new FaceOffError('wrong_type', `The body must be ${wanted}, not ${given ?? 'without a content type'}.`);
 };
 
-/** Refuses before anything of the body is looked at. */
+/** Options of a route that refuses every request before its body is read. */
 const notAllowed = (allow: string) => ({
   onRequest: async (_request: FastifyRequest, reply: FastifyReply) => {
     void reply.header('allow', allow);
-    throw new FaceOffError('wrong_method', `Only ${allow} can be done here.`, { status: 405 });
+    throw new FaceOffError('wrong_method', `Only ${allow} can be done here.`);
   },
   handler: () => undefined,
 });
 
-/** The servers to use on the way here, in the form of RFC 9725, 4.6. */
+/** Link headers with the STUN and TURN servers (RFC 9725, 4.6). */
 function iceLinks(servers: readonly IceServer[]): string[] {
   return servers.flatMap(({ urls, username, credential }) => {
     const user = username === undefined ? '' : `; username="${quoted(username)}"`;
@@ -145,7 +136,6 @@ const quoted = (text: string): string => text.replace(/["\\]/g, '\\$&');
 
 function sessionOf(routes: ResourceRoutes, request: FastifyRequest<Target>): NegotiatedSession {
   const session = routes.find(request.params.id);
-  if (session === undefined)
-    throw new FaceOffError('unknown_session', 'There is no such session; it may have ended.', { status: 404 });
+  if (session === undefined) throw new FaceOffError('unknown_session', 'There is no such session; it may have ended.');
   return session;
 }

@@ -1,16 +1,16 @@
-/** WHIP (RFC 9725): a publisher posts an offer and gets the answer; the swapped video comes back on the same connection. */
-
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../../config.ts';
 import type { Sessions } from '../session/sessions.ts';
 import { resourceRoutes } from './whip-whep.ts';
 
-/** `?face=ID` is the face to begin with, `?stream=NAME` what others find the stream by. */
 interface Query {
+  /** Id of the face to begin with. */
   face?: string;
+  /** Name under which viewers find the stream. */
   stream?: string;
 }
 
+/** WHIP (RFC 9725): a publisher posts an offer; the swapped video comes back on the same connection. */
 export function whipRoutes(app: FastifyInstance, sessions: Sessions, { webrtc }: Config): void {
   resourceRoutes(app, {
     endpoint: '/whip',

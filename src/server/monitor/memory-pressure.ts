@@ -1,15 +1,17 @@
-/** How short memory is: up at once, down only after a while with room to spare, so that it does not go back and forth. */
-
 import type { Pressure } from '../../shared/types.ts';
 
-/** From no pressure to the most. */
+/** All pressures, from none to the highest. */
 export const PRESSURES: readonly Pressure[] = ['none', 'release', 'degrade'];
 
-/** A pressure ends so far below the share that began it. */
+/** Hysteresis: a pressure ends this far below the share at which it begins. */
 const MARGIN = 0.05;
-/** Memory must have been below for so long. */
+/** How long the memory in use has to stay below that share. */
 const SETTLED_MS = 5000;
 
+/**
+ * Derives the memory pressure from the share of memory in use. It rises at once and falls one step at a time, after
+ * five seconds with memory to spare, so that it does not oscillate.
+ */
 export class MemoryWatch {
   /** The share at which each pressure begins. */
   readonly #begins: readonly number[];
@@ -24,7 +26,7 @@ export class MemoryWatch {
     return PRESSURES[this.#rank]!;
   }
 
-  /** @param share how much is used of the memory that is shortest, 0..1. */
+  /** Takes a measurement and returns the pressure. @param share used part of the memory that is shortest, 0..1. */
   observe(share: number, nowMs: number): Pressure {
     const wanted = this.#begins.findLastIndex((begin) => share >= begin);
     if (wanted > this.#rank) this.#rank = wanted;

@@ -1,5 +1,3 @@
-/** Looks at the machine at a steady pace, remembers the last minutes, and says when memory gets short. */
-
 import { freemem } from 'node:os';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { Config } from '../../config.ts';
@@ -12,70 +10,77 @@ import { MemoryWatch } from './memory-pressure.ts';
 import { Processor } from './processor.ts';
 import type { MachineFigures } from './verdict.ts';
 
+/** What the monitor measures, and where its results go. */
 export interface MonitorParts {
   memory: Config['memory'];
   gpu: Gpu | null;
-  /** Whether a model runs on the GPU: else its memory is other programs' concern. */
+  /** Whether a model runs on the GPU; if not, the GPU's memory does not count. */
   usesGpu: () => boolean;
-  /** What the sessions do just now. */
+  /** The sessions' current load. */
   load: () => Pick<MachineSample, 'sessions' | 'fps' | 'frameMs' | 'level'>;
-  /** Memory of this program's other processes, and processor time that they have used, in milliseconds. */
+  /** Memory of FaceOff's other processes in bytes, and the processor time they have used in milliseconds. */
   othersBytes?: () => number;
   othersCpuMs?: () => number;
   metrics: Metrics;
   log: Logger;
 }
 
-/** How finely the event loop is watched: a beat that comes late was held up. */
+/** Period of the timer that measures the event loop's delay: a late timer was held up. */
 const BEAT_MS = 20;
-/** How long the GPU may take to answer, as a share of the time between two looks. */
+/** How long the GPU may take to answer, as a share of the time between two samples. */
 const PATIENCE = 0.8;
 const MINUTE_MS = 60_000;
-/** Figures are means of so long. */
+/** Interval over which `figures` are averaged. */
 const FIGURES_MS = 3000;
 
+/**
+ * Samples the machine at a fixed interval, keeps the samples of the last minutes, and reports changes of the memory
+ * pressure. Runs on the main thread.
+ */
 export class Monitor {
   readonly #parts: MonitorParts;
-  readonly #watch: MemoryWatch;
+  readonly #memoryWatch: MemoryWatch;
   readonly #most: number;
   readonly #listeners = new Set<(pressure: Pressure) => void>();
   readonly #history: MachineSample[] = [];
   readonly #timer: NodeJS.Timeout;
-  readonly #beats: NodeJS.Timeout;
+  readonly #beatTimer: NodeJS.Timeout;
   #beatAtMs = performance.now();
   #worstDelayMs = 0;
   readonly #processor = new Processor();
   #cpuMs = 0;
   #lastMs = performance.now();
-  #asking = false;
+  #isGpuAsked = false;
   #vramShare = 0;
   #closed = false;
 
   constructor(parts: MonitorParts) {
     const { intervalMs, historyMinutes } = parts.memory;
     this.#parts = parts;
-    this.#watch = new MemoryWatch(parts.memory);
+    this.#memoryWatch = new MemoryWatch(parts.memory);
     this.#cpuMs = this.#cpuTimeMs();
     this.#most = Math.max(1, Math.round((historyMinutes * MINUTE_MS) / intervalMs));
-    // Node's own histogram of delays misses what comes right after it was reset.
-    this.#beats = setInterval(() => this.#beat(), BEAT_MS).unref();
-    this.#timer = setInterval(() => void this.#look(), intervalMs).unref();
+    // Node's own histogram of delays misses a delay right after its reset.
+    this.#beatTimer = setInterval(() => this.#beat(), BEAT_MS).unref();
+    this.#timer = setInterval(() => void this.#sample(), intervalMs).unref();
   }
 
+  /** The GPU's sensor; null without a GPU. */
   get gpu(): Gpu | null {
     return this.#parts.gpu;
   }
 
+  /** The current memory pressure. */
   get pressure(): Pressure {
-    return this.#watch.pressure;
+    return this.#memoryWatch.pressure;
   }
 
-  /** The newest; null before the first. */
+  /** The newest sample; null before the first one. */
   get latest(): MachineSample | null {
     return this.#history.at(-1) ?? null;
   }
 
-  /** Means of the last seconds; null before the first look. */
+  /** Means over the last seconds; null before the first sample. */
   get figures(): MachineFigures | null {
     const last = this.latest;
     if (last === null) return null;
@@ -84,7 +89,10 @@ export class Monitor {
       samples.reduce((sum, sample) => sum + of(sample), 0) / samples.length;
     const { cores, allowed } = last.processor;
     return {
-      ...{ cores, allowed, pressure: last.pressure, memory: this.#memory(last) },
+      cores,
+      allowed,
+      pressure: last.pressure,
+      memory: this.#memory(last),
       busy: mean(({ processor }) => processor.busy),
       own: mean((sample) => sample.cores),
       throttled: mean(({ processor }) => processor.throttled),
@@ -99,12 +107,12 @@ export class Monitor {
     return { kind: 'memory', usedBytes: rssBytes, limitBytes };
   }
 
-  /** Oldest first. @param sinceMs those after it, in milliseconds since 1970. */
+  /** The kept samples, oldest first. @param sinceMs only samples after this time, in milliseconds since 1970. */
   history(sinceMs = 0): MachineSample[] {
     return this.#history.filter(({ atMs }) => atMs > sinceMs);
   }
 
-  /** Told of every change. */
+  /** Calls the listener at every change of the pressure. */
   onPressure(listener: (pressure: Pressure) => void): void {
     this.#listeners.add(listener);
   }
@@ -114,41 +122,41 @@ export class Monitor {
     if (this.#closed) return;
     this.#closed = true;
     clearInterval(this.#timer);
-    clearInterval(this.#beats);
+    clearInterval(this.#beatTimer);
     this.#parts.gpu?.close();
   }
 
-  async #look(): Promise<void> {
+  async #sample(): Promise<void> {
     const gpu = await this.#askGpu();
-    // After a long delay this timer may come before the beat, which has yet to see it.
+    // After a long delay this timer may run before the beat timer, which has not measured the delay yet.
     await setImmediate();
-    if (!this.#closed) this.#note(gpu);
+    if (!this.#closed) this.#record(gpu);
   }
 
-  /** A driver that keeps us waiting counts as silent, and is not asked again before it has answered. */
+  /** Null if the driver answers too late; it is not asked again before it has answered. */
   async #askGpu(): Promise<GpuState | null> {
     const { gpu, memory } = this.#parts;
-    if (gpu === null || this.#asking) return null;
-    this.#asking = true;
+    if (gpu === null || this.#isGpuAsked) return null;
+    this.#isGpuAsked = true;
     const answer = gpu
       .read()
       .catch(() => null)
       .finally(() => {
-        this.#asking = false;
+        this.#isGpuAsked = false;
       });
     return Promise.race([answer, setTimeout(PATIENCE * memory.intervalMs, null, { ref: false })]);
   }
 
-  #note(gpu: GpuState | null): void {
+  #record(gpu: GpuState | null): void {
     const { load, metrics, othersBytes = () => 0 } = this.#parts;
     const rssBytes = process.memoryUsage.rss() + othersBytes();
     const before = this.pressure;
-    const pressure = this.#watch.observe(this.#shortest(gpu, rssBytes), performance.now());
+    const pressure = this.#memoryWatch.observe(this.#shortest(gpu, rssBytes), performance.now());
     this.#history.push({
       atMs: Date.now(),
       gpu,
       rssBytes,
-      // What a container is allowed counts where Node can tell.
+      // Respects a container's limit, where Node can read it.
       availableBytes: process.availableMemory?.() ?? freemem(),
       cores: this.#coresSince(),
       processor: this.#processor.read(),
@@ -159,10 +167,10 @@ export class Monitor {
     if (this.#history.length > this.#most) this.#history.shift();
     metrics.gpu(gpu);
     metrics.pressure(pressure);
-    if (pressure !== before) this.#tell(pressure, gpu, rssBytes);
+    if (pressure !== before) this.#announcePressure(pressure, gpu, rssBytes);
   }
 
-  /** The share used of whatever is shortest. A GPU that is silent is as full as it was. */
+  /** Used share of the memory that is shortest. A GPU that does not answer counts with its last share. */
   #shortest(gpu: GpuState | null, rssBytes: number): number {
     const { memory, usesGpu } = this.#parts;
     if (gpu !== null) this.#vramShare = gpu.usedBytes / gpu.totalBytes;
@@ -170,7 +178,7 @@ export class Monitor {
     return usesGpu() ? Math.max(process, this.#vramShare) : process;
   }
 
-  #tell(pressure: Pressure, gpu: GpuState | null, rssBytes: number): void {
+  #announcePressure(pressure: Pressure, gpu: GpuState | null, rssBytes: number): void {
     const mega = (bytes: number): number => Math.round(bytes / 2 ** 20);
     const used = { rssMb: mega(rssBytes), ...(gpu !== null && { vramMb: mega(gpu.usedBytes) }) };
     if (pressure === 'none') this.#parts.log.info(used, 'memory is no longer short');
@@ -178,11 +186,13 @@ export class Monitor {
     for (const listener of this.#listeners) listener(pressure);
   }
 
-  /** Processor time of all threads since the last look, in cores. */
+  /** Processor time of all threads since the last sample, in cores. */
   #coresSince(): number {
-    const [nowMs, cpuMs] = [performance.now(), this.#cpuTimeMs()];
+    const nowMs = performance.now();
+    const cpuMs = this.#cpuTimeMs();
     const cores = Math.max(0, cpuMs - this.#cpuMs) / (nowMs - this.#lastMs);
-    [this.#lastMs, this.#cpuMs] = [nowMs, cpuMs];
+    this.#lastMs = nowMs;
+    this.#cpuMs = cpuMs;
     return Math.round(cores * 100) / 100;
   }
 
@@ -197,7 +207,7 @@ export class Monitor {
     this.#beatAtMs = nowMs;
   }
 
-  /** The longest that the event loop was held up since the last look. */
+  /** Longest delay of the event loop since the last sample, in milliseconds. */
   #worstDelay(): number {
     const worstMs = this.#worstDelayMs;
     this.#worstDelayMs = 0;

@@ -1,35 +1,41 @@
-/** What this machine can hold now, beside what it does already: an estimate, from what was measured of lanes and processor. */
-
 import type { Preflight } from '../../shared/messages.ts';
 import { type Capacity, MESH, MOST_BUSY } from '../../shared/types.ts';
 import { coresOf, figure, type MachineFigures, OTHERS_CORES, othersOf } from './verdict.ts';
 
+/** What the estimate is based on. */
 export interface PreflightFigures {
-  /** Null where nothing is known of it. */
+  /** Null while nothing was measured. */
   capacity: Capacity | null;
-  /** Null before the first look at the machine. */
+  /** Null before the first sample of the machine. */
   machine: MachineFigures | null;
-  /** Sessions open now, and the most that there may be. */
+  /** Number of open sessions, and its limit. */
   open: number;
   most: number;
-  /** What swaps where nothing else is chosen. */
+  /** The default engine. */
   engine: string;
-  /** How many of the sessions are short of processor, lane or memory already. */
+  /** Number of sessions already limited by processor, lane or memory. */
   limited: number;
-  /** Whether the system runs FaceOff ahead of other programs. */
+  /** Whether FaceOff's processes have a higher priority than other programs. */
   isAhead: boolean;
 }
 
-/** The rates that streams have, the usual one first. */
+/** Usual rates of streams, per second, highest first. */
 const RATES = [30, 24, 20, 15, 12, 10];
-/** What receiving, decoding, encoding and sending take of the processor for a picture of 640×480, beside the lane. */
+/** Processor time for receiving, decoding, encoding and sending a frame of 640×480, without the lane. */
 const CARRY_MS = 7;
-/** So much of the idle processor may be planned with. */
+/** Share of the idle processor that the estimate may plan with. */
 const MOST_IDLE = 0.9;
-/** How much of what other programs use they keep when FaceOff wants it, where all stand alike and where FaceOff runs ahead. */
+/**
+ * Share of their processor time that other programs keep under competition, at equal priority and when FaceOff's is
+ * higher.
+ */
 const KEPT = 0.75;
 const KEPT_AHEAD = 0.1;
 
+/**
+ * Estimates how many further cameras the machine can swap now, and at which rate, from measurements of lanes and
+ * processor.
+ */
 export function preflight({ capacity, machine, open, most, engine, limited, isAhead }: PreflightFigures): Preflight {
   const places = Math.max(0, most - open);
   if (places === 0)
@@ -41,7 +47,7 @@ export function preflight({ capacity, machine, open, most, engine, limited, isAh
   const { swapMs, lanes } = capacity;
   const free = lanes.map((busy) => Math.max(0, MOST_BUSY - busy));
   const others = othersOf(machine);
-  /** How many cameras there may be at a rate. @param taken cores that other programs keep. */
+  /** Number of further cameras at a rate. @param taken cores that other programs keep. */
   const camerasAt = (fps: number, taken: number): number => {
     const inLanes = free.reduce((sum, share) => sum + Math.floor((1000 * share) / (fps * swapMs)), 0);
     const cores = Math.min(machine.cores - taken, machine.allowed) - machine.own;
@@ -49,7 +55,8 @@ export function preflight({ capacity, machine, open, most, engine, limited, isAh
   };
   const best = (taken: number): { fps: number; sessions: number } | undefined =>
     RATES.map((fps) => ({ fps, sessions: camerasAt(fps, taken) })).find(({ sessions }) => sessions > 0);
-  const [now, alone] = [limited > 0 ? undefined : best(others * (isAhead ? KEPT_AHEAD : KEPT)), best(0)];
+  const now = limited > 0 ? undefined : best(others * (isAhead ? KEPT_AHEAD : KEPT));
+  const alone = best(0);
   const why =
     others >= OTHERS_CORES && (now?.fps !== alone?.fps || now?.sessions !== alone?.sessions)
       ? `other programs use ${figure(others)} of its ${coresOf(machine.cores)}`
@@ -64,7 +71,7 @@ export function preflight({ capacity, machine, open, most, engine, limited, isAh
   return { ...now, text: `This machine can swap ${what}${why === null ? '' : `; ${why}`}.` };
 }
 
-/** @param open those there are already. */
+/** "one camera", "2 more cameras". @param open number of open sessions. */
 function camerasOf(count: number, open: number): string {
   const more = open > 0 ? ' more' : '';
   return count === 1 ? `one${more} camera` : `${count}${more} cameras`;

@@ -1,36 +1,37 @@
-/**
- * What the processor does: all programs together, and how much of it FaceOff may use. A container's or a service's quota is
- * asked from its control group (cgroup), version 2 or 1.
- */
-
 import { existsSync, readFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { ProcessorSample } from '../../shared/messages.ts';
 
-/** Where a control group says what its processes may use, and how often they were stopped for it. */
+/** A control group's limit of processor time, and how often the limit stopped its processes. */
 interface Quota {
-  /** Infinity where there is none. */
+  /** Infinity without a limit. */
   cores: number;
   periods: number;
   throttled: number;
 }
 
+/**
+ * Measures the processor: the load of all programs together, and how much of it FaceOff may use. The quota of a
+ * container or service comes from its control group (cgroup), version 2 or 1.
+ */
 export class Processor {
   readonly #folders: readonly string[];
   #busyMs = busyMs();
   #atMs = performance.now();
   #quota: Quota;
 
-  /** @param root of the file system, for tests. */
+  /** @param root root of the file system; tests replace it. */
   constructor(root = '/') {
     this.#folders = foldersOf(root);
     this.#quota = leastOf(this.#folders);
   }
 
-  /** Since the last call. */
+  /** The figures since the last call, in cores. */
   read(): ProcessorSample {
-    const [nowMs, workedMs, quota] = [performance.now(), busyMs(), leastOf(this.#folders)];
+    const nowMs = performance.now();
+    const workedMs = busyMs();
+    const quota = leastOf(this.#folders);
     const cores = coresOfMachine();
     const passedMs = Math.max(1, nowMs - this.#atMs);
     const periods = quota.periods - this.#quota.periods;
@@ -40,21 +41,23 @@ export class Processor {
       allowed: rounded(Math.min(cores, os.availableParallelism(), quota.cores)),
       throttled: periods > 0 ? rounded(Math.max(0, quota.throttled - this.#quota.throttled) / periods) : 0,
     };
-    [this.#atMs, this.#busyMs, this.#quota] = [nowMs, workedMs, quota];
+    this.#atMs = nowMs;
+    this.#busyMs = workedMs;
+    this.#quota = quota;
     return sample;
   }
 }
 
 const rounded = (value: number): number => Math.round(100 * value) / 100;
 
-/** Some systems do not tell them. */
+/** Number of cores; 1 on systems that list none. */
 const coresOfMachine = (): number => Math.max(1, os.cpus().length);
 
-/** Time that all cores have worked since the machine began, in milliseconds. */
+/** Working time of all cores since the machine started, in milliseconds. */
 const busyMs = (): number =>
   os.cpus().reduce((sum, { times: { user, nice, sys, irq } }) => sum + user + nice + sys + irq, 0);
 
-/** The folders of this process's control groups, and of those above them, that may hold a quota. */
+/** Folders of this process's control groups and of their parents that may hold a quota. */
 function foldersOf(root: string): string[] {
   const mount = path.join(root, 'sys/fs/cgroup');
   const groups = (textOf(path.join(root, 'proc/self/cgroup')) ?? '').split('\n').flatMap((line) => {
@@ -68,15 +71,15 @@ function foldersOf(root: string): string[] {
   return [...new Set(groups)].filter((folder) => FILES.some((file) => existsSync(path.join(folder, file))));
 }
 
-/** A group's path, and those of the groups that it is in. */
+/** The paths of a group and of all its parents. */
 function upwards(group: string): string[] {
   return group === '/' || group === '.' ? ['/'] : [group, ...upwards(path.posix.dirname(group))];
 }
 
-/** What a quota stands in: version 2, version 1. */
+/** Files that hold a quota, of version 2 and of version 1. */
 const FILES = ['cpu.max', 'cpu.cfs_quota_us'];
 
-/** The narrowest quota counts. */
+/** The smallest quota of the folders. */
 function leastOf(folders: readonly string[]): Quota {
   const none = { cores: Number.POSITIVE_INFINITY, periods: 0, throttled: 0 };
   return folders.map(quotaIn).reduce((least, next) => (next.cores < least.cores ? next : least), none);
@@ -89,7 +92,7 @@ function quotaIn(folder: string): Quota {
   const [quota, period] =
     max?.split(' ').map(Number) ?? [version1, textOf(path.join(folder, 'cpu.cfs_period_us'))].map(Number);
   const counted = (name: string): number => Number(stat?.match(new RegExp(`^${name} (\\d+)`, 'm'))?.[1] ?? 0);
-  // `max` and -1 are none.
+  // `max` and -1 mean no limit.
   const cores = quota! > 0 && period! > 0 ? quota! / period! : Number.POSITIVE_INFINITY;
   return { cores, periods: counted('nr_periods'), throttled: counted('nr_throttled') };
 }

@@ -1,29 +1,25 @@
-/**
- * One recording of a session's pictures as they are shown, and of its sound. A picture of another size begins the next file,
- * and so does sound where there was none. It ends when
- * it is stopped, when its session ends, and when there is no more room: that ends the recording, and nothing else.
- */
-
-import type { FfmpegExit } from '../../media/ffmpeg.ts';
-import { noFfmpeg } from '../../media/ffmpeg.ts';
+import { errorBody } from '../../lib/error-body.ts';
+import { SerialQueue } from '../../lib/serial.ts';
+import { type FfmpegExit, noFfmpeg } from '../../media/ffmpeg.ts';
 import { FfmpegFeed } from '../../media/ffmpeg-feed.ts';
 import type { SoundFormat } from '../../media/matroska.ts';
+import type { Sound } from '../../media/sound.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import type { ErrorBody, RecordingState } from '../../shared/messages.ts';
+import type { RecordingFormat } from '../../shared/recording-formats.ts';
 import type { Frame } from '../../shared/types.ts';
-import type { Sound } from '../audio/sound.ts';
-import { errorBody } from '../http/error-reply.ts';
-import { FORMATS, type RecordingFormat } from './recording-format.ts';
+import { FORMATS } from './recording-format.ts';
 import { diskFull, type RecordingsFolder, stampOf } from './recordings-folder.ts';
 
+/** What a recorder writes, and where to. */
 export interface RecorderParts {
   folder: RecordingsFolder;
   format: RecordingFormat;
-  /** What the files are called, after the time. */
+  /** The part of the files' names that follows the time. */
   name: string;
-  /** Whether sound can be written. */
-  isHeard: boolean;
-  /** Told once, when every file is finished. */
+  /** Whether ffmpeg can write sound in this format. */
+  hasSound: boolean;
+  /** Called once, when every file is finished. */
   onEnd(state: RecordingState): void;
 }
 
@@ -32,22 +28,29 @@ interface Part {
   path: string;
 }
 
-const WATCH_MS = 1000;
-/** Pictures that wait while ffmpeg starts, or is slow for a moment: a second of 1280x720. */
+/** Time between two checks of the disk. */
+const CHECK_MS = 1000;
+/** Size of the queue for frames while ffmpeg starts or is slow for a moment: a second of 1280x720. */
 const ROOM_BYTES = 40 * 2 ** 20;
 
+/**
+ * One recording of a session: its frames as they are shown, and its sound. A frame of another size begins the next
+ * file, and so does the first sound. The recording ends when it is stopped, when its session ends, and when the
+ * disk or its share of it is full; the session itself goes on. Runs on the main thread; ffmpeg encodes in a process
+ * of its own.
+ */
 export class Recorder {
   readonly #parts: RecorderParts;
   readonly #base: string;
   readonly #begunAt = new Date();
   readonly #begunAtMs = performance.now();
-  readonly #watch: NodeJS.Timeout;
+  readonly #checkTimer: NodeJS.Timeout;
   #part: Part | null = null;
-  /** What the sound is made of, once there is any. */
+  /** Format of the sound, once there is any. */
   #sound: SoundFormat | null = null;
   #count = 0;
-  /** Files are finished one after another. */
-  #finishing: Promise<void> = Promise.resolve();
+  /** Finishes the files one after another. */
+  readonly #finishing = new SerialQueue();
   #files: string[] = [];
   #bytes = 0;
   #openBytes = 0;
@@ -61,14 +64,15 @@ export class Recorder {
   constructor(parts: RecorderParts) {
     this.#parts = parts;
     this.#base = `${stampOf(this.#begunAt)}-${parts.name}`;
-    this.#watch = setInterval(() => void this.#look(), WATCH_MS);
+    this.#checkTimer = setInterval(() => void this.#checkDisk(), CHECK_MS);
   }
 
-  /** Until every file is finished. */
+  /** True until every file is finished. */
   get isActive(): boolean {
     return !this.#isFinished;
   }
 
+  /** The recording as the API shows it. */
   get state(): RecordingState {
     const feed = this.#part?.feed;
     return {
@@ -84,48 +88,51 @@ export class Recorder {
     };
   }
 
-  /** Takes a moment, however slow the disk is. The picture must not be changed any more. */
-  show(frame: Frame): void {
+  /** Queues a frame, which must not be changed any more; never waits for the disk. */
+  addFrame(frame: Frame): void {
     if (this.#ended !== null) return;
     const { feed } = this.#part ?? {};
-    const isOdd = feed === undefined || feed.width !== frame.width || feed.height !== frame.height;
-    if (isOdd || (this.#sound !== null && !feed.isFor(this.#sound))) this.#next(frame);
+    const isOtherSize = feed === undefined || feed.width !== frame.width || feed.height !== frame.height;
+    if (isOtherSize || (this.#sound !== null && !feed.isFor(this.#sound))) this.#beginFile(frame);
     this.#part?.feed.show(frame);
   }
 
-  /** Takes a moment, too. @param behindMs how far the sound is behind the pictures. */
-  hear(sound: Sound, behindMs: number): void {
-    if (this.#ended !== null || !this.#parts.isHeard) return;
+  /** Queues a piece of sound; never waits for the disk. @param behindMs how far the sound is behind the frames. */
+  addSound(sound: Sound, behindMs: number): void {
+    if (this.#ended !== null || !this.#parts.hasSound) return;
     this.#sound = sound;
-    this.#part?.feed.hear(sound, performance.now() - behindMs);
+    this.#part?.feed.writeSound(sound, performance.now() - behindMs);
   }
 
-  /** Idempotent; resolves when every file is finished. */
+  /**
+   * Ends the recording; resolves when every file is finished. Idempotent.
+   * @param error why it ends early, if it does.
+   */
   stop(error: FaceOffError | null = null): Promise<RecordingState> {
     this.#ended ??= this.#end(error);
     return this.#ended;
   }
 
   async #end(error: FaceOffError | null): Promise<RecordingState> {
-    clearInterval(this.#watch);
+    clearInterval(this.#checkTimer);
     this.#lastedMs = performance.now() - this.#begunAtMs;
     if (error !== null) this.#error = errorBody(error).body;
-    this.#finish();
-    await this.#finishing;
+    this.#finishFile();
+    await this.#finishing.idle();
     this.#isFinished = true;
     this.#parts.onEnd(this.state);
     return this.state;
   }
 
-  #next(frame: Frame): void {
-    this.#finish();
+  #beginFile(frame: Frame): void {
+    this.#finishFile();
     const { folder, format } = this.#parts;
     const file = `${this.#base}${++this.#count > 1 ? `-${this.#count}` : ''}.${format}`;
     const path = folder.partOf(file);
     const { output, sound } = FORMATS[format];
-    const heard = this.#sound === null ? [] : sound.output;
+    const soundOutput = this.#sound === null ? [] : sound.output;
     const feed: FfmpegFeed = new FfmpegFeed(frame, {
-      output: [...heard, ...output(frame.width, frame.height), '-y', path],
+      output: [...soundOutput, ...output(frame.width, frame.height), '-y', path],
       sound: this.#sound,
       roomBytes: ROOM_BYTES,
       onEnd: (exit) => void this.stop(whyItEnded(exit)),
@@ -133,14 +140,14 @@ export class Recorder {
     this.#part = { feed, path };
   }
 
-  #finish(): void {
+  #finishFile(): void {
     const part = this.#part;
     if (part === null) return;
     this.#part = null;
-    this.#finishing = this.#finishing.then(() => this.#put(part));
+    void this.#finishing.run(() => this.#keepPart(part));
   }
 
-  async #put({ feed, path }: Part): Promise<void> {
+  async #keepPart({ feed, path }: Part): Promise<void> {
     const { folder } = this.#parts;
     const exit = await feed.end();
     this.#frames += feed.frames;
@@ -156,7 +163,7 @@ export class Recorder {
     }
   }
 
-  async #look(): Promise<void> {
+  async #checkDisk(): Promise<void> {
     const { folder } = this.#parts;
     const part = this.#part;
     try {

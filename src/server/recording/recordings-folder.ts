@@ -1,8 +1,3 @@
-/**
- * The folder of the recordings. One under way has a temporary name, which says whose it is, and gets its own when it is
- * finished; what a crash left is given its own at the next start.
- */
-
 import { createReadStream } from 'node:fs';
 import { mkdir, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
@@ -10,12 +5,17 @@ import type { Config } from '../../config.ts';
 import { isAlive } from '../../lib/process-alive.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import type { RecordingInfo } from '../../shared/messages.ts';
-import { FORMATS, RECORDING_FORMATS, type RecordingFormat } from './recording-format.ts';
+import { RECORDING_FORMATS, type RecordingFormat } from '../../shared/recording-formats.ts';
+import { FORMATS } from './recording-format.ts';
 
 const NAME = /^[A-Za-z0-9][\w.-]{0,150}\.(webm|mp4)$/;
 const PART = /^\.part-(\d+)-(.+)$/;
 const MB = 2 ** 20;
 
+/**
+ * The folder of the recordings. A file in progress has a temporary name with its server's process id, and gets its
+ * final name when it is finished. The next start gives files that a crash left their final names.
+ */
 export class RecordingsFolder {
   readonly dir: string;
   readonly #limits: Pick<Config['recording'], 'maxMb' | 'minFreeMb'>;
@@ -25,7 +25,10 @@ export class RecordingsFolder {
     this.#limits = { maxMb, minFreeMb };
   }
 
-  /** @throws FaceOffError `recordings_unwritable` (500), and as `checkRoom`. */
+  /**
+   * Creates the folder and checks the space.
+   * @throws FaceOffError `recordings_unwritable` (500), and as `checkRoom`.
+   */
   async prepare(): Promise<void> {
     await mkdir(this.dir, { recursive: true }).catch((cause: NodeJS.ErrnoException) => {
       const message = `The folder for recordings, ${this.dir}, cannot be made (${cause.code}). Choose another with recording.dir.`;
@@ -34,23 +37,27 @@ export class RecordingsFolder {
     await this.checkRoom();
   }
 
-  /** @throws FaceOffError `recordings_full`, `disk_full` (507). */
+  /**
+   * Compares all recordings and the free disk with the limits.
+   * @throws FaceOffError `recordings_full`, `disk_full` (507).
+   */
   async checkRoom(): Promise<void> {
     const { maxMb, minFreeMb } = this.#limits;
     const used = (await this.#files()).reduce((sum, { bytes }) => sum + bytes, 0);
     if (used >= maxMb * MB) {
       const message = `The recordings fill the ${maxMb} MB they may have. Delete some, or raise recording.maxMb.`;
-      throw new FaceOffError('recordings_full', message, { status: 507 });
+      throw new FaceOffError('recordings_full', message);
     }
     const { bavail, bsize } = await statfs(this.dir);
     if (bavail * bsize < minFreeMb * MB) throw diskFull();
   }
 
-  /** Where a file is written until it is finished. */
+  /** Path of a file until it is finished. @param file its final name. */
   partOf(file: string): string {
     return path.join(this.dir, `.part-${process.pid}-${file}`);
   }
 
+  /** Bytes of an unfinished file; 0 if it does not exist. */
   async sizeOf(part: string): Promise<number> {
     return stat(part).then(
       ({ size }) => size,
@@ -59,8 +66,8 @@ export class RecordingsFolder {
   }
 
   /**
-   * Gives a finished file its own name; one that shows nothing is removed.
-   * @returns the name, or null when there was nothing in it.
+   * Gives a finished file its final name, with a number where that name is taken; removes a file that shows nothing.
+   * @returns the name, or null if the file was removed.
    */
   async keep(part: string): Promise<string | null> {
     const file = path.basename(part).match(PART)?.[2];
@@ -75,12 +82,12 @@ export class RecordingsFolder {
     return name;
   }
 
-  /** Keeps what a server that is no more left behind. @returns the names. */
+  /** Keeps the files that servers which no longer run left behind. @returns their names. */
   async recover(): Promise<string[]> {
     const kept: string[] = [];
     for (const entry of await readdir(this.dir).catch(() => [])) {
       const pid = Number(entry.match(PART)?.[1] ?? Number.NaN);
-      // A number of this process is from one before it that had the same.
+      // This process's own id is that of an earlier process which had the same id.
       if (Number.isNaN(pid) || (pid !== process.pid && isAlive(pid))) continue;
       const name = await this.keep(path.join(this.dir, entry));
       if (name !== null) kept.push(name);
@@ -88,7 +95,7 @@ export class RecordingsFolder {
     return kept;
   }
 
-  /** Finished ones, newest first. */
+  /** Finished recordings, newest first. */
   async list(): Promise<RecordingInfo[]> {
     const files = (await this.#files()).filter(({ name }) => NAME.test(name));
     return files
@@ -101,25 +108,22 @@ export class RecordingsFolder {
       }));
   }
 
-  /** @throws FaceOffError `unknown_recording` (404). */
+  /** Refuses a name that no finished recording has. @throws FaceOffError `unknown_recording` (404). */
   async check(file: string): Promise<void> {
     if (NAME.test(file) && (await stat(path.join(this.dir, file)).catch(() => null))?.isFile()) return;
     throw new FaceOffError(
       'unknown_recording',
       'There is no such recording. GET /api/recordings lists those there are.',
-      {
-        status: 404,
-      },
     );
   }
 
-  /** @throws FaceOffError `unknown_recording` (404). */
+  /** Deletes a finished recording. @throws FaceOffError `unknown_recording` (404). */
   async remove(file: string): Promise<void> {
     await this.check(file);
     await rm(path.join(this.dir, file), { force: true });
   }
 
-  /** Everything that counts: finished, under way, left behind. */
+  /** All files that count towards the limit: finished, in progress, left behind. */
   async #files(): Promise<{ name: string; bytes: number; mtimeMs: number }[]> {
     const names = (await readdir(this.dir).catch(() => [])).filter((name) => NAME.test(name) || PART.test(name));
     const files = names.map(async (name) => {
@@ -130,26 +134,25 @@ export class RecordingsFolder {
   }
 }
 
+/** The error for a full disk: `disk_full` (507). */
 export const diskFull = (): FaceOffError =>
   new FaceOffError(
     'disk_full',
     'The disk that recordings are written to is full. Make room, or choose another with recording.dir.',
-    {
-      status: 507,
-    },
   );
 
-/** When a recording was begun, as people name files. */
+/** Local date and time as part of a file name: 2026-11-28_21-30-05. */
 export function stampOf(date: Date): string {
   const two = (n: number): string => String(n).padStart(2, '0');
   const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join('-');
   return `${day}_${[date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join('-')}`;
 }
 
+/** Format of a recording, from its file's extension. */
 export const formatOf = (file: string): RecordingFormat =>
   RECORDING_FORMATS.find((format) => file.endsWith(`.${format}`)) ?? 'webm';
 
-/** Whether any picture of it reached the disk. */
+/** Whether the file holds at least one whole second of pictures. */
 async function isPlayable(file: string): Promise<boolean> {
   const { mark } = FORMATS[formatOf(file)];
   let tail = Buffer.alloc(0);
@@ -160,7 +163,7 @@ async function isPlayable(file: string): Promise<boolean> {
       tail = bytes.subarray(1 - mark.length);
     }
   } catch {
-    // There is no such file: ffmpeg had not yet begun.
+    // The file does not exist: ffmpeg had not created it yet.
   }
   return false;
 }

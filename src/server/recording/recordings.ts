@@ -1,15 +1,15 @@
-/** Recordings under way and those there are. */
-
 import type { Config } from '../../config.ts';
 import type { Logger } from '../../lib/log.ts';
 import { requireEncoder } from '../../media/ffmpeg.ts';
 import type { Metrics } from '../../metrics.ts';
 import { FaceOffError } from '../../shared/errors.ts';
-import type { Session } from '../session/session.ts';
+import type { RecordingFormat } from '../../shared/recording-formats.ts';
+import type { RecordedSession } from './recorded-session.ts';
 import { Recorder } from './recorder.ts';
-import { FORMATS, type RecordingFormat } from './recording-format.ts';
+import { FORMATS } from './recording-format.ts';
 import { RecordingsFolder } from './recordings-folder.ts';
 
+/** Starts recordings and owns those in progress; the finished ones are in its folder. */
 export class Recordings {
   readonly folder: RecordingsFolder;
   readonly #format: RecordingFormat;
@@ -24,34 +24,36 @@ export class Recordings {
     this.#log = log;
   }
 
-  /** Keeps what a crash left. */
+  /** Keeps the files that a crashed server left behind. */
   async recover(): Promise<void> {
     for (const file of await this.folder.recover())
       this.#log.info({ file, folder: this.folder.dir }, 'a recording that was cut off is kept');
   }
 
   /**
-   * @throws FaceOffError `already_recording` (409), `no_ffmpeg`, `no_encoder` (503), `recordings_full`, `disk_full` (507),
-   *   `recordings_unwritable` (500), `session_closed` (410).
+   * Starts to record a session. Recordings have no sound where ffmpeg lacks the format's sound encoder.
+   * @throws FaceOffError `already_recording` (409), `no_ffmpeg`, `no_encoder` (503), `recordings_full`, `disk_full`
+   *   (507), `recordings_unwritable` (500), `session_closed` (410).
    */
-  async start(session: Session, format: RecordingFormat = this.#format): Promise<void> {
+  async start(session: RecordedSession, format: RecordingFormat = this.#format): Promise<void> {
     refuseTwice(session);
     const { encoder, sound } = FORMATS[format];
     await requireEncoder(encoder, `A recording as ${format}`);
-    // Pictures without sound are worth more than nothing.
-    const isHeard = await requireEncoder(sound.encoder, 'Sound').then(
+    const hasSound = await requireEncoder(sound.encoder, 'Sound').then(
       () => true,
       () => false,
     );
-    if (!isHeard) this.#log.warn({ encoder: sound.encoder }, 'this ffmpeg cannot write sound, so recordings have none');
+    if (!hasSound)
+      this.#log.warn({ encoder: sound.encoder }, 'this ffmpeg cannot write sound, so recordings have none');
     await this.folder.prepare();
-    // Another request may have been as quick, or the session be over.
+    // Meanwhile another request may have started a recording, or the session may have ended.
     refuseTwice(session);
-    if (session.isClosed)
-      throw new FaceOffError('session_closed', 'The session ended before it could be recorded.', { status: 410 });
-    const name = session.stream === session.id ? session.id.slice(0, 8) : session.stream;
+    if (session.isClosed) throw new FaceOffError('session_closed', 'The session ended before it could be recorded.');
     const recorder: Recorder = new Recorder({
-      ...{ folder: this.folder, format, name, isHeard },
+      folder: this.folder,
+      format,
+      name: session.stream === session.id ? session.id.slice(0, 8) : session.stream,
+      hasSound,
       onEnd: ({ files, frames, dropped, bytes, error }) => {
         this.#open.delete(recorder);
         this.#metrics.recordings(this.#open.size, dropped);
@@ -66,13 +68,13 @@ export class Recordings {
     this.#log.info({ session: session.id, folder: this.folder.dir, format }, 'recording started');
   }
 
-  /** Resolves when every file is finished. */
+  /** Stops all recordings; resolves when every file is finished. */
   async close(): Promise<void> {
     await Promise.all([...this.#open].map((recorder) => recorder.stop()));
   }
 }
 
-function refuseTwice(session: Session): void {
+function refuseTwice(session: RecordedSession): void {
   if (session.recorder?.isActive)
-    throw new FaceOffError('already_recording', 'This session is being recorded already.', { status: 409 });
+    throw new FaceOffError('already_recording', 'This session is being recorded already.');
 }

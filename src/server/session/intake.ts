@@ -1,33 +1,35 @@
-/** Frames on their way into a lane: at the rate that it asks for, one at a time, the newest of the others waits. */
-
 import { NewestWins } from '../../lib/newest-wins.ts';
 import type { Frame, SwappedFrame } from '../../shared/types.ts';
 import { releaseBuffer } from '../webrtc/release-buffer.ts';
 import { Pacer } from './pacer.ts';
 
+/**
+ * Admits a session's frames to its lane: at the rate that the lane's plan asks for, one at a time. Of the frames
+ * that arrive meanwhile only the newest waits; the others are released.
+ */
 export class Intake {
-  readonly #latest: NewestWins<Frame>;
+  readonly #newest: NewestWins<Frame>;
   readonly #pacer = new Pacer();
   readonly #onDrop: (isLate: boolean) => void;
-  /** Frames since the last one that went in, whose place a newer one took. */
+  /** Frames replaced by newer ones since the last admitted frame. */
   #dropped = 0;
 
   /**
-   * @param work has the lane swap a frame; null where the lane was lost with it. It must not reject.
-   * @param onDrop told of each frame that does not go in: for want of time, or as the rate wants none of it.
-   * @param place resolves when the lane has a place for a frame, to what gives it back.
+   * @param swap swaps a frame in the lane; resolves to null if the lane was lost. It must not reject.
+   * @param onDrop called for each frame left out: because time is short (`isLate`), or because the rate excludes it.
+   * @param place waits for a free place in the lane; resolves to the function that frees it again.
    */
   constructor(
-    work: (frame: Frame, dropped: number) => Promise<SwappedFrame | null>,
+    swap: (frame: Frame, dropped: number) => Promise<SwappedFrame | null>,
     onDrop: (isLate: boolean) => void,
     place?: () => Promise<() => void>,
   ) {
     this.#onDrop = onDrop;
-    this.#latest = new NewestWins(
+    this.#newest = new NewestWins(
       async (frame) => {
         const dropped = this.#dropped;
         this.#dropped = 0;
-        const done = await work(frame, dropped);
+        const done = await swap(frame, dropped);
         if (done !== null) this.#pacer.fps = done.fps ?? Number.POSITIVE_INFINITY;
       },
       (frame) => {
@@ -38,13 +40,14 @@ export class Intake {
     );
   }
 
-  /** Most pictures a second that go in now; Infinity where all may. */
+  /** Highest rate at which frames are admitted now, per second; Infinity without a limit. */
   get fps(): number {
     return this.#pacer.fps;
   }
 
+  /** Takes a frame, which the intake now owns: its buffer is released if it is left out. */
   put(frame: Frame): void {
-    if (this.#pacer.takes(frame.receivedAtMs)) this.#latest.put(frame);
+    if (this.#pacer.takes(frame.receivedAtMs)) this.#newest.put(frame);
     else this.#leaveOut(frame, false);
   }
 
@@ -53,8 +56,8 @@ export class Intake {
     this.#onDrop(isLate);
   }
 
-  /** Lets go of the waiting frame. */
+  /** Drops the waiting frame. */
   clear(): void {
-    this.#latest.clear();
+    this.#newest.clear();
   }
 }

@@ -1,101 +1,103 @@
-/**
- * What is shown under one name. Its viewers stay when its publisher goes, for it may come back, and then see it on the
- * same connection.
- */
-
-import { setImmediate as turn } from 'node:timers/promises';
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import { NewestWins } from '../../lib/newest-wins.ts';
+import type { Sound } from '../../media/sound.ts';
 import type { Frame } from '../../shared/types.ts';
-import type { Sound } from '../audio/sound.ts';
 import { releaseBuffer } from '../webrtc/release-buffer.ts';
 import type { Viewer } from './viewer.ts';
 
+/**
+ * A stream under one name, from its publisher to its viewers. The viewers stay when the publisher leaves, because
+ * it may come back; its pictures then reach them on the same connections.
+ */
 export class NamedStream {
   readonly name: string;
   readonly viewers = new Set<Viewer>();
-  readonly #latest: NewestWins<Frame>;
+  readonly #newest: NewestWins<Frame>;
   #live = true;
   #last: Frame | null = null;
-  /** Whether others may still use it. */
+  /** Whether something else may still use the last frame. */
   #isShared = false;
   #modified = false;
-  #patience: NodeJS.Timeout | undefined;
+  #endTimer: NodeJS.Timeout | undefined;
 
-  /** @param onSkip a frame came while the one before was still being handed to the viewers, and the one between is left out. */
+  /** @param onSkip called for a frame that no viewer gets, because newer frames arrived during a slow hand-over. */
   constructor(name: string, onSkip: () => void) {
     this.name = name;
-    this.#latest = new NewestWins((frame) => this.#hand(frame), onSkip);
+    this.#newest = new NewestWins((frame) => this.#sendToViewers(frame), onSkip);
   }
 
-  /** Whether it has a publisher. */
+  /** Whether the stream has a publisher. */
   get isLive(): boolean {
     return this.#live;
   }
 
-  /** What it shows; null while it has no publisher, and before the first picture. */
+  /** The frame shown now; null without a publisher and before the first frame. The caller must not change it. */
   get picture(): Frame | null {
     this.#isShared = true;
     return this.#last;
   }
 
-  /** A publisher is there again. */
+  /** A publisher took the stream over. */
   begin(): void {
     this.#live = true;
-    clearTimeout(this.#patience);
+    clearTimeout(this.#endTimer);
   }
 
-  /** The publisher went. @param patienceMs how long viewers may wait for the next one. */
+  /** The publisher left. @param patienceMs how long viewers wait for the next publisher before `onEnd` is called. */
   pause(patienceMs: number, onEnd: () => void): void {
     this.#live = false;
     this.#last = null;
-    this.#latest.clear();
-    this.#patience = setTimeout(onEnd, patienceMs);
+    this.#newest.clear();
+    this.#endTimer = setTimeout(onEnd, patienceMs);
   }
 
   /**
-   * To every viewer, soon; the picture must not be changed any more. The one before is let go of, if nobody else has it.
-   * @param isShared whether somebody else has this one, too.
+   * Shows a frame, which must not be changed any more: every viewer gets it soon. The buffer of the frame before it is
+   * released, unless that frame is shared.
+   * @param isShared whether something outside the stream keeps this frame too.
    */
   show(frame: Frame, isShared = false): void {
     if (this.#last !== null && this.#last !== frame && !this.#isShared) releaseBuffer(this.#last);
     this.#isShared = isShared || this.viewers.size > 0 || (this.#isShared && this.#last === frame);
     this.#last = frame;
-    if (this.viewers.size > 0) this.#latest.put(frame);
+    if (this.viewers.size > 0) this.#newest.put(frame);
   }
 
-  /** The picture stands still: viewers are told so, and new ones see it. */
-  again(): void {
+  /** Shows the last frame once more, so that viewers know it is current and new viewers see it. */
+  repeatLast(): void {
     if (this.#last !== null) this.show(this.#last);
   }
 
-  /** To every viewer at once. */
-  hear(sound: Sound): void {
-    for (const viewer of this.viewers) viewer.hear(sound);
+  /** Sends ten milliseconds of sound to every viewer at once. */
+  sendSound(sound: Sound): void {
+    for (const viewer of this.viewers) viewer.sendSound(sound);
   }
 
-  /** Whether its pictures are modified; viewers are told. */
+  /** Sets whether the pictures are modified and tells the viewers. */
   disclose(modified: boolean): void {
     this.#modified = modified;
     for (const viewer of this.viewers) viewer.disclose(modified);
   }
 
+  /** Adds a viewer and tells it whether the pictures are modified. */
   add(viewer: Viewer): void {
     this.viewers.add(viewer);
     viewer.disclose(this.#modified);
   }
 
+  /** Closes all viewers. Idempotent. */
   end(why: string): void {
-    clearTimeout(this.#patience);
-    this.#latest.clear();
+    clearTimeout(this.#endTimer);
+    this.#newest.clear();
     for (const viewer of [...this.viewers]) viewer.close(why);
   }
 
-  /** A copy for a viewer takes milliseconds, so publishers get their turn between any two. */
-  async #hand(frame: Frame): Promise<void> {
+  /** The copy for one viewer takes milliseconds, so the event loop runs between any two. */
+  async #sendToViewers(frame: Frame): Promise<void> {
     for (const viewer of [...this.viewers]) {
       if (!viewer.isConnected) continue;
-      await turn();
-      viewer.show(frame);
+      await yieldToEventLoop();
+      viewer.sendFrame(frame);
     }
   }
 }

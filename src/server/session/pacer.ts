@@ -1,19 +1,18 @@
-/** Takes so many pictures a second, spaced as evenly as those that come allow. */
-
-/** A picture that comes earlier than its time by so much of the time between two is taken: cameras are not exact. */
+/** Tolerance for early frames, as a share of the time between two frames: cameras are not exact. */
 const EARLY = 0.15;
 
+/** Limits a stream to a number of frames per second, as evenly spaced as the incoming frames allow. */
 export class Pacer {
-  /** Most pictures a second; Infinity takes all. */
+  /** Most frames per second; Infinity admits all. */
   fps = Number.POSITIVE_INFINITY;
   #dueAtMs = Number.NEGATIVE_INFINITY;
 
-  /** Whether a picture that comes now is one of them. */
+  /** Whether to admit a frame that arrives now. @param atMs its time of arrival, in milliseconds. */
   takes(atMs: number): boolean {
     if (this.fps === Number.POSITIVE_INFINITY) return true;
     const betweenMs = 1000 / this.fps;
     if (atMs < this.#dueAtMs - EARLY * betweenMs) return false;
-    // On from when it was due, so that the rate is kept; after a pause from now.
+    // Counting from the time when the frame was due keeps the rate; after a pause it counts from now.
     const fromMs = atMs - this.#dueAtMs > betweenMs ? atMs : this.#dueAtMs;
     this.#dueAtMs = fromMs + betweenMs;
     return true;

@@ -1,6 +1,6 @@
 /**
- * Calls: who is in which room. A person is a publisher whose stream the others watch; here is only kept who they are, and
- * everybody in a room is told of every change.
+ * Calls: which members are in which room. A member is a publisher whose stream the other members watch; a room
+ * holds only the list of its members, and sends it to all of them at every change.
  */
 
 import { randomBytes, randomUUID } from 'node:crypto';
@@ -9,23 +9,31 @@ import { FaceOffError } from '../../shared/errors.ts';
 import type { CallPerson, ServerMessage } from '../../shared/messages.ts';
 import { checkName } from './streams.ts';
 
+/** What a member's page shows of microphone and camera to the others. */
 export interface Presence {
+  /** Whether the microphone is off. */
   muted: boolean;
+  /** Whether the camera is on. */
   camera: boolean;
 }
 
-/** Somebody who comes in. */
+/** A person who asks to join a room. */
 export interface Guest extends Presence {
+  /** Name of the room, as in the address of the call. */
   room: string;
-  /** As the others see it; no two in a room have the same. */
+  /** The name that the others see; unique in a room. */
   name: string;
-  say(message: ServerMessage): void;
+  /** Sends a message to the person's page. */
+  send(message: ServerMessage): void;
 }
 
-/** Somebody's place in a room. */
+/** A place in a room; `Rooms.join` creates it. */
 export class Member {
   readonly guest: Guest;
-  /** The name of their stream: not to be guessed, and not the id of their session, which only their own page knows. */
+  /**
+   * Name of the member's stream: a random one, and not the id of the session, which only the member's own page
+   * knows.
+   */
   readonly stream = randomUUID();
   speaking = false;
   readonly #rooms: Rooms;
@@ -35,14 +43,16 @@ export class Member {
     this.#rooms = rooms;
   }
 
-  show(presence: Partial<Presence>): void {
+  /** Changes what the others see of this member and announces it; an empty change announces the member as it is. */
+  update(presence: Partial<Presence>): void {
     Object.assign(this.guest, presence);
-    this.#rooms.tell(this.guest.room);
+    this.#rooms.announce(this.guest.room);
   }
 
-  speaks(speaking: boolean): void {
+  /** Announces that the member began or stopped to speak. */
+  setSpeaking(speaking: boolean): void {
     this.speaking = speaking;
-    this.#rooms.tell(this.guest.room);
+    this.#rooms.announce(this.guest.room);
   }
 
   /** Idempotent. */
@@ -51,6 +61,7 @@ export class Member {
   }
 }
 
+/** All rooms that have members; a room exists from its first member's arrival to its last member's departure. */
 export class Rooms {
   readonly #config: Config;
   readonly #rooms = new Map<string, Set<Member>>();
@@ -59,55 +70,54 @@ export class Rooms {
     this.#config = config;
   }
 
-  /** Rooms with somebody in them. */
+  /** Number of rooms that have members. */
   get size(): number {
     return this.#rooms.size;
   }
 
   /**
-   * Takes a place; the others are told once `Member.show` or `tell` is called, when the stream is there to be watched.
-   * @throws FaceOffError `unknown_stream` (404) for a name no room can have, `name_taken` (409), `room_full` (503).
+   * Adds a member. The other members learn of it with the next `Member.update` or `announce`, when the new member's
+   * stream can be watched.
+   * @throws FaceOffError `unknown_stream` (404) for a malformed room name, `name_taken` (409), `room_full` (503).
    */
   join(guest: Guest): Member {
     checkName(guest.room);
-    const people = this.#rooms.get(guest.room) ?? new Set<Member>();
-    const name = keyOf(guest.name);
-    if ([...people].some((member) => keyOf(member.guest.name) === name))
+    const members = this.#rooms.get(guest.room) ?? new Set<Member>();
+    const name = comparable(guest.name);
+    if ([...members].some((member) => comparable(member.guest.name) === name))
       throw new FaceOffError(
         'name_taken',
         `Somebody called ${guest.name} is in this call. Choose another name, or wait a moment if that was you.`,
-        { status: 409 },
       );
     const { roomPeople } = this.#config.limits;
-    if (people.size >= roomPeople)
-      throw new FaceOffError('room_full', `All ${roomPeople} places in this call are taken. Try again later.`, {
-        status: 503,
-      });
+    if (members.size >= roomPeople)
+      throw new FaceOffError('room_full', `All ${roomPeople} places in this call are taken. Try again later.`);
     const member = new Member(guest, this);
-    this.#rooms.set(guest.room, people.add(member));
+    this.#rooms.set(guest.room, members.add(member));
     return member;
   }
 
+  /** Removes a member and announces it to the others. Idempotent. */
   leave(member: Member): void {
     const { room } = member.guest;
-    const people = this.#rooms.get(room);
-    if (people?.delete(member) !== true) return;
-    if (people.size === 0) this.#rooms.delete(room);
-    else this.tell(room);
+    const members = this.#rooms.get(room);
+    if (members?.delete(member) !== true) return;
+    if (members.size === 0) this.#rooms.delete(room);
+    else this.announce(room);
   }
 
-  /** Everybody hears who is there; each is told which of them they are. */
-  tell(room: string): void {
+  /** Sends the list of members to each member, with the name by which the list holds that member. */
+  announce(room: string): void {
     const members = [...(this.#rooms.get(room) ?? [])];
     const people = members.map(({ guest: { name, muted, camera }, stream, speaking }): CallPerson => {
       return { name, stream, muted, camera, speaking: speaking && !muted };
     });
-    for (const { guest } of members) guest.say({ type: 'room', room, you: guest.name, people });
+    for (const { guest } of members) guest.send({ type: 'room', room, you: guest.name, people });
   }
 }
 
-/** A name for a room that nobody guesses, short enough to be read out. */
+/** A random room name (48 bits), short enough to be read out. */
 export const newRoom = (): string => randomBytes(6).toString('base64url');
 
-/** Names that look the same are the same. */
-const keyOf = (name: string): string => name.normalize('NFKC').trim().toLowerCase();
+/** Names that look the same compare as equal. */
+const comparable = (name: string): string => name.normalize('NFKC').trim().toLowerCase();

@@ -63,7 +63,6 @@ function checked<T extends object>(schema: z.ZodType<T> & { shape: object }, giv
   });
   const sentences = wrong.map(({ field, message }) => (field === '' ? message : `${field}: ${message}`));
   throw new FaceOffError('bad_settings', `These settings cannot be used. ${sentences.join('. ')}.`.slice(0, 600), {
-    status: 400,
     details: { fields: wrong.map(({ field }) => field).filter((field) => field !== '') },
   });
 }

@@ -1,70 +1,80 @@
-/** Figures of the last seconds of one session. */
-
 import type { SessionStats } from '../../shared/messages.ts';
 import type { FrameResult, SwappedFrame } from '../../shared/types.ts';
 
 const WINDOW_MS = 3000;
+/** Entries of one list at which old entries are removed. */
+const TRIM_AT = 1000;
 
-interface Done {
+interface DoneFrame {
   atMs: number;
   frameMs: number;
   waitMs: number;
 }
 
+/** Statistics of one session over the last three seconds, and its counts since the session began. */
 export class RollingStats {
   readonly #now: () => number;
+  /** Times at which frames arrived. */
   #arrivals: number[] = [];
-  #done: Done[] = [];
-  /** When frames were left out for want of time. */
+  #done: DoneFrame[] = [];
+  /** Times at which frames were left out because time was short. */
   #missed: number[] = [];
   #last: SwappedFrame | null = null;
   #size = { width: 0, height: 0 };
   readonly #counts: Record<FrameResult, number> = { swapped: 0, passed: 0, dropped: 0, failed: 0 };
 
+  /** @param now the clock, in milliseconds; tests replace it. */
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
   }
 
+  /** Counts an incoming frame of this size. */
   arrived(width: number, height: number): void {
     this.#size = { width, height };
     this.#arrivals.push(this.#now());
-    if (this.#arrivals.length > 1000) this.#trim();
+    if (this.#arrivals.length > TRIM_AT) this.#trim();
   }
 
+  /** Counts a frame that was sent. @param frameMs its time from the decoder to the end of its swap. */
   done(frame: SwappedFrame, frameMs: number): void {
     this.#last = frame;
     this.#counts[frame.result]++;
     this.#done.push({ atMs: this.#now(), frameMs, waitMs: frame.waitMs });
-    if (this.#done.length > 1000) this.#trim();
+    if (this.#done.length > TRIM_AT) this.#trim();
   }
 
+  /** Adds one frame to the counts alone. */
   count(result: FrameResult): void {
     this.#counts[result]++;
   }
 
-  /** A frame was left out for want of time. */
+  /** Counts a frame that was left out because time was short. */
   miss(): void {
     this.#missed.push(this.#now());
-    if (this.#missed.length > 1000) this.#trim();
+    if (this.#missed.length > TRIM_AT) this.#trim();
   }
 
-  /** Share of the last seconds' frames that were left out for want of time, 0..1; those that the rate wants left out do not count. */
+  /**
+   * Share of the window's frames that were left out because time was short, 0..1. Frames that the plan's rate
+   * excludes do not count.
+   */
   get missedShare(): number {
     this.#trim();
     const missed = this.#missed.length;
     return missed === 0 ? 0 : missed / (missed + this.#done.length);
   }
 
-  /** The last frame that was done. */
+  /** The last frame that was sent. */
   get last(): SwappedFrame | null {
     return this.#last;
   }
 
+  /** Place of the last frame's plan on the ladder; 0 is full quality. */
   get level(): number {
     return this.#last?.level ?? 0;
   }
 
-  /** All but what only the session knows. */
+  /** The statistics in the form of the API, without the fields that only the session knows. */
   read(session: string): Omit<SessionStats, 'maxFps' | 'verdict'> {
     this.#trim();
     return {
@@ -72,8 +82,8 @@ export class RollingStats {
       ...this.#size,
       fpsIn: rate(this.#arrivals),
       fpsOut: rate(this.#done.map(({ atMs }) => atMs)),
-      frameMs: spread(this.#done.map(({ frameMs }) => frameMs)),
-      waitMs: spread(this.#done.map(({ waitMs }) => waitMs)),
+      frameMs: percentiles(this.#done.map(({ frameMs }) => frameMs)),
+      waitMs: percentiles(this.#done.map(({ waitMs }) => waitMs)),
       stagesMs: Object.fromEntries(Object.entries(this.#last?.stagesMs ?? {}).map(([name, ms]) => [name, rounded(ms)])),
       ...this.#counts,
       plan: this.#last?.plan ?? 'full',
@@ -92,13 +102,14 @@ export class RollingStats {
 
 const rounded = (value: number): number => Math.round(value * 100) / 100;
 
-/** Events a second, between the first and the last of the window. */
+/** Events per second between the first and the last event, to one decimal. */
 function rate(times: readonly number[]): number {
   const seconds = (times.at(-1)! - times[0]!) / 1000;
   return times.length < 2 || seconds <= 0 ? 0 : Math.round((10 * (times.length - 1)) / seconds) / 10;
 }
 
-function spread(values: number[]): { p50: number; p95: number } {
+/** Median and 95th percentile. Sorts `values` in place. */
+function percentiles(values: number[]): { p50: number; p95: number } {
   values.sort((a, b) => a - b);
   const at = (share: number): number =>
     rounded(values[Math.min(values.length - 1, Math.floor(share * values.length))] ?? 0);

@@ -1,134 +1,138 @@
-/**
- * One who publishes: pictures come from its peer, are swapped in its lane one at a time, and go back, and to whoever looks
- * on at its stream. Ends itself when it
- * never connects, loses its connection or gets no more pictures.
- */
-
 import type { Config } from '../../config.ts';
 import type { Logger } from '../../lib/log.ts';
+import type { Sound } from '../../media/sound.ts';
 import type { Metrics } from '../../metrics.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import type { SessionStats, Verdict } from '../../shared/messages.ts';
+import type { Traffic } from '../../shared/traffic.ts';
 import { type Frame, type SwappedFrame, type SwapSession, type SwapSettings, wantsSwap } from '../../shared/types.ts';
 import { LipSync } from '../audio/lip-sync.ts';
-import type { Sound } from '../audio/sound.ts';
 import { VoiceActivity } from '../audio/voice-activity.ts';
-import { disclosureHeader, disclosureMessage } from '../http/disclosure.ts';
-import { type Look, type MachineFigures, SteadyVerdict, type Traffic, verdictOf } from '../monitor/verdict.ts';
+import { type MachineFigures, type SessionFigures, SteadyVerdict, verdictOf } from '../monitor/verdict.ts';
+import type { RecordedSession } from '../recording/recorded-session.ts';
 import type { Recorder } from '../recording/recorder.ts';
 import { ConnectionTimeout } from '../webrtc/connection-timeout.ts';
-import type { IceCandidate, IceCredentials } from '../webrtc/ice-fragment.ts';
-import { Peer, type PeerState } from '../webrtc/peer.ts';
+import type { IceCandidate } from '../webrtc/ice-fragment.ts';
+import { Peer, type PeerEndpoint, type PeerState } from '../webrtc/peer.ts';
+import { disclosureHeader, disclosureMessage } from './disclosure.ts';
 import { Intake } from './intake.ts';
 import type { NamedStream } from './named-stream.ts';
 import { Opening } from './opening.ts';
 import { PrivacyGate } from './privacy-gate.ts';
 import { RollingStats } from './session-stats.ts';
 
+/** What a session is made of, and what it reports. */
 export interface SessionParts {
   id: string;
   swap: SwapSession;
   stream: NamedStream;
   webrtc: Config['webrtc'];
-  /** Larger frames are not swapped. */
+  /** Frames with more pixels are sent back unswapped. */
   largestPixels: number;
   metrics: Metrics;
   log: Logger;
-  /** The machine over the last seconds; null before the first look at it. */
+  /** Figures of the machine over the last seconds; null before the first sample. */
   machine: () => MachineFigures | null;
   onCandidate?: (candidate: IceCandidate | null) => void;
   onSpeaking?: (speaking: boolean) => void;
-  /** The settings were changed by someone else than whoever publishes. */
+  /** Called after a change of the settings that did not come from the publisher. */
   onSettings?: (settings: SwapSettings) => void;
   onClose: (session: Session, why: string) => void;
 }
 
-/** How often it is asked what limits the session. */
-const LOOK_MS = 1000;
+/** Time between two updates of the verdict on what limits the session. */
+const VERDICT_MS = 1000;
 
-export class Session {
+/**
+ * A publisher's session: frames come from its peer, are swapped in its lane one at a time, and go back to the peer
+ * and to the viewers of its stream. It closes itself when it never connects, loses its connection or gets no more
+ * frames. Runs on the main thread.
+ */
+export class Session implements RecordedSession {
   readonly id: string;
   readonly #parts: SessionParts;
   readonly #peer: Peer;
   readonly #stats = new RollingStats();
   readonly #intake: Intake;
-  readonly #lifeline: ConnectionTimeout;
+  readonly #connectionTimeout: ConnectionTimeout;
   readonly #opening = new Opening();
-  readonly #guard = new PrivacyGate();
-  readonly #voice: VoiceActivity;
+  readonly #privacyGate = new PrivacyGate();
+  readonly #voiceActivity: VoiceActivity;
   readonly #lipSync: LipSync;
-  #idle: NodeJS.Timeout | undefined;
-  #looking: NodeJS.Timeout | undefined;
-  readonly #steady = new SteadyVerdict();
-  #looks = 0;
+  #idleTimer: NodeJS.Timeout | undefined;
+  #verdictTimer: NodeJS.Timeout | undefined;
+  readonly #steadyVerdict = new SteadyVerdict();
+  #verdictUpdates = 0;
   #traffic: Traffic | null = null;
   #lastFrameAtMs = performance.now();
-  #lossTold = false;
-  #sizeTold = false;
+  #isLossLogged = false;
+  #isSizeLogged = false;
   #plan = 'full';
   #closed = false;
   #connected = false;
   #recorder: Recorder | null = null;
-  /** The last piece of sound. */
-  #heard: Sound | null = null;
+  /** The last incoming piece of sound. */
+  #lastSound: Sound | null = null;
 
   constructor(parts: SessionParts) {
     this.id = parts.id;
     this.#parts = parts;
     this.#intake = new Intake(
-      (frame, dropped) => this.#work(frame, dropped),
-      (isLate) => this.#drop(isLate),
+      (frame, dropped) => this.#swap(frame, dropped),
+      (isLate) => this.#countDropped(isLate),
       () => parts.swap.place?.() ?? Promise.resolve(() => undefined),
     );
-    this.#voice = new VoiceActivity((speaking) => parts.onSpeaking?.(speaking));
-    // Sound goes to the viewers alone: nobody wants to hear themselves.
+    this.#voiceActivity = new VoiceActivity((speaking) => parts.onSpeaking?.(speaking));
+    // Sound goes to the viewers alone: publishers do not want to hear themselves.
     this.#lipSync = new LipSync({
       buffersMs: () => this.#peer.buffersMs(),
-      onSound: (sound) => parts.stream.hear(sound),
-      onPicture: (frame) => parts.stream.show(frame, this.#recorder !== null),
+      onSound: (sound) => parts.stream.sendSound(sound),
+      onFrame: (frame) => parts.stream.show(frame, this.#recorder !== null),
     });
-    this.#lifeline = new ConnectionTimeout(parts.webrtc, (why) => this.close(why));
+    this.#connectionTimeout = new ConnectionTimeout(parts.webrtc, (why) => this.close(why));
     this.#peer = new Peer(parts.webrtc, {
       onFrame: (frame) => this.#receive(frame),
       onSound: (sound) => {
-        this.#voice.hear(sound);
-        this.#lipSync.sound(sound);
-        this.#heard = sound;
-        this.#recorder?.hear(sound, this.#lipSync.behindMs);
+        this.#voiceActivity.addSound(sound);
+        this.#lipSync.addSound(sound);
+        this.#lastSound = sound;
+        this.#recorder?.addSound(sound, this.#lipSync.behindMs);
       },
-      onState: (state) => this.#turn(state),
+      onState: (state) => this.#onPeerState(state),
       onCandidate: (candidate) => parts.onCandidate?.(candidate),
     });
     const { idleTimeoutMs } = parts.webrtc;
     this.#disclose();
-    this.#idle = setInterval(() => this.#checkIdle(), Math.max(50, idleTimeoutMs / 4));
-    this.#looking = setInterval(() => void this.#look(), LOOK_MS);
+    this.#idleTimer = setInterval(() => this.#checkIdle(), Math.max(50, idleTimeoutMs / 4));
+    this.#verdictTimer = setInterval(() => void this.#updateVerdict(), VERDICT_MS);
   }
 
   get settings(): SwapSettings {
     return this.#parts.swap.settings;
   }
 
+  /** Place of the last frame's plan on the ladder; 0 is full quality. */
   get level(): number {
     return this.#stats.level;
   }
 
-  /** What limits it. */
+  /** What limits the session. */
   get verdict(): Verdict {
-    return this.#steady.verdict;
+    return this.#steadyVerdict.verdict;
   }
 
+  /** Statistics of the last seconds, as the API shows them. */
   get stats(): SessionStats {
     const stats = { ...this.#stats.read(this.id), maxFps: this.#maxFps, verdict: this.verdict };
     return this.#recorder === null ? stats : { ...stats, recording: this.#recorder.state };
   }
 
-  /** What is shown now; null before the first picture. It must not be changed. */
+  /** The frame shown now; null before the first frame. The caller must not change it. */
   get picture(): Frame | null {
     return this.#parts.stream.picture;
   }
 
-  /** Its recording, under way or the last one. */
+  /** The current recorder, or the last one. */
   get recorder(): Recorder | null {
     return this.#recorder;
   }
@@ -137,70 +141,57 @@ export class Session {
     return this.#closed;
   }
 
-  /** Whether its pictures go out with another face in them. */
+  /** Whether the settings ask for another face in the pictures. */
   get modified(): boolean {
     return wantsSwap(this.settings);
   }
 
+  /** Additional headers of the HTTP reply to the publisher's offer. */
   get headers(): Record<string, string> {
     return disclosureHeader(this.modified);
   }
 
-  /** What its stream is called. */
+  /** Name of the session's stream. */
   get stream(): string {
     return this.#parts.stream.name;
   }
 
+  /** Number of the stream's viewers. */
   get viewers(): number {
     return this.#parts.stream.viewers.size;
   }
 
-  get etag(): string {
-    return this.#peer.etag;
-  }
-
-  get remoteUfrag(): string | null {
-    return this.#peer.remoteUfrag;
-  }
-
-  /** The first offer opens, a later one renegotiates. */
-  answer(offer: string, gather: boolean): Promise<string> {
-    return this.#peer.answer(offer, gather);
-  }
-
-  addCandidate(candidate: IceCandidate): Promise<void> {
-    return this.#peer.addCandidate(candidate);
-  }
-
-  restartIce(ice: IceCredentials, candidates: readonly IceCandidate[]): Promise<string> {
-    return this.#peer.restartIce(ice, candidates);
+  /** Negotiates the connection: the first offer opens it, a later one renegotiates. */
+  get peer(): PeerEndpoint {
+    return this.#peer;
   }
 
   /**
-   * @param elsewhere by someone else than whoever publishes, who is told.
+   * Changes settings, whichever transport the change came by.
+   * @param elsewhere whether the change did not come from the publisher, whose page is then told.
    * @throws FaceOffError `unknown_face`, `unknown_model` (404), `model_missing` (409), and changes nothing.
    */
   set(settings: Partial<SwapSettings>, elsewhere = false): void {
     this.#parts.swap.set(settings);
-    if (this.settings.guarded) this.#cover(this.#guard.cover());
+    if (this.settings.guarded) this.#showCard(this.#privacyGate.cardIfExposed());
     this.#disclose();
     if (elsewhere) this.#parts.onSettings?.(this.settings);
   }
 
-  /** Every picture and all sound from now on go to this recorder as well. */
+  /** Gives every frame and all sound from now on to this recorder as well. */
   record(recorder: Recorder): void {
     this.#recorder = recorder;
-    // So that it knows from its first picture on that there is sound.
-    if (this.#heard !== null) recorder.hear(this.#heard, 0);
+    // The recorder has to know before its first frame that there is sound.
+    if (this.#lastSound !== null) recorder.addSound(this.#lastSound, 0);
   }
 
   /** Idempotent; the peer, the lane's state and the timers are gone when it returns. */
   close(why: string): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#lifeline.close();
-    clearInterval(this.#idle);
-    clearInterval(this.#looking);
+    this.#connectionTimeout.close();
+    clearInterval(this.#idleTimer);
+    clearInterval(this.#verdictTimer);
     this.#intake.clear();
     this.#lipSync.close();
     this.#peer.close();
@@ -209,63 +200,74 @@ export class Session {
     this.#parts.onClose(this, why);
   }
 
+  /** Highest rate of the lane's plan, per second; null without a limit. */
   get #maxFps(): number | null {
     const { fps } = this.#intake;
     return fps === Number.POSITIVE_INFINITY ? null : fps;
   }
 
-  /** Once a second; the network every other time, as its figures cost a millisecond or two. */
-  async #look(): Promise<void> {
-    if (this.#looks++ % 2 === 0) this.#traffic = await this.#peer.traffic().catch(() => null);
+  /** Runs once a second; reads the network's figures every other time, because they cost a millisecond or two. */
+  async #updateVerdict(): Promise<void> {
+    if (this.#verdictUpdates++ % 2 === 0) this.#traffic = await this.#peer.traffic().catch(() => null);
     const { width, fpsIn, fpsOut, plan, level, frameMs, waitMs } = this.#stats.read(this.id);
     if (this.#closed || width === 0) return;
     const { lane = null, slowEngine = null } = this.#stats.last ?? {};
-    const look: Look = {
-      ...{ fpsIn, fpsOut, plan, level, frameMs, waitMs, lane, slowEngine },
-      ...{ wantsSwap: this.modified, maxFps: this.#maxFps },
-      ...{ missedShare: this.#stats.missedShare, traffic: this.#traffic, machine: this.#parts.machine() },
+    const figures: SessionFigures = {
+      fpsIn,
+      fpsOut,
+      plan,
+      level,
+      frameMs,
+      waitMs,
+      lane,
+      slowEngine,
+      wantsSwap: this.modified,
+      maxFps: this.#maxFps,
+      missedShare: this.#stats.missedShare,
+      traffic: this.#traffic,
+      machine: this.#parts.machine(),
     };
-    this.#steady.look(verdictOf(look, this.verdict.cause));
+    this.#steadyVerdict.observe(verdictOf(figures, this.verdict.cause));
   }
 
   #receive(frame: Frame): void {
     if (this.#closed) return;
     this.#lastFrameAtMs = frame.receivedAtMs;
     this.#stats.arrived(frame.width, frame.height);
-    this.#tellSize(frame);
+    this.#warnIfTooLarge(frame);
     this.#intake.put(frame);
   }
 
-  /** One line a session. */
-  #tellSize({ width, height }: Frame): void {
-    if (this.#sizeTold || width * height <= this.#parts.largestPixels) return;
-    this.#sizeTold = true;
+  /** Logs one line per session. */
+  #warnIfTooLarge({ width, height }: Frame): void {
+    if (this.#isSizeLogged || width * height <= this.#parts.largestPixels) return;
+    this.#isSizeLogged = true;
     const size = { session: this.id, width, height };
     this.#parts.log.warn(size, 'frames too large to swap go out as they came; raise limits.frameWidth and frameHeight');
   }
 
-  /** @param isLate for want of time. */
-  #drop(isLate: boolean): void {
+  /** @param isLate whether the frame was dropped because time was short, rather than by the plan's rate. */
+  #countDropped(isLate: boolean): void {
     if (isLate) this.#stats.miss();
     this.#stats.count('dropped');
     this.#parts.metrics.count('dropped');
   }
 
-  async #work(frame: Frame, dropped: number): Promise<SwappedFrame | null> {
+  async #swap(frame: Frame, dropped: number): Promise<SwappedFrame | null> {
     const { swap, metrics, log } = this.#parts;
     try {
       const swapped = await swap.swap(frame, dropped);
       if (this.#closed) return swapped;
       const isHeld = this.#opening.holds(swapped, this.modified);
       const done: SwappedFrame = isHeld ? { ...swapped, result: 'dropped', hold: true } : swapped;
-      this.#pass(done);
-      this.#tellPlan(done.plan);
+      this.#showSwapped(done);
+      this.#logPlan(done.plan);
       if (done.result === 'dropped') {
-        this.#drop(!isHeld);
+        this.#countDropped(!isHeld);
         return done;
       }
       const frameMs = performance.now() - frame.receivedAtMs;
-      if (!done.hold) this.#lipSync.took(frameMs);
+      if (!done.hold) this.#lipSync.addFrameTime(frameMs);
       this.#stats.done(done, frameMs);
       metrics.frame(done, frameMs);
       return done;
@@ -273,50 +275,51 @@ export class Session {
       if (this.#closed) return null;
       this.#stats.count('failed');
       metrics.count('failed');
-      // The frame went down with its lane; the next one finds a new lane. One line is enough.
+      // The frame was lost with its lane; the next frame finds a new lane. One line in the log is enough.
       const code = error instanceof FaceOffError ? error.code : 'internal';
-      if (!this.#lossTold) log.warn({ session: this.id, code }, 'frame lost');
-      this.#lossTold = true;
+      if (!this.#isLossLogged) log.warn({ session: this.id, code }, 'frame lost');
+      this.#isLossLogged = true;
       return null;
     }
   }
 
-  #pass(done: SwappedFrame): void {
-    const frame = this.#guard.pass(done, this.settings.guarded);
-    if (frame === null) this.#parts.stream.again();
+  /** Shows what the privacy gate lets through. */
+  #showSwapped(done: SwappedFrame): void {
+    const frame = this.#privacyGate.pass(done, this.settings.guarded);
+    if (frame === null) this.#parts.stream.repeatLast();
     else if (frame === done.frame) this.#show(frame);
-    else this.#cover(frame);
+    else this.#showCard(frame);
   }
 
   #show(frame: Frame): void {
-    this.#peer.send(frame);
-    this.#lipSync.picture(frame);
-    this.#recorder?.show(frame);
+    this.#peer.sendFrame(frame);
+    this.#lipSync.addFrame(frame);
+    this.#recorder?.addFrame(frame);
   }
 
-  /** At once: what waits for its sound may be bare, too, and so may what viewers would be shown again. */
-  #cover(card: Frame | null): void {
+  /** Shows a card at once. Frames that wait for their sound are dropped: they may show an unswapped face too. */
+  #showCard(card: Frame | null): void {
     if (card === null) return;
-    this.#lipSync.drop();
-    this.#peer.send(card);
+    this.#lipSync.dropFrames();
+    this.#peer.sendFrame(card);
     this.#parts.stream.show(card);
   }
 
   #disclose(): void {
-    this.#peer.tell(disclosureMessage(this.modified));
+    this.#peer.sendMessage(disclosureMessage(this.modified));
     this.#parts.stream.disclose(this.modified);
   }
 
-  /** One line a change of quality. */
-  #tellPlan(plan: string): void {
+  /** Logs one line per change of quality. */
+  #logPlan(plan: string): void {
     if (plan === this.#plan) return;
     this.#parts.log.info({ session: this.id, from: this.#plan, to: plan }, 'quality changed');
     this.#plan = plan;
   }
 
-  #turn(state: PeerState): void {
+  #onPeerState(state: PeerState): void {
     if (this.#closed) return;
-    this.#lifeline.turn(state);
+    this.#connectionTimeout.onState(state);
     if (state !== 'connected') return;
     if (!this.#connected) this.#parts.log.info({ session: this.id }, 'session connected');
     this.#connected = true;

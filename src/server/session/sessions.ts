@@ -1,119 +1,124 @@
-/** The sessions there are, and whether there may be one more. */
-
 import { randomUUID } from 'node:crypto';
 import type { Config } from '../../config.ts';
+import { RETRY_AFTER_MS } from '../../lib/error-body.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Metrics } from '../../metrics.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import type { Cause } from '../../shared/messages.ts';
 import type { Swapping, SwapSettings } from '../../shared/types.ts';
-import { RETRY_AFTER_MS } from '../http/error-reply.ts';
 import { CAUSES, type MachineFigures } from '../monitor/verdict.ts';
 import type { IceCandidate } from '../webrtc/ice-fragment.ts';
 import { Session } from './session.ts';
 import type { Streams } from './streams.ts';
 
+/** What the opener of a session is told about it. */
 export interface SessionHooks {
   onCandidate?: (candidate: IceCandidate | null) => void;
-  /** The settings were changed by someone else than whoever publishes. */
+  /** The settings were changed, and not by the publisher. */
   onSettings?: (settings: SwapSettings) => void;
   onClose?: (why: string) => void;
-  /** The person began or ceased to speak. */
+  /** The publisher began or stopped to speak. */
   onSpeaking?: (speaking: boolean) => void;
+}
+
+/** What all sessions share. */
+export interface SessionsParts {
+  config: Config;
+  pool: Swapping;
+  streams: Streams;
+  metrics: Metrics;
+  log: Logger;
+  /** Figures of the machine over the last seconds; null before the first sample. */
+  machine: () => MachineFigures | null;
 }
 
 /** Causes that one more session would make worse. */
 const SHARED: ReadonlySet<Cause> = new Set(['processor', 'lane', 'memory']);
 
+/** All open sessions; decides whether the server has room for one more. */
 export class Sessions {
-  readonly #config: Config;
-  readonly #pool: Swapping;
-  readonly #streams: Streams;
-  readonly #metrics: Metrics;
-  readonly #log: Logger;
-  readonly #machine: () => MachineFigures | null;
+  readonly #parts: SessionsParts;
   readonly #open = new Map<string, Session>();
 
-  /** @param machine over the last seconds; null before the first look at it. */
-  constructor(
-    ...[config, pool, streams, metrics, log, machine]: [
-      ...[Config, Swapping, Streams, Metrics, Logger, () => MachineFigures | null],
-    ]
-  ) {
-    this.#config = config;
-    this.#pool = pool;
-    this.#streams = streams;
-    this.#metrics = metrics;
-    this.#log = log;
-    this.#machine = machine;
+  constructor(parts: SessionsParts) {
+    this.#parts = parts;
   }
 
+  /** Number of open sessions. */
   get size(): number {
     return this.#open.size;
   }
 
+  /** All open sessions, in the order in which they were opened. */
   all(): Session[] {
     return [...this.#open.values()];
   }
 
+  /** The open session with this id. */
   get(id: string): Session | undefined {
     return this.#open.get(id);
   }
 
-  /** The session that publishes a stream now. */
+  /** The session that publishes this stream now. */
   named(stream: string): Session | undefined {
     return this.all().find((session) => session.stream === stream);
   }
 
   /**
-   * @param stream what others find it by, besides its id.
+   * Opens a session with its lane state and its stream.
+   * @param stream name by which viewers find the stream, besides the session's id.
    * @throws FaceOffError `server_full` (503) and `stream_taken` (409), both with retryAfterMs, `bad_name` (400),
    * `unknown_face` (404).
    */
   open(settings: Partial<SwapSettings>, hooks: SessionHooks = {}, stream?: string): Session {
-    this.#checkRoom();
-    if (stream !== undefined) this.#streams.check(stream);
+    const { config, pool, streams, metrics, log, machine } = this.#parts;
+    this.#checkCapacity();
+    if (stream !== undefined) streams.check(stream);
     const id = randomUUID();
     const session = new Session({
       id,
-      swap: this.#pool.open(id, settings),
-      stream: this.#streams.claim(id, stream),
-      webrtc: this.#config.webrtc,
-      largestPixels: this.#config.limits.frameWidth * this.#config.limits.frameHeight,
-      metrics: this.#metrics,
-      log: this.#log,
-      machine: this.#machine,
+      swap: pool.open(id, settings),
+      stream: streams.claim(id, stream),
+      webrtc: config.webrtc,
+      largestPixels: config.limits.frameWidth * config.limits.frameHeight,
+      metrics,
+      log,
+      machine,
       onCandidate: hooks.onCandidate ?? (() => undefined),
       ...(hooks.onSpeaking !== undefined && { onSpeaking: hooks.onSpeaking }),
       onSettings: hooks.onSettings ?? (() => undefined),
       onClose: (closed, why) => {
         this.#open.delete(closed.id);
-        this.#streams.release(closed.id);
-        this.#log.info({ session: id, why, open: this.#open.size }, 'session closed');
+        streams.release(closed.id);
+        log.info({ session: id, why, open: this.#open.size }, 'session closed');
         this.measure();
         hooks.onClose?.(why);
       },
     });
     this.#open.set(id, session);
-    this.#log.info({ session: id, open: this.#open.size }, 'session opened');
+    log.info({ session: id, open: this.#open.size }, 'session opened');
     this.measure();
     return session;
   }
 
-  /** Brings the gauges up to date. */
+  /** Updates the gauges of the metrics. */
   measure(): void {
-    this.#metrics.sessions(this.#open.size, Math.max(0, ...this.all().map((session) => session.level)));
+    const { metrics } = this.#parts;
+    metrics.sessions(this.#open.size, Math.max(0, ...this.all().map((session) => session.level)));
     const causes = this.all().map(({ verdict }) => verdict.cause);
     const counts = CAUSES.map((cause) => [cause, causes.filter((one) => one === cause).length]);
-    this.#metrics.verdicts(Object.fromEntries(counts) as Record<Cause, number>);
+    metrics.verdicts(Object.fromEntries(counts) as Record<Cause, number>);
   }
 
-  /** How many are short of what all share. */
-  get short(): number {
+  /** Number of sessions limited by a resource that all sessions share: processor, lane or memory. */
+  get limitedCount(): number {
     return this.all().filter(({ verdict }) => SHARED.has(verdict.cause)).length;
   }
 
-  /** What they do just now, together. */
+  /**
+   * The load of all sessions together: frames per second in total, the longest frame time (p95) and the lowest
+   * quality.
+   */
   load(): { sessions: number; fps: number; frameMs: number; level: number } {
     const stats = this.all().map((session) => session.stats);
     return {
@@ -124,14 +129,16 @@ export class Sessions {
     };
   }
 
+  /** Closes all sessions. Idempotent. */
   close(): void {
     for (const session of this.all()) session.close('server stopping');
   }
 
-  #checkRoom(): void {
-    const { sessions } = this.#config.limits;
-    const { rssLimitMb } = this.#config.memory;
-    const options = { status: 503, details: { retryAfterMs: RETRY_AFTER_MS } };
+  #checkCapacity(): void {
+    const { limits, memory } = this.#parts.config;
+    const { sessions } = limits;
+    const { rssLimitMb } = memory;
+    const options = { details: { retryAfterMs: RETRY_AFTER_MS } };
     if (this.#open.size >= sessions) {
       throw new FaceOffError(
         'server_full',

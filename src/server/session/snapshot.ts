@@ -1,15 +1,16 @@
-/** A still picture of what a session shows, as PNG that says what it is. */
-
-import { setImmediate as turn } from 'node:timers/promises';
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import sharp from 'sharp';
 import { frameToRgb } from '../../faces/portrait.ts';
 import type { Frame } from '../../shared/types.ts';
 import { DISCLOSURE } from '../recording/recording-format.ts';
 
-/** Rows converted in one turn of the event loop, a millisecond or two: publishers' pictures go on between any two. */
+/**
+ * Rows converted per pass of the event loop, which takes a millisecond or two: publishers' frames are handled in
+ * between.
+ */
 const BAND = 64;
 
-/** IPTC's term for a picture of a camera in which a model changed something. */
+/** XMP metadata with IPTC's term for a camera picture in which a model changed something. */
 const XMP = `<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" xmlns:dc="http://purl.org/dc/elements/1.1/">
@@ -18,11 +19,15 @@ const XMP = `<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>
 </rdf:Description></rdf:RDF></x:xmpmeta>
 <?xpacket end="w"?>`;
 
+/**
+ * A frame as a PNG file whose EXIF and XMP metadata disclose the modification. Runs on the main thread, in small
+ * steps.
+ */
 export async function snapshotOf(frame: Frame): Promise<Buffer> {
   const { width, height } = frame;
   const rgb = new Uint8Array(3 * width * height);
   for (let top = 0; top < height; top += BAND) {
-    await turn();
+    await yieldToEventLoop();
     rgb.set(frameToRgb(bandOf(frame, top, Math.min(BAND, height - top))), 3 * width * top);
   }
   return sharp(rgb, { raw: { width, height, channels: 3 } })
@@ -32,15 +37,17 @@ export async function snapshotOf(frame: Frame): Promise<Buffer> {
     .toBuffer();
 }
 
-/** @param top even, as rows of colour are for two of light each. */
+/** Some rows of a frame as a frame. @param top an even number, as one chroma row serves two luma rows. */
 function bandOf({ width, height, data, receivedAtMs }: Frame, top: number, rows: number): Frame {
-  const [cw, ch] = [(width + 1) >> 1, (height + 1) >> 1];
-  const [from, count] = [top >> 1, (rows + 1) >> 1];
-  const band = new Uint8Array(width * rows + 2 * cw * count);
+  const chromaWidth = (width + 1) >> 1;
+  const chromaHeight = (height + 1) >> 1;
+  const chromaTop = top >> 1;
+  const chromaRows = (rows + 1) >> 1;
+  const band = new Uint8Array(width * rows + 2 * chromaWidth * chromaRows);
   band.set(data.subarray(width * top, width * (top + rows)));
   for (const plane of [0, 1]) {
-    const at = width * height + plane * cw * ch + cw * from;
-    band.set(data.subarray(at, at + cw * count), width * rows + plane * cw * count);
+    const at = width * height + plane * chromaWidth * chromaHeight + chromaWidth * chromaTop;
+    band.set(data.subarray(at, at + chromaWidth * chromaRows), width * rows + plane * chromaWidth * chromaRows);
   }
   return { width, height: rows, data: band, receivedAtMs };
 }

@@ -1,37 +1,34 @@
-/** The streams there are, by name, and who looks on. */
-
 import { randomUUID } from 'node:crypto';
 import type { Config } from '../../config.ts';
+import { RETRY_AFTER_MS } from '../../lib/error-body.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Metrics } from '../../metrics.ts';
 import { FaceOffError } from '../../shared/errors.ts';
-import { RETRY_AFTER_MS } from '../http/error-reply.ts';
 import { NamedStream } from './named-stream.ts';
 import { Viewer } from './viewer.ts';
 
-/** What a publisher may call its stream: it is part of an address that people type. */
+/** The names a publisher may give its stream: the name is part of an address that people type. */
 export const STREAM_NAME = /^[A-Za-z0-9_-]{1,64}$/;
 
-/** What the studio's stream is called, unless told. */
-export const STUDIO = 'studio';
+/** Name of the stream of the first page (studio) that asks for no other name. */
+export const STUDIO_STREAM = 'studio';
 
-/** How soon a player asks again for a stream that is not there yet. */
+/** Suggested delay before a player asks again for a stream that has no publisher yet, in milliseconds. */
 const COMES_SOON_MS = 2000;
 
-/** @throws FaceOffError `unknown_stream` (404). */
+/** Refuses a stream's or room's name in an address. @throws FaceOffError `unknown_stream` (404). */
 export function checkName(name: string): void {
   if (!STREAM_NAME.test(name))
-    throw new FaceOffError('unknown_stream', 'No stream can have that name: it has 1 to 64 letters, digits, - and _.', {
-      status: 404,
-    });
+    throw new FaceOffError('unknown_stream', 'No stream can have that name: it has 1 to 64 letters, digits, - and _.');
 }
 
+/** All streams by name, and all viewers. */
 export class Streams {
   readonly #config: Config;
   readonly #metrics: Metrics;
   readonly #log: Logger;
   readonly #streams = new Map<string, NamedStream>();
-  /** A live stream can also be asked for by the id of its session. */
+  /** Live streams by the ids of their sessions; a viewer can ask for either. */
   readonly #bySession = new Map<string, NamedStream>();
   readonly #viewers = new Map<string, Viewer>();
 
@@ -41,12 +38,14 @@ export class Streams {
     this.#log = log;
   }
 
+  /** Whether no live stream has this name. */
   isFree(name: string): boolean {
     return this.#find(name) === undefined;
   }
 
   /**
-   * @param name what the publisher calls its stream; without one the id of the session does.
+   * Gives a session its stream; viewers that wait under the name get its pictures.
+   * @param name what the publisher calls its stream; the session's id by default.
    * @throws FaceOffError `bad_name` (400), `stream_taken` (409, details: retryAfterMs).
    */
   claim(session: string, name = session): NamedStream {
@@ -58,55 +57,61 @@ export class Streams {
     return stream;
   }
 
-  /** @throws FaceOffError `bad_name` (400), `stream_taken` (409, details: retryAfterMs). */
+  /**
+   * Refuses a name that `claim` would refuse.
+   * @throws FaceOffError `bad_name` (400), `stream_taken` (409, details: retryAfterMs).
+   */
   check(name: string): void {
     if (!STREAM_NAME.test(name))
-      throw new FaceOffError('bad_name', 'A stream’s name has 1 to 64 letters, digits, - and _.', { status: 400 });
+      throw new FaceOffError('bad_name', 'A stream’s name has 1 to 64 letters, digits, - and _.');
     if (this.isFree(name)) return;
     throw new FaceOffError(
       'stream_taken',
       `The name ${name} is in use. Choose another one, or wait until it is free.`,
       {
-        status: 409,
         details: { retryAfterMs: RETRY_AFTER_MS },
       },
     );
   }
 
-  /** The publisher is gone; whoever looks on waits for the next one of that name. */
+  /** The publisher left. Viewers wait `webrtc.idleTimeoutMs` for the next publisher under the name. */
   release(session: string): void {
     const stream = this.#bySession.get(session);
     if (stream === undefined) return;
     this.#bySession.delete(session);
-    // An id never comes back.
+    // A session's id is never used again.
     if (stream.name === session || stream.viewers.size === 0) this.#end(stream, 'the stream ended');
     else stream.pause(this.#config.webrtc.idleTimeoutMs, () => this.#end(stream, 'the stream did not come back'));
   }
 
-  /** That name does not come back: nobody waits for it. */
+  /** Ends a stream without a publisher at once: no publisher will use its name again. */
   forget(name: string): void {
     const stream = this.#streams.get(name);
     if (stream !== undefined && !stream.isLive) this.#end(stream, 'the stream ended');
   }
 
   /**
-   * One more who looks on.
+   * Adds a viewer to a live stream.
    * @throws FaceOffError `unknown_stream` (404), `no_publisher` (409) and `viewers_full` (503), both with retryAfterMs.
    */
   watch(name: string): Viewer {
     const stream = this.#published(name);
-    this.#checkRoom();
-    const viewer = new Viewer(randomUUID(), this.#config.webrtc, (closed, why) => this.#left(stream, closed, why));
+    this.#checkCapacity();
+    const viewer = new Viewer(randomUUID(), this.#config.webrtc, (closed, why) =>
+      this.#onViewerClosed(stream, closed, why),
+    );
     stream.add(viewer);
     this.#viewers.set(viewer.id, viewer);
-    this.#tell(viewer, 'viewer opened');
+    this.#logViewer(viewer, 'viewer opened');
     return viewer;
   }
 
+  /** The open viewer with this id. */
   viewer(id: string): Viewer | undefined {
     return this.#viewers.get(id);
   }
 
+  /** Ends all streams with their viewers. Idempotent. */
   close(): void {
     for (const stream of [...this.#streams.values()]) this.#end(stream, 'server stopping');
   }
@@ -120,26 +125,24 @@ export class Streams {
     checkName(name);
     const stream = this.#find(name);
     if (stream !== undefined) return stream;
-    // The draft's answer: unlike 404 it tells a player to come back.
+    // The WHEP draft's status: unlike 404 it tells a player to come back.
     throw new FaceOffError('no_publisher', `Nobody publishes ${name} just now. Try again in a moment.`, {
-      status: 409,
       details: { retryAfterMs: COMES_SOON_MS },
     });
   }
 
-  #checkRoom(): void {
+  #checkCapacity(): void {
     const { viewers } = this.#config.limits;
     if (this.#viewers.size < viewers) return;
     throw new FaceOffError('viewers_full', `All ${viewers} viewers’ places are taken. Raise limits.viewers.`, {
-      status: 503,
       details: { retryAfterMs: RETRY_AFTER_MS },
     });
   }
 
-  #left(stream: NamedStream, viewer: Viewer, why: string): void {
+  #onViewerClosed(stream: NamedStream, viewer: Viewer, why: string): void {
     stream.viewers.delete(viewer);
     this.#viewers.delete(viewer.id);
-    this.#tell(viewer, 'viewer closed', why);
+    this.#logViewer(viewer, 'viewer closed', why);
     if (!stream.isLive && stream.viewers.size === 0) this.#end(stream, why);
   }
 
@@ -148,8 +151,8 @@ export class Streams {
     stream.end(why);
   }
 
-  #tell(viewer: Viewer, what: string, why?: string): void {
+  #logViewer(viewer: Viewer, message: string, why?: string): void {
     this.#metrics.viewers(this.#viewers.size);
-    this.#log.info({ viewer: viewer.id, ...(why !== undefined && { why }), open: this.#viewers.size }, what);
+    this.#log.info({ viewer: viewer.id, ...(why !== undefined && { why }), open: this.#viewers.size }, message);
   }
 }

@@ -1,17 +1,18 @@
-/** One who looks on: a peer of its own that pictures are only sent to. */
-
 import type { Config } from '../../config.ts';
+import type { Sound } from '../../media/sound.ts';
 import type { Frame } from '../../shared/types.ts';
-import type { Sound } from '../audio/sound.ts';
-import { disclosureHeader, disclosureMessage } from '../http/disclosure.ts';
 import { ConnectionTimeout } from '../webrtc/connection-timeout.ts';
-import type { IceCandidate, IceCredentials } from '../webrtc/ice-fragment.ts';
-import { Peer } from '../webrtc/peer.ts';
+import { Peer, type PeerEndpoint } from '../webrtc/peer.ts';
+import { disclosureHeader, disclosureMessage } from './disclosure.ts';
 
+/**
+ * A client that watches a stream: a peer that only sends. It closes itself when it never connects or loses its
+ * connection.
+ */
 export class Viewer {
   readonly id: string;
   readonly #peer: Peer;
-  readonly #lifeline: ConnectionTimeout;
+  readonly #connectionTimeout: ConnectionTimeout;
   readonly #onClose: (viewer: Viewer, why: string) => void;
   #connected = false;
   #closed = false;
@@ -20,58 +21,45 @@ export class Viewer {
   constructor(id: string, webrtc: Config['webrtc'], onClose: (viewer: Viewer, why: string) => void) {
     this.id = id;
     this.#onClose = onClose;
-    this.#lifeline = new ConnectionTimeout(webrtc, (why) => this.close(why));
+    this.#connectionTimeout = new ConnectionTimeout(webrtc, (why) => this.close(why));
     this.#peer = new Peer(webrtc, {
       onFrame: null,
       onSound: null,
       onState: (state) => {
         this.#connected = state === 'connected';
-        this.#lifeline.turn(state);
+        this.#connectionTimeout.onState(state);
       },
       onCandidate: () => undefined,
     });
   }
 
-  get etag(): string {
-    return this.#peer.etag;
+  /** Negotiates the connection. */
+  get peer(): PeerEndpoint {
+    return this.#peer;
   }
 
-  get remoteUfrag(): string | null {
-    return this.#peer.remoteUfrag;
-  }
-
-  answer(offer: string): Promise<string> {
-    return this.#peer.answer(offer, true);
-  }
-
-  addCandidate(candidate: IceCandidate): Promise<void> {
-    return this.#peer.addCandidate(candidate);
-  }
-
-  restartIce(ice: IceCredentials, candidates: readonly IceCandidate[]): Promise<string> {
-    return this.#peer.restartIce(ice, candidates);
-  }
-
-  /** Whether a picture would reach anyone; one that would not need not be copied. */
+  /** Whether a frame would reach the client; a frame that would not need not be copied. */
   get isConnected(): boolean {
     return this.#connected && !this.#closed;
   }
 
-  show(frame: Frame): void {
-    if (this.isConnected) this.#peer.send(frame);
+  /** Sends a frame; its data is copied, which takes milliseconds. */
+  sendFrame(frame: Frame): void {
+    if (this.isConnected) this.#peer.sendFrame(frame);
   }
 
-  hear(sound: Sound): void {
-    if (this.isConnected) this.#peer.sound(sound);
+  /** Sends ten milliseconds of sound. */
+  sendSound(sound: Sound): void {
+    if (this.isConnected) this.#peer.sendSound(sound);
   }
 
-  /** Says whether the pictures are modified. */
+  /** Tells the client whether the pictures are modified. */
   disclose(modified: boolean): void {
     this.#modified = modified;
-    this.#peer.tell(disclosureMessage(modified));
+    this.#peer.sendMessage(disclosureMessage(modified));
   }
 
-  /** What the answer to its offer says besides. */
+  /** Additional headers of the HTTP reply to the client's offer. */
   get headers(): Record<string, string> {
     return disclosureHeader(this.#modified);
   }
@@ -80,7 +68,7 @@ export class Viewer {
   close(why: string): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#lifeline.close();
+    this.#connectionTimeout.close();
     this.#peer.close();
     this.#onClose(this, why);
   }

@@ -1,33 +1,40 @@
-/** How long a connection may take to come, and how long it may be lost: the same for who publishes and who looks on. */
-
 import type { Config } from '../../config.ts';
 import type { PeerState } from './peer.ts';
 
+/**
+ * Time limits of a connection, for publishers and viewers: how long it may take to connect, and how long it may stay
+ * disconnected.
+ */
 export class ConnectionTimeout {
   readonly #config: Config['webrtc'];
   readonly #onEnd: (why: string) => void;
-  #deadline: NodeJS.Timeout | undefined;
+  #timer: NodeJS.Timeout | undefined;
 
-  /** @param onEnd the connection is gone for good; told once, unless it is closed before. */
+  /**
+   * Starts the limit for connecting.
+   * @param onEnd called once when the connection is lost for good, unless closed before.
+   */
   constructor(config: Config['webrtc'], onEnd: (why: string) => void) {
     this.#config = config;
     this.#onEnd = onEnd;
-    this.#within(config.connectTimeoutMs, 'not connected in time');
+    this.#endAfter(config.connectTimeoutMs, 'not connected in time');
   }
 
-  turn(state: PeerState): void {
-    clearTimeout(this.#deadline);
+  /** Takes the peer's new state. */
+  onState(state: PeerState): void {
+    clearTimeout(this.#timer);
     const { connectTimeoutMs, lostTimeoutMs } = this.#config;
     if (state === 'failed' || state === 'closed') this.#onEnd(`connection ${state}`);
-    else if (state === 'disconnected') this.#within(lostTimeoutMs, 'connection lost');
-    else if (state !== 'connected') this.#within(connectTimeoutMs, 'not connected in time');
+    else if (state === 'disconnected') this.#endAfter(lostTimeoutMs, 'connection lost');
+    else if (state !== 'connected') this.#endAfter(connectTimeoutMs, 'not connected in time');
   }
 
+  /** Stops the timer. Idempotent. */
   close(): void {
-    clearTimeout(this.#deadline);
+    clearTimeout(this.#timer);
   }
 
-  #within(ms: number, why: string): void {
-    this.#deadline = setTimeout(() => this.#onEnd(why), ms);
+  #endAfter(ms: number, why: string): void {
+    this.#timer = setTimeout(() => this.#onEnd(why), ms);
   }
 }

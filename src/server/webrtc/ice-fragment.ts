@@ -1,22 +1,24 @@
-/** SDP fragments (RFC 8840): what a PATCH carries, both ways. Pure functions on text. */
+/** SDP fragments (RFC 8840): the bodies of PATCH requests and of their replies. Pure functions on text. */
 
 import { FaceOffError } from '../../shared/errors.ts';
 import { MOST_CANDIDATES } from './rebuild-offer.ts';
 
+/** An ICE candidate (W3C RTCIceCandidateInit); `candidate` is the attribute without `a=`. */
 export interface IceCandidate {
   candidate: string;
   sdpMid: string | null;
   sdpMLineIndex: number | null;
 }
 
-/** What one side of an ICE session is known by; new ones begin a new ICE session. */
+/** User name and password of one side of an ICE session; new ones begin a new session. */
 export interface IceCredentials {
   ufrag: string;
   pwd: string;
 }
 
+/** A parsed SDP fragment. */
 export interface Fragment {
-  /** The user name alone says which ICE session candidates belong to. */
+  /** Identifies the ICE session of the candidates; null if the fragment names none. */
   ufrag: string | null;
   pwd: string | null;
   candidates: IceCandidate[];
@@ -25,7 +27,7 @@ export interface Fragment {
 const attribute = (name: string, text: string): string | null =>
   text.match(new RegExp(`^a=${name}:(\\S+)`, 'm'))?.[1] ?? null;
 
-/** @throws FaceOffError `bad_fragment` (400). */
+/** Parses a fragment of an unknown client. @throws FaceOffError `bad_fragment` (400). */
 export function readFragment(text: string): Fragment {
   if (!/^a=/m.test(text)) throw badFragment('it has no attributes');
   const fragment = {
@@ -34,14 +36,14 @@ export function readFragment(text: string): Fragment {
     candidates: candidatesOf(text),
   };
   if (fragment.candidates.length > MOST_CANDIDATES) throw badFragment(`it has more than ${MOST_CANDIDATES} candidates`);
-  // The lengths and characters of RFC 8839, 5.4: what is outside of them would only fail deeper down.
+  // Lengths and characters of RFC 8839, 5.4; other values would only fail later, in the library.
   if (fragment.ufrag !== null && !/^[\w+/]{4,256}$/.test(fragment.ufrag))
     throw badFragment('its ice-ufrag is malformed');
   if (fragment.pwd !== null && !/^[\w+/]{22,256}$/.test(fragment.pwd)) throw badFragment('its ice-pwd is malformed');
   return fragment;
 }
 
-/** An offer once more, of another ICE session: all else that was agreed stays. */
+/** The same offer for another ICE session: replaces the credentials and removes the candidates. */
 export function withIce(offer: string, { ufrag, pwd }: IceCredentials): string {
   return offer
     .replace(/^a=(candidate:|end-of-candidates).*\r?\n/gm, '')
@@ -49,7 +51,7 @@ export function withIce(offer: string, { ufrag, pwd }: IceCredentials): string {
     .replace(/^a=ice-pwd:.*$/gm, `a=ice-pwd:${pwd}`);
 }
 
-/** The ICE part of an SDP: its first section, as everything else is bundled with it. */
+/** The ICE part of an SDP as a fragment. The first section is enough, because all others are bundled with it. */
 export function iceFragmentOf(sdp: string): string {
   const [head = '', first = ''] = sdp.split(/^(?=m=)/m);
   const wanted = /^(m=|a=(mid|ice-options|ice-ufrag|ice-pwd|candidate):)/;
@@ -71,4 +73,4 @@ function candidatesOf(text: string): IceCandidate[] {
 }
 
 const badFragment = (why: string): FaceOffError =>
-  new FaceOffError('bad_fragment', `The SDP fragment cannot be used: ${why}.`, { status: 400 });
+  new FaceOffError('bad_fragment', `The SDP fragment cannot be used: ${why}.`);

@@ -1,8 +1,7 @@
-/** The STUN and TURN servers as they are told to those who need them now. */
-
 import { createHmac } from 'node:crypto';
 import type { Config } from '../../config.ts';
 
+/** A STUN or TURN server (W3C RTCIceServer). */
 export interface IceServer {
   urls: string[];
   username?: string;
@@ -10,8 +9,9 @@ export interface IceServer {
 }
 
 /**
- * A server with a shared secret gets a user name that ends in time and its signature (draft-uberti-behave-turn-rest, which
- * coturn calls use-auth-secret): what a page is told is of no use later, and the secret stays here.
+ * The STUN and TURN servers in the form that clients need now. For a server with a shared secret it creates a user
+ * name that expires and its signature (draft-uberti-behave-turn-rest; coturn calls it use-auth-secret): the
+ * credentials of a page expire, and the secret stays on the server.
  */
 export function iceServersOf(
   { iceServers, turnLifetimeMs }: Pick<Config['webrtc'], 'iceServers' | 'turnLifetimeMs'>,

@@ -1,14 +1,10 @@
-/**
- * One WebRTC peer: pictures and sound in, pictures and sound out. With `follow.ts` the home of @roamhq/wrtc, which must stay
- * on the main thread.
- */
-
 import wrtc, { type DataChannel, type MediaTrack, type RTCPeerConnection, type Transceiver } from '@roamhq/wrtc';
 import type { Config } from '../../config.ts';
+import { SerialQueue } from '../../lib/serial.ts';
+import type { Sound } from '../../media/sound.ts';
 import { FaceOffError } from '../../shared/errors.ts';
+import type { Traffic } from '../../shared/traffic.ts';
 import type { Frame } from '../../shared/types.ts';
-import type { Sound } from '../audio/sound.ts';
-import type { Traffic } from '../monitor/verdict.ts';
 import { type IceCandidate, type IceCredentials, iceFragmentOf, withIce } from './ice-fragment.ts';
 import { iceServersOf } from './ice-servers.ts';
 import { badSdp, isCandidate, rebuildOffer } from './rebuild-offer.ts';
@@ -25,63 +21,94 @@ import {
 } from './sdp.ts';
 import { upright } from './upright.ts';
 
+/** State of the connection (W3C RTCPeerConnectionState). */
 export type PeerState = RTCPeerConnection['connectionState'];
 
+/** What a peer delivers to its owner. */
 export interface PeerListener {
-  /** Null where pictures only go out. */
+  /** Gets each incoming frame, upright; null for a peer that only sends. */
   onFrame: ((frame: Frame) => void) | null;
-  /** Ten milliseconds at a time; null where sound only goes out. */
+  /** Gets incoming sound, ten milliseconds at a time; null for a peer that only sends. */
   onSound: ((sound: Sound) => void) | null;
   onState(state: PeerState): void;
   onCandidate(candidate: IceCandidate | null): void;
 }
 
-export interface Buffers {
+/** Mean time that incoming media wait between network and delivery, in milliseconds. */
+export interface BufferDelays {
   sound: number;
   picture: number;
 }
 
-/** Peers open in this process, for /api/status and the leak tests. */
+/** The part of a peer that negotiates its connection: offers, candidates and ICE restarts. */
+export interface PeerEndpoint {
+  /** Entity tag of the ICE session, quotes included: this side's ICE user name, which changes with the session. */
+  readonly etag: string;
+  /** The client's ICE user name, which tells an ICE restart from a further candidate; null before the first offer. */
+  readonly remoteUfrag: string | null;
+  /**
+   * Answers the first or a later offer. Frames go out on the first video section that wants to receive.
+   * @param gather whether to wait until the answer holds every candidate, for clients that cannot trickle.
+   * @throws FaceOffError `bad_sdp` (400), `offer_too_large` (413), `no_video` (422), `no_codec` (406),
+   *   `session_closed` (410).
+   */
+  answer(offer: string, gather: boolean): Promise<string>;
+  /** Adds a candidate of the client. @throws FaceOffError `bad_candidate` (400). */
+  addCandidate(candidate: IceCandidate): Promise<void>;
+  /**
+   * Begins another ICE session and keeps everything else as agreed; a failure leaves the current session as it is.
+   * @returns this side of the new session, as an SDP fragment.
+   * @throws FaceOffError `bad_sdp` (400), `session_closed` (410).
+   */
+  restartIce(ice: IceCredentials, candidates: readonly IceCandidate[]): Promise<string>;
+}
+
 let open = 0;
+/** Number of open peers in this process, for /api/status and the leak tests. */
 export const openPeers = (): number => open;
 
 const GATHERING_MS = 2000;
-/** Most candidates that come after an offer: libwebrtc compares each with all before it. */
+/** Most candidates accepted after an offer: libwebrtc compares each one with all earlier ones. */
 const MOST_TRICKLED = 256;
-/** Shares of fewer packets say nothing. */
+/** A share of fewer packets than this is not reported. */
 const FEWEST_PACKETS = 20;
 
-export class Peer {
+/**
+ * One WebRTC peer: receives frames and sound, sends frames and sound. Together with `whep-client.ts` the home of
+ * @roamhq/wrtc, which must stay on the main thread.
+ */
+export class Peer implements PeerEndpoint {
   readonly #config: Config['webrtc'];
   readonly #listener: PeerListener;
   readonly #connection: RTCPeerConnection;
-  /** Taking noise out is a quarter of what coding costs, and takes detail with it. */
+  /** Denoising would add a quarter to the cost of encoding, and would remove detail. */
   readonly #source = new wrtc.nonstandard.RTCVideoSource({ isScreencast: false, needsDenoising: false });
   readonly #outgoing = this.#source.createTrack();
   #incoming: { track: unknown; sink: InstanceType<typeof wrtc.nonstandard.RTCVideoSink> } | null = null;
-  /** Made when the other side wants to hear something. */
-  #voice: { source: InstanceType<typeof wrtc.nonstandard.RTCAudioSource>; track: MediaTrack } | null = null;
-  #ear: { track: unknown; sink: InstanceType<typeof wrtc.nonstandard.RTCAudioSink> } | null = null;
-  readonly #soundWait = new Sums();
-  readonly #pictureWait = new Sums();
-  /** Of pictures that come in, up to the last look. */
+  /** Created when the other side wants to receive sound. */
+  #outgoingSound: { source: InstanceType<typeof wrtc.nonstandard.RTCAudioSource>; track: MediaTrack } | null = null;
+  #incomingSound: { track: unknown; sink: InstanceType<typeof wrtc.nonstandard.RTCAudioSink> } | null = null;
+  readonly #soundWait = new IntervalMean();
+  readonly #pictureWait = new IntervalMean();
+  /** Packet counts of incoming video at the last call of `traffic`. */
   #packets = { received: 0, lost: 0 };
   #channel: DataChannel | null = null;
-  /** The last message, for a channel that opens later, and the last that was said. */
-  #told: string | null = null;
-  #said: string | null = null;
+  /** The last message, for a channel that opens later, and the last message that was sent on the channel. */
+  #message: string | null = null;
+  #sentMessage: string | null = null;
   #closed = false;
   #offer: string | null = null;
-  /** Candidates that came since it. */
+  /** Number of candidates that arrived after the offer. */
   #trickled = 0;
   /**
-   * This side's ICE user name and candidates, as they were told. The library's own account of them, `localDescription`, must
-   * not be read: it writes it down on this thread while another one still adds to it, which can end the process.
+   * This side's ICE user name and candidates, from the answer and the candidate events. The library's
+   * `localDescription` must not be read: it is serialised on this thread while another thread still adds to it,
+   * which can end the process.
    */
   #ufrag = '';
-  #gatheredHere: IceCandidate[] = [];
-  /** Offers are answered one after another. */
-  #last: Promise<unknown> = Promise.resolve();
+  #localCandidates: IceCandidate[] = [];
+  /** Answers offers one after another. */
+  readonly #negotiations = new SerialQueue();
 
   constructor(config: Config['webrtc'], listener: PeerListener) {
     this.#config = config;
@@ -92,69 +119,51 @@ export class Peer {
       ...(portMax > 0 && { portRange: { min: portMin, max: portMax } }),
     });
     this.#connection.onconnectionstatechange = () => listener.onState(this.#connection.connectionState);
-    this.#connection.ondatachannel = ({ channel }) => this.#converse(channel);
+    this.#connection.ondatachannel = ({ channel }) => this.#useChannel(channel);
     this.#connection.onicecandidate = ({ candidate }) => {
-      const told = candidate && {
+      const local = candidate && {
         candidate: candidate.candidate,
         sdpMid: candidate.sdpMid,
         sdpMLineIndex: candidate.sdpMLineIndex,
       };
-      if (told !== null) this.#gatheredHere.push(told);
-      listener.onCandidate(told);
+      if (local !== null) this.#localCandidates.push(local);
+      listener.onCandidate(local);
     };
     open++;
   }
 
-  /** The other side's ICE user name, by which an ICE restart is told from a further candidate. */
   get remoteUfrag(): string | null {
     return this.#offer === null ? null : iceUfrag(this.#offer);
   }
 
-  /** An entity tag of the ICE session: this side's user name, which changes with it. */
   get etag(): string {
     return `"${this.#ufrag}"`;
   }
 
-  /**
-   * Answers an offer, the first or a later one. Pictures go out on the first section that wants to receive.
-   * @param gather wait until the answer holds every candidate, for those who cannot trickle.
-   * @throws FaceOffError `bad_sdp` (400), `offer_too_large` (413), `no_video` (422), `no_codec` (406), `session_closed` (410).
-   */
   answer(offer: string, gather: boolean): Promise<string> {
-    return this.#inTurn(async () => {
+    return this.#negotiations.run(async () => {
       const rebuilt = rebuildOffer(offer);
       checkVideo(readVideo(rebuilt), this.#listener.onFrame !== null);
       return inOneStream(withBitrates(await this.#negotiate(rebuilt, [], gather), this.#config));
     });
   }
 
-  /**
-   * Begins another ICE session with all else as agreed; a failure leaves the one there is.
-   * @returns this side of it, as an SDP fragment.
-   * @throws FaceOffError `bad_sdp` (400), `session_closed` (410).
-   */
   restartIce(ice: IceCredentials, candidates: readonly IceCandidate[]): Promise<string> {
-    return this.#inTurn(async () => {
+    return this.#negotiations.run(async () => {
       if (this.#offer === null) throw badSdp('there was no offer yet');
       return iceFragmentOf(await this.#negotiate(withIce(this.#offer, ice), candidates, true));
     });
   }
 
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#last.then(work);
-    this.#last = done.catch(() => undefined);
-    return done;
-  }
-
-  /** @param offer a rebuilt one: libwebrtc gets no other. */
+  /** @param offer a rebuilt offer: libwebrtc must not get any other. */
   async #negotiate(offer: string, candidates: readonly IceCandidate[], gather: boolean): Promise<string> {
     let answer: string;
     try {
       await this.#connection.setRemoteDescription({ type: 'offer', sdp: withBitrates(offer, this.#config) });
       this.#offer = offer;
       this.#trickled = 0;
-      await this.#wire(readVideo(offer).directions);
-      await this.#wireSound(readDirections(offer, 'audio'));
+      await this.#connectFrames(readVideo(offer).directions);
+      await this.#connectSound(readDirections(offer, 'audio'));
       const made = await this.#connection.createAnswer();
       answer = made.sdp;
       this.#ufrag = iceUfrag(answer) ?? '';
@@ -162,62 +171,60 @@ export class Peer {
     } catch (cause) {
       throw badSdp(cause instanceof Error ? cause.message : String(cause), cause);
     }
-    // One that does not fit is no loss: others do.
+    // A candidate that does not fit is skipped: the others do.
     for (const candidate of candidates) await this.addCandidate(candidate).catch(() => undefined);
-    if (gather) await this.#gathered();
-    if (this.#closed)
-      throw new FaceOffError('session_closed', 'The session was closed while it was being answered.', { status: 410 });
-    return gather ? withCandidates(answer, this.#ownCandidates()) : answer;
+    if (gather) await this.#waitForCandidates();
+    if (this.#closed) throw new FaceOffError('session_closed', 'The session was closed while it was being answered.');
+    return gather ? withCandidates(answer, this.#currentCandidates()) : answer;
   }
 
-  /** Those of the ICE session there is; ones of the session before may come late. */
-  #ownCandidates(): IceCandidate[] {
-    this.#gatheredHere = this.#gatheredHere.filter(({ candidate }) => candidate.split(' ').includes(this.#ufrag));
-    return this.#gatheredHere;
+  /** Local candidates of the current ICE session; those of the session before it may arrive late. */
+  #currentCandidates(): IceCandidate[] {
+    this.#localCandidates = this.#localCandidates.filter(({ candidate }) => candidate.split(' ').includes(this.#ufrag));
+    return this.#localCandidates;
   }
 
-  /** @throws FaceOffError `bad_candidate` (400). */
   async addCandidate({ candidate, sdpMid, sdpMLineIndex }: IceCandidate): Promise<void> {
-    // What some say when there are no more.
+    // Some clients send an empty candidate as the end of candidates.
     if (candidate === '') return;
     try {
       if (!isCandidate(candidate)) throw new Error('malformed');
       if (++this.#trickled > MOST_TRICKLED) throw new Error('too many');
-      // The library wants what is not known left out; null is refused.
+      // The library refuses null: unknown fields have to be left out.
       await this.#connection.addIceCandidate({
         candidate,
         ...(sdpMid !== null && { sdpMid }),
         ...(sdpMLineIndex !== null && { sdpMLineIndex }),
       });
     } catch (cause) {
-      throw new FaceOffError('bad_candidate', 'The ICE candidate could not be used.', { status: 400, cause });
+      throw new FaceOffError('bad_candidate', 'The ICE candidate could not be used.', { cause });
     }
   }
 
-  /** Shows a picture to the other side; the data is copied. */
-  send({ width, height, data }: Frame): void {
+  /** Sends a frame; the data is copied. */
+  sendFrame({ width, height, data }: Frame): void {
     if (!this.#closed) this.#source.onFrame({ width, height, data });
   }
 
-  /** Lets the other side hear ten milliseconds, where it wants to. */
-  sound(sound: Sound): void {
-    if (!this.#closed) this.#voice?.source.onData(sound);
-  }
-
-  /** Says something new on the data channel, where the other side opens one; the last message is said to a later one, too. */
-  tell(message: string): void {
-    this.#told = message;
-    if (this.#closed || this.#said === message || this.#channel?.readyState !== 'open') return;
-    this.#channel.send(message);
-    this.#said = message;
+  /** Sends ten milliseconds of sound, if the other side receives sound. */
+  sendSound(sound: Sound): void {
+    if (!this.#closed) this.#outgoingSound?.source.onData(sound);
   }
 
   /**
-   * How long sound and pictures that come in wait between network and hand-over, in milliseconds, as a mean since the last
-   * call; null while either does not come.
+   * Sends a message on the data channel that the other side opened, unless it was the last one sent. A channel that
+   * opens later gets the last message as well.
    */
-  async buffersMs(): Promise<Buffers | null> {
-    if (this.#closed || this.#ear === null) return null;
+  sendMessage(message: string): void {
+    this.#message = message;
+    if (this.#closed || this.#sentMessage === message || this.#channel?.readyState !== 'open') return;
+    this.#channel.send(message);
+    this.#sentMessage = message;
+  }
+
+  /** Means since the last call; null while sound or pictures do not arrive. */
+  async buffersMs(): Promise<BufferDelays | null> {
+    if (this.#closed || this.#incomingSound === null) return null;
     const inbound = [...(await this.#connection.getStats()).values()].filter(({ type }) => type === 'inbound-rtp');
     const audio = inbound.find(({ kind }) => kind === 'audio');
     const video = inbound.find(({ kind }) => kind === 'video');
@@ -226,14 +233,15 @@ export class Peer {
     return sound === null || picture === null ? null : { sound, picture };
   }
 
-  /** How the packets of pictures fared since the last call; null when there were too few to tell. */
+  /** Packet statistics of the video since the last call; null if there were too few packets. */
   async traffic(): Promise<Traffic | null> {
     if (this.#closed) return null;
     const entries = [...(await this.#connection.getStats()).values()].filter(({ kind }) => kind === 'video');
     const inbound = entries.find(({ type }) => type === 'inbound-rtp');
     const remote = entries.find(({ type }) => type === 'remote-inbound-rtp');
     const { packetsReceived = 0, packetsLost = 0, jitter = 0 } = inbound ?? {};
-    const [received, lost] = [packetsReceived - this.#packets.received, packetsLost - this.#packets.lost];
+    const received = packetsReceived - this.#packets.received;
+    const lost = packetsLost - this.#packets.lost;
     this.#packets = { received: packetsReceived, lost: packetsLost };
     if (received + lost < FEWEST_PACKETS) return null;
     const lostIn = Math.max(0, lost) / (received + Math.max(0, lost));
@@ -254,48 +262,48 @@ export class Peer {
       this.#incoming.sink.stop();
       this.#incoming = null;
     }
-    if (this.#ear !== null) {
-      this.#ear.sink.ondata = null;
-      this.#ear.sink.stop();
-      this.#ear = null;
+    if (this.#incomingSound !== null) {
+      this.#incomingSound.sink.ondata = null;
+      this.#incomingSound.sink.stop();
+      this.#incomingSound = null;
     }
     connection.ondatachannel = null;
     if (this.#channel !== null) this.#channel.onopen = null;
     this.#channel = null;
-    this.#voice?.track.stop();
-    this.#voice = null;
+    this.#outgoingSound?.track.stop();
+    this.#outgoingSound = null;
     this.#outgoing.stop();
     connection.close();
   }
 
-  /** Connects the sink to what the other side sends and the source to where it wants to receive. */
-  async #wire(directions: readonly string[]): Promise<void> {
+  /** Connects the sink to the first video section that sends, and the source to the first one that receives. */
+  async #connectFrames(directions: readonly string[]): Promise<void> {
     const videos = this.#transceivers('video');
     const sends = videos[directions.findIndex((d) => d === 'sendrecv' || d === 'sendonly')];
     const receives = videos[directions.findIndex((d) => d === 'sendrecv' || d === 'recvonly')];
     const { onFrame } = this.#listener;
-    if (onFrame !== null && sends !== undefined) this.#listen(sends, onFrame);
+    if (onFrame !== null && sends !== undefined) this.#receiveFrames(sends, onFrame);
     if (receives === undefined) return;
     await receives.sender.replaceTrack(this.#outgoing);
     receives.direction = receives === sends && onFrame !== null ? 'sendrecv' : 'sendonly';
   }
 
-  /** As pictures; sound that nobody offers or wants is none. */
-  async #wireSound(directions: readonly Direction[]): Promise<void> {
+  /** Connects sound in the same way; a section without a counterpart stays unused. */
+  async #connectSound(directions: readonly Direction[]): Promise<void> {
     const sections = this.#transceivers('audio');
     const sends = sections[directions.findIndex((d) => d === 'sendrecv' || d === 'sendonly')];
     const { onSound } = this.#listener;
     if (onSound !== null) {
-      if (sends !== undefined) this.#hear(sends, onSound);
+      if (sends !== undefined) this.#receiveSound(sends, onSound);
       return;
     }
     const receives = sections[directions.findIndex((d) => d === 'sendrecv' || d === 'recvonly')];
     if (receives === undefined) return;
-    if (this.#voice === null) {
+    if (this.#outgoingSound === null) {
       const source = new wrtc.nonstandard.RTCAudioSource();
-      this.#voice = { source, track: source.createTrack() };
+      this.#outgoingSound = { source, track: source.createTrack() };
     }
-    await receives.sender.replaceTrack(this.#voice.track);
+    await receives.sender.replaceTrack(this.#outgoingSound.track);
     receives.direction = 'sendonly';
   }
 
@@ -303,28 +311,28 @@ export class Peer {
     return this.#connection.getTransceivers().filter((t) => t.receiver.track.kind === kind && t.mid !== null);
   }
 
-  #hear({ receiver: { track } }: Transceiver, onSound: (sound: Sound) => void): void {
-    if (this.#ear?.track === track) return;
-    this.#ear?.sink.stop();
+  #receiveSound({ receiver: { track } }: Transceiver, onSound: (sound: Sound) => void): void {
+    if (this.#incomingSound?.track === track) return;
+    this.#incomingSound?.sink.stop();
     const sink = new wrtc.nonstandard.RTCAudioSink(track);
     sink.ondata = ({ samples, sampleRate, channelCount, numberOfFrames }) =>
       onSound({ samples, sampleRate, channelCount, numberOfFrames, bitsPerSample: 16 });
-    this.#ear = { track, sink };
+    this.#incomingSound = { track, sink };
   }
 
-  /** One channel is listened to; what the other side says on it is not. */
-  #converse(channel: DataChannel): void {
+  /** Uses the newest channel for messages to the other side; messages from the other side are ignored. */
+  #useChannel(channel: DataChannel): void {
     if (this.#closed) return;
     this.#channel = channel;
-    this.#said = null;
-    const greet = (): void => {
-      if (this.#told !== null) this.tell(this.#told);
+    this.#sentMessage = null;
+    const sendLast = (): void => {
+      if (this.#message !== null) this.sendMessage(this.#message);
     };
-    channel.onopen = greet;
-    greet();
+    channel.onopen = sendLast;
+    sendLast();
   }
 
-  #listen({ receiver: { track } }: Transceiver, onFrame: (frame: Frame) => void): void {
+  #receiveFrames({ receiver: { track } }: Transceiver, onFrame: (frame: Frame) => void): void {
     if (this.#incoming?.track === track) return;
     this.#incoming?.sink.stop();
     const sink = new wrtc.nonstandard.RTCVideoSink(track);
@@ -334,10 +342,10 @@ export class Peer {
     this.#incoming = { track, sink };
   }
 
-  async #gathered(): Promise<void> {
+  async #waitForCandidates(): Promise<void> {
     const connection = this.#connection;
-    // After a restart the state of the session before may still stand; its candidates do not.
-    const isDone = (): boolean => connection.iceGatheringState === 'complete' && this.#ownCandidates().length > 0;
+    // After a restart the gathering state may still be that of the session before, but its candidates do not count.
+    const isDone = (): boolean => connection.iceGatheringState === 'complete' && this.#currentCandidates().length > 0;
     if (isDone()) return;
     let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve) => {
@@ -351,34 +359,40 @@ export class Peer {
   }
 }
 
-/** Means of what WebRTC only counts in sums since the beginning. */
-class Sums {
+/** Means over an interval, from WebRTC statistics that only count sums since the beginning. */
+class IntervalMean {
   #seconds = 0;
   #count = 0;
 
-  /** Milliseconds each since the last call; null when there were none. */
+  /**
+   * Mean since the last call, in milliseconds; null if nothing was counted.
+   * @param seconds, count the sums up to now.
+   */
   mean(seconds = 0, count = 0): number | null {
-    const [took, more] = [seconds - this.#seconds, count - this.#count];
+    const newSeconds = seconds - this.#seconds;
+    const newCount = count - this.#count;
     this.#seconds = seconds;
     this.#count = count;
-    return more > 0 ? (1000 * took) / more : null;
+    return newCount > 0 ? (1000 * newSeconds) / newCount : null;
   }
 }
 
-/** @param sends whether the other side is to send pictures, rather than only get them. */
+/**
+ * Refuses an offer without usable video.
+ * @param sends whether the other side has to send video, rather than receive it.
+ */
 function checkVideo({ directions, codecs }: VideoOffer, sends: boolean): void {
   const wanted = sends ? 'sendonly' : 'recvonly';
   if (!directions.some((direction) => direction === 'sendrecv' || direction === wanted)) {
     const message = sends
       ? 'The offer sends no video. Offer a video section with the camera in it.'
       : 'The offer takes no video. Offer a video section that is recvonly.';
-    throw new FaceOffError('no_video', message, { status: 422 });
+    throw new FaceOffError('no_video', message);
   }
   if (codecs.some((codec) => CODECS.includes(codec))) return;
   const offered = codecs.filter((codec) => !/^(RTX|RED|ULPFEC|FLEXFEC.*)$/.test(codec)).join(', ') || 'none';
   throw new FaceOffError(
     'no_codec',
     `The offer's video codecs (${offered}) cannot be used here. Offer VP8, VP9 or AV1.`,
-    { status: 406 },
   );
 }

@@ -1,19 +1,19 @@
 /**
- * Session descriptions that strangers offer, read and written anew before libwebrtc sees them: it parses in native code, where
- * an unknown media type ends the process and long lists take time that grows with their square. Only what is understood is
- * written; every list has a limit. Unknown attributes are left out, as RFC 8866 (5.13) asks; what is known and malformed is
- * refused. Pure functions on text, in time proportional to its length.
+ * Parses session descriptions of unknown clients and writes them anew before libwebrtc gets them. libwebrtc parses
+ * in native code, where an unknown media type ends the process and long lists take quadratic time. Only understood
+ * lines are written, and every list has a limit. Unknown attributes are left out, as RFC 8866 (5.13) demands; known
+ * but malformed ones are refused. Pure functions on text, in time proportional to its length.
  */
 
 import { FaceOffError } from '../../shared/errors.ts';
 
 /** Longest offer, in bytes; browsers send 4 to 15 kB. */
 export const OFFER_BYTES = 32 * 1024;
-/** Most candidates that are read of an offer's section or of a fragment. */
+/** Most candidates of one section of an offer, or of a fragment. */
 export const MOST_CANDIDATES = 64;
 /** Most media sections; a browser that sends and receives needs two or three. */
 export const MOST_SECTIONS = 16;
-/** Most payload types of a section; a browser offers 20 to 45, with every codec and profile it has. */
+/** Most payload types of a section; a browser offers 20 to 45, one for each of its codecs and profiles. */
 const MOST_PAYLOADS = 64;
 const LINE_BYTES = 1024;
 
@@ -24,20 +24,21 @@ interface Section {
   media: Media;
   rejected: boolean;
   protocol: string;
-  /** Payload types, or what a data channel's section has in their place. */
+  /** Payload types, or a data channel section's format. */
   formats: string[];
   /** `b=` lines. */
   bandwidths: string[];
-  /** Values by attribute name, in the order they came; a flag has the value ''. */
+  /** Values by attribute name, in the order of the offer; a flag has the value ''. */
   attributes: Map<string, string[]>;
 }
 
 interface Rule {
+  /** Where the attribute may stand. */
   at: readonly Place[];
-  /** Most lines of it in one place. */
+  /** Most lines of the attribute in one place. */
   most: number;
   value: RegExp;
-  /** Left out when it is malformed, rather than refused: the call works without it. */
+  /** A malformed attribute is left out rather than refused: the connection works without it. */
   optional?: true;
 }
 
@@ -55,18 +56,21 @@ const HEX = '[\\dA-F]{2}';
 const FINGERPRINT = [['sha-1', 20] as const, ['sha-224', 28], ['sha-256', 32], ['sha-384', 48], ['sha-512', 64]]
   .map(([hash, bytes]) => `${hash} (?:${HEX}:){${Number(bytes) - 1}}${HEX}`)
   .join('|');
-/** What libwebrtc knows of feedback; it compares each with every other, for every codec where the payload type is `*`. */
+/**
+ * The feedback types of libwebrtc, which compares each with all others, and for every codec where the payload type
+ * is `*`.
+ */
 const FEEDBACK = '(?:nack|nack pli|ccm fir|goog-remb|transport-cc|goog-lntf|rrtr)';
 const RID = '[A-Za-z0-9]{1,16}';
 
-/** An ICE candidate without `a=` (RFC 8839, 5.1), of the transports and types there are. */
+/** An ICE candidate without `a=` (RFC 8839, 5.1), of the known transports and types. */
 const CANDIDATE =
   /^candidate:[\w+/.:-]{1,64} [12] (?:udp|tcp|ssltcp) \d{1,10} [\w.:-]{1,253} \d{1,5} typ (?:host|srflx|prflx|relay)(?: raddr [\w.:-]{1,253} rport \d{1,5})?(?: (?!raddr|rport)[!-~]{1,32} [!-~]{1,256}){0,10}$/i;
-/** Extensions whose value libwebrtc reads, where it cannot. */
+/** Extensions with a value that libwebrtc parses and would fail to parse. */
 const BAD_EXTENSION =
   / (?:tcptype (?!(?:active|passive|so)(?: |$))|(?:generation|network-id|network-cost) (?!\d{1,9}(?: |$)))/;
 
-/** Whether libwebrtc can be given this candidate: `candidate:` and what follows it. */
+/** Whether a candidate is safe for libwebrtc. @param text `candidate:` and what follows it. */
 export function isCandidate(text: string): boolean {
   if (text.length > LINE_BYTES || !CANDIDATE.test(text) || BAD_EXTENSION.test(text)) return false;
   const words = text.split(' ');
@@ -77,49 +81,57 @@ export function isCandidate(text: string): boolean {
   );
 }
 
-const rule = (at: readonly Place[], most: number, value: string, more: 'optional' | '' = '', flags = ''): Rule => ({
-  ...{ at, most, value: new RegExp(`^(?:${value})$`, flags) },
-  ...(more === 'optional' && { optional: true }),
-});
+/** @param value source of the pattern that the whole value has to match. */
+function rule(
+  at: readonly Place[],
+  most: number,
+  value: string,
+  { optional = false, ignoreCase = false }: { optional?: boolean; ignoreCase?: boolean } = {},
+): Rule {
+  const pattern = new RegExp(`^(?:${value})$`, ignoreCase ? 'i' : '');
+  return { at, most, value: pattern, ...(optional && { optional }) };
+}
+
+const OPTIONAL = { optional: true };
 
 const RULES = new Map<string, Rule>(
   Object.entries({
     mid: rule(ANY_MEDIA, 1, `${TOKEN}{1,16}`),
     'ice-ufrag': rule(ANYWHERE, 1, '[\\w+/=#-]{4,256}'),
     'ice-pwd': rule(ANYWHERE, 1, '[\\w+/=#-]{22,256}'),
-    'ice-options': rule(ANYWHERE, 1, '[\\w,+/-]{1,64}(?: [\\w,+/-]{1,64}){0,7}', 'optional'),
+    'ice-options': rule(ANYWHERE, 1, '[\\w,+/-]{1,64}(?: [\\w,+/-]{1,64}){0,7}', OPTIONAL),
     'ice-lite': rule(['session'], 1, ''),
-    fingerprint: rule(ANYWHERE, 4, FINGERPRINT, '', 'i'),
+    fingerprint: rule(ANYWHERE, 4, FINGERPRINT, { ignoreCase: true }),
     setup: rule(ANYWHERE, 1, 'actpass|active|passive'),
-    candidate: rule(ANY_MEDIA, MOST_CANDIDATES, '[!-~][ -~]*', 'optional'),
+    candidate: rule(ANY_MEDIA, MOST_CANDIDATES, '[!-~][ -~]*', OPTIONAL),
     'end-of-candidates': rule(ANY_MEDIA, 1, ''),
     'extmap-allow-mixed': rule(ANYWHERE, 1, ''),
     extmap: rule(
       ['session', ...RTP],
       64,
       `${BYTE}(?:/(?:sendrecv|sendonly|recvonly|inactive))? (?!urn:ietf:params:rtp-hdrext:encrypt)[!-~]{1,255}`,
-      'optional',
+      OPTIONAL,
     ),
     sendrecv: rule(['session', ...ANY_MEDIA], 1, ''),
     sendonly: rule(['session', ...ANY_MEDIA], 1, ''),
     recvonly: rule(['session', ...ANY_MEDIA], 1, ''),
     inactive: rule(['session', ...ANY_MEDIA], 1, ''),
-    msid: rule(RTP, 8, '[!-~]{1,128}(?: [!-~]{1,128})?', 'optional'),
+    msid: rule(RTP, 8, '[!-~]{1,128}(?: [!-~]{1,128})?', OPTIONAL),
     'bundle-only': rule(ANY_MEDIA, 1, ''),
     'rtcp-mux': rule(RTP, 1, ''),
     'rtcp-mux-only': rule(RTP, 1, ''),
     'rtcp-rsize': rule(RTP, 1, ''),
     rtpmap: rule(RTP, MOST_PAYLOADS, `${PAYLOAD} ${TOKEN}{1,32}/[1-9]\\d{3,5}(?:/[1-8])?`),
-    fmtp: rule(RTP, MOST_PAYLOADS, `${PAYLOAD} [!-~][ -~]*`, 'optional'),
-    'rtcp-fb': rule(RTP, 8 * MOST_PAYLOADS, `(?:\\*|${PAYLOAD}) ${FEEDBACK}`, 'optional'),
-    ptime: rule(['audio'], 1, '[1-9]\\d{0,2}', 'optional'),
-    maxptime: rule(['audio'], 1, '[1-9]\\d{0,2}', 'optional'),
-    ssrc: rule(RTP, 64, `${SSRC} (?:cname|msid|mslabel|label):[!-~][ -~]{0,255}`, 'optional'),
-    'ssrc-group': rule(RTP, 16, `(?:(?:FID|FEC-FR) ${SSRC} ${SSRC})|(?:SIM ${SSRC}(?: ${SSRC}){0,5})`, 'optional'),
+    fmtp: rule(RTP, MOST_PAYLOADS, `${PAYLOAD} [!-~][ -~]*`, OPTIONAL),
+    'rtcp-fb': rule(RTP, 8 * MOST_PAYLOADS, `(?:\\*|${PAYLOAD}) ${FEEDBACK}`, OPTIONAL),
+    ptime: rule(['audio'], 1, '[1-9]\\d{0,2}', OPTIONAL),
+    maxptime: rule(['audio'], 1, '[1-9]\\d{0,2}', OPTIONAL),
+    ssrc: rule(RTP, 64, `${SSRC} (?:cname|msid|mslabel|label):[!-~][ -~]{0,255}`, OPTIONAL),
+    'ssrc-group': rule(RTP, 16, `(?:(?:FID|FEC-FR) ${SSRC} ${SSRC})|(?:SIM ${SSRC}(?: ${SSRC}){0,5})`, OPTIONAL),
     rid: rule(['video'], 8, `${RID} (?:send|recv)(?: [!-~]{1,255})?`),
     simulcast: rule(['video'], 1, ` ?(?:send|recv) [\\w,;~=-]{1,255}(?: (?:send|recv) [\\w,;~=-]{1,255})?`),
     'sctp-port': rule(['application'], 1, '[1-9]\\d{0,4}'),
-    sctpmap: rule(['application'], 1, '[1-9]\\d{0,4} webrtc-datachannel(?: \\d{1,5})?', 'optional'),
+    sctpmap: rule(['application'], 1, '[1-9]\\d{0,4} webrtc-datachannel(?: \\d{1,5})?', OPTIONAL),
     'max-message-size': rule(['application'], 1, '\\d{1,20}'),
   }),
 );
@@ -127,7 +139,7 @@ const RULES = new Map<string, Rule>(
 const DIRECTIONS = ['sendrecv', 'sendonly', 'recvonly', 'inactive'];
 
 /**
- * An offer, written anew from what of it is understood, with lines that end in CR LF.
+ * Writes an offer anew from the lines that are understood, with CR LF as line ends.
  * @throws FaceOffError `offer_too_large` (413), `bad_sdp` (400).
  */
 export function rebuildOffer(offer: string): string {
@@ -139,7 +151,7 @@ export function rebuildOffer(offer: string): string {
   const groups: string[] = [];
   const sections: Section[] = [];
   for (const [index, line] of lines.entries()) {
-    // An empty line at the end, or one too many between others, says nothing.
+    // Empty lines, at the end or between others, are ignored.
     if (line === '') continue;
     if (line[1] !== '=') throw badSdp(`line ${index + 1} is not a letter, an equals sign and a value`);
     const value = line.slice(2);
@@ -152,7 +164,7 @@ export function rebuildOffer(offer: string): string {
     } else if (line[0] === 'a' && section === undefined && value.startsWith('group:BUNDLE')) {
       groups.push(value.slice('group:BUNDLE'.length));
     } else if (line[0] === 'a') {
-      read(value, section?.attributes ?? session, section?.media ?? 'session', index + 1);
+      readAttribute(value, section?.attributes ?? session, section?.media ?? 'session', index + 1);
     }
   }
   if (sections.length === 0) throw badSdp('it has no media section');
@@ -198,15 +210,19 @@ function sectionOf(value: string, line: number): Section {
   return { media, protocol, formats, rejected: port === '0', bandwidths: [], attributes: new Map() };
 }
 
-/** As RFC 8841 writes it, or as drafts before it did: with a port. */
+/** The form of RFC 8841, or that of the drafts before it, with a port. */
 const isDataChannel = (protocol: string, formats: readonly string[]): boolean =>
   formats.length === 1 &&
   (/^(UDP|TCP)\/DTLS\/SCTP$/.test(protocol)
     ? formats[0] === 'webrtc-datachannel'
     : protocol === 'DTLS/SCTP' && /^[1-9]\d{0,4}$/.test(formats[0]!) && Number(formats[0]) <= 65535);
 
-/** Takes one attribute, if it is known in this place. @param text what follows `a=`. */
-function read(text: string, into: Map<string, string[]>, place: Place, line: number): void {
+/**
+ * Adds an attribute to `into` if it is known in this place.
+ * @param text what follows `a=`.
+ * @throws FaceOffError `bad_sdp`.
+ */
+function readAttribute(text: string, into: Map<string, string[]>, place: Place, line: number): void {
   const colon = text.indexOf(':');
   const name = colon < 0 ? text : text.slice(0, colon);
   const known = RULES.get(name);
@@ -223,7 +239,7 @@ function read(text: string, into: Map<string, string[]>, place: Place, line: num
   into.set(name, values);
 }
 
-/** What lines of a section say of each other; what refers to nothing is left out. */
+/** Checks the lines of a section against each other; lines that refer to something missing are left out. */
 function check({ media, formats, attributes }: Section, number: number, session: Map<string, string[]>): void {
   const keep = (name: string, holds: (value: string, index: number, all: string[]) => boolean): void => {
     const values = attributes.get(name)?.filter(holds) ?? [];
@@ -232,7 +248,7 @@ function check({ media, formats, attributes }: Section, number: number, session:
   };
   const given = DIRECTIONS.filter((direction) => attributes.has(direction));
   if (given.length > 1) throw badSdp(`media section ${number} has more than one direction`);
-  // The session's direction is that of sections without one.
+  // A section without a direction has that of the session.
   const inherited = DIRECTIONS.find((direction) => session.has(direction));
   if (given.length === 0 && inherited !== undefined && media !== 'application') attributes.set(inherited, ['']);
   if (media === 'application') {
@@ -247,8 +263,8 @@ function check({ media, formats, attributes }: Section, number: number, session:
   if (new Set(names).size < names.length) throw badSdp(`media section ${number} names a payload type twice`);
   keep('rtpmap', (value) => payloads.has(first(value)));
   keep('fmtp', (value) => payloads.has(first(value)));
-  const told = new Set<string>();
-  keep('rtcp-fb', (value) => isNew(told, value) && (value.startsWith('*') || payloads.has(first(value))));
+  const feedback = new Set<string>();
+  keep('rtcp-fb', (value) => isNew(feedback, value) && (value.startsWith('*') || payloads.has(first(value))));
   const ids = new Set<string>();
   keep('extmap', (value) => isNew(ids, first(value).split('/')[0]!));
   keep('ssrc', (value) => Number(first(value)) < 2 ** 32);
@@ -260,10 +276,10 @@ function check({ media, formats, attributes }: Section, number: number, session:
   checkSimulcast(attributes, number);
 }
 
-/** Whether a set did not have it yet; it has it then. */
+/** Adds a value to a set; returns whether the set did not hold it before. */
 const isNew = (set: Set<string>, value: string): boolean => set.size < set.add(value).size;
 
-/** Every stream that `a=simulcast` names has to have an `a=rid` of its own (RFC 8853). */
+/** Every stream that `a=simulcast` names needs an `a=rid` line of its own (RFC 8853). */
 function checkSimulcast(attributes: Map<string, string[]>, number: number): void {
   const rids = (attributes.get('rid') ?? []).map((value) => value.split(' ', 2).join(' '));
   const ids = rids.map((rid) => rid.split(' ')[0]!);
@@ -281,7 +297,7 @@ function checkSimulcast(attributes: Map<string, string[]>, number: number): void
     throw badSdp(`media section ${number} has an a=simulcast that does not match its a=rid lines`);
 }
 
-/** The BUNDLE group; sections have a mid each, or none has. */
+/** The line of the BUNDLE group, or null without one. Either all sections have an `a=mid`, or none has. */
 function bundleOf(groups: readonly string[], sections: readonly Section[]): string | null {
   const mids = sections.map(({ attributes }) => attributes.get('mid')?.[0]);
   const named = mids.filter((mid) => mid !== undefined);
@@ -300,7 +316,7 @@ function bundleOf(groups: readonly string[], sections: readonly Section[]): stri
 
 function sectionLines({ media, rejected, protocol, formats, bandwidths, attributes }: Section): string[] {
   return [
-    // Where to send to is said by candidates alone.
+    // Port 9 and address 0.0.0.0 are placeholders: candidates alone name addresses.
     `m=${media} ${rejected ? 0 : 9} ${protocol} ${formats.join(' ')}`,
     'c=IN IP4 0.0.0.0',
     ...bandwidths.map((value) => `b=${value}`),
@@ -313,14 +329,13 @@ const written = (attributes: Map<string, string[]>): string[] =>
     values.map((value) => (value === '' ? `a=${name}` : `a=${name}:${value}`)),
   );
 
-/** What an offer is answered that has more than OFFER_BYTES, by whatever way it came. */
+/** The error for an offer above OFFER_BYTES: `offer_too_large` (413). */
 export const offerTooLarge = (): FaceOffError =>
   new FaceOffError(
     'offer_too_large',
     `The offer has more than ${OFFER_BYTES / 1024} kB. Offer fewer media sections, codecs or candidates.`,
-    { status: 413 },
   );
 
-/** What an offer is answered that cannot be used. */
+/** The error for an unusable offer: `bad_sdp` (400). @param why completes the sentence after a colon. */
 export const badSdp = (why: string, cause?: unknown): FaceOffError =>
-  new FaceOffError('bad_sdp', `The session description cannot be used: ${why}.`, { status: 400, cause });
+  new FaceOffError('bad_sdp', `The session description cannot be used: ${why}.`, { cause });

@@ -1,13 +1,14 @@
-/** Gives a picture's memory back at once: left to the collector, thirty half megabytes a second make it stop the main thread. */
-
 import { MessageChannel } from 'node:worker_threads';
 import type { Frame } from '../../shared/types.ts';
 
-const { port1: nowhere } = new MessageChannel();
-nowhere.close();
+const { port1: closedPort } = new MessageChannel();
+closedPort.close();
 
-/** The frame has no data afterwards; nobody else may hold it. */
+/**
+ * Frees a frame's memory at once; the frame has no data afterwards and must not be shared. Left to the garbage
+ * collector, thirty buffers of half a megabyte per second would make it stop the main thread.
+ */
 export function releaseBuffer({ data }: Frame): void {
-  // What is moved to a port that is closed is gone. ArrayBuffer.transfer, which says it plainly, comes with Node 21.
-  nowhere.postMessage(null, [data.buffer]);
+  // A buffer that is transferred to a closed port is freed. ArrayBuffer.transfer, the direct way, needs Node 21.
+  closedPort.postMessage(null, [data.buffer]);
 }

@@ -1,28 +1,40 @@
-/** Turns pictures that a phone sends lying: the codec carries them as the sensor saw them, with a rotation beside. */
-
 import type { Frame } from '../../shared/types.ts';
 
-/** @param rotation degrees clockwise that make the picture upright: 0, 90, 180 or 270. */
+/** One plane of a frame: its samples, row by row. */
+interface Plane {
+  data: Uint8Array;
+  width: number;
+  height: number;
+}
+
+/**
+ * Rotates an I420 frame upright. Phones send pictures as the sensor delivers them, with the rotation beside.
+ * @param rotation degrees clockwise that make the picture upright: 0, 90, 180 or 270.
+ * @returns the frame itself if it is upright, or a rotated copy.
+ */
 export function upright(frame: Frame, rotation: number): Frame {
   if (rotation % 360 === 0) return frame;
   const { width, height, data } = frame;
-  const [cw, ch] = [(width + 1) >> 1, (height + 1) >> 1];
+  const chromaWidth = (width + 1) >> 1;
+  const chromaHeight = (height + 1) >> 1;
+  const u = width * height;
+  const v = u + chromaWidth * chromaHeight;
   const out = new Uint8Array(data.length);
-  const luma = width * height;
-  turn(data.subarray(0, luma), width, height, rotation, out.subarray(0, luma));
-  turn(data.subarray(luma, luma + cw * ch), cw, ch, rotation, out.subarray(luma, luma + cw * ch));
-  turn(data.subarray(luma + cw * ch), cw, ch, rotation, out.subarray(luma + cw * ch));
-  const lying = rotation % 180 !== 0;
-  return { ...frame, width: lying ? height : width, height: lying ? width : height, data: out };
+  const chroma = { width: chromaWidth, height: chromaHeight };
+  rotate({ data: data.subarray(0, u), width, height }, rotation, out.subarray(0, u));
+  rotate({ data: data.subarray(u, v), ...chroma }, rotation, out.subarray(u, v));
+  rotate({ data: data.subarray(v), ...chroma }, rotation, out.subarray(v));
+  const isSideways = rotation % 180 !== 0;
+  return { ...frame, width: isSideways ? height : width, height: isSideways ? width : height, data: out };
 }
 
-function turn(from: Uint8Array, width: number, height: number, rotation: number, to: Uint8Array): void {
+function rotate({ data, width, height }: Plane, rotation: number, to: Uint8Array): void {
   const last = width * height - 1;
   for (let y = 0, i = 0; y < height; y++) {
     for (let x = 0; x < width; x++, i++) {
-      if (rotation === 180) to[last - i] = from[i]!;
-      else if (rotation === 90) to[x * height + height - 1 - y] = from[i]!;
-      else to[(width - 1 - x) * height + y] = from[i]!;
+      if (rotation === 180) to[last - i] = data[i]!;
+      else if (rotation === 90) to[x * height + height - 1 - y] = data[i]!;
+      else to[(width - 1 - x) * height + y] = data[i]!;
     }
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The other side of WHEP: watches a stream of a running server from a program, without a page. With `peer.ts` the home of
+ * A WHEP client for programs: watches a stream of a running server without a page. With `peer.ts` the home of
  * @roamhq/wrtc, which must stay on the main thread.
  */
 
@@ -9,23 +9,25 @@ import { FaceOffError } from '../../shared/errors.ts';
 import type { Frame } from '../../shared/types.ts';
 import { upright } from './upright.ts';
 
+/** Which stream to watch, and where its frames go. */
 export interface FollowOptions {
-  /** `http://127.0.0.1:8080`. */
+  /** Address of the server: `http://127.0.0.1:8080`. */
   server: string;
   stream: string;
+  /** The server's token; null for an open server. */
   token: string | null;
   onFrame(frame: Frame): void;
-  /** Ends it. */
+  /** Stops watching. */
   signal: AbortSignal;
 }
 
 const ANSWER_WITHIN_MS = 15_000;
 const GATHERING_MS = 2000;
-/** Without a picture for so long it is asked whether the session is still there. */
+/** After this time without a frame the client asks the server whether the session still exists. */
 const QUIET_MS = 3000;
 
 /**
- * Resolves when it is called off.
+ * Watches a stream until `signal` aborts, and then resolves.
  * @throws FaceOffError `no_server`, `no_publisher`, `follow_refused`, `wrong_token`, `follow_lost`.
  */
 export async function watchStream({ server, stream, token, onFrame, signal }: FollowOptions): Promise<void> {
@@ -47,7 +49,7 @@ export async function watchStream({ server, stream, token, onFrame, signal }: Fo
       await pause(500, signal);
       const { connectionState } = connection;
       const isQuiet = performance.now() - lastAtMs > QUIET_MS;
-      if (connectionState === 'failed' || (isQuiet && !(await isThere(session, headers)))) throw lost(server);
+      if (connectionState === 'failed' || (isQuiet && !(await isOpen(session, headers)))) throw lost(server);
     }
   } finally {
     sink.onframe = null;
@@ -67,7 +69,8 @@ async function offerOf(connection: RTCPeerConnection): Promise<string> {
 
 async function post(server: string, stream: string, headers: object, body: string): Promise<Response> {
   const answer = await fetch(new URL(`/whep/${encodeURIComponent(stream)}`, server), {
-    ...{ ...request('POST'), body },
+    ...request('POST'),
+    body,
     headers: { ...headers, 'content-type': 'application/sdp' },
   }).catch((cause: unknown) => {
     const { code = '', message = '' } = ((cause as Error).cause ?? cause) as { code?: string; message?: string };
@@ -84,14 +87,15 @@ async function post(server: string, stream: string, headers: object, body: strin
 function whyNot(code: string, message: string): string {
   if (code === 'ECONNREFUSED') return 'nothing answers there. Start it with npm start.';
   if (/CERT|VERIFY|SIGNED/.test(code))
-    return 'its certificate is not known here. Set NODE_EXTRA_CA_CERTS to it: https-certificate.pem in the cache folder of the server, where that made it.';
+    return 'its certificate is not known here. Set NODE_EXTRA_CA_CERTS to it: https-certificate.pem in the data folder of the server (storage.dir), where that made it.';
   return `${message || code}.`;
 }
 
-/** A PATCH of nothing tells. */
-const isThere = (session: URL, headers: object): Promise<boolean> =>
+/** Whether the session still exists, found by a PATCH without candidates. */
+const isOpen = (session: URL, headers: object): Promise<boolean> =>
   fetch(session, {
-    ...{ ...request('PATCH'), body: 'a=mid:0\r\n' },
+    ...request('PATCH'),
+    body: 'a=mid:0\r\n',
     headers: { ...headers, 'content-type': 'application/trickle-ice-sdpfrag', 'if-match': '*' },
   }).then(
     ({ ok }) => ok,

@@ -1,4 +1,4 @@
-/** The part of @roamhq/wrtc that is used: the W3C interfaces, and its own sources and sinks of raw pictures. */
+/** The used part of @roamhq/wrtc: the W3C interfaces, and its own sources and sinks of raw frames and sound. */
 declare module '@roamhq/wrtc' {
   export interface IceCandidate {
     candidate: string;
@@ -39,7 +39,7 @@ declare module '@roamhq/wrtc' {
     getStats(): Promise<Map<string, RtpStats>>;
     close(): void;
   }
-  /** What is used of an RTP stream's statistics (W3C webrtc-stats). */
+  /** The used statistics of an RTP stream (W3C webrtc-stats). */
   export interface RtpStats {
     type: string;
     kind?: 'audio' | 'video';
@@ -49,9 +49,9 @@ declare module '@roamhq/wrtc' {
     framesDecoded?: number;
     packetsReceived?: number;
     packetsLost?: number;
-    /** Seconds. */
+    /** In seconds. */
     jitter?: number;
-    /** Of what the other side says in `remote-inbound-rtp`: share of the packets it lost lately. */
+    /** In `remote-inbound-rtp`: share of the packets that the other side lost lately, 0..1. */
     fractionLost?: number;
   }
   export interface DataChannel {

@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { pino } from 'pino';
@@ -10,6 +10,7 @@ import { type CacheItem, KINDS } from '../../../src/cache/cache-kinds.ts';
 import { kindNamed, reportOf } from '../../../src/cache/cache-report.ts';
 import { CacheLeases, heldIn } from '../../../src/cache/leases.ts';
 import { root } from '../../../src/lib/package-root.ts';
+import { astronaut } from '../../support/lane.ts';
 import { patchedConfig, startProgram, startServer, until } from '../../support/server.ts';
 
 const MB = 2 ** 20;
@@ -33,55 +34,53 @@ function put(at: string, mb: number, daysAgo = 0): void {
 const there = (at: string): boolean => existsSync(path.join(cache, at));
 const left = (folder: string): string[] => readdirSync(path.join(cache, folder)).sort();
 const everything = (): void => {
-  put('faces/anna', 1);
   put('optimised/aaa', 2, 3);
   put('tensorrt/bbb', 4, 2);
   put('tensorrt/ccc', 1, 5);
   put('gpu/1.29.0', 3, 900);
-  put('tuning', 1);
-  writeFileSync(path.join(cache, 'https-certificate.pem'), 'x'.repeat(2000));
-  writeFileSync(path.join(cache, 'https-key.pem'), 'x'.repeat(1000));
+  mkdirSync(path.join(cache, 'tuning'));
+  writeFileSync(path.join(cache, 'tuning/batches.json'), Buffer.alloc(MB));
+  writeFileSync(path.join(cache, 'notes.txt'), 'x'.repeat(2000));
   writeFileSync(path.join(cache, '.gitkeep'), '');
 };
 
-describe('what lies in the cache', () => {
-  test('is summed up by kind, with sizes and last use', async () => {
+describe('the cache report', () => {
+  test('sums up by kind, with sizes and last use', async () => {
     everything();
     const report = await reportOf(cache);
     expect(report.map(({ kind, items, bytes, inUse }) => [kind, items, bytes, inUse])).toEqual([
-      ['faces', 1, MB, 0],
       ['optimised', 1, 2 * MB, 0],
       ['tensorrt', 2, 5 * MB, 0],
       ['gpu', 1, 3 * MB, 0],
-      ['certificate', 2, 3000, 0],
-      ['other', 1, MB, 0],
+      ['tuning', 1, MB, 0],
+      ['other', 1, 2000, 0],
     ]);
     const usedAt = Date.parse(report.find(({ kind }) => kind === 'tensorrt')!.usedAt!);
     expect((Date.now() - usedAt) / 1000 / DAY_S).toBeCloseTo(2, 2);
   });
 
-  test('may be nothing at all', async () => {
+  test('is empty for a folder that does not exist', async () => {
     rmSync(cache, { recursive: true });
     expect((await reportOf(cache)).every(({ items, usedAt }) => items === 0 && usedAt === null)).toBe(true);
     expect(await sweep(cache, GENEROUS)).toEqual([]);
   });
 
-  test('an unknown kind is refused, with those there are', () => {
-    expect(() => kindNamed('face')).toThrow(/kinds are: faces, optimised, tensorrt, gpu, certificate, other/);
+  test('refuses an unknown kind and names the known ones', () => {
+    expect(() => kindNamed('face')).toThrow(/kinds are: optimised, tensorrt, gpu, tuning, other/);
   });
 });
 
-describe('clearing', () => {
-  test('a kind deletes it and nothing else', async () => {
+describe('clearing the cache', () => {
+  test('deletes the given kind and nothing else', async () => {
     everything();
     const { deleted, held } = await clear(cache, [kindNamed('tensorrt')]);
     expect(deleted.map((item) => item.path).sort()).toEqual(['tensorrt/bbb', 'tensorrt/ccc']);
     expect(held).toEqual([]);
     expect(left('tensorrt')).toEqual([]);
-    expect(there('optimised/aaa/model.bin') && there('faces/anna/model.bin')).toBe(true);
+    expect(there('optimised/aaa/model.bin')).toBe(true);
   });
 
-  test('leaves what is held by somebody who lives, and takes what is held by nobody any more', async () => {
+  test('keeps items held by a living process and deletes those of an ended one', async () => {
     everything();
     const use = new CacheLeases(cache);
     const letGo = await use.hold('tensorrt/bbb');
@@ -94,7 +93,7 @@ describe('clearing', () => {
     expect(left('.in-use')).toEqual([]);
   });
 
-  test('a link is left alone, with what it points at', async () => {
+  test('leaves a link and its target alone', async () => {
     put('elsewhere', 1);
     mkdirSync(path.join(cache, 'gpu'));
     symlinkSync(path.join(cache, 'elsewhere'), path.join(cache, 'gpu/link'));
@@ -103,8 +102,8 @@ describe('clearing', () => {
   });
 });
 
-describe('who uses what', () => {
-  test('a process that died holds nothing, and its list is taken away', async () => {
+describe('leases', () => {
+  test('of a dead process hold nothing, and its list is deleted', async () => {
     everything();
     const other = spawn('sleep', ['60']);
     mkdirSync(path.join(cache, '.in-use'));
@@ -118,13 +117,13 @@ describe('who uses what', () => {
     expect(left('.in-use')).toEqual([]);
   });
 
-  test('a list that makes no sense holds nothing and breaks nothing', async () => {
+  test('in a malformed list hold nothing and break nothing', async () => {
     mkdirSync(path.join(cache, '.in-use'));
     writeFileSync(path.join(cache, `.in-use/${process.pid}-abcd.json`), '{"not": a list');
     expect((await heldIn(cache))('tensorrt/bbb')).toBe(false);
   });
 
-  test('holding a kind holds what is in it, twice held is let go twice, and both ends are a use', async () => {
+  test('on a kind hold its items, are counted, and note a use at both ends', async () => {
     put('tensorrt/bbb', 1, 30);
     const use = new CacheLeases(cache);
     const [first, second] = [await use.hold('tensorrt'), await use.hold('tensorrt')];
@@ -136,7 +135,7 @@ describe('who uses what', () => {
     expect(Date.now() - statSync(path.join(cache, 'tensorrt/bbb')).mtimeMs).toBeLessThan(60_000);
   });
 
-  test('many in one process do not overwrite each other', async () => {
+  test('of one process do not overwrite each other', async () => {
     const [one, other] = [new CacheLeases(cache), new CacheLeases(cache)];
     await Promise.all([one.hold('tensorrt/a'), other.hold('tensorrt/b')]);
     await one.close();
@@ -146,27 +145,27 @@ describe('who uses what', () => {
   });
 });
 
-describe('the clean-up by schedule', () => {
-  test('takes the least recently used first, until the rest fits, over all kinds that can be made again', async () => {
+describe('the sweeper', () => {
+  test('deletes the least recently used items of all reproducible kinds until the rest fits', async () => {
     everything();
     expect((await sweep(cache, { maxMb: 6, maxAgeDays: 1000 })).map((item) => item.path)).toEqual(['tensorrt/ccc']);
     expect((await sweep(cache, { maxMb: 4, maxAgeDays: 1000 })).map((item) => item.path)).toEqual(['optimised/aaa']);
     expect(left('tensorrt')).toEqual(['bbb']);
   });
 
-  test('takes what was not used for too long, however small', async () => {
+  test('deletes items unused for too long, however small', async () => {
     everything();
     expect((await sweep(cache, { maxMb: 1000, maxAgeDays: 4 })).map((item) => item.path)).toEqual(['tensorrt/ccc']);
   });
 
-  test('never takes faces, certificates, libraries or the rest, whatever the limits', async () => {
+  test('never deletes libraries, measurements or unknown items', async () => {
     everything();
     await sweep(cache, { maxMb: 0, maxAgeDays: 0 }, Date.now() + 1000);
     expect([left('optimised'), left('tensorrt')]).toEqual([[], []]);
-    expect(['faces/anna', 'gpu/1.29.0', 'tuning', 'https-key.pem'].every(there)).toBe(true);
+    expect(['gpu/1.29.0', 'tuning/batches.json', 'notes.txt'].every(there)).toBe(true);
   });
 
-  test('what is in use counts and stays', async () => {
+  test('counts and keeps items in use', async () => {
     everything();
     const use = new CacheLeases(cache);
     await use.hold('tensorrt/ccc');
@@ -177,14 +176,14 @@ describe('the clean-up by schedule', () => {
     await use.close();
   });
 
-  test('what is being written is left alone, what was never finished goes', async () => {
+  test('keeps items being written and deletes unfinished ones', async () => {
     put('tensorrt/new.part', 9);
     put('tensorrt/old.part', 9, 2);
     expect((await sweep(cache, { maxMb: 5, maxAgeDays: 1000 })).map((item) => item.path)).toEqual(['tensorrt/old.part']);
     expect(left('tensorrt')).toEqual(['new.part']);
   });
 
-  test('the limits themselves: at them nothing goes, beyond them as much as needed', () => {
+  test('deletes nothing at the limits and only as much as needed beyond them', () => {
     const item = (name: string, mb: number, usedAtMs: number): CacheItem => ({
       ...{ kind: 'tensorrt', path: `tensorrt/${name}`, bytes: mb * MB, usedAtMs, partial: false },
     });
@@ -197,7 +196,7 @@ describe('the clean-up by schedule', () => {
     expect(gone(0)).toEqual(['a', 'b', 'c']);
   });
 
-  test('a server cleans when it starts and then by the clock, and holds what it may need', async () => {
+  test("runs at a server's start and then by the clock, and keeps what the server may need", async () => {
     everything();
     const config = patchedConfig({ models: { cacheDir: cache }, cache: { maxMb: 5, cleanIntervalMs: 1000 } });
     const sweeper = await CacheSweeper.start(config, pino({ level: 'silent' }));
@@ -205,17 +204,35 @@ describe('the clean-up by schedule', () => {
     put('tensorrt/ddd', 3, 1);
     await until(() => left('tensorrt').join() === 'ddd', 'the next cleaning');
     const { deleted, held } = await clear(cache, KINDS);
-    expect(deleted.map((item) => item.kind).sort()).toEqual(['other', 'tensorrt']);
-    expect(held.map((item) => item.kind).sort()).toEqual(['certificate', 'certificate', 'faces', 'gpu']);
+    expect(deleted.map((item) => item.kind).sort()).toEqual(['tensorrt', 'tuning']);
+    expect(held.map((item) => item.kind).sort()).toEqual(['gpu']);
     await sweeper.close();
     expect(left('.in-use')).toEqual([]);
   });
 });
 
+/** A face and a preset as people have them, and what lies where an older FaceOff kept them. */
+function people(data: string): void {
+  for (const at of [data, cache]) {
+    mkdirSync(path.join(at, 'faces/anna'), { recursive: true });
+    copyFileSync(astronaut, path.join(at, 'faces/anna/photo.webp'));
+    const face = { name: 'Anna', addedAt: '2026-01-01T00:00:00.000Z', photos: ['photo.webp'] };
+    writeFileSync(path.join(at, 'faces/anna/face.json'), JSON.stringify(face));
+    writeFileSync(path.join(at, 'presets.json'), JSON.stringify([{ name: 'Mine', settings: { strength: 0.5 } }]));
+    writeFileSync(path.join(at, 'https-key.pem'), 'key');
+  }
+}
+const PEOPLE = ['faces/anna/face.json', 'faces/anna/photo.webp', 'presets.json', 'https-key.pem'];
+
 describe('/api/cache', () => {
-  test('tells what lies there and empties what can be made again, never faces', async () => {
+  test('reports the cache and clears every kind that FaceOff made, nothing of people', async () => {
     everything();
-    const server = await startServer({ models: { cacheDir: cache, dir: path.join(root, 'models'), warmupRuns: 0 } });
+    const data = mkdtempSync(path.join(os.tmpdir(), 'faceoff-cache-data-'));
+    people(data);
+    const server = await startServer({
+      models: { cacheDir: cache, dir: path.join(root, 'models'), warmupRuns: 0 },
+      storage: { dir: data },
+    });
     try {
       const { kinds, limits } = (await (await fetch(`${server.url}/api/cache`)).json()) as {
         kinds: { kind: string; bytes: number }[];
@@ -225,12 +242,17 @@ describe('/api/cache', () => {
       expect(limits).toMatchObject({ maxMb: 20_000 });
       const remove = (kind: string) => fetch(`${server.url}/api/cache/${kind}`, { method: 'DELETE' });
       expect(await (await remove('tensorrt')).json()).toEqual({ deleted: 2, bytes: 5 * MB, inUse: 0 });
-      const refused = await remove('faces');
-      expect([refused.status, ((await refused.json()) as { code: string }).code]).toEqual([403, 'people_kept']);
-      expect((await remove('nothing')).status).toBe(404);
-      expect(there('faces/anna')).toBe(true);
+      for (const kind of ['optimised', 'gpu', 'tuning']) expect((await remove(kind)).status).toBe(200);
+      const refused = await remove('other');
+      expect([refused.status, ((await refused.json()) as { code: string }).code]).toEqual([403, 'not_ours']);
+      for (const kind of ['faces', 'certificate', 'nothing']) expect((await remove(kind)).status).toBe(404);
+      for (const at of PEOPLE) expect([there(at), existsSync(path.join(data, at))], at).toEqual([true, true]);
+      const faces = (await (await fetch(`${server.url}/api/faces`)).json()) as { id: string }[];
+      expect(faces.map(({ id }) => id)).toContain('anna');
+      expect(await (await fetch(`${server.url}/api/presets`)).json()).toMatchObject([{ name: 'Mine' }]);
     } finally {
       await server.stop();
+      rmSync(data, { recursive: true, force: true });
     }
   });
 });
@@ -246,46 +268,47 @@ describe('faceoff cache', () => {
     const { stdout, status } = run('info');
     expect(status).toBe(0);
     expect(stdout).toMatch(/^tensorrt {2,}2 {2,}5 MB {2}\d{4}-\d\d-\d\d \d\d:\d\d {2,}TensorRT engines$/m);
-    expect(stdout).toMatch(/^faces {2,}1 {2,}1 MB/m);
+    expect(stdout).toMatch(/^other {2,}1 {2,}2 kB .*never deleted$/m);
   });
 
-  test('clear deletes all but faces', () => {
+  test('clear deletes what FaceOff made, and faces and presets survive it wherever they are', () => {
     everything();
-    expect(run('clear')).toMatchObject({ status: 0, stdout: '7 deleted, 11 MB.\n' });
-    expect(left('.').filter((name) => !name.startsWith('.'))).toEqual(['faces', 'gpu', 'optimised', 'tensorrt']);
-    expect(left('faces')).toEqual(['anna']);
+    const data = path.join(cache, 'data');
+    people(data);
+    expect(run('clear')).toMatchObject({ status: 0, stdout: '5 deleted, 11 MB.\n' });
+    expect([left('gpu'), left('optimised'), left('tensorrt'), left('tuning')]).toEqual([[], [], [], []]);
+    expect(there('notes.txt')).toBe(true);
+    for (const at of PEOPLE) expect([there(at), existsSync(path.join(data, at))], at).toEqual([true, true]);
   });
 
-  test('faces go only when it is said twice', () => {
+  test('clear of the unknown items is refused', () => {
     everything();
-    for (const args of [['clear', 'faces'], ['clear', '--faces'], ['clear', 'faces', '--yes']]) {
-      const { status, stderr } = run(...args);
-      expect(status).toBe(1);
-      expect(stderr).toMatch(/Nothing was deleted: 1 face that was added .* --faces --yes/);
-      expect(there('tensorrt/bbb')).toBe(true);
-    }
-    expect(run('clear', 'faces', '--faces', '--yes').status).toBe(0);
-    expect(left('faces')).toEqual([]);
-    expect(there('tensorrt/bbb')).toBe(true);
+    people(path.join(cache, 'data'));
+    const { status, stderr } = run('clear', 'other');
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/deletes only what it made/);
+    expect(PEOPLE.every(there)).toBe(true);
   });
 
-  test('an unknown kind is a sentence', () => {
-    expect(run('clear', 'everything')).toMatchObject({ status: 1, stderr: expect.stringMatching(/The kinds are: faces/) });
+  test('an unknown kind is refused in a sentence', () => {
+    expect(run('clear', 'everything')).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/The kinds are: optimised/),
+    });
   });
 
-  test('what a running server uses stays, also its faces, and goes once it has stopped', async () => {
+  test('clear keeps what a running server uses until it has stopped', async () => {
     everything();
     const program = await startProgram(['--set', `models.cacheDir=${cache}`]);
     try {
-      const { status, stdout } = run('clear', '--faces', '--yes');
+      const { status, stdout } = run('clear');
       expect(status).toBe(0);
-      expect(stdout).toMatch(/a running server uses them: faces, gpu, certificate/);
-      expect(left('faces')).toEqual(['anna']);
-      expect(left('tensorrt')).toEqual([]);
+      expect(stdout).toMatch(/a running server uses them: gpu/);
+      expect([left('gpu'), left('tensorrt')]).toEqual([['1.29.0'], []]);
     } finally {
       await program.stop();
     }
-    expect(run('clear', '--faces', '--yes').stdout).toMatch(/^4 deleted/);
-    expect(left('faces')).toEqual([]);
+    expect(run('clear').stdout).toMatch(/^1 deleted/);
+    expect(left('gpu')).toEqual([]);
   });
 });

@@ -25,7 +25,7 @@ function findings(env: Record<string, string>, ...args: string[]): Map<string, F
 }
 
 describe('the doctor', () => {
-  test('finds what is needed, says of the rest what it would add and how to get it', () => {
+  test('lists what works, and for what is missing its use and how to get it', () => {
     const found = findings({ FACEOFF_MODELS_CACHE_DIR: folder, PATH: '/nowhere' });
     for (const name of ['Node', 'Processor', 'WebAssembly SIMD', 'ONNX Runtime', 'Models on cpu'])
       expect(found.get(name)?.state, name).toBe('ok');
@@ -41,12 +41,12 @@ describe('the doctor', () => {
     expect(found.get('Models on cpu')!.found).toMatch(/^works; face-detector takes [\d.]+ ms/);
   });
 
-  test('says when what the configuration asks for cannot be had', () => {
+  test('reports a configured provider that is not available', () => {
     const found = findings({ FACEOFF_MODELS_CACHE_DIR: folder }, '--set', 'inference.provider=tensorrt');
     expect(found.get('Added models run on')!.found).toMatch(/^\w+, not on tensorrt as inference\.provider says$/);
   });
 
-  test('is read by people', () => {
+  test('prints a table for people', () => {
     expect(doctor({ FACEOFF_MODELS_CACHE_DIR: folder })).toMatch(/^✓ Node {2,}v\d+/);
   });
 

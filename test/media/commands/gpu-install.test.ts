@@ -49,7 +49,7 @@ describe.skipIf(!here)(`installing the GPU libraries${here ? '' : ' (skipped: fo
     rmSync(cacheDir, { recursive: true, force: true });
   });
 
-  test('puts them beside a copy of the library, whole, and once', async () => {
+  test('places the libraries beside a copy of ONNX Runtime, whole, and once', async () => {
     expect(runtimeFolder(cacheDir)).toBe(bundledFolder());
     await installGpu(cacheDir, source());
     expect(asked).toEqual(['/npm/gpu-libraries/-/gpu-libraries-1.0.0.tgz']);
@@ -70,7 +70,7 @@ describe.skipIf(!here)(`installing the GPU libraries${here ? '' : ' (skipped: fo
     expect(asked).toHaveLength(1);
   });
 
-  test('installs again what became incomplete', async () => {
+  test('reinstalls an incomplete folder', async () => {
     await installGpu(cacheDir, source());
     rmSync(path.join(gpuFolder(cacheDir), 'libonnxruntime_providers_cuda.so'));
     expect(hasGpuLibraries(cacheDir)).toBe(false);
@@ -79,14 +79,14 @@ describe.skipIf(!here)(`installing the GPU libraries${here ? '' : ' (skipped: fo
     expect(hasGpuLibraries(cacheDir)).toBe(true);
   });
 
-  test('refuses another file, and keeps nothing of it', async () => {
+  test('refuses a file with another digest and keeps nothing of it', async () => {
     await expect(installGpu(cacheDir, { ...source(), sha256: '0'.repeat(64) })).rejects.toMatchObject({
       code: 'model_differs',
     });
     expect(readdirSync(path.join(cacheDir, 'gpu'))).toEqual([]);
   });
 
-  test('an archive without them is refused, and keeps nothing', async () => {
+  test('refuses an archive without the libraries and keeps nothing of it', async () => {
     const whole = archive;
     archive = gzipSync(Buffer.alloc(1024));
     await expect(installGpu(cacheDir, source())).rejects.toThrow();

@@ -2,13 +2,19 @@ import { execFile, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { pino } from 'pino';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { renderCommand } from '../../../src/commands/render.ts';
+import { defaultConfig } from '../../../src/config.ts';
 import { root } from '../../../src/lib/package-root.ts';
+import { PORTRAIT_SIDE } from '../../../src/pipeline/pool/lane-protocol.ts';
+import { Pool } from '../../../src/pipeline/pool/pool.ts';
 import { writeClip } from '../../support/clip.ts';
-import { astronaut, cutFrame, group } from '../../support/lane.ts';
+import { astronaut, cutFrame, group, modelsDir } from '../../support/lane.ts';
+import { patchedConfig } from '../../support/server.ts';
 
-// Each of them starts the program anew, some twice.
+// Some start the program, twice.
 vi.setConfig({ testTimeout: 120_000 });
 
 const PART = { left: 1400, top: 130, width: 460, height: 345 };
@@ -24,7 +30,7 @@ afterAll(() => {
   rmSync(path.dirname(clip), { recursive: true, force: true });
 });
 
-/** `faceoff render`; not in this thread, which has to answer its runner. */
+/** The program; not in this thread, which has to answer its runner. */
 function run(args: string[], env: Record<string, string> = {}): Promise<{ status: number; stderr: string }> {
   return new Promise((resolve) => {
     execFile(process.execPath, args, { env: { ...process.env, ...env } }, (error, _stdout, stderr) =>
@@ -33,13 +39,67 @@ function run(args: string[], env: Record<string, string> = {}): Promise<{ status
   });
 }
 
-function render(input: string, output: string, options: string[] = [], env: Record<string, string> = {}) {
+/** `faceoff render` as people start it. */
+function renderByProgram(input: string, output: string, env: Record<string, string> = {}) {
   const main = path.join(root, 'dist/main.js');
-  return run([main, 'render', '--quiet', '--source', astronaut, ...options, input, output], env);
+  const settings = ['--set', 'models.warmupRuns=0'];
+  return run([main, 'render', '--quiet', ...settings, '--source', astronaut, input, output], env);
 }
 
+let pool: Pool;
+let isEnrolled = false;
+/**
+ * The command in this process, with one pool for all calls, in which the source is enrolled once: what is left is what
+ * becomes of files.
+ */
+async function render(input: string, output: string): Promise<{ status: number; stderr: string }> {
+  const command = renderCommand(path.join(root, 'config.yaml')).exitOverride();
+  try {
+    await command.parseAsync(['--quiet', '--source', astronaut, input, output], { from: 'user' });
+    return { status: 0, stderr: '' };
+  } catch (error) {
+    return { status: 1, stderr: (error as Error).message };
+  }
+}
+/** The shared pool as a call sees it: what the call opens is closed with it, the pool is not. */
+function lentPool(): Pool {
+  const sessions: { close(): void }[] = [];
+  const lent: Partial<Pool> = {
+    offer: (...args) => {
+      if (!isEnrolled) pool.offer(...args);
+    },
+    preload: async (face) => {
+      if (!isEnrolled) await pool.preload(face);
+      isEnrolled = true;
+    },
+    open: (...args) => {
+      const session = pool.open(...args);
+      sessions.push(session);
+      return session;
+    },
+    close: async () => {
+      for (const session of sessions) session.close();
+    },
+  };
+  const ofPool = (key: keyof Pool): unknown => {
+    const value = pool[key];
+    return typeof value === 'function' ? value.bind(pool) : value;
+  };
+  return new Proxy(pool, { get: (_, key) => lent[key as keyof Pool] ?? ofPool(key as keyof Pool) });
+}
+beforeAll(async () => {
+  const limits = { ...defaultConfig().limits, frameWidth: PORTRAIT_SIDE, frameHeight: PORTRAIT_SIDE };
+  const config = patchedConfig({ limits, pipeline: { lanes: 1 }, models: { dir: modelsDir, warmupRuns: 0 } });
+  pool = await Pool.start(config, pino({ level: 'silent' }), { deadline: false });
+  vi.spyOn(Pool, 'start').mockImplementation(async () => lentPool());
+});
+afterAll(async () => {
+  vi.restoreAllMocks();
+  await pool.close();
+});
+
 test('a y4m clip keeps its size, rate and number of frames, and comes out the same each time', async () => {
-  for (const name of ['a.y4m', 'b.y4m']) expect((await render(clip, at(name))).stderr).toBe('');
+  for (const name of ['a.y4m', 'b.y4m']) expect((await renderByProgram(clip, at(name))).stderr).toBe('');
   const [before, after] = [readFileSync(clip), readFileSync(at('a.y4m'))];
   expect(after.equals(readFileSync(at('b.y4m')))).toBe(true);
   expect(after.length).toBe(before.length);
@@ -73,7 +133,7 @@ test('a GIF that stands still is a picture', async () => {
   expect((await sharp(at('still-out.gif'), { pages: -1 }).metadata()).pages).toBe(1);
 });
 
-/** A moving picture of somebody who moves a little, with these times, see-through in a corner where wished. */
+/** An animation of a person who moves a little, with these times, and a transparent corner if `clear`. */
 async function writeAnimation(name: string, delay: number[], loop: number, clear = false): Promise<string> {
   const [width, height] = [241, 181];
   const pictures: Buffer[] = [];
@@ -118,7 +178,11 @@ describe('an animation', () => {
       expect((await render(input, at(to))).stderr).toBe('');
       const { pages, delay, loop, width, pageHeight } = await sharp(at(to), { pages: -1 }).metadata();
       expect({ pages, delay, loop, width, pageHeight }).toEqual({
-        ...{ pages: 4, delay: DELAYS, loop: 3, width: 241, pageHeight: 181 },
+        pages: 4,
+        delay: DELAYS,
+        loop: 3,
+        width: 241,
+        pageHeight: 181,
       });
       for (let page = 0; page < 4; page++) {
         expect(await differ(input, at(to), page, FACE)).toBeGreaterThan(6);
@@ -173,10 +237,11 @@ describe('an animation', () => {
 const ffmpeg = (...args: string[]) => spawnSync('ffmpeg', ['-hide_banner', '-y', ...args], { encoding: 'utf8' });
 
 describe.skipIf(ffmpeg('-version').status !== 0)('a video with sound (needs ffmpeg)', () => {
-  /** Somebody for two seconds, at even or uneven times, and a tone that begins with them. */
+  const SECONDS = 1;
+  /** A person for that long, at even or uneven times, and a tone that begins with the picture. */
   function film(name: string, sound: string[], times = 'N/25/TB'): string {
-    const tone = ['-f', 'lavfi', '-i', 'sine=f=440:d=2'];
-    const still = ['-stream_loop', '-1', '-i', clip, '-vf', `scale=320:240,setpts=${times}`, '-t', '2'];
+    const tone = ['-f', 'lavfi', '-i', `sine=f=440:d=${SECONDS}`];
+    const still = ['-stream_loop', '-1', '-i', clip, '-vf', `scale=320:240,setpts=${times}`, '-t', String(SECONDS)];
     const made = ffmpeg(...still.slice(0, 4), ...tone, ...still.slice(4), '-fps_mode', 'vfr', ...sound, at(name));
     expect(made.status, made.stderr).toBe(0);
     return at(name);
@@ -212,13 +277,13 @@ describe.skipIf(ffmpeg('-version').status !== 0)('a video with sound (needs ffmp
     expect(stderr).toBe('');
     const after = heard(at(to));
     expect(after.codec).toMatch(codec);
-    expect(Math.abs(after.sound - 2)).toBeLessThan(0.1);
-    expect(Math.abs(after.picture - 2)).toBeLessThan(0.1);
+    expect(Math.abs(after.sound - SECONDS)).toBeLessThan(0.1);
+    expect(Math.abs(after.picture - SECONDS)).toBeLessThan(0.1);
   });
 
   test('stays in step with pictures that come at uneven times, as a phone films', async () => {
     // Ten a second, then thirty.
-    const input = film('uneven.mp4', ['-c:a', 'aac'], 'if(lt(N\\,10)\\,N/10\\,1+(N-10)/30)/TB');
+    const input = film('uneven.mp4', ['-c:a', 'aac'], 'if(lt(N\\,5)\\,N/10\\,0.5+(N-5)/30)/TB');
     expect((await render(input, at('uneven-out.mp4'))).stderr).toBe('');
     const [before, after] = [heard(input), heard(at('uneven-out.mp4'))];
     expect(Math.abs(after.picture - before.picture)).toBeLessThan(0.1);
@@ -251,7 +316,7 @@ describe('what cannot be rendered is said in a sentence and leaves no file', () 
     ['a picture to a clip', () => group, 'x.mp4', /\.png, \.jpg, \.webp or \.gif/],
   ];
   test.each(cases)('%s', async (_what, input, output, message) => {
-    const { status, stderr } = await render(input(), at(output));
+    const { status, stderr } = await renderByProgram(input(), at(output));
     expect(status).toBe(1);
     expect(stderr).toMatch(message);
     expect(stderr).not.toMatch(/\n\s+at /);
@@ -259,14 +324,26 @@ describe('what cannot be rendered is said in a sentence and leaves no file', () 
   });
 
   test('a video where there is no ffmpeg', async () => {
-    const { status, stderr } = await render(written('film.mp4', 'x'), at('film-out.mp4'), [], { PATH: folder });
+    const { status, stderr } = await renderByProgram(written('film.mp4', 'x'), at('film-out.mp4'), {
+      PATH: folder,
+    });
     expect(status).toBe(1);
     expect(stderr).toMatch(/needs ffmpeg, which is not on the PATH/);
     expect(existsSync(at('film-out.mp4'))).toBe(false);
   });
 
   test('a source that shows several faces, until one is picked', async () => {
-    const args = [path.join(root, 'dist/main.js'), 'render', '--quiet', '--source', group, clip, at('y.y4m')];
+    const settings = ['--set', 'models.warmupRuns=0'];
+    const args = [
+      path.join(root, 'dist/main.js'),
+      'render',
+      '--quiet',
+      ...settings,
+      '--source',
+      group,
+      clip,
+      at('y.y4m'),
+    ];
     const refused = await run(args);
     expect(refused.stderr).toMatch(/3 faces in this picture.*Pick/);
     expect((await run([...args, '--pick', '1'])).status).toBe(0);

@@ -5,7 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { root } from '../../../src/lib/package-root.ts';
-import { startProgram, until } from '../../support/server.ts';
+import { keptIn, startProgram, until } from '../../support/server.ts';
 
 interface Started {
   npm: ChildProcess;
@@ -21,12 +21,18 @@ afterEach(() => {
 });
 
 /** `npm start`, in a process group of its own as under a terminal. */
-async function npmStart(): Promise<Started> {
+function npmStart(): Promise<Started> {
+  return start('npm', ['start', '--', '--port', '0']);
+}
+
+/** A command that ends up running the server, in a process group of its own. */
+async function start(command: string, args: string[], event?: string): Promise<Started> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-npm-'));
-  const set = [`models.cacheDir=${folder}/cache`, `logging.dir=${folder}/logs`].flatMap((one) => ['--set', one]);
-  const npm = spawn('npm', ['start', '--', '--port', '0', ...set], {
-    ...{ cwd: root, detached: true, stdio: ['ignore', 'pipe', 'pipe'] },
-    env: { ...process.env, FACEOFF_TEST_CHROMIUM: undefined },
+  const npm = spawn(command, [...args, ...keptIn(folder), '--set', 'swap.engine=none'], {
+    cwd: root,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, FACEOFF_TEST_CHROMIUM: undefined, npm_lifecycle_event: event },
   });
   let said = '';
   const hear = (data: Buffer): void => {
@@ -62,6 +68,9 @@ const TIMEOUT = { timeout: 90_000 };
 
 test.skipIf(process.platform === 'win32').each([
   ['SIGTERM to npm alone', 'SIGTERM', 1],
+  ['SIGINT to npm alone', 'SIGINT', 1],
+  ['SIGHUP to npm alone', 'SIGHUP', 1],
+  ['SIGHUP to all of them, as from a terminal that is closed', 'SIGHUP', -1],
   ['SIGTERM to all of them', 'SIGTERM', -1],
   ['SIGINT to all of them, as Ctrl-C in a terminal', 'SIGINT', -1],
 ] as const)('npm start ends in order on %s', TIMEOUT, async (_what, signal, whom) => {
@@ -74,9 +83,27 @@ test.skipIf(process.platform === 'win32').each([
   await expect(fetch(`${url}/healthz`)).rejects.toThrow();
 });
 
-test('a second Ctrl-C ends at once', TIMEOUT, async () => {
-  const { child, url } = await startProgram();
-  // Somebody who does not answer the good-bye, for which the server waits.
+test.skipIf(process.platform === 'win32').each(['SIGTERM', 'SIGHUP'] as const)(
+  'the server ends with npm on %s, although a shell stays between them',
+  TIMEOUT,
+  async (signal) => {
+    // As under npx: the shell is not replaced by the server.
+    const main = path.join(root, 'dist/main.js');
+    const script = `const { spawn } = require('node:child_process');
+    const shell = spawn('sh', ['-c', '"$@"; true', 'sh', ...process.argv.slice(1)], { stdio: 'inherit' });
+    process.on('SIGTERM', () => { shell.kill('SIGTERM'); process.exit(); });`;
+    const { npm, url, said, ended } = await start('node', ['-e', script, 'node', main, 'serve', '--port', '0'], 'npx');
+    process.kill(npm.pid!, signal);
+    await ended;
+    await until(() => !isGroupAlive(npm.pid!), 'every process to be gone');
+    expect(said()).toContain('"msg":"stopping"');
+    await expect(fetch(`${url}/healthz`)).rejects.toThrow();
+  },
+);
+
+test('a second Ctrl-C ends the server at once', TIMEOUT, async () => {
+  const { child, url } = await startProgram(['--set', 'swap.engine=none']);
+  // A client that does not answer the closing handshake, for which the server waits.
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
   left.push(() => socket.destroy());

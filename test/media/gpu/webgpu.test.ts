@@ -14,19 +14,19 @@ describe.skipIf(!here)(`WebGPU${here ? '' : ' (skipped: the software device is f
   });
   afterAll(() => vulkan?.remove());
 
-  test('gives what the CPU gives', () => {
+  test('gives the same results as the CPU', () => {
     const { answer, status } = runWith(vulkan.folder, 'webgpu', vulkan.env);
     expect(status).toBe(0);
     expect(answer).toMatchObject({ provider: 'webgpu' });
     expect((answer as { difference: number }).difference).toBeLessThan(1e-4);
   });
 
-  test('is not chosen by itself where it is software', () => {
+  test('is not chosen automatically where the device is software', () => {
     const { answer } = runWith(vulkan.folder, 'webgpu', { ...vulkan.env, PROVIDER: 'auto' });
     expect(answer).toMatchObject({ provider: 'cpu', steps: [], difference: 0 });
   });
 
-  test('gives way to the CPU where there is no device, with the cause, once', () => {
+  test('falls back to the CPU without a device and reports the cause once', () => {
     const env = { VK_DRIVER_FILES: '/nowhere', VK_ICD_FILENAMES: '/nowhere' };
     const { answer, status } = runWith(vulkan.folder, 'webgpu', env);
     expect(status).toBe(0);

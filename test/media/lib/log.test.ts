@@ -3,8 +3,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type Config, defaultConfig } from '../../../src/config.ts';
-import { openLog } from '../../../src/lib/log.ts';
+import { defaultConfig } from '../../../src/config.ts';
+import { type LogOptions, openLog } from '../../../src/lib/log.ts';
 import { until } from '../../support/server.ts';
 
 let dir: string;
@@ -13,9 +13,9 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-function configured(logging: Partial<Config['logging']>): Config {
+function configured(logging: Partial<LogOptions>): LogOptions {
   const config = defaultConfig();
-  return { ...config, logging: { ...config.logging, dir, ...logging } };
+  return { ...config.logging, dir, ...logging };
 }
 
 function collector() {
@@ -59,7 +59,7 @@ test('files rotate at their size and only so many are kept', async () => {
   expect(filed()).toContain('"n":39');
 });
 
-test('what is private is not written even where a line names it', async () => {
+test('private fields are not written even where a line names them', async () => {
   const log = await openLog(configured({ level: 'silent' }), collector().stream);
   log.logger.info(
     { sdp: 'v=0 secret', request: { remoteAddress: '10.1.2.3', token: 'abc' }, face: { embedding: [0.123] } },

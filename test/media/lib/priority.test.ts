@@ -12,6 +12,8 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
+/** Nothing is swapped here. */
+const FACELESS = ['--set', 'swap.engine=none'];
 const ABOVE = NICE.above;
 /** Whether this machine lets its programs raise themselves, found out by a program that does nothing else. */
 const isAllowed = spawnSync(process.execPath, ['-e', `require('os').setPriority(${ABOVE})`]).status === 0;
@@ -29,8 +31,8 @@ function prioritiesOf(pid: number): number[] {
   });
 }
 
-test('the server and every thread of it run before other programs where the system allows it', async () => {
-  const program = await startProgram();
+test('the server and all its threads have raised priority where the system allows it', async () => {
+  const program = await startProgram(FACELESS);
   try {
     expect(new Set(prioritiesOf(program.child.pid!))).toEqual(
       new Set([isAllowed && os.getPriority() <= 0 ? ABOVE : os.getPriority()]),
@@ -40,8 +42,8 @@ test('the server and every thread of it run before other programs where the syst
   }
 });
 
-test('a server that is to run like any other does', async () => {
-  const program = await startProgram(['--set', 'server.priority=normal']);
+test('a server with priority normal keeps the usual priority', async () => {
+  const program = await startProgram([...FACELESS, '--set', 'server.priority=normal']);
   try {
     expect(new Set(prioritiesOf(program.child.pid!))).toEqual(new Set([os.getPriority()]));
   } finally {
@@ -49,8 +51,8 @@ test('a server that is to run like any other does', async () => {
   }
 });
 
-test('a server that somebody put behind others stays there', async () => {
-  const program = await startProgram([], ['nice', '-n', '5']);
+test('a server started with nice keeps its lower priority', async () => {
+  const program = await startProgram(FACELESS, ['nice', '-n', '5']);
   try {
     expect(new Set(prioritiesOf(program.child.pid!))).toEqual(new Set([os.getPriority() + 5]));
   } finally {
@@ -58,7 +60,7 @@ test('a server that somebody put behind others stays there', async () => {
   }
 });
 
-test('where the system does not allow it FaceOff says so once and goes on', () => {
+test('a priority that the system refuses is logged once', () => {
   vi.spyOn(os, 'setPriority').mockImplementation(() => {
     throw Object.assign(new Error('EACCES'), { code: 'EACCES' });
   });
@@ -68,7 +70,7 @@ test('where the system does not allow it FaceOff says so once and goes on', () =
   expect(lines[0]).toMatch(/does not let FaceOff run before other programs/);
 });
 
-test('what is in no hurry is put back, also when it has ended meanwhile', async () => {
+test('a background process is lowered, and one that has ended is no error', async () => {
   const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
   try {
     const own = os.getPriority();

@@ -76,7 +76,7 @@ describe.each(CLIENTS)('$name', ({ name, script, needs, from }) => {
     await Promise.race([client.done, until(() => client.said().includes('ready'), `${name} to connect`, 20_000)]);
   };
 
-  test.skipIf(python === null)('publishes, and others watch', async () => {
+  test.skipIf(python === null)('publishes a stream that viewers receive', async () => {
     const client = run('publish', '/whip?stream=theirs', 6);
     await isReady(client);
     const watcher = new Watcher();
@@ -87,7 +87,7 @@ describe.each(CLIENTS)('$name', ({ name, script, needs, from }) => {
     expect(server.sessions.size).toBe(0);
   });
 
-  test.skipIf(python === null)('watches what others publish', async () => {
+  test.skipIf(python === null)('views a published stream', async () => {
     const camera = new Publisher();
     ends.push(() => camera.close());
     camera.send(320, 240);

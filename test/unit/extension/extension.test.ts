@@ -34,11 +34,11 @@ test.each([
   ['a size', { width: 640 }, true],
   ['another camera', { deviceId: { exact: 'other' } }, false],
   ['another camera, as a constraints', { deviceId: 'other' }, false],
-])('where the choice is left to the person, a page that asks for %s', (_what, video, expected) => {
+])('with the camera as default, a page that asks for %s', (_what, video, expected) => {
   expect(isForUs(video, true)).toBe(expected);
 });
 
-test('the real camera is asked for all but which one it is', () => {
+test('the real camera gets all constraints but the device id', () => {
   expect(forCamera(true)).toBe(true);
   expect(forCamera({ deviceId: { exact: us }, groupId: DEVICE.groupId })).toEqual({});
   const constraints = { width: { exact: 640 }, facingMode: 'user', frameRate: 30 };

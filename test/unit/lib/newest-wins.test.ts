@@ -20,7 +20,7 @@ function stepped() {
   return { latest, begun, end, drops: () => drops };
 }
 
-test('one works, the newest waits, those between are dropped and counted', async () => {
+test('one item is processed, the newest waits, those between are dropped and counted', async () => {
   const { latest, begun, end, drops } = stepped();
   for (const item of [1, 2, 3, 4]) latest.put(item);
   expect(begun).toEqual([1]);
@@ -33,7 +33,7 @@ test('one works, the newest waits, those between are dropped and counted', async
   expect(drops()).toBe(2);
 });
 
-test('what is cleared is not worked on', async () => {
+test('a cleared item is not processed', async () => {
   const { latest, begun, end, drops } = stepped();
   latest.put(1);
   latest.put(2);

@@ -16,7 +16,7 @@ test.each([
   expect(stepFace(faces, face, by)).toBe(next);
 });
 
-test('where there are no faces there is none to go to, and one goes to itself', () => {
+test('stepping finds nothing among no faces, and the same one among one', () => {
   expect(stepFace([], 'a', 1)).toBeNull();
   expect(stepFace(faces.slice(0, 1), 'a', -1)).toBe('a');
 });

@@ -89,7 +89,7 @@ const within = <T>(ms: number, wait: Promise<T>): Promise<T> =>
 const later = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe('a model on the device', () => {
-  test('that is closed and opened again at once is open', async () => {
+  test('is open after it was closed and opened again at once', async () => {
     const { address } = await device();
     const client = lane(address);
     const spec = hungry('again');
@@ -101,7 +101,7 @@ describe('a model on the device', () => {
     }
   });
 
-  test('that runs out of memory while the last lane leaves it does not wait for itself', async () => {
+  test('does not deadlock when memory runs out while the last lane leaves', async () => {
     const closing = vi.spyOn(DeviceModel.prototype, 'close');
     endings.push(() => closing.mockRestore());
     const { one, address } = await device();
@@ -118,13 +118,13 @@ describe('a model on the device', () => {
     await within(3000, Promise.all(closing.mock.results.map(({ value }) => value)));
   });
 
-  test('tells how large its batches may be', async () => {
+  test('reports how large its batches may be', async () => {
     const { one, address } = await device();
     await answers(await lane(address).open(hungry('limits'), {}));
     expect(JSON.parse(JSON.stringify(one.report())).limits).toEqual({ limits: 8 });
   });
 
-  test('is opened where what was found of it cannot be kept', async () => {
+  test('is opened where its tuning cannot be stored', async () => {
     const cacheDir = path.join(folder, 'full');
     mkdirSync(cacheDir);
     writeFileSync(path.join(cacheDir, 'tuning'), 'no folder');
@@ -132,7 +132,7 @@ describe('a model on the device', () => {
     await answers(await lane(address).open(hungry('kept'), {}));
   });
 
-  test('gives back what it was to move to, when that turns out not to run', async () => {
+  test("frees the next provider's model when that does not run", async () => {
     const sound = { maxBatch: 1, inputs: {}, outputs: {}, provider: 'cpu', run: async () => undefined };
     const broken = { ...sound, run: () => Promise.reject(new FaceOffError('model_unusable', 'no')) };
     const closed: string[] = [];
@@ -153,7 +153,7 @@ describe('a model on the device', () => {
   });
 });
 
-test('what tuning found of several models at once is all kept', async () => {
+test('tuning of several models at once is stored for all of them', async () => {
   const cacheDir = path.join(folder, 'several');
   const tuning = new BatchTuning(cacheDir, 'test');
   const names = Array.from({ length: 10 }, (_, i) => `model ${i}`);
@@ -162,7 +162,7 @@ test('what tuning found of several models at once is all kept', async () => {
   expect(found.map((one) => one?.best)).toEqual(names.map((_, i) => i + 1));
 });
 
-test('a run that never ends is told to all who wait, as a device that is lost', async () => {
+test('a run that never ends fails all waiting requests with device_lost', async () => {
   const batcher = new Batcher(
     { run: () => new Promise(() => undefined), place: () => undefined, read: () => [] },
     { max: 1, start: 1, hungMs: 50 },
@@ -179,7 +179,7 @@ test('a run that never ends is told to all who wait, as a device that is lost', 
   await within(1000, batcher.close());
 });
 
-describe('a lane’s end', () => {
+describe('the device client', () => {
   test('learns soon that a model became faster, and slowly that it became slower', async () => {
     const puppet = new Puppet(path.join(folder, 'faster.sock'));
     await puppet.listen();
@@ -194,7 +194,7 @@ describe('a lane’s end', () => {
     expect(session.usualMs).toBeLessThan(150);
   });
 
-  test('hangs up on what does not speak its language, and connects again', async () => {
+  test('disconnects from a peer with another protocol and connects again', async () => {
     const puppet = new Puppet(path.join(folder, 'nonsense.sock'));
     await puppet.listen();
     endings.push(() => puppet.close());
@@ -207,8 +207,8 @@ describe('a lane’s end', () => {
   });
 });
 
-describe('the process', () => {
-  test('ends when whoever started it is gone before it was up', async () => {
+describe('the device process', () => {
+  test('ends when its parent is gone before it was up', async () => {
     const child = fork(path.join(root, 'dist/pipeline/device.js'), [JSON.stringify(optionsOf())], {
       ...{ execArgv: [], stdio: ['ignore', 'ignore', 'ignore', 'ipc'] },
     });
@@ -218,7 +218,7 @@ describe('the process', () => {
     await within(8000, gone);
   });
 
-  test('that cannot be started is tried again, and its end does not wait for it', async () => {
+  test('is started again when it cannot be started, and its host closes without waiting for it', async () => {
     const lines: string[] = [];
     const log = pino({ level: 'warn' }, { write: (line: string) => lines.push(line) });
     const host = new DeviceHost(optionsOf(), log, () => undefined);

@@ -77,7 +77,7 @@ describe.each(named(painters))('%s', (_name, entry) => {
   const five = placed(entry.profile.template, AT.side, AT.x, AT.y, AT.angle).five;
   const frame = softFrame(640, 480, five);
 
-  test('sees the face where its template wants it, in its own range and order', async () => {
+  test('gets the face at its template, in its own range and channel order', async () => {
     const painter = await paint(entry, copyFrame(frame));
     const n = painter.side;
     const tensor = Object.values(given.get(entry.name)!).find(({ length }) => length === 3 * n * n)!;
@@ -102,7 +102,7 @@ describe.each(named(painters))('%s', (_name, entry) => {
     }
   });
 
-  test('gives back the picture it was given, and leaves what is outside as it was', async () => {
+  test("returns an identity model's picture and leaves the outside unchanged", async () => {
     const after = copyFrame(frame);
     await paint(entry, after);
     const [inside, outside] = differences(frame, after, entry);
@@ -112,13 +112,13 @@ describe.each(named(painters))('%s', (_name, entry) => {
     expect(inside.changed).toBeGreaterThan(0);
   });
 
-  test('at no strength changes nothing', async () => {
+  test('changes nothing at strength zero', async () => {
     const after = copyFrame(frame);
     await paint(entry, after, { strength: 0 });
     expect(after.data).toEqual(frame.data);
   });
 
-  test('colours that match already stay', async () => {
+  test('leaves matching colours unchanged', async () => {
     const [plain, matched] = [copyFrame(frame), copyFrame(frame)];
     await paint(entry, plain);
     await paint(entry, matched, { colour: 1 });

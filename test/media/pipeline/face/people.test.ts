@@ -10,7 +10,7 @@ const someone = (seed: number): Float32Array =>
 const alike = (person: Float32Array): Float32Array => person.map((value, i) => value + 0.005 * Math.cos(i));
 
 describe('people', () => {
-  test('who comes back is known again, who is new is not', () => {
+  test('a person who comes back is recognised, a new person is not', () => {
     const people = new PersonRegistry();
     expect(people.assignIdentity(1, someone(1), new Set([1]), 0)).toBe(1);
     expect(people.assignIdentity(2, someone(2), new Set([2]), 0)).toBe(2);
@@ -18,13 +18,13 @@ describe('people', () => {
     expect(people.assignIdentity(4, someone(7), new Set([4]), 0)).toBe(4);
   });
 
-  test('nobody is taken for somebody who is still there', () => {
+  test('a face is never matched to a person who is still in the picture', () => {
     const people = new PersonRegistry();
     people.assignIdentity(1, someone(1), new Set([1]), 0);
     expect(people.assignIdentity(2, alike(someone(1)), new Set([1, 2]), 0)).toBe(2);
   });
 
-  test('a person is looked at a few times, with pauses, and then no more', () => {
+  test('a person is embedded a few times, with pauses, and then no more', () => {
     const people = new PersonRegistry();
     let looks = 0;
     for (let atMs = 0; atMs < 20_000; atMs += 33) {
@@ -35,7 +35,7 @@ describe('people', () => {
     expect(looks).toBe(3);
   });
 
-  test('of a busy frame only who is not known yet is worth a look', () => {
+  test('only unidentified tracks are embedded in a busy frame', () => {
     const people = new PersonRegistry();
     expect(people.needsEmbedding(1, 0, 'unknown')).toBe(true);
     people.assignIdentity(1, someone(1), new Set([1]), 0);
@@ -44,7 +44,7 @@ describe('people', () => {
   });
 });
 
-describe('in a lane', () => {
+describe('a lane that swaps the first person', () => {
   const settings = swapSettings({ choice: 'largest' });
   let lane: Lane;
   let first: Frame;
@@ -64,7 +64,7 @@ describe('in a lane', () => {
     const picture = await readFrame(astronaut);
     const [face] = await lane.analyse(copyFrame(picture));
     await lane.take('source', await lane.enrol([{ picture, points: face!.points }]));
-    // Somebody, and somebody else who is nearer to the camera, in front of one wall.
+    // A person, and another one nearer to the camera, in front of one wall.
     first = await cutFrame(group, { left: 1400, top: 130, width: 460, height: 345 }, 320, 240);
     nearer = await cutFrame(group, { left: 360, top: 300, width: 340, height: 340 }, 400, 400);
     one = onWall([first, 760, 160]);
@@ -74,7 +74,7 @@ describe('in a lane', () => {
   });
   afterAll(() => lane.end());
 
-  test('the swap stays with the first person when somebody larger comes in', async () => {
+  test('keeps the swap on the first person when a larger face comes in', async () => {
     atMs = 0;
     await lane.open('stream', settings);
     let id = 0;
@@ -93,7 +93,7 @@ describe('in a lane', () => {
     await lane.close('stream');
   });
 
-  test('a face that comes back is swapped again within three frames, under its old id', async () => {
+  test('swaps a face that comes back within three frames, under its old id', async () => {
     atMs = 0;
     await lane.open('stream', settings);
     let id = 0;
@@ -106,7 +106,7 @@ describe('in a lane', () => {
     await lane.close('stream');
   });
 
-  test('when the first person stays away, somebody else gets the face', async () => {
+  test('gives the face to another person when the first person stays away', async () => {
     atMs = 0;
     await lane.open('stream', settings);
     for (let i = 0; i < 10; i++) await show(one);
@@ -118,7 +118,7 @@ describe('in a lane', () => {
     await lane.close('stream');
   });
 
-  test('at a cut to another scene whoever is there is new, and swapped in that very frame', async () => {
+  test('treats every face as new at a cut, and swaps it in that very frame', async () => {
     atMs = 0;
     await lane.open('stream', settings);
     let id = 0;
@@ -138,7 +138,7 @@ describe('in a lane', () => {
     await lane.close('stream');
   });
 
-  test('a face is followed where the picture becomes smaller or larger, under its id', async () => {
+  test("follows a face under its id where the picture's size changes", async () => {
     atMs = 0;
     await lane.open('stream', { ...settings, choice: 'all' });
     const part = { left: 1400, top: 130, width: 460, height: 345 };
@@ -149,13 +149,13 @@ describe('in a lane', () => {
     for (const { result, faces, stagesMs } of seen.slice(1)) {
       expect(result).toBe('swapped');
       expect(faces).toMatchObject([{ track: id, swapped: true }]);
-      // Nobody had to be looked for.
+      // The detector did not have to run.
       expect(stagesMs).not.toHaveProperty('detect');
     }
     await lane.close('stream');
   });
 
-  test('who is much nearer from one frame to the next is seen whole in that frame', async () => {
+  test('finds a face whole that is much nearer in the next frame', async () => {
     atMs = 0;
     await lane.open('stream', { ...settings, choice: 'all' });
     const near = await cutFrame(group, { left: 1400, top: 130, width: 460, height: 345 }, 480, 360);
@@ -183,7 +183,7 @@ describe('in a lane', () => {
     },
   );
 
-  test('nor does the swap go to somebody else who is there meanwhile', async () => {
+  test('keeps the swap unassigned while the assigned person is absent', async () => {
     atMs = 0;
     await lane.open('stream', settings);
     for (const left of [760, 760, 760]) await show(onWall([first, left, 160]));

@@ -27,8 +27,8 @@ function ladder(
   return { ladder: new ProviderLadder({ ...inference, provider }, here, (step) => steps.push(step)), steps };
 }
 
-describe('the ladder', () => {
-  test('without any GPU library is the CPU, and nothing is said', async () => {
+describe('the provider ladder', () => {
+  test('is the CPU alone without any GPU library, and reports nothing', async () => {
     const auto = ladder('auto', machine());
     expect(auto.ladder.steps).toEqual(['cpu']);
     const session = await auto.ladder.open(model);
@@ -40,7 +40,7 @@ describe('the ladder', () => {
     await session.close();
   });
 
-  test('says what is missing where somebody set it up, or asked for it', () => {
+  test('reports what is missing where a provider was set up or asked for', () => {
     const broken = { expected: true, why: 'libcudnn.so.9: cannot open shared object file' };
     const auto = ladder('auto', machine({ tensorrt: broken, cuda: broken }));
     expect(auto.ladder.steps).toEqual(['cpu']);
@@ -65,7 +65,7 @@ describe('the ladder', () => {
     expect(steps[0]!.why).toMatch(/libonnxruntime_providers_(shared|cuda)\.so/);
   });
 
-  test('tries TensorRT only for models that have an engine', async () => {
+  test('takes TensorRT only for models that have an engine', async () => {
     const { ladder: down, steps } = ladder('auto', machine({ tensorrt: null }));
     await (await down.open(model)).close();
     expect(steps).toEqual([]);
@@ -73,13 +73,13 @@ describe('the ladder', () => {
     expect(steps).toMatchObject([{ from: 'tensorrt', to: 'cpu' }]);
   });
 
-  test('what the CPU does not take is refused', async () => {
+  test('refuses a model that the CPU does not take', async () => {
     const { ladder: cpu } = ladder('auto', machine());
     await expect(cpu.open({ ...model, model: new Uint8Array(9) })).rejects.toMatchObject({ code: 'model_unusable' });
   });
 });
 
-test('looking around finds the CPU, and says of the rest what is missing', () => {
+test('probing finds the CPU, and reports what the other providers lack', () => {
   const here = probeProviders('/nowhere');
   expect(here.folder).toBe(bundledFolder());
   expect(here.lacks.cpu).toBeNull();

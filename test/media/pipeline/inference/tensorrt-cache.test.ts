@@ -56,8 +56,8 @@ function cache(change: Partial<EngineCacheOptions> = {}, gpu: Partial<GpuVersion
 }
 const engineFolders = (): string[] => (existsSync(`${cacheDir}/tensorrt`) ? readdirSync(`${cacheDir}/tensorrt`) : []);
 
-describe('engines', () => {
-  test('are built once and found after, in this process and the next', async () => {
+describe('TensorRT engines', () => {
+  test('are built once and found afterwards, in this process and the next', async () => {
     const { engines, jobs } = cache();
     expect(await engines.findEngine(request)).toBeNull();
     const [a, b] = await Promise.all([engines.buildEngine(request), engines.buildEngine(request)]);
@@ -84,7 +84,7 @@ describe('engines', () => {
     ['TensorRT', {}, {}, { tensorrt: '101600' }],
     ['ONNX Runtime', {}, {}, { runtime: '1.29.1' }],
   ];
-  test.each(changes)('another %s is one more engine, once', async (_, model, options, gpu) => {
+  test.each(changes)('are built once more for another %s', async (_, model, options, gpu) => {
     const first = await cache().engines.buildEngine(request);
     const { engines, jobs } = cache(options, gpu);
     const changed = { ...request, ...model };
@@ -119,7 +119,7 @@ describe('engines', () => {
     expect(await engines.findEngine(request)).toEqual(plan);
   });
 
-  test('that fail, or are nothing, leave nothing behind', async () => {
+  test('that fail to build leave nothing behind', async () => {
     const failing = cache({
       build: async ({ into }) => {
         writeFileSync(path.join(into, 'half.engine'), 'half');
@@ -133,7 +133,7 @@ describe('engines', () => {
     expect(engineFolders()).toEqual([]);
   });
 
-  test('whose process was killed are swept away by the next', async () => {
+  test('of a killed process are deleted by the next', async () => {
     const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
     const half = path.join(cacheDir, 'tensorrt', `${keyOf({})}.half-${child.pid}-abc`);
     const artefacts = new Artefacts(path.join(cacheDir, 'tensorrt'));
@@ -178,7 +178,7 @@ describe('an optimised model', () => {
     for (const session of sessions) await session.close();
   });
 
-  test('of what is no model fails with the reason and leaves nothing', async () => {
+  test('of a file that is no model fails with the reason and leaves nothing', async () => {
     const wanted = await write(new TextEncoder().encode('no model'));
     const { engines } = cache({ build: buildInChild });
     await expect(engines.buildOptimised(wanted)).rejects.toMatchObject({
@@ -188,7 +188,7 @@ describe('an optimised model', () => {
     expect(readdirSync(path.join(cacheDir, 'optimised'))).toEqual([]);
   });
 
-  test('that takes too long is given up, and its process ended', async () => {
+  test('that takes too long is abandoned, and its process ended', async () => {
     const wanted = await write(model.bytes);
     const { engines } = cache({ build: (job) => buildInChild({ ...job, timeoutMs: 1 }) });
     await expect(engines.buildOptimised(wanted)).rejects.toThrow(/longer than 1 ms \(inference\.engineTimeoutMs\)/);

@@ -44,7 +44,7 @@ test('the swapped face is nearer to the source than to the person in front of th
   expect(distance(after!, source!)).toBeLessThan(distance(before!, source!) - 0.1);
 });
 
-test('what is outside the face leaves bit for bit as it came', async () => {
+test('pixels outside the face are unchanged, bit for bit', async () => {
   const { frame, faces } = await swapOnce(camera);
   const [{ x, y, width, height }] = faces as [(typeof faces)[number]];
   const grow = 0.06 * Math.max(width, height);
@@ -93,14 +93,14 @@ test.each([
   [639, 480],
   [640, 479],
   [321, 243],
-])('odd sizes work: %i x %i', async (width, height) => {
+])('frames of odd sizes are swapped: %i x %i', async (width, height) => {
   const frame = await cutFrame(group, PART, width, height);
   const { result, frame: out } = await swapOnce(frame);
   expect(result).toBe('swapped');
   expect(out.data).toHaveLength(frame.data.length);
 });
 
-test('a frame larger than the lane takes goes out as it came', async () => {
+test("a frame larger than the lane's limit passes unchanged", async () => {
   const [width, height] = [2048, 1152];
   const large: Frame = { width, height, data: new Uint8Array((width * height * 3) / 2).fill(90), receivedAtMs: 0 };
   const { result, frame } = await swapOnce(large);
@@ -120,20 +120,20 @@ describe('when no swap can be made', () => {
     ['passthrough', false, true],
     ['freeze', true, true],
     ['blur', false, false],
-  ] as const)('%s does what it says', async (fallback, hold, same) => {
+  ] as const)('the fallback %s is applied', async (fallback, hold, same) => {
     const done = await swapOnce(empty, { fallback });
     expect(done.result).toBe('passed');
     expect(done.hold).toBe(hold);
     expect(Buffer.from(done.frame.data).equals(Buffer.from(empty.data))).toBe(same);
   });
 
-  test('without a source face nothing is held or blurred', async () => {
+  test('nothing is held or blurred without a source face', async () => {
     const done = await swapOnce(empty, { face: null, fallback: 'blur' });
     expect(Buffer.from(done.frame.data).equals(Buffer.from(empty.data))).toBe(true);
   });
 });
 
-test('switched off, the camera goes out bit for bit, whoever wears what and whatever the fallback', async () => {
+test('a lane that is switched off passes the camera bit for bit, whatever the faces and the fallback', async () => {
   for (const patch of [{ fallback: 'blur' }, { choice: 'mapped', map: { 1: 'source' } }] as const) {
     const done = await swapOnce(camera, { ...patch, on: false });
     expect([done.result, done.hold]).toEqual(['passed', false]);
@@ -151,7 +151,7 @@ test("eyes and the inside of the mouth stay the live person's", async () => {
   expect(frame.data[at]).toBe(camera.data[at]);
 });
 
-test('a lane that was warmed up draws what one that was not draws, bit for bit', async () => {
+test('a warmed-up lane draws the same as a cold one, bit for bit', async () => {
   const picture = await readFrame(astronaut);
   const warm = await startLane(undefined, { warmupRuns: 1 });
   const [face] = await warm.analyse(copyFrame(picture));
@@ -173,7 +173,7 @@ test('a swapper gives its texture back, however often faces change', async () =>
   await lane.close('changing');
 });
 
-test('lips and brows stay too where that is wished', async () => {
+test('lips and brows stay too where the settings keep them', async () => {
   const [face] = await lane.analyse(camera);
   /** Whether a pixel within `reach` of a point is another; beside a point that is kept the next ones begin to show. */
   const differs = async (patch: Partial<SwapSettings>, point: number, reach = 0): Promise<boolean> => {

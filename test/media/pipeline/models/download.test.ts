@@ -60,7 +60,7 @@ afterAll(() => {
 const file = path.join(folder, 'model.onnx');
 const get = (more: object = {}) => download({ url: `${base}/model.onnx`, file, sha256, pauseMs: 5, ...more });
 
-test('a file comes whole, told on the way, and nothing is left beside it', async () => {
+test('a file is downloaded whole with progress, and nothing is left beside it', async () => {
   const told: number[] = [];
   expect(await get({ onProgress: (bytes: number, total: number) => told.push(bytes / total) })).toBe(sha256);
   expect(readFileSync(file).equals(content)).toBe(true);
@@ -84,7 +84,7 @@ test('a later start continues what an earlier one left', async () => {
   expect(readFileSync(file).equals(content)).toBe(true);
 });
 
-describe('begins anew', () => {
+describe('a download begins anew', () => {
   test.each([
     ['when the server has another file by now', { tag: '"two"' }],
     ['when the server does not continue', { ranges: false }],
@@ -97,7 +97,7 @@ describe('begins anew', () => {
     expect(readFileSync(file).equals(content)).toBe(true);
   });
 
-  test('when the part is longer than the file', async () => {
+  test('when the partial file is longer than the file', async () => {
     writeFileSync(`${file}.part`, Buffer.alloc(content.length + 5));
     writeFileSync(`${file}.part.etag`, mood.tag);
     await get();
@@ -105,7 +105,7 @@ describe('begins anew', () => {
     expect(readFileSync(file).equals(content)).toBe(true);
   });
 
-  test('when nothing says what the part is a part of', async () => {
+  test('when nothing identifies the file of the partial one', async () => {
     writeFileSync(`${file}.part`, 'something');
     mood.tag = '';
     await get();
@@ -113,7 +113,7 @@ describe('begins anew', () => {
   });
 });
 
-test('a part that is whole already is only checked', async () => {
+test('a partial file that is complete is only verified', async () => {
   writeFileSync(`${file}.part`, content);
   writeFileSync(`${file}.part.etag`, mood.tag);
   expect(await get()).toBe(sha256);
@@ -137,7 +137,7 @@ test('a busy server is asked again, one that refuses is not', async () => {
   expect(asked).toHaveLength(4);
 });
 
-test('where there is no network, it says which file to place by hand', async () => {
+test('without a network the error names the file to place by hand', async () => {
   const url = 'http://127.0.0.1:9/model.onnx';
   await expect(get({ url, retries: 1 })).rejects.toThrow(/cannot be fetched: .*place it as .*model\.onnx/);
 });
@@ -194,14 +194,14 @@ describe('faceoff models', () => {
     expect((await run('list')).out).toMatch(/here +generator +maker .*Only for Tests/);
   });
 
-  test('records a digest that nobody published, and holds to it', async () => {
+  test('records a digest that was not published, and requires it from then on', async () => {
     catalogue(null);
     expect((await run('fetch', 'knower', '--accept-licence')).status).toBe(0);
     writeFileSync(path.join(models, 'optional/knower.onnx'), 'changed');
     expect(await run('verify')).toMatchObject({ status: 1, err: expect.stringMatching(/not the file it should be/) });
   });
 
-  test('says what it does not know and what can only be placed by hand', async () => {
+  test('reports unknown models and those that can only be placed by hand', async () => {
     catalogue(null);
     expect((await run('fetch', 'nobody')).err).toMatch(/no model nobody.*maker, knower, own/);
     expect((await run('fetch', 'own')).err).toMatch(/Place your file as .*own\.onnx/);

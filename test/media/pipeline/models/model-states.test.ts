@@ -16,12 +16,12 @@ beforeAll(() => {
 });
 afterAll(() => models.remove());
 
-describe('what is told of a model', () => {
+describe('the state of a model', () => {
   const lane = {};
   const other = {};
   const of = (states: ModelStates, name: string): ModelInfo => states.list().find((model) => model.name === name)!;
 
-  test('before anybody loaded it: whether it is here, and what it needs', () => {
+  test('before it is loaded says whether its file is here, and what it needs', () => {
     const states = new ModelStates(models.catalogue);
     expect(of(states, 'inswapper_128')).toMatchObject({ state: 'present', role: 'generator', needs: [] });
     expect(of(states, 'inswapper_128')).toMatchObject({ commercialUse: false, comesAlong: false });
@@ -31,7 +31,7 @@ describe('what is told of a model', () => {
     expect(of(states, 'face-mesh')).toMatchObject({ state: 'present', comesAlong: true, role: 'face-mesh' });
   });
 
-  test('what serves anywhere counts before what is on its way, and that before what failed', () => {
+  test('is ready before loading, and loading before failed, over all threads', () => {
     const states = new ModelStates(models.catalogue);
     states.note(lane, { model: 'inswapper_128', state: 'failed', why: 'no memory' });
     expect(of(states, 'inswapper_128')).toMatchObject({ state: 'failed', why: 'no memory', provider: null });
@@ -42,7 +42,7 @@ describe('what is told of a model', () => {
     expect(states.usesGpu).toBe(true);
   });
 
-  test('a thread that is gone takes what it had loaded with it, but what it found out stays', () => {
+  test('forgets what an ended thread had loaded, but keeps what it found out', () => {
     const states = new ModelStates(models.catalogue);
     states.note(lane, { model: 'inswapper_128', state: 'ready', provider: 'cpu' });
     states.note(lane, { model: 'ghost_1_256', state: 'loading' });
@@ -67,7 +67,7 @@ describe('/api/models of a running server', () => {
   const stateIs = (name: string, state: string) =>
     until(async () => (await modelOf(name)).state === state, `${name} to be ${state}`);
 
-  test('tells those of every lane as ready, the geometry as verified, the others as they are', async () => {
+  test('lists the models of every lane as ready, the geometry as verified, the others as they are', async () => {
     expect(await modelOf('face-mesh')).toMatchObject({ state: 'ready', provider: 'cpu' });
     expect(await modelOf('face-geometry')).toMatchObject({ state: 'verified' });
     expect(await modelOf('inswapper_128')).toMatchObject({ state: 'present', provider: null });
@@ -97,7 +97,7 @@ describe('/api/models of a running server', () => {
     session.close();
   });
 
-  test('none leaves every face as it is, at once, and mesh puts it back', async () => {
+  test('engine none shows every face unswapped at once, and mesh swaps again', async () => {
     const camera = await cutFrame(group, { left: 1400, top: 130, width: 460, height: 345 }, 640, 480);
     const swap = () => session.swap({ ...copyFrame(camera), receivedAtMs: performance.now() });
     const session = server.pool.open('none', {});

@@ -83,7 +83,7 @@ test('a pool that is closed while a lane is being replaced leaves no thread behi
   for (const thread of await threads()) expect(await isOver(thread)).toBe(true);
 });
 
-test('a face that is made anew while it is still being enrolled stays the new one', async () => {
+test('a face that is replaced while it is being enrolled stays the new one', async () => {
   const { pool } = await startPool();
   const [face] = await pool.analyse(copyFrame(picture));
   const [other] = await pool.analyse(copyFrame(camera));
@@ -108,7 +108,7 @@ test('a face that is made anew while it is still being enrolled stays the new on
   expect(given()).toBe(1);
 });
 
-test('a face that is chosen while a lane is replaced is worn when that is done, and nothing is said of it', async () => {
+test('a face that is chosen while a lane is replaced is used afterwards, without a report', async () => {
   const lines: string[] = [];
   const log = pino({ level: 'warn' }, { write: (line: string) => lines.push(line) });
   const config = patchedConfig({ models: { dir: modelsDir, warmupRuns: 0, cacheDir: folder }, pipeline: { lanes: 1 } });
@@ -152,7 +152,7 @@ test('a lane ends though a model is still being opened for it', async () => {
   expect(faults).toEqual([]);
 });
 
-test('while an engine is on its way and nothing serves meanwhile, faces that went are forgotten and new ones found', async () => {
+test('faces that left are dropped and new ones found while an engine loads and nothing serves', async () => {
   const puppet = new Puppet(path.join(folder, 'slow.sock'));
   await puppet.listen();
   endings.push(() => puppet.close());
@@ -170,7 +170,7 @@ test('while an engine is on its way and nothing serves meanwhile, faces that wen
   await lane.open('a', swapSettings({ engine: 'inswapper_128' }));
   const show = (frame: Frame) => lane.swap('a', { ...copyFrame(frame), receivedAtMs: performance.now() });
   const moved = await cutFrame(group, { left: 1200, top: 130, width: 460, height: 345 }, 640, 480);
-  // One goes and another comes: the one who went is not looked for all over the frame for ever.
+  // One person leaves and another comes: the search for the first one over the whole frame ends.
   for (const frame of [camera, moved]) for (let i = 0; i < 5; i++) await show(frame);
   const detected = [];
   for (let i = 0; i < 6; i++) detected.push((await show(camera)).stagesMs.detect !== undefined);

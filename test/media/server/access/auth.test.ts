@@ -31,7 +31,7 @@ async function cookieOf(): Promise<string> {
   return answer.headers.get('set-cookie')!;
 }
 
-describe('without the token', () => {
+describe('a request without the token', () => {
   test.each([
     ['WHIP', 'POST', '/whip', { 'content-type': SDP }, 401],
     ['WHEP', 'POST', '/whep/studio', { 'content-type': SDP }, 401],
@@ -53,14 +53,17 @@ describe('without the token', () => {
     expect((await answer.json()) as object).toMatchObject({ code: 'no_token' });
   });
 
-  test.each(['/', '/view/studio', '/?token=another-one-altogether'])('the page %s asks for it', async (path) => {
-    const answer = await ask('GET', path, html);
-    expect(answer.status).toBe(401);
-    expect(answer.headers.get('set-cookie')).toBeNull();
-    expect(await answer.text()).toContain('login.js');
-  });
+  test.each(['/', '/view/studio', '/?token=another-one-altogether'])(
+    'of the page %s is answered with the login page',
+    async (path) => {
+      const answer = await ask('GET', path, html);
+      expect(answer.status).toBe(401);
+      expect(answer.headers.get('set-cookie')).toBeNull();
+      expect(await answer.text()).toContain('login.js');
+    },
+  );
 
-  test('the socket is closed', async () => {
+  test('for the socket is refused', async () => {
     const socket = new WebSocket(`${server.url.replace('http', 'ws')}/ws`);
     const status = await new Promise((resolve) =>
       socket.on('unexpected-response', (_request, response) => resolve(response.statusCode)),
@@ -89,8 +92,8 @@ describe('without the token', () => {
   );
 });
 
-describe('with the token', () => {
-  test('programs are let in', async () => {
+describe('a request with the token', () => {
+  test('of a program is accepted', async () => {
     expect((await ask('GET', '/api/faces', bearer)).status).toBe(200);
     expect((await ask('POST', '/whip', { ...bearer, 'content-type': SDP }, 'v=0')).status).toBe(400);
     const watcher = new Watcher();
@@ -99,7 +102,7 @@ describe('with the token', () => {
     expect(openPeers()).toBe(0);
   });
 
-  test('a page is let in, keeps a cookie that scripts cannot read, and loses the token from its address', async () => {
+  test('of a page is accepted, sets an HTTP-only cookie and removes the token from the address', async () => {
     const answer = await ask('GET', `/view/studio?a=1&token=${TOKEN}`, html);
     expect([answer.status, answer.headers.get('location')]).toEqual([303, '/view/studio?a=1']);
     const cookie = answer.headers.get('set-cookie')!;
@@ -109,13 +112,13 @@ describe('with the token', () => {
     expect((await ask('GET', `//evil.example/?token=${TOKEN}`, html)).headers.get('location')).not.toMatch(/^\/\//);
   });
 
-  test('the socket opens by the cookie', async () => {
+  test('opens the socket by the cookie', async () => {
     const socket = new WebSocket(`${server.url.replace('http', 'ws')}/ws`, { headers: { cookie: await cookieOf() } });
     await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
     socket.close();
   });
 
-  test('it is never logged', async () => {
+  test('is logged without the token', async () => {
     await ask('GET', `/nothing?token=${TOKEN}`, bearer);
     expect(JSON.stringify(server.lines)).not.toContain(TOKEN);
   });
@@ -144,7 +147,7 @@ describe('pages of another origin', () => {
     ]);
   });
 
-  test('may use nothing else, and others nothing at all', async () => {
+  test('may use nothing else, and unlisted origins nothing at all', async () => {
     for (const [path, origin] of [
       ['/api/faces', ELSEWHERE],
       ['/ws', ELSEWHERE],
@@ -157,7 +160,7 @@ describe('pages of another origin', () => {
   });
 });
 
-test('without a token everybody is let in', async () => {
+test('a server without a token accepts every request', async () => {
   const open = await startEcho();
   expect((await fetch(`${open.url}/api/faces`)).status).toBe(200);
   const login = await fetch(`${open.url}/api/login`, {

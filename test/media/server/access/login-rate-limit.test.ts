@@ -43,7 +43,7 @@ describe('wrong tokens are counted', () => {
     expect(limit.waitMs('10.0.0.1')).toBe(0);
   });
 
-  test('in bounded memory, whoever comes', () => {
+  test('in bounded memory, whatever the number of addresses', () => {
     const limit = counting(1);
     for (let i = 0; i < 10_001; i++) limit.wrong(`10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`, 'x');
     expect(limit.waitMs('10.0.0.0')).toBe(0);
@@ -62,7 +62,7 @@ test.each([
   expect(networkOf(address)).toBe(network);
 });
 
-describe('a server that was tried too often', () => {
+describe('a server with too many wrong tokens from an address', () => {
   const TOKEN = 'a-token-that-nobody-guesses';
   const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
   let server: EchoServer;
@@ -109,7 +109,7 @@ describe('a server that was tried too often', () => {
     ['WHIP', () => ask('/whip', bearer(TOKEN), { method: 'POST' })],
     ['WHEP', () => ask('/whep/studio', bearer(TOKEN), { method: 'POST' })],
     ['the login', () => logIn(TOKEN)],
-  ])('looks at no token any more: %s', async (_what, go) => {
+  ])('checks no further token: %s', async (_what, go) => {
     const answer = await go();
     expect(answer.status).toBe(429);
     expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(50);
@@ -117,7 +117,7 @@ describe('a server that was tried too often', () => {
     expect(await answer.json()).toMatchObject({ code: 'too_many_attempts' });
   });
 
-  test('nor at the socket, nor in an address', async () => {
+  test('checks no further token of a socket or in an address', async () => {
     expect(await socket(bearer(TOKEN))).toBe(1429);
     const page = await ask(`/?token=${TOKEN}`, { accept: 'text/html' });
     expect([page.status, page.headers.get('set-cookie')]).toEqual([429, null]);
@@ -125,14 +125,14 @@ describe('a server that was tried too often', () => {
     expect(await page.text()).toContain('login.js');
   });
 
-  test('goes on for whoever is in already, and shows others the login', async () => {
+  test('keeps serving clients that are logged in, and shows others the login page', async () => {
     expect((await ask('/api/faces', { cookie })).status).toBe(200);
     expect(await socket({ cookie })).toBe(101);
     expect((await ask('/', { accept: 'text/html' })).status).toBe(401);
     expect((await ask('/healthz')).status).toBe(200);
   });
 
-  test('says so in one line, without the address or what was tried', () => {
+  test('logs one line, without the address or the tokens', () => {
     const told = server.lines.filter(({ msg }) => msg.includes('too many wrong tokens'));
     expect(told).toHaveLength(1);
     expect(JSON.stringify(server.lines)).not.toMatch(/127\.0\.0\.1|"(one|six)"/);

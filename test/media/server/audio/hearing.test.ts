@@ -1,9 +1,9 @@
-/** Sound from a publisher to those who look on, without a browser. */
+/** Sound from a publisher to viewers, without a browser. */
 
 import { readdirSync } from 'node:fs';
 import wrtc from '@roamhq/wrtc';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { loudness } from '../../../../src/server/audio/sound.ts';
+import { loudness } from '../../../../src/media/sound.ts';
 import { openPeers } from '../../../../src/server/webrtc/peer.ts';
 import { type EchoServer, startEcho } from '../../../support/echo.ts';
 import { Publisher } from '../../../support/publisher.ts';
@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-/** The loudness of each piece that comes to a watcher. @returns it, and what ends it. */
+/** Notes the loudness of each piece of sound that a viewer receives, until stopped. */
 function listen({ connection }: Watcher): { heard: number[]; stop(): void } {
   const heard: number[] = [];
   const { receiver } = connection.addTransceiver('audio', { direction: 'recvonly' });
@@ -33,7 +33,7 @@ async function hearing(): Promise<void> {
   const [one, silent] = [new Watcher(), new Watcher()];
   const { heard, stop } = listen(one);
   expect((await one.whep(server.url, 'hum')).status).toBe(201);
-  // One who does not want to hear gets the picture alone.
+  // A viewer that does not ask for sound gets the picture alone.
   expect((await silent.whep(server.url, 'hum')).status).toBe(201);
   await until(() => heard.filter((level) => level > 0.1).length > 20, 'sound');
   await until(() => one.received > 2 && silent.received > 2, 'pictures');
@@ -45,13 +45,13 @@ async function hearing(): Promise<void> {
   await until(() => openPeers() === 0, 'everything to be gone');
 }
 
-test('is heard by those who want to hear', hearing);
+test('sound is heard by the viewers that ask for it', hearing);
 
-test('leaves nothing behind', async () => {
+test('publishers and viewers with sound leave no thread behind', async () => {
   const threads = (): number => readdirSync('/proc/self/task').length;
-  for (let i = 0; i < 3; i++) await hearing();
+  for (let i = 0; i < 2; i++) await hearing();
   const before = threads();
-  for (let i = 0; i < 12; i++) await hearing();
+  for (let i = 0; i < 5; i++) await hearing();
   console.log(`threads ${before} → ${threads()}`);
   expect(threads()).toBeLessThanOrEqual(before + 2);
 }, 120_000);

@@ -8,11 +8,11 @@ import { type EchoServer, noFaces, startEcho } from '../../../support/echo.ts';
 import { Publisher } from '../../../support/publisher.ts';
 import { until } from '../../../support/server.ts';
 
-const cacheDir = mkdtempSync(path.join(os.tmpdir(), 'faceoff-control-'));
-const file = path.join(cacheDir, 'presets.json');
+const dataDir = mkdtempSync(path.join(os.tmpdir(), 'faceoff-control-'));
+const file = path.join(dataDir, 'presets.json');
 const faces = { ...noFaces, list: () => ['a', 'b', 'c'].map((id) => ({ id, name: id }) as FaceInfo) };
 const start = (): Promise<EchoServer> =>
-  startEcho({ models: { cacheDir }, limits: { presets: 2 }, swap: { face: 'a' } }, null, faces);
+  startEcho({ storage: { dir: dataDir }, limits: { presets: 2 }, swap: { face: 'a' } }, null, faces);
 
 let server: EchoServer;
 let camera: Publisher;
@@ -31,7 +31,7 @@ afterEach(async () => {
 });
 afterAll(async () => {
   await server.close();
-  rmSync(cacheDir, { recursive: true, force: true });
+  rmSync(dataDir, { recursive: true, force: true });
 });
 
 async function ask<T = SwapSettings>(method: string, at: string, body?: unknown, headers: Record<string, string> = {}) {
@@ -52,7 +52,7 @@ describe('settings over REST', () => {
     expect((await ask('GET', `${desk}/settings`)).body).toEqual(changed.body);
   });
 
-  test('whatever the body is said to be: curl says it is a form', async () => {
+  test('are read from a body of any content type, as curl sends a form', async () => {
     const form = { 'content-type': 'application/x-www-form-urlencoded' };
     expect((await ask('PATCH', `${desk}/settings`, { shape: 0.5 }, form)).body.shape).toBe(0.5);
     expect((await ask('POST', `${desk}/toggle`, '', { 'content-type': 'application/json' })).body.on).toBe(false);
@@ -95,14 +95,14 @@ describe('settings over REST', () => {
   });
 });
 
-describe('one step', () => {
+describe('a step by REST', () => {
   test('goes to the next face and back, round the end', async () => {
     const step = async (way: string) => (await ask('POST', `${desk}/face/${way}`)).body.face;
     expect([await step('next'), await step('next'), await step('next')]).toEqual(['b', 'c', 'a']);
     expect(await step('previous')).toBe('c');
   });
 
-  test('of faces is refused where each has their own', async () => {
+  test('of faces is refused where each person has an own face', async () => {
     await ask('PATCH', `${desk}/settings`, { choice: 'mapped' });
     expect(await ask('POST', `${desk}/face/next`)).toMatchObject({ status: 409, body: { code: 'each_their_own' } });
   });
@@ -152,7 +152,7 @@ describe('presets', () => {
     for (const name of await list()) await ask('DELETE', `/api/presets/${encodeURIComponent(name)}`);
   };
 
-  test('are saved, put on, replaced in their place, kept over a restart, and deleted', async () => {
+  test('are saved, applied, replaced in place, kept over a restart, and deleted', async () => {
     const name = 'Späte Show – 50 %? #1';
     const at = `/api/presets/${encodeURIComponent(name)}`;
     expect((await ask('PUT', at, { face: 'b', strength: 0.5 })).status).toBe(200);
@@ -169,7 +169,7 @@ describe('presets', () => {
     await next.close();
     expect((await ask('DELETE', at)).status).toBe(204);
     expect((await ask('DELETE', at)).status).toBe(404);
-    expect(readdirSync(cacheDir)).toEqual(['presets.json']);
+    expect(readdirSync(dataDir)).toEqual(['presets.json']);
     await clear();
   });
 
@@ -186,13 +186,13 @@ describe('presets', () => {
     expect(existsSync(file)).toBe(false);
   });
 
-  test('a name in forty characters of other writing is a name', async () => {
+  test('may have a name of forty non-Latin characters', async () => {
     const at = `/api/presets/${encodeURIComponent('雪'.repeat(40))}`;
     expect((await ask('PUT', at, {})).status).toBe(200);
     await clear();
   });
 
-  test('one too many is refused, and one whose face is gone changes nothing', async () => {
+  test('beyond the limit are refused, and those of a deleted face change nothing', async () => {
     await ask('PUT', '/api/presets/one', { face: 'nobody', strength: 0 });
     await ask('PUT', '/api/presets/two', {});
     expect(await ask('PUT', '/api/presets/three', {})).toMatchObject({
@@ -204,14 +204,14 @@ describe('presets', () => {
     await clear();
   });
 
-  test('many at once are all there', async () => {
+  test('saved at once are all kept', async () => {
     await Promise.all(['one', 'two'].map((name) => ask('PUT', `/api/presets/${name}`, {})));
     expect((await list()).sort()).toEqual(['one', 'two']);
     expect(JSON.parse(readFileSync(file, 'utf8'))).toHaveLength(2);
     await clear();
   });
 
-  test('that cannot be read are put aside, not lost', async () => {
+  test('in an unreadable file are put aside, not lost', async () => {
     writeFileSync(file, '[{"name": "half');
     const next = await start();
     expect(await (await fetch(`${next.url}/api/presets`)).json()).toEqual([]);
@@ -221,12 +221,12 @@ describe('presets', () => {
     rmSync(`${file}.unread`);
   });
 
-  test('that cannot be written are said so, and stay as they were', async () => {
-    rmSync(cacheDir, { recursive: true });
-    writeFileSync(cacheDir, 'a file where the folder should be');
+  test('that cannot be written are refused, and stay unchanged', async () => {
+    rmSync(dataDir, { recursive: true });
+    writeFileSync(dataDir, 'a file where the folder should be');
     expect(await ask('PUT', '/api/presets/one', {})).toMatchObject({ status: 507, body: { code: 'not_saved' } });
     expect(await list()).toEqual([]);
-    rmSync(cacheDir);
+    rmSync(dataDir);
     expect((await ask('PUT', '/api/presets/one', {})).status).toBe(200);
     await clear();
   });

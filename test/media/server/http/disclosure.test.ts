@@ -114,7 +114,7 @@ describe('programs', () => {
   const yes = '{"type":"disclosure","aiModified":true}';
   const no = '{"type":"disclosure","aiModified":false}';
 
-  test('are told on a data channel, in a header and in the list of sessions, also when it changes', async () => {
+  test('are told of modified pictures by data channel, header and session list, also of changes', async () => {
     const camera = new Publisher();
     clients.push(camera);
     const own = listen(camera.connection);
@@ -137,7 +137,7 @@ describe('programs', () => {
     expect((await late.whep(server.url, 'stage')).headers.get('ai-disclosure')).toBe('mode=none');
   });
 
-  test('that want no data channel are told without', async () => {
+  test('without a data channel are told by header and session list', async () => {
     const camera = new Publisher();
     clients.push(camera);
     camera.send(320, 240);

@@ -63,7 +63,7 @@ async function send(method: string, path: string, type?: string, body?: string, 
   return { status: answer.status, code, text, headers: answer.headers };
 }
 
-describe('what a player asks for, and gets', () => {
+describe('a WHEP request for', () => {
   test.each([
     ['a stream nobody publishes', 'POST', '/whep/nobody', SDP, 'v=0', 409, 'no_publisher'],
     ['a name no stream can have', 'POST', '/whep/a%20b', SDP, 'v=0', 404, 'unknown_stream'],
@@ -127,7 +127,7 @@ describe('a player', () => {
     expect((await send('POST', `/whep/${id}`, SDP, 'v=0')).status).toBe(409);
   });
 
-  test('ends its session, which says how many look on', async () => {
+  test("ends its session, and the stream's viewers are counted", async () => {
     await publish();
     const one = await looking();
     const list = (await (await fetch(`${server.url}/api/sessions`)).json()) as { stream: string; viewers: number }[];
@@ -152,7 +152,7 @@ describe('a player', () => {
     await until(() => one.received > 0, 'pictures');
   });
 
-  test('one too many is told to come back', async () => {
+  test('beyond the limit is told to come back later', async () => {
     await publish();
     await looking();
     await looking();
@@ -162,7 +162,7 @@ describe('a player', () => {
 });
 
 describe('a stream', () => {
-  test('is swapped once, however many look on', async () => {
+  test('is swapped once for all its viewers', async () => {
     const camera = await publish();
     const [first, second] = [await looking(), await looking()];
     const swapped = async (): Promise<number> => {
@@ -170,15 +170,14 @@ describe('a stream', () => {
       expect(text).toMatch(/^faceoff_viewers 2$/m);
       return Number(text.match(/^faceoff_frames_total\{result="passed"\} (\d+)$/m)![1]);
     };
-    const before = [await swapped(), camera.received.length, first.received, second.received] as const;
-    await new Promise((resolve) => setTimeout(resolve, 2000));
-    const after = [await swapped(), camera.received.length, first.received, second.received] as const;
-    const [swaps, ...seen] = after.map((count, i) => count - before[i]!) as [number, ...number[]];
-    console.log(
-      `in 2 s ${swaps} frames were swapped; the publisher got ${seen[0]}, its viewers ${seen[1]} and ${seen[2]}`,
-    );
-    expect(swaps).toBeLessThanOrEqual(42);
-    for (const count of seen) expect(Math.abs(count - swaps)).toBeLessThan(8);
+    const seen = (): number[] => [camera.received.length, first.received, second.received];
+    const [before, seenBefore, sentBefore] = [await swapped(), seen(), camera.sent];
+    const since = (): number[] => seen().map((count, i) => count - seenBefore[i]!);
+    await until(() => Math.min(...since()) >= 40, 'forty pictures for each', 20_000);
+    const [swaps, sent] = [(await swapped()) - before, camera.sent - sentBefore];
+    console.log(`of ${sent} frames ${swaps} were swapped; publisher and viewers got ${since().join(', ')}`);
+    // A few were on their way when the counting began; a swap for each viewer would be twice or three times as many.
+    expect(swaps).toBeLessThan(1.5 * sent);
   });
 
   test('has one publisher', async () => {
@@ -194,7 +193,7 @@ describe('a stream', () => {
     expect(server.sessions.size).toBe(1);
   });
 
-  test('that comes back is seen on the same connection', async () => {
+  test('that comes back is received on the same connection', async () => {
     const camera = await publish();
     const one = await looking();
     await fetch(camera.location, { method: 'DELETE' });
@@ -204,7 +203,7 @@ describe('a stream', () => {
     await until(() => one.received > before + 3 && one.size === '160x240', 'the next publisher');
   });
 
-  test('that does not come back lets its viewers go', async () => {
+  test('that does not come back disconnects its viewers', async () => {
     const camera = await publish();
     const one = await looking();
     await fetch(camera.location, { method: 'DELETE' });
@@ -213,7 +212,7 @@ describe('a stream', () => {
     expect((await send('DELETE', one.location)).status).toBe(404);
   });
 
-  test('goes on when a viewer is gone without a word', async () => {
+  test('continues when a viewer disappears without ending its session', async () => {
     const camera = await publish();
     const one = await looking();
     one.close();

@@ -26,7 +26,7 @@ afterAll(() => {
   if (standIn !== null) rmSync(standIn.folder, { recursive: true, force: true });
 });
 
-test('a machine without library and program has no GPU, and that is no problem', async () => {
+test('a machine without library and program has no GPU, without a report', async () => {
   const problems: string[] = [];
   const onProblem = (why: string) => problems.push(why);
   expect(await open({ library: 'libnothing-of-the-kind.so.1', program: 'no-such-program', onProblem })).toBeNull();
@@ -53,7 +53,7 @@ describe.skipIf(standIn === null)('by the library (a stand-in, compiled here)', 
     expect(await gpu!.read()).toEqual({ usedBytes: 7.5 * GB, totalBytes: 8 * GB, utilisation: 0.99 });
   });
 
-  test('a slice that does not tell how busy it is tells its memory', async () => {
+  test('a GPU slice without utilisation reports its memory', async () => {
     say(GB, 200);
     const gpu = await open({ library });
     expect(await gpu!.read()).toEqual({ usedBytes: GB, totalBytes: 8 * GB, utilisation: null });
@@ -67,7 +67,7 @@ describe.skipIf(standIn === null)('by the library (a stand-in, compiled here)', 
     expect(await gpu!.read()).not.toBeNull();
   });
 
-  test('one is found by its id, and an unknown one is a problem that is told', async () => {
+  test('a GPU is found by its id, and an unknown id is reported', async () => {
     const env = { CUDA_VISIBLE_DEVICES: 'GPU-stand-in' };
     expect(await open({ library, env })).toMatchObject(INFO);
     const problems: string[] = [];
@@ -76,7 +76,7 @@ describe.skipIf(standIn === null)('by the library (a stand-in, compiled here)', 
     expect(problems).toEqual(['the NVIDIA driver answers "Unknown Error"']);
   });
 
-  test('a driver that is not loaded is told, and the program is asked instead', async () => {
+  test('a driver that is not loaded is reported, and the program is asked instead', async () => {
     process.env.STAND_IN_NO_DRIVER = '1';
     try {
       const problems: string[] = [];
@@ -88,7 +88,7 @@ describe.skipIf(standIn === null)('by the library (a stand-in, compiled here)', 
     }
   });
 
-  test('after close nothing is read any more, and closing again does no harm', async () => {
+  test('nothing is read after close, which is idempotent', async () => {
     const gpu = await open({ library });
     const last = gpu!.read();
     gpu!.close();
@@ -110,7 +110,7 @@ describe.skipIf(standIn === null)('by the library (a stand-in, compiled here)', 
 });
 
 describe('by the program (a stand-in script)', () => {
-  test('the same is told, by one child that is asked as the program understands it', async () => {
+  test("the same figures come from one child process with the program's arguments", async () => {
     const gpu = await open({ program: writeProgram(folder, 'sleep 0.2'), env: { CUDA_VISIBLE_DEVICES: '1' } });
     expect(gpu).toMatchObject(INFO);
     expect(await gpu!.read()).toEqual({ usedBytes: 3 * GB, totalBytes: 8 * GB, utilisation: 0.42 });
@@ -120,7 +120,7 @@ describe('by the program (a stand-in script)', () => {
     );
   });
 
-  test('it is ended with the reading', async () => {
+  test('the program is ended with the sensor', async () => {
     const mark = `${folder}/alive`;
     const gpu = await open({ program: writeProgram(folder, `date +%N > '${mark}'; sleep 0.05`) });
     const beat = () => readFileSync(mark, 'utf8');
@@ -133,7 +133,7 @@ describe('by the program (a stand-in script)', () => {
     expect(await gpu!.read()).toBeNull();
   });
 
-  test('one that has no driver to ask says so', async () => {
+  test('a program without a driver is reported with its message', async () => {
     const program = writeProgram(folder, 'true');
     const said = "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.";
     writeFileSync(program, `#!/bin/sh\necho "${said}"\nexit 9\n`);

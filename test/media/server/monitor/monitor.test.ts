@@ -53,7 +53,7 @@ describe('a machine with a GPU', () => {
     expect(gpu.closed).toBe(true);
   });
 
-  test('is remembered: GPU, memory, processor, event loop', async () => {
+  test('is sampled: GPU, memory, processor, event loop', async () => {
     await until(async () => (await history()).samples.length >= 5, 'five samples');
     const { samples, ...rest } = await history();
     expect(rest).toEqual({
@@ -71,7 +71,7 @@ describe('a machine with a GPU', () => {
     expect(samples.every(({ atMs }, i) => i === 0 || atMs > samples[i - 1]!.atMs)).toBe(true);
   });
 
-  test('an event loop that was held up is seen', async () => {
+  test('shows a blocked event loop in its samples', async () => {
     await until(async () => (await history()).samples.length > 0, 'a first sample');
     const { atMs } = (await history()).samples.at(-1)!;
     const endMs = performance.now() + 300;
@@ -80,7 +80,7 @@ describe('a machine with a GPU', () => {
     expect(Math.max(...(await history(atMs)).samples.map(({ cores }) => cores))).toBeGreaterThan(0.3);
   });
 
-  test('only what is new is sent to who says what they have', async () => {
+  test('sends only samples newer than the given time', async () => {
     const { samples } = await history();
     const { atMs } = samples.at(-1)!;
     await until(async () => (await history(atMs)).samples.length > 0, 'a newer one');
@@ -118,7 +118,7 @@ describe('a machine with a GPU', () => {
     expect(text).toContain('faceoff_oom_total 0');
   });
 
-  test('a GPU that falls silent does no harm', async () => {
+  test('continues when the GPU falls silent', async () => {
     gpu.silent = true;
     await until(async () => (await history()).samples.at(-1)!.gpu === null, 'silence');
     expect(await json('/api/status')).toMatchObject({ gpu: { name: 'Stand-in GPU' } });
@@ -127,7 +127,7 @@ describe('a machine with a GPU', () => {
     await until(async () => (await history()).samples.at(-1)!.gpu !== null, 'an answer');
   });
 
-  test('when its memory gets short streams do less, those that come too, and all of them recover', async () => {
+  test('limits all streams, new ones too, when its memory is short, and all recover', async () => {
     const level = async () => (await json<{ level: number }[]>('/api/sessions')).map((session) => session.level);
     camera = new Publisher();
     camera.send(320, 240);

@@ -54,14 +54,14 @@ async function film(patch: Partial<SwapSettings>, before?: (i: number) => void):
   return out;
 }
 
-/** How near the likest of a picture's faces is to anybody of the group. */
+/** The least distance of a picture's faces to the people of the group. */
 async function nearest(frame: Frame): Promise<number> {
   const faces = await who.embeddings(frame);
   return Math.min(Number.POSITIVE_INFINITY, ...faces.flatMap((face) => people.map((own) => distance(face, own))));
 }
 
-describe('somebody who is never to be shown', () => {
-  test('is seen by this test where they are', async () => {
+describe('a guarded person', () => {
+  test("is found by this test's detector in the camera's picture", async () => {
     expect(people.length).toBeGreaterThanOrEqual(3);
     const bare = (await film({ face: null, guarded: false })).filter((frame) => frame !== null);
     expect(bare.length).toBe(pan.length);
@@ -73,7 +73,7 @@ describe('somebody who is never to be shown', () => {
     ['before their face is there', {}],
     ['with no face chosen', { face: null }],
     ['with no face for a person on the map', { choice: 'mapped', map: { 1: null } }],
-  ])('is not, %s: a dark picture is', async (_what, patch) => {
+  ])('is covered by a dark picture %s', async (_what, patch) => {
     const out = await film(patch);
     const shown = out.filter((frame) => frame !== null);
     expect(shown[0]).toBe(out[0]);
@@ -87,7 +87,7 @@ describe('somebody who is never to be shown', () => {
     ['where a blurred picture is', { fallback: 'blur' }],
     ['where only the largest face was to be swapped', { choice: 'largest' }],
     ['where little of the source was to be shown', { strength: 0 }],
-  ])('is not, %s', async (_what, patch) => {
+  ])('is not shown %s', async (_what, patch) => {
     await enrol();
     const out = await film(patch);
     const shown = out.filter((frame) => frame !== null);
@@ -96,7 +96,7 @@ describe('somebody who is never to be shown', () => {
     for (const frame of shown) expect(await nearest(frame)).toBeGreaterThan(SAME_PERSON);
   });
 
-  test('is not when the swap breaks, the frame is too large or a stage fails', async () => {
+  test('is not shown when the swap fails, the frame is too large or a stage fails', async () => {
     await enrol();
     await lane.open('film', settings({}));
     const guard = new PrivacyGate();
@@ -113,7 +113,7 @@ describe('somebody who is never to be shown', () => {
   });
 });
 
-describe('the guard', () => {
+describe('the privacy gate', () => {
   const frame = (): Frame => ({ width: 8, height: 6, data: new Uint8Array(72).fill(200), receivedAtMs: 0 });
   const safe = { frame: frame(), bare: false, hold: false };
   const bare = { frame: frame(), bare: true, hold: false };
@@ -124,17 +124,17 @@ describe('the guard', () => {
     expect(guard.pass({ ...safe, hold: true }, false)).toBeNull();
   });
 
-  test('covers at once what was seen before it was switched on, and no more than once', () => {
+  test('covers a shown face at once when it is switched on, and only once', () => {
     const guard = new PrivacyGate();
-    expect(guard.cover()).toBeNull();
+    expect(guard.cardIfExposed()).toBeNull();
     guard.pass(bare, false);
-    expect([...guard.cover()!.data.subarray(0, 48)].every((luma) => luma < 60)).toBe(true);
-    expect(guard.cover()).toBeNull();
+    expect([...guard.cardIfExposed()!.data.subarray(0, 48)].every((luma) => luma < 60)).toBe(true);
+    expect(guard.cardIfExposed()).toBeNull();
     expect(guard.pass(bare, true)).toBeNull();
     expect(guard.pass(safe, true)).toBe(safe.frame);
   });
 
-  test('takes a frame that says nothing about itself for bare', () => {
+  test('treats a frame without information as exposed', () => {
     const guard = new PrivacyGate();
     expect(guard.pass({ frame: frame(), hold: false }, true)).not.toBe(frame);
     expect(guard.pass({ frame: frame(), hold: false }, true)).toBeNull();

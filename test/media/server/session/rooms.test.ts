@@ -12,25 +12,25 @@ beforeEach(() => {
 
 function guest(name: string, room = 'kitchen'): Guest & { told: Told[] } {
   const told: Told[] = [];
-  return { name, room, muted: false, camera: true, told, say: (message) => told.push(message as Told) };
+  return { name, room, muted: false, camera: true, told, send: (message) => told.push(message as Told) };
 }
 
 describe('a room', () => {
-  test('tells everybody who is there, and which of them they are', () => {
+  test('tells each person the people in it, and which of them is the own entry', () => {
     const [ann, bob] = [guest('Ann'), guest('Bob')];
     const first = rooms.join(ann);
-    first.show({});
+    first.update({});
     const second = rooms.join(bob);
-    second.show({ muted: true });
+    second.update({ muted: true });
     expect(ann.told.at(-1)).toMatchObject({ type: 'room', room: 'kitchen', you: 'Ann' });
     expect(bob.told.at(-1)!.you).toBe('Bob');
     expect(bob.told.at(-1)!.people).toEqual([
       { name: 'Ann', stream: first.stream, muted: false, camera: true, speaking: false },
       { name: 'Bob', stream: second.stream, muted: true, camera: true, speaking: false },
     ]);
-    first.speaks(true);
-    second.speaks(true);
-    // Who is muted says nothing.
+    first.setSpeaking(true);
+    second.setSpeaking(true);
+    // A muted person is never marked as speaking.
     expect(ann.told.at(-1)!.people.map(({ speaking }) => speaking)).toEqual([true, false]);
     first.leave();
     first.leave();
@@ -40,7 +40,7 @@ describe('a room', () => {
     expect([ann.told.length, rooms.size]).toEqual([told, 0]);
   });
 
-  test('is full at its limit, which other rooms do not count to', () => {
+  test('is full at its own limit, whatever other rooms hold', () => {
     rooms.join(guest('Ann'));
     const bob = rooms.join(guest('Bob'));
     expect(() => rooms.join(guest('Cora'))).toThrow(expect.objectContaining({ code: 'room_full', status: 503 }));
@@ -50,7 +50,7 @@ describe('a room', () => {
     expect(rooms.size).toBe(2);
   });
 
-  test('has nobody twice, however the name is written', () => {
+  test('has each name once, whatever its case and spaces', () => {
     rooms.join(guest('Ann'));
     for (const name of ['Ann', ' ann ', 'ＡＮＮ'])
       expect(() => rooms.join(guest(name))).toThrow(expect.objectContaining({ code: 'name_taken', status: 409 }));

@@ -83,7 +83,7 @@ test('a page is greeted, answered, told its settings and its figures', async () 
   expect(server.sessions.size).toBe(0);
 });
 
-test('a later offer that makes no sense is refused, and the stream goes on', async () => {
+test('a malformed later offer is refused, and the stream continues', async () => {
   const page = await new StudioPage().live();
   page.say({ type: 'offer', sdp: 'nonsense' });
   await until(() => page.all('error').length === 1, 'the refusal');
@@ -93,7 +93,7 @@ test('a later offer that makes no sense is refused, and the stream goes on', asy
   expect(page.all('closed')).toHaveLength(0);
 });
 
-test('an offer of more than 32 kB is refused, and the stream goes on', async () => {
+test('an offer of more than 32 kB is refused, and the stream continues', async () => {
   const page = await new StudioPage().live();
   page.say({ type: 'offer', sdp: `${await page.camera.offer()}a=x:${'y'.repeat(32 * 1024)}\r\n` });
   await until(() => page.all('error').length === 1, 'the refusal');
@@ -113,7 +113,7 @@ test('settings that come with a later offer take effect', async () => {
   await until(() => page.all('settings').at(-1)?.settings.shape === 0.125, 'the settings');
 });
 
-test('offers of a page that is gone open nothing', async () => {
+test('offers of a closed page open no session', async () => {
   const opened = (): number => server.lines.filter((line) => line.msg === 'session opened').length;
   const page = new StudioPage();
   await until(() => page.all('hello').length === 1, 'the greeting');
@@ -128,7 +128,7 @@ test('offers of a page that is gone open nothing', async () => {
   expect(openPeers()).toBe(0);
 });
 
-test('one page too many is told to come back, and gets in when there is room', async () => {
+test('a page beyond the limit is told to come back, and is accepted once there is room', async () => {
   const first = await new StudioPage().live();
   const second = new StudioPage();
   await until(() => second.all('hello').length === 1, 'the greeting');
@@ -141,7 +141,7 @@ test('one page too many is told to come back, and gets in when there is room', a
   await until(() => second.all('answer').length === 1, 'the answer');
 });
 
-test('a page that floods the server is put out', async () => {
+test('a page that floods the server is disconnected', async () => {
   const page = new StudioPage();
   await until(() => page.all('hello').length === 1, 'the greeting');
   const sdp = await page.camera.offer();
@@ -150,7 +150,7 @@ test('a page that floods the server is put out', async () => {
   expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
 });
 
-test('a page that comes back takes its place and its name again, though the server has not seen it go', async () => {
+test('a page that comes back takes its place and name again before the server noticed its loss', async () => {
   const first = await new StudioPage().live();
   const { session, stream } = first.all('answer')[0]!;
   expect(stream).toBe('studio');
@@ -160,7 +160,7 @@ test('a page that comes back takes its place and its name again, though the serv
   expect(server.sessions.size).toBe(1);
 });
 
-test('the first page has the usual name, further ones their own or none, and nobody one that is in use', async () => {
+test('the first page gets the usual stream name, further ones their own or none, never one in use', async () => {
   const room = await startEcho({ limits: { sessions: 3 } });
   try {
     const names = [];
@@ -184,7 +184,7 @@ test('the first page has the usual name, further ones their own or none, and nob
   }
 });
 
-test('a page that stays is told anew of TURN servers whose user names run out', async () => {
+test('a page is sent new TURN user names before the old ones expire', async () => {
   const turning = await startEcho({
     webrtc: { iceServers: [{ urls: ['turn:127.0.0.1:9'], secret: 'shared' }], turnLifetimeMs: 1000 },
   });
@@ -196,12 +196,12 @@ test('a page that stays is told anew of TURN servers whose user names run out', 
   await turning.close();
 });
 
-test('a page joins a call with its offer, is told who is there, and has left when its session is over', async () => {
+test('a page joins a call with its offer, gets the list of people, and leaves with its session', async () => {
   const page = await new StudioPage().live({ call: { room: 'kitchen', name: ' Ann ', muted: true, camera: true } });
   const people = () => page.all('room').at(-1)!.people;
   expect(page.all('room').at(-1)).toMatchObject({ room: 'kitchen', you: 'Ann' });
   expect(people()).toMatchObject([{ name: 'Ann', muted: true, camera: true, speaking: false }]);
-  // Whoever knows the id of a session can take its place; the others in the call know only the stream.
+  // A session's id lets its holder take its place, so that others in the call learn the stream's name alone.
   expect(people()[0]!.stream).toBe(page.all('answer')[0]!.stream);
   expect(people()[0]!.stream).not.toBe(page.all('answer')[0]!.session);
   page.say({ type: 'presence', muted: false, camera: false });

@@ -26,7 +26,7 @@ const swaps = async (session: SwapSession): Promise<boolean> => {
   return (await session.swap(frame)).result === 'swapped';
 };
 
-test('a face that nobody wears is forgotten, and is there again for the next who does', async () => {
+test('an unused face is released, and is prepared again for its next use', async () => {
   const session = server.pool.open('first', { face: face.id });
   await until(() => swaps(session), 'a swap');
   session.close();
@@ -38,7 +38,7 @@ test('a face that nobody wears is forgotten, and is there again for the next who
   next.close();
 });
 
-test('a face that somebody wears stays on, whatever the pressure', async () => {
+test('a face in use is kept under any memory pressure', async () => {
   const session = server.pool.open('wears', { face: face.id });
   await until(() => swaps(session), 'a swap');
   server.pool.pressure('release');
@@ -48,7 +48,7 @@ test('a face that somebody wears stays on, whatever the pressure', async () => {
   session.close();
 });
 
-test('a lane that is replaced while memory is short holds its streams as the lost one did', async () => {
+test('a lane that is replaced while memory is short limits its streams as the lost one did', async () => {
   server.pool.pressure('degrade');
   const session = server.pool.open('held', { face: face.id });
   await killLane();

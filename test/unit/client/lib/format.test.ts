@@ -15,7 +15,7 @@ test('milliseconds have one decimal below ten and never jump from 9.9 to 10.0', 
   expect([0, 0.44, 9.94, 9.96, 10.4, 123.5].map(showMs)).toEqual(['0.0', '0.4', '9.9', '10', '10', '124']);
 });
 
-test('what is not known is a dash', () => {
+test('an unknown value is a dash', () => {
   expect([showMs(null), showMs(undefined), showMs(Number.NaN), showRate(null), showSize(0, 0)]).toEqual(
     Array(5).fill('–'),
   );

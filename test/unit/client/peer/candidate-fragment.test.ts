@@ -13,7 +13,7 @@ test('the server reads from a fragment what was put into it', () => {
   });
 });
 
-test('what is not known of a candidate is left out', () => {
+test('unknown parts of a candidate are left out', () => {
   expect(readFragment(candidateFragment([{ candidate: host, sdpMid: null, usernameFragment: null }]))).toMatchObject({
     ufrag: null,
     candidates: [{ candidate: host, sdpMid: '0' }],

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { PlaybackWatchdog } from '../../../../src/client/peer/playback-watchdog.ts';
 
-test('pictures that come are life, and three seconds without are none', () => {
+test('the watchdog reports a stall after three seconds without a decoded frame', () => {
   const watchdog = new PlaybackWatchdog();
   expect(watchdog.beat(0, 0)).toBe(false);
   expect(watchdog.beat(1, 250)).toBe(true);
@@ -10,7 +10,7 @@ test('pictures that come are life, and three seconds without are none', () => {
   expect(watchdog.beat(2, 3500)).toBe(true);
 });
 
-test('a new stream counts from the beginning', () => {
+test('the watchdog starts again with a new stream', () => {
   const watchdog = new PlaybackWatchdog();
   watchdog.beat(500, 0);
   expect(watchdog.beat(0, 5000)).toBe(false);

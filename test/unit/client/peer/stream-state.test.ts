@@ -25,12 +25,12 @@ test('a stream starts, breaks, comes back and stops', () => {
   expect(run('failed', 'start')).toBe('starting');
 });
 
-test('late news of a stream nobody wants changes nothing', () => {
+test('late events of a stopped stream change nothing', () => {
   for (const state of ['idle', 'stopped', 'failed'] as const)
     for (const event of ['picture', 'lost', 'refused', 'stop'] as const) expect(nextState(state, event)).toBe(state);
 });
 
-test('every trouble has a sentence and something to do about it', () => {
+test('every failure has a sentence and an advice', () => {
   const reasons: Reason[] = [
     ...([
       'lost',
@@ -53,15 +53,15 @@ test('every trouble has a sentence and something to do about it', () => {
   expect(new Set(notices.map((notice) => notice?.title)).size).toBe(reasons.length);
 });
 
-test('a live picture speaks for itself', () => {
+test('a live stream has no notice', () => {
   expect(noticeOf({ state: 'live', reason: 'live' })).toBeNull();
   expect(stateText({ state: 'live', reason: 'live' })).toBe('Live');
 });
 
-test('what the server says is shown as it is', () => {
+test("the server's own sentence is shown unchanged", () => {
   expect(noticeOf({ state: 'failed', reason: 'refused', message: 'No codec fits.' })?.text).toBe('No codec fits.');
   expect(noticeOf({ state: 'reconnecting', reason: 'full', message: 'All 4 places are taken.' })?.text).toMatch(
-    /^All 4 places are taken\. .*tries again/,
+    /^All 4 places are taken\. .*again/,
   );
 });
 
@@ -75,7 +75,7 @@ test('camera errors are told apart', () => {
   expect(cameraProblem({ name: 'Odd' })).toEqual({ reason: 'camera_failed', message: 'The browser says: Odd' });
 });
 
-test('a full server is tried again when it says so, a refused offer is not', () => {
+test('a full server is asked again after its retry time, a refused offer is not sent again', () => {
   expect(refusalText({ code: 'server_full', message: 'Full.' })).toEqual({
     event: 'lost',
     reason: 'full',

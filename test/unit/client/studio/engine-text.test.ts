@@ -13,12 +13,12 @@ test('only generators that lack nothing can be chosen, beside mesh and none', ()
   expect(enginesOf(models, 'mesh').map(({ value }) => value)).toEqual(['mesh', 'a', 'none']);
 });
 
-test('the engine in use is always among them, so that the list never shows another', () => {
+test('the engine in use is always among the choices', () => {
   expect(enginesOf([], 'b').map(({ value }) => value)).toEqual(['mesh', 'b', 'none']);
   expect(enginesOf([model('b')], 'b').map(({ value }) => value)).toEqual(['mesh', 'b', 'none']);
 });
 
-test('a person is told what serves while their engine does not', () => {
+test('the note says which engine serves while the chosen one does not', () => {
   expect(engineHint([model('a')], 'mesh')).toBe('');
   expect(engineHint([model('a')], 'a')).toBe('Mesh serves until it is loaded.');
   expect(engineHint([model('a', { state: 'ready', provider: 'cuda' })], 'a')).toBe('Runs on cuda.');
@@ -27,7 +27,7 @@ test('a person is told what serves while their engine does not', () => {
   );
 });
 
-test('states in words', () => {
+test('model states have names', () => {
   const states = (['absent', 'present', 'verified', 'loading', 'failed'] as const).map((state) =>
     model('a', { state }),
   );

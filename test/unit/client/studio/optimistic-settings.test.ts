@@ -21,11 +21,11 @@ test('an answer to an older change does not pull a slider back', () => {
   expect(agreement.answered({ ...defaults, strength: 0.2 }).strength).toBe(0.2);
 });
 
-test('what the server says unasked is shown', () => {
+test('settings that the server sends unasked are shown', () => {
   expect(new OptimisticSettings(defaults).answered({ ...defaults, face: null }).face).toBeNull();
 });
 
-test('what was changed elsewhere is shown, but takes no change from here back', () => {
+test('a change from elsewhere is shown without undoing a pending own change', () => {
   const agreement = new OptimisticSettings(defaults);
   expect(agreement.told({ ...defaults, on: false }).on).toBe(false);
   agreement.change({ strength: 0.5 });
@@ -34,19 +34,19 @@ test('what was changed elsewhere is shown, but takes no change from here back', 
   expect(agreement.answered({ ...defaults, face: 'b', strength: 0.5 })).toMatchObject({ face: 'b', strength: 0.5 });
 });
 
-test('a preset is of looks, not of people or the moment', () => {
+test('a preset holds looks, not people or transient settings', () => {
   const { map: _map, on: _on, ...looks } = defaults;
   expect(presetOf({ ...defaults, on: false, map: { 1: 'b' } })).toEqual(looks);
 });
 
-test('a refused change goes back to what holds', () => {
+test('a refused change returns to the confirmed settings', () => {
   const agreement = new OptimisticSettings(defaults);
   agreement.change({ face: 'gone' });
   agreement.sent();
   expect(agreement.refused().face).toBe('a');
 });
 
-test('a new session forgets people, whose numbers begin anew, and nothing else', () => {
+test("a new session forgets people's ids and keeps everything else", () => {
   const agreement = new OptimisticSettings(defaults);
   agreement.change({ map: { 1: 'b' }, strength: 0.4 });
   agreement.sent();
@@ -54,12 +54,12 @@ test('a new session forgets people, whose numbers begin anew, and nothing else',
   expect(agreement.answered(defaults)).toEqual(defaults);
 });
 
-test('new people get the common face, those who are known keep theirs', () => {
+test('new people get the common face, known people keep theirs', () => {
   expect(adopt({ 1: null }, [1, 2], 'a')).toEqual({ 1: null, 2: 'a' });
   expect(adopt({ 1: null }, [1], 'a')).toBeNull();
 });
 
-test('a face that was deleted is taken off whoever wears it', () => {
+test('a deleted face is removed from every person', () => {
   expect(withoutGone({ ...defaults, map: { 1: 'b', 2: 'a' } }, ['a'])).toEqual({ map: { 1: null, 2: 'a' } });
   expect(withoutGone(defaults, [])).toEqual({ face: null });
   expect(withoutGone({ ...defaults, face: null, map: { 1: null } }, [])).toBeNull();
@@ -77,7 +77,7 @@ test('settings come back on the next visit, without people', () => {
   expect(restored(JSON.parse(JSON.stringify(keepable(mine))), defaults)).toEqual({ ...mine, map: {} });
 });
 
-test('a broken note does no harm', () => {
+test('malformed stored settings are ignored', () => {
   for (const note of [null, 7, 'x', [], { strength: 9, shape: '1', choice: 'none', fallback: 1, face: 3 }])
     expect(restored(note, defaults)).toEqual(defaults);
 });

@@ -55,12 +55,12 @@ function device(takesMs: (size: number) => number, options: Partial<BatcherOptio
 const outOfMemory = new FaceOffError('out_of_memory', 'no memory');
 const counted = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 
-test('everybody gets their own answer', async () => {
+test('every request gets its own answer', async () => {
   const { ask } = device(() => 1, { start: 4 });
   expect(await Promise.all(counted(10).map((i) => ask(i)))).toEqual(counted(10).map((i) => 10 * i));
 });
 
-test('a lone question is run at once and alone', async () => {
+test('a lone request runs at once and alone', async () => {
   const one = device(() => 5, { start: 8 });
   for (const i of counted(5)) expect(await one.ask(i, 10)).toBe(10 * i);
   expect(one.sizes).toEqual([1, 1, 1, 1, 1]);
@@ -84,7 +84,7 @@ test('batches grow by one while they are on time, up to the most', async () => {
     if (i > 0) expect(size).toBeLessThanOrEqual(Math.max(...sizes.slice(0, i)) + 1);
 });
 
-test('a batch that made somebody late halves the next ones', async () => {
+test('a batch that made a request late halves the next ones', async () => {
   const { batcher, ask } = device((size) => 10 * size, { start: 8 });
   await Promise.all(counted(8).map((i) => ask(i, 50)));
   expect(batcher.limit).toBe(4);
@@ -92,7 +92,7 @@ test('a batch that made somebody late halves the next ones', async () => {
   expect(batcher.limit).toBe(4);
 });
 
-test('what is too late before it begins is left out', async () => {
+test('a request past its deadline is not run', async () => {
   let late = 0;
   const { ask, sizes } = device(() => 20, { start: 2, onLate: () => late++ });
   // The two most urgent are run, though they will be late; the third's time is over by then, the fourth's is not.
@@ -102,7 +102,7 @@ test('what is too late before it begins is left out', async () => {
 });
 
 describe('out of memory', () => {
-  test('frees, halves, and tries each half once more', async () => {
+  test('frees memory, halves the batch, and runs each half once more', async () => {
     const one = device(() => 1, { start: 8 });
     one.failWith((size) => (size > 4 ? outOfMemory : null));
     expect(await Promise.all(counted(8).map((i) => one.ask(i)))).toEqual(counted(8).map((i) => 10 * i));
@@ -111,7 +111,7 @@ describe('out of memory', () => {
     expect(one.freed).toBe(1);
   });
 
-  test('is told to those who asked when a half has no memory either; the next ones go well', async () => {
+  test('fails the requests of a half that has no memory either, and later ones succeed', async () => {
     const one = device(() => 1, { start: 2 });
     one.failWith(() => outOfMemory);
     expect(await Promise.all([one.ask(1), one.ask(2)])).toEqual(['out_of_memory', 'out_of_memory']);
@@ -135,7 +135,7 @@ describe('out of memory', () => {
   });
 });
 
-test('what is still waiting when it is closed is told so', async () => {
+test('requests still waiting at close fail with an error', async () => {
   const { batcher, ask } = device(() => 1, { start: 1 });
   const asked = counted(3).map((i) => ask(i));
   await batcher.close();

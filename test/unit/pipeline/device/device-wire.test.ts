@@ -37,7 +37,7 @@ describe('a reader', () => {
     expect(seen[2]!.tensors[0]).toEqual(new Float32Array(1000).fill(0.25));
   });
 
-  test('refuses what is none of ours', () => {
+  test('refuses bytes of another protocol', () => {
     const reader = new WireReader<Head>(() => undefined);
     expect(() => reader.feed(Buffer.from('GET / HTTP/1.1\r\n\r\n'))).toThrow(/Something else/);
   });

@@ -1,6 +1,6 @@
 /**
  * The stream starts on CUDA and moves to the TensorRT engine when that is built. Sessions, ladder and engines are played
- * here: no GPU is needed to see who is asked when.
+ * here: no GPU is needed to see which one is called when.
  */
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -33,38 +33,38 @@ function watching(frames: Frame[]): Cuts {
   return cuts;
 }
 
-describe('a cut', () => {
-  test('is another scene, once', () => {
+describe('a scene cut', () => {
+  test('is found once at another scene', () => {
     const cuts = watching([scene(1), scene(1), scene(1)]);
     expect(cuts.at(scene(4))).toBe(true);
     expect(cuts.at(scene(4))).toBe(false);
     expect(cuts.at(scene(1))).toBe(true);
   });
 
-  test('is another shape of picture', () => {
+  test('is found at another aspect ratio', () => {
     const cuts = watching([scene(1), scene(1)]);
     const data = new Uint8Array(320 * 240 * 1.5).fill(120);
     expect(cuts.at({ width: 320, height: 240, data, receivedAtMs: 0 })).toBe(true);
     expect(cuts.at({ width: 320, height: 240, data, receivedAtMs: 0 })).toBe(false);
   });
 
-  test('is not the same scene at another size', () => {
+  test('is not found in the same scene at another size', () => {
     const cuts = watching([scene(1), scene(1), scene(1, 2), scene(1, 2), scene(1)]);
     expect(cuts.at(scene(4, 2))).toBe(true);
   });
 
-  test('is not a lamp that is switched on', () => {
+  test('is not found when a lamp is switched on', () => {
     const cuts = watching([scene(1), scene(1)]);
     expect(cuts.at(changed(scene(1), (luma) => luma + 50))).toBe(false);
   });
 
-  test('is not somebody who comes in', () => {
+  test('is not found when a person comes in', () => {
     const cuts = watching([scene(1), scene(1)]);
     const inside = (x: number, y: number): boolean => Math.hypot(x - 300, y - 200) < 120;
     expect(cuts.at(changed(scene(1), (luma, x, y) => (inside(x, y) ? 40 : luma)))).toBe(false);
   });
 
-  test('is not a hand waved close before the camera', () => {
+  test('is not found when a hand waves close to the camera', () => {
     const hand = (i: number): Frame => {
       const left = 100 + 60 * (i % 4);
       return changed(scene(1), (luma, x) => (x >= left && x < left + 180 ? 150 + 30 * Math.sin(x + 7 * i) : luma));
@@ -72,7 +72,7 @@ describe('a cut', () => {
     watching([scene(1), scene(1), ...Array.from({ length: 12 }, (_, i) => hand(i)), scene(1)]);
   });
 
-  test('is not noise, and is still seen through it', () => {
+  test('is not found in noise, but found through noise', () => {
     let state = 1;
     const grain = (): number => {
       state = (state * 16807) % 2147483647;
@@ -82,14 +82,14 @@ describe('a cut', () => {
     expect(cuts.at(changed(scene(4), (luma) => luma + grain()))).toBe(true);
   });
 
-  test('is not every frame of a camera that is carried about', () => {
+  test('is not found in every frame of a moving camera', () => {
     const cuts = new Cuts();
     const walked = (i: number): Frame => changed(scene(1), (_luma, x) => 120 + 60 * Math.sin((x + 90 * i) / 60));
     const found = Array.from({ length: 60 }, (_, i) => cuts.at(walked(i)));
     expect(found.slice(20)).not.toContain(true);
   });
 
-  test('is found in small frames too, and in the smallest nothing is', () => {
+  test('is found in small frames, and not in the smallest', () => {
     expect(watching([scene(1, 13), scene(1, 13)]).at(scene(4, 13))).toBe(true);
     // Patches reach beyond such a frame.
     const tiny = (value: number): Frame => ({

@@ -40,7 +40,7 @@ describe('paste', () => {
     [1, 200, 60],
     [0.5, 150, 80],
     [0, 100, 100],
-  ])('at strength %d blends luma and chroma by as much', (strength, y, u) => {
+  ])('blends luma and chroma equally at strength %d', (strength, y, u) => {
     const frame = pasted(grey(80, 60), texels(64, 200, 60, 140), 64, { x: 40, y: 30, side: 40, angle: 0.3 }, strength);
     expect(frame.data[30 * 80 + 40]).toBe(y);
     expect(frame.data[80 * 60 + 15 * 40 + 20]).toBe(u);

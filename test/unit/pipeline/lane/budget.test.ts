@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Budget, Costs, type StageName } from '../../../../src/pipeline/lane/budget.ts';
 
-test('a stage is left out when what it usually takes no longer fits beside those that must run', async () => {
+test('an optional stage is skipped when its usual time does not fit beside the required ones', async () => {
   let nowMs = 0;
   const costs = new Costs();
   const frame = (): Budget => new Budget({ receivedAtMs: nowMs, budgetMs: 30, costs, now: () => nowMs });
@@ -23,7 +23,7 @@ test('a stage is left out when what it usually takes no longer fits beside those
   expect(next.allows('swap')).toBe(true);
 });
 
-test('a stream that begins goes by what others have measured, and then by its own', async () => {
+test("a new stream starts with other streams' measured costs, then uses its own", async () => {
   const lane = new Costs();
   const [old, fresh] = [new Costs(lane), new Costs(lane)];
   expect(fresh.of('detect')).toBe(0);

@@ -18,7 +18,7 @@ const turns = ({ changes }: Course): number[] => {
   return changes.flatMap(({ atMs }, i) => (i > 0 && isUp[i] !== isUp[i - 1] ? [atMs - changes[i - 1]!.atMs] : []));
 };
 
-describe('what is no trend changes nothing:', () => {
+describe('the plan stays the same in', () => {
   test('an easy stream', () => {
     expect(play(() => 8).changes).toEqual([]);
   });
@@ -69,7 +69,7 @@ describe('a machine that is too slow', () => {
     expect(Math.max(...gaps) - Math.min(...gaps)).toBeLessThan(1);
   });
 
-  test('is left at the rate that was reached where full rate takes more each, and is not tried again at once', () => {
+  test('stays at the rate reached where full rate costs more a frame, without an immediate retry', () => {
     // Beside a browser on two cores every stage takes longer the more pictures there are: what tempts to go back and forth.
     const course = only(
       run([
@@ -154,11 +154,11 @@ describe('several streams of one lane', () => {
       })),
     );
 
-  test('that it can hold stay at full rate, also while they begin', () => {
+  test('stay at full rate where the lane can hold them, also while they begin', () => {
     expect(four(() => 6, MINUTE_MS).map(({ changes }) => changes)).toEqual([[], [], [], []]);
   });
 
-  test('that it cannot hold at full rate are all swapped, every picture', () => {
+  test('are all swapped where the lane cannot hold full rate', () => {
     const courses = four(() => 19, MINUTE_MS);
     expect(courses.every(allSwapped)).toBe(true);
     expect(Math.min(...courses.map((course) => fpsOf(course, 10_000, MINUTE_MS)))).toBeGreaterThan(8.5);
@@ -170,7 +170,7 @@ describe('several streams of one lane', () => {
     expect(first!.changes.at(-1)!.atMs).toBeLessThan(40_000);
   });
 
-  test('do not take what another one has less of: the one at a lower rate is let up first', () => {
+  test('recover in order, the one at the lowest rate first', () => {
     const lane = new LaneLoad(() => 0);
     const lower = { swappedFps: 12, cameraFps: 30 };
     lane.users.add(lower);
@@ -184,7 +184,7 @@ describe('several streams of one lane', () => {
 describe('a generator', () => {
   const withReserve = ladderFor(false, true);
 
-  test('that is too slow gives way to its reserve at full rate, and is tried ever more rarely', () => {
+  test('that is too slow is replaced by its reserve at full rate, and is tried ever more rarely', () => {
     const course = only(
       run([
         {
@@ -199,7 +199,7 @@ describe('a generator', () => {
     expect(tried.length).toBeLessThanOrEqual(5);
   });
 
-  test('that can do twelve pictures a second goes on painting them', () => {
+  test('that manages twelve pictures a second keeps running', () => {
     const course = only(run([{ arrivals: steady(FPS, 0, MINUTE_MS), ladder: withReserve, serviceMs: () => 78 }]));
     expect(course.plan).toMatchObject({ generate: true, fps: 12 });
   });
@@ -214,7 +214,7 @@ test('stages that may be left out are left out before pictures', () => {
   expect(degrader.plan.name).toBe('lean');
 });
 
-describe('while memory is short', () => {
+describe('a degrader while memory is short', () => {
   const easy = (degrader: Degrader, fromMs: number, toMs: number): number[] => {
     const levels: number[] = [];
     for (let nowMs = fromMs; nowMs < toMs; nowMs += 1000 / FPS) {
@@ -224,7 +224,7 @@ describe('while memory is short', () => {
     return levels;
   };
 
-  test('a stream is one rung down and does not climb, then it climbs as ever', () => {
+  test('stays one rung down, and climbs again afterwards', () => {
     const degrader = new Degrader(new LaneLoad(() => 0));
     easy(degrader, 0, 3000);
     degrader.limitQuality(true, 3000);
@@ -236,7 +236,7 @@ describe('while memory is short', () => {
     expect(degrader.level).toBe(0);
   });
 
-  test('another ladder begins at the floor', () => {
+  test('begins another ladder at the floor', () => {
     const degrader = new Degrader(new LaneLoad(() => 0));
     degrader.limitQuality(true, 0);
     degrader.setLadder(ladderFor(true, true));

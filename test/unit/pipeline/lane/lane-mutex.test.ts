@@ -1,11 +1,11 @@
-/** Who has a lane's memory, and when. */
+/** Which job holds a lane's memory, and when. */
 
 import { expect, test } from 'vitest';
 import { LaneMutex } from '../../../../src/pipeline/lane/lane-mutex.ts';
 
 const later = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
-test('one at a time, in the order of asking', async () => {
+test('jobs run one at a time, in the order of asking', async () => {
   const mutex = new LaneMutex();
   const log: string[] = [];
   const work = (name: string) =>
@@ -18,7 +18,7 @@ test('one at a time, in the order of asking', async () => {
   expect(log).toEqual(['a in', 'a out', 'b in', 'b out', 'c in', 'c out']);
 });
 
-test('who is away lets others in, and comes back when it is free', async () => {
+test('a job that yields lets others run, and continues when the mutex is free', async () => {
   const mutex = new LaneMutex();
   const log: string[] = [];
   const first = mutex.run(async () => {
@@ -35,7 +35,7 @@ test('who is away lets others in, and comes back when it is free', async () => {
   expect(log).toEqual(['a asks', 'b in', 'b out', 'a goes on']);
 });
 
-test('several are done beside each other, and the one who asked goes on when all are done', async () => {
+test('concurrent jobs run beside each other, and their caller continues when all are done', async () => {
   const mutex = new LaneMutex();
   let [inside, most, away, mostAway, done] = [0, 0, 0, 0, 0];
   const work = async () => {
@@ -54,7 +54,7 @@ test('several are done beside each other, and the one who asked goes on when all
   expect([most, mostAway]).toEqual([1, 3]);
 });
 
-test('a failure is told once all are done, and the turn goes on', async () => {
+test('a failure of a concurrent job is thrown once all are done, and the caller keeps the mutex', async () => {
   const mutex = new LaneMutex();
   let done = 0;
   const works = [

@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
+import { loudness, type Sound } from '../../../../src/media/sound.ts';
 import { DelayLine } from '../../../../src/server/audio/delay-line.ts';
 import { LipSync } from '../../../../src/server/audio/lip-sync.ts';
-import { loudness, type Sound } from '../../../../src/server/audio/sound.ts';
 import { VoiceActivity } from '../../../../src/server/audio/voice-activity.ts';
 import { inOneStream, readDirections } from '../../../../src/server/webrtc/sdp.ts';
 import type { Frame } from '../../../../src/shared/types.ts';
@@ -32,7 +32,7 @@ describe('the delay line', () => {
     expect(Math.abs(line.delayMs - 20)).toBeLessThanOrEqual(10);
   });
 
-  test('leaves speech alone while it is off by little, and mends it in the next pause', () => {
+  test('leaves speech alone while it is off by little, and corrects the delay in the next pause', () => {
     const line = new DelayLine();
     for (let i = 0; i < 10; i++) line.push(piece(9000), 50);
     for (let i = 0; i < 10; i++) line.push(piece(9000), 70);
@@ -81,11 +81,11 @@ describe('lip sync', () => {
     const [shown, heard]: [Frame[], Sound[]] = [[], []];
     const sync = new LipSync({
       buffersMs: async () => buffers,
-      onPicture: (frame) => shown.push(frame),
+      onFrame: (frame) => shown.push(frame),
       onSound: (sound) => heard.push(sound),
     });
     try {
-      for (let i = 0; i < 100; i++) sync.took(frameMs);
+      for (let i = 0; i < 100; i++) sync.addFrameTime(frameMs);
       await check(sync, shown, heard);
     } finally {
       sync.close();
@@ -94,7 +94,7 @@ describe('lip sync', () => {
   };
   const speak = async (sync: LipSync, ms: number): Promise<void> => {
     for (let i = 0; i < ms / 10; i++) {
-      sync.sound(piece(0));
+      sync.addSound(piece(0));
       await vi.advanceTimersByTimeAsync(10);
     }
   };
@@ -103,22 +103,22 @@ describe('lip sync', () => {
     withBuffers({ sound: 60, picture: 40 }, 300, async (sync, shown, heard) => {
       await speak(sync, 4000);
       const before = heard.length;
-      sync.sound(piece(9000));
+      sync.addSound(piece(9000));
       let waited = 0;
       while (loudness(heard.at(-1)!) < 0.1 && waited++ < 100) await speak(sync, 10);
       // 300 ms less what sound is late by itself: 20 of the buffers, and 55 of packets.
       expect(Math.abs(10 * waited - 225)).toBeLessThanOrEqual(10);
       expect(heard.length - before).toBe(waited + 1);
-      sync.picture(picture);
+      sync.addFrame(picture);
       expect(shown.length).toBe(1);
     }));
 
   test('holds pictures back where sound is later than a quick swap', () =>
     withBuffers({ sound: 80, picture: 20 }, 10, async (sync, shown, heard) => {
       await speak(sync, 4000);
-      sync.sound(piece(9000));
+      sync.addSound(piece(9000));
       expect(loudness(heard.at(-1)!)).toBeGreaterThan(0.1);
-      sync.picture(picture);
+      sync.addFrame(picture);
       await speak(sync, 90);
       expect(shown.length).toBe(0);
       await speak(sync, 30);
@@ -127,20 +127,20 @@ describe('lip sync', () => {
 
   test('lets pictures through at once where there is no sound, or no more', () =>
     withBuffers(null, 10, async (sync, shown) => {
-      sync.picture(picture);
+      sync.addFrame(picture);
       expect(shown.length).toBe(1);
       await speak(sync, 100);
       await vi.advanceTimersByTimeAsync(600);
-      sync.picture(picture);
+      sync.addFrame(picture);
       expect(shown.length).toBe(2);
     }));
 
-  test('forgets what waits when it is told to, and when it is closed', () =>
+  test('drops waiting pictures on request and when it is closed', () =>
     withBuffers({ sound: 80, picture: 20 }, 10, async (sync, shown) => {
       await speak(sync, 1000);
-      sync.picture(picture);
-      sync.drop();
-      sync.picture(picture);
+      sync.addFrame(picture);
+      sync.dropFrames();
+      sync.addFrame(picture);
       sync.close();
       await vi.advanceTimersByTimeAsync(1000);
       expect(shown.length).toBe(0);
@@ -148,13 +148,13 @@ describe('lip sync', () => {
     }));
 });
 
-describe('a voice', () => {
+describe('voice activity', () => {
   const changes: boolean[] = [];
   const hear = (voice: VoiceActivity, value: number, ms: number): void => {
-    for (let i = 0; i < ms / 10; i++) voice.hear(piece(value));
+    for (let i = 0; i < ms / 10; i++) voice.addSound(piece(value));
   };
 
-  test('is told from the noise of the room, lasts over pauses between words, and ends', () => {
+  test('is told from room noise, lasts over pauses between words, and ends', () => {
     const voice = new VoiceActivity((speaking) => changes.push(speaking));
     hear(voice, 60, 2000);
     hear(voice, 5000, 30);
@@ -168,7 +168,7 @@ describe('a voice', () => {
     expect(changes).toEqual([true, false]);
   });
 
-  test('is not the fan that begins to hum', () => {
+  test('is not detected in a fan that begins to hum', () => {
     const voice = new VoiceActivity(() => undefined);
     hear(voice, 60, 1000);
     hear(voice, 900, 60_000);

@@ -33,11 +33,11 @@ test('a slow rise passes both thresholds at once when it reaches them, and the w
   ]);
 });
 
-test('a jump goes to the most at once', () => {
+test('a jump raises the pressure to the highest level at once', () => {
   expect(changes([...hold(0.4, 5), 0.99])).toEqual([[5, 'degrade']]);
 });
 
-test('memory that swings about a threshold, as a model that is loaded and let go does, changes nothing back and forth', () => {
+test('memory that swings about a threshold does not toggle the pressure', () => {
   const swing = Array.from({ length: 300 }, (_, i) => (i % 4 < 2 ? 0.86 : 0.78));
   expect(changes(swing)).toEqual([[0, 'release']]);
   expect(changes(Array.from({ length: 300 }, (_, i) => (i % 2 ? 0.96 : 0.91)))).toEqual([
@@ -46,10 +46,10 @@ test('memory that swings about a threshold, as a model that is loaded and let go
   ]);
 });
 
-test('what is just below the threshold keeps the pressure', () => {
+test('memory just below the threshold keeps the pressure', () => {
   expect(changes([0.86, ...hold(0.82, 600)])).toEqual([[0, 'release']]);
 });
 
-test('a short dip does not end it', () => {
+test('a short dip does not end the pressure', () => {
   expect(changes([0.97, ...hold(0.5, 4), 0.97, ...hold(0.5, 4), 0.97])).toEqual([[0, 'degrade']]);
 });

@@ -26,7 +26,7 @@ function put(root: string, files: Record<string, string>): void {
 
 const later = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-test('work is seen, by whatever program', async () => {
+test('the load of all programs is measured', async () => {
   const processor = new Processor(rootWith({}));
   const endMs = performance.now() + 400;
   while (performance.now() < endMs);
@@ -60,7 +60,7 @@ test.each([
   expect(new Processor(root).read().allowed).toBe(0.5);
 });
 
-test('the narrowest quota counts, and none is none', () => {
+test('the narrowest quota counts, and no quota is no limit', () => {
   const service = 'sys/fs/cgroup/a/b';
   const root = rootWith({ 'proc/self/cgroup': '0::/a/b', [`${service}/cpu.max`]: 'max 100000' });
   put(root, { 'sys/fs/cgroup/a/cpu.max': '60000 100000', 'sys/fs/cgroup/cpu.max': '30000 100000' });
@@ -75,7 +75,7 @@ test('the narrowest quota counts, and none is none', () => {
   ).toBe(all);
 });
 
-test('how often the quota stopped this process is counted since the last look', async () => {
+test('the share of throttled periods is counted since the last reading', async () => {
   const stat = (periods: number, throttled: number) => ({
     'sys/fs/cgroup/cpu.stat': `usage_usec 9\nnr_periods ${periods}\nnr_throttled ${throttled}\nthrottled_usec 9\n`,
   });

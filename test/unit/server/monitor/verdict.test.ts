@@ -1,32 +1,37 @@
 import { describe, expect, test } from 'vitest';
 import {
   CAUSES,
-  type Look,
   type MachineFigures,
+  type SessionFigures,
   SteadyVerdict,
-  type Traffic,
   verdictOf,
 } from '../../../../src/server/monitor/verdict.ts';
 import type { Cause, Verdict } from '../../../../src/shared/messages.ts';
+import type { Traffic } from '../../../../src/shared/traffic.ts';
 
 const settled: MachineFigures = {
   ...{ cores: 2, allowed: 2, busy: 0.9, own: 0.8, throttled: 0, loopDelayMs: 5, pressure: 'none' },
   memory: { kind: 'memory', usedBytes: 2 ** 29, limitBytes: 2 ** 32 },
 };
 const clear: Traffic = { lostIn: 0, lostOut: 0, jitterMs: 3 };
-const well: Look = {
+const well: SessionFigures = {
   ...{ wantsSwap: true, fpsIn: 30, fpsOut: 29.9, maxFps: null, plan: 'full', level: 0, missedShare: 0 },
   ...{ frameMs: { p50: 14, p95: 21.4 }, waitMs: { p50: 1, p95: 3 } },
   ...{ lane: { busy: 0.4, frameMs: 12, streams: 1 }, slowEngine: null, traffic: clear, machine: settled },
 };
 const machine = (patch: Partial<MachineFigures>): MachineFigures => ({ ...settled, ...patch });
-const look = (patch: Partial<Look> = {}): Look => ({ ...well, ...patch });
-const at = (fps: number, level: number): Partial<Look> => ({ plan: `${fps} fps`, level, maxFps: fps, fpsIn: fps });
-const judge = (patch: Partial<Look>, before?: Cause): Verdict => verdictOf(look(patch), before);
-const causeOf = (patch: Partial<Look>, before?: Cause): Cause => judge(patch, before).cause;
+const look = (patch: Partial<SessionFigures> = {}): SessionFigures => ({ ...well, ...patch });
+const at = (fps: number, level: number): Partial<SessionFigures> => ({
+  plan: `${fps} fps`,
+  level,
+  maxFps: fps,
+  fpsIn: fps,
+});
+const judge = (patch: Partial<SessionFigures>, before?: Cause): Verdict => verdictOf(look(patch), before);
+const causeOf = (patch: Partial<SessionFigures>, before?: Cause): Cause => judge(patch, before).cause;
 
 describe('a session that nothing limits', () => {
-  test('is good, and says what it does', () => {
+  test('is good, with its figures', () => {
     expect(judge({})).toEqual({ cause: 'good', text: 'All 30 pictures a second go out, most within 21 ms.' });
     expect(judge({ fpsOut: 28.2 }).text).toBe('28 of 30 pictures a second go out, most within 21 ms.');
     expect(judge({ machine: null, traffic: null, lane: null }).cause).toBe('good');
@@ -132,7 +137,7 @@ describe('the lane', () => {
     expect(causeOf(eased, 'network')).toBe('lane');
   });
 
-  test('says what is not done', () => {
+  test('names the stages that are left out', () => {
     const lane = { busy: 0.95, frameMs: 41, streams: 1 };
     expect(judge({ lane, plan: 'passthrough', level: 6, maxFps: 15 }).text).toMatch(
       /so faces are not swapped just now/,
@@ -154,8 +159,8 @@ describe('the network', () => {
     expect(causeOf({ traffic: { ...clear, ...traffic } })).toBe(cause);
   });
 
-  test('says what it does', () => {
-    const text = (traffic: Partial<Traffic>, patch: Partial<Look> = {}) =>
+  test('names its effect', () => {
+    const text = (traffic: Partial<Traffic>, patch: Partial<SessionFigures> = {}) =>
       judge({ ...patch, traffic: { ...clear, ...traffic } }).text;
     expect(text({ lostIn: 0.08 })).toMatch(/^The network loses 8 % of the packets on the way here; /);
     expect(text({ lostOut: 0.08 })).toMatch(/on the way back/);
@@ -189,7 +194,7 @@ describe('the camera', () => {
     expect(causeOf({ wantsSwap: false, maxFps: 12, fpsIn: 8.9 })).toBe('camera');
   });
 
-  test('may be off', () => {
+  test('may deliver nothing', () => {
     expect(judge({ fpsIn: 9.2 }).text).toMatch(/gives 9 pictures a second; more light/);
     expect(judge({ fpsIn: 0 }).text).toMatch(/no pictures just now/);
   });
@@ -209,7 +214,7 @@ test('memory that is short comes first, where less is done for it', () => {
   expect(causeOf({ ...at(24, 1), machine: { ...full, pressure: 'release' } })).toBe('processor');
 });
 
-test('a generator that takes too long is told, unless something else is in the way', () => {
+test('a generator that takes too long is named, unless another cause comes first', () => {
   const slowEngine = { model: 'inswapper_128', takesMs: 140.2, budgetMs: 33 };
   expect(judge({ slowEngine })).toEqual({
     cause: 'model',
@@ -225,40 +230,40 @@ test('every verdict is one sentence', () => {
     expect(text).toMatch(/^[A-Z0-9][^.]*(?:\d\.\d[^.]*|pipeline\.lanes[^.]*)*\.$/);
 });
 
-describe('a verdict that is told', () => {
+describe('a published verdict', () => {
   const found = (cause: Cause, text = `${cause}.`): Verdict => ({ cause, text });
   const told = (causes: Cause[]): Cause[] => {
     const steady = new SteadyVerdict();
-    return causes.map((cause) => steady.look(found(cause)).cause);
+    return causes.map((cause) => steady.observe(found(cause)).cause);
   };
 
-  test('was found in three of the last four looks', () => {
+  test('needs three of the last four readings', () => {
     expect(told(['lane', 'lane', 'lane'])).toEqual(['good', 'good', 'lane']);
     expect(told(['lane', 'good', 'lane', 'lane'])).toEqual(['good', 'good', 'good', 'lane']);
     expect(told(['lane', 'good', 'lane', 'good', 'lane', 'good'])).not.toContain('lane');
   });
 
-  test('goes only when something else was', () => {
+  test('changes only when another cause has as many', () => {
     const lane: Cause[] = ['lane', 'lane', 'lane', 'lane'];
     expect(told([...lane, 'good', 'good', 'good']).slice(4)).toEqual(['lane', 'lane', 'good']);
     expect(told([...lane, 'good', 'lane', 'good', 'lane', 'good']).slice(4)).not.toContain('good');
   });
 
-  test('is not good where one thing and another is in the way', () => {
+  test('is not good where causes alternate', () => {
     expect(told(['good', 'lane', 'network', 'lane']).at(-1)).toBe('lane');
     expect(told(['camera', 'lane', 'network']).at(-1)).toBe('network');
   });
 
-  test('begins with the first look', () => {
+  test('begins with the first reading', () => {
     const steady = new SteadyVerdict();
     expect(steady.verdict).toEqual({ cause: 'good', text: 'No picture has come yet.' });
-    expect(steady.look(found('lane')).cause).toBe('good');
-    expect(steady.look(found('good', 'All well.')).text).toBe('All well.');
+    expect(steady.observe(found('lane')).cause).toBe('good');
+    expect(steady.observe(found('good', 'All well.')).text).toBe('All well.');
   });
 
-  test('has its figures changed now and then, its cause at once', () => {
+  test('updates its figures occasionally, its cause at once', () => {
     const steady = new SteadyVerdict();
-    const texts = ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((text) => steady.look(found('lane', text)).text);
+    const texts = ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((text) => steady.observe(found('lane', text)).text);
     expect(texts.slice(2)).toEqual(['c', 'c', 'c', 'f', 'f']);
   });
 

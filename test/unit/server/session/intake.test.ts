@@ -30,7 +30,7 @@ describe('a pacer', () => {
     [30, 12],
     [25, 20],
     [60, 24],
-  ])('takes of %i pictures a second %i', (comes, fps) => {
+  ])('takes from %i pictures a second %i', (comes, fps) => {
     const pacer = new Pacer();
     pacer.fps = fps;
     for (const jitterMs of [0, 4]) {
@@ -45,7 +45,7 @@ describe('a pacer', () => {
     }
   });
 
-  test('takes all where no rate is asked for, or fewer come', () => {
+  test('takes all where no rate is set, or fewer come', () => {
     const pacer = new Pacer();
     expect(camera(30, 2).every((atMs) => pacer.takes(atMs))).toBe(true);
     pacer.fps = 20;
@@ -61,7 +61,7 @@ describe('a pacer', () => {
   });
 });
 
-test('which frame goes in is decided when the lane has a place: the newest of those that came meanwhile', async () => {
+test('a free lane takes the newest of the frames that came meanwhile', async () => {
   const lane = new Semaphore(1);
   const leave = await lane.take();
   const went: number[] = [];
@@ -89,7 +89,7 @@ test('which frame goes in is decided when the lane has a place: the newest of th
   expect(await Promise.race([second, new Promise((resolve) => setImmediate(resolve, 'none'))])).toBe('none');
 });
 
-test('the newest waits, what it replaces is counted and told, and the lane’s rate is kept', async () => {
+test("the newest frame waits, replaced ones are counted and reported, and the lane's rate is kept", async () => {
   const went: [number, number][] = [];
   let left = 0;
   let answer: (done: SwappedFrame | null) => void = () => undefined;
@@ -130,21 +130,21 @@ describe('a stream that wants a face', () => {
     expect(opening.holds(doneAt(566), true)).toBe(false);
   });
 
-  test('shows the camera after a second in which nobody was found', () => {
+  test('shows the camera after a second without a face', () => {
     const opening = new Opening();
     expect(opening.holds(doneAt(100), true)).toBe(true);
     expect(opening.holds(doneAt(1000), true)).toBe(true);
     expect(opening.holds(doneAt(1133), true)).toBe(false);
   });
 
-  test('waits longer for a face that is still being made ready, but not for ever', () => {
+  test('waits longer for a face that is being prepared, but not without limit', () => {
     const opening = new Opening();
     expect(opening.holds(doneAt(0, { awaitsFace: true }), true)).toBe(true);
     expect(opening.holds(doneAt(4000, { awaitsFace: true }), true)).toBe(true);
     expect(opening.holds(doneAt(5100, { awaitsFace: true }), true)).toBe(false);
   });
 
-  test('holds nothing where none is wanted, nor when one is chosen later', () => {
+  test('holds nothing where no face is chosen, nor when one is chosen later', () => {
     const opening = new Opening();
     expect(opening.holds(doneAt(0), false)).toBe(false);
     expect(opening.holds(doneAt(33), true)).toBe(false);

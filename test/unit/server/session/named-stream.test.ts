@@ -12,7 +12,7 @@ class Fake {
   readonly turns: number[] = [];
   static turn = 0;
 
-  show({ receivedAtMs }: Frame): void {
+  sendFrame({ receivedAtMs }: Frame): void {
     this.seen.push(receivedAtMs);
     this.turns.push(Fake.turn);
   }
@@ -35,7 +35,7 @@ test('a publisher that is faster than its viewers is not held up: they get the n
   expect([first.seen, second.seen, told.skipped]).toEqual([[0, 99], [0, 99], 98]);
 });
 
-test('others have their turn between any two viewers', async () => {
+test('the event loop turns between any two viewers', async () => {
   const viewers = [new Fake(), new Fake(), new Fake()];
   const { stream } = streamFor(...viewers);
   const count = (): void => {
@@ -47,7 +47,7 @@ test('others have their turn between any two viewers', async () => {
   expect(new Set(viewers.flatMap(({ turns }) => turns)).size).toBe(3);
 });
 
-test('one who is not connected costs nothing, and one who comes while the picture stands still sees it', async () => {
+test('an unconnected viewer costs nothing, and one that joins a still picture receives it', async () => {
   const viewer = new Fake();
   viewer.isConnected = false;
   const { stream } = streamFor(viewer);
@@ -55,12 +55,12 @@ test('one who is not connected costs nothing, and one who comes while the pictur
   await settled();
   expect(viewer.seen).toEqual([]);
   viewer.isConnected = true;
-  stream.again();
+  stream.repeatLast();
   await settled();
   expect(viewer.seen).toEqual([1]);
 });
 
-test('a picture that nobody else has is given back when the next one comes; one that is looked at or recorded is not', () => {
+test('a picture is returned for reuse when the next one comes, unless it is viewed or recorded', () => {
   const { stream } = streamFor();
   const frames = [0, 1, 2, 3, 4].map(frame);
   const [alone, looked, recorded, again, last] = frames as [Frame, Frame, Frame, Frame, Frame];
@@ -69,13 +69,13 @@ test('a picture that nobody else has is given back when the next one comes; one 
   expect(stream.picture).toBe(looked);
   stream.show(recorded, true);
   stream.show(again);
-  stream.again();
+  stream.repeatLast();
   expect(again.data).toHaveLength(6);
   stream.show(last);
   expect(frames.map(({ data }) => data.length)).toEqual([0, 6, 6, 0, 6]);
 });
 
-test('a picture that viewers may still be handed is not given back', async () => {
+test('a picture that viewers may still receive is not returned for reuse', async () => {
   const viewer = new Fake();
   const { stream } = streamFor(viewer);
   const frames = [0, 1, 2].map(frame);

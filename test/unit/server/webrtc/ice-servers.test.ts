@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { iceServersOf } from '../../../../src/server/webrtc/ice-servers.ts';
 
-test('servers are told as they are set, without what is not set', () => {
+test('ICE servers are passed on as configured, without unset fields', () => {
   const iceServers = [{ urls: ['stun:a'] }, { urls: ['turn:b'], username: 'me', credential: 'word' }];
   expect(iceServersOf({ iceServers, turnLifetimeMs: 1000 })).toEqual(iceServers);
 });

@@ -8,7 +8,7 @@ const vp8 = ['m=video 9 UDP/TLS/RTP/SAVPF 96 97', 'a=rtpmap:96 VP8/90000', 'a=rt
 const rates = { startKbps: 4000, minKbps: 1000, maxKbps: 8000 };
 const hints = 'x-google-start-bitrate=4000;x-google-min-bitrate=1000;x-google-max-bitrate=8000';
 
-describe('what an offer says', () => {
+describe('reading an offer', () => {
   test.each([
     ['one section both ways', sdp(...vp8, 'a=sendrecv'), ['sendrecv'], ['VP8', 'RTX']],
     ['no direction, which means both ways', sdp(...vp8), ['sendrecv'], ['VP8', 'RTX']],

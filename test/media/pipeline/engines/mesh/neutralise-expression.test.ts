@@ -56,7 +56,7 @@ function framed(luma: Uint8Array): Frame {
   return { width: SIDE, height: SIDE, data, receivedAtMs: 0 };
 }
 
-test('a smile is as broad as the mouth is wide, whichever way the face looks', () => {
+test("the smile measure follows the mouth's width, whichever way the face looks", () => {
   expect(smileOf(REST)).toBe(0);
   expect(smileOf(SMILE)).toBe(1);
   const half = pointsOf(1.2);

@@ -72,7 +72,7 @@ describe.each([
   ['dark', [35, 128, 128]],
   ['blue', [90, 170, 100]],
 ] as const)('a %s bar that moves over the face', (_name, colour) => {
-  test('stays as it was, and the swap is whole again within five frames', async () => {
+  test('stays unswapped, and the swap is whole again within five frames', async () => {
     const id = `bar-${_name}`;
     await lane.open(id, settings);
     let whole = 0;

@@ -29,7 +29,7 @@ function follow(live: Float32Array, source: Float32Array): Relight {
   return light;
 }
 
-test('a light from above and one side, brighter in the middle, is taken over as it is', () => {
+test('a light from above and one side, brighter in the middle, is transferred exactly', () => {
   const lit = (x: number, y: number): number => 3 * x + 2 * y - 0.4 * x * x;
   const { offset } = follow(face([140, 120, 140], lit), face([110, 120, 140]));
   for (let i = 0; i < POINTS; i++) {
@@ -63,7 +63,7 @@ test('a dull camera lowers the saturation of the source about grey, so that ever
   }
 });
 
-test('a lamp that is switched on is taken over little by little', () => {
+test('a lamp that is switched on is transferred gradually', () => {
   const light = new Relight(topology, skin);
   const source = face([110, 120, 140]);
   light.follow(face([100, 120, 140]), source, seen);

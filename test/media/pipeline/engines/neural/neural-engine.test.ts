@@ -66,7 +66,7 @@ function change(after: Frame): number {
 const MESH_CHANGES = 8;
 
 describe('a session', () => {
-  test('has its engine from the first frame where it is the configured one', async () => {
+  test('uses the configured engine from the first frame', async () => {
     const lane = await start({ engine: 'inswapper_128' });
     await lane.open('a', { ...settings, engine: 'inswapper_128' });
     const { frame, result, stagesMs } = await lane.swap('a', copyFrame(camera));
@@ -95,7 +95,7 @@ describe('a session', () => {
     expect(faults).toEqual([]);
   });
 
-  test('is served by mesh when the file is not what it should be, told once', async () => {
+  test("is served by mesh when the model's file is wrong, reported once", async () => {
     const broken = standIns();
     try {
       writeFileSync(path.join(broken.folder, 'optional/ghost_1_256.onnx'), 'nonsense');
@@ -114,13 +114,13 @@ describe('a session', () => {
     }
   });
 
-  test('without the face in the engine’s own form is served by mesh', async () => {
+  test("is served by mesh without the face in the engine's own form", async () => {
     const lane = await start({ engine: 'hyperswap_1a_256' });
     await lane.open('a', { ...settings, engine: 'hyperswap_1a_256' });
     expect(change((await lane.swap('a', copyFrame(camera))).frame)).toBeGreaterThan(MESH_CHANGES);
   });
 
-  test('has swapped faces restored as a stage of its own', async () => {
+  test('restores swapped faces in a stage of its own', async () => {
     const lane = await start({ restorer: 'gfpgan_1.4', restoreBlend: 1 });
     await lane.open('a', settings);
     const { stagesMs, result } = await lane.swap('a', copyFrame(camera));
@@ -129,7 +129,7 @@ describe('a session', () => {
     expect(faults).toEqual([]);
   });
 
-  test('goes on without a restorer that cannot be used', async () => {
+  test('continues without an unusable restorer', async () => {
     const lane = await start({ restorer: 'no_such_model' });
     expect(faults).toMatchObject([{ code: 'unknown_model' }]);
     await lane.open('a', settings);
@@ -164,7 +164,7 @@ test.each(['xseg_3', 'bisenet_resnet_34'])('what %s says is no face stays as it 
   await mask.close();
 });
 
-test('a file fixed to one picture a run paints the tiles of a boost one after another', async () => {
+test('a model of batch size one runs the tiles of a boost one after another', async () => {
   const fixed = standIns(['hyperswap_1b_256']);
   const { catalogue } = fixed;
   const graph = new GraphBuilder();
@@ -194,7 +194,7 @@ function paintGreen({ width, height, data }: Frame, from: number): void {
   }
 }
 
-describe('a swapper in reserve', () => {
+describe('the fallback swapper', () => {
   const swapper = (log: string[], name: string, fails = false) => ({
     swap: () => {
       log.push(name);
@@ -236,7 +236,7 @@ describe('a swapper in reserve', () => {
     expect(failures).toHaveLength(1);
   });
 
-  test('does not step in for one that was ready when it was asked: the memory holds something else by then', async () => {
+  test("does not step in for a generator that was ready when asked, as the lane's memory has changed by then", async () => {
     const log: string[] = [];
     // One that is too slow gets a frame now and then, and is at rest again as soon as it was asked.
     let asked = 0;
@@ -246,7 +246,7 @@ describe('a swapper in reserve', () => {
   });
 });
 
-describe('the registry', () => {
+describe('the engine registry', () => {
   function fake(fails: () => boolean) {
     const engine = {
       ready: false,
@@ -265,7 +265,7 @@ describe('the registry', () => {
     return engine;
   }
 
-  test('tries an engine that failed again after a rest, and tells each failure once', async () => {
+  test('opens a failed engine again after a rest and reports each failure once', async () => {
     let [now, failing] = [0, true];
     const engine = fake(() => failing);
     const told: unknown[] = [];
@@ -292,7 +292,7 @@ describe('the registry', () => {
     expect(told).toHaveLength(2);
   });
 
-  test('lets what was opened anew be, whatever its predecessor still fails at', async () => {
+  test('keeps a reopened engine whatever its predecessor still fails at', async () => {
     const engines = [fake(() => false), fake(() => false)] as const;
     const asEngine = (i: 0 | 1) => engines[i] as unknown as NeuralEngine;
     let made = 0;
@@ -312,7 +312,7 @@ describe('the registry', () => {
     expect(told).toHaveLength(1);
   });
 
-  test('closes what nobody wants', async () => {
+  test('closes unused engines', async () => {
     const engine = fake(() => false);
     const registry = new EngineRegistry(
       () => engine as unknown as NeuralEngine,
@@ -333,7 +333,7 @@ describe('the pool', () => {
   const config = (patch: object) =>
     patchedConfig({ models: { dir: models.folder, warmupRuns: 0 }, pipeline: { lanes: 1 }, ...patch });
 
-  test('refuses at start what no model is called, naming those there are', async () => {
+  test('refuses an unknown model at start and names the known ones', async () => {
     await expect(Pool.start(config({ swap: { engine: 'magic' } }), silent)).rejects.toThrow(
       /swap\.engine: There is no generator "magic"\. Those there are: inswapper_128, /,
     );
@@ -342,7 +342,7 @@ describe('the pool', () => {
     );
   });
 
-  test('starts without the configured engine where its file is missing, and says so', async () => {
+  test('starts without the configured engine where its file is missing, and reports it', async () => {
     const lines: string[] = [];
     const log = pino({ level: 'warn' }, { write: (line: string) => lines.push(line) });
     const none = standIns([]);
@@ -357,7 +357,7 @@ describe('the pool', () => {
     );
   });
 
-  test('refuses an engine that is unknown or not on this machine, and gives others their faces', async () => {
+  test('refuses an unknown or missing engine, and prepares faces for the others', async () => {
     const some = standIns(['inswapper_128', 'arcface_w600k_r50']);
     const pool = await Pool.start(config({ models: { dir: some.folder, warmupRuns: 0 } }), silent, { deadline: false });
     try {

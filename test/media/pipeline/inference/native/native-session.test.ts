@@ -2,7 +2,6 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { GraphBuilder } from '../../../../../scripts/convert/graph.mjs';
@@ -26,7 +25,7 @@ function fill(values: Float32Array, of: (i: number) => number): void {
 beforeAll(buildChild);
 
 describe('a native session', () => {
-  test('gives what the binding gives, for every model that comes along', async () => {
+  test('gives the results of the onnxruntime-node binding for every bundled model', async () => {
     const catalogue = readCatalogue(modelsDir);
     let telling = 0;
     for (const entry of catalogue.models.filter(({ file }) => file.endsWith('.onnx'))) {
@@ -109,24 +108,21 @@ describe('a native session', () => {
   test('leaves the event loop alone while it opens and runs', async () => {
     const { bytes, inputs, outputs } = convolutions(256, 32, 6);
     const session = await openNative({ name: 'slow', model: bytes, inputs, outputs });
-    const delay = monitorEventLoopDelay({ resolution: 1 });
-    const from = performance.now();
     let turns = 0;
-    const ticking = setInterval(() => turns++, 1);
-    delay.enable();
-    await session.run();
-    delay.disable();
-    clearInterval(ticking);
-    const tookMs = performance.now() - from;
-    // A run that blocked would leave no turn at all.
+    let isRunning = true;
+    const run = session.run().then(() => {
+      isRunning = false;
+    });
+    // A run that blocked would be over before the first turn of the loop.
+    for (; isRunning; turns++) await pause(1);
+    await run;
     expect(turns).toBeGreaterThan(3);
-    expect(delay.max / 1e6).toBeLessThan(tookMs);
     await session.close();
   });
 
   const limits = spawnSync('prlimit', ['--version']).status === 0;
   describe.skipIf(!limits)(`in a process with little memory${limits ? '' : ' (skipped: there is no prlimit)'}`, () => {
-    test('says so, and runs a smaller batch', () => {
+    test('reports out of memory, and runs a smaller batch', () => {
       const { answer, status } = runWith(null, 'host', { ROOM_MB: '400' });
       expect(status).toBe(0);
       expect(answer).toMatchObject({
@@ -136,7 +132,7 @@ describe('a native session', () => {
     });
 
     // ONNX Runtime then answers as if all were well: it has no memory for its message.
-    test('says so even where there is none left at all', () => {
+    test('reports out of memory even where none is left at all', () => {
       const { answer, status } = runWith(null, 'host', { ROOM_MB: '64' });
       expect(status).toBe(0);
       for (const said of (answer as { seen: string[] }).seen)
@@ -144,7 +140,7 @@ describe('a native session', () => {
     });
   });
 
-  test('is told everything it is to be told', () => {
+  test('passes all its options to ONNX Runtime', () => {
     const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-trace-'));
     const { answer, stderr } = runWith(null, 'trace', { ENGINE_FOLDER: folder });
     rmSync(folder, { recursive: true, force: true });
@@ -179,7 +175,7 @@ describe('a native session', () => {
     await session.close();
   });
 
-  test('refuses what is no model, has other tensors, or other types, and says which', async () => {
+  test('refuses a file that is no model, and other tensors or types, by name', async () => {
     await expect(open({ model: new TextEncoder().encode('nonsense') })).rejects.toMatchObject({
       code: 'model_unusable',
       message: expect.stringMatching(/^Opening the model doubling on cpu failed/),

@@ -11,7 +11,7 @@ const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-api-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('the C API', () => {
-  test('is that of the library that onnxruntime-node brings along', () => {
+  test('is that of the library in onnxruntime-node', () => {
     const api = openApi();
     expect(api.version).toBe('1.29.0');
     expect(api.folder).toBe(bundledFolder());
@@ -19,7 +19,7 @@ describe('the C API', () => {
     expect(openApi()).toBe(api);
   });
 
-  test('refuses a file that is none, with what to do', () => {
+  test('refuses a missing or wrong library with what to do', () => {
     expect(() => new OrtApi(path.join(folder, 'nowhere'))).toThrow(/cannot be loaded.*npm ci/);
     writeFileSync(path.join(folder, libraryName()), 'no library');
     expect(() => new OrtApi(folder)).toThrow(/cannot be loaded.*npm ci/);
@@ -41,7 +41,7 @@ describe('the C API', () => {
     expect(() => new OrtApi(other)).toThrow(/is ONNX Runtime 1\.28\.1; FaceOff knows the C API of 1\.29\./);
   });
 
-  test('frees its statuses: half a million errors leave nothing behind', () => {
+  test('frees its statuses over half a million errors', () => {
     const api = openApi();
     const options = api.make('CreateSessionOptions');
     const times = (n: number): void => {

@@ -33,7 +33,7 @@ const painter = (name: string, file: string, batch = 1) => {
 };
 
 describe('an ONNX file', () => {
-  test('tells its inputs and outputs, what it leaves open, and its last initializer', () => {
+  test('lists its inputs and outputs, open dimensions and last initializer', () => {
     const file = written(standIn(known('inswapper_128')));
     expect(readGraph(file)).toEqual({
       inputs: [
@@ -67,7 +67,7 @@ describe('an ONNX file', () => {
 describe('a file fits by shape', () => {
   const picture: Shape = [1, 3, 128, 128];
 
-  test('whatever its tensors are called, in whatever order', () => {
+  test('whatever the names and order of its tensors', () => {
     const file = graphOf(
       [
         ['onnx::Gemm_1', [1, 512]],
@@ -106,7 +106,7 @@ describe('a file fits by shape', () => {
     );
   });
 
-  test('a batch only where it is left open', () => {
+  test('with a batch only where that dimension is open', () => {
     const open = written(standIn(known('inswapper_128')));
     expect(painter('inswapper_128', open, 4)).toMatchObject({ batch: 4 });
     const fixed = graphOf(
@@ -119,7 +119,7 @@ describe('a file fits by shape', () => {
     expect(painter('inswapper_128', fixed, 4)).toMatchObject({ batch: 1 });
   });
 
-  test('single numbers are given what the profile says', () => {
+  test('with scalar inputs as the profile says', () => {
     const entry = known('codeformer') as EntryOf<'restorer'>;
     const fit = bindGenerator(entry, entry.profile, readGraph(written(standIn(entry))), 1);
     expect(fit.doubles).toEqual({ weight: 0.5 });
@@ -128,7 +128,7 @@ describe('a file fits by shape', () => {
     });
   });
 
-  test('a mask that the profile does not use is left where it is', () => {
+  test('without reading a mask that the profile does not use', () => {
     const wide: Shape = [1, 3, 256, 256];
     const file = graphOf(
       [

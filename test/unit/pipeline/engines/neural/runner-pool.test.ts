@@ -22,7 +22,7 @@ async function runners() {
 }
 const inMs = (ms: number): number => performance.now() + ms;
 
-test('while one is made the others of the lane go on', async () => {
+test('other jobs of the lane run while a runner is made', async () => {
   const { mutex, second, paint } = await runners();
   const work = gate();
   const first = paint(Infinity, () => mutex.yieldWhile(work.opened));
@@ -36,7 +36,7 @@ test('while one is made the others of the lane go on', async () => {
   await first;
 });
 
-test('one that takes too long is not waited for, and only one is made', async () => {
+test('a runner that takes too long is not awaited, and only one is made', async () => {
   const { mutex, second, paint, made } = await runners();
   const work = gate();
   const first = paint(Infinity, () => mutex.yieldWhile(work.opened));
@@ -49,7 +49,7 @@ test('one that takes too long is not waited for, and only one is made', async ()
   await first;
 });
 
-test('once closed none is made any more, and those at work are closed when they are done', async () => {
+test('a closed pool makes no runner, and closes busy ones when they are done', async () => {
   const { mutex, all, second, paint, made, closed } = await runners();
   const work = gate();
   const first = paint(Infinity, () => mutex.yieldWhile(work.opened));

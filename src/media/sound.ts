@@ -1,29 +1,32 @@
-/** Sound on its way through the server, in pieces of ten milliseconds. */
+/** PCM sound on its way through the server, in pieces of ten milliseconds. */
 
-/** Ten milliseconds as the WebRTC library gives and takes them; whoever passes a piece on must not touch it again. */
+/** One piece of ten milliseconds, as the WebRTC library delivers and accepts it. Immutable once it was passed on. */
 export interface Sound {
   /** 16-bit samples, `numberOfFrames` × `channelCount`, channels interleaved. */
   samples: Int16Array<ArrayBuffer>;
+  /** Sampling frequency, in Hz. */
   sampleRate: number;
   channelCount: number;
+  /** Samples per channel. */
   numberOfFrames: number;
   bitsPerSample: 16;
 }
 
-export const PIECE_MS = 10;
+/** Duration of one `Sound`, in milliseconds. */
+export const SOUND_PIECE_MS = 10;
 
-/** Root of the mean square, 0 (silence) to 1 (full scale). */
+/** Root mean square of the samples, 0 (silence) to 1 (full scale). */
 export function loudness({ samples }: Sound): number {
   let sum = 0;
   for (const sample of samples) sum += sample * sample;
   return Math.sqrt(sum / Math.max(1, samples.length)) / 32768;
 }
 
-/** Whether two pieces can follow each other. */
+/** Whether two pieces have the same format, so that one can follow the other. */
 export const areAlike = (a: Sound, b: Sound): boolean =>
   a.sampleRate === b.sampleRate && a.channelCount === b.channelCount && a.numberOfFrames === b.numberOfFrames;
 
-/** One piece that begins as `from` and ends as `to`, so that there is no click. Both must be alike. */
+/** A linear cross-fade of one piece's length from `from` to `to`, which avoids a click. Both need the same format. */
 export function blend(from: Sound, to: Sound): Sound {
   const { channelCount, numberOfFrames } = to;
   const samples = to.samples.map((sample, i) => {

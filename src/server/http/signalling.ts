@@ -1,0 +1,296 @@
+import type { WebSocket } from 'ws';
+import { z } from 'zod';
+import type { Config } from '../../config.ts';
+import { errorBody } from '../../lib/error-body.ts';
+import type { Logger } from '../../lib/log.ts';
+import { SerialQueue } from '../../lib/serial.ts';
+import type { FaceInfo, PresetInfo, ServerMessage } from '../../shared/messages.ts';
+import type { SwapSettings } from '../../shared/types.ts';
+import type { Guest, Member, Rooms } from '../session/rooms.ts';
+import type { Session } from '../session/session.ts';
+import { settingsFrom } from '../session/session-settings.ts';
+import type { SessionHooks, Sessions } from '../session/sessions.ts';
+import { STREAM_NAME, STUDIO_STREAM, type Streams } from '../session/streams.ts';
+import { iceServersOf } from '../webrtc/ice-servers.ts';
+
+const Candidate = z.object({
+  candidate: z.string().max(2000),
+  sdpMid: z.string().max(64).nullable(),
+  sdpMLineIndex: z.number().int().min(0).max(64).nullable(),
+});
+
+/** A person's name is one line and not empty. */
+const Call = z.strictObject({
+  room: z.string().max(64),
+  name: z
+    .string()
+    .trim()
+    .min(1)
+    .max(40)
+    .regex(/^[^\p{C}\p{Zl}\p{Zp}]*$/u),
+  muted: z.boolean(),
+  camera: z.boolean(),
+});
+
+const Message = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('offer'),
+    // `rebuildOffer` limits its length.
+    sdp: z.string(),
+    settings: z.unknown().optional(),
+    stream: z.string().regex(STREAM_NAME).optional(),
+    again: z.string().max(64).optional(),
+    call: Call.optional(),
+  }),
+  z.strictObject({ type: z.literal('candidate'), candidate: Candidate.nullable() }),
+  z.strictObject({ type: z.literal('settings'), settings: z.unknown() }),
+  z.strictObject({ type: z.literal('presence'), muted: z.boolean(), camera: z.boolean() }),
+  z.strictObject({ type: z.literal('close') }),
+]);
+
+type Offer = Extract<z.infer<typeof Message>, { type: 'offer' }>;
+
+const STATS_MS = 1000;
+/** A socket is closed after this many messages that cannot be parsed. */
+const MOST_MALFORMED = 20;
+/** A socket is closed when this many of its messages wait for their answers. */
+const MOST_UNANSWERED = 200;
+/** A socket is dead after this many pings without an answer, one per second. */
+const MOST_MISSED_PONGS = 15;
+
+/** What the studio's sockets need of the server. */
+export interface SignallingParts {
+  version: string;
+  defaults: SwapSettings;
+  sessions: Sessions;
+  streams: Streams;
+  rooms: Rooms;
+  config: Config;
+  log: Logger;
+  faces(): FaceInfo[];
+  presets(): PresetInfo[];
+}
+
+/** The server side of `/ws`: signalling and live control of the studio's pages, one socket per page. */
+export class Signalling {
+  readonly #parts: SignallingParts;
+  readonly #sockets = new Set<StudioSocket>();
+
+  constructor(parts: SignallingParts) {
+    this.#parts = parts;
+  }
+
+  /** Serves a page over its WebSocket until the socket closes. */
+  accept(socket: WebSocket): void {
+    const studioSocket = new StudioSocket(socket, this.#parts, () => this.#sockets.delete(studioSocket));
+    this.#sockets.add(studioSocket);
+  }
+
+  /** Sends the list of faces to all pages. */
+  facesChanged(): void {
+    for (const socket of this.#sockets) socket.send({ type: 'faces', faces: this.#parts.faces() });
+  }
+
+  /** Sends the list of presets to all pages. */
+  presetsChanged(): void {
+    for (const socket of this.#sockets) socket.send({ type: 'presets', presets: this.#parts.presets() });
+  }
+
+  /** Closes all sockets, and with them their sessions. */
+  close(): void {
+    for (const socket of this.#sockets) socket.close();
+  }
+}
+
+/** One page's socket. It has at most one session, which ends with the socket. */
+class StudioSocket {
+  readonly #socket: WebSocket;
+  readonly #parts: SignallingParts;
+  #session: Session | null = null;
+  /** The page's place in a call; it belongs to the session and ends with it. */
+  #member: Member | null = null;
+  #malformed = 0;
+  #unanswered = 0;
+  #missedPongs = 0;
+  #iceSentAtMs = performance.now();
+  #closed = false;
+  readonly #ticker: NodeJS.Timeout;
+  /** Handles the messages one after another. */
+  readonly #messages = new SerialQueue();
+
+  constructor(socket: WebSocket, parts: SignallingParts, onClose: () => void) {
+    this.#socket = socket;
+    this.#parts = parts;
+    socket.on('message', (data: Buffer) => {
+      this.#missedPongs = 0;
+      if (++this.#unanswered > MOST_UNANSWERED) socket.close(1008, 'too many messages at once');
+      else void this.#messages.run(() => this.#receive(data));
+    });
+    socket.on('pong', () => {
+      this.#missedPongs = 0;
+    });
+    socket.on('error', () => socket.terminate());
+    socket.on('close', () => {
+      this.#closed = true;
+      clearInterval(this.#ticker);
+      onClose();
+      this.#session?.close('page closed');
+    });
+    this.#ticker = setInterval(() => this.#tick(), STATS_MS);
+    const { version, defaults, config } = parts;
+    const { webrtc, server } = config;
+    this.send({
+      type: 'hello',
+      version,
+      defaults,
+      iceServers: iceServersOf(webrtc),
+      locked: server.token !== null,
+    });
+    this.send({ type: 'faces', faces: parts.faces() });
+    this.send({ type: 'presets', presets: parts.presets() });
+  }
+
+  send(message: ServerMessage): void {
+    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(JSON.stringify(message));
+  }
+
+  close(): void {
+    this.#socket.close(1001, 'server stopping');
+  }
+
+  #tick(): void {
+    // A page that vanished without closing its socket does not answer pings.
+    if (++this.#missedPongs > MOST_MISSED_PONGS) this.#socket.terminate();
+    else this.#socket.ping();
+    this.#renewIce();
+    if (this.#session !== null) this.send({ type: 'stats', stats: this.#session.stats });
+  }
+
+  /** User names for TURN servers expire; a page that reconnects needs a valid one. */
+  #renewIce(): void {
+    const { webrtc } = this.#parts.config;
+    if (performance.now() - this.#iceSentAtMs < webrtc.turnLifetimeMs / 2) return;
+    this.#iceSentAtMs = performance.now();
+    this.send({ type: 'ice', iceServers: iceServersOf(webrtc) });
+  }
+
+  async #receive(data: Buffer): Promise<void> {
+    this.#unanswered--;
+    // A message that was queued before the page left must not open a session.
+    if (this.#closed) return;
+    try {
+      await this.#dispatch(this.#parse(data));
+    } catch (error) {
+      const { body, status } = errorBody(error);
+      if (status === 500)
+        this.#parts.log.error({ error: error instanceof Error ? error.stack : String(error) }, 'signalling failed');
+      this.send({ type: 'error', error: body });
+    }
+  }
+
+  #parse(data: Buffer): z.infer<typeof Message> {
+    const parsed = Message.safeParse(parse(data));
+    if (parsed.success) return parsed.data;
+    if (++this.#malformed >= MOST_MALFORMED) this.#socket.close(1008, 'too many messages that make no sense');
+    throw Object.assign(new Error(`The message makes no sense: ${z.prettifyError(parsed.error).slice(0, 300)}`), {
+      statusCode: 400,
+      code: 'bad_message',
+    });
+  }
+
+  async #dispatch(message: z.infer<typeof Message>): Promise<void> {
+    switch (message.type) {
+      case 'offer': {
+        await this.#answerOffer(message);
+        break;
+      }
+      case 'candidate': {
+        if (message.candidate !== null) await this.#session?.peer.addCandidate(message.candidate);
+        break;
+      }
+      case 'settings': {
+        // Invalid settings are reported even without a session.
+        const patch = settingsFrom(message.settings);
+        if (this.#session === null) break;
+        this.#session.set(patch);
+        this.send({ type: 'settings', settings: this.#session.settings });
+        break;
+      }
+      case 'presence': {
+        const { muted, camera } = message;
+        this.#member?.update({ muted, camera });
+        break;
+      }
+      case 'close': {
+        this.#session?.close('stopped by the page');
+        break;
+      }
+    }
+  }
+
+  /** Opens the session or renegotiates it; an unusable later offer leaves the live session as it is. */
+  async #answerOffer({ sdp: offer, settings, stream, again, call }: Offer): Promise<void> {
+    const live = this.#session;
+    const wanted = settingsFrom(settings ?? {});
+    live?.set(wanted);
+    // A page that lost its connection takes its place and name back; the server may not have noticed the loss yet.
+    if (again !== undefined && again !== live?.id) this.#parts.sessions.get(again)?.close('its page came back');
+    const session = live ?? this.#beginSession(wanted, stream, call);
+    try {
+      const sdp = await session.peer.answer(offer, false);
+      this.send({ type: 'answer', session: session.id, stream: session.stream, sdp });
+      this.send({ type: 'settings', settings: session.settings });
+      this.#member?.update({});
+    } catch (error) {
+      if (live === null) session.close('offer refused');
+      throw error;
+    }
+  }
+
+  #beginSession(settings: Partial<SwapSettings>, wanted: string | undefined, call: Offer['call']): Session {
+    const { streams, rooms } = this.#parts;
+    // The first page gets the usual name; a further page that asks for no name is found by its session's id.
+    if (call === undefined)
+      return this.#openSession(settings, wanted ?? (streams.isFree(STUDIO_STREAM) ? STUDIO_STREAM : undefined));
+    const guest: Guest = { ...call, send: (message) => this.send(message) };
+    const member = rooms.join(guest);
+    this.#member = member;
+    try {
+      return this.#openSession(settings, member.stream);
+    } catch (error) {
+      this.#leaveCall();
+      throw error;
+    }
+  }
+
+  #leaveCall(): void {
+    if (this.#member === null) return;
+    this.#member.leave();
+    this.#parts.streams.forget(this.#member.stream);
+    this.#member = null;
+  }
+
+  #openSession(settings: Partial<SwapSettings>, stream: string | undefined): Session {
+    const hooks: SessionHooks = {
+      onCandidate: (candidate) => this.send({ type: 'candidate', candidate }),
+      onSpeaking: (speaking) => this.#member?.setSpeaking(speaking),
+      onSettings: (all) => this.send({ type: 'settings', settings: all, elsewhere: true }),
+      onClose: (why) => {
+        this.#session = null;
+        this.#leaveCall();
+        this.send({ type: 'closed', why });
+      },
+    };
+    const session = this.#parts.sessions.open(settings, hooks, stream);
+    this.#session = session;
+    return session;
+  }
+}
+
+function parse(data: Buffer): unknown {
+  try {
+    return JSON.parse(data.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}
