@@ -191,7 +191,7 @@ async function cameraGone(): Promise<void> {
 
 /** The others, and this page's own buttons, say how it is. */
 function told(): void {
-  connection.tell({ type: 'presence', ...presence() });
+  connection.send({ type: 'presence', ...presence() });
   showButtons();
 }
 
