@@ -23,8 +23,8 @@ export class SharePanel {
     this.#show();
   }
 
-  /** The name the person chose; undefined leaves it to the server. */
-  get wanted(): string | undefined {
+  /** The name that the person chose; undefined leaves it to the server. */
+  get requestedName(): string | undefined {
     const name = this.#name.value.trim();
     return NAME.test(name) && name !== USUAL ? name : undefined;
   }
@@ -50,6 +50,6 @@ export class SharePanel {
   }
 
   #show(): void {
-    this.#address.value = `${location.origin}/view/${this.#live ?? this.wanted ?? USUAL}`;
+    this.#address.value = `${location.origin}/view/${this.#live ?? this.requestedName ?? USUAL}`;
   }
 }
