@@ -77,7 +77,9 @@ async function send(
   // A session of a server that was chosen before is that one's, and its token is not for this one.
   if (url.origin !== new URL(server).origin) return null;
   return fetch(url, {
-    ...{ method, credentials: 'omit', signal: AbortSignal.timeout(ANSWER_WITHIN_MS) },
+    method,
+    credentials: 'omit',
+    signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
     ...(body !== undefined && { body }),
     headers: {
       ...(type !== undefined && { 'content-type': type }),

@@ -26,11 +26,13 @@ export function dress(swap: CameraSwap, requested: MediaTrackConstraints): Media
         ...native.getSettings(),
         ...swap.size,
         ...frameRateOf(swap.camera),
-        ...{ deviceId: DEVICE.deviceId, groupId: DEVICE.groupId },
+        deviceId: DEVICE.deviceId,
+        groupId: DEVICE.groupId,
       }),
       getCapabilities: () => ({
         ...swap.camera?.getCapabilities(),
-        ...{ deviceId: DEVICE.deviceId, groupId: DEVICE.groupId },
+        deviceId: DEVICE.deviceId,
+        groupId: DEVICE.groupId,
       }),
       getConstraints: () => constraints,
       /** It is the camera that takes them; the swapped picture follows. */

@@ -21,8 +21,13 @@ export interface Choices {
 }
 
 export const DEFAULTS: Choices = {
-  ...{ server: 'http://127.0.0.1:8080', token: '', face: '', mode: 'camera', stream: 'studio' },
-  ...{ always: false, sites: [] },
+  server: 'http://127.0.0.1:8080',
+  token: '',
+  face: '',
+  mode: 'camera',
+  stream: 'studio',
+  always: false,
+  sites: [],
 };
 
 export type PageRequest =
@@ -55,7 +60,9 @@ export const ASKED = 'faceoff-ask';
 export const ANSWERED = 'faceoff-answer';
 
 export const refusalReply = (message: string, retryAfterMs: number | null = null): PageReply & { ok: false } => ({
-  ...{ ok: false, message, retryAfterMs },
+  ok: false,
+  message,
+  retryAfterMs,
 });
 
 /** The match pattern of a page's site, all ports; null where an extension may not be. */

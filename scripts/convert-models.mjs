@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import * as models from './convert/models.mjs';
+import * as models from './convert/default-models.mjs';
 
 const folder = process.argv[2] ?? path.join(path.dirname(fileURLToPath(import.meta.url)), '../models');
 const files = {
