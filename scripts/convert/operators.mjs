@@ -144,7 +144,8 @@ export class Converter {
     }
   }
 
-  #convolution({ inputs: [data, weights, bias], options, output }, group, shape, order, fused) {
+  /** @param shape of the weights in ONNX's order. @param order of TFLite's axes in it. @param fused activation. */
+  #convolution({ inputs: [data, weights, bias], options, output }, { group, shape, order, fused }) {
     const strides = [options.int32(2, 1), options.int32(1, 1)];
     const kernel = this.#shape(weights).slice(1, 3);
     const pads = this.#pads(options.int8(0), this.#shape(data), kernel, strides);
@@ -170,7 +171,7 @@ export class Converter {
     const fused = options.int8(3);
     if (this.#images.has(inputs[0])) return this.#firstConvolution(operator, [out, kh, kw, into], fused);
     if (this.#widened.has(output)) return this.#widen(operator, [out, into], this.#widened.get(output));
-    return this.#convolution(operator, groups, [out, into, kh, kw], [0, 3, 1, 2], fused);
+    return this.#convolution(operator, { group: groups, shape: [out, into, kh, kw], order: [0, 3, 1, 2], fused });
   }
 
   /** The picture's rows taken as they are, a pixel's channels one behind the other: nothing has to be reordered. */
@@ -215,7 +216,8 @@ export class Converter {
 
   DEPTHWISE_CONV_2D(operator) {
     const [, kh, kw, channels] = this.#shape(operator.inputs[1]);
-    return this.#convolution(operator, channels, [channels, 1, kh, kw], [3, 0, 1, 2], operator.options.int8(4));
+    const fused = operator.options.int8(4);
+    return this.#convolution(operator, { group: channels, shape: [channels, 1, kh, kw], order: [3, 0, 1, 2], fused });
   }
 
   /** The channels of branches side by side, some of them more than once. */
