@@ -81,7 +81,7 @@ export class StudioConnection {
     this.#state = nextState(this.#state, 'stop');
   }
 
-  /** Tries to connect now rather than when the back-off ends. */
+  /** Connects now rather than when the back-off ends. */
   retry(): void {
     if (this.#socket.isOpen) this.#peers.open();
     else this.#socket.retry();
@@ -276,7 +276,7 @@ export class StudioConnection {
     this.#reconnect(reason);
   }
 
-  /** Drops the connection and tries again after the back-off; at once when a server that was lost says hello. */
+  /** Drops the connection and retries after the back-off; at once when a server that was lost says hello. */
   #reconnect(reason: Reason, { message, waitMs = null }: { message?: string; waitMs?: number | null } = {}): void {
     if (!isActive(this.#state)) return;
     this.#peers.drop();
