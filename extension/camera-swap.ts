@@ -5,7 +5,9 @@ import { preferVp8 } from '../src/client/peer/prefer-codec.ts';
 import { type PeerAttempt, ReconnectingPeer } from '../src/client/peer/reconnecting-peer.ts';
 import { askExtension } from './ask-extension.ts';
 
-/** Chromium's constructor of tracks from video frames (W3C MediaStreamTrack Insertable Media Processing, first edition). */
+/**
+ * Chromium's constructor of tracks from video frames (W3C MediaStreamTrack Insertable Media Processing, first edition).
+ */
 interface Generator extends MediaStreamTrack {
   writable: WritableStream<VideoFrame>;
 }

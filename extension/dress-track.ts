@@ -4,8 +4,8 @@ import type { CameraSwap } from './camera-swap.ts';
 import { DEVICE } from './constraints.ts';
 
 /**
- * Gives the swap's track, and all its clones, the FaceOff camera's label, settings, capabilities and constraints. The swap
- * ends when the last of them is stopped.
+ * Gives the swap's track, and all its clones, the FaceOff camera's label, settings, capabilities and constraints. The
+ * swap ends when the last of them is stopped.
  * @param requested the constraints that the page asked for.
  */
 export function dress(swap: CameraSwap, requested: MediaTrackConstraints): MediaStreamTrack {

@@ -1,4 +1,7 @@
-/** Runs in the page's own world, before its scripts: adds the FaceOff camera to the devices that the page finds and may open. */
+/**
+ * Runs in the page's own world, before its scripts: adds the FaceOff camera to the devices that the page finds and may
+ * open.
+ */
 
 import { askExtension } from './ask-extension.ts';
 import { CameraSwap } from './camera-swap.ts';

@@ -4,7 +4,7 @@
  * given. Stand-ins are never shipped and never substitute a model.
  *
  *   node scripts/stand-ins.mjs FOLDER [NAME ...]      into FOLDER/optional, with a models.yaml that describes them
- *   node scripts/stand-ins.mjs FOLDER inswapper_128 --real-size      its true architecture with random weights, for timing
+ *   node scripts/stand-ins.mjs FOLDER inswapper_128 --real-size      true architecture, random weights, for timing
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -166,10 +166,10 @@ function shiftMatrix() {
 }
 
 /**
- * The architecture of inswapper_128 as its retrainings describe it: a convolutional encoder to 1024 channels at a quarter of the
- * side, six blocks of two convolutions whose instance norm takes scale and shift from the embedding (AdaIN, Huang and
- * Belongie 2017), and a decoder with bilinear upsampling. Weights are random and repeat themselves, which changes
- * neither the work nor the time; ONNX Runtime unfolds them to the 554 MB of the real file when it loads.
+ * The architecture of inswapper_128 as its retrainings describe it: a convolutional encoder to 1024 channels at a
+ * quarter of the side, six blocks of two convolutions whose instance norm takes scale and shift from the embedding
+ * (AdaIN, Huang and Belongie 2017), and a decoder with bilinear upsampling. Weights are random and repeat themselves,
+ * which changes neither the work nor the time; ONNX Runtime unfolds them to the 554 MB of the real file when it loads.
  */
 export function realSize() {
   const graph = new GraphBuilder();

@@ -1,7 +1,7 @@
 /**
- * Records how frames fare on this machine, for the tests of the quality controller (test/fixtures/traces): when each frame
- * came, how many were dropped before it, how long its stages took. The traces are a cold start beside a browser, half the
- * processor, busy neighbour processes for a second and for longer, and four sessions at once.
+ * Records how frames fare on this machine, for the tests of the quality controller (test/fixtures/traces): when each
+ * frame came, how many were dropped before it, how long its stages took. The traces are a cold start beside a browser,
+ * half the processor, busy neighbour processes for a second and for longer, and four sessions at once.
  */
 
 import { spawn } from 'node:child_process';

@@ -120,7 +120,9 @@ export class Converter {
     return [Math.floor(v / 2), Math.floor(h / 2), Math.ceil(v / 2), Math.ceil(h / 2)];
   }
 
-  /** Which convolutions have a picture of fewer channels, filled up by PAD, added to what they make: #widen does both. */
+  /**
+   * Which convolutions have a picture of fewer channels, filled up by PAD, added to what they make: #widen does both.
+   */
   #findWidenings(operators) {
     for (const pad of operators.filter(({ op }) => op === 'PAD')) {
       const sum = operators.find(({ op, inputs }) => op === 'ADD' && inputs.includes(pad.outputs[0]));
@@ -192,8 +194,8 @@ export class Converter {
   }
 
   /**
-   * A convolution of one pixel, and a picture of fewer channels added to the first of its channels. ONNX Runtime fills up
-   * channels in the plain order only. So the other channels are made apart, or, where there are groups, the lesser
+   * A convolution of one pixel, and a picture of fewer channels added to the first of its channels. ONNX Runtime fills
+   * up channels in the plain order only. So the other channels are made apart, or, where there are groups, the lesser
    * picture is spread by a convolution.
    */
   #widen({ inputs: [data, weights, bias], groups = 1 }, [out, into], lesser) {
@@ -288,9 +290,10 @@ export class Converter {
   }
 
   /**
-   * slope · x + relu((1 − slope) · x), the factors as convolutions of one weight a channel. ONNX Runtime's own PRelu knows
-   * pictures in the plain order only: it is slow, and every convolution beside it would reorder its picture. Where a slope
-   * is above 1 it is −relu((slope − 1) · x): such a channel is made negative, or if that cannot be, takes one more step.
+   * slope · x + relu((1 − slope) · x), the factors as convolutions of one weight a channel. ONNX Runtime's own PRelu
+   * knows pictures in the plain order only: it is slow, and every convolution beside it would reorder its picture.
+   * Where a slope is above 1 it is −relu((slope − 1) · x): such a channel is made negative, or if that cannot be,
+   * takes one more step.
    */
   PRELU({ inputs: [data, slope], output }) {
     const g = this.#graph;

@@ -1,4 +1,6 @@
-/** Runs in the browser: publishes a picture that carries the time, and reads the time off the picture that comes back. */
+/**
+ * Runs in the browser: publishes a picture that carries the time, and reads the time off the picture that comes back.
+ */
 
 import { BITS, blockAt, codeAfter, codeHeight, readCode, WRAP } from './timecode.ts';
 

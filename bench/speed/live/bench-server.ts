@@ -50,7 +50,10 @@ class Echo implements Swapping {
   async close(): Promise<void> {}
 }
 
-/** A frame that went to the lane: when it came, how many were dropped before it, and how long its stages took (null where it was dropped). */
+/**
+ * A frame that went to the lane: when it came, how many were dropped before it, and how long its stages took (null
+ * where it was dropped).
+ */
 export type TracedFrame = [receivedAtMs: number, dropped: number, serviceMs: number | null];
 
 const traces: TracedFrame[][] = [];

@@ -1,4 +1,6 @@
-/** How many 640x480 sessions at 30 fps run at once before one falls under 24 fps. The cameras run on the same machine. */
+/**
+ * How many 640x480 sessions at 30 fps run at once before one falls under 24 fps. The cameras run on the same machine.
+ */
 
 import { FakeCameras, LiveServer, type Mode, pause } from './live-run.ts';
 

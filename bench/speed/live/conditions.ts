@@ -5,7 +5,10 @@ import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
-/** `plain`: nothing else runs. `neighbour`: a busy process beside. `half`: a control group with half the processor's time. */
+/**
+ * `plain`: nothing else runs. `neighbour`: a busy process beside. `half`: a control group with half the processor's
+ * time.
+ */
 export const CONDITIONS = ['plain', 'neighbour', 'half'] as const;
 /** One of CONDITIONS. */
 export type Condition = (typeof CONDITIONS)[number];
@@ -18,8 +21,8 @@ export interface ActiveCondition {
 }
 
 /**
- * The quota's period. Short, so that the quota acts like a slower processor; over the usual 100 ms it would act like one
- * that stands still again and again.
+ * The quota's period. Short, so that the quota acts like a slower processor; over the usual 100 ms it would act like
+ * one that stands still again and again.
  */
 const PERIOD_US = 10_000;
 

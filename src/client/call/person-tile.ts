@@ -21,7 +21,9 @@ export class PersonTile {
   #watchTimer: ReturnType<typeof setInterval> | undefined;
   #checkedAtMs = 0;
 
-  /** @param isOwn whether the tile is this page's own person, whose picture comes by `play` and whose sound stays off. */
+  /**
+   * @param isOwn whether the tile is this page's own person, whose picture comes by `play` and whose sound stays off.
+   */
   constructor(isOwn: boolean) {
     this.video.muted = isOwn;
     this.place.classList.toggle('own', isOwn);

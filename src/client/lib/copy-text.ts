@@ -2,7 +2,10 @@
 
 import { toast } from './toast.ts';
 
-/** Copies the text and says so in a toast; without a clipboard it selects the text for the person to copy. Never rejects. */
+/**
+ * Copies the text and says so in a toast; without a clipboard it selects the text for the person to copy. Never
+ * rejects.
+ */
 export async function copyFrom(field: HTMLInputElement): Promise<void> {
   try {
     await navigator.clipboard.writeText(field.value);

@@ -40,7 +40,9 @@ export function showTime(ms: number): string {
 /** A share from 0 to 1 as a whole percentage. */
 export const showPercent = (share: number): string => `${Math.round(share * 100)} %`;
 
-/** A person's name out of a file's: without extension and underscores, at most the 80 characters that the server takes. */
+/**
+ * A person's name out of a file's: without extension and underscores, at most the 80 characters that the server takes.
+ */
 export function nameFromFile(file: string): string {
   const name = file
     .replace(/\.\w{1,5}$/, '')

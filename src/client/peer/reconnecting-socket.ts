@@ -3,7 +3,9 @@
 import type { ClientMessage, ServerMessage } from '../../shared/messages.ts';
 import { backoffMs } from '../lib/backoff.ts';
 
-/** `lost`: the socket was open. `unready`, `unreachable`: it could not be opened, and what the server's readiness says. */
+/**
+ * `lost`: the socket was open. `unready`, `unreachable`: it could not be opened, and what the server's readiness says.
+ */
 export type DownReason = 'lost' | 'unready' | 'unreachable';
 
 /** What the socket's owner is told. */
@@ -15,7 +17,9 @@ export interface SocketConf {
 /** After a socket that was open so long, the back-off starts from its beginning. */
 const STABLE_MS = 5000;
 
-/** Opens when it is made, and again with back-off whenever it breaks. It is never closed: it lives as long as the page. */
+/**
+ * Opens when it is made, and again with back-off whenever it breaks. It is never closed: it lives as long as the page.
+ */
 export class ReconnectingSocket {
   readonly #conf: SocketConf;
   #socket: WebSocket | null = null;

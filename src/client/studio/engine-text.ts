@@ -7,7 +7,9 @@ const BUILT_IN = [
   { value: 'none', text: 'None: faces stay as they are' },
 ];
 
-/** The engines to choose from: the built-in one, the generators whose files are all present, the one in use, and none. */
+/**
+ * The engines to choose from: the built-in one, the generators whose files are all present, the one in use, and none.
+ */
 export function enginesOf(models: readonly ModelInfo[], inUse: string): { value: string; text: string }[] {
   const generators = models.filter(({ role, needs }) => role === 'generator' && needs.length === 0);
   const names = generators.map(({ name }) => name);

@@ -49,7 +49,9 @@ const ARROWS = /^Arrow/;
 /** Elements that use some keys, but not all as a text field does. */
 const OPERABLE = /^(button|a|summary|input (checkbox|radio|range|file))$/;
 
-/** Whether the focused element uses a key itself: text fields use all keys, buttons Space and Enter, sliders the arrows. */
+/**
+ * Whether the focused element uses a key itself: text fields use all keys, buttons Space and Enter, sliders the arrows.
+ */
 export function isTaken(key: string, { kind }: Focused): boolean {
   if (kind === 'other') return false;
   if (!OPERABLE.test(kind)) return true;
