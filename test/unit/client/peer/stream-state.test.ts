@@ -61,7 +61,7 @@ test('a live picture speaks for itself', () => {
 test('what the server says is shown as it is', () => {
   expect(noticeOf({ state: 'failed', reason: 'refused', message: 'No codec fits.' })?.text).toBe('No codec fits.');
   expect(noticeOf({ state: 'reconnecting', reason: 'full', message: 'All 4 places are taken.' })?.text).toMatch(
-    /^All 4 places are taken\. .*tries again/,
+    /^All 4 places are taken\. .*keeps trying/,
   );
 });
 
