@@ -1,4 +1,4 @@
-/** From the page's world to the extension's script in the page. */
+/** Sends requests from the page's own JavaScript world to the extension's content script (bridge.ts). */
 
 import { ANSWERED, ASKED, type PageReply, type PageRequest, refusalReply } from './extension-protocol.ts';
 
@@ -11,7 +11,11 @@ document.addEventListener(ANSWERED, (event) => {
   waiting.get(id)?.(answer);
 });
 
-export async function askExtension(ask: PageRequest): Promise<PageReply> {
+/**
+ * Sends one request and resolves with its reply. Never rejects: an extension that does not answer within 20 s counts as
+ * a refusal.
+ */
+export async function askExtension(request: PageRequest): Promise<PageReply> {
   const id = ++count;
   const answer = await new Promise<PageReply>((resolve) => {
     waiting.set(id, resolve);
@@ -19,7 +23,7 @@ export async function askExtension(ask: PageRequest): Promise<PageReply> {
       () => resolve(refusalReply('The FaceOff extension does not answer. Reload the page.')),
       ANSWER_WITHIN_MS,
     );
-    document.dispatchEvent(new CustomEvent(ASKED, { detail: JSON.stringify({ id, ask }) }));
+    document.dispatchEvent(new CustomEvent(ASKED, { detail: JSON.stringify({ id, ask: request }) }));
   });
   waiting.delete(id);
   return answer;

@@ -1,6 +1,6 @@
 /**
- * The extension's service worker: talks to the server, as pages may not, and puts the camera into the pages that the
- * person allowed, and into no others.
+ * The extension's service worker. Only it talks to the server, and it injects the camera into the pages that the person
+ * allowed, and into no others.
  */
 
 import {
@@ -18,43 +18,49 @@ const ANSWER_WITHIN_MS = 15_000;
 
 const choices = async (): Promise<Choices> => chrome.storage.local.get<Choices>({ ...DEFAULTS });
 
-chrome.runtime.onMessage.addListener((ask: WorkerRequest, sender, reply: (answer: WorkerAnswer) => void) => {
-  void hear(ask, sender).then(reply, (error: unknown) => reply(refusalReply(String(error))));
-  // The answer comes later.
+chrome.runtime.onMessage.addListener((request: WorkerRequest, sender, reply: (answer: WorkerAnswer) => void) => {
+  void handle(request, sender).then(reply, (error: unknown) => reply(refusalReply(String(error))));
+  // Keeps the channel open for a reply that comes later.
   return true;
 });
 
-async function hear(ask: WorkerRequest, { origin }: chrome.runtime.MessageSender): Promise<WorkerAnswer> {
+async function handle(request: WorkerRequest, { origin }: chrome.runtime.MessageSender): Promise<WorkerAnswer> {
   const chosen = await choices();
-  // A page that is open still has the scripts of a site that is not allowed any more.
+  // A page that was open when its site was forbidden still has the scripts.
   const pattern = patternOf(origin);
   if (pattern === null || !chosen.sites.includes(pattern))
     return refusalReply('This page may not use the FaceOff camera.');
-  switch (ask.do) {
+  switch (request.do) {
     case 'choose': {
       return { ok: true, mode: chosen.mode, always: chosen.always };
     }
     case 'open': {
-      return open(chosen, ask.sdp);
+      return open(chosen, request.sdp);
     }
     case 'check': {
-      const there = await send(chosen, ask.session, 'PATCH', FRAGMENT, 'a=mid:0\r\n');
-      return there?.ok ? { ok: true } : refusalReply('The session is over.');
+      const answer = await send(chosen, {
+        path: request.session,
+        method: 'PATCH',
+        type: FRAGMENT,
+        body: 'a=mid:0\r\n',
+      });
+      return answer?.ok ? { ok: true } : refusalReply('The session is over.');
     }
     case 'end': {
-      await send(chosen, ask.session, 'DELETE');
+      await send(chosen, { path: request.session, method: 'DELETE' });
       return { ok: true };
     }
   }
 }
 
+/** Posts an offer by WHIP or WHEP, as the person chose. */
 async function open(chosen: Choices, sdp: string): Promise<WorkerAnswer> {
   const { mode, face, stream, server } = chosen;
   const path =
     mode === 'stream'
       ? `/whep/${encodeURIComponent(stream)}`
       : `/whip${face === '' ? '' : `?face=${encodeURIComponent(face)}`}`;
-  const answer = await send(chosen, path, 'POST', SDP, sdp);
+  const answer = await send(chosen, { path, method: 'POST', type: SDP, body: sdp });
   if (answer === null) return refusalReply(`The FaceOff server at ${server} does not answer. Start it with npm start.`);
   if (answer.status === 201) {
     const session = new URL(answer.headers.get('location') ?? '', answer.url).href;
@@ -65,19 +71,23 @@ async function open(chosen: Choices, sdp: string): Promise<WorkerAnswer> {
   return refusalReply(message ?? `The FaceOff server answered ${answer.status}.`, waitS > 0 ? 1000 * waitS : null);
 }
 
-/** Null when nobody answers. */
-async function send(
-  { server, token }: Choices,
-  path: string,
-  method: string,
-  type?: string,
-  body?: string,
-): Promise<Response | null> {
+interface ServerRequest {
+  /** Path on the server, or a session's whole address. */
+  path: string;
+  method: string;
+  type?: string;
+  body?: string;
+}
+
+/** Sends a request to the server. @returns null where the server does not answer. */
+async function send({ server, token }: Choices, { path, method, type, body }: ServerRequest): Promise<Response | null> {
   const url = new URL(path, server);
-  // A session of a server that was chosen before is that one's, and its token is not for this one.
+  // A session of a server that was chosen before: the token is not for that server.
   if (url.origin !== new URL(server).origin) return null;
   return fetch(url, {
-    ...{ method, credentials: 'omit', signal: AbortSignal.timeout(ANSWER_WITHIN_MS) },
+    method,
+    credentials: 'omit',
+    signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
     ...(body !== undefined && { body }),
     headers: {
       ...(type !== undefined && { 'content-type': type }),
@@ -87,16 +97,17 @@ async function send(
   }).catch(() => null);
 }
 
-/** One after another: the browser refuses a script that is registered twice. */
+/** Registrations run one after another: the browser refuses a script that is registered twice. */
 let registering: Promise<void> = Promise.resolve();
 function register(): void {
-  registering = registering.then(putScripts).catch((error: unknown) => console.error(error));
+  registering = registering.then(registerScripts).catch((error: unknown) => console.error(error));
 }
 
-async function putScripts(): Promise<void> {
+/** Registers the content scripts for the sites that are allowed in the choices and by the browser. */
+async function registerScripts(): Promise<void> {
   const { sites } = await choices();
-  const held = await Promise.all(sites.map(async (site) => chrome.permissions.contains({ origins: [site] })));
-  const matches = sites.filter((_, n) => held[n]);
+  const granted = await Promise.all(sites.map(async (site) => chrome.permissions.contains({ origins: [site] })));
+  const matches = sites.filter((_, n) => granted[n]);
   await chrome.scripting.unregisterContentScripts();
   if (matches.length === 0) return;
   const common = { matches, allFrames: true, runAt: 'document_start' } as const;

@@ -1,6 +1,7 @@
 /**
- * In an allowed page, but in a world of its own that the page cannot reach: passes on what the page's world may ask, and
- * keeps the sessions' addresses. A page gets no picture that the person did not allow it a camera for.
+ * The content script of an allowed page. It runs in an isolated world that the page cannot reach, forwards the page's
+ * requests to the service worker, and keeps the sessions' addresses to itself. A page gets no picture unless the person
+ * allowed it a camera.
  */
 
 import {
@@ -16,7 +17,7 @@ import {
 const sessions = new Map<number, string>();
 let count = 0;
 
-/** The popup puts this script into a page that was open before, where it may be already. */
+/** Marks a page that has this script: the popup injects it into an open page, which may have it already. */
 const INSTALLED = Symbol.for('faceoff');
 
 function install(): void {
@@ -24,38 +25,38 @@ function install(): void {
   Object.defineProperty(globalThis, INSTALLED, { value: true });
   document.addEventListener(ASKED, (event) => {
     const { id, ask } = JSON.parse((event as CustomEvent<string>).detail) as { id: number; ask: PageRequest };
-    void hear(ask).then((answer) =>
+    void handle(ask).then((answer) =>
       document.dispatchEvent(new CustomEvent(ANSWERED, { detail: JSON.stringify({ id, answer }) })),
     );
   });
-  // The page goes, with its connections.
+  // The page goes, and its connections with it.
   addEventListener('pagehide', () => {
-    for (const session of sessions.values()) void tell({ do: 'end', session });
+    for (const session of sessions.values()) void askWorker({ do: 'end', session });
     sessions.clear();
   });
 }
 
-async function hear(ask: PageRequest): Promise<PageReply> {
-  if (ask.do === 'choose') return (await tell(ask)) as PageReply;
-  if (ask.do === 'open') return open(ask.sdp);
-  const session = sessions.get(ask.session);
+async function handle(request: PageRequest): Promise<PageReply> {
+  if (request.do === 'choose') return (await askWorker(request)) as PageReply;
+  if (request.do === 'open') return open(request.sdp);
+  const session = sessions.get(request.session);
   if (session === undefined) return refusalReply('There is no such session.');
-  if (ask.do === 'end') sessions.delete(ask.session);
-  return (await tell({ do: ask.do, session })) as PageReply;
+  if (request.do === 'end') sessions.delete(request.session);
+  return (await askWorker({ do: request.do, session })) as PageReply;
 }
 
 async function open(sdp: string): Promise<PageReply> {
   const { state } = await navigator.permissions.query({ name: 'camera' as PermissionName });
   if (state !== 'granted') return refusalReply('The page may not use a camera.');
-  const answer = await tell({ do: 'open', sdp });
+  const answer = await askWorker({ do: 'open', sdp });
   if (!answer.ok || !('session' in answer)) return answer as PageReply;
   sessions.set(++count, answer.session);
   return { ...answer, session: count };
 }
 
-async function tell(ask: WorkerRequest): Promise<WorkerAnswer> {
+async function askWorker(request: WorkerRequest): Promise<WorkerAnswer> {
   try {
-    return await chrome.runtime.sendMessage<WorkerRequest, WorkerAnswer>(ask);
+    return await chrome.runtime.sendMessage<WorkerRequest, WorkerAnswer>(request);
   } catch {
     return refusalReply('The FaceOff extension was updated or switched off. Reload the page.');
   }

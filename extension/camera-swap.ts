@@ -1,14 +1,13 @@
-/**
- * One camera's way to the server and back, in the page. The track that comes of it stays the same when the connection is
- * lost: it stands still, comes back by itself, and never shows the camera as it is.
- */
+/** A page's camera, sent to the server and swapped there, as one track. */
 
-import { backoffMs } from '../src/client/lib/backoff.ts';
 import { iceServersInLinks } from '../src/client/peer/link-header.ts';
 import { preferVp8 } from '../src/client/peer/prefer-codec.ts';
+import { type PeerAttempt, ReconnectingPeer } from '../src/client/peer/reconnecting-peer.ts';
 import { askExtension } from './ask-extension.ts';
 
-/** Chromium's way to make tracks of pictures (W3C MediaStreamTrack Insertable Media Processing, first edition). */
+/**
+ * Chromium's constructor of tracks from video frames (W3C MediaStreamTrack Insertable Media Processing, first edition).
+ */
 interface Generator extends MediaStreamTrack {
   writable: WritableStream<VideoFrame>;
 }
@@ -19,26 +18,27 @@ declare const MediaStreamTrackProcessor: new (init: {
   readable: ReadableStream<VideoFrame>;
 };
 
-interface Attempt {
-  peer: RTCPeerConnection;
+interface SwapAttempt extends PeerAttempt {
+  /** The session's number in the page, once the server answered. */
   session: number | null;
 }
 
 /** From the offer to the first picture. */
 const PICTURE_WITHIN_MS = 15_000;
-/** A broken path often heals by itself. */
-const HEALS_WITHIN_MS = 3000;
-/** Without a picture for so long it is asked whether the session is still there. */
+/** After so long without a picture the extension asks the server whether the session is still there. */
 const QUIET_MS = 3000;
+const CHECK_EVERY_MS = 1000;
 
+/**
+ * The swapped camera. Its track stays the same when the connection is lost: the picture stands still, comes back when
+ * the connection does, and never shows the unswapped camera.
+ */
 export class CameraSwap {
   readonly track: Generator = new MediaStreamTrackGenerator({ kind: 'video' });
   readonly #writer = this.track.writable.getWriter();
   readonly #camera: MediaStreamTrack | null;
-  readonly #ticker = setInterval(() => void this.#look(), 1000);
-  #attempt: Attempt | null = null;
-  #attempts = 0;
-  #retry: ReturnType<typeof setTimeout> | undefined;
+  readonly #ticker = setInterval(() => void this.#checkSession(), CHECK_EVERY_MS);
+  readonly #peers: ReconnectingPeer<SwapAttempt>;
   #quietSinceMs = performance.now();
   #size = { width: 0, height: 0 };
   #first: { resolve(): void; reject(error: Error): void } | null = null;
@@ -47,7 +47,17 @@ export class CameraSwap {
   /** @param camera null to get a stream of the server instead. */
   private constructor(camera: MediaStreamTrack | null) {
     this.#camera = camera;
-    // Unplugged: the page is told so by its own track.
+    this.#peers = new ReconnectingPeer({
+      mayOpen: () => !this.#isOver,
+      create: () => this.#create(),
+      negotiate: (attempt) => this.#negotiate(attempt),
+      onBroken: (_, cause, error) => {
+        if (cause === 'signalling') this.#onRefused(String(error), null);
+        else this.#reconnect(null);
+      },
+      onDropped: endSession,
+    });
+    // The camera was unplugged: the page learns it from its own track.
     camera?.addEventListener('ended', () => this.close());
   }
 
@@ -61,36 +71,34 @@ export class CameraSwap {
       swap.#first = { resolve, reject };
     });
     const deadline = setTimeout(() => swap.#fail('No picture came from the FaceOff server.'), PICTURE_WITHIN_MS);
-    void swap.#connect();
+    swap.#peers.open();
     await first.finally(() => clearTimeout(deadline));
     return swap;
   }
 
-  /** Of the last picture. */
+  /** Size of the last picture, in pixels; zero before the first. */
   get size(): { width: number; height: number } {
     return this.#size;
   }
 
+  /** The camera that is swapped; null where the page gets a stream of the server. */
   get camera(): MediaStreamTrack | null {
     return this.#camera;
   }
 
-  /** Idempotent: the connection, the camera and the session are gone. */
+  /** Ends the connection, the camera and the session. Idempotent. */
   close(): void {
     if (this.#isOver) return;
     this.#isOver = true;
     clearInterval(this.#ticker);
-    clearTimeout(this.#retry);
-    this.#drop();
+    this.#peers.drop();
     this.#camera?.stop();
     this.#writer.close().catch(() => undefined);
   }
 
-  async #connect(): Promise<void> {
-    this.#drop();
+  #create(): SwapAttempt {
     const peer = new RTCPeerConnection();
-    const attempt: Attempt = { peer, session: null };
-    this.#attempt = attempt;
+    const attempt: SwapAttempt = { peer, session: null };
     this.#quietSinceMs = performance.now();
     preferVp8(
       this.#camera === null
@@ -98,42 +106,43 @@ export class CameraSwap {
         : peer.addTransceiver(this.#camera, { direction: 'sendrecv' }),
     );
     peer.ontrack = ({ track }) => void this.#pump(attempt, track);
-    peer.onconnectionstatechange = () => this.#turn(attempt);
-    try {
-      const offer = await peer.createOffer();
-      const answer = await askExtension({ do: 'open', sdp: offer.sdp ?? '' });
-      if (answer.ok && 'session' in answer) attempt.session = answer.session;
-      if (attempt !== this.#attempt) {
-        end(attempt);
-        return;
-      }
-      if (!answer.ok) {
-        this.#refused(answer.message, answer.retryAfterMs);
-        return;
-      }
-      if (!('sdp' in answer)) return;
-      // Only now is it known which servers help on the way.
-      peer.setConfiguration({ iceServers: iceServersInLinks(answer.link) });
-      await peer.setLocalDescription(offer);
-      await peer.setRemoteDescription({ type: 'answer', sdp: answer.sdp });
-    } catch (error) {
-      if (attempt === this.#attempt) this.#refused(String(error), null);
-    }
+    return attempt;
   }
 
-  /** Pictures of this connection into the page's track. */
-  async #pump(attempt: Attempt, track: MediaStreamTrack): Promise<void> {
+  async #negotiate(attempt: SwapAttempt): Promise<void> {
+    const { peer } = attempt;
+    const offer = await peer.createOffer();
+    const answer = await askExtension({ do: 'open', sdp: offer.sdp ?? '' });
+    if (answer.ok && 'session' in answer) attempt.session = answer.session;
+    if (attempt !== this.#peers.current) {
+      // Dropped while the answer was on its way: the server now holds a session that nothing else ends.
+      endSession(attempt);
+      return;
+    }
+    if (!answer.ok) {
+      this.#onRefused(answer.message, answer.retryAfterMs);
+      return;
+    }
+    if (!('sdp' in answer)) return;
+    // The answer names the ICE servers, so gathering starts only now.
+    peer.setConfiguration({ iceServers: iceServersInLinks(answer.link) });
+    await peer.setLocalDescription(offer);
+    await peer.setRemoteDescription({ type: 'answer', sdp: answer.sdp });
+  }
+
+  /** Writes the pictures of a connection into the page's track, for as long as that connection is the current one. */
+  async #pump(attempt: SwapAttempt, track: MediaStreamTrack): Promise<void> {
     const reader = new MediaStreamTrackProcessor({ track }).readable.getReader();
     for (;;) {
       const { value: picture } = await reader.read().catch(() => ({ value: undefined }));
       if (picture === undefined) return;
-      if (attempt !== this.#attempt) {
+      if (attempt !== this.#peers.current) {
         picture.close();
         void reader.cancel();
         return;
       }
       this.#quietSinceMs = performance.now();
-      this.#attempts = 0;
+      this.#peers.settle();
       this.#size = { width: picture.displayWidth, height: picture.displayHeight };
       await this.#writer.write(picture).catch(() => picture.close());
       this.#first?.resolve();
@@ -141,26 +150,18 @@ export class CameraSwap {
     }
   }
 
-  #turn(attempt: Attempt): void {
-    if (attempt !== this.#attempt) return;
-    clearTimeout(this.#retry);
-    const { connectionState } = attempt.peer;
-    if (connectionState === 'failed') this.#lost(null);
-    if (connectionState === 'disconnected') this.#retry = setTimeout(() => this.#lost(null), HEALS_WITHIN_MS);
-  }
-
-  /** Pictures stay away: a server that was started anew does not know the session. */
-  async #look(): Promise<void> {
-    const attempt = this.#attempt;
+  /** Reconnects where pictures stay away and the server, started anew perhaps, does not know the session. */
+  async #checkSession(): Promise<void> {
+    const attempt = this.#peers.current;
     if (attempt === null || attempt.session === null || performance.now() - this.#quietSinceMs < QUIET_MS) return;
     const { ok } = await askExtension({ do: 'check', session: attempt.session });
-    if (!ok && attempt === this.#attempt) this.#lost(null);
+    if (!ok && attempt === this.#peers.current) this.#reconnect(null);
   }
 
-  /** The page that waits for its first picture is told why there is none; later it is tried again. */
-  #refused(message: string, retryAfterMs: number | null): void {
+  /** Before the first picture the page is told why there is none; later the connection is tried again. */
+  #onRefused(message: string, retryAfterMs: number | null): void {
     if (this.#first !== null) this.#fail(message);
-    else this.#lost(retryAfterMs);
+    else this.#reconnect(retryAfterMs);
   }
 
   #fail(message: string): void {
@@ -169,21 +170,13 @@ export class CameraSwap {
     this.close();
   }
 
-  #lost(waitMs: number | null): void {
-    this.#drop();
-    clearTimeout(this.#retry);
-    this.#retry = setTimeout(() => void this.#connect(), waitMs ?? backoffMs(this.#attempts++));
-  }
-
-  #drop(): void {
-    const attempt = this.#attempt;
-    this.#attempt = null;
-    if (attempt !== null) end(attempt);
+  #reconnect(waitMs: number | null): void {
+    this.#peers.drop();
+    this.#peers.retryAfter(waitMs);
   }
 }
 
-function end({ peer, session }: Attempt): void {
-  peer.onconnectionstatechange = null;
-  peer.close();
+/** Ends the server's session of a connection, where there is one. */
+function endSession({ session }: SwapAttempt): void {
   if (session !== null) void askExtension({ do: 'end', session });
 }

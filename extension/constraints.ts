@@ -1,25 +1,28 @@
-/** What a page asks of getUserMedia (W3C Media Capture and Streams, 10). No DOM, so it is tested as it is. */
+/** The constraints that a page gives to getUserMedia (W3C Media Capture and Streams, 10). Free of the DOM, for tests. */
 
-/** How pages know the camera; the same on every page, as its name is. */
+/** The camera as pages know it; ids and name are the same on every page. */
 export const DEVICE = { deviceId: 'faceoff-camera', groupId: 'faceoff', label: 'FaceOff Camera' } as const;
 
 type Video = boolean | MediaTrackConstraints | undefined;
 
-/** @param always whether a page that leaves the choice open gets the FaceOff camera. */
+/**
+ * Whether constraints ask for the FaceOff camera.
+ * @param always whether constraints that leave the choice open get the FaceOff camera.
+ */
 export function isForUs(video: Video, always: boolean): boolean {
   if (video === undefined || video === false) return false;
   if (video === true) return always;
   const { deviceId, groupId, advanced = [] } = video;
   const exact = [...exactly(deviceId), ...exactly(groupId)];
-  if (exact.length > 0) return exact.some(isUs);
+  if (exact.length > 0) return exact.some(isFaceOff);
   const requested = [
     ...ideally(deviceId),
     ...advanced.flatMap((set) => [...exactly(set.deviceId), ...ideally(set.deviceId)]),
   ];
-  return requested.length > 0 ? requested.some(isUs) : always;
+  return requested.length > 0 ? requested.some(isFaceOff) : always;
 }
 
-/** The same constraints of the real camera that is swapped: all but which one it is. */
+/** The same constraints for the real camera that is swapped, without the choice of a device. */
 export function forCamera(video: boolean | MediaTrackConstraints): boolean | MediaTrackConstraints {
   if (typeof video === 'boolean') return video;
   const { advanced, ...rest } = video;
@@ -31,13 +34,13 @@ function withoutDevice<T extends MediaTrackConstraintSet>({ deviceId: _device, g
   return rest;
 }
 
-const isUs = (id: string): boolean => id === DEVICE.deviceId || id === DEVICE.groupId;
+const isFaceOff = (id: string): boolean => id === DEVICE.deviceId || id === DEVICE.groupId;
 
 const list = (value: string | string[] | undefined): string[] => (value === undefined ? [] : [value].flat());
 
 const exactly = (constraints: ConstrainDOMString | undefined): string[] =>
   typeof constraints === 'object' && !Array.isArray(constraints) ? list(constraints.exact) : [];
 
-/** A name alone is a constraints, not a condition. */
+/** A bare value is a preference, not a condition. */
 const ideally = (constraints: ConstrainDOMString | undefined): string[] =>
   typeof constraints === 'object' && !Array.isArray(constraints) ? list(constraints.ideal) : list(constraints);

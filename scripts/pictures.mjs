@@ -1,7 +1,6 @@
 /**
- * The pictures of the pages in docs/: `npm run build && node scripts/pictures.mjs`. Starts a server of its own, shows it a
- * photo of an npm devDependency as the camera, and looks at the studio with Chromium (/usr/bin/chromium, or
- * what CHROMIUM names).
+ * Takes the screenshots in docs/: `npm run build && node scripts/pictures.mjs`. Starts a server, gives Chromium
+ * (/usr/bin/chromium, or the path in CHROMIUM) a photo of an npm devDependency as its camera, and opens the studio.
  */
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -13,14 +12,14 @@ import sharp from 'sharp';
 
 const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..');
 const PHOTO = path.join(root, 'node_modules/@vladmandic/face-api/demo/sample1.jpg');
-/** As a webcam would have it, with the face in the middle. */
+/** The part of the photo that a webcam would show, with the face in the middle. */
 const PART = { left: 1288, top: 110, width: 568, height: 426 };
-/** Until the encoder has found its rate, and the lines over time have something to show. */
+/** In this time the encoder finds its rate, and the graphs over time fill. */
 const SETTLE_MS = 25_000;
 
 const DESKTOP = { viewport: { width: 1280, height: 860 } };
 const PHONE = { ...devices['Pixel 7'], deviceScaleFactor: 1.5 };
-/** Those that the first picture has no room for, in columns. */
+/** Panels that the first screenshot has no room for, in columns. */
 const PANELS = [
   ['.record', '.obs'],
   ['.times', '.machine'],
@@ -44,8 +43,8 @@ try {
   await rm(folder, { recursive: true, force: true });
 }
 
-/** A live studio, for as long as `look` takes. */
-async function withStudio(camera, context, look) {
+/** Opens the studio live, for as long as `capture` takes. */
+async function withStudio(camera, context, capture) {
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: [
@@ -55,7 +54,7 @@ async function withStudio(camera, context, look) {
   });
   try {
     const page = await browser.newPage(context);
-    // Its name would be the file's.
+    // The camera's name would otherwise be the file's.
     await page.addInitScript(() => {
       Object.defineProperty(MediaDeviceInfo.prototype, 'label', { get: () => 'Webcam' });
     });
@@ -63,11 +62,11 @@ async function withStudio(camera, context, look) {
     await page.click('#start');
     await page.waitForSelector('body[data-state="live"]');
     await page.waitForTimeout(SETTLE_MS);
-    // Other programs on the machine should not be what is shown.
+    // The screenshot must not show a quality that was lowered because of other programs on the machine.
     await page.waitForFunction(() => document.querySelector('#plan').textContent === 'full', null, {
       timeout: 120_000,
     });
-    await look(page);
+    await capture(page);
   } finally {
     await browser.close();
   }
@@ -77,12 +76,12 @@ function keep(picture, file) {
   return picture.webp({ quality: 88 }).toFile(path.join(root, 'docs', file));
 }
 
-/** Parts of the page beside and under each other, on the page's own ground. */
-async function columns(page, wanted) {
+/** Screenshots of parts of the page in columns, on the page's background colour. */
+async function columns(page, selectors) {
   const ground = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   const parts = [];
   let [left, height] = [GAP, 0];
-  for (const column of wanted) {
+  for (const column of selectors) {
     let [top, width] = [GAP, 0];
     for (const selector of column) {
       const input = await page.locator(selector).screenshot();
@@ -98,7 +97,7 @@ async function columns(page, wanted) {
   return sharp(await sheet.png().toBuffer());
 }
 
-/** Its settings are the defaults; what it keeps goes with the folder. */
+/** Starts a server with the default settings. What it stores is removed with the folder. */
 async function startServer() {
   const set = [`models.cacheDir=${folder}/cache`, `storage.dir=${folder}/data`, `logging.dir=${folder}/logs`].flatMap(
     (one) => ['--set', one],

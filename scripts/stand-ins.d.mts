@@ -1,6 +1,6 @@
 import type { OptionalEntry } from '../src/pipeline/models/catalogue.ts';
 
-/** See stand-ins.mjs. */
+/** Types of stand-ins.mjs. */
 export function entries(): OptionalEntry[];
 export function standIn(entry: OptionalEntry, work?: number): Uint8Array;
 export function realSize(): Uint8Array;

@@ -1,10 +1,10 @@
 /**
- * Stand-ins for the models that can be added: small ONNX files with the same inputs, outputs and roles, so that the
- * neural engine is tested without any of them. They paint nothing: a generator's answer is the crop it was given. Never
- * shipped, never a substitute for a model.
+ * Stand-ins for the optional models: small ONNX files with the same inputs, outputs and roles, so that the neural
+ * engine is tested without any of those models. A stand-in paints nothing: a generator returns the crop that it was
+ * given. Stand-ins are never shipped and never substitute a model.
  *
  *   node scripts/stand-ins.mjs FOLDER [NAME ...]      into FOLDER/optional, with a models.yaml that describes them
- *   node scripts/stand-ins.mjs FOLDER inswapper_128 --real-size      its true architecture with random weights, for timing
+ *   node scripts/stand-ins.mjs FOLDER inswapper_128 --real-size      true architecture, random weights, for timing
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -14,10 +14,10 @@ import { GraphBuilder } from './convert/graph.mjs';
 
 const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..');
 const EMBEDDING = 512;
-/** A DFM's side is its own; this is one that occurs. */
+/** Each DFM model has a side of its own; 224 is a common one. */
 const OWN_SIDE = 224;
 
-/** Numbers that look random and are the same each time (mulberry32). */
+/** A pseudo-random generator of numbers from 0 to 1 (mulberry32). */
 export function random(seed) {
   let state = seed;
   return () => {
@@ -31,7 +31,7 @@ export function random(seed) {
 /** The optional models of models.yaml. */
 export const entries = () => load(readFileSync(path.join(root, 'models/models.yaml'), 'utf8')).optional;
 
-/** The stand-in of a model, as ONNX bytes. @param work convolutions that a generator does for nothing, see `busy`. */
+/** The stand-in of a model, as ONNX bytes. @param work convolutions that a generator runs to take time, see `busy`. */
 export function standIn({ name, profile }, work = 0) {
   const graph = new GraphBuilder();
   BUILD[profile.role](graph, profile, work);
@@ -59,7 +59,7 @@ const BUILD = {
       pictureShape(profile, 'batch'),
     );
     if (profile.masks) graph.output(ones(), 'source_mask', maskShape);
-    // Its last initializer is the matrix of its embedding: here each number moves on by one place.
+    // The last initializer is the matrix of the embedding: here it shifts each number by one place.
     if (profile.source.recipe === 'emap') graph.floats(shiftMatrix(), [EMBEDDING, EMBEDDING]);
   },
 
@@ -69,21 +69,21 @@ const BUILD = {
     graph.output(same(graph, input, profile), 'output', pictureShape(profile, 1));
   },
 
-  /** Coarse brightness through a random matrix: another picture is another embedding. */
+  /** Multiplies coarse brightness by a random matrix, so that different pictures have different embeddings. */
   recogniser(graph, profile) {
     const input = graph.input('input', pictureShape(profile, 'batch'));
     const coarse = graph.node('AveragePool', [input], { kernel_shape: [7, 7], strides: [7, 7] });
     const count = 3 * Math.floor(profile.size / 7) ** 2;
     const flat = graph.node('Reshape', [coarse, graph.ints([-1, count])]);
-    graph.output(throughRandom(graph, flat, count, profile.length, 1), 'embedding', ['batch', profile.length]);
+    graph.output(throughRandom(graph, flat, [count, profile.length], 1), 'embedding', ['batch', profile.length]);
   },
 
   converter(graph, profile) {
     const input = graph.input('input', [1, profile.length]);
-    graph.output(throughRandom(graph, input, profile.length, profile.length, 2), 'output', [1, profile.length]);
+    graph.output(throughRandom(graph, input, [profile.length, profile.length], 2), 'output', [1, profile.length]);
   },
 
-  /** What is not very green is face. */
+  /** Counts every pixel that is not very green as face. */
   masker(graph, profile) {
     const input = graph.input('input', pictureShape(profile, 'batch'));
     const nchw = profile.layout === 'nhwc' ? graph.node('Transpose', [input], { perm: [0, 3, 1, 2] }) : input;
@@ -116,10 +116,10 @@ function sourceInput(graph, source) {
   if (source.kind === 'picture') graph.input('source', pictureShape(source, 'batch'));
 }
 
-/** Channels of a convolution that only takes time. */
+/** Channels of a convolution whose only purpose is to take time. */
 const BUSY = 32;
 
-/** Convolutions of the picture one after another, times nothing: so much time, and the same answer. Of NCHW alone. */
+/** Convolutions of the picture one after another, multiplied by zero: they take time and change nothing. NCHW only. */
 function busy(graph, target, work) {
   const next = random(4);
   const conv = (x, from) => {
@@ -137,7 +137,7 @@ function busy(graph, target, work) {
   return graph.node('Mul', [mean, graph.floats([0])]);
 }
 
-/** The picture that went in, in the range of those that come out. */
+/** The input picture, converted to the range of output pictures. */
 function same(graph, target, { layout, order, mean, std, output }) {
   const arranged = (values) => (order === 'bgr' ? [...values].reverse() : values);
   const shape = layout === 'nhwc' ? [1, 1, 1, 3] : [1, 3, 1, 1];
@@ -147,7 +147,8 @@ function same(graph, target, { layout, order, mean, std, output }) {
   return graph.node('Add', [scaled, graph.floats(arranged(bias), shape)]);
 }
 
-function throughRandom(graph, value, from, to, seed) {
+/** Multiplies a value by a random matrix of that shape. */
+function throughRandom(graph, value, [from, to], seed) {
   const next = random(seed);
   return graph.node('MatMul', [
     value,
@@ -165,10 +166,10 @@ function shiftMatrix() {
 }
 
 /**
- * inswapper_128 as those who trained it anew describe it: a convolutional encoder to 1024 channels at a quarter of the
- * side, six blocks of two convolutions whose instance norm takes scale and shift from the embedding (AdaIN, Huang and
- * Belongie 2017), and a decoder with bilinear upsampling. Weights are random and repeat themselves, which changes
- * neither the work nor the time; ONNX Runtime unfolds them to the 554 MB of the real file when it loads.
+ * The architecture of inswapper_128 as its retrainings describe it: a convolutional encoder to 1024 channels at a
+ * quarter of the side, six blocks of two convolutions whose instance norm takes scale and shift from the embedding
+ * (AdaIN, Huang and Belongie 2017), and a decoder with bilinear upsampling. Weights are random and repeat themselves,
+ * which changes neither the work nor the time; ONNX Runtime unfolds them to the 554 MB of the real file when it loads.
  */
 export function realSize() {
   const graph = new GraphBuilder();
@@ -183,7 +184,7 @@ export function realSize() {
     );
     return graph.node('Tile', [block, graph.ints(shape.map((d, i) => d / small[i]))]);
   };
-  const conv = (x, from, to, kernel, stride, pad) => {
+  const conv = (x, [from, to], { kernel = 3, stride = 1, pad = 1 } = {}) => {
     const scale = Math.sqrt(3 / (from * kernel * kernel));
     const inputs = [x, weights([to, from, kernel, kernel], scale), weights([to], 0.01)];
     return graph.node('Conv', inputs, {
@@ -211,18 +212,18 @@ export function realSize() {
     const normed = graph.node('InstanceNormalization', [x, ones, zeros]);
     return graph.node('Add', [graph.node('Mul', [normed, half(0, 1024)]), half(1024, 2048)]);
   };
-  let x = leaky(conv(reflected(target), 3, 128, 7, 1, 0));
-  x = leaky(conv(x, 128, 256, 3, 1, 1));
-  x = leaky(conv(x, 256, 512, 3, 2, 1));
-  x = leaky(conv(x, 512, 1024, 3, 2, 1));
+  let x = leaky(conv(reflected(target), [3, 128], { kernel: 7, pad: 0 }));
+  x = leaky(conv(x, [128, 256]));
+  x = leaky(conv(x, [256, 512], { stride: 2 }));
+  x = leaky(conv(x, [512, 1024], { stride: 2 }));
   for (let block = 0; block < 6; block++) {
-    const inner = graph.node('Relu', [styled(conv(x, 1024, 1024, 3, 1, 1))]);
-    x = graph.node('Add', [styled(conv(inner, 1024, 1024, 3, 1, 1)), x]);
+    const inner = graph.node('Relu', [styled(conv(x, [1024, 1024]))]);
+    x = graph.node('Add', [styled(conv(inner, [1024, 1024])), x]);
   }
-  x = leaky(conv(twice(x), 1024, 512, 3, 1, 1));
-  x = leaky(conv(twice(x), 512, 256, 3, 1, 1));
-  x = leaky(conv(x, 256, 128, 3, 1, 1));
-  const out = graph.node('Tanh', [conv(reflected(x), 128, 3, 7, 1, 0)]);
+  x = leaky(conv(twice(x), [1024, 512]));
+  x = leaky(conv(twice(x), [512, 256]));
+  x = leaky(conv(x, [256, 128]));
+  const out = graph.node('Tanh', [conv(reflected(x), [128, 3], { kernel: 7, pad: 0 })]);
   const half = graph.node('Mul', [graph.node('Add', [out, graph.floats([1])]), graph.floats([0.5])]);
   graph.output(half, 'output', [1, 3, 128, 128]);
   graph.floats(shiftMatrix(), [EMBEDDING, EMBEDDING]);

@@ -1,6 +1,7 @@
 /**
- * What gathering brings: streams that ask the device for one picture after another, with batches and without, and what a
- * lone one loses to a process of its own. The model is a few convolutions of random weights, as a small generator has.
+ * What batching in the device process brings: several streams that each ask for one picture after another, with batches
+ * and without, and what a single stream loses to the extra process. The model is a few convolutions with random weights,
+ * as a small generator has.
  */
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -17,32 +18,38 @@ import { openSession } from '../../src/pipeline/inference/model-session.ts';
 import { readChecked } from '../../src/pipeline/models/model-store.ts';
 import { ratio, type Spread, spread } from './bench-machine.ts';
 
+/** Throughput and answer times of so many streams, without batches (`single`) and with. */
 export interface BatchingFigures {
   streams: number;
-  /** Pictures a second, one at a time and in batches. */
+  /** Pictures a second over all streams. */
   single: number;
   batched: number;
   timesFaster: number;
-  /** From the question to the answer. */
+  /** From the request to the answer, in milliseconds. */
   singleMs: Spread;
   batchedMs: Spread;
-  /** How long the first of a batch had waited, p95. */
+  /** How long the first request of a batch waited for the others, p95. */
   waitP95Ms: number;
+  /** Requests per batch. */
   meanBatch: number;
 }
 
+/** One stream at a camera's pace, with its model in two places. */
 export interface LoneFigures {
-  /** In the asking thread itself. */
+  /** With the model in the thread that asks. */
   hereMs: Spread;
-  /** In the device process. */
+  /** With the model in the device process. */
   deviceMs: Spread;
+  /** Device over own thread. */
   p50Ratio: number;
 }
 
+/** Side of the model's picture, in pixels. */
 const SIDE = 96;
 const ROUND_MS = 4000;
 const STREAMS = [1, 2, 4, 8];
 
+/** Takes about a minute. Starts two device processes: one that never batches and one with batches of up to eight. */
 export async function benchBatching(): Promise<{ lone: LoneFigures; rows: BatchingFigures[] }> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-batching-'));
   const hosts = [1, 8].map((maxBatch) => host(path.join(folder, String(maxBatch)), maxBatch));
@@ -54,10 +61,14 @@ export async function benchBatching(): Promise<{ lone: LoneFigures; rows: Batchi
       const alone = await load(single, spec, streams);
       const together = await load(batched, spec, streams);
       rows.push({
-        ...{ streams, single: alone.perSecond, batched: together.perSecond },
-        ...{ timesFaster: ratio(together.perSecond, alone.perSecond) },
-        ...{ singleMs: alone.ms, batchedMs: together.ms },
-        ...{ waitP95Ms: together.waitP95Ms, meanBatch: together.meanBatch },
+        streams,
+        single: alone.perSecond,
+        batched: together.perSecond,
+        timesFaster: ratio(together.perSecond, alone.perSecond),
+        singleMs: alone.ms,
+        batchedMs: together.ms,
+        waitP95Ms: together.waitP95Ms,
+        meanBatch: together.meanBatch,
       });
     }
     return { lone: await lone(batched, spec), rows };
@@ -89,7 +100,7 @@ function host(cacheDir: string, maxBatch: number): Hosted {
   return { address: device.address, reports, close: () => device.close() };
 }
 
-/** Streams that ask again as soon as they are answered. */
+/** Runs streams for ROUND_MS; each asks again as soon as it is answered. */
 async function load({ address, reports }: Hosted, spec: ModelSpec, streams: number) {
   const clients = Array.from({ length: streams }, () => new DeviceClient({ address, yieldWhile: (wait) => wait }));
   const sessions = await Promise.all(clients.map((client) => client.open(spec, {})));
@@ -119,7 +130,7 @@ async function load({ address, reports }: Hosted, spec: ModelSpec, streams: numb
   };
 }
 
-/** One stream at a camera's pace, in turns with a session in this thread. */
+/** One stream with a request every 16 ms, in the device process and in this thread alternately. */
 async function lone({ address }: Hosted, spec: ModelSpec): Promise<LoneFigures> {
   const client = new DeviceClient({ address, yieldWhile: (wait) => wait });
   const away = await client.open(spec, {});
@@ -155,7 +166,9 @@ function model(folder: string): ModelSpec {
   };
   const conv = (x: string, from: number, to: number, stride = 1): string =>
     graph.node('Conv', [x, weights([to, from, 3, 3])], {
-      ...{ kernel_shape: [3, 3], strides: [stride, stride], pads: [1, 1, 1, 1] },
+      kernel_shape: [3, 3],
+      strides: [stride, stride],
+      pads: [1, 1, 1, 1],
     });
   const relu = (x: string): string => graph.node('Relu', [x]);
   const target = graph.input('target', ['batch', 3, SIDE, SIDE]);

@@ -1,7 +1,8 @@
-/** What the figures were taken on, and how they are summed up. */
+/** The machine that figures were taken on, and statistics of durations. */
 
 import os from 'node:os';
 
+/** Processor, memory and Node of this machine, and today's date, as kept with each result. */
 export const machine = () => ({
   cpu: os.cpus()[0]?.model.trim() ?? 'unknown',
   cores: os.availableParallelism(),
@@ -10,6 +11,7 @@ export const machine = () => ({
   date: new Date().toISOString().slice(0, 10),
 });
 
+/** Percentiles in milliseconds. */
 export interface Spread {
   p50: number;
   p95: number;
@@ -24,4 +26,5 @@ export function spread(durationsMs: number[]): Spread {
   return { p50: at(0.5), p95: at(0.95), p99: at(0.99) };
 }
 
+/** `a` over `b`, rounded to two decimals. */
 export const ratio = (a: number, b: number): number => Math.round((100 * a) / b) / 100;

@@ -1,6 +1,6 @@
 /**
- * `npm run bench [-- NAME…]`: ratios first, the machine named. Figures go to results/latest.json, a section each, and a
- * line to results/history.jsonl.
+ * `npm run bench [-- NAME…]`: runs benches and prints their figures, ratios first, with the machine they were taken on.
+ * Each bench replaces its section of results/latest.json; the run appends one line to results/history.jsonl.
  */
 
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -33,10 +33,19 @@ interface Options {
 type Bench = (options: Options) => Promise<unknown>;
 
 const BENCHES: Record<string, Bench> = {
-  ...{ kernels, frame, neural, batching, glass, capacity, viewers, overload, soak, steady },
+  kernels,
+  frame,
+  neural,
+  batching,
+  glass,
+  capacity,
+  viewers,
+  overload,
+  soak,
+  steady,
   traces: recordTraces,
 };
-/** What runs without a name: what needs neither a browser nor minutes. */
+/** The benches that run when none is named: neither needs a browser or minutes. */
 const QUICK = ['kernels', 'frame'];
 
 async function kernels() {
@@ -50,8 +59,13 @@ async function frame() {
   const { rows, largeOverSmall } = await benchFrames();
   console.log('whole swapFrame over bare landmark inference, 300-pixel faces:');
   const line = ({ frameMs, landmarkMs, p50Ratio, p99Ratio, stagesMs }: (typeof rows)[number]) => ({
-    ...{ 'p50 ratio': p50Ratio, 'p99 ratio': p99Ratio, 'frame p50 ms': frameMs.p50, 'frame p99 ms': frameMs.p99 },
-    ...{ 'landmark p50 ms': landmarkMs.p50, 'stage landmark': stagesMs.landmark, 'stage swap': stagesMs.swap },
+    'p50 ratio': p50Ratio,
+    'p99 ratio': p99Ratio,
+    'frame p50 ms': frameMs.p50,
+    'frame p99 ms': frameMs.p99,
+    'landmark p50 ms': landmarkMs.p50,
+    'stage landmark': stagesMs.landmark,
+    'stage swap': stagesMs.swap,
   });
   console.table(
     Object.fromEntries(rows.map((row) => [`${row.size}, ${row.faces} face${row.faces > 1 ? 's' : ''}`, line(row)])),
@@ -64,7 +78,11 @@ async function neural() {
   const rows = await benchNeural();
   console.log('a generator, and everything around it (random weights, or copies):');
   const line = ({ side, bareMs, aroundMs, wholeMs, p50Ratio }: (typeof rows)[number]) => ({
-    ...{ side, 'bare run p50 ms': bareMs.p50, 'around p50 ms': aroundMs.p50, 'whole p50 ms': wholeMs.p50, p50Ratio },
+    side,
+    'bare run p50 ms': bareMs.p50,
+    'around p50 ms': aroundMs.p50,
+    'whole p50 ms': wholeMs.p50,
+    p50Ratio,
   });
   console.table(Object.fromEntries(rows.map((row) => [row.model, line(row)])));
   return rows;
@@ -72,9 +90,11 @@ async function neural() {
 
 async function batching() {
   const { lone, rows } = await benchBatching();
-  console.log('pictures a second from the device, one at a time and gathered:');
+  console.log('pictures a second from the device, one at a time and in batches:');
   const line = ({ singleMs, batchedMs, ...rest }: (typeof rows)[number]) => ({
-    ...{ ...rest, 'single p95 ms': singleMs.p95, 'batched p95 ms': batchedMs.p95 },
+    ...rest,
+    'single p95 ms': singleMs.p95,
+    'batched p95 ms': batchedMs.p95,
   });
   console.table(rows.map(line));
   console.log(`a lone stream: ${lone.deviceMs.p50} ms on the device, ${lone.hereMs.p50} ms in its own thread (p50)`);
@@ -102,7 +122,7 @@ async function capacity() {
 
 async function viewers() {
   const rows = await benchViewers();
-  console.log('one swapped 640x480 stream and those who look on:');
+  console.log('one swapped 640x480 stream and its viewers:');
   console.table(rows);
   return rows;
 }
@@ -126,7 +146,7 @@ async function soak({ minutes }: Options) {
 async function steady({ size, clip, ...options }: Options) {
   const { pairs, seconds } = options;
   console.log(`calls of ${seconds} s, ${pairs} of each kind, browser and server on this machine; median (worst):`);
-  const tell = (row: SteadyRow): void => {
+  const print = (row: SteadyRow): void => {
     console.log(`\n${row.size}, ${row.condition}:`);
     console.table(tableOf(row));
     const parts = partsOf(row);
@@ -134,24 +154,25 @@ async function steady({ size, clip, ...options }: Options) {
     console.log('cores of the server by part:');
     console.table(parts);
   };
-  const figures = await benchSteady({ ...options, sizes: size, clip }, tell);
+  const figures = await benchSteady({ ...options, sizes: size, clip }, print);
   for (const why of figures.leftOut) console.log(`left out, ${why}`);
   return figures;
 }
 
-function keep(results: Record<string, unknown>): void {
+/** Adds results to the files under bench/results. */
+function saveResults(results: Record<string, unknown>): void {
   const folder = path.join(root, 'bench/results');
   mkdirSync(folder, { recursive: true });
   const file = path.join(folder, 'latest.json');
   const before = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as object) : {};
   const stamped = Object.fromEntries(
-    Object.entries(results).map(([name, figures]) => [name, { machine: on, figures }]),
+    Object.entries(results).map(([name, figures]) => [name, { machine: thisMachine, figures }]),
   );
   writeFileSync(file, `${JSON.stringify({ ...before, ...stamped }, null, 2)}\n`);
-  appendFileSync(path.join(folder, 'history.jsonl'), `${JSON.stringify({ machine: on, ...results })}\n`);
+  appendFileSync(path.join(folder, 'history.jsonl'), `${JSON.stringify({ machine: thisMachine, ...results })}\n`);
 }
 
-const moreThanNone = (text: string): number => {
+const positiveNumber = (text: string): number => {
   const number = Number(text);
   if (!(number > 0)) throw new InvalidArgumentError('must be a number, more than 0');
   return number;
@@ -171,27 +192,28 @@ const conditionsOf = (text: string): Condition[] =>
     return condition;
   });
 
-const on = machine();
+const thisMachine = machine();
 await new Command('bench')
   .addArgument(new Argument('[names...]', 'what to measure').choices([...Object.keys(BENCHES), 'all']))
-  .option('--minutes <n>', 'how long the soak takes', moreThanNone, 10)
-  .option('--pairs <n>', 'steady: calls of each kind', moreThanNone, 3)
-  .option('--seconds <n>', 'steady: how long a call takes', moreThanNone, 60)
+  .option('--minutes <n>', 'how long the soak takes', positiveNumber, 10)
+  .option('--pairs <n>', 'steady: calls of each kind', positiveNumber, 3)
+  .option('--seconds <n>', 'steady: how long a call takes', positiveNumber, 60)
   .option('--size <sizes>', 'steady: sizes of the picture', sizesOf, sizesOf('640x480,1280x720'))
   .option('--conditions <names>', `steady: of ${CONDITIONS.join(', ')}`, conditionsOf, [...CONDITIONS])
-  .option('--clip <file>', 'steady: a y4m that plays as the camera, instead of the shipped portrait moved about')
+  .option('--clip <file>', 'steady: a y4m that plays as the camera, instead of the shipped portrait in motion')
   .action(async (names: string[], options: Options) => {
-    console.log(`${on.cpu}, ${on.cores} cores, ${on.memoryGiB} GiB, Node ${on.node}, ${on.date}\n`);
-    const wanted = names.includes('all')
+    const { cpu, cores, memoryGiB, node, date } = thisMachine;
+    console.log(`${cpu}, ${cores} cores, ${memoryGiB} GiB, Node ${node}, ${date}\n`);
+    const chosen = names.includes('all')
       ? Object.keys(BENCHES).filter((name) => name !== 'traces')
       : names.length > 0
         ? names
         : QUICK;
     const results: Record<string, unknown> = {};
-    for (const name of wanted) {
+    for (const name of chosen) {
       results[name] = await BENCHES[name]!(options);
       console.log();
     }
-    keep(results);
+    saveResults(results);
   })
   .parseAsync();

@@ -1,6 +1,6 @@
 /**
- * What a frame costs: the whole swap beside the bare inference of the landmark model, taken in turns so that whatever
- * else the machine does falls on both. The face moves a little from frame to frame, as faces do.
+ * What a frame costs: the whole swap over the bare inference of the landmark model. Both are measured alternately, so
+ * that other load on the machine falls on both. The face moves a few pixels from frame to frame, as a person's does.
  */
 
 import path from 'node:path';
@@ -31,6 +31,7 @@ const SETTINGS: SwapSettings = { ...DEFAULT_SETTINGS, face: 'source' };
 const modelsDir = path.join(root, 'models');
 const portrait = path.join(modelsDir, 'portraits/astronaut.webp');
 
+/** One size of picture with so many faces. Times in milliseconds. */
 export interface FrameFigures {
   size: string;
   faces: number;
@@ -39,15 +40,20 @@ export interface FrameFigures {
   /** Whole frame over bare landmark inference. */
   p50Ratio: number;
   p99Ratio: number;
+  /** p50 of each stage. */
   stagesMs: Record<string, number>;
 }
 
-/** How many times larger than the portrait, and what of it is in the middle of a cut. */
+/** How many times the portrait is enlarged, and its point that lies in the middle of a cut-out. */
 interface Scale {
   by: number;
   about: readonly [number, number];
 }
 
+/**
+ * Takes about a minute. `largeOverSmall` is the p50 of the same face in 1920x1080 over 640x480.
+ * @throws Error where a frame was not swapped.
+ */
 export async function benchFrames(): Promise<{ rows: FrameFigures[]; largeOverSmall: number }> {
   const config = defaultConfig();
   const options = laneOptions({ ...config, models: { ...config.models, dir: modelsDir } });
@@ -61,21 +67,21 @@ export async function benchFrames(): Promise<{ rows: FrameFigures[]; largeOverSm
   const { x, y, width: faceWidth, height: faceHeight } = face.box;
   const scale = { by: FACE / faceWidth, about: [x + faceWidth / 2, y + faceHeight / 2] } as const;
   const rows: FrameFigures[] = [];
-  for (const [width, height] of SIZES) rows.push(await measure(lane, width, height, 1, scale));
+  for (const [width, height] of SIZES) rows.push(await measure(lane, { width, height, faces: 1 }, scale));
   for (const [width, height] of SIZES.slice(2))
-    rows.push(await measure(lane, width, height, 3, { ...scale, by: 0.8 * scale.by }));
+    rows.push(await measure(lane, { width, height, faces: 3 }, { ...scale, by: 0.8 * scale.by }));
   const largeOverSmall = await compare(lane, [1920, 1080], [640, 480], scale);
   await lane.end();
   return { rows, largeOverSmall };
 }
 
-/** The same face in two sizes of picture, in turns; p50 over p50. */
+/** The same face in two sizes of picture, measured alternately; the ratio of the p50s. */
 async function compare(lane: Lane, a: readonly [number, number], b: readonly [number, number], scale: Scale) {
   const sides = [];
   for (const [width, height] of [a, b]) {
-    const id = `turns ${width}`;
+    const id = `alternate ${width}`;
     await lane.open(id, SETTINGS);
-    sides.push({ id, frame: await scene(width, height, 1, scale, 0), times: [] as number[] });
+    sides.push({ id, frame: await scene({ width, height, faces: 1 }, scale, 0), times: [] as number[] });
   }
   for (let round = -WARM_UP; round < ROUNDS; round++) {
     for (const { id, frame, times } of sides) {
@@ -89,12 +95,19 @@ async function compare(lane: Lane, a: readonly [number, number], b: readonly [nu
   return ratio(spread(sides[0]!.times).p50, spread(sides[1]!.times).p50);
 }
 
-async function measure(lane: Lane, width: number, height: number, faces: number, scale: Scale): Promise<FrameFigures> {
+interface SceneSpec {
+  width: number;
+  height: number;
+  faces: number;
+}
+
+async function measure(lane: Lane, spec: SceneSpec, scale: Scale): Promise<FrameFigures> {
+  const { width, height, faces } = spec;
   const catalogue = readCatalogue(modelsDir);
   const entry = catalogue.forRole('face-mesh');
   const landmark = await openSession(entry, catalogue.read(entry), { threads: 1 });
   const frames: Frame[] = [];
-  for (let i = 0; i < 6; i++) frames.push(await scene(width, height, faces, scale, i));
+  for (let i = 0; i < 6; i++) frames.push(await scene(spec, scale, i));
   const id = `${width}x${height}x${faces}`;
   await lane.open(id, SETTINGS);
   const [frameMs, landmarkMs]: [number[], number[]] = [[], []];
@@ -103,13 +116,13 @@ async function measure(lane: Lane, width: number, height: number, faces: number,
     const frame = frames[Math.abs(round) % frames.length]!;
     const copy = { ...frame, data: frame.data.slice(), receivedAtMs: performance.now() };
     const beganMs = performance.now();
-    const { result, stagesMs, faces: seen } = await lane.swap(id, copy);
+    const { result, stagesMs, faces: found } = await lane.swap(id, copy);
     const betweenMs = performance.now();
     await landmark.run();
     const endedMs = performance.now();
     if (round < 0) continue;
-    if (result !== 'swapped' || seen.length !== faces)
-      throw new Error(`frame ${round} at ${id}: ${result}, ${seen.length} faces`);
+    if (result !== 'swapped' || found.length !== faces)
+      throw new Error(`frame ${round} at ${id}: ${result}, ${found.length} faces`);
     frameMs.push(betweenMs - beganMs);
     landmarkMs.push(endedMs - betweenMs);
     for (const [stage, ms] of Object.entries(stagesMs)) stages[stage] = [...(stages[stage] ?? []), ms];
@@ -119,18 +132,22 @@ async function measure(lane: Lane, width: number, height: number, faces: number,
   const [whole, bare] = [spread(frameMs), spread(landmarkMs)];
   return {
     size: `${width}x${height}`,
-    ...{ faces, frameMs: whole, landmarkMs: bare },
-    ...{ p50Ratio: ratio(whole.p50, bare.p50), p99Ratio: ratio(whole.p99, bare.p99) },
+    faces,
+    frameMs: whole,
+    landmarkMs: bare,
+    p50Ratio: ratio(whole.p50, bare.p50),
+    p99Ratio: ratio(whole.p99, bare.p99),
     stagesMs: Object.fromEntries(Object.entries(stages).map(([stage, ms]) => [stage, spread(ms).p50])),
   };
 }
 
-/** The portrait, once or side by side, on grey; `step` moves it a few pixels. */
-async function scene(width: number, height: number, faces: number, { by, about }: Scale, step: number): Promise<Frame> {
+/** A frame with the portrait on grey, once or several times side by side. @param step moves it by a few pixels. */
+async function scene({ width, height, faces }: SceneSpec, { by, about }: Scale, step: number): Promise<Frame> {
   const { width: w = 0, height: h = 0 } = await sharp(portrait).metadata();
   const size = { width: Math.round(w * by), height: Math.round(h * by) };
   const side = Math.min(height, Math.floor(width / faces), size.width, size.height);
-  // Cut rather than shrunk, so that the face keeps its size in a small picture, and about the face, so that all of it is there.
+  // The portrait is cropped rather than shrunk, so that the face keeps its size in a small picture, and the crop is
+  // centred on the face, so that the whole face is in it.
   const cut = (middle: number, most: number): number =>
     Math.max(0, Math.min(most - side, Math.round(middle * by - side / 2)));
   const large = await sharp(portrait).resize(size).toBuffer();

@@ -1,7 +1,7 @@
 /**
- * What a generator costs and what everything around it costs: crop, tiles, colours, texels, paste, load and store. Taken in
- * turns with the bare run, so that whatever else the machine does falls on both. The models are stand-ins: inswapper_128
- * in its true size with random weights, others that only copy.
+ * What a generator costs, and what everything around it costs: crop, tiles, colours, texels, paste, load and store.
+ * Whole swaps and bare runs are measured alternately, so that other load on the machine falls on both. The models are
+ * stand-ins: inswapper_128 in its true size with random weights, the others copy their input.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -16,25 +16,29 @@ import { TEMPLATES, type TemplateName } from '../../src/pipeline/models/profiles
 import type { Frame } from '../../src/shared/types.ts';
 import { ratio, type Spread, spread } from './bench-machine.ts';
 
+/** One generator on one thread. Times in milliseconds. */
 export interface NeuralFigures {
   model: string;
   /** Side of the picture the generator paints, in pixels. */
   side: number;
   /** The generator's run alone. */
   bareMs: Spread;
-  /** Everything: from the frame to the frame. */
+  /** The whole swap, from the frame that comes to the frame that goes. */
   wholeMs: Spread;
-  /** What is not the run, in each round. */
+  /** The whole swap less the generator's run, round by round. */
   aroundMs: Spread;
   /** Whole over bare. */
   p50Ratio: number;
 }
 
-/** Side of the crop's square in the frame: that of a face about 300 pixels wide. */
+/** Side of the crop's square in the frame, in pixels: that of a face about 300 pixels wide. */
 const SQUARE = 430;
 const [WIDTH, HEIGHT] = [1280, 720];
 
-/** @param rounds of the true-size model; copying ones run ten times as often. */
+/**
+ * Takes minutes: a run of inswapper_128 takes more than a second on a CPU.
+ * @param rounds of the true-size model; the copying models run ten times as often.
+ */
 export async function benchNeural(rounds = 20): Promise<NeuralFigures[]> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-bench-'));
   try {
@@ -56,9 +60,9 @@ async function measure(folder: string, name: string, rounds: number): Promise<Ne
   const catalogue = readCatalogue(folder);
   const entry = catalogue.named(name, 'generator');
   const options = { threads: 1, warmupRuns: 2, maxPixels: WIDTH * HEIGHT, boost: 1 };
-  const painter = await GeneratorRunner.open(catalogue, entry, options);
-  const run = painter.run;
-  const strokes = { source: new Float32Array(512).fill(0.04), strength: 1, colour: 1 };
+  const runner = await GeneratorRunner.open(catalogue, entry, options);
+  const run = runner.run;
+  const look = { source: new Float32Array(512).fill(0.04), strength: 1, colour: 1 };
   const [bare, whole, around]: [number[], number[], number[]] = [[], [], []];
   for (let round = -3; round < rounds; round++) {
     const frame = noise(round);
@@ -66,31 +70,33 @@ async function measure(folder: string, name: string, rounds: number): Promise<Ne
     const beganMs = performance.now();
     await run();
     const betweenMs = performance.now();
-    const inRunMs = await paintTimed(painter, frame, points, strokes);
+    const inRunMs = await paintTimed(runner, frame, points, look);
     const endedMs = performance.now();
     if (round < 0) continue;
     bare.push(betweenMs - beganMs);
     whole.push(endedMs - betweenMs);
     around.push(endedMs - betweenMs - inRunMs);
   }
-  await painter.close();
+  await runner.close();
   const [bareMs, wholeMs] = [spread(bare), spread(whole)];
   return {
-    ...{ model: name, side: painter.side, bareMs, wholeMs, aroundMs: spread(around) },
+    model: name,
+    side: runner.side,
+    bareMs,
+    wholeMs,
+    aroundMs: spread(around),
     p50Ratio: ratio(wholeMs.p50, bareMs.p50),
   };
 }
 
-/** Paints, and returns how much of the time was the model's run. */
-async function paintTimed(
-  ...[painter, ...ask]: [GeneratorRunner, ...Parameters<GeneratorRunner['paint']>]
-): Promise<number> {
-  const before = painter.runMs;
-  await painter.paint(...ask);
-  return painter.runMs - before;
+/** Runs the whole swap. @returns how much of its time the model's run took, in milliseconds. */
+async function paintTimed(runner: GeneratorRunner, ...request: Parameters<GeneratorRunner['paint']>): Promise<number> {
+  const before = runner.runMs;
+  await runner.paint(...request);
+  return runner.runMs - before;
 }
 
-/** A face on its template, a little elsewhere each time. */
+/** Landmarks of a face that lies on its template, moved by up to four pixels. */
 function facePoints(template: TemplateName, step: number): Float32Array {
   const t = TEMPLATES[template];
   const points = new Float32Array(ALL_POINTS * 3);

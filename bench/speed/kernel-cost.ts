@@ -1,4 +1,4 @@
-/** Each pixel kernel beside the plain loop it replaces, in turns. */
+/** Each pixel kernel and the plain loop that it replaces, measured alternately. */
 
 import path from 'node:path';
 import { root } from '../../src/lib/package-root.ts';
@@ -15,14 +15,16 @@ const ROUNDS = 150;
 const CROP = 192;
 const SIDE = 480;
 
+/** One kernel at one size. */
 export interface KernelFigures {
   kernel: string;
-  /** p50 in microseconds. */
+  /** p50 in microseconds, as `plainUs`. */
   kernelUs: number;
   plainUs: number;
   timesFaster: number;
 }
 
+/** Takes a few seconds; everything runs on this thread. */
 export async function benchKernels(): Promise<KernelFigures[]> {
   const catalogue = readCatalogue(path.join(root, 'models'));
   const topology = readTopology(catalogue.read(catalogue.forRole('face-geometry')));
@@ -102,7 +104,7 @@ function plainCrop({ width, height, data }: Frame, square: Parameters<typeof cro
   }
 }
 
-/** Luma alone: half of what the kernel does. */
+/** Draws the luma plane only: half of what the kernel does. */
 function plainWarp(
   { width, height, data }: Frame,
   vertices: Float32Array,

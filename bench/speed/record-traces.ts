@@ -1,7 +1,7 @@
 /**
- * Records what frames meet on this machine, for the tests of the controller (test/fixtures/traces): when each came, how many were
- * dropped before it, what its stages took. A beginning beside a browser, half the processor, neighbours for a second and for longer,
- * four sessions at once.
+ * Records how frames fare on this machine, for the tests of the quality controller (test/fixtures/traces): when each
+ * frame came, how many were dropped before it, how long its stages took. The traces are a cold start beside a browser,
+ * half the processor, busy neighbour processes for a second and for longer, and four sessions at once.
  */
 
 import { spawn } from 'node:child_process';
@@ -18,7 +18,7 @@ import { runCall } from './live/steady-run.ts';
 
 const FOLDER = path.join(root, 'test/fixtures/traces');
 
-/** @returns how many frames each trace has. */
+/** Takes about two minutes, and replaces the files. @returns how many frames each trace has. */
 export async function recordTraces(): Promise<Record<string, number>> {
   const portrait = path.join(root, 'models/portraits/astronaut.webp');
   const face = (await sharp(portrait).png().toBuffer()).toString('base64');
@@ -33,17 +33,23 @@ export async function recordTraces(): Promise<Record<string, number>> {
   };
   keep('cold-start', await call('plain', 12));
   if ((await whyNot('half')) === null) keep('half-speed', await call('half', 15));
-  keep('neighbours-1s', await beside(1, 5000, 1000, 6000));
-  keep('neighbours-15s', await beside(1, 5000, 15_000, 10_000));
-  keep('four-sessions', await beside(4, 15_000, 0, 0));
+  keep('neighbours-1s', await besideNeighbours(1, 5000, 1000, 6000));
+  keep('neighbours-15s', await besideNeighbours(1, 5000, 15_000, 10_000));
+  keep('four-sessions', await besideNeighbours(4, 15_000, 0, 0));
   return counts;
 }
 
-/** Cameras, and programs that stand as high as the server on every core for a while. */
-async function beside(cameras: number, beforeMs: number, forMs: number, afterMs: number): Promise<TracedFrame[][]> {
-  const [server, all] = [await LiveServer.start('swap'), await FakeCameras.start()];
+/** Cameras, and for a while two processes a core that have the server's priority. */
+async function besideNeighbours(
+  cameras: number,
+  beforeMs: number,
+  forMs: number,
+  afterMs: number,
+): Promise<TracedFrame[][]> {
+  const server = await LiveServer.start('swap');
+  const publishers = await FakeCameras.start();
   try {
-    for (let i = 0; i < cameras; i++) await all.add(server.url);
+    for (let i = 0; i < cameras; i++) await publishers.add(server.url);
     await pause(beforeMs);
     const count = forMs > 0 ? 2 * os.availableParallelism() : 0;
     const neighbours = Array.from({ length: count }, () => spawn(process.execPath, ['-e', 'for (;;) {}']));
@@ -53,12 +59,12 @@ async function beside(cameras: number, beforeMs: number, forMs: number, afterMs:
     await pause(afterMs);
     return (await server.figures()).traces;
   } finally {
-    all.stop();
+    publishers.stop();
     server.stop();
   }
 }
 
-/** Times from the first frame on, to a tenth of a millisecond. */
+/** Times since the first frame, to a tenth of a millisecond. */
 function fromZero(trace: TracedFrame[]): TracedFrame[] {
   const tenth = (value: number): number => Math.round(10 * value) / 10;
   return trace.map(([atMs, dropped, serviceMs]) => [

@@ -1,4 +1,4 @@
-/** See graph.mjs. */
+/** Types of graph.mjs. */
 export class GraphBuilder {
   input(name: string, shape: (number | string)[], type?: string): string;
   output(value: string, name: string, shape: (number | string)[]): void;

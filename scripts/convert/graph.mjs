@@ -6,6 +6,7 @@ const { DataType } = onnx.TensorProto;
 const OPSET = 17;
 const IR_VERSION = 8;
 
+/** Values are names of nodes' outputs, inputs or constants. */
 export class GraphBuilder {
   #nodes = [];
   #initializers = [];
@@ -13,7 +14,7 @@ export class GraphBuilder {
   #outputs = [];
   #count = 0;
 
-  /** @param shape numbers, or a word for a dimension that stays open. */
+  /** Adds an input of the model. @param shape numbers, or a name for a dimension that stays open. */
   input(name, shape, type = 'FLOAT') {
     this.#inputs.push(valueInfo(name, shape, type));
     return name;
@@ -38,20 +39,22 @@ export class GraphBuilder {
     return output;
   }
 
+  /** A constant of floats. */
   floats(values, shape = [values.length]) {
     return this.#initializer(DataType.FLOAT, shape, new Uint8Array(Float32Array.from(values).buffer));
   }
 
+  /** A constant of 64-bit integers. */
   ints(values, shape = [values.length]) {
     return this.#initializer(DataType.INT64, shape, new Uint8Array(BigInt64Array.from(values, BigInt).buffer));
   }
 
-  /** Half floats, kept small in the file and widened when the model is loaded. */
+  /** A constant of half floats: small in the file, widened to floats when the model is loaded. */
   halves(bytes, shape) {
     return this.node('Cast', [this.#initializer(DataType.FLOAT16, shape, bytes)], { to: DataType.FLOAT });
   }
 
-  /** Bytes that stand for q · scale + min, kept small in the file and widened when the model is loaded. */
+  /** A constant of bytes q for the values q · scale + min: small in the file, widened when the model is loaded. */
   quantized(bytes, shape, scale, min) {
     const wide = this.node('Cast', [this.#initializer(DataType.UINT8, shape, bytes)], { to: DataType.FLOAT });
     return this.node('Add', [this.node('Mul', [wide, this.floats([scale])]), this.floats([min])]);
@@ -63,6 +66,7 @@ export class GraphBuilder {
     return name;
   }
 
+  /** The model as a file. */
   bytes(name) {
     const graph = onnx.GraphProto.create({
       name,

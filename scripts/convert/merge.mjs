@@ -1,15 +1,15 @@
 /**
- * Lays branches of a TFLite model that are built alike side by side: where there were several operators of a kind, each
- * on a few channels, there is one on all their channels. A branch's operators are so small that starting them costs more
- * than the arithmetic.
+ * Merges branches of a TFLite model that have the same structure: several operators of a kind, each on a few channels,
+ * become one operator on all their channels. A branch's operators are so small that starting them costs more than their
+ * arithmetic.
  */
 
 /**
- * @param model as readTflite gives it; merged tensors are added to it. @param ends the branches' last tensors; what lies
- *   before `starts` is not looked at.
- * @returns the merged operators in order; CONV_2D of several branches have `groups`, CHANNELS repeats the channels of
- *   branches (`picks`) where two go on from one. `start` and `end` are the merged tensors; each branch has an equal part
- *   of the end's channels, filled up with zeros.
+ * @param model as readTflite returns it; merged tensors are added to it.
+ * @param starts the branches' first tensors; operators before them are ignored. @param ends their last tensors.
+ * @returns the merged operators in order. CONV_2D of several branches have `groups`; CHANNELS repeats the channels of
+ *   branches (`picks`) where two branches continue from one. `start` and `end` are the merged tensors; each branch has an
+ *   equal part of the end's channels, padded with zeros.
  */
 export function sideBySide(model, starts, ends) {
   const { tensors } = model;
@@ -28,7 +28,7 @@ export function sideBySide(model, starts, ends) {
   };
   const start = add(starts, sideOf(starts));
 
-  /** Operators from the starts to one end, in the file's order. */
+  /** The operators from the starts to one end, in the file's order. */
   const branch = (end) => {
     const found = new Set();
     const visit = (tensor) => {
@@ -42,7 +42,7 @@ export function sideBySide(model, starts, ends) {
     return model.operators.filter((operator) => found.has(operator));
   };
 
-  /** The value of these tensors side by side. */
+  /** The merged tensor of these tensors. */
   const together = (members) => {
     const known = merged.get(members.join());
     if (known !== undefined) return known;
@@ -53,7 +53,7 @@ export function sideBySide(model, starts, ends) {
     return tensor;
   };
 
-  /** Constants one behind the other along an axis, each filled up with zeros to the longest. */
+  /** Concatenates constants along an axis, each padded with zeros to the longest. */
   const constantOf = (members, axis) => {
     const sources = members.map((member) => tensors[maker.get(member)?.inputs[0] ?? member]);
     const shapes = members.map((member) => tensors[member].shape);

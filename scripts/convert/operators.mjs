@@ -1,25 +1,25 @@
 /**
- * TFLite operators as ONNX nodes. TFLite keeps pictures as [1, height, width, channels], ONNX as
- * [1, channels, height, width]: inside the graph every picture is in ONNX's order, and only reshapes and outputs see
- * TFLite's. MediaPipe's own operators follow the maths of its util/tflite/operations.
+ * TFLite operators as ONNX nodes. A picture here is any tensor of four dimensions. TFLite's pictures are [1, height,
+ * width, channels], ONNX's [1, channels, height, width]: inside the graph every picture is in ONNX's order, and only
+ * reshapes and outputs use TFLite's. MediaPipe's own operators follow the maths of its util/tflite/operations.
  */
 const SAME = 0;
 const ACTIVATIONS = { 1: 'Relu', 3: 'Relu6' };
-/** Operators that can make up for negative channels. */
+/** Operators whose weights can absorb the sign of negated channels. */
 const LINEAR = ['ADD', 'CONV_2D', 'DEPTHWISE_CONV_2D'];
 
-/** Converts a graph read by readTflite; returns the ONNX value of any tensor by `value(index)`, in TFLite's order. */
+/** Converts a graph read by readTflite. `value(index)` is the ONNX value of a tensor, in TFLite's order. */
 export class Converter {
   #model;
   #graph;
-  /** ONNX names of tensors; pictures (four dimensions) in ONNX's order. */
+  /** ONNX names of tensors, pictures in ONNX's order. */
   #values = new Map();
   #constants = new Map();
   /** Inputs of the model, in TFLite's order. */
   #images = new Map();
-  /** Outputs of convolutions that a picture of fewer channels is added to, and that picture. */
+  /** Outputs of convolutions to which a picture of fewer channels is added, each with that picture. */
   #widened = new Map();
-  /** Pictures that are made with some channels negative: 1 or -1 of each channel; all others are as they should be. */
+  /** Pictures with negated channels: 1 or -1 for each channel. All other pictures have their true signs. */
   #signs = new Map();
 
   constructor(model, graph) {
@@ -29,7 +29,7 @@ export class Converter {
       if (op === 'DEQUANTIZE') this.#constants.set(outputs[0], inputs[0]);
   }
 
-  /** Converts the picture `image`, in TFLite's order, and the operators that follow from it. */
+  /** Converts the operators that follow from the picture `image`, which is in TFLite's order. */
   run(image, operators = this.#model.operators) {
     const [input] = this.#model.inputs;
     const first = operators.filter(({ inputs }) => inputs.includes(input));
@@ -38,24 +38,24 @@ export class Converter {
     this.go(operators);
   }
 
-  /** Converts operators whose inputs are converted already. */
+  /** Converts operators whose inputs were converted before. */
   go(operators) {
     this.#findWidenings(operators);
     this.#findSigns(operators);
     for (const operator of operators) this.#convert(operator);
   }
 
-  /** Gives a tensor, a picture in ONNX's order if it is one, the ONNX value that was made for it elsewhere. */
+  /** Sets the ONNX value of a tensor that was made elsewhere; a picture in ONNX's order. */
   set(index, value) {
     this.#values.set(index, value);
   }
 
-  /** A tensor in ONNX's order. */
+  /** The ONNX value of a tensor; a picture in ONNX's order. */
   get(index) {
     return this.#values.get(index);
   }
 
-  /** Tensor `index` in TFLite's order. */
+  /** The ONNX value of a tensor in TFLite's order. */
   value(index) {
     const { shape } = this.#model.tensors[index];
     const value = this.#values.get(index);
@@ -78,14 +78,14 @@ export class Converter {
     if (value !== undefined) this.#values.set(outputs[0], value);
   }
 
-  /** A constant widened from half floats counts as constant itself. */
+  /** A tensor's constant data, also where it is widened from half floats; null where the tensor is computed. */
   #constant(index) {
     const source = this.#constants.get(index) ?? index;
     const { data, type } = this.#model.tensors[source];
     return data === null ? null : { data, type };
   }
 
-  /** A constant with its axes in another order, as an ONNX value. */
+  /** A constant with its axes reordered, as an ONNX value. @param sign 1 or -1 of each number, by its index. */
   #weights(index, shape, permutation, sign = null) {
     const { data, type } = this.#constant(index);
     const from = this.#shape(index);
@@ -96,7 +96,7 @@ export class Converter {
       : this.#graph.floats(new Float32Array(bytes.buffer), shape);
   }
 
-  /** An operand of a sum or product: constants along the last axis move to ONNX's channel axis. */
+  /** An operand of a sum or product. The last axis of a constant becomes ONNX's channel axis. */
   #operand(index) {
     if (this.#values.has(index)) return this.#values.get(index);
     const shape = this.#shape(index);
@@ -120,7 +120,7 @@ export class Converter {
     return [Math.floor(v / 2), Math.floor(h / 2), Math.ceil(v / 2), Math.ceil(h / 2)];
   }
 
-  /** Which convolutions have a picture of fewer channels, filled up by PAD, added to what they make: #widen does both. */
+  /** Finds convolutions to whose output a picture of fewer channels, widened by PAD, is added: #widen converts both. */
   #findWidenings(operators) {
     for (const pad of operators.filter(({ op }) => op === 'PAD')) {
       const sum = operators.find(({ op, inputs }) => op === 'ADD' && inputs.includes(pad.outputs[0]));
@@ -130,7 +130,7 @@ export class Converter {
     }
   }
 
-  /** Which pictures have negative channels: PRELU says why. What is added to one of them must have the same. */
+  /** Finds the pictures that get negated channels (PRELU says why). What is added to one must have the same signs. */
   #findSigns(operators) {
     const all = [...this.#model.operators, ...operators];
     for (const { op, inputs, outputs } of operators) {
@@ -144,13 +144,14 @@ export class Converter {
     }
   }
 
-  #convolution({ inputs: [data, weights, bias], options, output }, group, shape, order, fused) {
+  /** @param shape of the weights in ONNX's order. @param order of TFLite's axes in it. @param fused activation. */
+  #convolution({ inputs: [data, weights, bias], options, output }, { group, shape, order, fused }) {
     const strides = [options.int32(2, 1), options.int32(1, 1)];
     const kernel = this.#shape(weights).slice(1, 3);
     const pads = this.#pads(options.int8(0), this.#shape(data), kernel, strides);
     const [given, made] = [this.#signs.get(data), this.#signs.get(output)];
     const [out, , , into] = this.#shape(weights);
-    // Of a weight, in TFLite's order: [out, kh, kw, in] where there are groups of more than one channel.
+    // The sign of a weight by its index in TFLite's order: [out, kh, kw, in] for groups of more than one channel.
     const isDepthwise = group > 1 && out === 1;
     const sign = (i) => {
       const to = isDepthwise ? i % into : Math.floor((i * out) / this.#size(weights));
@@ -170,10 +171,10 @@ export class Converter {
     const fused = options.int8(3);
     if (this.#images.has(inputs[0])) return this.#firstConvolution(operator, [out, kh, kw, into], fused);
     if (this.#widened.has(output)) return this.#widen(operator, [out, into], this.#widened.get(output));
-    return this.#convolution(operator, groups, [out, into, kh, kw], [0, 3, 1, 2], fused);
+    return this.#convolution(operator, { group: groups, shape: [out, into, kh, kw], order: [0, 3, 1, 2], fused });
   }
 
-  /** The picture's rows taken as they are, a pixel's channels one behind the other: nothing has to be reordered. */
+  /** Reads the picture's rows with interleaved channels as one channel, so that nothing has to be reordered. */
   #firstConvolution({ inputs: [image, weights, bias], options }, [out, kh, kw, channels], fused) {
     const g = this.#graph;
     const [, height, width] = this.#shape(image);
@@ -191,9 +192,9 @@ export class Converter {
   }
 
   /**
-   * A convolution of one pixel, and a picture of fewer channels added to the first of its channels. ONNX Runtime fills up
-   * channels in the plain order only. So the other channels are made apart, or, where there are groups, the lesser
-   * picture is spread by a convolution.
+   * A 1x1 convolution with a picture of fewer channels added to its first channels. ONNX Runtime pads channels in the
+   * plain NCHW layout only. So the other channels are computed separately, or, where there are groups, a convolution
+   * widens the smaller picture.
    */
   #widen({ inputs: [data, weights, bias], groups = 1 }, [out, into], lesser) {
     const g = this.#graph;
@@ -215,10 +216,11 @@ export class Converter {
 
   DEPTHWISE_CONV_2D(operator) {
     const [, kh, kw, channels] = this.#shape(operator.inputs[1]);
-    return this.#convolution(operator, channels, [channels, 1, kh, kw], [3, 0, 1, 2], operator.options.int8(4));
+    const fused = operator.options.int8(4);
+    return this.#convolution(operator, { group: channels, shape: [channels, 1, kh, kw], order: [3, 0, 1, 2], fused });
   }
 
-  /** The channels of branches side by side, some of them more than once. */
+  /** Concatenates the channels of branches, some of them more than once. */
   CHANNELS({ inputs: [data], output, picks }) {
     const each = this.#shape(output).at(-1) / picks.length;
     const places = picks.flatMap((pick) => Array.from({ length: each }, (_, i) => pick * each + i));
@@ -237,7 +239,7 @@ export class Converter {
   }
 
   ADD(operator) {
-    // Added by the convolution already.
+    // The convolution has added it.
     const { inputs } = operator;
     if (inputs.some((input) => this.#widened.get(input) === null))
       return this.#values.get(inputs.find((input) => this.#widened.get(input) !== null));
@@ -261,9 +263,10 @@ export class Converter {
   }
 
   /**
-   * slope · x + relu((1 − slope) · x), the factors as convolutions of one weight a channel. ONNX Runtime's own PRelu knows
-   * pictures in the plain order only: it is slow, and every convolution beside it would reorder its picture. Where a slope
-   * is above 1 it is −relu((slope − 1) · x): such a channel is made negative, or if that cannot be, takes one more step.
+   * slope · x + relu((1 − slope) · x), with the factors as depthwise convolutions of one weight per channel. ONNX
+   * Runtime's own PRelu takes pictures in the plain NCHW layout only: it is slow, and every convolution next to it would
+   * reorder its picture. For a slope above 1 the second term is −relu((slope − 1) · x): the channel is negated where
+   * that is possible, and otherwise takes one more operator.
    */
   PRELU({ inputs: [data, slope], output }) {
     const g = this.#graph;
@@ -317,7 +320,7 @@ export class Converter {
   RESHAPE({ inputs: [data], output }) {
     const to = this.#shape(output);
     const flat = this.value(data);
-    // A reshape to 1x1 pictures stays as it is in either order.
+    // A picture of 1x1 is the same in both orders.
     return this.#reshape(flat, to.length === 4 ? [to[0], to[3], to[1], to[2]] : to);
   }
 
@@ -327,7 +330,7 @@ export class Converter {
   }
 }
 
-/** Reorders the axes of packed data, `size` bytes a number. */
+/** Reorders the axes of packed data with `size` bytes per number. */
 export function permute(data, shape, order, size) {
   const bytes = new Uint8Array(data.length);
   const strides = shape.map((_, i) => shape.slice(i + 1).reduce((a, b) => a * b, 1));
@@ -345,14 +348,14 @@ export function permute(data, shape, order, size) {
   return bytes;
 }
 
-/** Numbers, little-endian and `size` bytes long, with the sign of those turned for which `sign` says -1. */
+/** Negates the numbers for which `sign` returns -1. They are little-endian floats of `size` bytes. */
 function flip(data, size, sign) {
   const bytes = Uint8Array.from(data);
   for (let i = 0; i < bytes.length / size; i++) if (sign(i) < 0) bytes[(i + 1) * size - 1] ^= 0x80;
   return bytes;
 }
 
-/** A half float from its bits; no infinities. */
+/** A half float from its bits; infinities are not supported. */
 function half(bits) {
   const [sign, exponent, fraction] = [bits >> 15 ? -1 : 1, (bits >> 10) & 31, bits & 1023];
   return sign * (exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15));

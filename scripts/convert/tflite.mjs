@@ -20,7 +20,7 @@ const OPERATORS = {
 };
 const TYPES = { 0: 'float32', 1: 'float16', 2: 'int32' };
 
-/** One table of a FlatBuffer: fields by number. */
+/** One table of a FlatBuffer, with its fields by number. */
 class Table {
   constructor(buffer, at) {
     this.buffer = buffer;

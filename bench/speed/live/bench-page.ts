@@ -1,11 +1,12 @@
 /**
- * Runs in the browser: publishes a picture that carries the time, reads the time off the picture that comes back.
+ * Runs in the browser: publishes a picture that carries the time, and reads the time off the picture that comes back.
  */
 
 import { BITS, blockAt, codeAfter, codeHeight, readCode, WRAP } from './timecode.ts';
 
 const [WIDTH, HEIGHT] = [640, 480];
 
+/** Draws the time, modulo WRAP, as a row of black and white blocks at the top of a canvas. */
 export function drawTime(context: CanvasRenderingContext2D, timeMs: number): void {
   const code = Math.floor(timeMs) % WRAP;
   for (let bit = 0; bit < BITS; bit++) {
@@ -15,7 +16,7 @@ export function drawTime(context: CanvasRenderingContext2D, timeMs: number): voi
   }
 }
 
-/** The time that was drawn, in milliseconds modulo WRAP. */
+/** Reads the time that was drawn, in milliseconds modulo WRAP. */
 export function readTime(context: CanvasRenderingContext2D): number {
   const { width, height } = context.canvas;
   const { data } = context.getImageData(0, 0, width, Math.min(height, codeHeight(width)));
@@ -27,18 +28,20 @@ export function readTime(context: CanvasRenderingContext2D): number {
   });
 }
 
+/** A canvas that is read often, so kept in main memory, and its context. */
 export function canvas(width = WIDTH, height = HEIGHT): [HTMLCanvasElement, CanvasRenderingContext2D] {
   const element = document.createElement('canvas');
   [element.width, element.height] = [width, height];
   return [element, element.getContext('2d', { willReadFrequently: true })!];
 }
 
+/** Decodes a picture file that came as base64. */
 export async function picture(base64: string): Promise<ImageBitmap> {
   const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
   return createImageBitmap(new Blob([bytes]));
 }
 
-/** Draws the face, slowly moving, and the time, 30 times a second. */
+/** Draws a slowly moving face and the time, 30 times a second. */
 function camera(face: ImageBitmap): { stream: MediaStream; stop(): void } {
   const [element, context] = canvas();
   let n = 0;
@@ -52,6 +55,10 @@ function camera(face: ImageBitmap): { stream: MediaStream; stop(): void } {
   return { stream: element.captureStream(30), stop: () => clearInterval(timer) };
 }
 
+/**
+ * Publishes a video track by WHIP. Resolves with the session's address and the stream that comes back, once the server
+ * answered. @throws Error where it refuses.
+ */
 export async function publish(
   stream: MediaStream,
   query: string,
@@ -75,7 +82,7 @@ export async function publish(
   return { peer, at: answer.headers.get('location')!, back };
 }
 
-/** Delays from drawing to presentation, in milliseconds, of the frames between warm-up and end. */
+/** Delays from drawing to presentation, in milliseconds, of the frames between the warm-up and the end. */
 export async function measureDelay(face: string, query: string, warmUpMs: number, forMs: number): Promise<number[]> {
   const sent = camera(await picture(face));
   const { peer, at, back } = await publish(sent.stream, query);
@@ -94,15 +101,15 @@ export async function measureDelay(face: string, query: string, warmUpMs: number
   const delays: number[] = [];
   const beganMs = performance.now();
   let done = false;
-  const look = (): void => {
+  const measureFrame = (): void => {
     if (done) return;
     context.drawImage(video, 0, 0, WIDTH, HEIGHT);
     const nowMs = performance.now();
     const delay = codeAfter(Math.floor(nowMs), readTime(context));
     if (nowMs - beganMs > warmUpMs && delay < 5000) delays.push(delay);
-    video.requestVideoFrameCallback(look);
+    video.requestVideoFrameCallback(measureFrame);
   };
-  video.requestVideoFrameCallback(look);
+  video.requestVideoFrameCallback(measureFrame);
   await new Promise((resolve) => setTimeout(resolve, warmUpMs + forMs));
   done = true;
   sent.stop();

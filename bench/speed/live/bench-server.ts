@@ -1,6 +1,6 @@
 /**
- * A server in a process of its own, so that what it costs can be told from what its clients cost. `swap` is the product
- * as it is; `echo` has the same WebRTC and sends every frame back as it came: the floor.
+ * A server in a process of its own, so that its processor time can be told from its clients'. `swap` is the product as
+ * it is. `echo` has the same WebRTC and sends every frame back unchanged: the least that any server would cost.
  */
 
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -18,14 +18,14 @@ import { buildServer } from '../../../src/server/http/app.ts';
 import type { Swapping, SwapSettings } from '../../../src/shared/types.ts';
 import { readCode } from './timecode.ts';
 
-/** What the server says of itself when it is asked. */
+/** What the process answers to a message. */
 export interface ServerFigures {
-  /** Processor time since it began, in milliseconds. */
+  /** Processor time since the process started, in milliseconds. */
   cpuMs: number;
   rssMiB: number;
-  /** The time that was drawn into the first picture that was swapped. */
+  /** The time code in the first picture that was swapped; null before. */
   firstSwapped: number | null;
-  /** Of every session there was, in the order they were opened. */
+  /** One trace for each session so far, in the order in which they were opened. */
   traces: TracedFrame[][];
 }
 
@@ -40,7 +40,7 @@ class Echo implements Swapping {
     const done = { result: 'passed', hold: false, faces: [], stagesMs: {}, waitMs: 0, plan: 'echo', level: 0 } as const;
     return {
       id,
-      // No face, or the first second would be waited for a swapped picture.
+      // Without a face, the session does not wait a second for a first swapped picture.
       settings: { ...this.#defaults, face: null },
       swap: async (frame: Parameters<ReturnType<Swapping['open']>['swap']>[0]) => ({ ...done, faces: [], frame }),
       set: () => undefined,
@@ -51,14 +51,17 @@ class Echo implements Swapping {
   async close(): Promise<void> {}
 }
 
-/** A frame that a session had its lane swap: when it came, how many before it were dropped, how long its stages took. */
+/**
+ * A frame that went to the lane: when it came, how many were dropped before it, and how long its stages took (null
+ * where it was dropped).
+ */
 export type TracedFrame = [receivedAtMs: number, dropped: number, serviceMs: number | null];
 
 const traces: TracedFrame[][] = [];
 let firstSwapped: number | null = null;
 
-/** The pool as it is, the first picture that it swaps, and a trace of each session. */
-class Noted implements Swapping {
+/** Passes everything to the pool, and records the first swapped picture and a trace of each session. */
+class TracedPool implements Swapping {
   readonly #pool: Swapping;
   constructor(pool: Swapping) {
     this.#pool = pool;
@@ -108,7 +111,7 @@ const real = await Pool.start(config, log);
 const faces = await FaceLibrary.open(config, real, log);
 const defaults = defaultSettings(config);
 if (defaults.face !== null) await real.preload(defaults.face);
-const pool: Swapping = echo ? new Echo(defaults) : new Noted(real);
+const pool: Swapping = echo ? new Echo(defaults) : new TracedPool(real);
 const server = await buildServer({ config, pool, faces, metrics, models: [], log, version: 'bench', defaults });
 const url = await server.app.listen({ host: '127.0.0.1', port: 0 });
 process.send?.({ url });
@@ -117,7 +120,8 @@ process.on('message', () => {
   process.send?.({
     cpuMs: (user + system) / 1000,
     rssMiB: process.memoryUsage.rss() / 2 ** 20,
-    ...{ firstSwapped, traces },
+    firstSwapped,
+    traces,
   } satisfies ServerFigures);
 });
 process.once('disconnect', () => {

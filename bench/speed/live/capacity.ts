@@ -1,4 +1,6 @@
-/** How many 640x480 sessions at 30 fps run at once before one falls under 24 fps, swapped and echoed. Cameras share the machine. */
+/**
+ * How many 640x480 sessions at 30 fps run at once before one falls under 24 fps. The cameras run on the same machine.
+ */
 
 import { FakeCameras, LiveServer, type Mode, pause } from './live-run.ts';
 
@@ -6,11 +8,13 @@ const LEAST_FPS = 24;
 const SETTLE_MS = 8000;
 const MOST = 12;
 
+/** Sessions, swapped and echoed. */
 export interface CapacityFigures {
   swap: number;
   echo: number;
 }
 
+/** Takes up to 200 s: a session more every eight seconds. */
 export async function benchCapacity(): Promise<CapacityFigures> {
   return { swap: await sessions('swap'), echo: await sessions('echo') };
 }

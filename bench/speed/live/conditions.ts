@@ -1,48 +1,57 @@
-/** What else there is on the machine while a bench runs: nothing, a busy neighbour, or a processor half as fast. */
+/** Conditions on the machine while a bench runs: nothing else, a busy neighbour process, or half the processor. */
 
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
+/**
+ * `plain`: nothing else runs. `neighbour`: a busy process beside. `half`: a control group with half the processor's
+ * time.
+ */
 export const CONDITIONS = ['plain', 'neighbour', 'half'] as const;
+/** One of CONDITIONS. */
 export type Condition = (typeof CONDITIONS)[number];
 
-export interface Circumstances {
-  /** Has a process, and all that it starts from now on, live under them. */
+/** A condition in force. */
+export interface ActiveCondition {
+  /** Puts a process, and all that it starts from now on, under the condition. */
   include(pid: number): void;
   end(): Promise<void>;
 }
 
-/** Short, so that it is like a slower processor; over the usual 100 ms it would be one that stands still again and again. */
+/**
+ * The quota's period. Short, so that the quota acts like a slower processor; over the usual 100 ms it would act like
+ * one that stands still again and again.
+ */
 const PERIOD_US = 10_000;
 
-/** @throws Error where it cannot be made here. */
-export function createConditions(condition: Condition): Circumstances {
+/** Brings a condition into force until `end`. @throws Error where this machine does not allow it. */
+export function startCondition(condition: Condition): ActiveCondition {
   if (condition === 'half') return half();
   if (condition === 'plain') return { include: () => undefined, end: async () => undefined };
   const neighbour = spawn(process.execPath, ['-e', 'for (;;) {}'], { stdio: 'ignore' });
   return { include: () => undefined, end: async () => void neighbour.kill('SIGKILL') };
 }
 
-/** Why a condition cannot be made here; null where it can. */
+/** Why this machine does not allow a condition; null where it does. */
 export async function whyNot(condition: Condition): Promise<string | null> {
   try {
-    await createConditions(condition).end();
+    await startCondition(condition).end();
     return null;
   } catch (error) {
     return (error as Error).message;
   }
 }
 
-function half(): Circumstances {
+function half(): ActiveCondition {
   const group = groupWithQuota();
   return {
     include: (pid) => {
       try {
         writeFileSync(path.join(group, 'cgroup.procs'), String(pid));
       } catch (error) {
-        // Some processes of a browser are gone again at once.
+        // Some processes of a browser end at once.
         if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
       }
     },
@@ -50,7 +59,7 @@ function half(): Circumstances {
   };
 }
 
-/** A group can only go when the last of its processes has. */
+/** Removes a control group, which the kernel refuses until the last of its processes has ended. */
 async function remove(group: string): Promise<void> {
   for (let attempts = 0; attempts < 30; attempts++) {
     try {
@@ -63,12 +72,12 @@ async function remove(group: string): Promise<void> {
 
 let groups = 0;
 
-/** A control group that has half the time of all cores. */
+/** Makes a control group with half the time of all cores. @returns its folder. */
 function groupWithQuota(): string {
   const name = `faceoff-bench-${process.pid}-${groups++}`;
   const quotaUs = (PERIOD_US * os.availableParallelism()) / 2;
   const why: string[] = [];
-  for (const { folder, limits } of places(quotaUs)) {
+  for (const { folder, limits } of groupPlaces(quotaUs)) {
     const group = path.join(folder, name);
     try {
       mkdirSync(group);
@@ -79,15 +88,18 @@ function groupWithQuota(): string {
       try {
         rmdirSync(group);
       } catch {
-        // It never came to be.
+        // The group was never made.
       }
     }
   }
   throw new Error(why[0] ?? 'there are no control groups');
 }
 
-/** Where a group may be made, and what is to be written into it: version 1 has a tree for each resource, version 2 one for all. */
-function places(quotaUs: number): { folder: string; limits: [string, string][] }[] {
+/**
+ * Where a group can be made, and what is written into its files: version 1 of control groups has a tree for each
+ * resource, version 2 one tree for all.
+ */
+function groupPlaces(quotaUs: number): { folder: string; limits: [string, string][] }[] {
   let lines: string[];
   try {
     lines = readFileSync('/proc/self/cgroup', 'utf8').trim().split('\n');

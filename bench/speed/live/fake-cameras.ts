@@ -1,4 +1,7 @@
-/** Cameras and viewers in a process of their own: a camera publishes a moving face by WHIP, 640x480 at 30 fps, until it is told to stop. */
+/**
+ * Cameras and viewers in a process of their own. A camera publishes a moving face by WHIP, 640x480 at 30 fps, until the
+ * process that started this one disconnects.
+ */
 
 import path from 'node:path';
 import sharp from 'sharp';
@@ -25,10 +28,11 @@ async function scenes(): Promise<Uint8Array[]> {
   );
 }
 
+/** A message to the process: one camera more, or one viewer more. */
 export interface CameraOrder {
   url: string;
   stream?: string | undefined;
-  /** Watches the stream instead of publishing it. */
+  /** A viewer of the stream instead of a camera. */
   watch?: boolean;
 }
 
@@ -36,7 +40,8 @@ const pictures = await scenes();
 const cameras: Publisher[] = [];
 const watchers: Watcher[] = [];
 
-async function obey({ url, stream, watch }: CameraOrder): Promise<number> {
+/** @returns the HTTP status of the server's answer. */
+async function execute({ url, stream, watch }: CameraOrder): Promise<number> {
   if (watch === true) {
     const watcher = new Watcher();
     watchers.push(watcher);
@@ -50,7 +55,7 @@ async function obey({ url, stream, watch }: CameraOrder): Promise<number> {
 
 process.on('message', (message: CameraOrder | 'seen') => {
   if (message === 'seen') process.send?.({ seen: watchers.reduce((sum, { received }) => sum + received, 0) });
-  else void obey(message).then((status) => process.send?.({ status }));
+  else void execute(message).then((status) => process.send?.({ status }));
 });
 process.once('disconnect', () => {
   const ended = [...cameras, ...watchers].map(({ location }) => fetch(location, { method: 'DELETE' }));

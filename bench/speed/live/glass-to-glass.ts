@@ -1,7 +1,7 @@
 /**
- * Added glass-to-glass latency: a page in a real browser draws the time into the picture it sends and reads it off the
- * picture it gets back, through the swap and through a bare echo in turns, so that the browser, both codecs and both
- * jitter buffers are in both figures. The server's processor time is taken meanwhile.
+ * Added glass-to-glass latency: a page in a real browser draws the time into the picture that it sends and reads it off
+ * the picture that it gets back, through the swap and through a bare echo alternately. So the browser, both codecs and
+ * both jitter buffers are in both figures. The server's processor time is measured meanwhile.
  */
 
 import { readFileSync } from 'node:fs';
@@ -13,18 +13,20 @@ import { ratio, type Spread, spread } from '../bench-machine.ts';
 import { LiveServer, type Mode, pause } from './live-run.ts';
 
 const ROUNDS = 3;
-/** Bandwidth estimates and jitter buffers settle meanwhile. */
+/** Bandwidth estimates and jitter buffers settle in this time. */
 const WARM_UP_MS = 6000;
 const MEASURED_MS = 10_000;
 
+/** Delays in milliseconds; cores of the server, 1 is one core busy all the time. */
 export interface GlassFigures {
   swapMs: Spread;
   echoMs: Spread;
-  /** What the swap adds to the echo. */
+  /** Percentiles of the swap less those of the echo. */
   addedMs: { p50: number; p95: number };
   cores: { swap: number; echo: number; ratio: number };
 }
 
+/** Takes about two minutes. Needs Chromium. */
 export async function benchGlass(): Promise<GlassFigures> {
   const face = (await sharp(path.join(root, 'models/portraits/astronaut.webp')).png().toBuffer()).toString('base64');
   const script = readFileSync(path.join(root, 'dist/bench/bench-page.js'), 'utf8');
@@ -60,7 +62,9 @@ function figuresOf(delays: Record<Mode, number[]>, cores: Record<Mode, number[]>
     Math.round((1000 * values.reduce((a, b) => a + b, 0)) / values.length) / 1000;
   const [swap, echo] = [mean(cores.swap), mean(cores.echo)];
   return {
-    ...{ swapMs, echoMs, addedMs: { p50: swapMs.p50 - echoMs.p50, p95: swapMs.p95 - echoMs.p95 } },
+    swapMs,
+    echoMs,
+    addedMs: { p50: swapMs.p50 - echoMs.p50, p95: swapMs.p95 - echoMs.p95 },
     cores: { swap, echo, ratio: ratio(swap, echo) },
   };
 }

@@ -1,4 +1,4 @@
-/** Servers and cameras as processes of their own, for the benches of live streams. */
+/** Starts the processes of a bench of live streams: servers, cameras and viewers. */
 
 import { type ChildProcess, fork } from 'node:child_process';
 import path from 'node:path';
@@ -7,9 +7,11 @@ import type { SessionStats } from '../../../src/shared/messages.ts';
 import type { ServerFigures } from './bench-server.ts';
 import type { CameraOrder } from './fake-cameras.ts';
 
+/** `swap`: the product. `echo`: the same WebRTC, every frame sent back unchanged. */
 export type Mode = 'swap' | 'echo';
 
-const heard = <T>(child: ChildProcess): Promise<T> =>
+/** The next message of a process. Rejects where the process ends instead. */
+const nextMessage = <T>(child: ChildProcess): Promise<T> =>
   new Promise((resolve, reject) => {
     const gone = (code: number | null): void => reject(new Error(`a process of the bench ended with ${code}`));
     child.once('exit', gone);
@@ -22,8 +24,10 @@ const heard = <T>(child: ChildProcess): Promise<T> =>
 const start = (name: string, args: string[] = []): ChildProcess =>
   fork(path.join(root, `dist/bench/${name}.js`), args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
 
+/** Resolves after so many milliseconds. */
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
+/** A server process, on a free port of this machine. */
 export class LiveServer {
   readonly url: string;
   readonly #child: ChildProcess;
@@ -33,9 +37,10 @@ export class LiveServer {
     this.url = url;
   }
 
+  /** Resolves when the server listens. */
   static async start(mode: Mode): Promise<LiveServer> {
     const child = start('bench-server', [mode]);
-    const { url } = await heard<{ url: string }>(child);
+    const { url } = await nextMessage<{ url: string }>(child);
     return new LiveServer(child, url);
   }
 
@@ -43,13 +48,14 @@ export class LiveServer {
     return this.#child.pid!;
   }
 
+  /** Processor time, memory and traces so far. */
   figures(): Promise<ServerFigures> {
-    const answer = heard<ServerFigures>(this.#child);
+    const answer = nextMessage<ServerFigures>(this.#child);
     this.#child.send('figures');
     return answer;
   }
 
-  /** Cores in use over a while: 1 is one core, busy. */
+  /** Cores in use over so many milliseconds: 1 is one core, busy all the time. */
   async cores(forMs: number): Promise<number> {
     const [before, beganMs] = [await this.figures(), performance.now()];
     await pause(forMs);
@@ -57,6 +63,7 @@ export class LiveServer {
     return (after.cpuMs - before.cpuMs) / (performance.now() - beganMs);
   }
 
+  /** Statistics of the sessions that are open. */
   async sessions(): Promise<SessionStats[]> {
     return (await fetch(`${this.url}/api/sessions`)).json() as Promise<SessionStats[]>;
   }
@@ -66,7 +73,7 @@ export class LiveServer {
   }
 }
 
-/** Cameras of one process; they end together. */
+/** Cameras and viewers of one process, which end together. */
 export class FakeCameras {
   readonly #child: ChildProcess;
   /** Viewers so far. */
@@ -78,30 +85,30 @@ export class FakeCameras {
 
   static async start(): Promise<FakeCameras> {
     const child = start('fake-cameras');
-    await heard(child);
+    await nextMessage(child);
     return new FakeCameras(child);
   }
 
-  /** One more camera; resolves when the server has answered it. */
+  /** Adds a camera. Resolves when the server has accepted it. */
   add(url: string, stream?: string): Promise<void> {
-    return this.#ask({ url, stream });
+    return this.#order({ url, stream });
   }
 
-  /** One more viewer of a stream. */
+  /** Adds a viewer of a stream. Resolves when the server has accepted it. */
   async watch(url: string, stream: string): Promise<void> {
-    await this.#ask({ url, stream, watch: true });
+    await this.#order({ url, stream, watch: true });
     this.watchers++;
   }
 
-  /** Pictures that all viewers got so far. */
+  /** Pictures that all viewers together received so far. */
   async seen(): Promise<number> {
-    const answer = heard<{ seen: number }>(this.#child);
+    const answer = nextMessage<{ seen: number }>(this.#child);
     this.#child.send('seen');
     return (await answer).seen;
   }
 
-  async #ask(order: CameraOrder): Promise<void> {
-    const answer = heard<{ status: number }>(this.#child);
+  async #order(order: CameraOrder): Promise<void> {
+    const answer = nextMessage<{ status: number }>(this.#child);
     this.#child.send(order);
     const { status } = await answer;
     if (status !== 201) throw new Error(`the server answered with ${status}`);

@@ -1,6 +1,6 @@
 /**
- * Four sessions at once and neighbours that steal the processor: how old frames get, what the ladder does, and when full
- * quality is back for the one session that stays.
+ * Overload: four sessions at once beside busy neighbour processes. Measures how old frames get, what the quality ladder
+ * does, and when the one session that stays has full quality again.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -11,23 +11,29 @@ const SESSIONS = 4;
 const NEIGHBOURS = 2;
 const [SETTLED_S, LOAD_S, AFTER_S] = [8, 15, 20];
 
+/** What the sessions' statistics say after each second. */
 export interface OverloadSecond {
   second: number;
   phase: 'alone' | 'loaded' | 'after';
-  /** Worst of the sessions, over the last three seconds. */
+  /** Frame age of the worst session, p95 over the last three seconds. */
   p95Ms: number;
+  /** Frames a second of the slowest session. */
   slowestFps: number;
+  /** Level of each session on the quality ladder; 0 is full quality. */
   levels: number[];
 }
 
+/** The whole run. */
 export interface OverloadFigures {
   budgetMs: number;
+  /** Worst frame age while the machine was loaded. */
   worstP95Ms: number;
-  /** Seconds from the end of the load until every session is at the level it had before; null if never. */
+  /** Seconds from the end of the load until full quality is back for good; null if it never is. */
   backAfterS: number | null;
   seconds: OverloadSecond[];
 }
 
+/** Takes about 45 s. */
 export async function benchOverload(): Promise<OverloadFigures> {
   const [server, cameras, guests] = [
     await LiveServer.start('swap'),
@@ -40,7 +46,8 @@ export async function benchOverload(): Promise<OverloadFigures> {
       await pause(1000);
       const stats = await server.sessions();
       seconds.push({
-        ...{ second: seconds.length, phase },
+        second: seconds.length,
+        phase,
         p95Ms: Math.max(...stats.map(({ frameMs }) => frameMs.p95)),
         slowestFps: Math.min(...stats.map(({ fpsOut }) => fpsOut)),
         levels: stats.map(({ level }) => level),

@@ -1,9 +1,10 @@
-/** One swapped session for minutes: memory and the age of frames, the first minute against the last. */
+/** Soak: one swapped session for minutes; memory and frame age of the first minute against the last. */
 
 import { FakeCameras, LiveServer, pause } from './live-run.ts';
 
 const EVERY_MS = 5000;
 
+/** Means over the first and the last minute. `rssMiB` is the server process's memory. */
 export interface SoakFigures {
   minutes: number;
   rssMiB: { first: number; last: number };
@@ -11,6 +12,7 @@ export interface SoakFigures {
   fps: { first: number; last: number };
 }
 
+/** @throws Error where the session ends before the time is over. */
 export async function benchSoak(minutes: number): Promise<SoakFigures> {
   const [server, cameras] = [await LiveServer.start('swap'), await FakeCameras.start()];
   const samples: { rssMiB: number; p95Ms: number; fps: number }[] = [];

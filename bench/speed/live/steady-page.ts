@@ -1,4 +1,4 @@
-/** Runs in the browser: a call as a stranger's page makes it, and every picture that is shown of what comes back. */
+/** Runs in the browser: a call by a page that knows WHIP only, with a record of every picture that it shows. */
 
 import { canvas, drawTime, picture, publish, readTime } from './bench-page.ts';
 import { codeAfter, codeHeight } from './timecode.ts';
@@ -8,7 +8,7 @@ const FPS = 30;
 
 type Draw = (context: CanvasRenderingContext2D, n: number) => void;
 
-/** A head that sways, nods and comes nearer, none of it in step with the rest. */
+/** Draws a head that sways, nods and comes nearer, each with a period of its own. */
 function portrait(face: ImageBitmap): Draw {
   return (context, n) => {
     const { width, height } = context.canvas;
@@ -23,6 +23,7 @@ function portrait(face: ImageBitmap): Draw {
   };
 }
 
+/** Draws what the browser's camera gives: a clip, where Chromium was started with one. */
 async function clip(width: number, height: number): Promise<Draw> {
   const video = document.createElement('video');
   video.muted = true;
@@ -36,7 +37,7 @@ async function clip(width: number, height: number): Promise<Draw> {
 let camera: MediaStream | null = null;
 let width = 0;
 
-/** Resolves when it has run for a while. */
+/** Opens the camera that later calls send. Resolves when it has run for a second. */
 export async function openCamera(shown: BenchCamera): Promise<void> {
   const draw = shown.face === null ? await clip(shown.width, shown.height) : portrait(await picture(shown.face));
   const [element, context] = canvas(shown.width, shown.height);
@@ -50,27 +51,27 @@ export async function openCamera(shown: BenchCamera): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 1000));
 }
 
-/** Starts, and watches so long. The call goes on until the page is closed. */
+/** Starts a call and records what it shows for so many milliseconds. The call goes on until the page is closed. */
 export async function call(query: string, forMs: number): Promise<Watched> {
   const startMs = performance.now();
   const video = document.createElement('video');
   Object.assign(video, { muted: true, autoplay: true, playsInline: true });
-  // Beyond the viewport it would not be shown; as large as the picture, it would be scaled for nobody.
+  // Beyond the viewport the video would not be shown; larger than this, it would be scaled for no purpose.
   Object.assign(video, { width: 640, height: 480 });
   document.body.replaceChildren(video);
   const shown: Shown[] = [];
   const [, context] = canvas(width, codeHeight(width));
-  const look: VideoFrameRequestCallback = (_, { presentationTime, presentedFrames }) => {
+  const record: VideoFrameRequestCallback = (_, { presentationTime, presentedFrames }) => {
     const { videoWidth, videoHeight } = video;
-    // A picture that comes back smaller has the code in the same share of it.
+    // In a picture that comes back smaller, the time code takes the same share.
     const strip = (context.canvas.height * videoWidth) / width;
     context.drawImage(video, 0, 0, videoWidth, Math.min(strip, videoHeight), 0, 0, width, context.canvas.height);
     const code = readTime(context);
     const delayMs = codeAfter(Math.floor(presentationTime), code);
     shown.push({ atMs: presentationTime - startMs, count: presentedFrames, code, delayMs });
-    video.requestVideoFrameCallback(look);
+    video.requestVideoFrameCallback(record);
   };
-  video.requestVideoFrameCallback(look);
+  video.requestVideoFrameCallback(record);
   const { peer, back } = await publish(camera!, query);
   video.srcObject = back;
   await new Promise((resolve) => setTimeout(resolve, forMs - (performance.now() - startMs)));

@@ -1,7 +1,7 @@
 /**
  * How steady a call is: a page in a real browser publishes a moving face and shows what comes back, for a minute through
- * the bare echo and for a minute through the swap, browser and server on the same cores; alone, beside a busy neighbour and
- * on half the processor.
+ * the bare echo and for a minute through the swap, with browser and server on the same cores; alone, beside a busy
+ * neighbour process and on half the processor.
  */
 
 import path from 'node:path';
@@ -13,30 +13,35 @@ import { type Condition, whyNot } from './conditions.ts';
 import type { Mode } from './live-run.ts';
 import { quantile, type RunFigures, rounded, runCall } from './steady-run.ts';
 
+/** What is measured. */
 export interface SteadyOptions {
+  /** Calls of each kind. */
   pairs: number;
+  /** Length of a call. */
   seconds: number;
   sizes: [width: number, height: number][];
   conditions: Condition[];
-  /** A y4m with a face, instead of the shipped portrait moved about. */
+  /** A y4m with a face, instead of the shipped portrait in motion. */
   clip: string | undefined;
 }
 
 type Figures = Omit<RunFigures, 'trace'>;
 
+/** All pairs of one size under one condition; ratios are swap over echo. */
 export interface SteadyRow {
   size: string;
   condition: Condition;
   pairs: ({ fpsRatio: number; coresRatio: number | null } & Record<Mode, Figures>)[];
 }
 
+/** All rows. */
 export interface SteadyFigures {
   rows: SteadyRow[];
-  /** What could not be measured, and why. */
+  /** Conditions that this machine does not allow, and why. */
   leftOut: string[];
 }
 
-/** @param onRow tells of rows as they are done. */
+/** Needs Chromium. @param onRow called with each row when it is complete. */
 export async function benchSteady(options: SteadyOptions, onRow: (row: SteadyRow) => void): Promise<SteadyFigures> {
   const { pairs, seconds, sizes, conditions, clip } = options;
   const portrait = path.join(root, 'models/portraits/astronaut.webp');
@@ -63,7 +68,7 @@ export async function benchSteady(options: SteadyOptions, onRow: (row: SteadyRow
   return { rows, leftOut };
 }
 
-/** Each goes first in every other pair. */
+/** An echo and a swap; which one goes first alternates from pair to pair. */
 async function pairOf(n: number, run: (mode: Mode) => Promise<Figures>): Promise<SteadyRow['pairs'][number]> {
   const early = n % 2 === 0 ? await run('echo') : null;
   const swap = await run('swap');
@@ -71,11 +76,12 @@ async function pairOf(n: number, run: (mode: Mode) => Promise<Figures>): Promise
   return {
     fpsRatio: ratio(swap.fps, echo.fps),
     coresRatio: swap.cores === null || echo.cores === null ? null : ratio(swap.cores.server, echo.cores.server),
-    ...{ echo, swap },
+    echo,
+    swap,
   };
 }
 
-/** What a run is judged by, and which end of it is the bad one. */
+/** Figures of the table, and which end of each is the bad one. */
 const JUDGED: [name: string, of: (run: Figures) => number | null, worst: 'least' | 'most'][] = [
   ['fps', ({ fps }) => fps, 'least'],
   ['first picture ms', ({ firstMs }) => firstMs, 'most'],
@@ -98,7 +104,7 @@ const JUDGED: [name: string, of: (run: Figures) => number | null, worst: 'least'
 
 /** Median and worst over the pairs, `median (worst)`. */
 export function tableOf({ pairs }: SteadyRow): Record<string, Record<string, string>> {
-  const said = (values: (number | null)[], worst: 'least' | 'most'): string => {
+  const cellOf = (values: (number | null)[], worst: 'least' | 'most'): string => {
     const known = values.filter((value) => value !== null);
     if (known.length === 0) return '';
     const [median, end] = [middle(known), worst === 'most' ? Math.max(...known) : Math.min(...known)];
@@ -107,20 +113,20 @@ export function tableOf({ pairs }: SteadyRow): Record<string, Record<string, str
   const table: Record<string, Record<string, string>> = {};
   for (const [name, of, worst] of JUDGED) {
     const column = (mode: Mode): string =>
-      said(
+      cellOf(
         pairs.map((pair) => of(pair[mode])),
         worst,
       );
     table[name] = { echo: column('echo'), swap: column('swap'), 'swap / echo': '' };
   }
   const fps = pairs.map(({ fpsRatio }) => fpsRatio);
-  table.fps!['swap / echo'] = said(fps, 'least');
+  table.fps!['swap / echo'] = cellOf(fps, 'least');
   const cores = pairs.map(({ coresRatio }) => coresRatio);
-  table.cores!['swap / echo'] = said(cores, 'most');
+  table.cores!['swap / echo'] = cellOf(cores, 'most');
   return table;
 }
 
-/** Cores by part, the median over the pairs; null where the system does not tell. */
+/** Cores by part, the median over the pairs; null without /proc. */
 export function partsOf({ pairs }: SteadyRow): Record<Mode, Record<string, number>> | null {
   if (pairs.some(({ echo, swap }) => echo.cores === null || swap.cores === null)) return null;
   const column = (mode: Mode): Record<string, number> =>

@@ -1,23 +1,25 @@
-/** What those who look on cost: one swapped 640x480 stream at 30 fps, watched by none, one, … ten. They share the machine. */
+/** What viewers cost: one swapped 640x480 stream at 30 fps with no viewer, one, … ten, all on the same machine. */
 
 import { ratio } from '../bench-machine.ts';
 import { FakeCameras, LiveServer, pause } from './live-run.ts';
 
+/** One count of viewers. */
 export interface ViewerFigures {
   viewers: number;
-  /** Cores the server takes, swap and all. */
+  /** Cores that the server uses, the swap included. */
   cores: number;
-  /** More than without viewers, for each of them. */
+  /** Cores above those without viewers, per viewer. */
   coresPerViewer: number;
-  /** Pictures that were swapped and that each viewer got, a second. */
+  /** Pictures that the session swapped. */
   swapsPerSecond: number;
+  /** Pictures that each viewer received. */
   seenPerSecond: number;
 }
 
 const SETTLE_MS = 6000;
 const FOR_MS = 6000;
 
-/** @param most viewers at last. */
+/** Takes about 75 s. @param most viewers in the last row. */
 export async function benchViewers(most = 10): Promise<ViewerFigures[]> {
   const [server, cameras] = [await LiveServer.start('swap'), await FakeCameras.start()];
   const rows: ViewerFigures[] = [];
@@ -31,7 +33,9 @@ export async function benchViewers(most = 10): Promise<ViewerFigures[]> {
       const [swapped, seen] = [(await swaps(server)) - swapsBefore, (await cameras.seen()) - seenBefore];
       const alone = rows[0]?.cores ?? cores;
       rows.push({
-        ...{ viewers, cores: ratio(cores, 1), coresPerViewer: viewers === 0 ? 0 : ratio(cores - alone, viewers) },
+        viewers,
+        cores: ratio(cores, 1),
+        coresPerViewer: viewers === 0 ? 0 : ratio(cores - alone, viewers),
         swapsPerSecond: ratio(1000 * swapped, FOR_MS),
         seenPerSecond: viewers === 0 ? 0 : ratio(1000 * seen, FOR_MS * viewers),
       });

@@ -1,18 +1,18 @@
-/** What the page of the steady bench says of a call, once it is over. */
+/** What the page of the steady bench reports of a call. */
 
 /** A picture that was shown. */
 export interface Shown {
   /** Milliseconds since Start. */
   atMs: number;
-  /** Pictures shown so far, this one too; a look that came late has missed some. */
+  /** Pictures shown so far, with this one; a late callback has missed some. */
   count: number;
-  /** The time that was drawn into it. */
+  /** Its time code. */
   code: number;
-  /** From drawing it to showing it. */
+  /** From drawing to showing, in milliseconds. */
   delayMs: number;
 }
 
-/** What the browser counts of what it gets (W3C webrtc-stats, inbound-rtp) and sends (outbound-rtp). */
+/** The browser's counts of what it receives (W3C webrtc-stats, inbound-rtp) and sends (outbound-rtp). */
 export interface Counted {
   freezeCount: number;
   framesReceived: number;
@@ -26,12 +26,13 @@ export interface Counted {
   /** Mean of the whole call. */
   kbpsBack: number;
   kbpsSent: number;
-  /** What came last. */
+  /** Size of the last picture that came. */
   width: number;
   height: number;
   codec: string;
 }
 
+/** A whole call. */
 export interface Watched {
   /** Milliseconds since Start. */
   endedMs: number;
@@ -39,9 +40,10 @@ export interface Watched {
   counted: Counted;
 }
 
+/** The camera of a call. */
 export interface BenchCamera {
   width: number;
   height: number;
-  /** A portrait that is moved about, as base64; null has Chromium's camera play. */
+  /** A portrait to keep in motion, as base64; null takes Chromium's camera. */
   face: string | null;
 }

@@ -1,4 +1,4 @@
-/** The call page, `/call/ROOM`: joins a room by name, sends camera and microphone, shows everybody in it. */
+/** The call page, `/call/ROOM`: joins a room, sends camera and microphone, and shows the people in the call. */
 
 import type { CallJoin, FaceInfo, SessionStats, SwapSettings } from '../../shared/messages.ts';
 import { copyFrom } from '../lib/copy-text.ts';
@@ -17,33 +17,33 @@ import { PlaceholderTrack } from './placeholder-track.ts';
 import { TileGrid } from './tile-grid.ts';
 
 const room = decodeURIComponent(location.pathname.split('/')[2] ?? '');
-const who = element('who', HTMLInputElement);
+const nameField = element('who', HTMLInputElement);
 const micButton = element('mic', HTMLButtonElement);
 const camButton = element('cam', HTMLButtonElement);
 const cameraSelect = element('camera', HTMLSelectElement);
 const address = element('address', HTMLInputElement);
 
-const table = new TileGrid();
-const camera = new CameraCapture(() => void cameraGone());
+const tiles = new TileGrid();
+const camera = new CameraCapture(() => void onCameraGone());
 const microphone = new Microphone();
 const gallery = new FaceGallery({ onChoose: chooseFace, onAddPhoto: (face) => upload.choose(face), onError: toast });
-const upload = new FaceUpload({ faces: () => gallery.faces, onAdded: added, onError: toast });
+const upload = new FaceUpload({ faces: () => gallery.faces, onAdded: onFaceAdded, onError: toast });
 
 let situation: Situation = { state: 'idle', reason: 'welcome' };
-let agreement: OptimisticSettings | null = null;
-/** There while the camera is off or missing. */
-let blank: PlaceholderTrack | null = null;
+let optimistic: OptimisticSettings | null = null;
+/** Dark pictures that are sent while the camera is off or missing. */
+let placeholder: PlaceholderTrack | null = null;
 
 const connection = new StudioConnection({
   onSituation: show,
   onVideo: firstPicture,
   onHello(defaults, locked) {
     element('share-token', HTMLElement).hidden = !locked;
-    // In a call nobody is shown as they are unless they say so.
-    agreement ??= new OptimisticSettings(
+    // A call starts guarded: the real face is shown only once the person allows it.
+    optimistic ??= new OptimisticSettings(
       restored(storedJson('call') ?? storedJson('settings'), { ...defaults, guarded: true }),
     );
-    if (storedJson('call') === null) agreement.change({ guarded: true });
+    if (storedJson('call') === null) optimistic.change({ guarded: true });
     showSettings();
     if (situation.state === 'idle') show({ state: 'idle', reason: 'welcome' });
   },
@@ -51,26 +51,26 @@ const connection = new StudioConnection({
     if (situation.state === 'idle' && reason !== 'lost') show({ state: 'idle', reason });
   },
   onFaces: showFaces,
-  onStats: remark,
+  onStats: showRemark,
   onSettings(settings) {
-    agreement?.answered(settings);
+    optimistic?.answered(settings);
     showSettings();
   },
   onError({ message }) {
-    agreement?.refused();
+    optimistic?.refused();
     showSettings();
     toast(message);
   },
   onStream: () => undefined,
   stream: () => undefined,
-  settings: () => agreement?.begin() ?? {},
-  onSent: () => agreement?.sent(),
-  call: (): CallJoin => ({ room, name: who.value.trim(), ...presence() }),
-  onRoom: (people, you) => table.show(people, you),
+  settings: () => optimistic?.begin() ?? {},
+  onSent: () => optimistic?.sent(),
+  call: (): CallJoin => ({ room, name: nameField.value.trim(), ...presence() }),
+  onRoom: (people, you) => tiles.show(people, you),
   memory: tabMemory(`call.${room}`),
 });
 
-const presence = (): { muted: boolean; camera: boolean } => ({ muted: microphone.muted, camera: blank === null });
+const presence = (): { muted: boolean; camera: boolean } => ({ muted: microphone.muted, camera: placeholder === null });
 
 function show(next: Situation): void {
   situation = next;
@@ -83,24 +83,24 @@ function show(next: Situation): void {
   element('notice-text', HTMLElement).textContent = text;
   element('leave', HTMLButtonElement).hidden = !isActive(state);
   if (state !== 'live') element('remark', HTMLElement).hidden = true;
-  if (state === 'reconnecting') table.alone();
-  if (!isActive(state)) quiet();
+  if (state === 'reconnecting') tiles.alone();
+  if (!isActive(state)) closeAll();
 }
 
-/** Nothing is open while nobody is in the call. */
-function quiet(): void {
-  table.clear();
+/** Closes tiles, camera and microphone: outside the call nothing stays open. */
+function closeAll(): void {
+  tiles.clear();
   camera.close();
   microphone.close();
-  blank?.close();
-  blank = null;
+  placeholder?.close();
+  placeholder = null;
 }
 
 /** Resolves when the person's own picture is back from the server. */
 function firstPicture(stream: MediaStream): Promise<void> {
-  const { video } = table.own;
-  table.own.play(stream);
-  table.own.show({ name: who.value.trim(), ...presence(), speaking: false });
+  const { video } = tiles.own;
+  tiles.own.play(stream);
+  tiles.own.show({ name: nameField.value.trim(), ...presence(), speaking: false });
   return new Promise((resolve) => video.addEventListener('loadeddata', () => resolve(), { once: true }));
 }
 
@@ -109,38 +109,38 @@ async function join(): Promise<void> {
     show({ state: 'failed', reason: 'insecure' });
     return;
   }
-  storeNote('name', who.value.trim());
+  storeNote('name', nameField.value.trim());
   connection.stop();
   show({ state: 'starting', reason: 'asking' });
   const wantsCamera = camButton.getAttribute('aria-pressed') === 'true';
-  const track = wantsCamera ? await openCamera() : blankTrack();
+  const track = wantsCamera ? await openCamera() : placeholderTrack();
   await microphone.open().catch((error: unknown) => toast(microphoneProblem(error as Error)));
   microphone.muted = micButton.getAttribute('aria-pressed') !== 'true';
   showButtons();
   if (situation.state === 'starting') connection.start(track, microphone.track);
-  else quiet();
+  else closeAll();
 }
 
-/** Without a camera a person can still hear and be heard. */
+/** The camera's track, or the placeholder's where no camera opens: the person can still hear and be heard. */
 async function openCamera(): Promise<MediaStreamTrack> {
   try {
     const track = await camera.open(cameraConstraints());
     await listCameras(cameraSelect, camera.deviceId);
     if (track !== null) {
-      blank?.close();
-      blank = null;
+      placeholder?.close();
+      placeholder = null;
       return track;
     }
   } catch (error) {
     const { title, text } = callNotice({ state: 'failed', ...cameraProblem(error as Error) });
     toast(`${title}. ${text}`);
   }
-  return blankTrack();
+  return placeholderTrack();
 }
 
-function blankTrack(): MediaStreamTrack {
-  blank ??= new PlaceholderTrack();
-  return blank.track;
+function placeholderTrack(): MediaStreamTrack {
+  placeholder ??= new PlaceholderTrack();
+  return placeholder.track;
 }
 
 const cameraConstraints = (): { deviceId: string; resolution: string } => ({
@@ -159,45 +159,45 @@ function toggleMicrophone(): void {
   microphone.muted = !on;
   if (on && isActive(situation.state) && microphone.track === null)
     toast('There was no microphone when you joined. Leave and join again to use one.');
-  told();
+  announcePresence();
 }
 
 async function toggleCamera(): Promise<void> {
   const on = camButton.getAttribute('aria-pressed') !== 'true';
   press(camButton, on);
   if (isActive(situation.state)) {
-    const track = on ? await openCamera() : blankTrack();
+    const track = on ? await openCamera() : placeholderTrack();
     if (!on) camera.close();
     await connection.replace(track);
   }
-  told();
+  announcePresence();
 }
 
 async function changeCamera(): Promise<void> {
   storeNote('camera', cameraSelect.value);
-  if (!isActive(situation.state) || blank !== null) return;
+  if (!isActive(situation.state) || placeholder !== null) return;
   await connection.replace(await openCamera());
-  told();
+  announcePresence();
 }
 
-/** Unplugged: the others are told that it is off, until another one is chosen. */
-async function cameraGone(): Promise<void> {
-  await connection.replace(blankTrack());
+/** The camera was unplugged: the others see it as off until another one is chosen. */
+async function onCameraGone(): Promise<void> {
+  await connection.replace(placeholderTrack());
   camera.close();
   await listCameras(cameraSelect, '');
   toast('The camera is gone. Choose another one, or plug it in again and switch it on here.');
-  told();
+  announcePresence();
 }
 
-/** The others, and this page's own buttons, say how it is. */
-function told(): void {
-  connection.tell({ type: 'presence', ...presence() });
+/** Tells the others, and shows on this page's buttons, whether camera and microphone are on. */
+function announcePresence(): void {
+  connection.send({ type: 'presence', ...presence() });
   showButtons();
 }
 
 function showButtons(): void {
   if (isActive(situation.state)) {
-    press(camButton, blank === null);
+    press(camButton, placeholder === null);
     press(micButton, !microphone.muted);
   }
   for (const [button, name, label] of [
@@ -211,8 +211,8 @@ function showButtons(): void {
 }
 
 function change(patch: Partial<SwapSettings>): void {
-  if (agreement === null) return;
-  storeNote('call', JSON.stringify(keepable(agreement.change(patch))));
+  if (optimistic === null) return;
+  storeNote('call', JSON.stringify(keepable(optimistic.change(patch))));
   connection.set(patch);
   showSettings();
 }
@@ -222,8 +222,8 @@ function chooseFace(face: string | null): void {
 }
 
 function showSettings(): void {
-  if (agreement === null) return;
-  const { face, guarded, badge } = agreement.shown;
+  if (optimistic === null) return;
+  const { face, guarded, badge } = optimistic.shown;
   gallery.select(face);
   element('guarded', HTMLInputElement).checked = guarded;
   element('badge', HTMLInputElement).checked = badge;
@@ -232,28 +232,28 @@ function showSettings(): void {
 function showFaces(faces: FaceInfo[]): void {
   gallery.show(faces);
   const ids = faces.map(({ id }) => id);
-  const patch = agreement === null ? null : withoutGone(agreement.shown, ids);
+  const patch = optimistic === null ? null : withoutGone(optimistic.shown, ids);
   if (patch === null) return;
   change(patch);
   toast('Your face was deleted. Choose another one.');
 }
 
-function added(face: FaceInfo): void {
+function onFaceAdded(face: FaceInfo): void {
   toast(face.photos > 1 ? `${face.name} now has ${face.photos} photos.` : `${face.name} was added.`);
   chooseFace(face.id);
 }
 
-function remark(stats: SessionStats): void {
-  if (agreement === null) return;
-  const text = blank === null ? (callRemark(stats, agreement.shown) ?? limitOf(stats)) : null;
+function showRemark(stats: SessionStats): void {
+  if (optimistic === null) return;
+  const text = placeholder === null ? (callRemark(stats, optimistic.shown) ?? limitOf(stats)) : null;
   element('remark', HTMLElement).hidden = text === null;
   element('remark', HTMLElement).textContent = text;
 }
 
 element('notice', HTMLFormElement).addEventListener('submit', (event) => {
   event.preventDefault();
-  who.value = who.value.trim();
-  if (who.reportValidity()) void join();
+  nameField.value = nameField.value.trim();
+  if (nameField.reportValidity()) void join();
 });
 element('leave', HTMLButtonElement).addEventListener('click', leave);
 element('copy', HTMLButtonElement).addEventListener('click', () => void copyFrom(address));
@@ -270,6 +270,6 @@ if (!isThisMachine(location.hostname))
     `Pictures and sound go to ${location.hostname} and from there to the others in the call.`;
 address.value = location.origin + location.pathname;
 address.addEventListener('focus', () => address.select());
-who.value = storedNote('name') ?? '';
+nameField.value = storedNote('name') ?? '';
 void cameras().then(() => listCameras(cameraSelect, storedNote('camera') ?? ''));
 show(mayUseCameras() ? situation : { state: 'failed', reason: 'insecure' });

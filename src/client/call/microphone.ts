@@ -1,14 +1,18 @@
-/** The microphone, which a call goes on without where there is none. */
+/** The microphone of a call. */
 
+/** Opens at most one microphone. A call goes on without one. */
 export class Microphone {
   #stream: MediaStream | null = null;
   #muted = false;
-  #turn = 0;
+  /** Counts openings and closings, so that an opening that was called off can tell. */
+  #generation = 0;
 
+  /** The open microphone's track; null without one. */
   get track(): MediaStreamTrack | null {
     return this.#stream?.getAudioTracks()[0] ?? null;
   }
 
+  /** True without a microphone, too. */
   get muted(): boolean {
     return this.#muted || this.track === null;
   }
@@ -18,26 +22,26 @@ export class Microphone {
     if (this.track !== null) this.track.enabled = !muted;
   }
 
-  /** @throws DOMException as getUserMedia does; it is then as if muted. */
+  /** Opens the default microphone. @throws DOMException as getUserMedia does; the person then counts as muted. */
   async open(): Promise<void> {
     this.close();
-    const turn = this.#turn;
+    const generation = this.#generation;
     const audio = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
     const stream = await navigator.mediaDevices.getUserMedia({ audio, video: false });
-    if (turn === this.#turn) this.#stream = stream;
+    if (generation === this.#generation) this.#stream = stream;
     else for (const track of stream.getTracks()) track.stop();
     this.muted = this.#muted;
   }
 
   /** Idempotent. */
   close(): void {
-    this.#turn++;
+    this.#generation++;
     for (const track of this.#stream?.getTracks() ?? []) track.stop();
     this.#stream = null;
   }
 }
 
-/** What went wrong when the microphone was asked for, and that the call goes on. */
+/** Why the microphone did not open, for people. Takes what getUserMedia rejected with. */
 export function microphoneProblem({ name }: { name: string }): string {
   if (name === 'NotFoundError') return 'No microphone found: the others see you but do not hear you.';
   if (name === 'NotAllowedError' || name === 'SecurityError')

@@ -1,14 +1,15 @@
-/** One person of a call on the page: their picture, name, and whether they speak. Another one's comes by WHEP. */
+/** The tile of one person in a call. */
 
 import type { CallPerson } from '../../shared/messages.ts';
 import { createElement, icon } from '../lib/dom.ts';
 import { PlaybackWatchdog } from '../peer/playback-watchdog.ts';
 import { WhepPlayer } from '../peer/whep-player.ts';
 
-const BEAT_MS = 250;
-/** How often the server is asked what became of a stream without pictures. */
+const WATCH_EVERY_MS = 250;
+/** How often a stream without pictures is checked at the server. */
 const CHECK_MS = 2000;
 
+/** Shows a person's picture, name, and whether they speak. The streams of other people are played by WHEP. */
 export class PersonTile {
   readonly place = createElement('li', { className: 'tile' });
   readonly video = createElement('video', { autoplay: true, playsInline: true });
@@ -17,18 +18,21 @@ export class PersonTile {
   readonly #watchdog = new PlaybackWatchdog();
   #stream: string | null = null;
   #whep: WhepPlayer | null = null;
-  #beat: ReturnType<typeof setInterval> | undefined;
+  #watchTimer: ReturnType<typeof setInterval> | undefined;
   #checkedAtMs = 0;
 
-  /** @param isOwn whether it shows this page's person, whose picture comes from elsewhere and whose sound never. */
+  /**
+   * @param isOwn whether the tile is this page's own person, whose picture comes by `play` and whose sound stays off.
+   */
   constructor(isOwn: boolean) {
     this.video.muted = isOwn;
     this.place.classList.toggle('own', isOwn);
     const label = createElement('p', { className: 'tile-label' }, {}, icon('mic-off'), this.#name);
     this.place.append(this.video, this.#initial, label);
-    this.#beat = setInterval(() => this.#look(), BEAT_MS);
+    this.#watchTimer = setInterval(() => this.#watchPlayback(), WATCH_EVERY_MS);
   }
 
+  /** Shows the person's name and state. */
   show({ name, muted, camera, speaking }: Omit<CallPerson, 'stream'>): void {
     const isOwn = this.place.classList.contains('own');
     this.#name.textContent = isOwn ? `${name} (you)` : name;
@@ -38,7 +42,7 @@ export class PersonTile {
     this.place.title = speaking ? `${name} is speaking` : muted ? `${name} is muted` : '';
   }
 
-  /** Watches another person's stream; the same one goes on as it is. */
+  /** Plays another person's stream by WHEP; the same stream goes on uninterrupted. */
   watch(stream: string): void {
     if (stream === this.#stream) return;
     this.#whep?.close();
@@ -47,25 +51,26 @@ export class PersonTile {
       url: `/whep/${stream}`,
       sound: true,
       onVideo: (media) => this.play(media),
-      // The page that comes then asks for the token.
+      // The server answers a reload with the login page.
       onLocked: () => location.reload(),
     });
   }
 
+  /** Shows a stream; null shows none. */
   play(media: MediaStream | null): void {
     this.video.srcObject = media;
     if (media !== null) void this.video.play().catch(() => undefined);
   }
 
-  /** Idempotent. */
+  /** Ends the stream and removes the tile. Idempotent. */
   close(): void {
-    clearInterval(this.#beat);
+    clearInterval(this.#watchTimer);
     this.#whep?.close();
     this.video.srcObject = null;
     this.place.remove();
   }
 
-  #look(): void {
+  #watchPlayback(): void {
     const nowMs = performance.now();
     const isLive = this.#watchdog.beat(this.video.getVideoPlaybackQuality().totalVideoFrames, nowMs);
     this.place.dataset.live = String(isLive);

@@ -1,15 +1,16 @@
-/** Everybody in the call, one tile each, this page's own person first. */
+/** The tiles of a call. */
 
 import type { CallPerson } from '../../shared/messages.ts';
 import { element } from '../lib/dom.ts';
 import { PersonTile } from './person-tile.ts';
 
+/** One tile for each person in the call, this page's own person first. */
 export class TileGrid {
   readonly #list = element('tiles', HTMLUListElement);
   readonly #tiles = new Map<string, PersonTile>();
   #own: PersonTile | null = null;
 
-  /** This page's own tile; made when first asked for. */
+  /** This page's own tile; made on first use. */
   get own(): PersonTile {
     if (this.#own === null) {
       this.#own = new PersonTile(true);
@@ -18,6 +19,7 @@ export class TileGrid {
     return this.#own;
   }
 
+  /** Shows the people in the call. @param you this page's own name among them. */
   show(people: readonly CallPerson[], you: string): void {
     const names = new Set(people.map(({ name }) => name));
     for (const [name, tile] of this.#tiles) {
@@ -37,13 +39,14 @@ export class TileGrid {
     this.#list.dataset.people = String(people.length);
   }
 
-  /** Nobody but oneself, while the server cannot be reached. */
+  /** Removes the other people's tiles, while the server cannot be reached. */
   alone(): void {
     for (const tile of this.#tiles.values()) tile.close();
     this.#tiles.clear();
     this.#list.dataset.people = this.#own === null ? '0' : '1';
   }
 
+  /** Removes all tiles. Idempotent. */
   clear(): void {
     this.alone();
     this.#own?.close();

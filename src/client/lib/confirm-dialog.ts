@@ -1,15 +1,16 @@
-/** Asks before something is deleted for good. */
+/** The dialog that asks before something is deleted for good. */
 
 import { element } from './dom.ts';
 
+/** The dialog's texts. */
 export interface Question {
   title: string;
   text: string;
-  /** What it means just now, where it means something. */
+  /** What the deletion changes at once, where it changes anything. */
   warning?: string;
 }
 
-/** Whether the person says yes. */
+/** Opens the dialog and resolves with whether the person confirmed. The page needs parts/face-dialogs.html. */
 export function confirmDialog({ title, text, warning }: Question): Promise<boolean> {
   const dialog = element('confirm', HTMLDialogElement);
   element('confirm-title', HTMLElement).textContent = title;

@@ -1,15 +1,17 @@
-/** Small helpers around the DOM. */
+/** Helpers for the DOM. */
 
 import type { BoxPlacement } from './format.ts';
 
-/** The element with that id, of that kind. @throws when the page does not have it. */
+/** The element with an id. @throws Error when the page has none, or one of another kind. */
 export function element<T extends HTMLElement>(id: string, kind: new () => T): T {
   const found = document.getElementById(id);
   if (!(found instanceof kind)) throw new Error(`the page has no ${kind.name} #${id}`);
   return found;
 }
 
-/** A new element. Attributes are for what not every browser knows as a property, such as `aria-*`. */
+/**
+ * Makes an element. @param attributes those that not every browser has as a property, such as `aria-*`.
+ */
 export function createElement<K extends keyof HTMLElementTagNameMap>(
   name: K,
   properties: Partial<HTMLElementTagNameMap[K]>,
@@ -22,7 +24,7 @@ export function createElement<K extends keyof HTMLElementTagNameMap>(
   return made;
 }
 
-/** One of the symbols at the top of the page. */
+/** An SVG that shows one of the page's symbols, `i-NAME`. */
 export function icon(name: string): SVGSVGElement {
   const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
   svg.setAttribute('class', 'icon');
@@ -33,8 +35,11 @@ export function icon(name: string): SVGSVGElement {
   return svg;
 }
 
+/** Whether a toggle button is pressed, as `aria-pressed` says. */
 export const isPressed = (button: HTMLElement): boolean => button.getAttribute('aria-pressed') === 'true';
 
+/** Sets a toggle button's `aria-pressed`. */
 export const press = (button: HTMLElement, on: boolean): void => button.setAttribute('aria-pressed', String(on));
 
+/** Moves an absolutely positioned element to where `placeOf` says. */
 export const place = (box: HTMLElement, where: BoxPlacement): void => void Object.assign(box.style, where);

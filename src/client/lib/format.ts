@@ -1,31 +1,34 @@
-/** Numbers as people read them. No DOM, so it is tested as it is. */
+/** Numbers, names and boxes as the pages show them. Free of the DOM, for tests. */
 
 const NOTHING = '–';
 
-/** Milliseconds: one decimal below ten. */
+/** Milliseconds without the unit: one decimal below ten, a dash where there is no value. */
 export function showMs(value: number | null | undefined): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return NOTHING;
   return value < 9.95 ? value.toFixed(1) : String(Math.round(value));
 }
 
+/** A rate per second, rounded; a dash where there is no value. */
 export function showRate(perSecond: number | null | undefined): string {
   return perSecond === null || perSecond === undefined ? NOTHING : String(Math.round(perSecond));
 }
 
+/** The size of a picture, `640 × 480`; a dash before the first one. */
 export function showSize(width: number, height: number): string {
   return width > 0 && height > 0 ? `${width} × ${height}` : NOTHING;
 }
 
-/** Memory, in binary units. */
+/** Memory in binary units; a dash where there is no value. */
 export function showBytes(bytes: number | null | undefined): string {
   if (bytes === null || bytes === undefined) return NOTHING;
   if (bytes >= 2 ** 30) return `${(bytes / 2 ** 30).toFixed(1)} GB`;
   return bytes >= 2 ** 20 ? `${Math.round(bytes / 2 ** 20)} MB` : `${Math.round(bytes / 1024)} kB`;
 }
 
+/** Processor use, `0.45 cores`: 1 is one core, busy all the time. */
 export const showCores = (cores: number): string => `${cores.toFixed(2)} cores`;
 
-/** `0:07`, `12:34`, `1:02:03`. */
+/** A duration: `0:07`, `12:34`, `1:02:03`. */
 export function showTime(ms: number): string {
   const seconds = Math.floor(ms / 1000);
   const two = (n: number): string => String(n).padStart(2, '0');
@@ -34,9 +37,12 @@ export function showTime(ms: number): string {
   return `${start}:${two(seconds % 60)}`;
 }
 
+/** A share from 0 to 1 as a whole percentage. */
 export const showPercent = (share: number): string => `${Math.round(share * 100)} %`;
 
-/** A file's name as the name of a person: no ending, no underscores, not longer than the server takes. */
+/**
+ * A person's name out of a file's: without extension and underscores, at most the 80 characters that the server takes.
+ */
 export function nameFromFile(file: string): string {
   const name = file
     .replace(/\.\w{1,5}$/, '')
@@ -45,9 +51,10 @@ export function nameFromFile(file: string): string {
   return name.slice(0, 80);
 }
 
-/** Whether a host name of the address bar is the machine in front of the person. */
+/** Whether a host name is that of the machine which the browser runs on. */
 export const isThisMachine = (host: string): boolean => /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/.test(host);
 
+/** A rectangle in pixels of a picture. */
 export interface Box {
   x: number;
   y: number;
@@ -55,6 +62,7 @@ export interface Box {
   height: number;
 }
 
+/** A rectangle as CSS properties, in percent. */
 export interface BoxPlacement {
   left: string;
   top: string;
@@ -62,7 +70,7 @@ export interface BoxPlacement {
   height: string;
 }
 
-/** Where a box given in pixels of a picture lies on that picture, in percent, so that it holds at every size. */
+/** Converts a box from pixels of a picture to percent of it, so that it holds at every size of the element. */
 export function placeOf(box: Box, picture: { width: number; height: number }, mirrored = false): BoxPlacement {
   const percent = (part: number, whole: number): string => `${((100 * part) / whole).toFixed(2)}%`;
   return {

@@ -1,5 +1,6 @@
-/** Notes this page keeps for the next visit; where the browser keeps nothing, it goes without. */
+/** Notes in the browser's storage, for the next visit. Where the browser stores nothing, the pages do without. */
 
+/** A note; null where there is none. */
 export function storedNote(name: string): string | null {
   try {
     return localStorage.getItem(`faceoff.${name}`);
@@ -8,14 +9,16 @@ export function storedNote(name: string): string | null {
   }
 }
 
+/** Stores a note. Fails silently where storage is full or forbidden. */
 export function storeNote(name: string, value: string): void {
   try {
     localStorage.setItem(`faceoff.${name}`, value);
   } catch {
-    // Storage may be full or forbidden.
+    // The next visit begins with the defaults.
   }
 }
 
+/** A note parsed as JSON; null where there is none, or no JSON. */
 export function storedJson(name: string): unknown {
   try {
     return JSON.parse(storedNote(name) ?? 'null');
@@ -24,7 +27,7 @@ export function storedJson(name: string): unknown {
   }
 }
 
-/** What this tab remembers over a reload or a crash, and forgets when it is closed. */
+/** A session id that survives a reload or a crash of this tab, but not its closing. */
 export function tabMemory(name: string): { session: string | null } {
   const key = `faceoff.${name}`;
   return {
@@ -40,7 +43,7 @@ export function tabMemory(name: string): { session: string | null } {
         if (session === null) sessionStorage.removeItem(key);
         else sessionStorage.setItem(key, session);
       } catch {
-        // As above.
+        // Without storage, a reloaded page joins as a new session.
       }
     },
   };

@@ -1,26 +1,28 @@
-/** A line of the last values, newest at the right, with a dashed one as their measure where there is one. */
+/** A line graph of the last values. */
 
-/** How many values the width holds at least; more are drawn closer. */
+/** The width holds at least so many values; more are drawn closer together. */
 const LEAST_POINTS = 60;
 
+/** Draws values on a canvas, the newest at the right, in the canvas's CSS colour; redraws when the canvas is resized. */
 export class Sparkline {
   readonly #canvas: HTMLCanvasElement;
-  readonly #measure: number | null;
+  readonly #reference: number | null;
   #values: readonly number[] = [];
   #top = 0;
 
-  /** @param measure where the dashed line lies, which is always in sight. */
-  constructor(canvas: HTMLCanvasElement, measure: number | null = null) {
+  /** @param reference value of a dashed line, which is always visible; null for none. */
+  constructor(canvas: HTMLCanvasElement, reference: number | null = null) {
     this.#canvas = canvas;
-    this.#measure = measure;
+    this.#reference = reference;
     new ResizeObserver(() => this.#draw()).observe(canvas);
   }
 
+  /** Draws one value more. */
   add(value: number): void {
     this.show([...this.#values, value].slice(-LEAST_POINTS));
   }
 
-  /** @param top the value that the whole height stands for, where it is known; higher ones stay in sight. */
+  /** Draws these values. @param top the value at full height; higher values still fit. 0 scales to the values. */
   show(values: readonly number[], top = 0): void {
     this.#values = values;
     this.#top = top;
@@ -39,15 +41,15 @@ export class Sparkline {
     canvas.width = clientWidth * devicePixelRatio;
     canvas.height = clientHeight * devicePixelRatio;
     context.scale(devicePixelRatio, devicePixelRatio);
-    const top = Math.max(this.#top, 1.25 * (this.#measure ?? 0), ...this.#values) || 1;
+    const top = Math.max(this.#top, 1.25 * (this.#reference ?? 0), ...this.#values) || 1;
     const y = (value: number): number => clientHeight - 1.5 - ((clientHeight - 3) * value) / top;
     const { color, borderTopColor } = getComputedStyle(canvas);
-    if (this.#measure !== null) {
+    if (this.#reference !== null) {
       context.strokeStyle = borderTopColor;
       context.setLineDash([3, 3]);
       line(context, [
-        [0, y(this.#measure)],
-        [clientWidth, y(this.#measure)],
+        [0, y(this.#reference)],
+        [clientWidth, y(this.#reference)],
       ]);
     }
     context.strokeStyle = color;

@@ -1,4 +1,4 @@
-/** The page that asks for the server's token; the browser keeps a cookie for it, the page keeps nothing. */
+/** The login page: exchanges the server's token for a cookie. The page itself stores nothing. */
 
 import { element } from '../lib/dom.ts';
 

@@ -1,57 +1,62 @@
-/** The camera: which there are, and pictures from the one that was chosen. */
+/** The browser's cameras, and the one that is open. */
 
 import { createElement } from '../lib/dom.ts';
 
+/** What a camera is opened with. */
 export interface CameraConstraints {
-  /** Empty for whichever the browser gives. */
+  /** Empty leaves the choice to the browser. */
   deviceId: string;
-  /** `640x480`, or empty for what the camera gives. */
+  /** `640x480`, or empty for the camera's own. */
   resolution: string;
 }
 
 const FRAME_RATE = 30;
 
+/** Opens at most one camera at a time. */
 export class CameraCapture {
   readonly #onGone: () => void;
   #stream: MediaStream | null = null;
   #constraints: CameraConstraints | null = null;
-  #turn = 0;
+  /** Counts openings and closings, so that an opening that was called off can tell. */
+  #generation = 0;
 
-  /** @param onGone told when the camera that was open went away by itself. */
+  /** @param onGone called when the open camera was unplugged. */
   constructor(onGone: () => void) {
     this.#onGone = onGone;
   }
 
+  /** The open camera's stream; null while none is open. */
   get stream(): MediaStream | null {
     return this.#stream;
   }
 
-  /** What the camera that is open was asked for. */
+  /** The resolution that the last camera was opened with. */
   get resolution(): string {
     return this.#constraints?.resolution ?? '';
   }
 
-  /** The camera that is open, as the list names it. */
+  /** The open camera's id, as in the list of devices; empty while none is open. */
   get deviceId(): string {
     return this.#stream?.getVideoTracks()[0]?.getSettings().deviceId ?? '';
   }
 
   /**
-   * Opens a camera; the one before is closed first, since many machines give out only one at a time. A chosen camera
-   * that is not there any more is replaced by any other. Null when it was closed or opened anew in the meantime.
+   * Opens a camera. The one before is closed first, since many machines give out only one at a time. Where the chosen
+   * camera is not there any more, the browser's default opens. Resolves with null when `close` or another `open` came
+   * in the meantime.
    * @throws DOMException as getUserMedia does.
    */
   async open(constraints: CameraConstraints): Promise<MediaStreamTrack | null> {
     this.close();
-    const turn = this.#turn;
-    const stream = await ask(constraints).catch((error: unknown) => {
+    const generation = this.#generation;
+    const stream = await openStream(constraints).catch((error: unknown) => {
       const missing = error instanceof Error && ['OverconstrainedError', 'NotFoundError'].includes(error.name);
       if (constraints.deviceId === '' || !missing) throw error;
-      return ask({ ...constraints, deviceId: '' });
+      return openStream({ ...constraints, deviceId: '' });
     });
     const track = stream.getVideoTracks()[0];
-    if (turn !== this.#turn || track === undefined) {
-      end(stream);
+    if (generation !== this.#generation || track === undefined) {
+      stopTracks(stream);
       return null;
     }
     track.addEventListener('ended', () => {
@@ -62,7 +67,10 @@ export class CameraCapture {
     return track;
   }
 
-  /** As open, and when that fails goes back to what worked before. `error` says why, if it did. */
+  /**
+   * As `open`, but goes back to the constraints before when it fails; `error` then says why.
+   * @throws DOMException where those fail too, or there were none.
+   */
   async change(constraints: CameraConstraints): Promise<{ track: MediaStreamTrack | null; error?: unknown }> {
     const before = this.#constraints;
     try {
@@ -73,15 +81,15 @@ export class CameraCapture {
     }
   }
 
-  /** Idempotent; also calls off an opening that is under way. */
+  /** Closes the camera, and calls off an opening that is under way. Idempotent. */
   close(): void {
-    this.#turn++;
-    if (this.#stream !== null) end(this.#stream);
+    this.#generation++;
+    if (this.#stream !== null) stopTracks(this.#stream);
     this.#stream = null;
   }
 }
 
-function ask({ deviceId, resolution }: CameraConstraints): Promise<MediaStream> {
+function openStream({ deviceId, resolution }: CameraConstraints): Promise<MediaStream> {
   const [width, height] = resolution.split('x').map(Number);
   const video: MediaTrackConstraints = { frameRate: { ideal: FRAME_RATE } };
   if (deviceId !== '') video.deviceId = { exact: deviceId };
@@ -89,19 +97,20 @@ function ask({ deviceId, resolution }: CameraConstraints): Promise<MediaStream> 
   return navigator.mediaDevices.getUserMedia({ video, audio: false });
 }
 
-function end(stream: MediaStream): void {
+function stopTracks(stream: MediaStream): void {
   for (const track of stream.getTracks()) track.stop();
 }
 
-/** False where the page may not use cameras at all: not from this machine and not over HTTPS. */
+/** False where the browser gives the page no cameras: a page neither from this machine nor over HTTPS. */
 export const mayUseCameras = (): boolean => navigator.mediaDevices?.getUserMedia !== undefined;
 
-/** Cameras there are now. Before the camera was allowed once, browsers tell neither ids nor names. */
+/** The cameras that are there now. Until the person allowed a camera once, browsers leave ids and names empty. */
 export async function cameras(): Promise<MediaDeviceInfo[]> {
   const devices = (await navigator.mediaDevices?.enumerateDevices?.().catch(() => [])) ?? [];
   return devices.filter(({ kind }) => kind === 'videoinput');
 }
 
+/** Fills a list with the cameras that have names, and selects the chosen one, or the default where it is gone. */
 export async function listCameras(select: HTMLSelectElement, chosen: string): Promise<void> {
   const named = (await cameras()).filter(({ deviceId }) => deviceId !== '');
   const options = named.map(({ deviceId, label }, i) =>

@@ -1,12 +1,16 @@
-/** ICE candidates as a WHEP client tells them to the server (RFC 9725, 4.3.1; RFC 8840). No DOM, so it is tested as it is. */
+/** ICE candidates as a WHEP client sends them to the server (RFC 9725, 4.3.1; RFC 8840). Free of the DOM, for tests. */
 
+/** The fields used here of an RTCIceCandidate. */
 export interface Candidate {
   candidate: string;
   sdpMid: string | null;
   usernameFragment: string | null;
 }
 
-/** @param candidates of one ICE session and one section, to which all others are bundled. @returns the body of a PATCH. */
+/**
+ * The body of a PATCH with candidates.
+ * @param candidates of one ICE session and of the media section that all others are bundled to.
+ */
 export function candidateFragment(candidates: readonly Candidate[]): string {
   const { sdpMid, usernameFragment } = candidates[0] ?? { sdpMid: null, usernameFragment: null };
   return [

@@ -1,5 +1,6 @@
-/** ICE servers as an answer's Link headers tell them (RFC 9725, 4.6). No DOM, so it is tested as it is. */
+/** ICE servers in the Link headers of an answer (RFC 9725, 4.6). Free of the DOM, for tests. */
 
+/** One server, as RTCPeerConnection takes it. */
 export interface LinkedIceServer {
   urls: string;
   username?: string;
@@ -8,7 +9,7 @@ export interface LinkedIceServer {
 
 const LINK = /<([^>]*)>((?:\s*;\s*[\w-]+="(?:[^"\\]|\\.)*")*)/g;
 
-/** @param header all Link headers, joined by commas. */
+/** The servers of all links with `rel="ice-server"`. @param header all Link headers, joined by commas; null for none. */
 export function iceServersInLinks(header: string | null): LinkedIceServer[] {
   const found: LinkedIceServer[] = [];
   for (const [, urls, parameters = ''] of (header ?? '').matchAll(LINK)) {

@@ -1,4 +1,4 @@
-/** What the browser knows of the way to the server. No DOM, so it is tested as it is. */
+/** The browser's measurements of the network path to the server. Free of the DOM, for tests. */
 
 /** The fields used here of the entries of an RTCStatsReport; which of them are there depends on the browser. */
 export interface StatsEntry {
@@ -11,17 +11,19 @@ export interface StatsEntry {
   jitterBufferEmittedCount?: number;
 }
 
+/** Milliseconds; null where the browser does not measure. */
 export interface Network {
   roundTripMs: number | null;
-  /** How long received pictures lie ready to even out the network. */
+  /** How long received pictures stay in the jitter buffer. */
   bufferMs: number | null;
 }
 
+/** Reads successive reports of one connection after another. */
 export class NetworkStats {
   #delay = 0;
   #emitted = 0;
 
-  /** Buffer times are sums over the stream's life, so each reading tells of the time since the last one. */
+  /** Browsers sum buffer times over the stream's life; each reading is the mean since the last one. */
   read(entries: Iterable<StatsEntry>): Network {
     let pair: number | null = null;
     let remote: number | null = null;
@@ -36,10 +38,10 @@ export class NetworkStats {
   }
 
   #buffer({ jitterBufferDelay = 0, jitterBufferEmittedCount = 0 }: StatsEntry): number | null {
-    // Fewer than before: another connection, which begins at nothing.
-    const again = jitterBufferEmittedCount < this.#emitted;
-    const delay = jitterBufferDelay - (again ? 0 : this.#delay);
-    const emitted = jitterBufferEmittedCount - (again ? 0 : this.#emitted);
+    // Fewer than before: another connection, whose sums begin at zero.
+    const isNew = jitterBufferEmittedCount < this.#emitted;
+    const delay = jitterBufferDelay - (isNew ? 0 : this.#delay);
+    const emitted = jitterBufferEmittedCount - (isNew ? 0 : this.#emitted);
     this.#delay = jitterBufferDelay;
     this.#emitted = jitterBufferEmittedCount;
     return emitted > 0 ? (1000 * delay) / emitted : null;

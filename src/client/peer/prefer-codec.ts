@@ -1,4 +1,4 @@
-/** The codec that costs least to encode on the server; browsers that cannot choose just go on. */
+/** Puts VP8 first, the codec that costs the server least to encode. Browsers that cannot choose go on as they are. */
 export function preferVp8(transceiver: RTCRtpTransceiver): void {
   const codecs = RTCRtpReceiver.getCapabilities?.('video')?.codecs ?? [];
   const isVp8 = ({ mimeType }: { mimeType: string }): boolean => mimeType.toLowerCase() === 'video/vp8';

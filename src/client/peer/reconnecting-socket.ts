@@ -1,19 +1,25 @@
-/** The WebSocket to the server, which opens again by itself whenever it breaks. */
+/** The WebSocket to the server. */
 
 import type { ClientMessage, ServerMessage } from '../../shared/messages.ts';
 import { backoffMs } from '../lib/backoff.ts';
 
-/** `lost`: it was open before. The others: it could not be opened, because. */
+/**
+ * `lost`: the socket was open. `unready`, `unreachable`: it could not be opened, and what the server's readiness says.
+ */
 export type DownReason = 'lost' | 'unready' | 'unreachable';
 
+/** What the socket's owner is told. */
 export interface SocketConf {
   onMessage(message: ServerMessage): void;
   onDown(reason: DownReason): void;
 }
 
-/** A socket that held so long was a good one: the next attempts begin quickly again. */
-const GOOD_MS = 5000;
+/** After a socket that was open so long, the back-off starts from its beginning. */
+const STABLE_MS = 5000;
 
+/**
+ * Opens when it is made, and again with back-off whenever it breaks. It is never closed: it lives as long as the page.
+ */
 export class ReconnectingSocket {
   readonly #conf: SocketConf;
   #socket: WebSocket | null = null;
@@ -30,17 +36,18 @@ export class ReconnectingSocket {
     return this.#socket?.readyState === WebSocket.OPEN;
   }
 
+  /** Sends a message; dropped while the socket is not open. */
   send(message: ClientMessage): void {
     if (this.isOpen) this.#socket?.send(JSON.stringify(message));
   }
 
-  /** Does not wait for the next attempt. */
+  /** Opens now rather than when the back-off ends. */
   retry(): void {
     if (this.#socket !== null) return;
     this.#open();
   }
 
-  /** Leaves this socket, and what the server may still answer on it, for a new one. */
+  /** Replaces the socket by a new one, and ignores what the server may still answer on the old one. */
   renew(): void {
     const socket = this.#socket;
     if (socket !== null) {
@@ -63,7 +70,7 @@ export class ReconnectingSocket {
     socket.onmessage = ({ data }) => this.#conf.onMessage(JSON.parse(String(data)) as ServerMessage);
     socket.onclose = () => {
       this.#socket = null;
-      if (openedAt !== null && performance.now() - openedAt > GOOD_MS) this.#attempt = 0;
+      if (openedAt !== null && performance.now() - openedAt > STABLE_MS) this.#attempt = 0;
       this.#retry = setTimeout(() => this.#open(), backoffMs(this.#attempt++));
       if (openedAt !== null) this.#conf.onDown('lost');
       else void this.#probe();
@@ -71,13 +78,13 @@ export class ReconnectingSocket {
     this.#socket = socket;
   }
 
-  /** A socket that cannot be opened does not tell why; the server's readiness does. */
+  /** Asks for the server's readiness: a socket that cannot be opened does not say why. */
   async #probe(): Promise<void> {
     const status = await fetch('/readyz', { cache: 'no-store' }).then(
       (answer) => answer.status,
       () => 0,
     );
-    // The token was changed, or the cookie is gone: the page that comes then asks for it.
+    // The token was changed, or the cookie is gone: the server answers a reload with the login page.
     if (status === 200 && (await isLocked())) location.reload();
     if (!this.isOpen) this.#conf.onDown(status === 503 ? 'unready' : 'unreachable');
   }

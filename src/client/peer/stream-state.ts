@@ -1,17 +1,17 @@
-/**
- * The states a stream goes through, and what each says to the person. No DOM, so it is tested as it is.
- */
+/** The states of a stream, and their texts for people. Free of the DOM, for tests. */
 
 import type { SessionStats, SwapSettings } from '../../shared/messages.ts';
 
+/** `idle`: never started. `failed`: not tried again by itself. */
 export type State = 'idle' | 'starting' | 'live' | 'reconnecting' | 'stopped' | 'failed';
 
+/** What changes a state. `lost` is tried again, `refused` is not. */
 export type StateEvent = 'start' | 'picture' | 'lost' | 'refused' | 'stop';
 
-/** A stream that is wanted: it is on, or comes back by itself. */
+/** Whether the stream is on, or comes back by itself. */
 export const isActive = (state: State): boolean => state === 'starting' || state === 'live' || state === 'reconnecting';
 
-/** What a stream becomes. News of a stream that nobody wants any more changes nothing. */
+/** The state after an event. Events of a stream that was stopped or failed change nothing, other than `start`. */
 export function nextState(state: State, event: StateEvent): State {
   if (event === 'start') return 'starting';
   if (!isActive(state)) return state;
@@ -31,7 +31,7 @@ export function nextState(state: State, event: StateEvent): State {
   }
 }
 
-/** Why a state is as it is. */
+/** The reason for a state; each has a notice. */
 export type Reason =
   | 'welcome'
   | 'stopped'
@@ -55,15 +55,18 @@ export type Reason =
   | 'unfit'
   | 'camera_failed';
 
+/** The state of a stream with its reason. */
 export interface Situation {
   state: State;
   reason: Reason;
-  /** What the other side said, for people. */
+  /** The server's or the browser's own words, for people. */
   message?: string;
 }
 
+/** What a notice's button does. */
 export type NoticeAction = 'start' | 'retry' | 'reload';
 
+/** What a page shows over the picture. */
 export interface Notice {
   /** Short enough for the state line. */
   title: string;
@@ -95,10 +98,10 @@ const NOTICES: Record<Exclude<Reason, 'live'>, Notice> = {
     text: 'The server answers, but a router or firewall stops the video. Join its network, or give it a TURN server (webrtc.iceServers). This page keeps trying.',
     action: NOW,
   },
-  full: { title: 'The server is full', text: 'This page tries again by itself.', action: NOW },
+  full: { title: 'The server is full', text: 'This page keeps trying by itself.', action: NOW },
   taken: {
     title: 'The stream’s name is in use',
-    text: 'This page tries again by itself. Another name can be given under “Show in OBS”.',
+    text: 'This page keeps trying by itself. Another name can be given under “Show in OBS”.',
     action: NOW,
   },
   unready: {
@@ -150,7 +153,7 @@ const NOTICES: Record<Exclude<Reason, 'live'>, Notice> = {
   camera_failed: { title: 'The camera did not start', text: 'The browser did not say why.', action: AGAIN },
 };
 
-/** What the person is told; null while the picture speaks for itself. */
+/** The notice of a situation; null while the stream is live. */
 export function noticeOf({ reason, message }: Situation): Notice | null {
   if (reason === 'live') return null;
   const notice = NOTICES[reason];
@@ -158,10 +161,10 @@ export function noticeOf({ reason, message }: Situation): Notice | null {
   return { ...notice, text: reason === 'full' ? `${message} ${notice.text}` : message };
 }
 
-/** The state in one line. */
+/** A situation in a few words, for the state line. */
 export const stateText = (situation: Situation): string => noticeOf(situation)?.title ?? 'Live';
 
-/** What went wrong when the camera was asked for. @param error what getUserMedia rejected with. */
+/** The reason why a camera did not open. @param error what getUserMedia rejected with. */
 export function cameraProblem(error: { name: string; message?: string }): Omit<Situation, 'state'> {
   switch (error.name) {
     case 'NotAllowedError': {
@@ -186,27 +189,27 @@ export function cameraProblem(error: { name: string; message?: string }): Omit<S
   }
 }
 
-/** Refusals of the server that pass by themselves. */
-const PASSING = new Set(['server_full', 'stream_taken', 'session_closed', 'lane_lost', 'internal']);
+/** Codes of refusals that are worth another try. */
+const TRANSIENT = new Set(['server_full', 'stream_taken', 'session_closed', 'lane_lost', 'internal']);
 
-/** What the server's refusal of an offer means. */
+/** The state event and the reason for the server's refusal of an offer. */
 export function refusalText({ code, message }: { code: string; message: string }): {
   event: 'lost' | 'refused';
   reason: Reason;
   message: string;
 } {
-  if (!PASSING.has(code)) return { event: 'refused', reason: 'refused', message };
+  if (!TRANSIENT.has(code)) return { event: 'refused', reason: 'refused', message };
   const reasons: Record<string, Reason> = { server_full: 'full', stream_taken: 'taken' };
   return { event: 'lost', reason: reasons[code] ?? 'lost', message };
 }
 
-/** How long the server asks to wait, where it does. */
+/** How long the server asks to wait, in milliseconds, at most a minute; null where it does not ask. */
 export function retryAfterMs(details: unknown): number | null {
   const wait = (details as { retryAfterMs?: unknown } | null | undefined)?.retryAfterMs;
   return typeof wait === 'number' && wait >= 0 ? Math.min(wait, 60_000) : null;
 }
 
-/** What the picture does not say by itself: why nothing is swapped in it just now. Null while something is, or is not wanted to be. */
+/** Why nothing in the picture is swapped now; null while something is, or nothing should be. */
 export function remarkOf(
   { faces, level, plan }: Pick<SessionStats, 'faces' | 'level' | 'plan'>,
   { on, face, choice, map, engine }: Pick<SwapSettings, 'on' | 'face' | 'choice' | 'map' | 'engine'>,
@@ -217,7 +220,7 @@ export function remarkOf(
   return faces.length === 0 ? 'No face in sight' : 'Not swapped just now';
 }
 
-/** What limits the stream, for a page that shows no more of it; null while nothing does. */
+/** What limits the stream, for pages without the statistics panel; null while nothing does. */
 export const limitOf = ({ verdict: { cause, text } }: Pick<SessionStats, 'verdict'>): string | null =>
   cause === 'good' ? null : text;
 
@@ -232,7 +235,7 @@ const CALL_NOTICES: Partial<Record<Reason, Notice>> = {
   refused: { title: 'You could not join', text: 'The server did not say why.' },
 };
 
-/** What somebody on the call page is told. */
+/** The notice of a situation on the call page. */
 export function callNotice(situation: Situation): Notice {
   const { reason, message } = situation;
   if (reason === 'live') return { title: 'In the call', text: '' };
@@ -241,7 +244,7 @@ export function callNotice(situation: Situation): Notice {
   return message === undefined ? own : { ...own, text: message };
 }
 
-/** As remarkOf, for somebody who may have chosen never to be shown as they are. */
+/** As `remarkOf`, for the call page, where a guarded picture stands still rather than show the real face. */
 export function callRemark(
   stats: Pick<SessionStats, 'faces' | 'level' | 'plan'>,
   settings: Pick<SwapSettings, 'on' | 'face' | 'choice' | 'map' | 'engine' | 'guarded'>,

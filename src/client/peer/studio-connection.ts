@@ -1,96 +1,34 @@
-/**
- * The stream to the server and back: signalling and settings over a WebSocket, pictures over a peer connection. Comes
- * back by itself when either breaks, until it is stopped.
- */
+/** The stream of the studio or of a call to the server and back. */
 
-import type {
-  CallJoin,
-  CallPerson,
-  ClientMessage,
-  ErrorBody,
-  FaceInfo,
-  PresetInfo,
-  ServerMessage,
-  SessionStats,
-  SwapSettings,
-} from '../../shared/messages.ts';
-import { backoffMs } from '../lib/backoff.ts';
+import type { ClientMessage, ErrorBody, ServerMessage, SwapSettings } from '../../shared/messages.ts';
+import type { ConnectionConf } from './connection-conf.ts';
 import type { StatsEntry } from './network-stats.ts';
-import { preferVp8 } from './prefer-codec.ts';
+import { type BreakCause, ReconnectingPeer } from './reconnecting-peer.ts';
 import { type DownReason, ReconnectingSocket } from './reconnecting-socket.ts';
-import {
-  isActive,
-  nextState,
-  type Reason,
-  refusalText,
-  retryAfterMs,
-  type Situation,
-  type State,
-} from './stream-state.ts';
-
-export interface ConnectionConf {
-  onSituation(situation: Situation): void;
-  /** Swapped pictures come here; resolves when the first one shows. */
-  onVideo(stream: MediaStream): Promise<void>;
-  /** The server can be reached, and says what it would do by itself. */
-  onHello(defaults: SwapSettings, locked: boolean): void;
-  /** The server cannot be reached while no stream is wanted. */
-  onAway(reason: DownReason): void;
-  onFaces(faces: FaceInfo[]): void;
-  onPresets?(presets: PresetInfo[]): void;
-  onStats(stats: SessionStats): void;
-  /** @param elsewhere changed by someone else, not the answer to a change from here. */
-  onSettings(settings: SwapSettings, elsewhere: boolean): void;
-  /** The server refused something that is not the stream itself. */
-  onError(error: ErrorBody): void;
-  /** What viewers find the stream by, once the server took it; null when it is over. */
-  onStream(name: string | null): void;
-  /** What the stream is to be called; undefined leaves it to the server. */
-  stream(): string | undefined;
-  /** Settings a new session begins with. */
-  settings(): Partial<SwapSettings>;
-  /** A change of settings went out. */
-  onSent(): void;
-  /** The call that the stream joins, where it is for one. */
-  call?(): CallJoin;
-  /** Who is in the call, and which of them this is. */
-  onRoom?(people: CallPerson[], you: string): void;
-  /** Where the last session is remembered, so that a page that was reloaded takes its place again. */
-  memory?: { session: string | null };
-}
-
-/** One peer connection, from its offer to its end. */
-interface Attempt {
-  peer: RTCPeerConnection;
-  sender: RTCRtpSender;
-  /** The server answered the offer, or refused it. */
-  settled: boolean;
-  /** A way for pictures was found. */
-  connected: boolean;
-  /** The server's candidates that came before its answer. */
-  early: RTCIceCandidateInit[];
-}
+import { limitRate } from './sender-limits.ts';
+import { isActive, nextState, type Reason, refusalText, retryAfterMs, type State } from './stream-state.ts';
+import { acceptAnswer, addCandidate, createStudioAttempt, type StudioAttempt } from './studio-attempt.ts';
 
 /** From the offer to the first picture; the server gives up a little earlier. */
 const PICTURE_WITHIN_MS = 20_000;
-/** A broken path often heals by itself. */
-const HEALS_WITHIN_MS = 3000;
-/** While a slider moves, settings go out no more often. */
+/** While a slider moves, settings go out no more often than this. */
 const SETTINGS_EVERY_MS = 50;
 
+/**
+ * Signalling and settings go over a WebSocket, pictures over a peer connection. Both come back by themselves when they
+ * break, until the stream is stopped.
+ */
 export class StudioConnection {
   readonly #conf: ConnectionConf;
   readonly #socket: ReconnectingSocket;
+  readonly #peers: ReconnectingPeer<StudioAttempt>;
   #state: State = 'idle';
-  #attempt: Attempt | null = null;
   #track: MediaStreamTrack | null = null;
   #sound: MediaStreamTrack | null = null;
   #iceServers: RTCIceServer[] = [];
-  #attempts = 0;
-  /** No attempt since the last way that was found has found one. */
-  #wayless = false;
-  #retry: ReturnType<typeof setTimeout> | undefined;
-  #deadline: ReturnType<typeof setTimeout> | undefined;
+  /** No attempt found a path since the last one that connected. */
+  #isPathless = false;
+  /** Changes of settings that wait to be sent together. */
   #patch: Partial<SwapSettings> | null = null;
   /** The last session, whose place and name the next one takes. */
   #session: string | null = null;
@@ -98,83 +36,89 @@ export class StudioConnection {
   constructor(conf: ConnectionConf) {
     this.#conf = conf;
     this.#session = conf.memory?.session ?? null;
-    this.#socket = new ReconnectingSocket({
-      onMessage: (message) => void this.#hear(message),
-      onDown: (reason) => this.#down(reason),
+    this.#peers = new ReconnectingPeer({
+      mayOpen: () => isActive(this.#state) && this.#track !== null && this.#socket.isOpen,
+      create: () => this.#create(),
+      negotiate: (attempt) => this.#sendOffer(attempt),
+      onConnected: (attempt) => this.#onConnected(attempt),
+      onBroken: (attempt, cause, error) => this.#onBroken(attempt, cause, error),
+      onDropped: (attempt) => this.#onDropped(attempt),
     });
-  }
-
-  get state(): State {
-    return this.#state;
+    this.#socket = new ReconnectingSocket({
+      onMessage: (message) => this.#onMessage(message),
+      onDown: (reason) => this.#onDown(reason),
+    });
   }
 
   /** Sends this camera to be swapped, and this microphone to the viewers. */
   start(track: MediaStreamTrack, sound: MediaStreamTrack | null = null): void {
-    this.#drop();
+    this.#peers.drop();
+    // A new start begins with the shortest wait.
+    this.#peers.settle();
     this.#track = track;
     this.#sound = sound;
-    this.#attempts = 0;
-    this.#wayless = false;
+    this.#isPathless = false;
     this.#become(nextState(this.#state, 'start'), 'connecting');
     this.retry();
   }
 
-  /** Another camera or resolution, mostly without an interruption. */
+  /** Changes the camera or the resolution, without an interruption where the agreed codec can carry the new track. */
   async replace(track: MediaStreamTrack): Promise<void> {
     this.#track = track;
     try {
-      await this.#attempt?.sender.replaceTrack(track);
+      await this.#peers.current?.sender.replaceTrack(track);
     } catch {
-      // Pictures the agreed codec cannot carry: agree anew.
-      this.#lost('connecting');
+      // The agreed codec cannot carry the pictures: a new offer can.
+      this.#reconnect('connecting');
     }
   }
 
-  /** Idempotent, and not told to the listener: whoever stops knows why. */
+  /** Stops sending. Idempotent, and not reported through `onSituation`: the caller knows why it stops. */
   stop(): void {
     this.#track = null;
     this.#sound = null;
-    this.#drop();
+    this.#peers.drop();
     this.#state = nextState(this.#state, 'stop');
   }
 
-  /** Does not wait for the next attempt. */
+  /** Connects now rather than when the back-off ends. */
   retry(): void {
-    if (this.#socket.isOpen) void this.#open();
+    if (this.#socket.isOpen) this.#peers.open();
     else this.#socket.retry();
   }
 
-  /** Changes of one moment go out together. */
+  /** Changes settings of the running session. Changes of one moment go out together. */
   set(patch: Partial<SwapSettings>): void {
-    if (this.#attempt === null) return;
-    if (this.#patch === null) setTimeout(() => this.#flush(), SETTINGS_EVERY_MS);
+    if (this.#peers.current === null) return;
+    if (this.#patch === null) setTimeout(() => this.#flushSettings(), SETTINGS_EVERY_MS);
     this.#patch = { ...this.#patch, ...patch };
   }
 
-  /** Nothing, while the server cannot be reached. */
-  tell(message: ClientMessage): void {
-    if (this.#attempt !== null) this.#socket.send(message);
+  /** Sends a message of the session; dropped while the server cannot be reached. */
+  send(message: ClientMessage): void {
+    if (this.#peers.current !== null) this.#socket.send(message);
   }
 
+  /** Entries of the browser's WebRTC statistics; none without a connection. */
   async network(): Promise<Iterable<StatsEntry>> {
-    const report = await this.#attempt?.peer.getStats().catch(() => undefined);
+    const report = await this.#peers.current?.peer.getStats().catch(() => undefined);
     return (report?.values() ?? []) as Iterable<StatsEntry>;
   }
 
-  #flush(): void {
+  #flushSettings(): void {
     const settings = this.#patch;
     this.#patch = null;
-    if (settings === null || this.#attempt === null || !this.#socket.isOpen) return;
+    if (settings === null || this.#peers.current === null || !this.#socket.isOpen) return;
     this.#conf.onSent();
     this.#socket.send({ type: 'settings', settings });
   }
 
-  async #hear(message: ServerMessage): Promise<void> {
+  #onMessage(message: ServerMessage): void {
     switch (message.type) {
       case 'hello': {
         this.#iceServers = message.iceServers;
         this.#conf.onHello(message.defaults, message.locked);
-        await this.#open();
+        this.#peers.open();
         break;
       }
       case 'ice': {
@@ -185,11 +129,12 @@ export class StudioConnection {
         this.#session = message.session;
         if (this.#conf.memory !== undefined) this.#conf.memory.session = message.session;
         this.#conf.onStream(message.stream);
-        await this.#answered(message.sdp);
+        void this.#onAnswer(message.sdp);
         break;
       }
       case 'candidate': {
-        if (message.candidate !== null) this.#candidate(message.candidate);
+        if (message.candidate !== null && this.#peers.current !== null)
+          addCandidate(this.#peers.current, message.candidate);
         break;
       }
       case 'settings': {
@@ -198,7 +143,7 @@ export class StudioConnection {
       }
       case 'stats': {
         if (this.#state !== 'live') break;
-        if (this.#attempt !== null) limitRate(this.#attempt.sender, message.stats.maxFps);
+        if (this.#peers.current !== null) limitRate(this.#peers.current.sender, message.stats.maxFps);
         this.#conf.onStats(message.stats);
         break;
       }
@@ -215,163 +160,135 @@ export class StudioConnection {
         break;
       }
       case 'closed': {
-        this.#closed();
+        this.#onClosed();
         break;
       }
       case 'error': {
-        this.#refused(message.error);
+        this.#onErrorMessage(message.error);
         break;
       }
     }
   }
 
-  async #open(): Promise<void> {
-    if (!isActive(this.#state) || this.#track === null || this.#attempt !== null || !this.#socket.isOpen) return;
-    clearTimeout(this.#retry);
-    const peer = new RTCPeerConnection({ iceServers: this.#iceServers });
-    // Of one stream, so that they are kept in step.
-    const streams = [new MediaStream([this.#track])];
-    const transceiver = peer.addTransceiver(this.#track, { direction: 'sendrecv', streams });
-    if (this.#sound !== null) peer.addTransceiver(this.#sound, { direction: 'sendonly', streams });
-    preferVp8(transceiver);
-    keepResolution(transceiver.sender);
-    const attempt: Attempt = { peer, sender: transceiver.sender, settled: false, connected: false, early: [] };
-    this.#attempt = attempt;
-    this.#become(this.#state, this.#wayless ? 'no_way' : 'connecting');
-    this.#deadline = setTimeout(() => this.#ended(attempt), PICTURE_WITHIN_MS);
+  #create(): StudioAttempt {
+    const attempt = createStudioAttempt(this.#track!, this.#sound, this.#iceServers);
+    const { peer } = attempt;
     peer.ontrack = ({ track }) => {
       void this.#conf.onVideo(new MediaStream([track])).then(() => {
-        if (attempt !== this.#attempt) return;
-        clearTimeout(this.#deadline);
-        this.#attempts = 0;
+        if (attempt !== this.#peers.current) return;
+        this.#peers.settle();
         this.#become(nextState(this.#state, 'picture'), 'live');
       });
     };
     peer.onicecandidate = ({ candidate }) => {
-      if (candidate === null || candidate.candidate === '' || attempt !== this.#attempt) return;
+      if (candidate === null || candidate.candidate === '' || attempt !== this.#peers.current) return;
       const { sdpMid, sdpMLineIndex } = candidate;
-      this.#socket.send({
-        type: 'candidate',
-        candidate: { candidate: candidate.candidate, sdpMid, sdpMLineIndex },
-      });
+      this.#socket.send({ type: 'candidate', candidate: { candidate: candidate.candidate, sdpMid, sdpMLineIndex } });
     };
-    peer.onconnectionstatechange = () => this.#turn(attempt);
-    try {
-      await peer.setLocalDescription(await peer.createOffer());
-    } catch (error) {
-      if (attempt !== this.#attempt) return;
-      attempt.settled = true;
-      this.#lost('lost', String(error));
-      return;
-    }
-    if (attempt !== this.#attempt) return;
+    return attempt;
+  }
+
+  async #sendOffer(attempt: StudioAttempt): Promise<void> {
+    const { peer } = attempt;
+    this.#become(this.#state, this.#isPathless ? 'no_way' : 'connecting');
+    this.#peers.expectWithin(PICTURE_WITHIN_MS);
+    await peer.setLocalDescription(await peer.createOffer());
+    if (attempt !== this.#peers.current) return;
     const settings = this.#conf.settings();
     const stream = this.#conf.stream();
     const call = this.#conf.call?.();
     this.#conf.onSent();
     this.#socket.send({
-      ...{ type: 'offer', sdp: peer.localDescription!.sdp, settings },
+      type: 'offer',
+      sdp: peer.localDescription!.sdp,
+      settings,
       ...(stream !== undefined && { stream }),
       ...(this.#session !== null && { again: this.#session }),
       ...(call !== undefined && { call }),
     });
   }
 
-  async #answered(sdp: string): Promise<void> {
-    const attempt = this.#attempt;
-    if (attempt === null || attempt.settled) return;
-    attempt.settled = true;
+  async #onAnswer(sdp: string): Promise<void> {
+    const attempt = this.#peers.current;
+    if (attempt === null || attempt.isAnswered) return;
+    attempt.isAnswered = true;
     try {
-      await attempt.peer.setRemoteDescription({ type: 'answer', sdp });
+      await acceptAnswer(attempt, sdp);
     } catch {
-      if (attempt === this.#attempt) this.#lost('lost');
-      return;
+      if (attempt === this.#peers.current) this.#reconnect('lost');
     }
-    for (const candidate of attempt.early.splice(0)) this.#candidate(candidate);
   }
 
-  #candidate(candidate: RTCIceCandidateInit): void {
-    const attempt = this.#attempt;
+  #onConnected(attempt: StudioAttempt): void {
+    attempt.isConnected = true;
+    this.#isPathless = false;
+    if (this.#state !== 'live') this.#become(this.#state, 'waiting');
+  }
+
+  #onBroken(attempt: StudioAttempt, cause: BreakCause, error: unknown): void {
+    if (cause === 'signalling') {
+      // No offer went out, so there is no answer to come.
+      attempt.isAnswered = true;
+      this.#reconnect('lost', { message: String(error) });
+    } else if (cause === 'disconnected') {
+      this.#reconnect('lost');
+    } else {
+      this.#reconnectAfter(attempt);
+    }
+  }
+
+  /** Without an answer the server is lost; with one, and never connected, the path to it is. */
+  #reconnectAfter({ isAnswered, isConnected }: StudioAttempt): void {
+    this.#isPathless = isAnswered && !isConnected;
+    this.#reconnect(this.#isPathless ? 'no_way' : 'lost');
+  }
+
+  /** The server ended a session: the current one, or, before the answer to the offer, the one before. */
+  #onClosed(): void {
+    const attempt = this.#peers.current;
     if (attempt === null) return;
-    if (attempt.peer.remoteDescription === null) attempt.early.push(candidate);
-    // One that does not fit is no loss: others do, or the deadline passes.
-    else attempt.peer.addIceCandidate(candidate).catch(() => undefined);
+    if (attempt.isAnswered) this.#reconnectAfter(attempt);
+    else attempt.early = [];
   }
 
-  #turn(attempt: Attempt): void {
-    if (attempt !== this.#attempt) return;
-    const { connectionState } = attempt.peer;
-    if (connectionState === 'failed') {
-      this.#ended(attempt);
-    } else if (connectionState === 'disconnected') {
-      clearTimeout(this.#deadline);
-      this.#deadline = setTimeout(() => this.#lost('lost'), HEALS_WITHIN_MS);
-    } else if (connectionState === 'connected') {
-      attempt.connected = true;
-      this.#wayless = false;
-      if (this.#state === 'live') clearTimeout(this.#deadline);
-      else this.#become(this.#state, 'waiting');
-    }
-  }
-
-  /** Without an answer it is the server that is lost; with one, and never connected, what is between. */
-  #ended({ settled, connected }: Attempt): void {
-    this.#wayless = settled && !connected;
-    this.#lost(this.#wayless ? 'no_way' : 'lost');
-  }
-
-  /** The server ended a session: this one, or before the answer to the offer the one before. */
-  #closed(): void {
-    if (this.#attempt === null) return;
-    if (this.#attempt.settled) this.#ended(this.#attempt);
-    else this.#attempt.early = [];
-  }
-
-  #refused(error: ErrorBody): void {
-    const attempt = this.#attempt;
-    if (attempt === null || attempt.settled) {
+  #onErrorMessage(error: ErrorBody): void {
+    const attempt = this.#peers.current;
+    if (attempt === null || attempt.isAnswered) {
       this.#conf.onError(error);
       return;
     }
-    attempt.settled = true;
+    attempt.isAnswered = true;
     const { event, reason, message } = refusalText(error);
     if (event === 'lost') {
-      this.#lost(reason, message, retryAfterMs(error.details));
+      this.#reconnect(reason, { message, waitMs: retryAfterMs(error.details) });
       return;
     }
-    this.#drop();
+    this.#peers.drop();
     this.#become(nextState(this.#state, 'refused'), reason, message);
   }
 
-  #down(reason: DownReason): void {
+  #onDown(reason: DownReason): void {
     if (!isActive(this.#state)) {
       this.#conf.onAway(reason);
       return;
     }
-    if (this.#attempt !== null) this.#attempt.settled = true;
-    this.#lost(reason);
+    if (this.#peers.current !== null) this.#peers.current.isAnswered = true;
+    this.#reconnect(reason);
   }
 
-  /** Tells, lets go of the peer, and tries again after a while; at once when a lost server says hello. */
-  #lost(reason: Reason, message?: string, waitMs: number | null = null): void {
+  /** Drops the connection and retries after the back-off; at once when a server that was lost says hello. */
+  #reconnect(reason: Reason, { message, waitMs = null }: { message?: string; waitMs?: number | null } = {}): void {
     if (!isActive(this.#state)) return;
-    this.#drop();
+    this.#peers.drop();
     this.#become(nextState(this.#state, 'lost'), reason, message);
-    this.#retry = setTimeout(() => void this.#open(), waitMs ?? backoffMs(this.#attempts++));
+    this.#peers.retryAfter(waitMs);
   }
 
-  #drop(): void {
-    clearTimeout(this.#retry);
-    clearTimeout(this.#deadline);
-    const attempt = this.#attempt;
-    this.#attempt = null;
+  #onDropped(attempt: StudioAttempt): void {
     this.#patch = null;
-    if (attempt === null) return;
     this.#conf.onStream(null);
-    attempt.peer.onconnectionstatechange = null;
-    attempt.peer.close();
-    // An answer still to come could not be told from the next one's.
-    if (attempt.settled) this.#socket.send({ type: 'close' });
+    // Without an answer yet, the socket must go: that answer could not be told from the next attempt's.
+    if (attempt.isAnswered) this.#socket.send({ type: 'close' });
     else this.#socket.renew();
   }
 
@@ -379,21 +296,4 @@ export class StudioConnection {
     this.#state = state;
     this.#conf.onSituation(message === undefined ? { state, reason } : { state, reason, message });
   }
-}
-
-/** Asks the encoder for a softer rather than a smaller picture; browsers that cannot just go on. */
-function keepResolution(sender: RTCRtpSender): void {
-  const parameters: RTCRtpSendParameters & { degradationPreference?: string } = sender.getParameters();
-  parameters.degradationPreference = 'maintain-resolution';
-  sender.setParameters(parameters).catch(() => undefined);
-}
-
-/** Sends no more pictures than are swapped: one that is left out there need not be coded twice. The camera's own preview stays as it is. */
-function limitRate(sender: RTCRtpSender, maxFps: number | null): void {
-  const parameters = sender.getParameters();
-  const [encoding] = parameters.encodings;
-  if (encoding === undefined || (encoding.maxFramerate ?? null) === maxFps) return;
-  if (maxFps === null) delete encoding.maxFramerate;
-  else encoding.maxFramerate = maxFps;
-  sender.setParameters(parameters).catch(() => undefined);
 }

@@ -1,73 +1,84 @@
-/** Watches a stream by WHEP, for ever: comes back by itself whenever the server, the way or the stream is gone. */
+/** Plays a stream by WHEP (RFC 9725), and connects again whenever the server, the path or the stream is gone. */
 
-import { backoffMs } from '../lib/backoff.ts';
 import { candidateFragment } from './candidate-fragment.ts';
 import { iceServersInLinks } from './link-header.ts';
 import { preferVp8 } from './prefer-codec.ts';
+import { type PeerAttempt, ReconnectingPeer } from './reconnecting-peer.ts';
 
+/** What a player plays, and what its page is told. */
 export interface WhepConf {
   /** Where offers are posted to. */
   url: string;
-  /** Whether it is to be heard, too. */
+  /** Whether to ask for the stream's sound as well as its picture. */
   sound?: boolean;
-  /** Null when it is over: browsers paint a stream black that lost its connection. */
+  /** Null when the stream is over: browsers paint a stream black that lost its connection. */
   onVideo(stream: MediaStream | null): void;
   /** The server wants its token. */
   onLocked(): void;
 }
 
-interface Attempt {
-  peer: RTCPeerConnection;
+interface WhepAttempt extends PeerAttempt {
   /** The session's address, once the server answered. */
   session: URL | null;
-  /** This side's, not yet told to the server. */
+  /** This side's candidates that were not sent to the server yet. */
   candidates: RTCIceCandidate[];
 }
 
-/** Candidates come in bursts; those of one are told at once. */
-const TELL_WITHIN_MS = 50;
+/** Candidates come in bursts; those of one burst go out in one request. */
+const CANDIDATES_EVERY_MS = 50;
 const ANSWER_WITHIN_MS = 15_000;
-/** A broken path often heals by itself. */
-const HEALS_WITHIN_MS = 3000;
-/** Connected, but for the first picture. */
+/** From the server's answer to the connection; the first picture may come later. */
 const CONNECT_WITHIN_MS = 15_000;
+/** The longest wait that a server may ask for. */
+const LONGEST_WAIT_S = 60;
 
+/** Connects when it is made, and keeps the stream playing until it is closed or the page goes. */
 export class WhepPlayer {
   readonly #conf: WhepConf;
   readonly #end = new AbortController();
-  #attempt: Attempt | null = null;
-  #attempts = 0;
-  #retry: ReturnType<typeof setTimeout> | undefined;
-  #deadline: ReturnType<typeof setTimeout> | undefined;
+  readonly #peers: ReconnectingPeer<WhepAttempt>;
 
   constructor(conf: WhepConf) {
     this.#conf = conf;
-    void this.#open();
     const { signal } = this.#end;
-    addEventListener('online', () => this.#soon(0), { signal });
-    addEventListener('pagehide', () => this.#drop(), { signal });
+    this.#peers = new ReconnectingPeer({
+      mayOpen: () => !signal.aborted,
+      create: () => this.#create(),
+      negotiate: (attempt) => this.#negotiate(attempt),
+      onConnected: () => this.#peers.settle(),
+      onBroken: () => this.#reconnect(),
+      onDropped: (attempt) => {
+        this.#conf.onVideo(null);
+        endSession(attempt);
+      },
+    });
+    this.#peers.open();
+    addEventListener('online', () => this.#peers.retryAfter(0), { signal });
+    addEventListener('pagehide', () => this.#peers.drop(), { signal });
     // A page that comes back from the browser's cache finds everything closed.
-    addEventListener('pageshow', ({ persisted }) => persisted && this.#soon(0), { signal });
+    addEventListener('pageshow', ({ persisted }) => persisted && this.#peers.retryAfter(0), { signal });
   }
 
   /** Idempotent. */
   close(): void {
     this.#end.abort();
-    this.#drop();
+    this.#peers.drop();
   }
 
-  /** Pictures stay away: is the session still there, waiting for its publisher? A PATCH of nothing tells. */
+  /**
+   * For a stream whose pictures stay away: asks whether the session still waits for its publisher, with a PATCH of no
+   * candidates, and reconnects where the server does not know it.
+   */
   async check(): Promise<void> {
-    const attempt = this.#attempt;
+    const attempt = this.#peers.current;
     if (attempt === null || attempt.session === null) return;
-    if (!(await patch(attempt.session, 'a=mid:0\r\n')) && attempt === this.#attempt) this.#lost();
+    const isKnown = await patchSession(attempt.session, 'a=mid:0\r\n');
+    if (!isKnown && attempt === this.#peers.current) this.#reconnect();
   }
 
-  async #open(): Promise<void> {
-    this.#drop();
+  #create(): WhepAttempt {
     const peer = new RTCPeerConnection();
-    const attempt: Attempt = { peer, session: null, candidates: [] };
-    this.#attempt = attempt;
+    const attempt: WhepAttempt = { peer, session: null, candidates: [] };
     preferVp8(peer.addTransceiver('video', { direction: 'recvonly' }));
     if (this.#conf.sound === true) peer.addTransceiver('audio', { direction: 'recvonly' });
     const stream = new MediaStream();
@@ -75,16 +86,11 @@ export class WhepPlayer {
       stream.addTrack(track);
       if (track.kind === 'video') this.#conf.onVideo(stream);
     };
-    peer.onconnectionstatechange = () => this.#turn(attempt);
-    peer.onicecandidate = ({ candidate }) => candidate?.candidate && tell(attempt, candidate);
-    try {
-      await this.#meet(attempt);
-    } catch {
-      if (attempt === this.#attempt) this.#lost();
-    }
+    peer.onicecandidate = ({ candidate }) => candidate?.candidate && sendCandidate(attempt, candidate);
+    return attempt;
   }
 
-  async #meet(attempt: Attempt): Promise<void> {
+  async #negotiate(attempt: WhepAttempt): Promise<void> {
     const { peer } = attempt;
     const offer = await peer.createOffer();
     const answer = await fetch(this.#conf.url, {
@@ -94,79 +100,50 @@ export class WhepPlayer {
       signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
     });
     if (answer.status === 201) attempt.session = new URL(answer.headers.get('location')!, answer.url);
-    if (attempt !== this.#attempt) {
-      end(attempt);
+    if (attempt !== this.#peers.current) {
+      // Dropped while the answer was on its way: the server now holds a session that no one else ends.
+      endSession(attempt);
       return;
     }
     if (answer.status !== 201) {
-      this.#refused(answer);
+      this.#onRefused(answer);
       return;
     }
-    // Only now is it known which servers help on the way.
+    // The answer names the ICE servers, so gathering starts only now.
     peer.setConfiguration({ iceServers: iceServersInLinks(answer.headers.get('link')) });
-    this.#deadline = setTimeout(() => this.#lost(), CONNECT_WITHIN_MS);
+    this.#peers.expectWithin(CONNECT_WITHIN_MS);
     await peer.setLocalDescription(offer);
     await peer.setRemoteDescription({ type: 'answer', sdp: await answer.text() });
   }
 
-  #turn(attempt: Attempt): void {
-    if (attempt !== this.#attempt) return;
-    const { connectionState } = attempt.peer;
-    if (connectionState === 'connected') {
-      clearTimeout(this.#deadline);
-      this.#attempts = 0;
-    } else if (connectionState === 'failed') {
-      this.#lost();
-    } else if (connectionState === 'disconnected') {
-      clearTimeout(this.#deadline);
-      this.#deadline = setTimeout(() => this.#lost(), HEALS_WITHIN_MS);
-    }
-  }
-
-  #refused({ status, headers }: Response): void {
+  #onRefused({ status, headers }: Response): void {
     if (status === 401) this.#conf.onLocked();
     const waitS = Number(headers.get('retry-after') ?? Number.NaN);
-    this.#lost(waitS > 0 ? 1000 * Math.min(waitS, 60) : undefined);
+    this.#reconnect(waitS > 0 ? 1000 * Math.min(waitS, LONGEST_WAIT_S) : null);
   }
 
-  #lost(waitMs: number = backoffMs(this.#attempts++)): void {
-    this.#drop();
-    this.#soon(waitMs);
-  }
-
-  #soon(waitMs: number): void {
-    clearTimeout(this.#retry);
-    if (this.#end.signal.aborted) return;
-    this.#retry = setTimeout(() => {
-      if (this.#attempt === null) void this.#open();
-    }, waitMs);
-  }
-
-  #drop(): void {
-    clearTimeout(this.#retry);
-    clearTimeout(this.#deadline);
-    if (this.#attempt === null) return;
-    this.#conf.onVideo(null);
-    end(this.#attempt);
-    this.#attempt = null;
+  #reconnect(waitMs: number | null = null): void {
+    this.#peers.drop();
+    this.#peers.retryAfter(waitMs);
   }
 }
 
 /**
- * Where the server is reached directly, it sees where the checks come from. One that is behind a relay does not: that lets
- * nothing through from an address that the server never heard of (RFC 8656, 9).
+ * Sends a candidate to the server, together with those that follow at once. A server that is reached directly learns
+ * the address from the connectivity checks. One behind a TURN relay does not: the relay lets nothing through from an
+ * address that the server has no permission for (RFC 8656, 9).
  */
-function tell(attempt: Attempt, candidate: RTCIceCandidate): void {
+function sendCandidate(attempt: WhepAttempt, candidate: RTCIceCandidate): void {
   if (attempt.candidates.push(candidate) > 1) return;
   setTimeout(() => {
     const candidates = attempt.candidates.splice(0);
     if (attempt.session !== null && attempt.peer.signalingState !== 'closed')
-      void patch(attempt.session, candidateFragment(candidates));
-  }, TELL_WITHIN_MS);
+      void patchSession(attempt.session, candidateFragment(candidates));
+  }, CANDIDATES_EVERY_MS);
 }
 
-/** Whether it was taken. */
-const patch = (session: URL, body: string): Promise<boolean> =>
+/** Whether the server took the fragment. */
+const patchSession = (session: URL, body: string): Promise<boolean> =>
   fetch(session, {
     method: 'PATCH',
     headers: { 'content-type': 'application/trickle-ice-sdpfrag', 'if-match': '*' },
@@ -177,10 +154,7 @@ const patch = (session: URL, body: string): Promise<boolean> =>
     () => false,
   );
 
-function end({ peer, session }: Attempt): void {
-  peer.onconnectionstatechange = null;
-  peer.onicecandidate = null;
-  peer.close();
-  // The page may be going; what is sent with keepalive still arrives.
+/** Ends the server's session, where there is one. The page may be going; a request with keepalive still arrives. */
+function endSession({ session }: WhepAttempt): void {
   if (session !== null) fetch(session, { method: 'DELETE', keepalive: true }).catch(() => undefined);
 }

@@ -1,42 +1,45 @@
-/** The page `/view/NAME`: a stream over the whole window and nothing else, for an OBS browser source; with `?sound` it is heard. */
+/**
+ * The page `/view/NAME`: one stream over the whole window, for an OBS browser source. `?sound` plays its sound too.
+ */
 
 import { element } from '../lib/dom.ts';
 import { PlaybackWatchdog } from '../peer/playback-watchdog.ts';
 import { WhepPlayer } from '../peer/whep-player.ts';
 
-const BEAT_MS = 250;
-/** How often the server is asked what became of a stream without pictures. */
+const WATCH_EVERY_MS = 250;
+/** How often a stream without pictures is checked at the server. */
 const CHECK_MS = 2000;
 
 const video = element('video', HTMLVideoElement);
-const isHeard = !['0', 'false', null].includes(new URLSearchParams(location.search).get('sound'));
+const hasSound = !['0', 'false', null].includes(new URLSearchParams(location.search).get('sound'));
 const watchdog = new PlaybackWatchdog();
 let checkedAtMs = 0;
 
 const whep = new WhepPlayer({
   url: `/whep/${location.pathname.split('/')[2] ?? ''}`,
-  sound: isHeard,
+  sound: hasSound,
   onVideo(stream) {
     video.srcObject = stream;
     if (stream !== null) void play();
   },
-  // The page that comes then asks for the token.
+  // The server answers a reload with the login page.
   onLocked: () => location.reload(),
 });
 
-/** OBS lets pages be heard at once; browsers only after a click, and show the picture until then. */
+/** OBS lets pages play sound at once. Browsers do after a click, and play the picture alone until then. */
 async function play(): Promise<void> {
-  video.muted = !isHeard;
+  video.muted = !hasSound;
   try {
     await video.play();
   } catch {
     video.muted = true;
-    if (isHeard) addEventListener('pointerdown', () => void play(), { once: true });
+    if (hasSound) addEventListener('pointerdown', () => void play(), { once: true });
     await video.play().catch(() => undefined);
   }
 }
 
-function beat(): void {
+/** Shows on the page whether pictures come, and checks the stream at the server while none do. */
+function watchPlayback(): void {
   const nowMs = performance.now();
   const isLive = watchdog.beat(video.getVideoPlaybackQuality().totalVideoFrames, nowMs);
   document.body.dataset.state = isLive ? 'live' : 'waiting';
@@ -46,4 +49,4 @@ function beat(): void {
   void whep.check();
 }
 
-setInterval(beat, BEAT_MS);
+setInterval(watchPlayback, WATCH_EVERY_MS);

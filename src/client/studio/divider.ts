@@ -1,10 +1,12 @@
-/** The line between before and after: dragged, or moved with the keyboard. */
+/** The line between camera and swapped picture. */
 
 import { element } from '../lib/dom.ts';
 
+/** Percent of the width. */
 const STEP = 2;
 const BIG_STEP = 10;
 
+/** A slider that sets the view's `--cut`, in percent from the left; dragged, or moved with the keyboard. */
 export class Divider {
   readonly #view: HTMLElement;
   readonly #handle = element('divider', HTMLDivElement);

@@ -1,18 +1,22 @@
-/** Boxes over the people in the picture, to choose one of them. */
+/** Boxes over the faces in the picture. */
 
 import type { SeenFace } from '../../shared/messages.ts';
 import { createElement, element, place, press } from '../lib/dom.ts';
 import { placeOf } from '../lib/format.ts';
 
+/** The people to draw boxes for. */
 export interface PeopleShown {
   faces: readonly SeenFace[];
+  /** Size of the picture that the faces lie in, in pixels. */
   picture: { width: number; height: number };
   mirrored: boolean;
+  /** Track of the chosen person; null for none. */
   picked: number | null;
-  /** The name of the face a person wears. */
+  /** The name of the face that a person wears. */
   wears(track: number): string;
 }
 
+/** One button for each tracked person, to choose whose face is changed. */
 export class FaceBoxes {
   readonly #boxes = element('people', HTMLFieldSetElement);
   readonly #onPick: (track: number) => void;
@@ -27,7 +31,7 @@ export class FaceBoxes {
     this.#boxes.replaceChildren();
   }
 
-  /** A box stays the same element while its person does, so that the keyboard's focus stays too. */
+  /** Updates the boxes. A tracked person keeps their element, so that the keyboard's focus stays on it. */
   show({ faces, picture, mirrored, picked, wears }: PeopleShown): void {
     if (picture.width === 0) return;
     for (const [track, box] of this.#known) {

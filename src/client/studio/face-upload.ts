@@ -1,32 +1,34 @@
-/** Adding a face: by click, drop or paste. Nothing is sent before the person says that they may use the face. */
+/** The dialog that adds a face. */
 
 import type { ErrorBody, FaceInfo, PickableFace, SeveralFaces } from '../../shared/messages.ts';
 import { createElement, element, place, press } from '../lib/dom.ts';
 import { nameFromFile, placeOf } from '../lib/format.ts';
 
+/** What the dialog asks of its page. */
 export interface UploadConf {
   faces(): readonly FaceInfo[];
   onAdded(face: FaceInfo): void;
   onError(message: string): void;
 }
 
+/** Takes a picture by click, drop or paste. Sends nothing until the person confirms that they may use the face. */
 export class FaceUpload {
   readonly #conf: UploadConf;
   readonly #input = element('file', HTMLInputElement);
   readonly #dialog = element('upload', HTMLDialogElement);
   readonly #name = element('name', HTMLInputElement);
   readonly #consent = element('consent', HTMLInputElement);
-  readonly #person = element('person', HTMLSelectElement);
+  readonly #personSelect = element('person', HTMLSelectElement);
   readonly #preview = element('preview', HTMLImageElement);
   readonly #picks = element('picks', HTMLFieldSetElement);
   readonly #message = element('upload-message', HTMLParagraphElement);
   readonly #save = element('save', HTMLButtonElement);
   #file: File | null = null;
-  /** The person the next chosen file is a photo of. */
-  #of: FaceInfo | null = null;
-  /** Which of several faces; null until one of them was chosen. */
+  /** The person that the next file is a further photo of; null for a new face. */
+  #person: FaceInfo | null = null;
+  /** The chosen one of several faces in the picture; null until one is chosen. */
   #pick: number | null = null;
-  #several = false;
+  #hasSeveral = false;
 
   constructor(conf: UploadConf) {
     this.#conf = conf;
@@ -40,18 +42,18 @@ export class FaceUpload {
       void this.#send();
     });
     element('cancel', HTMLButtonElement).addEventListener('click', () => this.#dialog.close());
-    this.#dialog.addEventListener('close', () => this.#forget());
-    this.#person.addEventListener('change', () => this.#showPerson());
-    this.#consent.addEventListener('change', () => this.#allow());
+    this.#dialog.addEventListener('close', () => this.#reset());
+    this.#personSelect.addEventListener('change', () => this.#showPerson());
+    this.#consent.addEventListener('change', () => this.#updateSave());
     this.#preview.addEventListener('error', () => {
       if (this.#file !== null) element('no-preview', HTMLParagraphElement).hidden = false;
     });
     this.#listenToPage();
   }
 
-  /** Lets the person choose a file. @param of whose further photo it is, if not of a new face. */
-  choose(of: FaceInfo | null): void {
-    this.#of = of;
+  /** Opens the browser's file dialog. @param person whose further photo the file is; null for a new face. */
+  choose(person: FaceInfo | null): void {
+    this.#person = person;
     this.#input.click();
   }
 
@@ -70,14 +72,14 @@ export class FaceUpload {
       if (!holdsFile(event)) return;
       event.preventDefault();
       dropping(false);
-      this.#of = null;
+      this.#person = null;
       this.#open(event.dataTransfer?.files[0]);
     });
     addEventListener('paste', (event) => {
       const file = event.clipboardData?.files[0];
       if (file === undefined) return;
       event.preventDefault();
-      this.#of = null;
+      this.#person = null;
       this.#open(file);
     });
   }
@@ -88,46 +90,46 @@ export class FaceUpload {
       this.#conf.onError(`${file.name} is not a picture.`);
       return;
     }
-    this.#forget();
+    this.#reset();
     this.#file = file;
     element('no-preview', HTMLParagraphElement).hidden = true;
     this.#preview.src = URL.createObjectURL(file);
     this.#name.value = /^image\.\w+$/.test(file.name) ? '' : nameFromFile(file.name);
     this.#consent.checked = false;
-    this.#say(null);
+    this.#showMessage(null);
     const own = this.#conf.faces().filter((face) => !face.builtIn);
-    this.#person.replaceChildren(
+    this.#personSelect.replaceChildren(
       createElement('option', { value: '', textContent: 'A new person' }),
       ...own.map(({ id, name }) => createElement('option', { value: id, textContent: `Another photo of ${name}` })),
     );
-    this.#person.value = this.#of?.id ?? '';
+    this.#personSelect.value = this.#person?.id ?? '';
     this.#showPerson();
-    this.#allow();
+    this.#updateSave();
     if (!this.#dialog.open) this.#dialog.showModal();
-    if (this.#person.value === '') this.#name.select();
+    if (this.#personSelect.value === '') this.#name.select();
   }
 
-  #forget(): void {
+  #reset(): void {
     URL.revokeObjectURL(this.#preview.src);
     this.#preview.removeAttribute('src');
     this.#file = null;
     this.#pick = null;
-    this.#several = false;
+    this.#hasSeveral = false;
     this.#picks.replaceChildren();
   }
 
   #showPerson(): void {
-    const fresh = this.#person.value === '';
-    this.#person.closest('label')!.hidden = this.#person.options.length === 1;
+    const fresh = this.#personSelect.value === '';
+    this.#personSelect.closest('label')!.hidden = this.#personSelect.options.length === 1;
     this.#name.closest('label')!.hidden = !fresh;
     this.#name.required = fresh;
     element('upload-title', HTMLElement).textContent = fresh ? 'Add a face' : 'Add a photo';
     this.#save.textContent = fresh ? 'Add face' : 'Add photo';
   }
 
-  /** The button says by itself what is missing. */
-  #allow(): void {
-    this.#save.disabled = !this.#consent.checked || (this.#several && this.#pick === null);
+  /** Enables the button once consent is given and, among several faces, one is chosen. */
+  #updateSave(): void {
+    this.#save.disabled = !this.#consent.checked || (this.#hasSeveral && this.#pick === null);
   }
 
   async #send(): Promise<void> {
@@ -137,40 +139,40 @@ export class FaceUpload {
     body.append('name', this.#name.value.trim());
     body.append('consent', String(this.#consent.checked));
     if (this.#pick !== null) body.append('pick', String(this.#pick));
-    if (this.#person.value !== '') body.append('face', this.#person.value);
+    if (this.#personSelect.value !== '') body.append('face', this.#personSelect.value);
     body.append('file', file);
-    this.#say(null);
+    this.#showMessage(null);
     this.#save.disabled = true;
     this.#dialog.setAttribute('aria-busy', 'true');
     try {
       const answer = await fetch('/api/faces', { method: 'POST', body });
-      const said: unknown = await answer.json();
+      const reply: unknown = await answer.json();
       if (file !== this.#file) return;
       if (answer.ok) {
         this.#dialog.close();
-        this.#conf.onAdded(said as FaceInfo);
+        this.#conf.onAdded(reply as FaceInfo);
       } else {
-        this.#refused(said as ErrorBody);
+        this.#onRefused(reply as ErrorBody);
       }
     } catch {
-      this.#say('The server does not answer. Is FaceOff still running?');
+      this.#showMessage('The server does not answer. Is FaceOff still running?');
     } finally {
       this.#dialog.removeAttribute('aria-busy');
-      this.#allow();
+      this.#updateSave();
     }
   }
 
-  #refused({ code, message, details }: ErrorBody): void {
-    this.#say(message);
+  #onRefused({ code, message, details }: ErrorBody): void {
+    this.#showMessage(message);
     if (code !== 'several_faces') return;
     const { width, height, faces } = details as SeveralFaces;
-    this.#several = true;
+    this.#hasSeveral = true;
     this.#pick = null;
-    this.#picks.replaceChildren(...faces.map((face) => this.#choice(face, { width, height })));
+    this.#picks.replaceChildren(...faces.map((face) => this.#pickButton(face, { width, height })));
     this.#picks.querySelector('button')?.focus();
   }
 
-  #choice(face: PickableFace, picture: { width: number; height: number }): HTMLButtonElement {
+  #pickButton(face: PickableFace, picture: { width: number; height: number }): HTMLButtonElement {
     const button = createElement(
       'button',
       { type: 'button' },
@@ -181,12 +183,12 @@ export class FaceUpload {
     button.addEventListener('click', () => {
       this.#pick = face.index;
       for (const other of this.#picks.querySelectorAll('button')) press(other, other === button);
-      this.#allow();
+      this.#updateSave();
     });
     return button;
   }
 
-  #say(message: string | null): void {
+  #showMessage(message: string | null): void {
     this.#message.hidden = message === null;
     this.#message.textContent = message;
   }

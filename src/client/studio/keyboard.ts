@@ -1,14 +1,15 @@
-/** Keys that work anywhere on the page but where somebody types, and the list of them. They can be switched off. */
+/** The studio's keyboard shortcuts. */
 
 import { createElement, element } from '../lib/dom.ts';
 import { storedNote, storeNote } from '../lib/local-notes.ts';
 import { actionOf, isTaken, SHORTCUTS, type ShortcutAction } from './shortcuts.ts';
 
+/** Shortcuts work on the whole page, except in text fields, and can be switched off. A dialog lists them. */
 export class Keyboard {
   readonly #dialog = element('shortcuts', HTMLDialogElement);
   readonly #enabled = element('shortcuts-on', HTMLInputElement);
 
-  /** @param onAction told what to do; `key` tells which preset. */
+  /** @param onAction called with what a key does; `key` is the preset's number. */
   constructor(onAction: (action: Exclude<ShortcutAction, 'help'>, key: string) => void) {
     this.#enabled.checked = storedNote('shortcuts') !== 'off';
     this.#enabled.addEventListener('change', () => storeNote('shortcuts', this.#enabled.checked ? 'on' : 'off'));
@@ -27,7 +28,7 @@ export class Keyboard {
     );
     addEventListener('keydown', (event) => {
       const action = actionOf(event);
-      if (action === null || event.defaultPrevented || !this.#enabled.checked || isBusy(event)) return;
+      if (action === null || event.defaultPrevented || !this.#enabled.checked || isUsedElsewhere(event)) return;
       event.preventDefault();
       if (action === 'help') this.#dialog.showModal();
       else onAction(action, event.key);
@@ -35,12 +36,13 @@ export class Keyboard {
   }
 }
 
-/** Whether the key is meant for a dialog or for what has the focus. */
-function isBusy({ key, target }: KeyboardEvent): boolean {
+/** Whether the key belongs to an open dialog or to the focused element. */
+function isUsedElsewhere({ key, target }: KeyboardEvent): boolean {
   if (document.querySelector('dialog[open]') !== null) return true;
   return target instanceof HTMLElement && isTaken(key, { kind: kindOf(target) });
 }
 
+/** The kind of an element, as `isTaken` knows it. */
 function kindOf(target: HTMLElement): string {
   if (target instanceof HTMLInputElement) return `input ${target.type}`;
   if (target.getAttribute('role') === 'slider') return 'input range';

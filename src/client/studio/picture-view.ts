@@ -1,9 +1,10 @@
-/** The picture: camera and swapped video over each other, and how they are shown. */
+/** The picture of the studio. */
 
 import { element, isPressed, press } from '../lib/dom.ts';
 import { storedNote, storeNote } from '../lib/local-notes.ts';
 import { Divider } from './divider.ts';
 
+/** Camera and swapped video on top of each other, with the buttons for mode, mirror and full screen. */
 export class PictureView {
   readonly before = element('before', HTMLVideoElement);
   readonly after = element('after', HTMLVideoElement);
@@ -12,22 +13,24 @@ export class PictureView {
 
   constructor() {
     new Divider(this.#view);
-    this.#modes();
-    this.#mirror();
-    this.#fullscreen();
+    this.#initModes();
+    this.#initMirror();
+    this.#initFullscreen();
     for (const video of [this.before, this.after]) video.addEventListener('resize', () => this.#fit());
   }
 
+  /** Whether the picture is shown as in a mirror. */
   get mirrored(): boolean {
     return this.#view.classList.contains('mirrored');
   }
 
+  /** Shows the camera's own picture; null shows none. */
   showCamera(stream: MediaStream | null): void {
     this.before.srcObject = stream;
     if (stream !== null) void this.before.play().catch(() => undefined);
   }
 
-  /** Resolves when the first picture of this stream is there to be seen; never, if another stream comes first. */
+  /** Resolves when the first frame of this stream shows; never, where another stream comes first. */
   showSwapped(stream: MediaStream): Promise<void> {
     this.after.srcObject = stream;
     void this.after.play().catch(() => undefined);
@@ -40,12 +43,13 @@ export class PictureView {
     });
   }
 
+  /** Removes both pictures. */
   clear(): void {
     this.before.srcObject = null;
     this.after.srcObject = null;
   }
 
-  #modes(): void {
+  #initModes(): void {
     const buttons = { compare: element('compare', HTMLButtonElement), swapped: element('swapped', HTMLButtonElement) };
     const show = (mode: string): void => {
       this.#view.dataset.mode = mode;
@@ -60,7 +64,7 @@ export class PictureView {
     show(storedNote('mode') === 'swapped' ? 'swapped' : 'compare');
   }
 
-  #mirror(): void {
+  #initMirror(): void {
     const button = element('mirror', HTMLButtonElement);
     const show = (on: boolean): void => {
       press(button, on);
@@ -73,7 +77,7 @@ export class PictureView {
     show(storedNote('mirror') !== 'false');
   }
 
-  #fullscreen(): void {
+  #initFullscreen(): void {
     const button = element('fullscreen', HTMLButtonElement);
     button.hidden = !document.fullscreenEnabled;
     button.addEventListener('click', () => {
@@ -82,7 +86,7 @@ export class PictureView {
     });
   }
 
-  /** The frame takes the shape of the picture, of the camera's until a swapped one is there. */
+  /** Gives the frame the swapped picture's aspect ratio, or the camera's until there is one. */
   #fit(): void {
     const { videoWidth, videoHeight } = this.after.videoWidth > 0 ? this.after : this.before;
     if (videoWidth > 0) this.#stage.style.setProperty('--ratio', String(videoWidth / videoHeight));

@@ -1,16 +1,19 @@
-/** Which key does what. No DOM, so it is tested as it is. */
+/** The keys of the studio. Free of the DOM, for tests. */
 
+/** What a key does. */
 export type ShortcutAction = 'on' | 'next' | 'previous' | 'keepEyes' | 'keepMouth' | 'help' | 'preset';
 
+/** One line in the list of keys. */
 export interface Shortcut {
   does: ShortcutAction;
-  /** As `KeyboardEvent.key` names them, letters small. */
+  /** Values of `KeyboardEvent.key`, letters in lower case. */
   keys: readonly string[];
-  /** As people know them. */
+  /** The keys as the list shows them. */
   shown: readonly string[];
   label: string;
 }
 
+/** All shortcuts, in the order of the list. */
 export const SHORTCUTS: readonly Shortcut[] = [
   { does: 'on', keys: ['p', ' '], shown: ['P', 'Space'], label: 'Swap on or off' },
   { does: 'next', keys: ['arrowright', ']'], shown: ['→', ']'], label: 'Next face' },
@@ -21,6 +24,7 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { does: 'help', keys: ['?'], shown: ['?'], label: 'This list' },
 ];
 
+/** The fields used here of a KeyboardEvent. */
 export interface Pressed {
   key: string;
   ctrlKey: boolean;
@@ -29,24 +33,27 @@ export interface Pressed {
   repeat: boolean;
 }
 
-/** What a key does; null for one that belongs to the browser, or is held down. */
+/** What a key does; null for keys without a shortcut, with a modifier, or held down. */
 export function actionOf({ key, ctrlKey, altKey, metaKey, repeat }: Pressed): ShortcutAction | null {
   if (ctrlKey || altKey || metaKey || repeat) return null;
   return SHORTCUTS.find(({ keys }) => keys.includes(key.toLowerCase()))?.does ?? null;
 }
 
-/** What has the focus, as far as keys go. */
+/** The focused element. */
 export interface Focused {
   /** `input` with its type, `select`, `textarea`, `button`, `a`, `summary`; a slider is an `input range`. */
   kind: string;
 }
 
 const ARROWS = /^Arrow/;
-const WORKED = /^(button|a|summary|input (checkbox|radio|range|file))$/;
+/** Elements that use some keys, but not all as a text field does. */
+const OPERABLE = /^(button|a|summary|input (checkbox|radio|range|file))$/;
 
-/** Whether the focused element has a use of its own for a key: a field all of them, a button the space, a slider arrows. */
+/**
+ * Whether the focused element uses a key itself: text fields use all keys, buttons Space and Enter, sliders the arrows.
+ */
 export function isTaken(key: string, { kind }: Focused): boolean {
   if (kind === 'other') return false;
-  if (!WORKED.test(kind)) return true;
+  if (!OPERABLE.test(kind)) return true;
   return key === ' ' || key === 'Enter' || (ARROWS.test(key) && /radio|range/.test(kind));
 }

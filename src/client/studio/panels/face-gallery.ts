@@ -1,15 +1,17 @@
-/** The source faces, one of which is worn. */
+/** The list of source faces. */
 
 import type { ErrorBody, FaceInfo } from '../../../shared/messages.ts';
 import { confirmDialog } from '../../lib/confirm-dialog.ts';
 import { createElement, element, icon, press } from '../../lib/dom.ts';
 
+/** What the gallery tells its page. */
 export interface GalleryConf {
   onChoose(face: string | null): void;
   onAddPhoto(face: FaceInfo): void;
   onError(message: string): void;
 }
 
+/** One card for each face and one for none; the selected card is pressed. Uploaded faces can be deleted. */
 export class FaceGallery {
   readonly #conf: GalleryConf;
   readonly #list = element('gallery', HTMLUListElement);
@@ -20,32 +22,36 @@ export class FaceGallery {
     this.#conf = conf;
   }
 
+  /** The faces that were last shown. */
   get faces(): readonly FaceInfo[] {
     return this.#faces;
   }
 
+  /** A face's name; `No face` for null and for faces that are gone. */
   nameOf(id: string | null): string {
     return this.#faces.find((face) => face.id === id)?.name ?? 'No face';
   }
 
+  /** Shows these faces. The keyboard's focus stays on its face. */
   show(faces: FaceInfo[]): void {
     const active = document.activeElement;
     const focused = active instanceof HTMLElement && this.#list.contains(active) ? active.dataset.faceId : undefined;
     this.#faces = faces;
-    this.#list.replaceChildren(this.#none(), ...faces.map((face) => this.#item(face)));
+    this.#list.replaceChildren(this.#noneItem(), ...faces.map((face) => this.#item(face)));
     this.select(this.#selected);
     if (focused === undefined) return;
     const same = this.#list.querySelector<HTMLElement>(`[data-face-id="${CSS.escape(focused)}"]`);
     (same ?? this.#list.querySelector<HTMLElement>('.card'))?.focus();
   }
 
+  /** Marks a face as chosen. */
   select(face: string | null): void {
     this.#selected = face;
     for (const card of this.#list.querySelectorAll<HTMLButtonElement>('.card'))
       press(card, (card.dataset.faceId || null) === face);
   }
 
-  #none(): HTMLLIElement {
+  #noneItem(): HTMLLIElement {
     const card = this.#card(null, 'No face', createElement('span', { className: 'picture' }, {}, icon('none')));
     card.append(createElement('small', { textContent: 'As you are' }));
     return createElement('li', {}, {}, card);
@@ -93,7 +99,7 @@ export class FaceGallery {
       return;
     try {
       const answer = await fetch(`/api/faces/${encodeURIComponent(id)}`, { method: 'DELETE' });
-      // The list without it, and what that means for those who wear it, comes to all pages over the socket.
+      // The socket brings the new list, and the changed settings of sessions that used the face, to all pages.
       if (!answer.ok) this.#conf.onError(((await answer.json()) as ErrorBody).message);
     } catch {
       this.#conf.onError('The face was not deleted: the server does not answer.');

@@ -1,4 +1,4 @@
-/** What the server's machine does: memory, processor, GPU, over the last minutes. */
+/** The machine panel. */
 
 import type { MachineHistory, MachineSample } from '../../../shared/messages.ts';
 import { element } from '../../lib/dom.ts';
@@ -6,18 +6,18 @@ import { showBytes, showCores, showPercent } from '../../lib/format.ts';
 import { Sparkline } from '../../lib/sparkline.ts';
 
 const EVERY_MS = 2000;
-/** As many samples are shown: ten minutes, one a second. */
-const MOST = 600;
+/** Ten minutes of samples, one a second. */
+const MOST_SAMPLES = 600;
 
-/** Above the highest value, where nothing is the natural end. */
-const ROOM = 1.25;
+/** Full height over the highest value, for gauges without a natural maximum. */
+const HEADROOM = 1.25;
 
 interface Gauge {
   id: string;
-  /** Null where the machine does not tell. */
+  /** Null where the machine does not measure it. */
   value(sample: MachineSample): number | null;
   text(sample: MachineSample): string;
-  /** What the whole height stands for, where that is known. */
+  /** The value at full height, where there is a natural maximum. */
   top?(sample: MachineSample): number;
 }
 
@@ -40,35 +40,36 @@ const GAUGES: readonly Gauge[] = [
 
 const PRESSURES: Record<MachineSample['pressure'], string> = {
   none: '',
-  release: 'Memory is getting short: what nobody needs just now was given up.',
+  release: 'Memory is getting short: what is not in use was released.',
   degrade: 'Memory is short: streams do less until it is free again.',
 };
 
+/** Memory, processor and GPU of the server's machine over the last ten minutes. */
 export class MachinePanel {
   readonly #lines = GAUGES.map(({ id }) => new Sparkline(canvasOf(id)));
   #samples: MachineSample[] = [];
 
   constructor() {
-    void this.#look();
-    setInterval(() => void this.#look(), EVERY_MS);
+    void this.#refresh();
+    setInterval(() => void this.#refresh(), EVERY_MS);
   }
 
-  async #look(): Promise<void> {
-    // Nobody sees it.
+  async #refresh(): Promise<void> {
+    // The page is not visible.
     if (document.hidden) return;
     const since = this.#samples.at(-1)?.atMs ?? 0;
     try {
       const answer = await fetch(`/api/status/memory?since=${since}`);
       if (answer.ok) this.#show((await answer.json()) as MachineHistory);
     } catch {
-      // A server that is gone is told elsewhere on the page; this goes on when it is back.
+      // The page's notice reports a server that is gone; the panel goes on when the server is back.
     }
   }
 
   #show({ gpu, samples }: MachineHistory): void {
-    // Two looks may have been under way at once.
+    // Two requests may have been under way at once.
     const newest = this.#samples.at(-1)?.atMs ?? 0;
-    this.#samples = [...this.#samples, ...samples.filter(({ atMs }) => atMs > newest)].slice(-MOST);
+    this.#samples = [...this.#samples, ...samples.filter(({ atMs }) => atMs > newest)].slice(-MOST_SAMPLES);
     const last = this.#samples.at(-1);
     if (last === undefined) return;
     element('gpu-name', HTMLElement).textContent = gpu?.name ?? '';
@@ -77,7 +78,7 @@ export class MachinePanel {
       const values = this.#samples.map(value).filter((one) => one !== null);
       element(`machine-${id}`, HTMLElement).hidden = values.length === 0;
       element(`${id}-value`, HTMLElement).textContent = value(last) === null ? '–' : text(last);
-      this.#lines[i]!.show(values, top?.(last) ?? ROOM * Math.max(...values));
+      this.#lines[i]!.show(values, top?.(last) ?? HEADROOM * Math.max(...values));
     }
   }
 }

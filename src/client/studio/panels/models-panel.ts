@@ -1,4 +1,4 @@
-/** The engines to choose from, and the list of all models with what is known of each. */
+/** The models panel. */
 
 import type { ModelInfo } from '../../../shared/messages.ts';
 import { createElement, element } from '../../lib/dom.ts';
@@ -6,23 +6,24 @@ import { showBytes } from '../../lib/format.ts';
 import { engineHint, enginesOf, modelState } from '../engine-text.ts';
 
 const EVERY_MS = 10_000;
-/** While somebody looks, or a model is on its way. */
+/** While the list is open, or the chosen model is being loaded. */
 const OFTEN_MS = 2000;
 
+/** The engines to choose from, and the list of all models with their states. */
 export class ModelsPanel {
   readonly #select = element('engine', HTMLSelectElement);
   readonly #panel = element('models', HTMLDetailsElement);
   readonly #list = element('model-list', HTMLUListElement);
   #models: ModelInfo[] = [];
   #engine = 'mesh';
-  #lookedAtMs = Number.NEGATIVE_INFINITY;
+  #refreshedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(onChoose: (engine: string) => void) {
     this.#select.addEventListener('change', () => onChoose(this.#select.value));
-    this.#panel.addEventListener('toggle', () => void this.#look());
+    this.#panel.addEventListener('toggle', () => void this.#refresh());
     setInterval(() => void this.#tick(), OFTEN_MS);
     this.#showEngines();
-    void this.#look();
+    void this.#refresh();
   }
 
   /** Shows the engine in use. */
@@ -30,18 +31,19 @@ export class ModelsPanel {
     if (engine === this.#engine) return;
     this.#engine = engine;
     this.#showEngines();
-    // It may be loaded only now.
-    void this.#look();
+    // The server may start to load it only now.
+    void this.#refresh();
   }
 
   #tick(): void {
-    const busy = this.#panel.open || this.#models.some(({ state, name }) => state !== 'ready' && name === this.#engine);
-    const dueMs = this.#lookedAtMs + (busy ? OFTEN_MS : EVERY_MS) - 100;
-    if (!document.hidden && performance.now() >= dueMs) void this.#look();
+    const isBusy =
+      this.#panel.open || this.#models.some(({ state, name }) => state !== 'ready' && name === this.#engine);
+    const dueMs = this.#refreshedAtMs + (isBusy ? OFTEN_MS : EVERY_MS) - 100;
+    if (!document.hidden && performance.now() >= dueMs) void this.#refresh();
   }
 
-  async #look(): Promise<void> {
-    this.#lookedAtMs = performance.now();
+  async #refresh(): Promise<void> {
+    this.#refreshedAtMs = performance.now();
     try {
       const answer = await fetch('/api/models');
       if (!answer.ok) return;
@@ -49,14 +51,14 @@ export class ModelsPanel {
       this.#showEngines();
       this.#showList();
     } catch {
-      // A server that is gone is told elsewhere on the page; this goes on when it is back.
+      // The page's notice reports a server that is gone; the panel goes on when the server is back.
     }
   }
 
   #showEngines(): void {
     const engines = enginesOf(this.#models, this.#engine);
     const shown = [...this.#select.options].map(({ value, text }) => `${value} ${text}`).join();
-    // A list that is open must not be taken away under the person's hand.
+    // Options are replaced only when they changed: that would close a list which the person has open.
     if (engines.map(({ value, text }) => `${value} ${text}`).join() !== shown)
       this.#select.replaceChildren(...engines.map((engine) => createElement('option', engine)));
     this.#select.value = this.#engine;
@@ -69,7 +71,9 @@ export class ModelsPanel {
       const { name, role, state, licence, commercialUse, bytes, why } = model;
       const uses = commercialUse ? licence : `${licence}; not for commercial use`;
       return createElement(
-        ...(['li', {}, { 'data-model': name, 'data-state': state }] as const),
+        'li',
+        {},
+        { 'data-model': name, 'data-state': state },
         createElement('span', { className: 'name', textContent: name }),
         createElement('span', { className: 'model-state', textContent: modelState(model) }),
         createElement('small', {

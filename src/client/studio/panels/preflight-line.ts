@@ -1,34 +1,35 @@
-/** What the server's machine can hold, told before the camera is started. */
+/** The preflight line, shown before the camera is started. */
 
 import type { Preflight } from '../../../shared/messages.ts';
 import { element } from '../../lib/dom.ts';
 
 const EVERY_MS = 3000;
 
+/** Says what the server's machine has room for, asked every three seconds while it is on. */
 export class PreflightLine {
   readonly #line = element('preflight', HTMLElement);
   #timer: ReturnType<typeof setInterval> | undefined;
 
-  /** Asks now and again from now on, or no more. */
+  /** Starts or stops asking; off hides the line. */
   set on(on: boolean) {
     if (on === (this.#timer !== undefined)) return;
     clearInterval(this.#timer);
-    this.#timer = on ? setInterval(() => void this.#ask(), EVERY_MS) : undefined;
+    this.#timer = on ? setInterval(() => void this.#refresh(), EVERY_MS) : undefined;
     this.#line.hidden = true;
-    if (on) void this.#ask();
+    if (on) void this.#refresh();
   }
 
-  async #ask(): Promise<void> {
-    // Nobody sees it.
+  async #refresh(): Promise<void> {
+    // The page is not visible.
     if (document.hidden) return;
     const text = await fetch('/api/preflight')
-      .then(async (answer) => (answer.ok ? told((await answer.json()) as Preflight) : null))
-      // A server that is gone is told elsewhere on the page.
+      .then(async (answer) => (answer.ok ? textOf((await answer.json()) as Preflight) : null))
+      // The page's notice reports a server that is gone.
       .catch(() => null);
     this.#line.textContent = text;
     this.#line.hidden = text === null || this.#timer === undefined;
   }
 }
 
-/** Where nothing was measured there is nothing to tell. */
-const told = ({ sessions, fps, text }: Preflight): string | null => (fps === null && sessions > 0 ? null : text);
+/** The line's text; null where nothing was measured. */
+const textOf = ({ sessions, fps, text }: Preflight): string | null => (fps === null && sessions > 0 ? null : text);

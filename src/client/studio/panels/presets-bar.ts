@@ -1,17 +1,19 @@
-/** Settings under names: a row of them to put on, the first nine by key. */
+/** The bar of presets: settings under names. */
 
 import type { ErrorBody, FaceInfo, PresetInfo } from '../../../shared/messages.ts';
 import { confirmDialog } from '../../lib/confirm-dialog.ts';
 import { createElement, element, icon } from '../../lib/dom.ts';
 
+/** What the bar asks of its page. */
 export interface PresetsConf {
   onApply(preset: PresetInfo): void;
-  /** What is saved now. */
+  /** The settings that a new preset saves; null while there are none. */
   settings(): PresetInfo['settings'] | null;
   faces(): readonly FaceInfo[];
   onError(message: string): void;
 }
 
+/** One button for each preset, the first nine with a key, and a form that saves the current settings under a name. */
 export class PresetsBar {
   readonly #conf: PresetsConf;
   readonly #list = element('presets', HTMLUListElement);
@@ -23,24 +25,25 @@ export class PresetsBar {
     this.#conf = conf;
     element('preset-form', HTMLFormElement).addEventListener('submit', (event) => {
       event.preventDefault();
-      void this.#put();
+      void this.#saveCurrent();
     });
-    this.#name.addEventListener('input', () => this.#label());
+    this.#name.addEventListener('input', () => this.#updateLabel());
   }
 
-  /** The preset of a key, `1` to `9`. */
+  /** The preset of a key, `1` to `9`; undefined where there is none. */
   of(key: string): PresetInfo | undefined {
     return this.#presets[Number(key) - 1];
   }
 
+  /** Shows these presets, or the same ones with the faces as they are now. */
   show(presets: PresetInfo[] = this.#presets): void {
     const active = document.activeElement;
     const focused = active instanceof HTMLElement && this.#list.contains(active) ? active.dataset.preset : undefined;
     this.#presets = presets;
     this.#list.replaceChildren(...presets.map((preset, at) => this.#item(preset, at + 1)));
-    this.#label();
+    this.#updateLabel();
     if (focused === undefined) return;
-    // The focus stays with its preset; when that is gone, it goes to where the next one is made.
+    // The focus stays on its preset. When that is gone, it moves to the field for a new one.
     const same = this.#list.querySelector<HTMLElement>(`[data-preset="${CSS.escape(focused)}"]`);
     (same ?? this.#name).focus();
   }
@@ -68,27 +71,27 @@ export class PresetsBar {
     return createElement('li', {}, {}, apply, remove);
   }
 
-  #label(): void {
+  #updateLabel(): void {
     const name = this.#name.value.trim();
     this.#save.textContent = this.#presets.some((preset) => preset.name === name) ? 'Replace' : 'Save';
   }
 
-  async #put(): Promise<void> {
+  async #saveCurrent(): Promise<void> {
     const settings = this.#conf.settings();
     const name = this.#name.value.trim();
     if (settings === null || name === '') return;
-    // The list with it comes to all pages over the socket.
-    if (!(await this.#ask('PUT', name, JSON.stringify(settings)))) return;
+    // The socket brings the new list to all pages.
+    if (!(await this.#request('PUT', name, JSON.stringify(settings)))) return;
     this.#name.value = '';
-    this.#label();
+    this.#updateLabel();
   }
 
   async #remove(name: string): Promise<void> {
     const text = 'The settings saved under this name are gone for good. What is on now stays as it is.';
-    if (await confirmDialog({ title: `Delete ${name}?`, text })) await this.#ask('DELETE', name);
+    if (await confirmDialog({ title: `Delete ${name}?`, text })) await this.#request('DELETE', name);
   }
 
-  async #ask(method: string, name: string, body?: string): Promise<boolean> {
+  async #request(method: string, name: string, body?: string): Promise<boolean> {
     try {
       const answer = await fetch(`/api/presets/${encodeURIComponent(name)}`, {
         method,

@@ -1,10 +1,11 @@
-/** The panel that records the swapped picture on the server, and takes still pictures of it. */
+/** The recording panel. */
 
 import type { ErrorBody, RecordingState, SessionStats } from '../../../shared/messages.ts';
 import { createElement, element } from '../../lib/dom.ts';
 import { showBytes, showTime } from '../../lib/format.ts';
 import { toast } from '../../lib/toast.ts';
 
+/** Records the swapped picture on the server, and downloads snapshots of it. */
 export class RecordingPanel {
   readonly #record = element('record', HTMLButtonElement);
   readonly #snapshot = element('snapshot', HTMLButtonElement);
@@ -12,34 +13,34 @@ export class RecordingPanel {
   readonly #files = element('record-files', HTMLUListElement);
   #session: string | null = null;
   #isActive = false;
-  /** The end that was told, by when its recording began. */
-  #told: string | null = null;
+  /** Start time of the recording whose failure was reported last. */
+  #reported: string | null = null;
 
   constructor() {
     this.#record.addEventListener('click', () => void this.#toggle());
-    this.#snapshot.addEventListener('click', () => void this.#take());
+    this.#snapshot.addEventListener('click', () => void this.#downloadSnapshot());
     this.clear();
   }
 
-  /** While the picture runs, once a second. */
+  /** Shows the session's recording; called once a second while the picture runs. */
   show({ session, recording }: SessionStats): void {
     this.#session = session;
     this.#snapshot.disabled = false;
     this.#record.disabled = false;
-    if (recording !== undefined) this.#tell(recording);
+    if (recording !== undefined) this.#showState(recording);
   }
 
-  /** Its session is over, and the recording with it; the server keeps the files. */
+  /** The session is over, and its recording with it; the server keeps the files. */
   clear(): void {
     this.#session = null;
     this.#snapshot.disabled = true;
     this.#record.disabled = true;
-    this.#press(false, 'Record');
+    this.#showButton(false, 'Record');
   }
 
-  #tell(state: RecordingState): void {
+  #showState(state: RecordingState): void {
     const { active, lastedMs, bytes, dropped, files, folder, error, startedAt } = state;
-    this.#press(active, active ? `Stop ${showTime(lastedMs)}` : 'Record');
+    this.#showButton(active, active ? `Stop ${showTime(lastedMs)}` : 'Record');
     this.#files.replaceChildren(
       ...files.map((file) =>
         createElement(
@@ -52,12 +53,12 @@ export class RecordingPanel {
     );
     const left = dropped > 0 ? `, ${dropped} pictures left out` : '';
     this.#note.textContent = `${showBytes(bytes)} in ${folder}${left}`;
-    if (active || error === null || this.#told === startedAt) return;
-    this.#told = startedAt;
+    if (active || error === null || this.#reported === startedAt) return;
+    this.#reported = startedAt;
     toast(`The recording ended. ${error.message}`);
   }
 
-  #press(isActive: boolean, label: string): void {
+  #showButton(isActive: boolean, label: string): void {
     this.#isActive = isActive;
     this.#record.dataset.active = String(isActive);
     element('record-label', HTMLElement).textContent = label;
@@ -67,14 +68,14 @@ export class RecordingPanel {
     if (this.#session === null) return;
     this.#record.disabled = true;
     const method = this.#isActive ? 'DELETE' : 'POST';
-    const answer = await ask(`/api/sessions/${this.#session}/recording`, method);
+    const answer = await request(`/api/sessions/${this.#session}/recording`, method);
     this.#record.disabled = this.#session === null;
-    if (answer !== null) this.#tell((await answer.json()) as RecordingState);
+    if (answer !== null) this.#showState((await answer.json()) as RecordingState);
   }
 
-  async #take(): Promise<void> {
+  async #downloadSnapshot(): Promise<void> {
     if (this.#session === null) return;
-    const answer = await ask(`/api/sessions/${this.#session}/snapshot.png`, 'GET');
+    const answer = await request(`/api/sessions/${this.#session}/snapshot.png`, 'GET');
     if (answer === null) return;
     const href = URL.createObjectURL(await answer.blob());
     createElement('a', {
@@ -85,8 +86,8 @@ export class RecordingPanel {
   }
 }
 
-/** Null when it was refused, which the person is told. */
-async function ask(path: string, method: string): Promise<Response | null> {
+/** Sends a request; a refusal is shown as a toast. @returns null where it was refused. */
+async function request(path: string, method: string): Promise<Response | null> {
   try {
     const answer = await fetch(path, { method });
     if (answer.ok) return answer;

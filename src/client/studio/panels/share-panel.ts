@@ -1,18 +1,19 @@
-/** The panel that tells how others see the stream: its name, the address of its page, and how OBS takes it. */
+/** The share panel: how others see the stream. */
 
 import { copyFrom } from '../../lib/copy-text.ts';
 import { element } from '../../lib/dom.ts';
 import { storedNote, storeNote } from '../../lib/local-notes.ts';
 import { toast } from '../../lib/toast.ts';
 
-/** The server's name for the first page that wants none. */
-const USUAL = 'studio';
+/** The name that the server gives to the first page that asks for none. */
+const DEFAULT_NAME = 'studio';
 const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 
+/** The stream's name, the address of its page, and how to show it in OBS. */
 export class SharePanel {
   readonly #name = element('stream', HTMLInputElement);
   readonly #address = element('view-address', HTMLInputElement);
-  /** What the running stream is called. */
+  /** Name of the running stream; null while none runs. */
   #live: string | null = null;
 
   constructor() {
@@ -23,19 +24,19 @@ export class SharePanel {
     this.#show();
   }
 
-  /** The name the person chose; undefined leaves it to the server. */
-  get wanted(): string | undefined {
+  /** The name that the person chose; undefined leaves it to the server. */
+  get requestedName(): string | undefined {
     const name = this.#name.value.trim();
-    return NAME.test(name) && name !== USUAL ? name : undefined;
+    return NAME.test(name) && name !== DEFAULT_NAME ? name : undefined;
   }
 
-  /** @param stream what the server calls it; null when it is over. */
+  /** Shows the running stream's address. @param stream its name on the server; null when it is over. */
   live(stream: string | null): void {
     this.#live = stream;
     this.#show();
   }
 
-  /** @param locked whether the server wants a token. */
+  /** Shows or hides the hint about the token. @param locked whether the server wants one. */
   hint(locked: boolean): void {
     element('obs-token', HTMLElement).hidden = !locked;
   }
@@ -50,6 +51,6 @@ export class SharePanel {
   }
 
   #show(): void {
-    this.#address.value = `${location.origin}/view/${this.#live ?? this.wanted ?? USUAL}`;
+    this.#address.value = `${location.origin}/view/${this.#live ?? this.requestedName ?? DEFAULT_NAME}`;
   }
 }

@@ -1,4 +1,4 @@
-/** The live numbers: what goes in and out, and how long a picture takes. */
+/** The statistics panel. */
 
 import type { SessionStats, Verdict } from '../../../shared/messages.ts';
 import { createElement, element } from '../../lib/dom.ts';
@@ -6,49 +6,52 @@ import { showMs, showRate, showSize } from '../../lib/format.ts';
 import { Sparkline } from '../../lib/sparkline.ts';
 import type { Network } from '../../peer/network-stats.ts';
 
-/** One frame at 30 a second. */
+/** Time of one frame at 30 a second. */
 const FRAME_MS = 1000 / 30;
 const IDLE = 'Once you are live, this line says what limits the picture, if anything does.';
 
+/** Live numbers of the session: frame rates, frame times, network, quality plan and what limits the stream. */
 export class StatsPanel {
   readonly #spark = new Sparkline(element('spark', HTMLCanvasElement), FRAME_MS);
   readonly #stages = element('stages', HTMLUListElement);
 
+  /** Shows one report; the server sends one a second. */
   show(stats: SessionStats, { roundTripMs, bufferMs }: Network): void {
     const { frameMs, waitMs } = stats;
     put('fps-in', showRate(stats.fpsIn));
     put('fps-out', showRate(stats.fpsOut));
     put('frame-p50', showMs(frameMs.p50));
     put('frame-p95', showMs(frameMs.p95));
-    // Coding, network and buffers are paid with or without a swap; this is what the swap adds.
+    // Coding, network and buffers take their time with or without a swap; the frame time is what the swap adds.
     put('latency', showMs(frameMs.p50));
     put('round-trip', showMs(roundTripMs));
     put('buffer', showMs(bufferMs));
     put('size', showSize(stats.width, stats.height));
     put('plan', stats.plan);
     element('plan', HTMLElement).dataset.level = String(stats.level);
-    this.#judge(stats.verdict);
+    this.#showVerdict(stats.verdict);
     this.#spark.add(frameMs.p95);
-    this.#list({ wait: waitMs.p50, ...stats.stagesMs });
+    this.#showStages({ wait: waitMs.p50, ...stats.stagesMs });
   }
 
+  /** Shows no numbers. */
   clear(): void {
     for (const id of ['fps-in', 'fps-out', 'frame-p50', 'frame-p95', 'latency', 'round-trip', 'buffer', 'size', 'plan'])
       put(id, '–');
     delete element('plan', HTMLElement).dataset.level;
-    this.#judge(null);
+    this.#showVerdict(null);
     this.#spark.clear();
-    this.#list({});
+    this.#showStages({});
   }
 
-  /** What limits the stream, in one line. */
-  #judge(verdict: Verdict | null): void {
+  /** Shows in one line what limits the stream. */
+  #showVerdict(verdict: Verdict | null): void {
     element('verdict', HTMLElement).dataset.cause = verdict?.cause ?? '';
-    // The line keeps its place while there is nothing to say, so that the picture does not move.
+    // The line keeps its place without a verdict, so that the picture does not move.
     put('verdict', verdict?.text ?? IDLE);
   }
 
-  #list(stages: Record<string, number>): void {
+  #showStages(stages: Record<string, number>): void {
     const most = Math.max(1, ...Object.values(stages));
     const rows = Object.entries(stages).map(([name, ms]) => {
       const row = createElement(

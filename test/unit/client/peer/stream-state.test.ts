@@ -61,7 +61,7 @@ test('a live stream has no notice', () => {
 test("the server's own sentence is shown unchanged", () => {
   expect(noticeOf({ state: 'failed', reason: 'refused', message: 'No codec fits.' })?.text).toBe('No codec fits.');
   expect(noticeOf({ state: 'reconnecting', reason: 'full', message: 'All 4 places are taken.' })?.text).toMatch(
-    /^All 4 places are taken\. .*again/,
+    /^All 4 places are taken\. .*keeps trying/,
   );
 });
 

@@ -10,7 +10,7 @@ import { readTflite } from './tflite.mjs';
 const packages = path.join(path.dirname(fileURLToPath(import.meta.url)), '../../node_modules');
 const read = (...parts) => readFileSync(path.join(packages, ...parts));
 
-/** A file out of MediaPipe's packed assets, whose places its loader script lists. */
+/** A file out of MediaPipe's packed assets. The loader script lists where each file begins and ends. */
 function packedAsset(name) {
   const loader = read('@mediapipe/face_mesh/face_mesh_solution_packed_assets_loader.js').toString();
   const listing = JSON.parse(loader.match(/loadPackage\((\{"files".*?\})\);/s)[1]);
@@ -18,6 +18,7 @@ function packedAsset(name) {
   return read('@mediapipe/face_mesh/face_mesh_solution_packed_assets.data').subarray(start, end);
 }
 
+/** Starts a model: the TFLite graph, converted up to its outputs. */
 function begin(file) {
   const model = readTflite(file);
   const graph = new GraphBuilder();
@@ -26,6 +27,7 @@ function begin(file) {
   return { model, graph, converter };
 }
 
+/** MediaPipe's full-range face detector: 2304 boxes with keypoints, and their scores. */
 export function faceDetector() {
   const { model, graph, converter } = begin(read('@mediapipe/face_detection/face_detection_full_range.tflite'));
   const [boxes, scores] = model.outputs;
@@ -34,6 +36,7 @@ export function faceDetector() {
   return graph.bytes('face-detector');
 }
 
+/** MediaPipe's attention mesh with its refinement. */
 export function faceMesh() {
   return convertFaceMesh(readTflite(packedAsset('face_landmark_with_attention.tflite')));
 }
@@ -60,7 +63,7 @@ export function faceEmbedder() {
       ? graph.quantized(moved, to, quantization.scale, quantization.min)
       : graph.floats(new Float32Array(moved.buffer), to);
   };
-  const layer = (x, name, stride, pad, relu) => {
+  const layer = (x, name, { stride = 1, pad = 1, relu = false } = {}) => {
     const kernel = entries.get(`${name}/conv/filters`).shape[0];
     const inputs = [x, load(`${name}/conv/filters`, [3, 2, 0, 1]), load(`${name}/conv/bias`)];
     const conv = graph.node('Conv', inputs, {
@@ -74,12 +77,12 @@ export function faceEmbedder() {
     return relu ? graph.node('Relu', [out]) : out;
   };
   const residual = (x, name) => {
-    const out = layer(layer(x, `${name}/conv1`, 1, 1, true), `${name}/conv2`, 1, 1, false);
+    const out = layer(layer(x, `${name}/conv1`, { relu: true }), `${name}/conv2`);
     return graph.node('Relu', [graph.node('Add', [out, x])]);
   };
-  // Halves the size; where the shortcut is wider or has fewer channels, the lesser side is filled up with zeros.
+  // Halves the size. Where the shortcut is wider or has fewer channels, the smaller tensor is padded with zeros.
   const down = (x, name, lessSpace, moreChannels) => {
-    let out = layer(layer(x, `${name}/conv1`, 2, 0, true), `${name}/conv2`, 1, 1, false);
+    let out = layer(layer(x, `${name}/conv1`, { stride: 2, pad: 0, relu: true }), `${name}/conv2`);
     let short = graph.node('AveragePool', [x], { kernel_shape: [2, 2], strides: [2, 2] });
     if (lessSpace) out = graph.node('Pad', [out, graph.ints([0, 0, 0, 0, 0, 0, 1, 1])]);
     if (moreChannels) short = graph.node('Pad', [short, graph.ints([0, 0, 0, 0, 0, moreChannels, 0, 0])]);
@@ -88,7 +91,10 @@ export function faceEmbedder() {
   const image = graph.node('Transpose', [graph.input('image', [1, 150, 150, 3])], { perm: [0, 3, 1, 2] });
   const centred = graph.node('Sub', [image, graph.floats([122.782, 117.001, 104.298], [1, 3, 1, 1])]);
   let x = graph.node('Mul', [centred, graph.floats([1 / 255])]);
-  x = graph.node('MaxPool', [layer(x, 'conv32_down', 2, 0, true)], { kernel_shape: [3, 3], strides: [2, 2] });
+  x = graph.node('MaxPool', [layer(x, 'conv32_down', { stride: 2, pad: 0, relu: true })], {
+    kernel_shape: [3, 3],
+    strides: [2, 2],
+  });
   for (const name of ['conv32_1', 'conv32_2', 'conv32_3']) x = residual(x, name);
   x = down(x, 'conv64_down', false, 32);
   for (const name of ['conv64_1', 'conv64_2', 'conv64_3']) x = residual(x, name);

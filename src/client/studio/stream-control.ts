@@ -1,0 +1,129 @@
+/** Starts and stops the stream, and changes its camera, as the buttons and lists of the studio say. */
+
+import { element } from '../lib/dom.ts';
+import { storedNote, storeNote } from '../lib/local-notes.ts';
+import { toast } from '../lib/toast.ts';
+import { CameraCapture, type CameraConstraints, cameras, listCameras, mayUseCameras } from '../peer/camera-capture.ts';
+import { cameraProblem, isActive, type Situation } from '../peer/stream-state.ts';
+import type { StudioConnection } from '../peer/studio-connection.ts';
+import type { PictureView } from './picture-view.ts';
+
+/** What the stream's control works on. */
+export interface StreamControlConf {
+  connection: StudioConnection;
+  view: PictureView;
+  /** The situation that the page shows now. */
+  situation(): Situation;
+  show(situation: Situation): void;
+}
+
+/** The camera and its lists. The connection itself belongs to the page. */
+export class StreamControl {
+  readonly #conf: StreamControlConf;
+  readonly #camera = new CameraCapture(() => void this.#onCameraGone());
+  readonly #cameraSelect = element('camera', HTMLSelectElement);
+  readonly #resolutionSelect = element('resolution', HTMLSelectElement);
+
+  constructor(conf: StreamControlConf) {
+    this.#conf = conf;
+    element('start', HTMLButtonElement).addEventListener('click', () => void this.start());
+    element('stop', HTMLButtonElement).addEventListener('click', () => this.stop());
+    this.#cameraSelect.addEventListener('change', () => void this.#changeCamera());
+    this.#resolutionSelect.addEventListener('change', () => void this.#changeCamera());
+    navigator.mediaDevices?.addEventListener?.('devicechange', () => void this.#onDevicesChanged());
+    this.#resolutionSelect.value = storedNote('resolution') ?? '640x480';
+    void listCameras(this.#cameraSelect, storedNote('camera') ?? '');
+  }
+
+  /** Opens the chosen camera and sends it. What goes wrong is shown as the page's situation. */
+  async start(): Promise<void> {
+    const { connection, show } = this.#conf;
+    if (!mayUseCameras()) {
+      show({ state: 'failed', reason: 'insecure' });
+      return;
+    }
+    connection.stop();
+    show({ state: 'starting', reason: 'asking' });
+    try {
+      const track = await this.#camera.open(this.#constraints());
+      if (track === null) return;
+      await this.#showCamera();
+      if (this.#camera.stream?.getVideoTracks()[0] === track) connection.start(track);
+    } catch (error) {
+      this.#onCameraFailed(error);
+    }
+  }
+
+  /** Closes the camera and ends the stream. Idempotent. */
+  stop(): void {
+    this.#camera.close();
+    this.#conf.connection.stop();
+    this.#conf.view.clear();
+    this.#conf.show({ state: 'stopped', reason: 'stopped' });
+  }
+
+  #constraints(): CameraConstraints {
+    return { deviceId: this.#cameraSelect.value, resolution: this.#resolutionSelect.value };
+  }
+
+  async #showCamera(): Promise<void> {
+    this.#conf.view.showCamera(this.#camera.stream);
+    await listCameras(this.#cameraSelect, this.#camera.deviceId);
+  }
+
+  #onCameraFailed(error: unknown): void {
+    this.stop();
+    this.#conf.show({ state: 'failed', ...cameraProblem(error instanceof Error ? error : { name: String(error) }) });
+  }
+
+  /** A camera or resolution chosen while the stream runs takes effect at once, on the same connection. */
+  async #changeCamera(): Promise<void> {
+    this.#storeChoice();
+    if (!isActive(this.#conf.situation().state)) return;
+    if (this.#camera.stream === null) {
+      await this.start();
+      return;
+    }
+    try {
+      const { track, error } = await this.#camera.change(this.#constraints());
+      if (track === null) return;
+      await this.#showCamera();
+      await this.#conf.connection.replace(track);
+      if (error === undefined) return;
+      this.#resolutionSelect.value = this.#camera.resolution;
+      this.#storeChoice();
+      toast('The camera could not be opened like that. It goes on as before.');
+    } catch (error) {
+      this.#onCameraFailed(error);
+    }
+  }
+
+  #storeChoice(): void {
+    storeNote('camera', this.#cameraSelect.value);
+    storeNote('resolution', this.#resolutionSelect.value);
+  }
+
+  /** The camera was unplugged: the stream goes on with another camera, or waits for one. */
+  async #onCameraGone(): Promise<void> {
+    const gone = this.#camera.deviceId;
+    this.#camera.close();
+    for (const { deviceId, label } of await cameras()) {
+      if (deviceId === gone) continue;
+      const track = await this.#camera.open({ ...this.#constraints(), deviceId }).catch(() => null);
+      if (track === null) continue;
+      await this.#showCamera();
+      await this.#conf.connection.replace(track);
+      toast(`The camera is gone. Going on with ${label || 'another one'}.`);
+      return;
+    }
+    this.stop();
+    this.#conf.show({ state: 'failed', reason: 'unplugged' });
+  }
+
+  async #onDevicesChanged(): Promise<void> {
+    await listCameras(this.#cameraSelect, this.#camera.deviceId || (storedNote('camera') ?? ''));
+    const { reason } = this.#conf.situation();
+    const isWaiting = reason === 'unplugged' || reason === 'no_camera';
+    if (isWaiting && (await cameras()).length > 0) await this.start();
+  }
+}
