@@ -45,16 +45,14 @@ describe('people', () => {
 
 describe('a lane that swaps the first person', () => {
   const settings: SwapSettings = {
-    ...{
-      face: 'source',
-      choice: 'largest',
-      map: {},
-      strength: 1,
-      shape: 0.8,
-      keepEyes: false,
-      keepMouth: false,
-      fallback: 'passthrough',
-    },
+    face: 'source',
+    choice: 'largest',
+    map: {},
+    strength: 1,
+    shape: 0.8,
+    keepEyes: false,
+    keepMouth: false,
+    fallback: 'passthrough',
   };
   let lane: Lane;
   let first: Frame;
@@ -193,7 +191,7 @@ describe('a lane that swaps the first person', () => {
     },
   );
 
-  test('keeps the swap unassigned while the assigned person is absent', async () => {
+  test('keeps the swap on a person who jumps across the frame while another one is in it', async () => {
     atMs = 0;
     lane.open('stream', settings);
     for (const left of [760, 760, 760]) await show(onWall([first, left, 160]));
