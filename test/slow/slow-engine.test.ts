@@ -64,7 +64,7 @@ async function start(runMs: number, patch: Patch): Promise<{ server: TestServer;
 async function publish(server: TestServer, camera: Frame, fps: number): Promise<{ one: Publisher; session: Session }> {
   const one = new Publisher();
   endings.push(() => one.close());
-  one.play(camera.width, camera.height, [camera.data], fps);
+  one.play({ width: camera.width, height: camera.height }, [camera.data], fps);
   const answer = await one.whip(server.url);
   expect(answer.status).toBe(201);
   const session = server.sessions.get(one.location.split('/').at(-1)!)!;

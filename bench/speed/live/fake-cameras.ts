@@ -44,7 +44,7 @@ async function obey({ url, stream, watch }: CameraOrder): Promise<number> {
   }
   const camera = new Publisher();
   cameras.push(camera);
-  camera.play(WIDTH, HEIGHT, pictures, 30);
+  camera.play({ width: WIDTH, height: HEIGHT }, pictures, 30);
   return (await camera.whip(url, `?face=astronaut${stream === undefined ? '' : `&stream=${stream}`}`)).status;
 }
 

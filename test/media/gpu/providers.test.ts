@@ -129,7 +129,8 @@ describe.skipIf(why !== null)(`the GPU providers of ONNX Runtime${why === null ?
 
   test('NVML is read', () => {
     expect(run('nvml').answer).toMatchObject({
-      ...{ driver: '580.95', cuda: '13.0' },
+      driver: '580.95',
+      cuda: '13.0',
       devices: [{ name: 'Stand-in', capability: '8.9', memoryBytes: 8 * 2 ** 30 }],
       memory: { totalBytes: 8 * 2 ** 30, freeBytes: 5 * 2 ** 30, usedBytes: 3 * 2 ** 30 },
       utilisation: { gpu: 0.42, memory: 0.07 },

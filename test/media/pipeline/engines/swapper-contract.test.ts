@@ -56,7 +56,7 @@ afterEach(() => given.clear());
 afterAll(() => opened?.painter.close());
 async function paint(entry: Painted, frame: Frame, strokes: object = {}, boost = 1): Promise<GeneratorRunner> {
   const painter = await runnerOf(entry, boost);
-  const { points } = placed(entry.profile.template, AT.side, AT.x, AT.y, AT.angle);
+  const { points } = placed(entry.profile.template, AT);
   await painter.paint(frame, points, {
     source: new Float32Array(sourceSize(entry)),
     strength: 1,
@@ -79,7 +79,7 @@ function colourAt({ profile }: Painted, tensor: Float32Array, n: number, c: numb
 }
 
 describe.each(named(painters))('%s', (_name, entry) => {
-  const five = placed(entry.profile.template, AT.side, AT.x, AT.y, AT.angle).five;
+  const five = placed(entry.profile.template, AT).five;
   const frame = softFrame(640, 480, five);
 
   test('gets the face at its template, in its own range and channel order', async () => {
@@ -134,7 +134,7 @@ describe.each(named(painters))('%s', (_name, entry) => {
 test.each(named(generators.filter(({ profile }) => profile.size !== null && profile.size <= 256)))(
   '%s paints four tiles in one run with a boost of 2, sharper than with one',
   async (_name, entry) => {
-    const { five } = placed(entry.profile.template, AT.side, AT.x, AT.y, AT.angle);
+    const { five } = placed(entry.profile.template, AT);
     const frame = softFrame(640, 480, five);
     const [once, boosted] = [copyFrame(frame), copyFrame(frame)];
     await paint(entry, once);
@@ -189,7 +189,7 @@ describe('engine', () => {
 });
 
 describe('the source', () => {
-  const face = placed('arcface_112_v2', 200, 300, 240, -0.1);
+  const face = placed('arcface_112_v2', { side: 200, x: 300, y: 240, angle: -0.1 });
   const portraits = [0, 1].map((k) => ({
     picture: softFrame(640, 480, face.five.slice(k)),
     points: face.points,
@@ -264,7 +264,7 @@ function rgbOf({ width, height, data }: Frame, x: number, y: number): [number, n
 
 /** Luma inside the crop's square, and how many bytes outside of it changed. */
 function differences(before: Frame, after: Frame, { profile }: Painted) {
-  const { points } = placed(profile.template, AT.side, AT.x, AT.y, AT.angle);
+  const { points } = placed(profile.template, AT);
   const square = alignedSquare(points, profile.template);
   const inside = { mean: 0, most: 0, changed: 0 };
   let [count, outside] = [0, 0];

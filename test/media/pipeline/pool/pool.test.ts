@@ -138,8 +138,15 @@ test('a lane ends though a model is still being opened for it', async () => {
   await lane.take('source', lane.enrol([{ picture, points: face!.points }]));
   lane.takeFor('inswapper_128', 'source', { source: new Float32Array(512) });
   lane.open('a', {
-    ...{ face: 'source', engine: 'inswapper_128', choice: 'all', map: {}, strength: 1, shape: 0.8 },
-    ...{ keepEyes: false, keepMouth: false, fallback: 'passthrough' },
+    face: 'source',
+    engine: 'inswapper_128',
+    choice: 'all',
+    map: {},
+    strength: 1,
+    shape: 0.8,
+    keepEyes: false,
+    keepMouth: false,
+    fallback: 'passthrough',
   });
   const next = () => lane.swap('a', { ...copyFrame(camera), receivedAtMs: performance.now() });
   await next();
@@ -168,8 +175,15 @@ test('faces that left are dropped and new ones found while an engine loads and n
   const opening = gate();
   puppet.opening = () => opening.opened;
   lane.open('a', {
-    ...{ face: 'source', engine: 'inswapper_128', choice: 'all', map: {}, strength: 1, shape: 0.8 },
-    ...{ keepEyes: false, keepMouth: false, fallback: 'passthrough' },
+    face: 'source',
+    engine: 'inswapper_128',
+    choice: 'all',
+    map: {},
+    strength: 1,
+    shape: 0.8,
+    keepEyes: false,
+    keepMouth: false,
+    fallback: 'passthrough',
   });
   const show = (frame: Frame) => lane.swap('a', { ...copyFrame(frame), receivedAtMs: performance.now() });
   const moved = await cutFrame(group, { left: 1200, top: 130, width: 460, height: 345 }, 640, 480);

@@ -10,7 +10,9 @@ import { startServer, type TestServer, until } from '../../../support/server.ts'
 import { Watcher } from '../../../support/viewer.ts';
 
 const grey = (width: number, height: number): Frame => ({
-  ...{ width, height, receivedAtMs: 0 },
+  width,
+  height,
+  receivedAtMs: 0,
   data: new Uint8Array(width * height + 2 * Math.ceil(width / 2) * Math.ceil(height / 2)).fill(128),
 });
 

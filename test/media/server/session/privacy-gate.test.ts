@@ -10,8 +10,16 @@ import { openWho, type Who } from '../../../support/who.ts';
 
 const [WIDTH, HEIGHT] = [480, 360];
 const settings = (patch: Partial<SwapSettings>): SwapSettings => ({
-  ...{ face: 'astronaut', choice: 'all', map: {}, strength: 1, shape: 0.8, keepEyes: false, keepMouth: false },
-  ...{ fallback: 'freeze', guarded: true, ...patch },
+  face: 'astronaut',
+  choice: 'all',
+  map: {},
+  strength: 1,
+  shape: 0.8,
+  keepEyes: false,
+  keepMouth: false,
+  fallback: 'freeze',
+  guarded: true,
+  ...patch,
 });
 
 let lane: Lane;

@@ -11,8 +11,14 @@ import type { Frame, SwapSettings } from '../../../../../src/shared/types.ts';
 import { astronaut, copyFrame, cutFrame, group, modelsDir, readFrame, startLane } from '../../../../support/lane.ts';
 
 const settings: SwapSettings = {
-  ...{ face: 'source', choice: 'all', map: {}, strength: 1, shape: 0.8 },
-  ...{ keepEyes: false, keepMouth: false, fallback: 'passthrough' },
+  face: 'source',
+  choice: 'all',
+  map: {},
+  strength: 1,
+  shape: 0.8,
+  keepEyes: false,
+  keepMouth: false,
+  fallback: 'passthrough',
 };
 const [WIDTH, HEIGHT] = [640, 480];
 /** Frames before the bar, with it, and after. */

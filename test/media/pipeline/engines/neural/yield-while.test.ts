@@ -16,7 +16,12 @@ import { type StandIns, standIns } from '../../../../support/stand-ins.ts';
 
 const ENGINE = 'inswapper_128';
 const looks = {
-  ...{ choice: 'all' as const, map: {}, strength: 1, shape: 0.8, keepEyes: false, keepMouth: false },
+  choice: 'all' as const,
+  map: {},
+  strength: 1,
+  shape: 0.8,
+  keepEyes: false,
+  keepMouth: false,
   fallback: 'passthrough' as const,
 };
 const byMesh: SwapSettings = { ...looks, face: 'source', engine: 'mesh' };

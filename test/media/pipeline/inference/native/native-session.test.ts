@@ -76,7 +76,10 @@ describe('a native session', () => {
       model: graph.bytes('mixed'),
       inputs: [{ name: 'x', shape: [1, 2] }],
       outputs: [{ name: 'y', shape: [1, 2] }],
-      ...{ doubles: { d: 0.5 }, longs: { n: 7 }, bind: { x: view }, maxBatch: 2 },
+      doubles: { d: 0.5 },
+      longs: { n: 7 },
+      bind: { x: view },
+      maxBatch: 2,
     });
     view.set([2, 4, 6, 8]);
     await session.run(2);
