@@ -20,7 +20,7 @@ export default defineConfig({
     env: { NODE_ENV: 'test', FACEOFF_STORAGE_DIR: path.join(os.tmpdir(), 'faceoff-test-data') },
     projects: [
       // Pure functions and single classes: no WebRTC, no ONNX Runtime, no other process.
-      project('unit', 0, { pool: 'threads', testTimeout: 10_000 }),
+      project('unit', 0, { pool: 'threads' }),
       // Real WebRTC, ONNX Runtime, ffmpeg and programs.
       project('media', 1, {}),
       // Chromium against a running server.

@@ -129,10 +129,14 @@ describe('a call between two people', () => {
   test('shows each person with the face that the person chose', async () => {
     // The first pictures are coarse until the encoders have found their rate.
     const wears = (page: Page, name: string, worn: Float32Array, others: Float32Array[]): Promise<void> =>
-      until(async () => {
-        const [shown] = await who.embeddings(await picture(page, name));
-        return shown !== undefined && others.every((one) => distance(shown, worn) < distance(shown, one));
-      }, `${name} with the face that was chosen`);
+      until(
+        async () => {
+          const [shown] = await who.embeddings(await picture(page, name));
+          return shown !== undefined && others.every((one) => distance(shown, worn) < distance(shown, one));
+        },
+        `${name} with the face that was chosen`,
+        30_000,
+      );
     await wears(b, 'Ann', faces.astronaut, [faces.ann, faces.other]);
     await wears(a, 'Bob', faces.other, [faces.bob, faces.astronaut]);
   });

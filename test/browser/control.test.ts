@@ -90,10 +90,10 @@ describe('a change over REST', () => {
       const [shown] = await who.embeddings(await received(page));
       return shown === undefined ? Number.NaN : distance(shown, own!);
     };
-    await until(async () => (await distanceToOwn()) < 0.3, "the camera's own face");
+    await until(async () => (await distanceToOwn()) < 0.3, "the camera's own face", 20_000);
     await ask('POST', '/toggle');
     await shows('#on[aria-pressed="true"]');
-    await until(async () => (await distanceToOwn()) > 0.5, 'the swapped face');
+    await until(async () => (await distanceToOwn()) > 0.5, 'the swapped face', 20_000);
   });
 
   test("is kept by the page's own next change", async () => {

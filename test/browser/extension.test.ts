@@ -133,7 +133,8 @@ async function shown(page: Page): Promise<Frame> {
     const pen = canvas.getContext('2d')!;
     pen.drawImage(video, 0, 0);
     return {
-      ...{ width: canvas.width, height: canvas.height },
+      width: canvas.width,
+      height: canvas.height,
       rgba: [...pen.getImageData(0, 0, canvas.width, canvas.height).data],
     };
   });
@@ -258,7 +259,7 @@ describe('a page with permission', () => {
 
   test("gets the studio's stream where the person set that", async () => {
     const publisher = new Publisher();
-    publisher.play(640, 480, [camera.data], 20);
+    publisher.play({ width: 640, height: 480 }, [camera.data], 20);
     expect((await publisher.whip(program.url, '?stream=stage')).status).toBe(201);
     await until(() => publisher.received.length > 5, 'pictures to come back');
     await choose({ mode: 'stream', stream: 'stage' });

@@ -94,7 +94,7 @@ describe('in the studio', () => {
 
 test('a recording whose server and ffmpeg were killed plays up to the last seconds and is kept at the next start', async () => {
   const publisher = new Publisher();
-  publisher.play(640, 480, [camera.data], 20);
+  publisher.play({ width: 640, height: 480 }, [camera.data], 20);
   expect((await publisher.whip(program.url, '?stream=killed')).status).toBe(201);
   await until(() => publisher.received.length > 0, 'pictures to come back');
   const api = `${program.url}/api/sessions/${publisher.location.split('/').at(-1)}/recording`;
@@ -132,7 +132,7 @@ test('a recording whose server and ffmpeg were killed plays up to the last secon
 
 test('a recording whose server was killed is finished by ffmpeg', async () => {
   const publisher = new Publisher();
-  publisher.play(640, 480, [camera.data], 20);
+  publisher.play({ width: 640, height: 480 }, [camera.data], 20);
   expect((await publisher.whip(program.url, '?stream=orphan')).status).toBe(201);
   await until(() => publisher.received.length > 0, 'pictures to come back');
   const api = `${program.url}/api/sessions/${publisher.location.split('/').at(-1)}/recording`;
@@ -156,7 +156,7 @@ test('a recording whose server was killed is finished by ffmpeg', async () => {
 
 test('a server that is told to stop finishes the recording first', async () => {
   const publisher = new Publisher();
-  publisher.play(640, 480, [camera.data], 20);
+  publisher.play({ width: 640, height: 480 }, [camera.data], 20);
   expect((await publisher.whip(program.url, '?stream=stopped')).status).toBe(201);
   await until(() => publisher.received.length > 0, 'pictures to come back');
   const api = `${program.url}/api/sessions/${publisher.location.split('/').at(-1)}/recording`;

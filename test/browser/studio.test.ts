@@ -71,14 +71,18 @@ describe('the swapped picture', () => {
     const [source] = await who.embeddings(await readFrame(astronaut));
     const [own] = await who.embeddings(camera);
     // The first pictures are coarse until the encoder has found its rate.
-    await until(async () => {
-      const [shown] = await who.embeddings(await received(page));
-      return shown !== undefined && distance(shown, source!) < distance(shown, own!);
-    }, 'a face that is nearer to the source');
+    await until(
+      async () => {
+        const [shown] = await who.embeddings(await received(page));
+        return shown !== undefined && distance(shown, source!) < distance(shown, own!);
+      },
+      'a face that is nearer to the source',
+      20_000,
+    );
   });
 
   test('leaves the background as it was, within what a codec does', async () => {
-    await until(async () => (await cornersDiffer()) < 6, 'a background as the camera has it');
+    await until(async () => (await cornersDiffer()) < 6, 'a background as the camera has it', 20_000);
   });
 
   /** Mean difference of luma from the camera, in the lower corners. */
@@ -99,16 +103,24 @@ describe('the swapped picture', () => {
   test('follows a change of the face, and never stops', async () => {
     const [own] = await who.embeddings(camera);
     await page.click('[data-face-id=""]');
-    await until(async () => {
-      const [bare] = await who.embeddings(await received(page));
-      return bare !== undefined && distance(bare, own!) < 0.3;
-    }, "the camera's own face");
+    await until(
+      async () => {
+        const [bare] = await who.embeddings(await received(page));
+        return bare !== undefined && distance(bare, own!) < 0.3;
+      },
+      "the camera's own face",
+      20_000,
+    );
     await page.click('[data-face-id="astronaut"]');
     const [source] = await who.embeddings(await readFrame(astronaut));
-    await until(async () => {
-      const [shown] = await who.embeddings(await received(page));
-      return shown !== undefined && distance(shown, source!) < distance(shown, own!);
-    }, "the source's face");
+    await until(
+      async () => {
+        const [shown] = await who.embeddings(await received(page));
+        return shown !== undefined && distance(shown, source!) < distance(shown, own!);
+      },
+      "the source's face",
+      20_000,
+    );
     expect(await page.getAttribute('body', 'data-state')).toBe('live');
     expect((await status()).sessions).toBe(1);
   });

@@ -72,8 +72,11 @@ export async function launchWithExtension(
   flags: string[] = [],
 ): Promise<{ context: BrowserContext; worker: Worker } | null> {
   const options = await optionsFor(camera, [
-    ...[`--load-extension=${folder}`, `--disable-extensions-except=${folder}`, '--headless=new'],
-    ...['--disable-features=DisableLoadExtensionCommandLineSwitch', ...flags],
+    `--load-extension=${folder}`,
+    `--disable-extensions-except=${folder}`,
+    '--headless=new',
+    '--disable-features=DisableLoadExtensionCommandLineSwitch',
+    ...flags,
   ]);
   const context = await chromium.launchPersistentContext('', {
     ...options,

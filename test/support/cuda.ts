@@ -78,8 +78,14 @@ const built = path.join(root, 'dist/test/gpu.mjs');
 /** What `runWith` runs. */
 export async function buildChild(): Promise<void> {
   await build({
-    ...{ entryPoints: [path.join(root, 'test/media/gpu/child.ts')], outfile: built, bundle: true, format: 'esm' },
-    ...{ platform: 'node', packages: 'external', target: 'node20', logLevel: 'warning' },
+    entryPoints: [path.join(root, 'test/media/gpu/child.ts')],
+    outfile: built,
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    packages: 'external',
+    target: 'node20',
+    logLevel: 'warning',
   });
 }
 

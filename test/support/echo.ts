@@ -86,7 +86,15 @@ export async function startEcho(
   const pool = new Echo(defaults);
   const metrics = new Metrics(config.metrics);
   const server = await buildServer({
-    ...{ config, pool, faces, metrics, models: [], log, version: 'test', defaults, certificate },
+    config,
+    pool,
+    faces,
+    metrics,
+    models: [],
+    log,
+    version: 'test',
+    defaults,
+    certificate,
   });
   const url = await server.app.listen({ host: '127.0.0.1', port: 0 });
   return { ...server, url, pool, metrics, lines };

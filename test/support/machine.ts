@@ -70,7 +70,9 @@ export function run(cameras: readonly Camera[]): Course[] {
     if (camera.ladder !== undefined) degrader.setLadder(camera.ladder);
     const course: Course = { changes: [], shown: [], plan: degrader.plan };
     return {
-      ...{ camera, degrader, course },
+      camera,
+      degrader,
+      course,
       pacer: new Pacer(),
       next: 0,
       waiting: null,

@@ -53,7 +53,10 @@ export class Publisher {
 
   /** Sends pictures (I420, all of one size) over and over, or those that `which` gives the numbers of. */
   play(
-    ...[width, height, pictures, fps, which]: [number, number, readonly Uint8Array[], number, ((n: number) => number)?]
+    { width, height }: { width: number; height: number },
+    pictures: readonly Uint8Array[],
+    fps: number,
+    which?: (n: number) => number,
   ): void {
     clearInterval(this.#timer);
     let n = 0;

@@ -82,7 +82,10 @@ export async function startServer(patch: Patch = {}, gpu: Gpu | null = null, pro
   const url = await server.app.listen({ host: '127.0.0.1', port: 0 });
   return {
     ...server,
-    ...{ url, pool, metrics, config },
+    url,
+    pool,
+    metrics,
+    config,
     async stop() {
       await server.close();
       await pool.close();

@@ -36,7 +36,10 @@ export interface Placed {
 }
 
 /** The template's points in a frame, by a crop of that side about a centre, turned. */
-export function placed(template: TemplateName, side: number, x: number, y: number, angle: number): Placed {
+export function placed(
+  template: TemplateName,
+  { side, x, y, angle }: { side: number; x: number; y: number; angle: number },
+): Placed {
   const t = TEMPLATES[template];
   const [c, s] = [Math.cos(angle) * side, Math.sin(angle) * side];
   const five = Array.from({ length: 5 }, (_, k): [number, number] => {

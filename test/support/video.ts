@@ -20,7 +20,8 @@ export function probe(file: string): Video {
     'ffprobe',
     ['-v', 'error', '-of', 'json', '-show_packets', '-show_entries', show, file],
     {
-      ...{ encoding: 'utf8', maxBuffer: 1 << 26 },
+      encoding: 'utf8',
+      maxBuffer: 1 << 26,
     },
   );
   const { packets, streams, format } = JSON.parse(stdout) as {

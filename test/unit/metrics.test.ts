@@ -4,7 +4,13 @@ import type { FrameResult, SwappedFrame } from '../../src/shared/types.ts';
 
 const frame = (result: FrameResult): SwappedFrame => ({
   frame: { width: 2, height: 2, data: new Uint8Array(6), receivedAtMs: 0 },
-  ...{ result, waitMs: 2.5, hold: false, faces: [], stagesMs: { landmark: 3.5, swap: 0.5 }, plan: 'full', level: 0 },
+  result,
+  waitMs: 2.5,
+  hold: false,
+  faces: [],
+  stagesMs: { landmark: 3.5, swap: 0.5 },
+  plan: 'full',
+  level: 0,
 });
 
 /** Each figure by its name with labels, as Prometheus reads it. */

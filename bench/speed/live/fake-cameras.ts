@@ -49,7 +49,7 @@ async function execute({ url, stream, watch }: CameraOrder): Promise<number> {
   }
   const camera = new Publisher();
   cameras.push(camera);
-  camera.play(WIDTH, HEIGHT, pictures, 30);
+  camera.play({ width: WIDTH, height: HEIGHT }, pictures, 30);
   return (await camera.whip(url, `?face=astronaut${stream === undefined ? '' : `&stream=${stream}`}`)).status;
 }
 

@@ -185,7 +185,7 @@ describe('the sweeper', () => {
 
   test('deletes nothing at the limits and only as much as needed beyond them', () => {
     const item = (name: string, mb: number, usedAtMs: number): CacheItem => ({
-      ...{ kind: 'tensorrt', path: `tensorrt/${name}`, bytes: mb * MB, usedAtMs, partial: false },
+      kind: 'tensorrt', path: `tensorrt/${name}`, bytes: mb * MB, usedAtMs, partial: false,
     });
     const items = [item('c', 2, 3000), item('a', 5, 1000), item('b', 3, 2000)];
     const gone = (maxMb: number) =>

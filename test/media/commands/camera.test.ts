@@ -47,7 +47,8 @@ interface Camera {
 
 function start(args: string[], env: NodeJS.ProcessEnv = process.env): Camera {
   const child = spawn(process.execPath, [path.join(root, 'dist/main.js'), 'camera', ...args, ...patient], {
-    ...{ env, stdio: ['ignore', 'pipe', 'pipe'] },
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
   running.push(child);
   let said = '';
@@ -135,7 +136,7 @@ describe.runIf(hasFfmpeg)('faceoff camera', () => {
     const token = 'a-token-that-nobody-guesses';
     const publish = async (url: string): Promise<Publisher> => {
       const one = new Publisher();
-      one.play(640, 480, [person.data], 20);
+      one.play({ width: 640, height: 480 }, [person.data], 20);
       expect((await one.whip(url, '?stream=stage', { authorization: `Bearer ${token}` })).status).toBe(201);
       return one;
     };

@@ -21,7 +21,10 @@ describe.skipIf(!here)(`installing the GPU libraries${here ? '' : ' (skipped: fo
   let asked: string[];
   const cacheDir = mkdtempSync(path.join(os.tmpdir(), 'faceoff-gpu-'));
   const source = () => ({
-    ...{ name: 'gpu-libraries', version: '1.0.0', bytes: archive.length, registry },
+    name: 'gpu-libraries',
+    version: '1.0.0',
+    bytes: archive.length,
+    registry,
     sha256: createHash('sha256').update(archive).digest('hex'),
   });
 

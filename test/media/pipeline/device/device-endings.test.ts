@@ -35,8 +35,15 @@ afterEach(async () => {
 let count = 0;
 function optionsOf(patch: Partial<DeviceOptions> = {}): DeviceOptions {
   return {
-    ...{ address: path.join(folder, `${count++}.sock`), threads: 1, warmupRuns: 1, maxBatch: 8, tune: false },
-    ...{ budgetMs: 1e6, inference: { ...defaultConfig().inference, provider: 'cpu' }, cacheDir: folder, ...patch },
+    address: path.join(folder, `${count++}.sock`),
+    threads: 1,
+    warmupRuns: 1,
+    maxBatch: 8,
+    tune: false,
+    budgetMs: 1e6,
+    inference: { ...defaultConfig().inference, provider: 'cpu' },
+    cacheDir: folder,
+    ...patch,
   };
 }
 async function device(patch: Partial<DeviceOptions> = {}): Promise<{ one: Device; address: string }> {
@@ -137,7 +144,8 @@ describe('a model on the device', () => {
     const broken = { ...sound, run: () => Promise.reject(new FaceOffError('model_unusable', 'no')) };
     const closed: string[] = [];
     const held = (name: string, session: object) => ({
-      ...{ session: session as never, cached: false },
+      session: session as never,
+      cached: false,
       close: async () => void closed.push(name),
     });
     const opener = { openNow: async () => held('now', sound), openBetter: async () => held('better', broken) };
@@ -170,7 +178,9 @@ test('a run that never ends fails all waiting requests with device_lost', async 
   const ask = (deadlineMs = Infinity): Promise<string> =>
     new Promise((resolve) =>
       batcher.add({
-        ...{ inputs: [], deadlineMs, done: () => resolve('done') },
+        inputs: [],
+        deadlineMs,
+        done: () => resolve('done'),
         fail: (error) => resolve((error as FaceOffError).code),
       }),
     );
@@ -210,7 +220,8 @@ describe('the device client', () => {
 describe('the device process', () => {
   test('ends when its parent is gone before it was up', async () => {
     const child = fork(path.join(root, 'dist/pipeline/device.js'), [JSON.stringify(optionsOf())], {
-      ...{ execArgv: [], stdio: ['ignore', 'ignore', 'ignore', 'ipc'] },
+      execArgv: [],
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });
     endings.push(() => child.kill('SIGKILL'));
     const gone = new Promise((resolve) => child.once('exit', resolve));

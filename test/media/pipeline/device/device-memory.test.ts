@@ -34,19 +34,19 @@ beforeAll(async () => {
   chmodSync(limited, 0o700);
   const address = path.join(folder, 'device.sock');
   const options: DeviceOptions = {
-    ...{
-      address,
-      threads: 1,
-      warmupRuns: 1,
-      maxBatch: 8,
-      tune: false,
-      budgetMs: 1e6,
-      inference: defaultConfig().inference,
-      cacheDir: folder,
-    },
+    address,
+    threads: 1,
+    warmupRuns: 1,
+    maxBatch: 8,
+    tune: false,
+    budgetMs: 1e6,
+    inference: defaultConfig().inference,
+    cacheDir: folder,
   };
   child = fork(path.join(root, 'dist/pipeline/device.js'), [JSON.stringify(options)], {
-    ...{ execPath: limited, execArgv: [], stdio: ['ignore', 'ignore', 'ignore', 'ipc'] },
+    execPath: limited,
+    execArgv: [],
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   });
   child.on('message', (message) => {
     if (message !== 'ready') reports.push(message as DeviceReport);

@@ -48,16 +48,14 @@ async function device(patch: Partial<DeviceOptions> = {}) {
   const address = path.join(folder, `${count++}.sock`);
   const one = new Device(
     {
-      ...{
-        address,
-        threads: 1,
-        warmupRuns: 1,
-        maxBatch: 8,
-        tune: false,
-        budgetMs: 1e6,
-        inference: defaultConfig().inference,
-        cacheDir: folder,
-      },
+      address,
+      threads: 1,
+      warmupRuns: 1,
+      maxBatch: 8,
+      tune: false,
+      budgetMs: 1e6,
+      inference: defaultConfig().inference,
+      cacheDir: folder,
       ...patch,
     },
     () => undefined,
@@ -88,7 +86,7 @@ describe('a session on the device', () => {
     const { address } = await device();
     const entry = models.catalogue.named('hyperswap_1a_256', 'generator');
     const options = { threads: 1, warmupRuns: 0, maxPixels: 640 * 480, boost: 2 };
-    const { points } = placed('arcface_128', 200, 320, 240, 0.2);
+    const { points } = placed('arcface_128', { side: 200, x: 320, y: 240, angle: 0.2 });
     const strokes = { source: new Float32Array(512).fill(0.1), strength: 1, colour: 1 };
     const before = await cutFrame(group, PART, 640, 480);
     const pictures: Frame[] = [];
@@ -233,8 +231,10 @@ describe('in a pool', () => {
     const picture = await readFrame(astronaut);
     reports = [];
     const config = patchedConfig({
-      ...{ models: { dir: models.folder, warmupRuns: 1, cacheDir: folder }, pipeline: { lanes: 1, budgetMs: 1000 } },
-      ...{ swap: { engine: 'inswapper_128' }, ...patch },
+      models: { dir: models.folder, warmupRuns: 1, cacheDir: folder },
+      pipeline: { lanes: 1, budgetMs: 1000 },
+      swap: { engine: 'inswapper_128' },
+      ...patch,
     });
     pool = await Pool.start(config, pino({ level: 'silent' }), { onDevice: (report) => reports.push(report) });
     endings.push(() => pool.close());

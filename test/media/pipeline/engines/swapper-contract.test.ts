@@ -1,14 +1,16 @@
 /** Every profile on its stand-in: what goes in is what the model was trained on, what comes out lands where it belongs. */
 
-import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { alignedSquare } from '../../../../src/pipeline/engines/neural/face-alignment.ts';
 import { GeneratorRunner } from '../../../../src/pipeline/engines/neural/generator-runner.ts';
 import { SourceMaker, unit } from '../../../../src/pipeline/engines/neural/source-identity.ts';
 import type { ModelShape, SessionOptions } from '../../../../src/pipeline/inference/model-session.ts';
+import type { Lane } from '../../../../src/pipeline/lane/lane.ts';
 import type { EntryOf, OptionalEntry } from '../../../../src/pipeline/models/catalogue.ts';
 import { TEMPLATES } from '../../../../src/pipeline/models/profiles.ts';
-import type { Frame } from '../../../../src/shared/types.ts';
-import { copyFrame } from '../../../support/lane.ts';
+import { type Frame, MESH, NONE, type SwappedFrame } from '../../../../src/shared/types.ts';
+import { astronaut, copyFrame, cutFrame, group, readFrame, startLane } from '../../../support/lane.ts';
+import { swapSettings } from '../../../support/settings.ts';
 import { placed, softFrame, standIns } from '../../../support/stand-ins.ts';
 
 /** What each model was given at its last run, by input. */
@@ -42,16 +44,20 @@ const painters = catalogue.optional.filter(({ profile }) =>
 const generators = painters.filter(({ profile }) => profile.role === 'generator') as EntryOf<'generator'>[];
 const named = <T extends OptionalEntry>(list: readonly T[]): [string, T][] => list.map((entry) => [entry.name, entry]);
 
-let opened: { close(): Promise<void> }[] = [];
-afterEach(async () => {
-  for (const one of opened) await one.close();
-  opened = [];
-  given.clear();
-});
-async function paint(entry: Painted, frame: Frame, strokes: object = {}, boost = 1): Promise<GeneratorRunner> {
+/** The runner of the tests that run now: those of one model share it. */
+let opened: { name: string; boost: number; painter: GeneratorRunner } | null = null;
+async function runnerOf(entry: Painted, boost: number): Promise<GeneratorRunner> {
+  if (opened?.name === entry.name && opened.boost === boost) return opened.painter;
+  await opened?.painter.close();
   const painter = await GeneratorRunner.open(catalogue, entry, { ...OPTIONS, boost });
-  opened.push(painter);
-  const { points } = placed(entry.profile.template, AT.side, AT.x, AT.y, AT.angle);
+  opened = { name: entry.name, boost, painter };
+  return painter;
+}
+afterEach(() => given.clear());
+afterAll(() => opened?.painter.close());
+async function paint(entry: Painted, frame: Frame, strokes: object = {}, boost = 1): Promise<GeneratorRunner> {
+  const painter = await runnerOf(entry, boost);
+  const { points } = placed(entry.profile.template, AT);
   await painter.paint(frame, points, {
     source: new Float32Array(sourceSize(entry)),
     strength: 1,
@@ -74,7 +80,7 @@ function colourAt({ profile }: Painted, tensor: Float32Array, n: number, c: numb
 }
 
 describe.each(named(painters))('%s', (_name, entry) => {
-  const five = placed(entry.profile.template, AT.side, AT.x, AT.y, AT.angle).five;
+  const five = placed(entry.profile.template, AT).five;
   const frame = softFrame(640, 480, five);
 
   test('gets the face at its template, in its own range and channel order', async () => {
@@ -129,7 +135,7 @@ describe.each(named(painters))('%s', (_name, entry) => {
 test.each(named(generators.filter(({ profile }) => profile.size !== null && profile.size <= 256)))(
   '%s paints four tiles in one run with a boost of 2, sharper than with one',
   async (_name, entry) => {
-    const { five } = placed(entry.profile.template, AT.side, AT.x, AT.y, AT.angle);
+    const { five } = placed(entry.profile.template, AT);
     const frame = softFrame(640, 480, five);
     const [once, boosted] = [copyFrame(frame), copyFrame(frame)];
     await paint(entry, once);
@@ -143,8 +149,47 @@ test.each(named(generators.filter(({ profile }) => profile.size !== null && prof
   },
 );
 
+describe('engine', () => {
+  let lane: Lane;
+  let camera: Frame;
+  beforeAll(async () => {
+    lane = await startLane();
+    const picture = await readFrame(astronaut);
+    const [face] = await lane.analyse(copyFrame(picture));
+    await lane.take('source', await lane.enrol([{ picture, points: face!.points }]));
+    camera = await cutFrame(group, { left: 1400, top: 130, width: 460, height: 345 }, 640, 480);
+  });
+  afterAll(() => lane.end());
+  const swapped = async (engine: string, strength: number): Promise<SwappedFrame> => {
+    await lane.open('stream', swapSettings({ engine, strength, shape: strength }));
+    const done = await lane.swap('stream', { ...copyFrame(camera), receivedAtMs: performance.now() });
+    await lane.close('stream');
+    return done;
+  };
+
+  test('mesh changes the face and leaves the outside unchanged', async () => {
+    const { frame, result } = await swapped(MESH, 1);
+    expect(result).toBe('swapped');
+    const differs = (x: number, y: number): boolean => frame.data[y * 640 + x] !== camera.data[y * 640 + x];
+    expect(differs(310, 250)).toBe(true);
+    for (let x = 0; x < 640; x++) expect(differs(x, 0) || differs(x, 479)).toBe(false);
+  });
+
+  const isCamera = ({ frame }: SwappedFrame): boolean => Buffer.compare(frame.data, camera.data) === 0;
+
+  test('mesh changes nothing at strength and shape zero', async () => {
+    expect(isCamera(await swapped(MESH, 0))).toBe(true);
+  });
+
+  test('none changes nothing', async () => {
+    const done = await swapped(NONE, 1);
+    expect(done.result).toBe('passed');
+    expect(isCamera(done)).toBe(true);
+  });
+});
+
 describe('the source', () => {
-  const face = placed('arcface_112_v2', 200, 300, 240, -0.1);
+  const face = placed('arcface_112_v2', { side: 200, x: 300, y: 240, angle: -0.1 });
   const portraits = [0, 1].map((k) => ({
     picture: softFrame(640, 480, face.five.slice(k)),
     points: face.points,
@@ -219,7 +264,7 @@ function rgbOf({ width, height, data }: Frame, x: number, y: number): [number, n
 
 /** Luma inside the crop's square, and how many bytes outside of it changed. */
 function differences(before: Frame, after: Frame, { profile }: Painted) {
-  const { points } = placed(profile.template, AT.side, AT.x, AT.y, AT.angle);
+  const { points } = placed(profile.template, AT);
   const square = alignedSquare(points, profile.template);
   const inside = { mean: 0, most: 0, changed: 0 };
   let [count, outside] = [0, 0];

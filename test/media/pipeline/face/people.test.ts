@@ -183,7 +183,7 @@ describe('a lane that swaps the first person', () => {
     },
   );
 
-  test('keeps the swap unassigned while the assigned person is absent', async () => {
+  test('keeps the swap on a person who jumps across the frame while another one is in it', async () => {
     atMs = 0;
     await lane.open('stream', settings);
     for (const left of [760, 760, 760]) await show(onWall([first, left, 160]));

@@ -31,11 +31,19 @@ beforeEach(() => {
 afterEach(() => rmSync(cacheDir, { recursive: true, force: true }));
 
 const versions: GpuVersions = {
-  ...{ gpu: 'Card', capability: '8.9', driver: '580.1', cuda: '13000', tensorrt: '101500', runtime: '1.29.0' },
+  gpu: 'Card',
+  capability: '8.9',
+  driver: '580.1',
+  cuda: '13000',
+  tensorrt: '101500',
+  runtime: '1.29.0',
 };
 const { inference } = defaultConfig();
 const request: EngineRequest = {
-  ...{ name: 'swap', file: '/models/swap.onnx', sha256: 'a'.repeat(64), maxBatch: 4 },
+  name: 'swap',
+  file: '/models/swap.onnx',
+  sha256: 'a'.repeat(64),
+  maxBatch: 4,
   inputs: [{ name: 'target', shape: [1, 3, 128, 128] }],
   outputs: [{ name: 'output', shape: [1, 3, 128, 128] }],
 };
@@ -44,7 +52,10 @@ const request: EngineRequest = {
 function cache(change: Partial<EngineCacheOptions> = {}, gpu: Partial<GpuVersions> = {}) {
   const jobs: BuildJob[] = [];
   const engines = new TensorRTCache({
-    ...{ cacheDir, settings: inference, folder: bundledFolder(), versions: () => ({ ...versions, ...gpu }) },
+    cacheDir,
+    settings: inference,
+    folder: bundledFolder(),
+    versions: () => ({ ...versions, ...gpu }),
     build: async (job) => {
       jobs.push(job);
       writeFileSync(path.join(job.into, 'swap.engine'), `engine of ${job.request.sha256}`);

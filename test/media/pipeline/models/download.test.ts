@@ -168,8 +168,14 @@ describe('faceoff models', () => {
   function catalogue(digest: string | null): void {
     mkdirSync(models);
     const entry = (name: string, profile: object, url: string | null) => ({
-      ...{ name, file: `${name}.onnx`, url, sha256: digest, bytes: null },
-      ...{ licence: 'Only for Tests', commercialUse: false, profile },
+      name,
+      file: `${name}.onnx`,
+      url,
+      sha256: digest,
+      bytes: null,
+      licence: 'Only for Tests',
+      commercialUse: false,
+      profile,
     });
     const picture = { template: 'arcface_128', size: 128, mean: [0, 0, 0], std: [1, 1, 1] };
     const source = { kind: 'embedding', recogniser: 'knower', recipe: 'normed' };

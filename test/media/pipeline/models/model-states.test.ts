@@ -117,7 +117,8 @@ describe('/api/models of a running server', () => {
     const folder = standIns([...NEEDED]);
     writeFileSync(path.join(folder.folder, 'optional/inswapper_128.onnx'), 'nonsense');
     const broken = await startServer({
-      ...{ models: { dir: folder.folder, warmupRuns: 0 }, swap: { engine: 'inswapper_128' } },
+      models: { dir: folder.folder, warmupRuns: 0 },
+      swap: { engine: 'inswapper_128' },
     });
     try {
       const list = (await (await fetch(`${broken.url}/api/models`)).json()) as ModelInfo[];

@@ -69,7 +69,7 @@ test('a pool that is closed while a face is being enrolled leaves no thread behi
   pool.open('s', { face: 'mine' });
   await pool.close();
   photos.open();
-  await new Promise((resolve) => setTimeout(resolve, 3000));
+  await new Promise((resolve) => setTimeout(resolve, 1000));
   for (const thread of await threads()) expect(await isOver(thread)).toBe(true);
 });
 

@@ -164,7 +164,9 @@ test('a server without a token accepts every request', async () => {
   const open = await startEcho();
   expect((await fetch(`${open.url}/api/faces`)).status).toBe(200);
   const login = await fetch(`${open.url}/api/login`, {
-    ...{ method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"token":""}' },
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{"token":""}',
   });
   expect(login.status).toBe(401);
   await open.close();

@@ -11,7 +11,9 @@ import { swapSettings } from '../../../support/settings.ts';
 import { Watcher } from '../../../support/viewer.ts';
 
 const grey = (width: number, height: number): Frame => ({
-  ...{ width, height, receivedAtMs: 0 },
+  width,
+  height,
+  receivedAtMs: 0,
   data: new Uint8Array(width * height + 2 * Math.ceil(width / 2) * Math.ceil(height / 2)).fill(128),
 });
 

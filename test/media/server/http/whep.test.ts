@@ -55,7 +55,8 @@ afterAll(() => server.close());
 
 async function send(method: string, path: string, type?: string, body?: string, headers: Record<string, string> = {}) {
   const answer = await fetch(path.startsWith('http') ? path : server.url + path, {
-    ...{ method, headers: { ...headers, ...(type !== undefined && { 'content-type': type }) } },
+    method,
+    headers: { ...headers, ...(type !== undefined && { 'content-type': type }) },
     ...(body !== undefined && { body }),
   });
   const text = await answer.text();

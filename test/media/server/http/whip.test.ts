@@ -260,8 +260,16 @@ test('the status tells versions, sessions and memory', async () => {
   const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
   expect(version).toMatch(/^\d/);
   expect(await (await fetch(`${server.url}/api/status`)).json()).toEqual({
-    ...{ version: 'test', node: process.version, uptimeMs: expect.any(Number), rssBytes: expect.any(Number) },
-    ...{ sessions: 0, rooms: 0, peers: 0, laneSessions: 0, models: [], gpu: null },
+    version: 'test',
+    node: process.version,
+    uptimeMs: expect.any(Number),
+    rssBytes: expect.any(Number),
+    sessions: 0,
+    rooms: 0,
+    peers: 0,
+    laneSessions: 0,
+    models: [],
+    gpu: null,
     memory: { rssBytes: expect.any(Number), limitBytes: 4096 * 2 ** 20, pressure: 'none' },
   });
 });

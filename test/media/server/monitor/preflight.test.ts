@@ -6,26 +6,31 @@ import { type EchoServer, startEcho } from '../../../support/echo.ts';
 import { Publisher } from '../../../support/publisher.ts';
 
 const idle: MachineFigures = {
-  ...{ cores: 4, allowed: 4, busy: 0.1, own: 0.05, throttled: 0, loopDelayMs: 5, pressure: 'none' },
+  cores: 4,
+  allowed: 4,
+  busy: 0.1,
+  own: 0.05,
+  throttled: 0,
+  loopDelayMs: 5,
+  pressure: 'none',
   memory: { kind: 'memory', usedBytes: 2 ** 29, limitBytes: 2 ** 32 },
 };
 const figures: PreflightFigures = {
-  ...{
-    capacity: { swapMs: 12, lanes: [0, 0] },
-    machine: idle,
-    open: 0,
-    most: 8,
-    engine: 'mesh',
-    limited: 0,
-    isAhead: false,
-  },
+  capacity: { swapMs: 12, lanes: [0, 0] },
+  machine: idle,
+  open: 0,
+  most: 8,
+  engine: 'mesh',
+  limited: 0,
+  isAhead: false,
 };
 const check = (patch: Partial<PreflightFigures>, machine: Partial<MachineFigures> = {}): Preflight =>
   preflight({ ...figures, machine: { ...idle, ...machine }, ...patch });
 
 test('an idle machine holds what its lanes and cores hold', () => {
   expect(check({})).toEqual({
-    ...{ sessions: 4, fps: 30 },
+    sessions: 4,
+    fps: 30,
     text: 'This machine can swap 4 cameras at about 30 pictures a second.',
   });
   // One lane, or one core.
@@ -42,7 +47,8 @@ test('a lane takes whole cameras only, up to four fifths of its time', () => {
   ]);
   expect(held(79)).toMatchObject({ sessions: 1, fps: 10 });
   expect(held(81)).toEqual({
-    ...{ sessions: 0, fps: 0 },
+    sessions: 0,
+    fps: 0,
     text: 'This machine has no time for a camera now: a swap takes too long here.',
   });
 });
@@ -50,15 +56,18 @@ test('a lane takes whole cameras only, up to four fifths of its time', () => {
 test('other programs are told where they make a difference', () => {
   const full = { cores: 2, allowed: 2, busy: 1.9, own: 0.1 };
   expect(check({ capacity: { swapMs: 20, lanes: [0] } }, full)).toEqual({
-    ...{ sessions: 1, fps: 15 },
+    sessions: 1,
+    fps: 15,
     text: 'This machine can swap one camera at about 15 pictures a second; other programs use 1.8 of its 2 cores.',
   });
   expect(check({}, { busy: 3.9, own: 0.1 })).toEqual({
-    ...{ sessions: 1, fps: 30 },
+    sessions: 1,
+    fps: 30,
     text: 'This machine can swap one camera at about 30 pictures a second; other programs use 3.8 of its 4 cores.',
   });
   expect(check({ capacity: { swapMs: 60, lanes: [0] } }, { ...full, cores: 1, allowed: 1, busy: 1 })).toEqual({
-    ...{ sessions: 0, fps: 0 },
+    sessions: 0,
+    fps: 0,
     text: 'This machine has no time for a camera now: other programs use 0.9 of its one core.',
   });
   expect(check({}, { busy: 0.6, own: 0.1 }).text).toBe(

@@ -115,7 +115,7 @@ describe.runIf(hasFfmpeg)('a recording', () => {
     const [width, height] = [160, 120];
     const picture = (luma: number): Uint8Array =>
       new Uint8Array(1.5 * width * height).fill(luma, 0, width * height).fill(128, width * height);
-    publisher.play(width, height, [picture(40), picture(200)], 30, () => (isOn() ? 1 : 0));
+    publisher.play({ width, height }, [picture(40), picture(200)], 30, () => (isOn() ? 1 : 0));
     expect((await publisher.whip(server.url, `?stream=${stream}`)).status).toBe(201);
     await until(() => publisher.received.length > 30, 'pictures to come back');
     return [`${server.url}/api/sessions/${publisher.location.split('/').at(-1)}`, () => claps];
@@ -128,7 +128,7 @@ describe.runIf(hasFfmpeg)('a recording', () => {
     const [session, claps] = await clap(`clap-${format}`);
     await ask('POST', `${session}/recording?format=${format}`);
     const before = claps();
-    await until(() => claps() > before + 5, 'five claps');
+    await until(() => claps() > before + 5, 'five claps', 30_000);
     const [, state] = await ask('DELETE', `${session}/recording`);
     expect([state.files.length, state.error]).toEqual([1, null]);
     expect(probe(recorded(state)).sound).toBe(codec);
@@ -267,7 +267,7 @@ describe.runIf(hasFfmpeg)('a lack of space ends a recording with an error, and n
   function noisy(publisher: Publisher, width: number, height: number): void {
     const size = (width * height * 3) / 2;
     const pictures = Array.from({ length: 8 }, () => Uint8Array.from({ length: size }, () => Math.random() * 256));
-    publisher.play(width, height, pictures, 25);
+    publisher.play({ width, height }, pictures, 25);
   }
 
   async function recordUntilItEnds(to: EchoServer): Promise<RecordingState> {

@@ -34,7 +34,7 @@ afterAll(() => server.stop());
 
 test('the cause that limits a session is in /api/sessions and counted in the metrics', async () => {
   const camera = publisher();
-  camera.play(320, 240, [new Uint8Array(320 * 240 * 1.5).fill(120)], 8);
+  camera.play({ width: 320, height: 240 }, [new Uint8Array(320 * 240 * 1.5).fill(120)], 8);
   await camera.whip(server.url);
   const verdict = async () =>
     ((await (await fetch(`${server.url}/api/sessions`)).json()) as { verdict: Verdict }[])[0]?.verdict;
@@ -212,7 +212,7 @@ test('sessions one after another leave handles where they were', async () => {
   const { width, height, data } = await readFrame(astronaut);
   const round = async (): Promise<void> => {
     const camera = new Publisher();
-    camera.play(width, height, [data], 30);
+    camera.play({ width, height }, [data], 30);
     await camera.whip(server.url);
     await until(() => camera.received.length > 0, 'a picture');
     await fetch(camera.location, { method: 'DELETE' });

@@ -27,7 +27,11 @@ test('rates, sizes and shares are whole numbers', () => {
 
 test('memory is in the unit that fits, cores have two decimals', () => {
   expect([30_000, 52.4 * 2 ** 20, 1023.4 * 2 ** 20, 8 * 2 ** 30, null].map(showBytes)).toEqual([
-    ...['29 kB', '52 MB', '1023 MB', '8.0 GB', '–'],
+    '29 kB',
+    '52 MB',
+    '1023 MB',
+    '8.0 GB',
+    '–',
   ]);
   expect([0, 0.456, 12].map(showCores)).toEqual(['0.00 cores', '0.46 cores', '12.00 cores']);
 });

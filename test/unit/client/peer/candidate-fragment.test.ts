@@ -8,7 +8,8 @@ const relay = 'candidate:2 1 udp 41885439 10.77.0.1 50001 typ relay raddr 0.0.0.
 test('the server reads from a fragment what was put into it', () => {
   const given = [host, relay].map((candidate) => ({ candidate, sdpMid: 'v', usernameFragment: 'abcd' }));
   expect(readFragment(candidateFragment(given))).toEqual({
-    ...{ ufrag: 'abcd', pwd: null },
+    ufrag: 'abcd',
+    pwd: null,
     candidates: [host, relay].map((candidate) => ({ candidate, sdpMid: 'v', sdpMLineIndex: null })),
   });
 });

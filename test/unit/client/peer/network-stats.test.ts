@@ -2,8 +2,10 @@ import { expect, test } from 'vitest';
 import { NetworkStats } from '../../../../src/client/peer/network-stats.ts';
 
 const buffer = (jitterBufferDelay: number, jitterBufferEmittedCount: number) => ({
-  ...{ type: 'inbound-rtp', kind: 'video' },
-  ...{ jitterBufferDelay, jitterBufferEmittedCount },
+  type: 'inbound-rtp',
+  kind: 'video',
+  jitterBufferDelay,
+  jitterBufferEmittedCount,
 });
 
 test('the round trip is that of the pair in use, else what the other side reports', () => {

@@ -3,8 +3,16 @@ import { engineHint, enginesOf, modelState } from '../../../../src/client/studio
 import type { ModelInfo } from '../../../../src/shared/messages.ts';
 
 const model = (name: string, patch: Partial<ModelInfo> = {}): ModelInfo => ({
-  ...{ name, role: 'generator', state: 'present', provider: null, why: null, licence: 'MIT', commercialUse: true },
-  ...{ bytes: 1, comesAlong: false, needs: [] },
+  name,
+  role: 'generator',
+  state: 'present',
+  provider: null,
+  why: null,
+  licence: 'MIT',
+  commercialUse: true,
+  bytes: 1,
+  comesAlong: false,
+  needs: [],
   ...patch,
 });
 

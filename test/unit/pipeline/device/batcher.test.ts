@@ -23,7 +23,9 @@ function device(takesMs: (size: number) => number, options: Partial<BatcherOptio
       read: (at) => [Float32Array.of(10 * held[at]!)],
     },
     {
-      ...{ max: 8, start: 1, now: () => nowMs },
+      max: 8,
+      start: 1,
+      now: () => nowMs,
       onOutOfMemory: async () => {
         freed++;
       },
@@ -40,7 +42,9 @@ function device(takesMs: (size: number) => number, options: Partial<BatcherOptio
       }),
     );
   return {
-    ...{ batcher, sizes, ask },
+    batcher,
+    sizes,
+    ask,
     get freed() {
       return freed;
     },

@@ -44,7 +44,10 @@ function machine() {
     open.add(provider);
     const own = { inputs: { x: new Float32Array(4) }, outputs: { y: new Float32Array(4) } };
     return {
-      ...{ name: 'model', provider, maxBatch: 4, ...own },
+      name: 'model',
+      provider,
+      maxBatch: 4,
+      ...own,
       async run() {
         if (!open.has(provider)) throw new Error(`${provider} was closed`);
         own.outputs.y.fill(provider === 'tensorrt' ? 2 : 1);
@@ -88,7 +91,13 @@ const shape = {
   outputs: [{ name: 'y', shape: [1], meaning: '' }],
 };
 const options: DeviceOptions = {
-  ...{ address: '', threads: 1, warmupRuns: 1, maxBatch: 4, tune: false, budgetMs: 33, cacheDir: '' },
+  address: '',
+  threads: 1,
+  warmupRuns: 1,
+  maxBatch: 4,
+  tune: false,
+  budgetMs: 33,
+  cacheDir: '',
   inference: defaultConfig().inference,
 };
 

@@ -93,7 +93,9 @@ describe('a scene cut', () => {
     expect(watching([scene(1, 13), scene(1, 13)]).at(scene(4, 13))).toBe(true);
     // Patches reach beyond such a frame.
     const tiny = (value: number): Frame => ({
-      ...{ width: 2, height: 2, receivedAtMs: 0 },
+      width: 2,
+      height: 2,
+      receivedAtMs: 0,
       data: new Uint8Array(6).fill(value),
     });
     expect(watching([tiny(10), tiny(10)]).at(tiny(200))).toBe(false);

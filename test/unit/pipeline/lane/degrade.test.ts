@@ -188,7 +188,8 @@ describe('a generator', () => {
     const course = only(
       run([
         {
-          ...{ arrivals: steady(FPS, 0, 5 * MINUTE_MS), ladder: withReserve },
+          arrivals: steady(FPS, 0, 5 * MINUTE_MS),
+          ladder: withReserve,
           serviceMs: (_atMs, { generate }) => (generate ? 150 : 7),
         },
       ]),

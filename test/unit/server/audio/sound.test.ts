@@ -11,7 +11,10 @@ const FRAMES = 480;
 /** Ten milliseconds of one value. */
 const piece = (value: number, channelCount = 1): Sound => ({
   samples: new Int16Array(FRAMES * channelCount).fill(value),
-  ...{ sampleRate: 48_000, channelCount, numberOfFrames: FRAMES, bitsPerSample: 16 as const },
+  sampleRate: 48_000,
+  channelCount,
+  numberOfFrames: FRAMES,
+  bitsPerSample: 16 as const,
 });
 const last = (sound: Sound | null): number => sound!.samples.at(-1)!;
 

@@ -10,14 +10,30 @@ import type { Cause, Verdict } from '../../../../src/shared/messages.ts';
 import type { Traffic } from '../../../../src/shared/traffic.ts';
 
 const settled: MachineFigures = {
-  ...{ cores: 2, allowed: 2, busy: 0.9, own: 0.8, throttled: 0, loopDelayMs: 5, pressure: 'none' },
+  cores: 2,
+  allowed: 2,
+  busy: 0.9,
+  own: 0.8,
+  throttled: 0,
+  loopDelayMs: 5,
+  pressure: 'none',
   memory: { kind: 'memory', usedBytes: 2 ** 29, limitBytes: 2 ** 32 },
 };
 const clear: Traffic = { lostIn: 0, lostOut: 0, jitterMs: 3 };
 const well: SessionFigures = {
-  ...{ wantsSwap: true, fpsIn: 30, fpsOut: 29.9, maxFps: null, plan: 'full', level: 0, missedShare: 0 },
-  ...{ frameMs: { p50: 14, p95: 21.4 }, waitMs: { p50: 1, p95: 3 } },
-  ...{ lane: { busy: 0.4, frameMs: 12, streams: 1 }, slowEngine: null, traffic: clear, machine: settled },
+  wantsSwap: true,
+  fpsIn: 30,
+  fpsOut: 29.9,
+  maxFps: null,
+  plan: 'full',
+  level: 0,
+  missedShare: 0,
+  frameMs: { p50: 14, p95: 21.4 },
+  waitMs: { p50: 1, p95: 3 },
+  lane: { busy: 0.4, frameMs: 12, streams: 1 },
+  slowEngine: null,
+  traffic: clear,
+  machine: settled,
 };
 const machine = (patch: Partial<MachineFigures>): MachineFigures => ({ ...settled, ...patch });
 const look = (patch: Partial<SessionFigures> = {}): SessionFigures => ({ ...well, ...patch });

@@ -7,16 +7,14 @@ import type { Frame, SwappedFrame } from '../../../../src/shared/types.ts';
 
 const frameAt = (receivedAtMs: number): Frame => ({ width: 2, height: 2, data: new Uint8Array(6), receivedAtMs });
 const doneAt = (atMs: number, patch: Partial<SwappedFrame> = {}): SwappedFrame => ({
-  ...{
-    frame: frameAt(atMs),
-    result: 'passed',
-    hold: false,
-    faces: [],
-    stagesMs: {},
-    waitMs: 0,
-    plan: 'full',
-    level: 0,
-  },
+  frame: frameAt(atMs),
+  result: 'passed',
+  hold: false,
+  faces: [],
+  stagesMs: {},
+  waitMs: 0,
+  plan: 'full',
+  level: 0,
   ...patch,
 });
 const camera = (fps: number, seconds: number, jitterMs = 0): number[] =>

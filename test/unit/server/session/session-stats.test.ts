@@ -4,7 +4,13 @@ import type { FrameResult, SwappedFrame } from '../../../../src/shared/types.ts'
 
 const done = (result: FrameResult, waitMs = 1): SwappedFrame => ({
   frame: { width: 640, height: 480, data: new Uint8Array(0), receivedAtMs: 0 },
-  ...{ result, waitMs, hold: false, faces: [], stagesMs: { swap: 2.345 }, plan: 'lean', level: 1 },
+  result,
+  waitMs,
+  hold: false,
+  faces: [],
+  stagesMs: { swap: 2.345 },
+  plan: 'lean',
+  level: 1,
 });
 
 test('figures are those of the last seconds, counts those of the whole session', () => {

@@ -3,10 +3,24 @@ import { iceFragmentOf, readFragment, withIce } from '../../../../src/server/web
 
 const PWD = 'abcdefghijklmnopqrstuv';
 const OFFER = [
-  ...['v=0', 'o=- 1 1 IN IP4 0.0.0.0', 's=-', 't=0 0', 'a=group:BUNDLE 0 1'],
-  ...['m=audio 9 UDP/TLS/RTP/SAVPF 111', 'a=ice-ufrag:abcd', `a=ice-pwd:${PWD}`, 'a=ice-options:trickle', 'a=mid:0'],
-  ...['a=candidate:1 1 udp 1 127.0.0.1 1 typ host', 'a=end-of-candidates', 'a=rtpmap:111 opus/48000/2'],
-  ...['m=video 9 UDP/TLS/RTP/SAVPF 96', 'a=ice-ufrag:abcd', `a=ice-pwd:${PWD}`, 'a=mid:1', ''],
+  'v=0',
+  'o=- 1 1 IN IP4 0.0.0.0',
+  's=-',
+  't=0 0',
+  'a=group:BUNDLE 0 1',
+  'm=audio 9 UDP/TLS/RTP/SAVPF 111',
+  'a=ice-ufrag:abcd',
+  `a=ice-pwd:${PWD}`,
+  'a=ice-options:trickle',
+  'a=mid:0',
+  'a=candidate:1 1 udp 1 127.0.0.1 1 typ host',
+  'a=end-of-candidates',
+  'a=rtpmap:111 opus/48000/2',
+  'm=video 9 UDP/TLS/RTP/SAVPF 96',
+  'a=ice-ufrag:abcd',
+  `a=ice-pwd:${PWD}`,
+  'a=mid:1',
+  '',
 ].join('\r\n');
 
 test('a fragment gives credentials and candidates, each with its section', () => {
@@ -44,7 +58,14 @@ test('an offer for another ICE session differs in nothing else', () => {
 
 test('the fragment of an SDP is the ICE part of its first section', () => {
   expect(iceFragmentOf(OFFER).split('\r\n')).toEqual([
-    ...['a=group:BUNDLE 0 1', 'm=audio 9 UDP/TLS/RTP/SAVPF 111', 'a=ice-ufrag:abcd', `a=ice-pwd:${PWD}`],
-    ...['a=ice-options:trickle', 'a=mid:0', 'a=candidate:1 1 udp 1 127.0.0.1 1 typ host', 'a=end-of-candidates', ''],
+    'a=group:BUNDLE 0 1',
+    'm=audio 9 UDP/TLS/RTP/SAVPF 111',
+    'a=ice-ufrag:abcd',
+    `a=ice-pwd:${PWD}`,
+    'a=ice-options:trickle',
+    'a=mid:0',
+    'a=candidate:1 1 udp 1 127.0.0.1 1 typ host',
+    'a=end-of-candidates',
+    '',
   ]);
 });

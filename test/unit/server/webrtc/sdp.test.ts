@@ -69,8 +69,14 @@ test('candidates go to the end of their sections', () => {
   const told = [0, 1, 1].map((sdpMLineIndex, n) => ({ candidate: candidate(n), sdpMLineIndex }));
   expect(withCandidates(sdp(...audio, ...vp8, ...vp8), told)).toBe(
     sdp(
-      ...[...audio, `a=${candidate(0)}`, 'a=end-of-candidates'],
-      ...[...vp8, `a=${candidate(1)}`, `a=${candidate(2)}`, 'a=end-of-candidates', ...vp8],
+      ...audio,
+      `a=${candidate(0)}`,
+      'a=end-of-candidates',
+      ...vp8,
+      `a=${candidate(1)}`,
+      `a=${candidate(2)}`,
+      'a=end-of-candidates',
+      ...vp8,
     ),
   );
 });

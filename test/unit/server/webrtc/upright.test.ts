@@ -3,7 +3,9 @@ import { upright } from '../../../../src/server/webrtc/upright.ts';
 
 /** 3 x 2: the luma numbered as it is read, the 2 x 1 chroma planes likewise. */
 const lying = () => ({
-  ...{ width: 3, height: 2, receivedAtMs: 7 },
+  width: 3,
+  height: 2,
+  receivedAtMs: 7,
   data: Uint8Array.from([1, 2, 3, 4, 5, 6, 10, 11, 20, 21]),
 });
 

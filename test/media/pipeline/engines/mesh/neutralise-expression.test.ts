@@ -92,7 +92,7 @@ test('the folds of a smiling photo show on a live face as it smiles', async () =
   const square = { x: SIDE / 2, y: SIDE / 2, side: 380, angle: 0 };
   const crop = kernels.floats(CROP * CROP * 3);
   /** Luma where the fold is, after some frames of a face like this one. */
-  const shown = (points: Float32Array): number => {
+  const shown = async (points: Float32Array): Promise<number> => {
     let frame = framed(new Uint8Array(SIDE * SIDE).fill(SKIN));
     for (let i = 0; i < 20; i++) {
       frame = framed(new Uint8Array(SIDE * SIDE).fill(SKIN));
@@ -103,7 +103,7 @@ test('the folds of a smiling photo show on a live face as it smiles', async () =
     }
     return frame.data[Math.round(points[3 * FOLD + 1]!) * SIDE + Math.round(points[3 * FOLD]!)]!;
   };
-  const [atRest, smiling, again] = [shown(REST), shown(SMILE), shown(REST)];
+  const [atRest, smiling, again] = [await shown(REST), await shown(SMILE), await shown(REST)];
   expect(SKIN - smiling).toBeGreaterThan(10);
   expect(SKIN - atRest).toBeLessThan(0.5 * (SKIN - smiling));
   expect(Math.abs(again - atRest)).toBeLessThan(3);

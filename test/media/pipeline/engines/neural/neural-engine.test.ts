@@ -139,7 +139,7 @@ describe('a session', () => {
 
 test.each(['xseg_3', 'bisenet_resnet_34'])('what %s says is no face stays as it was', async (name) => {
   const frame = softFrame(640, 480);
-  const { points } = placed('arcface_128', 230, 310, 235, 0.2);
+  const { points } = placed('arcface_128', { side: 230, x: 310, y: 235, angle: 0.2 });
   // A very green hand over the right half of the face; the stand-in takes green for what covers.
   paintGreen(frame, 320);
   const options = { threads: 1, warmupRuns: 0, maxPixels: 640 * 480, boost: 1 };
@@ -174,7 +174,7 @@ test('a model of batch size one runs the tiles of a boost one after another', as
   writeFileSync(path.join(fixed.folder, 'optional/hyperswap_1b_256.onnx'), graph.bytes('fixed'));
   const options = { threads: 1, warmupRuns: 0, maxPixels: 640 * 480, boost: 2 };
   const painter = await GeneratorRunner.open(catalogue, catalogue.named('hyperswap_1b_256', 'generator'), options);
-  const { points, five } = placed('arcface_128', 230, 310, 235, 0.2);
+  const { points, five } = placed('arcface_128', { side: 230, x: 310, y: 235, angle: 0.2 });
   const frame = softFrame(640, 480, five);
   const before = copyFrame(frame);
   await painter.paint(frame, points, { source: new Float32Array(512), strength: 1, colour: 0 });

@@ -37,6 +37,8 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+/** Enrolled once for all lanes. */
+let enrolled: Awaited<ReturnType<Lane['enrol']>> | null = null;
 let count = 0;
 let faults: FaceOffError[] = [];
 const endings: (() => unknown)[] = [];
@@ -55,9 +57,11 @@ async function start(patch: Partial<LaneOptions> = {}): Promise<{ lane: Lane; pu
     (error) => faults.push(error as FaceOffError),
   );
   endings.push(() => lane.end());
-  const [face] = await lane.analyse(copyFrame(picture));
-  const portraits = [{ picture, points: face!.points }];
-  await lane.take('source', await lane.enrol(portraits));
+  if (enrolled === null) {
+    const [face] = await lane.analyse(copyFrame(picture));
+    enrolled = await lane.enrol([{ picture, points: face!.points }]);
+  }
+  await lane.take('source', structuredClone(enrolled));
   await lane.takeFor(ENGINE, 'source', { source: new Float32Array(512).fill(0.1) });
   return { lane, puppet };
 }

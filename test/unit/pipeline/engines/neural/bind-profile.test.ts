@@ -124,7 +124,11 @@ describe('a file fits by shape', () => {
     const fit = bindGenerator(entry, entry.profile, readGraph(written(standIn(entry))), 1);
     expect(fit.doubles).toEqual({ weight: 0.5 });
     expect(painter('dfm', written(standIn(known('dfm'))))).toMatchObject({
-      ...{ scalars: { morph: 1 }, size: 224, source: null, masks: ['face_mask', 'source_mask'], output: 'painted' },
+      scalars: { morph: 1 },
+      size: 224,
+      source: null,
+      masks: ['face_mask', 'source_mask'],
+      output: 'painted',
     });
   });
 
