@@ -52,7 +52,7 @@ interface LaneConnection {
   reply(answer: DeviceAnswer, tensors?: readonly Float32Array[]): void;
 }
 
-/** How long an unused model stays open: a user tries one engine after another. */
+/** How long an unused model stays open: users switch between engines. */
 const IDLE_MS = 30_000;
 
 /** Serves models to lanes over a local socket, and collects what the main thread is told. */

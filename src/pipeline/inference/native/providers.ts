@@ -67,7 +67,7 @@ export interface WebGpuOptions {
   enableGraphCapture?: boolean;
 }
 
-/** Providers in the order in which a model tries them. */
+/** Providers in the order of the ladder, best first. */
 export const PROVIDERS = ['tensorrt', 'cuda', 'webgpu', 'cpu'] as const;
 /** Name of a provider, as in the configuration. */
 export type ProviderKind = (typeof PROVIDERS)[number];
