@@ -11,7 +11,8 @@ import { isLocal } from './lib/address.ts';
 import { PRIORITIES } from './lib/priority.ts';
 import { RECORDING_FORMATS } from './server/recording/recording-format.ts';
 import { FaceOffError } from './shared/errors.ts';
-import { CORNERS, FACE_CHOICES, FALLBACKS, RESERVES } from './shared/types.ts';
+import { FACE_CHOICES, FALLBACKS, RESERVES, SETTINGS } from './shared/settings.ts';
+import { CORNERS } from './shared/types.ts';
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
@@ -92,8 +93,8 @@ const Schema = z.strictObject({
   pipeline: section({
     lanes: z.union([z.literal('auto'), z.int().min(1).max(64)]).default('auto'),
     budgetMs: number(5, 1000, 33),
-    fallback: choice(FALLBACKS, 'passthrough'),
-    guarded: z.boolean().default(false),
+    fallback: choice(FALLBACKS, SETTINGS.fallback.default),
+    guarded: z.boolean().default(SETTINGS.guarded.default),
   }),
   detection: section({
     score: number(0.1, 0.99, 0.5),
@@ -107,16 +108,16 @@ const Schema = z.strictObject({
     lostAfterFrames: whole(1, 300, 3),
   }),
   swap: section({
-    engine: modelName('mesh'),
+    engine: modelName(SETTINGS.engine.default),
     face: z
       .string()
       .regex(/^[a-z0-9-]{1,64}$/)
-      .default('astronaut'),
-    choice: choice(FACE_CHOICES, 'all'),
-    strength: number(0, 1, 1),
-    shape: number(0, 1, 0.8),
-    keepEyes: z.boolean().default(false),
-    keepMouth: z.boolean().default(false),
+      .default(SETTINGS.face.default ?? ''),
+    choice: choice(FACE_CHOICES, SETTINGS.choice.default),
+    strength: number(0, 1, SETTINGS.strength.default),
+    shape: number(0, 1, SETTINGS.shape.default),
+    keepEyes: z.boolean().default(SETTINGS.keepEyes.default),
+    keepMouth: z.boolean().default(SETTINGS.keepMouth.default),
     colour: number(0, 1, 1),
     boost: whole(1, 4, 1),
     mask: modelName('none'),
@@ -147,7 +148,10 @@ const Schema = z.strictObject({
     maxMb: whole(1, 100_000_000, 2048),
     minFreeMb: whole(0, 100_000_000, 512),
   }),
-  disclosure: section({ badge: z.boolean().default(false), corner: choice(CORNERS, 'bottom-right') }),
+  disclosure: section({
+    badge: z.boolean().default(SETTINGS.badge.default),
+    corner: choice(CORNERS, 'bottom-right'),
+  }),
   memory: section({
     rssLimitMb: whole(128, 1_000_000, 4096),
     releaseAt: number(0.1, 1, 0.85),

@@ -12,7 +12,8 @@ import { openSession } from '../../src/pipeline/inference/model-session.ts';
 import { Lane } from '../../src/pipeline/lane/lane.ts';
 import { readCatalogue } from '../../src/pipeline/models/catalogue.ts';
 import { laneOptions } from '../../src/pipeline/pool/pool.ts';
-import type { Frame, SwapSettings } from '../../src/shared/types.ts';
+import { DEFAULT_SETTINGS, type SwapSettings } from '../../src/shared/settings.ts';
+import type { Frame } from '../../src/shared/types.ts';
 import { ratio, type Spread, spread } from './bench-machine.ts';
 
 const ROUNDS = 200;
@@ -25,16 +26,7 @@ const SIZES = [
   [1280, 720],
   [1920, 1080],
 ] as const;
-const SETTINGS: SwapSettings = {
-  face: 'source',
-  choice: 'all',
-  map: {},
-  strength: 1,
-  shape: 0.8,
-  keepEyes: false,
-  keepMouth: false,
-  fallback: 'passthrough',
-};
+const SETTINGS: SwapSettings = { ...DEFAULT_SETTINGS, face: 'source' };
 
 const modelsDir = path.join(root, 'models');
 const portrait = path.join(modelsDir, 'portraits/astronaut.webp');
@@ -65,7 +57,7 @@ export async function benchFrames(): Promise<{ rows: FrameFigures[]; largeOverSm
   const picture = await decodePicture(await sharp(portrait).toBuffer(), { bytes: 1e8, pixels: 1e8 });
   const [face] = await lane.analyse({ ...picture, data: picture.data.slice() });
   if (face === undefined) throw new Error('the shipped portrait shows no face');
-  await lane.take('source', lane.enrol([{ picture, points: face.points }]));
+  await lane.take('source', await lane.enrol([{ picture, points: face.points }]));
   const { x, y, width: faceWidth, height: faceHeight } = face.box;
   const scale = { by: FACE / faceWidth, about: [x + faceWidth / 2, y + faceHeight / 2] } as const;
   const rows: FrameFigures[] = [];
@@ -82,7 +74,7 @@ async function compare(lane: Lane, a: readonly [number, number], b: readonly [nu
   const sides = [];
   for (const [width, height] of [a, b]) {
     const id = `turns ${width}`;
-    lane.open(id, SETTINGS);
+    await lane.open(id, SETTINGS);
     sides.push({ id, frame: await scene(width, height, 1, scale, 0), times: [] as number[] });
   }
   for (let round = -WARM_UP; round < ROUNDS; round++) {
@@ -93,7 +85,7 @@ async function compare(lane: Lane, a: readonly [number, number], b: readonly [nu
       if (round >= 0) times.push(performance.now() - beganMs);
     }
   }
-  for (const { id } of sides) lane.close(id);
+  for (const { id } of sides) await lane.close(id);
   return ratio(spread(sides[0]!.times).p50, spread(sides[1]!.times).p50);
 }
 
@@ -104,7 +96,7 @@ async function measure(lane: Lane, width: number, height: number, faces: number,
   const frames: Frame[] = [];
   for (let i = 0; i < 6; i++) frames.push(await scene(width, height, faces, scale, i));
   const id = `${width}x${height}x${faces}`;
-  lane.open(id, SETTINGS);
+  await lane.open(id, SETTINGS);
   const [frameMs, landmarkMs]: [number[], number[]] = [[], []];
   const stages: Record<string, number[]> = {};
   for (let round = -WARM_UP; round < ROUNDS; round++) {
@@ -122,7 +114,7 @@ async function measure(lane: Lane, width: number, height: number, faces: number,
     landmarkMs.push(endedMs - betweenMs);
     for (const [stage, ms] of Object.entries(stagesMs)) stages[stage] = [...(stages[stage] ?? []), ms];
   }
-  lane.close(id);
+  await lane.close(id);
   await landmark.close();
   const [whole, bare] = [spread(frameMs), spread(landmarkMs)];
   return {

@@ -4,7 +4,8 @@ import path from 'node:path';
 import { root } from '../../src/lib/package-root.ts';
 import { ATLAS, atlasPoints } from '../../src/pipeline/engines/mesh/source/atlas.ts';
 import { POINTS, readTopology, type Topology } from '../../src/pipeline/face/topology.ts';
-import { Kernels, VERTEX_FLOATS } from '../../src/pipeline/kernels/kernels.ts';
+import { VERTEX_FLOATS } from '../../src/pipeline/kernels/frame-region.ts';
+import { Kernels } from '../../src/pipeline/kernels/kernels.ts';
 import { readCatalogue } from '../../src/pipeline/models/catalogue.ts';
 import { cropToFrame } from '../../src/shared/geometry.ts';
 import type { Frame } from '../../src/shared/types.ts';
@@ -29,12 +30,12 @@ export async function benchKernels(): Promise<KernelFigures[]> {
   const frame: Frame = { width: SIDE, height: SIDE, data: new Uint8Array(SIDE * SIDE * 1.5), receivedAtMs: 0 };
   for (let i = 0; i < frame.data.length; i++) frame.data[i] = 60 + ((i * 7) % 120);
   const whole = { x: 0, y: 0, width: SIDE, height: SIDE };
-  kernels.load(frame, whole);
+  const region = kernels.load(frame, whole);
   const tensor = kernels.floats(CROP * CROP * 3);
   const figures: KernelFigures[] = [];
   for (const side of [300, 450]) {
     const square = { x: SIDE / 2, y: SIDE / 2, side, angle: 0.1 };
-    const fast = (): void => kernels.crop(square, CROP, tensor, 1, 0);
+    const fast = (): void => region.crop(square, { values: tensor, n: CROP });
     figures.push(compare(`crop ${side} → 192`, fast, () => plainCrop(frame, square)));
   }
   const skin = kernels.indices(topology.skin);
@@ -42,7 +43,7 @@ export async function benchKernels(): Promise<KernelFigures[]> {
   for (const plane of [texture.y, texture.u, texture.v]) plane.fill(120);
   for (const width of [150, 300]) {
     const vertices = face(kernels, topology, width);
-    const fast = (): void => kernels.warp(vertices, skin, { gain: 1, saturation: 1 }, texture);
+    const fast = (): void => region.warp(vertices, skin, { gain: 1, saturation: 1 }, texture);
     figures.push(compare(`warp, face ${width} wide`, fast, () => plainWarp(frame, vertices, topology.skin, texture.y)));
   }
   return figures;

@@ -17,6 +17,7 @@ import { Intake } from '../server/session/intake.ts';
 import { Opening } from '../server/session/opening.ts';
 import { watchStream } from '../server/webrtc/whep-client.ts';
 import { FaceOffError } from '../shared/errors.ts';
+import { shownFor } from '../shared/missed-swap.ts';
 import type { Frame } from '../shared/types.ts';
 import { urlOf } from './startup-banner.ts';
 
@@ -165,7 +166,8 @@ async function swapping(config: Config, wanted: string | undefined, output: Came
       async (frame, dropped) => {
         // A lane that is lost takes its picture with it; the next one finds a new lane.
         const done = await session.swap(frame, dropped).catch(() => null);
-        if (done !== null && !opening.holds(done, face !== null) && !done.hold) output.show(done.frame);
+        const isShown = done !== null && !opening.holds(done, face !== null);
+        if (isShown && shownFor(done, session.settings.guarded) === 'frame') output.show(done.frame);
         return done;
       },
       () => undefined,

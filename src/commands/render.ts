@@ -114,7 +114,7 @@ function withRoom(config: Config, { width, height }: { width: number; height: nu
 
 /** A live session is served by mesh meanwhile; a file is to be made as it was asked for. */
 function requireLoaded(pool: Pool, loaded: ReadonlySet<string>): void {
-  const { engine = MESH } = pool.defaults;
+  const { engine } = pool.defaults;
   if (engine === MESH || loaded.has(engine)) return;
   pool.requireEngine(engine);
   throw new FaceOffError(

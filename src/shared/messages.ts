@@ -3,9 +3,10 @@
  * Both sides import this file, so neither can drift.
  */
 
-import type { FaceChoice, Fallback, Pressure, SeenFace, SwapSettings } from './types.ts';
+import type { FaceChoice, Fallback, PresetSettings, SettingsPatch, SwapSettings } from './settings.ts';
+import type { Pressure, SeenFace } from './types.ts';
 
-export type { FaceChoice, Fallback, SeenFace, SwapSettings };
+export type { FaceChoice, Fallback, SeenFace, SettingsPatch, SwapSettings };
 
 /** A source face as `/api/faces` lists it. `thumbnail` is a path on this server. */
 export interface FaceInfo {
@@ -70,7 +71,7 @@ export interface CallPerson {
 /** Settings under a name. What is not among them stays as it is; which person wears what never is: people change. */
 export interface PresetInfo {
   name: string;
-  settings: Partial<Omit<SwapSettings, 'map'>>;
+  settings: PresetSettings;
 }
 
 export type ClientMessage =
@@ -78,9 +79,9 @@ export type ClientMessage =
    * First message, and again to renegotiate the same session (`ice restart`, camera changed). Answered by `answer` or
    * `error`. `stream` is what viewers find it by; `again` the session this page had before, which ends now if it has not. `call` joins a room as long as the session lasts.
    */
-  | { type: 'offer'; sdp: string; settings?: Partial<SwapSettings>; stream?: string; again?: string; call?: CallJoin }
+  | { type: 'offer'; sdp: string; settings?: SettingsPatch; stream?: string; again?: string; call?: CallJoin }
   | { type: 'candidate'; candidate: { candidate: string; sdpMid: string | null; sdpMLineIndex: number | null } | null }
-  | { type: 'settings'; settings: Partial<SwapSettings> }
+  | { type: 'settings'; settings: SettingsPatch }
   /** Tells the others in the call. */
   | { type: 'presence'; muted: boolean; camera: boolean }
   | { type: 'close' };

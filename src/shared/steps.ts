@@ -1,19 +1,22 @@
-/** Changes of one step, as a key or a button makes them: the same in the studio and over REST. */
+/** Changes of one step, as a key, a button or a REST call makes them. */
 
-import type { FaceInfo, SwapSettings } from './messages.ts';
+import type { FaceInfo } from './messages.ts';
+import type { SettingsPatch, SwapSettings } from './settings.ts';
 
+/** The settings that a key or a REST call toggles. */
 export const SWITCHES = ['on', 'keepEyes', 'keepMouth'] as const;
-/** A setting that is on or off. */
+/** One of SWITCHES. */
 export type Switch = (typeof SWITCHES)[number];
 
-/** @param by 1 for the next face, -1 for the one before; the list is a ring. Null where there is none. */
+/**
+ * The id of the next face (`by` 1) or the previous one (`by` -1); the list is a ring. From no face it goes to the first
+ * or the last. Null if the list is empty.
+ */
 export function stepFace(faces: readonly FaceInfo[], face: string | null, by: 1 | -1): string | null {
   const at = faces.findIndex(({ id }) => id === face);
-  // From no face it goes to the first or the last.
   const from = at < 0 && by < 0 ? 0 : at;
   return faces[(from + by + faces.length) % faces.length]?.id ?? null;
 }
 
-export const toggled = (settings: SwapSettings, name: Switch): Partial<SwapSettings> => ({
-  [name]: !(settings[name] ?? true),
-});
+/** The change that flips a switch. */
+export const toggled = (settings: SwapSettings, name: Switch): SettingsPatch => ({ [name]: !settings[name] });

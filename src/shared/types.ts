@@ -1,5 +1,21 @@
 /** The nouns of the pipeline. Times are milliseconds of `performance.now()`, which main and workers share. */
 
+import type { SettingsPatch, SwapSettings } from './settings.ts';
+
+export {
+  FACE_CHOICES,
+  FALLBACKS,
+  type FaceChoice,
+  type Fallback,
+  isGenerator,
+  MESH,
+  NONE,
+  RESERVES,
+  type Reserve,
+  type SwapSettings,
+  wantsSwap,
+} from './settings.ts';
+
 /**
  * One picture in planar I420 (BT.601, limited range), planes one behind the other without padding:
  * Y is width·height bytes, U and V each ceil(width/2)·ceil(height/2). `data` owns its whole ArrayBuffer, so that a
@@ -19,65 +35,11 @@ export interface Frame {
  */
 export type FrameResult = 'swapped' | 'passed' | 'failed' | 'dropped';
 
-export const FALLBACKS = ['passthrough', 'blur', 'freeze'] as const;
-/** What is shown when a swap was wanted and cannot be made. */
-export type Fallback = (typeof FALLBACKS)[number];
-
-export const RESERVES = ['mesh', 'none'] as const;
-/** What swaps where a generator is not ready, too slow or fails; `none` leaves that to the fallback. */
-export type Reserve = (typeof RESERVES)[number];
-
-export const FACE_CHOICES = ['largest', 'all', 'mapped'] as const;
-/** Which faces of a frame are swapped. */
-export type FaceChoice = (typeof FACE_CHOICES)[number];
-
 /** How short memory is: nothing to do, give up what is not needed, do less. */
 export type Pressure = 'none' | 'release' | 'degrade';
 
 export const CORNERS = ['top-left', 'top-right', 'bottom-left', 'bottom-right'] as const;
 export type Corner = (typeof CORNERS)[number];
-
-/** The engine that is always there, and serves where another cannot. */
-export const MESH = 'mesh';
-/** In place of an engine: faces stay as they are. */
-export const NONE = 'none';
-
-/** Whether an engine is a generator of the catalogue. */
-export const isGenerator = (engine: string): boolean => engine !== MESH && engine !== NONE;
-
-/** What a person can change while a session is live. */
-export interface SwapSettings {
-  /** Whether anything is swapped; false shows the camera as it is and forgets nothing of the rest. Left out it is true. */
-  on?: boolean;
-  /** Id of the source face; null shows the camera as it is. */
-  face: string | null;
-  /** How swaps are made: `mesh`, the name of a generator that was added, or `none`; left out it is `mesh`. */
-  engine?: string;
-  choice: FaceChoice;
-  /** Which source face goes on which person, by track id; used when `choice` is `mapped`. */
-  map: Record<number, string | null>;
-  /** How much of the source is shown, 0..1. */
-  strength: number;
-  /** How far the live face takes the shape of the source's, 0..1. */
-  shape: number;
-  /** Whether the live person's eyes, with lids and brows, and mouth, with lips, stay as they are; mesh engine only. */
-  keepEyes: boolean;
-  keepMouth: boolean;
-  fallback: Fallback;
-  /**
-   * Never shows the real face: a picture with a face in it that could not be swapped, or none to be found, is blurred or
-   * left out, whatever else is set; every face is swapped, at full strength. Left out it is off.
-   */
-  guarded?: boolean;
-  /** Whether outgoing pictures carry a visible mark that they are modified; left out they do not. */
-  badge?: boolean;
-}
-
-/** Whether any face is to be swapped at all, so that what goes out counts as modified. */
-export function wantsSwap({ on = true, face, engine, choice, map }: SwapSettings): boolean {
-  if (!on || engine === NONE) return false;
-  return face !== null || (choice === 'mapped' && Object.values(map).some((id) => id !== null));
-}
 
 /** A face as the outside may see it: a box in pixels of the frame, an id that stays with the person. */
 export interface SeenFace {
@@ -133,6 +95,9 @@ export interface SlowEngine {
   budgetMs: number;
 }
 
+/** How much of a lane's time may be planned with, 0..1: the rest is for frames that take longer than usual. */
+export const MOST_BUSY = 0.8;
+
 /** What lanes can take. */
 export interface Capacity {
   /** How long one frame with one face takes a lane, by mesh, in milliseconds; null where it was not measured. */
@@ -155,7 +120,7 @@ export interface SwapSession {
   /** Resolves when its lane has a place for a frame, to what gives it back; which frame is to be decided then. Left out it always has. */
   place?(): Promise<() => void>;
   /** Takes effect from the next frame on. Throws FaceOffError `unknown_face` or `unknown_model` (404), `model_missing` (409) and changes nothing. */
-  set(settings: Partial<SwapSettings>): void;
+  set(settings: SettingsPatch): void;
   readonly settings: SwapSettings;
   /** Idempotent; forgets everything the lane holds for this session. */
   close(): void;
@@ -164,7 +129,7 @@ export interface SwapSession {
 /** What the server sees of the pipeline; `Pool` is the real one. */
 export interface Swapping {
   /** Throws FaceOffError `unknown_face` (404). */
-  open(session: string, settings: Partial<SwapSettings>): SwapSession;
+  open(session: string, settings: SettingsPatch): SwapSession;
   /** Sessions the lanes hold state for, for the leak tests and /api/status. */
   readonly openSessions: number;
   /** Memory of processes it runs beside this one. */

@@ -4,8 +4,9 @@
  */
 
 import { readFileSync } from 'node:fs';
-import { Degrader, type Plan } from '../../src/pipeline/lane/degrade.ts';
+import { Degrader } from '../../src/pipeline/lane/degrade.ts';
 import { LaneLoad } from '../../src/pipeline/lane/lane-load.ts';
+import type { Plan } from '../../src/pipeline/lane/quality-ladder.ts';
 import { Pacer } from '../../src/server/session/pacer.ts';
 
 export interface Camera {

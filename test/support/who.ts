@@ -25,16 +25,16 @@ export async function openWho(): Promise<Who> {
   };
   const detector = new Detector(await open('face-detector'), kernels);
   const landmarker = new Landmarker(await open('face-mesh'), kernels);
-  const embedder = new Embedder(await open('face-embedder'), kernels);
+  const embedder = new Embedder(await open('face-embedder'));
   return {
     async embeddings(frame) {
       const found = [];
       for (const { square } of await detector.find(frame, 0.5, 0)) {
         const rect = boundsOf(square, 40, frame.width, frame.height)!;
-        kernels.load(frame, rect);
-        const first = await landmarker.find(square);
-        const { points } = await landmarker.find(squareOf(first.points));
-        found.push(await embedder.embed(points));
+        const region = kernels.load(frame, rect);
+        const first = await landmarker.find(region, square);
+        const { points } = await landmarker.find(region, squareOf(first.points));
+        found.push(await embedder.embed(region, points));
       }
       return found;
     },

@@ -225,8 +225,8 @@ function showSettings(): void {
   if (agreement === null) return;
   const { face, guarded, badge } = agreement.shown;
   gallery.select(face);
-  element('guarded', HTMLInputElement).checked = guarded === true;
-  element('badge', HTMLInputElement).checked = badge === true;
+  element('guarded', HTMLInputElement).checked = guarded;
+  element('badge', HTMLInputElement).checked = badge;
 }
 
 function showFaces(faces: FaceInfo[]): void {

@@ -209,7 +209,7 @@ export function retryAfterMs(details: unknown): number | null {
 /** What the picture does not say by itself: why nothing is swapped in it just now. Null while something is, or is not wanted to be. */
 export function remarkOf(
   { faces, level, plan }: Pick<SessionStats, 'faces' | 'level' | 'plan'>,
-  { on = true, face, choice, map, engine }: Pick<SwapSettings, 'on' | 'face' | 'choice' | 'map' | 'engine'>,
+  { on, face, choice, map, engine }: Pick<SwapSettings, 'on' | 'face' | 'choice' | 'map' | 'engine'>,
 ): string | null {
   const wanted = choice === 'mapped' ? Object.values(map).some((id) => id !== null) : face !== null;
   if (!on || !wanted || engine === 'none' || faces.some(({ swapped }) => swapped)) return null;
@@ -244,9 +244,9 @@ export function callNotice(situation: Situation): Notice {
 /** As remarkOf, for somebody who may have chosen never to be shown as they are. */
 export function callRemark(
   stats: Pick<SessionStats, 'faces' | 'level' | 'plan'>,
-  settings: Pick<SwapSettings, 'face' | 'choice' | 'map' | 'guarded'>,
+  settings: Pick<SwapSettings, 'on' | 'face' | 'choice' | 'map' | 'engine' | 'guarded'>,
 ): string | null {
-  const isGuarded = settings.guarded === true;
+  const isGuarded = settings.guarded;
   if (settings.face === null)
     return isGuarded ? 'Choose a face: until then your picture stands still' : 'The others see your real face';
   const remark = remarkOf(stats, settings);

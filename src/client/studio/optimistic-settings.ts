@@ -1,60 +1,70 @@
-/** The swap's settings on the page's side. No DOM, so it is tested as it is. */
+/** The swap's settings on the page's side. No DOM, so that unit tests run it in Node. */
 
-import type { PresetInfo, SwapSettings } from '../../shared/messages.ts';
+import type { PresetInfo } from '../../shared/messages.ts';
+import {
+  isSettingValue,
+  pickSettings,
+  SETTING_KEYS,
+  SETTINGS,
+  type SettingKey,
+  type SettingsPatch,
+  type SwapSettings,
+} from '../../shared/settings.ts';
 
 /**
- * What the person wants against what the server says it does. The server answers every change with all of its settings;
- * an answer to an older change must not pull a slider back that has moved on since.
+ * The settings the page shows against the settings the server has confirmed. The server answers every change with all
+ * settings; an answer to an older change must not pull a slider back that has moved on since.
  */
 export class OptimisticSettings {
   #shown: SwapSettings;
   #agreed: SwapSettings;
-  /** Changes that were sent and not yet answered. */
-  #underWay = 0;
+  /** Number of changes that were sent and not yet answered. */
+  #unanswered = 0;
 
   constructor(defaults: SwapSettings) {
     this.#shown = defaults;
     this.#agreed = defaults;
   }
 
+  /** The settings the controls show. */
   get shown(): SwapSettings {
     return this.#shown;
   }
 
-  /** The person changed something. */
-  change(patch: Partial<SwapSettings>): SwapSettings {
+  /** The person changed a control. Returns the settings to show. */
+  change(patch: SettingsPatch): SwapSettings {
     this.#shown = { ...this.#shown, ...patch };
     return this.#shown;
   }
 
-  /** A change went out. */
+  /** A change was sent to the server. */
   sent(): void {
-    this.#underWay++;
+    this.#unanswered++;
   }
 
-  /** The server said what it does. Returns what is to be shown. */
+  /** The server answered a change of this page with all settings. Returns the settings to show. */
   answered(settings: SwapSettings): SwapSettings {
     this.#agreed = settings;
-    this.#underWay = Math.max(0, this.#underWay - 1);
-    if (this.#underWay === 0) this.#shown = settings;
+    this.#unanswered = Math.max(0, this.#unanswered - 1);
+    if (this.#unanswered === 0) this.#shown = settings;
     return this.#shown;
   }
 
-  /** Somebody changed something elsewhere. What is under way from here comes after it. */
+  /** The settings were changed elsewhere. Changes of this page that are not answered yet apply after that. */
   told(settings: SwapSettings): SwapSettings {
     this.#agreed = settings;
-    if (this.#underWay === 0) this.#shown = settings;
+    if (this.#unanswered === 0) this.#shown = settings;
     return this.#shown;
   }
 
-  /** The server refused a change: what it did before holds. */
+  /** The server refused a change: the settings confirmed before hold. */
   refused(): SwapSettings {
     return this.answered(this.#agreed);
   }
 
-  /** A new session: nothing is under way, and people are counted anew. */
+  /** A new session begins: no change is unanswered, and track ids begin anew. */
   begin(): SwapSettings {
-    this.#underWay = 0;
+    this.#unanswered = 0;
     this.#shown = { ...this.#shown, map: {} };
     this.#agreed = this.#shown;
     return this.#shown;
@@ -63,22 +73,22 @@ export class OptimisticSettings {
 
 type Map = SwapSettings['map'];
 
-/** People who came and went are forgotten beyond so many. */
-const MOST_PEOPLE = 32;
+/** Most entries of `map`; beyond that the oldest are dropped. */
+const MOST_MAPPED = 32;
 
 /**
- * Gives people who have no face of their own yet the common one, so that nobody who walks in, or is lost and found
- * again, shows their own face unasked. Returns null when there is nobody new.
+ * Maps track ids that are not in the map yet to the common face, so that a person who walks in, or is lost and found
+ * again, does not show their own face unasked. Returns null if all track ids are mapped.
  */
 export function adopt(map: Map, people: readonly number[], face: string | null): Map | null {
   const fresh = people.filter((person) => !(person in map));
   if (fresh.length === 0) return null;
-  const known = Object.entries(map).slice(-(MOST_PEOPLE - fresh.length));
+  const known = Object.entries(map).slice(-(MOST_MAPPED - fresh.length));
   return Object.fromEntries([...known, ...fresh.map((person) => [person, face] as const)]);
 }
 
-/** What must change when only these faces are left; null when nothing does. */
-export function withoutGone({ face, map }: SwapSettings, left: readonly string[]): Partial<SwapSettings> | null {
+/** The change that takes deleted faces out of the settings, where only the faces `left` remain; null if none is needed. */
+export function withoutGone({ face, map }: SwapSettings, left: readonly string[]): SettingsPatch | null {
   const isGone = (id: string | null): boolean => id !== null && !left.includes(id);
   const gone = Object.values(map).some(isGone);
   if (!isGone(face) && !gone) return null;
@@ -86,39 +96,20 @@ export function withoutGone({ face, map }: SwapSettings, left: readonly string[]
   return { ...(isGone(face) && { face: null }), ...(gone && { map: Object.fromEntries(kept) }) };
 }
 
-/** What a preset holds. People are not in it, nor whether the swap is on: that is of the moment. */
-export function presetOf({ map: _map, on: _on, ...rest }: SwapSettings): PresetInfo['settings'] {
-  return rest;
-}
+const SAVED_KEYS = SETTING_KEYS.filter((key) => SETTINGS[key].preset === 'saved');
+const REMEMBERED_KEYS = SETTING_KEYS.filter((key) => SETTINGS[key].remembered);
 
-/** What is kept on this machine for the next visit. People are not: their numbers hold for one session. */
-export function keepable(settings: SwapSettings): Omit<SwapSettings, 'map' | 'engine' | 'on'> {
-  const { face, choice, strength, shape, keepEyes, keepMouth, fallback, guarded, badge } = settings;
-  return {
-    ...{ face, choice, strength, shape, keepEyes, keepMouth, fallback },
-    ...(guarded !== undefined && { guarded }),
-    ...(badge !== undefined && { badge }),
-  };
-}
+/** The settings the page saves in a preset: all but `map` and `on`, which belong to the moment. */
+export const presetOf = (settings: SwapSettings): PresetInfo['settings'] => pickSettings(settings, SAVED_KEYS);
 
-/** Reads back what was kept; whatever does not fit is left out, so that an old or broken note does no harm. */
+/** The settings this browser keeps for the next visit: all but `map`, `on` and `engine`. */
+export const keepable = (settings: SwapSettings): SettingsPatch => pickSettings(settings, REMEMBERED_KEYS);
+
+/** Reads back what `keepable` gave; a value that does not fit is left out, so that an old or broken note does no harm. */
 export function restored(kept: unknown, defaults: SwapSettings): SwapSettings {
   if (typeof kept !== 'object' || kept === null) return defaults;
-  const { face, choice, strength, shape, keepEyes, keepMouth, fallback, guarded, badge } = kept as Record<
-    string,
-    unknown
-  >;
-  const isShare = (value: unknown): value is number => typeof value === 'number' && value >= 0 && value <= 1;
-  return {
-    ...defaults,
-    ...((typeof face === 'string' || face === null) && { face }),
-    ...((choice === 'largest' || choice === 'all' || choice === 'mapped') && { choice }),
-    ...(isShare(strength) && { strength }),
-    ...(isShare(shape) && { shape }),
-    ...(typeof keepEyes === 'boolean' && { keepEyes }),
-    ...(typeof keepMouth === 'boolean' && { keepMouth }),
-    ...(typeof guarded === 'boolean' && { guarded }),
-    ...(typeof badge === 'boolean' && { badge }),
-    ...((fallback === 'passthrough' || fallback === 'blur' || fallback === 'freeze') && { fallback }),
-  };
+  const fitting = Object.entries(kept).filter(
+    ([key, value]) => REMEMBERED_KEYS.includes(key as SettingKey) && isSettingValue(key as SettingKey, value),
+  );
+  return { ...defaults, ...Object.fromEntries(fitting) };
 }

@@ -313,7 +313,7 @@ function showSettings(): void {
   const { choice, map, face, engine } = settings;
   if (choice !== 'mapped') picked = null;
   controls.show(settings);
-  models.select(engine ?? 'mesh');
+  models.select(engine);
   gallery.select(picked === null ? face : (map[picked] ?? null));
   document.body.dataset.choice = choice;
   element('after-tag', HTMLElement).textContent =

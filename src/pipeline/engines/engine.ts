@@ -4,8 +4,8 @@
  * face, frame after frame.
  */
 
-import type { Square } from '../../shared/geometry.ts';
 import type { Frame } from '../../shared/types.ts';
+import type { FaceSight } from '../face/landmarks.ts';
 
 /** A picture of a person with the landmarks of the source face. */
 export interface Portrait {
@@ -15,12 +15,9 @@ export interface Portrait {
 }
 
 /** A live face in one frame. */
-export interface LiveFace {
+export interface LiveFace extends FaceSight {
   /** 478 points, x, y, z in pixels of the frame, smoothed over time. */
   points: Float32Array;
-  /** The square the landmark model saw, and what it saw: RGB 0..1, [192, 192, 3], in kernel memory. */
-  square: Square;
-  crop: Float32Array;
 }
 
 /** How the swap looks, each 0..1 or a switch; see SwapSettings and the `swap` section of config.yaml. */
@@ -41,8 +38,9 @@ export interface Swapper {
    */
   waits?(): boolean;
   /**
-   * Swaps the face in place. The region about the face is loaded in the lane's kernels unless `waits` returned true. A
-   * swapper that throws has not changed the frame.
+   * Swaps the face in place, while the lane's mutex is held. `face.region` is loaded in the lane's kernels, except for a
+   * swapper whose `waits` returned true: its face's region and crop are stale. A swapper that throws has not changed the
+   * frame.
    */
   swap(frame: Frame, face: LiveFace, looks: Looks): void | Promise<void>;
   /** Idempotent; returns the swapper's textures to the engine. */

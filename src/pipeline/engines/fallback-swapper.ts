@@ -16,8 +16,8 @@ export interface FallbackParts {
   primary: () => Primary | null;
   /** Null leaves the face as it is, so that the frame becomes the session's concern. */
   fallback: Swapper | null;
-  /** Loads the region about the face again: other faces used the kernels while the primary was awaited. */
-  reload: (frame: Frame, face: LiveFace) => void;
+  /** Loads the face's region again, whose handle became stale while the primary was awaited. */
+  reload: (frame: Frame, face: LiveFace) => LiveFace;
 }
 
 /** Chooses between two swappers once a frame. Closes the fallback only; the primary's engine outlives it. */
@@ -42,6 +42,7 @@ export class FallbackSwapper implements Swapper {
     const { fallback, reload } = this.#parts;
     const primary = this.#primary;
     this.#primary = null;
+    let live = face;
     let failure: unknown = new NotReady();
     if (primary !== null) {
       try {
@@ -49,11 +50,11 @@ export class FallbackSwapper implements Swapper {
       } catch (error) {
         primary.onFailure(error);
         failure = error;
-        if (fallback !== null) reload(frame, face);
+        if (fallback !== null) live = reload(frame, face);
       }
     }
     if (fallback === null) throw failure;
-    await fallback.swap(frame, face, looks);
+    await fallback.swap(frame, live, looks);
   }
 
   close(): void {

@@ -1,24 +1,35 @@
-/**
- * Notices a hard cut: another scene, another camera, a clip that begins again. What was learned from the pictures before
- * it holds no more. Looks at a sparse grid of patches: between pictures of one scene only those change that something
- * moves through, at a cut a good part of all.
- */
+/** Detection of hard cuts in a stream. */
 
 import type { Frame } from '../../shared/types.ts';
 
-/** Patches across and down, and how wide they are in pixels; they are two rows high. */
+/** Patches across and down the frame. */
 const ACROSS = 16;
 const DOWN = 12;
+/** Width of a patch, in luma pixels; it is two rows high. */
 const WIDE = 4;
 const PATCHES = ACROSS * DOWN;
-/** A patch has changed when it differs by so many steps more than the middle one does, which is the light. */
+/**
+ * A patch has changed when it differs by more than so many of 255 steps from the median change, which is the
+ * light's.
+ */
 const LUMA_STEP = 16;
 const CHROMA_STEP = 4;
-/** At a cut so much more of the picture changes than usual; a person who leans over changes a fifth, a hand waved before the camera more. */
+/**
+ * At a cut the share of changed patches, 0..1, is so much higher than usual. A person who leans over changes a
+ * fifth, a hand waved before the camera more.
+ */
 const SHARE = 0.4;
-/** How fast the usual follows: with a camera that is carried about, or is full of noise, a cut must change more. */
+/**
+ * Weight of the newest frame in the usual share, 0..1: with a camera that is carried about, or is full of noise, a
+ * cut must change more.
+ */
 const FOLLOW = 0.1;
 
+/**
+ * Notices a hard cut: another scene, another camera, a clip that begins again; what was learned from earlier frames
+ * does not hold any more. Compares a sparse grid of patches: between frames of one scene only those change that
+ * something moves through, at a cut a large part of all.
+ */
 export class Cuts {
   /** Where each patch of Y, U and V begins in a frame of this size. */
   readonly #first = new Int32Array(3 * PATCHES);
@@ -33,22 +44,24 @@ export class Cuts {
   /** Share of the patches that change from frame to frame. */
   #usual = 0;
 
-  /** Whether this frame belongs to another scene than the one asked about before it, whatever the sizes of both. */
+  /** Whether this frame belongs to another scene than the frame of the previous call, whatever the sizes of both. */
   at(frame: Frame): boolean {
     const { width, height } = frame;
-    const [first, alike] = [this.#width === 0, sameShape(frame, { width: this.#width, height: this.#height })];
-    if (width !== this.#width || height !== this.#height) this.#lay(frame);
+    const isFirst = this.#width === 0;
+    const isSameShape = sameShape(frame, { width: this.#width, height: this.#height });
+    if (width !== this.#width || height !== this.#height) this.#placePatches(frame);
     [this.#now, this.#last] = [this.#last, this.#now];
     this.#measure(frame);
-    if (first || !alike) return !first;
+    if (isFirst || !isSameShape) return !isFirst;
     const share = this.#compare();
     const isCut = share > SHARE + this.#usual;
     this.#usual += FOLLOW * (share - this.#usual);
     return isCut;
   }
 
-  #lay({ width, height }: Frame): void {
-    [this.#width, this.#height] = [width, height];
+  #placePatches({ width, height }: Frame): void {
+    this.#width = width;
+    this.#height = height;
     const [across, down] = [(width + 1) >> 1, (height + 1) >> 1];
     for (let i = 0; i < PATCHES; i++) {
       const [x, y] = [((i % ACROSS) + 0.5) / ACROSS, (Math.floor(i / ACROSS) + 0.5) / DOWN];
@@ -66,14 +79,14 @@ export class Cuts {
     for (let i = PATCHES; i < 3 * PATCHES; i++) now[i] = meanOf(data, first[i]!, across, WIDE / 2);
   }
 
-  /** Share of the patches that are not as they were, in any plane. */
+  /** Share of the patches, 0..1, that changed in any plane. */
   #compare(): number {
     const [now, last, changed] = [this.#now, this.#last, this.#changed.fill(0)];
     for (let first = 0; first < 3 * PATCHES; first += PATCHES) {
       const step = first === 0 ? LUMA_STEP : CHROMA_STEP;
-      const middle = this.#middle(first);
+      const median = this.#medianChange(first);
       for (let i = 0; i < PATCHES; i++) {
-        const off = now[first + i]! - last[first + i]! - middle;
+        const off = now[first + i]! - last[first + i]! - median;
         if (off > step || off < -step) changed[i] = 1;
       }
     }
@@ -82,8 +95,8 @@ export class Cuts {
     return count / PATCHES;
   }
 
-  /** The median change in a plane. */
-  #middle(first: number): number {
+  /** The median change of a plane's patches. */
+  #medianChange(first: number): number {
     const [now, last, counts] = [this.#now, this.#last, this.#counts.fill(0)];
     for (let i = first; i < first + PATCHES; i++) counts[now[i]! - last[i]! + 255]!++;
     let [value, below] = [-1, 0];
@@ -92,7 +105,7 @@ export class Cuts {
   }
 }
 
-/** Whether one picture may be the other, made larger or smaller: WebRTC does that as its bandwidth goes. */
+/** Whether two frames may be one picture at two sizes: WebRTC scales frames as its bandwidth changes. */
 function sameShape(a: Size, b: Size): boolean {
   return Math.abs(a.width * b.height - a.height * b.width) <= Math.max(a.width + a.height, b.width + b.height);
 }

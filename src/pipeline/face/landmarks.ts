@@ -1,51 +1,72 @@
-/** The 478 points of one face, by MediaPipe's attention mesh (Grishchenko et al. 2020). */
+/** The 478 landmarks of one face. */
 
+import { FaceOffError } from '../../shared/errors.ts';
 import { boundsOf, cropToFrame, type Square, squareAbout } from '../../shared/geometry.ts';
 import type { Frame } from '../../shared/types.ts';
 import type { ModelSession } from '../inference/model-session.ts';
+import type { FrameRegion } from '../kernels/frame-region.ts';
 import type { Kernels } from '../kernels/kernels.ts';
 import { ALL_POINTS, EYE_OUTER_LEFT, EYE_OUTER_RIGHT, POINTS } from './topology.ts';
 
 /** Side of the model's input, in pixels. */
 export const CROP = 192;
-/** How much more than the face the model wants to see around it. */
+/** Side of the model's square as a multiple of the face's extent, as MediaPipe has it. */
 const MARGIN = 1.5;
-/** Extra pixels loaded around the square that is looked at. */
-export const REGION_MARGIN = 2;
+/** Pixels loaded around the square, for the samples at its edge. */
+const REGION_MARGIN = 2;
 
-export interface Landmarks {
-  /** x, y, z of 478 points in pixels of the frame; z grows away from the camera and is as long as x and y. */
-  points: Float32Array;
-  /** The model's certainty that it looks at a face, 0..1. */
-  presence: number;
+/** Where the landmark model saw a face in one frame, and what it saw. */
+export interface FaceSight {
+  /** The part of the frame about the face. Stale, and the crop with it, once the lane loads another. */
+  region: FrameRegion;
+  /** The square that the model was shown. */
+  square: Square;
+  /** What the model was shown: RGB 0..1, [192, 192, 3], in kernel memory. */
+  crop: Float32Array;
 }
 
+/** What the landmark model found in one square. */
+export interface Landmarks {
+  /** x, y, z of 478 points in pixels of the frame; z grows away from the camera, in the same scale as x and y. */
+  points: Float32Array;
+  /** The model's certainty that the square shows a face, 0..1. */
+  presence: number;
+  sight: FaceSight;
+}
+
+/** Finds landmarks in a square, by MediaPipe's attention mesh (Grishchenko et al. 2020). Runs in the lane's mutex. */
 export class Landmarker {
   readonly #session: ModelSession;
   readonly #kernels: Kernels;
 
-  /** @param session role face-mesh: image [1,192,192,3] RGB 0..1 → landmarks [1,478,3] in pixels of the crop, presence. */
+  /**
+   * @param session role face-mesh: image [1,192,192,3] RGB 0..1 → landmarks [1,478,3] in pixels of the crop,
+   *   presence.
+   */
   constructor(session: ModelSession, kernels: Kernels) {
     this.#session = session;
     this.#kernels = kernels;
   }
 
-  /** What the model saw last: RGB 0..1, [192, 192, 3], in kernel memory. */
-  get crop(): Float32Array {
-    return this.#session.inputs.image!;
-  }
-
-  /** Loads the part of the frame about a square that was looked at before, and crops it again. */
-  reload(frame: Frame, square: Square): void {
+  /** Loads the part of the frame about a square; null where the square lies outside of the frame. */
+  load(frame: Frame, square: Square): FrameRegion | null {
     const rect = boundsOf(square, REGION_MARGIN, frame.width, frame.height);
-    if (rect === null) return;
-    this.#kernels.load(frame, rect);
-    this.#kernels.crop(square, CROP, this.crop, 1, 0);
+    return rect === null ? null : this.#kernels.load(frame, rect);
   }
 
-  /** Looks at a square of the part of the frame that is loaded in the kernels. */
-  async find(square: Square): Promise<Landmarks> {
-    this.#kernels.crop(square, CROP, this.crop, 1, 0);
+  /**
+   * Makes the sight of a square anew, after the lane has loaded something else.
+   * @throws FaceOffError `kernel_order` when the square lies outside of the frame, so cannot have been seen before.
+   */
+  reload(frame: Frame, square: Square): FaceSight {
+    const region = this.load(frame, square);
+    if (region === null) throw new FaceOffError('kernel_order', 'The face to load again lies outside of the frame.');
+    return this.#show(region, square);
+  }
+
+  /** Runs the model on a square of a region. The sight's crop is overwritten by the next call. */
+  async find(region: FrameRegion, square: Square): Promise<Landmarks> {
+    const sight = this.#show(region, square);
     await this.#session.run();
     const raw = this.#session.outputs.landmarks!;
     const { a, b, tx, ty } = cropToFrame(square, CROP);
@@ -58,11 +79,18 @@ export class Landmarker {
       points[i + 1] = b * x + a * y + ty;
       points[i + 2] = raw[i + 2]! * depth;
     }
-    return { points, presence: 1 / (1 + Math.exp(-this.#session.outputs.presence![0]!)) };
+    return { points, presence: 1 / (1 + Math.exp(-this.#session.outputs.presence![0]!)), sight };
+  }
+
+  /** Puts a square into the model's input. */
+  #show(region: FrameRegion, square: Square): FaceSight {
+    const crop = this.#session.inputs.image!;
+    region.crop(square, { values: crop, n: CROP });
+    return { region, square, crop };
   }
 }
 
-/** Where to look for a face whose points are known. */
+/** The square to look for a face in whose points are known. @param points x, y, z of at least 468. */
 export function squareOf(points: Float32Array): Square {
   return squareAbout(points, POINTS, 3, EYE_OUTER_RIGHT, EYE_OUTER_LEFT, MARGIN);
 }

@@ -1,53 +1,63 @@
-/**
- * Knows the people of one stream again: somebody who was away, or turned from the camera, and comes back is the same
- * person with the same face on, whoever else has come in meanwhile. What it remembers lives as long as the stream.
- */
+/** Re-identification of the people of one stream by their embeddings. */
 
 import { distance, SAME_PERSON } from './embed.ts';
 
-/** A person is looked at so often, with a pause between: the mean of several looks is surer than one. */
-const LOOKS = 3;
+/** Embeddings that are averaged for one person: the mean of several is more certain than one. */
+const EMBEDDINGS = 3;
+/** Pause between two embeddings of one person, so that they show different poses. */
 const PAUSE_MS = 1000;
-/** Nobody remembers everybody. */
+/** Most people remembered; the earliest is forgotten. */
 const MOST_PEOPLE = 50;
 
 interface Person {
   /** Mean of the embeddings, 128 numbers. */
   embedding: Float32Array;
-  looks: number;
-  lookedAtMs: number;
+  /** How many embeddings were averaged. */
+  count: number;
+  embeddedAtMs: number;
 }
 
+/**
+ * Recognises a person who was away, or turned from the camera, and comes back, so that the same face is put on the
+ * same person whatever new people came in meanwhile. Remembers people as long as its stream lives.
+ */
 export class PersonRegistry {
   readonly #known = new Map<number, Person>();
 
-  /** Whether a look at the person with this id would tell something. @param isBusy a look that can wait is to wait. */
-  needsEmbedding(id: number, nowMs: number, isBusy = false): boolean {
+  /**
+   * Whether another embedding of the person with this id would help.
+   * @param limit `unknown` asks only for people without any; further ones can wait for another frame.
+   */
+  needsEmbedding(id: number, nowMs: number, limit: 'unknown' | 'none' = 'none'): boolean {
     const person = this.#known.get(id);
     if (person === undefined) return true;
-    return !isBusy && person.looks < LOOKS && nowMs - person.lookedAtMs >= PAUSE_MS;
+    return limit === 'none' && person.count < EMBEDDINGS && nowMs - person.embeddedAtMs >= PAUSE_MS;
   }
 
   /**
-   * Takes in a look at a person.
-   * @param id what the person is called so far. @param present ids of everybody in the picture.
-   * @returns the id under which the person was known before, else the given one.
+   * Counts an embedding of a person.
+   * @param id the person's id so far. @param present ids of all people in the frame: this cannot be one of them.
+   * @returns the id under which the person was known before; otherwise the given one.
    */
   assignIdentity(id: number, embedding: Float32Array, present: ReadonlySet<number>, nowMs: number): number {
     const known = this.#known.has(id) ? id : (this.#recognise(embedding, present) ?? id);
     const person = this.#known.get(known);
-    if (person === undefined) this.#add(known, { embedding: embedding.slice(), looks: 1, lookedAtMs: nowMs });
+    if (person === undefined) this.#add(known, { embedding: embedding.slice(), count: 1, embeddedAtMs: nowMs });
     else refine(person, embedding, nowMs);
     return known;
   }
 
+  /** The absent person with the nearest embedding, if it is near enough. */
   #recognise(embedding: Float32Array, present: ReadonlySet<number>): number | null {
-    let [best, least]: [number | null, number] = [null, SAME_PERSON];
+    let nearest: number | null = null;
+    let least = SAME_PERSON;
     for (const [id, person] of this.#known) {
-      const off = present.has(id) ? Number.POSITIVE_INFINITY : distance(person.embedding, embedding);
-      if (off < least) [best, least] = [id, off];
+      const apart = present.has(id) ? Number.POSITIVE_INFINITY : distance(person.embedding, embedding);
+      if (apart >= least) continue;
+      nearest = id;
+      least = apart;
     }
-    return best;
+    return nearest;
   }
 
   #add(id: number, person: Person): void {
@@ -57,10 +67,10 @@ export class PersonRegistry {
 }
 
 function refine(person: Person, embedding: Float32Array, nowMs: number): void {
-  const share = 1 / Math.min(LOOKS, person.looks + 1);
+  const share = 1 / Math.min(EMBEDDINGS, person.count + 1);
   person.embedding.forEach((value, i) => {
     person.embedding[i] = value + share * (embedding[i]! - value);
   });
-  person.looks++;
-  person.lookedAtMs = nowMs;
+  person.count++;
+  person.embeddedAtMs = nowMs;
 }

@@ -1,7 +1,8 @@
-/** How a head is held in space: similarity transforms between point sets in three dimensions, and angles from them. */
+/** Head pose: similarity transforms between point sets in three dimensions, and angles from them. */
 
 import { POINTS, type Topology } from './topology.ts';
 
+/** Where a head is turned. */
 export interface HeadPose {
   /** To the side, in degrees; 0 looks into the camera, positive to the right of the picture. */
   yawDegrees: number;
@@ -9,25 +10,30 @@ export interface HeadPose {
   pitchDegrees: number;
 }
 
-/** @param points x, y, z of at least 468 points in pixels, y downwards, z away from the camera. */
+/** The pose of a face. @param points x, y, z of at least 468 in pixels, y downwards, z away from the camera. */
 export function poseOf(points: Float32Array, topology: Topology): HeadPose {
   // The canonical face looks along +z with y upwards; the picture's y goes down and its z away.
   const model = topology.vertices.map((value, i) => (i % 3 === 0 ? value : -value));
   const { matrix } = fitSimilarity3(model, points);
-  // Where the face looks: the model's forward direction (−z here), turned.
+  // The model's forward direction (−z here), rotated as the face is.
   const [x, y, z] = [-matrix[2]!, -matrix[5]!, -matrix[8]!];
   const degrees = 180 / Math.PI;
   return { yawDegrees: Math.atan2(x, -z) * degrees, pitchDegrees: Math.atan2(y, Math.hypot(x, z)) * degrees };
 }
 
+/** A similarity in space: to + matrix · (point − from). */
 export interface SimilarityFit {
   /** Scale and rotation, 3×3 by rows. */
   matrix: Float64Array;
+  /** Centres of the two point sets. */
   from: [number, number, number];
   to: [number, number, number];
 }
 
-/** The least-squares similarity in space from p to q over 468 points (Umeyama 1991; rotation by polar decomposition). */
+/**
+ * The least-squares similarity in space from p to q over 468 points (Umeyama 1991; rotation by polar
+ * decomposition).
+ */
 export function fitSimilarity3(p: Float32Array, q: Float32Array): SimilarityFit {
   const from = centre(p);
   const to = centre(q);
@@ -90,7 +96,7 @@ function polar(h: Float64Array): Float64Array {
       a * e - b * d,
     ];
     const det = a * cofactors[0]! + b * cofactors[1]! + c * cofactors[2]!;
-    // Scaling by the determinant makes the first steps short.
+    // Scaling by the determinant saves iterations: the first steps would only undo the scale.
     const s = Math.cbrt(Math.abs(1 / det));
     const next = x.map((v, k) => (s * v + cofactors[k]! / (det * s)) / 2);
     let change = 0;

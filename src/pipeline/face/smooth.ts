@@ -1,29 +1,35 @@
-/**
- * Steadies landmarks with one-euro filters (Casiez et al. 2012) in the face's own frame: the head's movement is taken
- * out before and put back after, so a quick head does not lag while a face at rest does not tremble.
- */
+/** Temporal smoothing of landmarks. */
 
 import { fitSimilarity, inverse, type Similarity } from '../../shared/geometry.ts';
 import { ALL_POINTS, POINTS } from './topology.ts';
 
+/** Parameters of the one-euro filter; `tracking` in config.yaml. */
 export interface Smoothing {
-  /** Cut-off at rest, in hertz: lower is steadier. */
+  /** Cut-off frequency at rest, in hertz: lower is steadier. */
   minCutoffHz: number;
-  /** How fast movement opens the filter, per face width a second: higher lags less. */
+  /** How much the cut-off rises, in hertz, for each face width a second of movement: higher lags less. */
   beta: number;
 }
 
-/** Cut-off of the speed estimate, in hertz, as the paper has it. */
+/** Cut-off frequency of the speed estimate, in hertz, as the paper has it. */
 const SPEED_CUTOFF_HZ = 1;
 
-const follow = (cutoffHz: number, seconds: number): number => 1 / (1 + 1 / (2 * Math.PI * cutoffHz * seconds));
+/** Weight of a new value in a low-pass filter of this cut-off. */
+const weightOf = (cutoffHz: number, seconds: number): number => 1 / (1 + 1 / (2 * Math.PI * cutoffHz * seconds));
 
+/**
+ * Filters the landmarks of one face with one-euro filters (Casiez et al. 2012) in the face's own coordinates: the
+ * head's pose is removed before and applied again after, so a quick head does not lag while a face at rest does not
+ * tremble.
+ */
 export class FaceFilter {
   readonly #smoothing: Smoothing;
   /** The face at rest: last filtered points in a frame where the face is one unit wide about the origin. */
   readonly #rest = new Float32Array(ALL_POINTS * 3);
   readonly #speed = new Float32Array(ALL_POINTS * 3);
+  /** The filtered head pose as a similarity: a, b, tx, ty; null before the first frame. */
   #pose: [number, number, number, number] | null = null;
+  /** Its filtered speed, in face widths a second. */
   readonly #poseSpeed: [number, number, number, number] = [0, 0, 0, 0];
   #lastMs = 0;
 
@@ -31,7 +37,7 @@ export class FaceFilter {
     this.#smoothing = smoothing;
   }
 
-  /** Filters `points` (x, y, z of 478) in place. */
+  /** Filters the points of the next frame, x, y, z of 478 in pixels, in place. */
   next(points: Float32Array, nowMs: number): void {
     const seconds = Math.min(0.2, Math.max(0.001, (nowMs - this.#lastMs) / 1000));
     this.#lastMs = nowMs;
@@ -44,7 +50,7 @@ export class FaceFilter {
     const back = inverse(raw);
     const size = Math.hypot(raw.a, raw.b);
     const { minCutoffHz, beta } = this.#smoothing;
-    const speedShare = follow(SPEED_CUTOFF_HZ, seconds);
+    const speedShare = weightOf(SPEED_CUTOFF_HZ, seconds);
     const rest = this.#rest;
     const speed = this.#speed;
     for (let i = 0; i < points.length; i += 3) {
@@ -55,10 +61,10 @@ export class FaceFilter {
       for (let k = 0; k < 3; k++) {
         const v = (own[k]! - rest[i + k]!) / seconds;
         speed[i + k]! += (v - speed[i + k]!) * speedShare;
-        // Depth is the noisiest and never seen, so it does not open the filter.
+        // Depth is the noisiest coordinate and never visible, so it does not raise the cut-off.
         if (k < 2) fastest = Math.max(fastest, Math.abs(speed[i + k]!));
       }
-      const share = follow(minCutoffHz + beta * fastest, seconds);
+      const share = weightOf(minCutoffHz + beta * fastest, seconds);
       for (let k = 0; k < 3; k++) rest[i + k]! += (own[k]! - rest[i + k]!) * share;
       points[i] = pose.a * rest[i]! - pose.b * rest[i + 1]! + pose.tx;
       points[i + 1] = pose.b * rest[i]! + pose.a * rest[i + 1]! + pose.ty;
@@ -66,7 +72,7 @@ export class FaceFilter {
     }
   }
 
-  /** Goes on in a picture so many times larger. */
+  /** Continues in a frame that is `by` times as large. */
   scale(by: number): void {
     if (this.#pose !== null) for (let k = 0; k < 4; k++) this.#pose[k]! *= by;
   }
@@ -88,20 +94,20 @@ export class FaceFilter {
     this.#pose = [width, 0, x, y];
   }
 
-  /** The head's own place, turn and size, filtered too but opened by the slightest movement. */
+  /** The head's place, rotation and size, filtered too, with a cut-off that the slightest movement raises. */
   #steadyPose(raw: Similarity, seconds: number): Similarity {
     const size = Math.hypot(raw.a, raw.b);
     const pose = this.#pose!;
     const { minCutoffHz, beta } = this.#smoothing;
     const next = [raw.a, raw.b, raw.tx, raw.ty] as const;
-    const speedShare = follow(SPEED_CUTOFF_HZ * 3, seconds);
+    const speedShare = weightOf(SPEED_CUTOFF_HZ * 3, seconds);
     let fastest = 0;
     for (let k = 0; k < 4; k++) {
       const v = (next[k]! - pose[k]!) / size / seconds;
       this.#poseSpeed[k]! += (v - this.#poseSpeed[k]!) * speedShare;
       fastest = Math.max(fastest, Math.abs(this.#poseSpeed[k]!), Math.abs(v) * 0.5);
     }
-    const share = follow(minCutoffHz * 1.5 + 8 * beta * fastest, seconds);
+    const share = weightOf(minCutoffHz * 1.5 + 8 * beta * fastest, seconds);
     for (let k = 0; k < 4; k++) pose[k]! += (next[k]! - pose[k]!) * share;
     return { a: pose[0], b: pose[1], tx: pose[2], ty: pose[3] };
   }

@@ -1,183 +1,205 @@
-/**
- * Follows faces from frame to frame: a face once found is looked for where its own points were last, and the detector
- * runs only to acquire a face or, now and then, to look for new ones.
- */
+/** Face tracking from frame to frame. */
 
-import { boundsOf, overlap, type Rect, type Square } from '../../shared/geometry.ts';
+import { overlap, type Rect, type Square } from '../../shared/geometry.ts';
 import type { Frame } from '../../shared/types.ts';
-import type { Kernels } from '../kernels/kernels.ts';
 import type { Detection, Detector } from './detect.ts';
-import { type Landmarker, REGION_MARGIN, squareOf } from './landmarks.ts';
+import { type FaceSight, type Landmarker, type Landmarks, squareOf } from './landmarks.ts';
 import { FaceFilter, type Smoothing } from './smooth.ts';
 import { POINTS } from './topology.ts';
 
+/** When faces are acquired and dropped; `tracking` in config.yaml. */
 export interface TrackingOptions {
-  /** Least certainty of a new face, 0..1. */
+  /** Least score of a new face, 0..1. */
   score: number;
-  /** Smallest face to take, in pixels. */
+  /** Smallest new face, the longer side of its box in pixels of the frame. */
   minSize: number;
-  /** Most faces followed at once. */
+  /** Most tracks at once. */
   faces: number;
-  /** Time between looks for new faces, in milliseconds. */
+  /** Time between two runs of the detector while there are tracks, in milliseconds. */
   intervalMs: number;
-  /** Frames a face may be unseen before it is forgotten. */
+  /** Frames in a row without its face after which a track is dropped. */
   lostAfterFrames: number;
   smoothing: Smoothing;
 }
 
-/** One followed face. */
+/** One tracked face. */
 export interface Track {
-  /** Stays with the person as long as the face is followed. */
+  /** Stays with the person as long as the face is tracked. */
   id: number;
-  /** 478 points, x, y, z in pixels of the frame, steadied; those of the frame in hand. */
+  /** 478 points, x, y, z in pixels of the current frame, smoothed; empty until the face was seen closely. */
   points: Float32Array;
-  /** The square they were found in. */
-  square: Square;
+  /** Around the points or, before there are any, the detector's box. */
   box: Rect;
-  /** Whether it was found in the frame in hand. */
+  /** Whether it was found in the current frame. */
   seen: boolean;
 }
 
-interface Followed extends Track {
-  /** When it was last looked at closely. */
+interface TrackState extends Track {
+  /** When the landmark model last looked for it. */
   followedAtMs: number;
   filter: FaceFilter;
   /** Where to look next. */
   next: Square;
+  /** Frames in a row in which it was not found. */
   missed: number;
 }
 
-/** Presence under which the landmark model no longer looks at a face. */
+/** Presence, 0..1, below which the landmark model's square shows no face: the middle of its sigmoid. */
 const PRESENT = 0.5;
+/** Intersection over union, 0..1, above which a detection is a tracked face. */
 const SAME_FACE = 0.3;
-/** Looks at one face in one frame. */
+/** Intersection over union, 0..1, above which two tracks look at the same face. */
+const SAME_TRACK = 0.5;
+/**
+ * Distance of the centres of a detection and a tracked face, in widths of the wider box, below which they are the
+ * same.
+ */
+const SAME_CENTRE = 0.4;
+/** Most runs of the landmark model on one face in one frame. */
 const MOST_LOOKS = 3;
-/** A look that was off by more than this share of the square is rough; a face that moved or grew by more jumped. */
+/** How far, as a share of the square's side, the face may lie off the square for its points to be exact. */
 const ROUGH = 0.07;
+/** How far, as a share of the square's side, a face moves or grows between frames before it counts as another one. */
 const JUMP = 0.15;
 
+/**
+ * Follows faces: a face once found is looked for where its own points were last; the detector runs only to acquire
+ * a face and, at an interval, to look for new ones. Lives as long as its stream.
+ */
 export class Tracker {
   readonly #options: TrackingOptions;
-  readonly #tracks: Followed[] = [];
+  readonly #tracks: TrackState[] = [];
   #nextId = 1;
-  #soughtAtMs = -Infinity;
-  /** Width of the frame in hand. */
+  #detectedAtMs = Number.NEGATIVE_INFINITY;
+  /** Width of the current frame; 0 before the first. */
   #width = 0;
 
   constructor(options: TrackingOptions) {
     this.#options = options;
   }
 
+  /** The tracks, oldest first; a live view. */
   get tracks(): readonly Track[] {
     return this.#tracks;
   }
 
-  /** Goes on in this frame, which may be the same picture larger or smaller than the last. */
+  /** Begins a frame. It may be larger or smaller than the last one: tracks are scaled along. */
   beginFrame({ width }: Frame): void {
     const by = width / this.#width;
     if (this.#width > 0 && by !== 1) for (const track of this.#tracks) rescale(track, by);
     this.#width = width;
   }
 
-  /** Whether it is time for the detector: nobody is followed, somebody was just lost, or the interval is over. */
-  due(nowMs: number, patience: number): boolean {
+  /**
+   * Whether it is time for the detector: there is no track, one was just lost, or there are fewer than `faces` and
+   * the interval, times `factor`, is over.
+   */
+  isDetectionDue(nowMs: number, factor: number): boolean {
     if (this.#tracks.length === 0 || this.#tracks.some((t) => t.missed > 0)) return true;
-    return this.#tracks.length < this.#options.faces && nowMs - this.#soughtAtMs >= this.#options.intervalMs * patience;
+    return this.#tracks.length < this.#options.faces && nowMs - this.#detectedAtMs >= this.#options.intervalMs * factor;
   }
 
-  /** Looks over the whole frame for faces that are not followed yet. */
+  /** Searches the whole frame for new faces, and corrects the place of tracks that were not seen. */
   async detect(frame: Frame, detector: Detector, nowMs: number): Promise<void> {
-    const since = this.#soughtAtMs;
-    this.#soughtAtMs = nowMs;
+    const since = this.#detectedAtMs;
+    this.#detectedAtMs = nowMs;
     const { score, minSize, faces, lostAfterFrames } = this.#options;
-    const there = new Set<Track>();
-    for (const found of await detector.find(frame, score, minSize)) {
-      const known = this.#tracks.find((t) => overlap(t.box, found.box) > SAME_FACE || near(t, found));
+    const found = new Set<Track>();
+    for (const detection of await detector.find(frame, score, minSize)) {
+      const known = this.#tracks.find((t) => overlap(t.box, detection.box) > SAME_FACE || isNear(t, detection));
       if (known !== undefined) {
-        there.add(known);
-        if (!known.seen) Object.assign(known, { next: found.square, box: found.box });
+        found.add(known);
+        if (!known.seen) Object.assign(known, { next: detection.square, box: detection.box });
       } else if (this.#tracks.length < faces) {
-        there.add(this.createTrack(found, nowMs));
+        found.add(this.createTrack(detection, nowMs));
       }
     }
-    // Nobody follows the faces that are not swapped, so it is here that they are found to be gone.
+    // Faces that are not swapped are not followed from frame to frame: only the detector can tell that they are gone.
     for (const track of this.#tracks) {
-      if (!there.has(track) && track.followedAtMs < since) track.missed = lostAfterFrames;
+      if (!found.has(track) && track.followedAtMs < since) track.missed = lostAfterFrames;
     }
   }
 
-  /** Follows a face from now on. */
+  /** Adds a track for a detection. */
   createTrack(found: Detection, nowMs = 0): Track {
     const filter = new FaceFilter(this.#options.smoothing);
     const { box, square } = found;
     const id = this.#nextId++;
     const points = new Float32Array();
     const rest = { filter, next: square, missed: 0, followedAtMs: nowMs };
-    const track: Followed = { id, points, square, box, seen: false, ...rest };
+    const track: TrackState = { id, points, box, seen: false, ...rest };
     this.#tracks.push(track);
     return track;
   }
 
-  /** Finds one followed face in the frame; its part of the frame stays loaded in the kernels. */
-  async follow(track: Track, frame: Frame, kernels: Kernels, landmarker: Landmarker): Promise<boolean> {
-    const face = track as Followed;
-    const fresh = face.points.length === 0 || face.missed > 0;
+  /**
+   * Finds one tracked face in the frame.
+   * @returns where it was seen, its region loaded; null when it was not seen.
+   */
+  async follow(track: Track, frame: Frame, landmarker: Landmarker): Promise<FaceSight | null> {
+    const face = track as TrackState;
+    const isNew = face.points.length === 0 || face.missed > 0;
     face.seen = false;
     face.followedAtMs = frame.receivedAtMs;
-    const look = async () => {
-      const rect = boundsOf(face.next, REGION_MARGIN, frame.width, frame.height);
-      if (rect === null) return null;
-      kernels.load(frame, rect);
-      face.square = face.next;
-      const found = await landmarker.find(face.next);
-      return found.presence >= PRESENT ? found.points : null;
-    };
     const expected = face.next;
-    let points = await look();
-    // Off the square that was looked at, or in the detector's rough one, a face is seen roughly: looks at its own correct that.
-    for (let looks = 1; points !== null; looks++) {
-      face.next = squareOf(points);
-      const isRough = (fresh && looks === 1) || apart(face.square, face.next) > ROUGH;
+    let found = await look(landmarker, frame, face.next);
+    // Points are exact only in a square that fits the face; in the detector's rough square, or when the face has
+    // moved off its own, another look at the square of the points corrects them.
+    for (let looks = 1; found !== null; looks++) {
+      face.next = squareOf(found.points);
+      const isRough = (isNew && looks === 1) || apart(found.sight.square, face.next) > ROUGH;
       if (!isRough || looks === MOST_LOOKS) break;
-      points = await look();
+      found = await look(landmarker, frame, face.next);
     }
-    if (points === null) {
+    if (found === null) {
       face.missed++;
-      return false;
+      return null;
     }
-    if (fresh || apart(expected, face.next) > JUMP) face.filter = new FaceFilter(this.#options.smoothing);
+    const { points, sight } = found;
+    if (isNew || apart(expected, face.next) > JUMP) face.filter = new FaceFilter(this.#options.smoothing);
     face.filter.next(points, frame.receivedAtMs);
     face.points = points;
     face.box = boxOf(points);
     face.missed = 0;
     face.seen = true;
-    return true;
+    return sight;
   }
 
-  /** Whoever is followed under this id is no longer. */
+  /** Drops the track with this id, if there is one. */
   drop(id: number): void {
     const at = this.#tracks.findIndex((track) => track.id === id);
     if (at >= 0) this.#tracks.splice(at, 1);
   }
 
-  /** Begins anew: nobody is followed any more. @returns those who were. */
+  /** Drops all tracks. @returns those that were dropped. */
   clear(): Track[] {
     return this.#tracks.splice(0);
   }
 
-  /** Forgets faces unseen for too long, and one of two that came to look at the same face. */
+  /**
+   * Drops tracks that were not seen for too long, and the younger of two that look at the same face.
+   * @returns those that were dropped.
+   */
   prune(): Track[] {
     const gone = this.#tracks.filter(
       (t, i) =>
         t.missed >= this.#options.lostAfterFrames ||
-        this.#tracks.slice(0, i).some((older) => older.seen && t.seen && overlap(older.box, t.box) > 0.5),
+        this.#tracks.slice(0, i).some((older) => older.seen && t.seen && overlap(older.box, t.box) > SAME_TRACK),
     );
     for (const track of gone) this.#tracks.splice(this.#tracks.indexOf(track), 1);
     return gone;
   }
 }
 
-function rescale(track: Followed, by: number): void {
+/** The landmarks in a square of the frame; null where the model sees no face. */
+async function look(landmarker: Landmarker, frame: Frame, square: Square): Promise<Landmarks | null> {
+  const region = landmarker.load(frame, square);
+  if (region === null) return null;
+  const found = await landmarker.find(region, square);
+  return found.presence >= PRESENT ? found : null;
+}
+
+function rescale(track: TrackState, by: number): void {
   const { next, box, filter } = track;
   track.next = { ...next, x: by * next.x, y: by * next.y, side: by * next.side };
   track.box = { x: by * box.x, y: by * box.y, width: by * box.width, height: by * box.height };
@@ -185,20 +207,24 @@ function rescale(track: Followed, by: number): void {
   filter.scale(by);
 }
 
-/** How far a face lies from where it was looked for, or how much larger or smaller it is, as a share of the square. */
+/**
+ * How far a face lies from the square it was looked for in, or how much larger or smaller it is, as a share of its
+ * side.
+ */
 function apart(looked: Square, found: Square): number {
   const off = Math.hypot(found.x - looked.x, found.y - looked.y) / looked.side;
   return Math.max(off, Math.abs(Math.log(found.side / looked.side)));
 }
 
-/** A detection whose centre lies on a followed face is that face, whatever the boxes' sizes. */
-function near({ box }: Track, found: Detection): boolean {
-  const reach = 0.4 * Math.max(box.width, found.box.width);
+/** Whether a detection's centre lies on a tracked face: then it is that face, whatever the boxes' sizes. */
+function isNear({ box }: Track, found: Detection): boolean {
+  const reach = SAME_CENTRE * Math.max(box.width, found.box.width);
   const dx = box.x + box.width / 2 - (found.box.x + found.box.width / 2);
   const dy = box.y + box.height / 2 - (found.box.y + found.box.height / 2);
   return Math.hypot(dx, dy) < reach;
 }
 
+/** The box around the mesh's points, without the irises. */
 function boxOf(points: Float32Array): Rect {
   let [x0, y0, x1, y1] = [Infinity, Infinity, -Infinity, -Infinity];
   for (let i = 0; i < POINTS * 3; i += 3) {
@@ -214,7 +240,7 @@ function boxOf(points: Float32Array): Rect {
 const NOSE = 1;
 const CHEEK_RIGHT = 234;
 const CHEEK_LEFT = 454;
-/** A nose nearer to one cheek than this share of the way is turned too far to tell a person by. */
+/** With the nose nearer to one cheek than this share of the way, a face is turned too far to recognise a person. */
 const TURNED = 0.25;
 
 /** Whether a face is turned to the camera well enough to be recognised. @param points x, y, z of at least 468. */

@@ -1,30 +1,20 @@
-/**
- * The typed face of the pixel kernels (assembly/index.ts). One instance a lane. Its memory is fixed at the start and
- * holds the part of the frame that is worked on and every model's input, so a model reads what a kernel wrote without
- * a copy between them.
- */
+/** The typed face of the pixel kernels in assembly/: memory for tensors and textures, and the loops over tensors. */
 
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { root } from '../../lib/package-root.ts';
 import { FaceOffError } from '../../shared/errors.ts';
-import { boundsOf, cropToFrame, inverse, type Rect, type Square } from '../../shared/geometry.ts';
+import type { Rect } from '../../shared/geometry.ts';
 import type { Frame } from '../../shared/types.ts';
-
-type Numbers = (...numbers: number[]) => void;
-interface Exports extends Record<string, unknown> {
-  ownBytes: () => number;
-  halve: Numbers;
-  cropToTensor: Numbers;
-  touch: Numbers;
-  meansAt: Numbers;
-  coloursAt: Numbers;
-  warp: Numbers;
-  restore: Numbers;
-  tiles: Numbers;
-  texels: Numbers;
-  paste: Numbers;
-}
+import {
+  FrameRegion,
+  type KernelExports,
+  type KernelPlane,
+  PYRAMID_LEVELS,
+  type RegionMemory,
+  type RgbTensor,
+  type Texture,
+} from './frame-region.ts';
 
 /** How a model lays out pictures of n x n: bytes to the next pixel, and to the first red, green and blue. */
 export interface Layout {
@@ -34,11 +24,14 @@ export interface Layout {
   b: number;
 }
 
-/** Floats of one vertex of a warp: x, y, s, t, alpha, then what is added to Y, U and V. */
-export const VERTEX_FLOATS = 8;
-
-/** How near to its texture's edges a vertex may lie, in texels: half a texel, and some for what rounding does to it. */
-export const TEXTURE_EDGE = 0.51;
+/** Pixel boost: a picture of k·n pixels a side as k² interleaved tiles of n x n in a model's layout. */
+export interface Tiling {
+  /** Side of a tile, in pixels. */
+  n: number;
+  /** Tiles across and down. */
+  k: number;
+  layout: Layout;
+}
 
 /** A place on a mesh: three corners and their weights, which sum to 1. */
 export interface MeshPoint {
@@ -46,18 +39,13 @@ export interface MeshPoint {
   weights: readonly [number, number, number];
 }
 
-/** A square I420 texture in kernel memory: `size`² luma, two (size/2)² chroma planes. */
-export interface Texture {
-  size: number;
-  y: Uint8Array;
-  u: Uint8Array;
-  v: Uint8Array;
-}
-
-/** What a texture's luma and chroma are multiplied by. */
-export interface Gains {
-  gain: number;
-  saturation: number;
+/** Points of a tensor to take mean colours about. */
+export interface SamplePoints {
+  /** Floats in kernel memory; x and y, in pixels of the tensor, are the first two of `stride`. */
+  values: Float32Array;
+  stride: number;
+  /** The mean is taken over a square of 2·radius + 1 pixels a side. */
+  radius: number;
 }
 
 /** value · gain + bias, for red, green and blue. */
@@ -66,61 +54,64 @@ export interface Range {
   bias: readonly [number, number, number];
 }
 
-interface Plane {
-  at: number;
-  stride: number;
-  width: number;
-  height: number;
+/** How `texels` makes Y, U, V and opacity of a model's RGB. */
+export interface TexelMix {
+  /** 16 floats in kernel memory: columns for R, G, B and 1, each to Y, U, V and a spare. */
+  matrix: Float32Array;
+  /** Opacity, a byte for each pixel of the whole picture, in kernel memory. */
+  mask: Uint8Array;
 }
 
-/** Bytes for tensors, vertices and textures beside the frame: the models' inputs take under 2 MiB, textures the rest. */
+/**
+ * Bytes for tensors, vertices and textures beside the frame: the models' inputs take under 2 MiB, textures the
+ * rest.
+ */
 const WORKING_BYTES = 24 * 2 ** 20;
+/** Bytes of a page of WebAssembly memory. */
 const PAGE = 65536;
+/** Bytes of a mesh point as `coloursAt` reads it: three corner indices, padding, three weights. */
 const PLACE_BYTES = 20;
-/** The luma pyramid: full size, then halves, down to an eighth. */
-const LEVELS = 4;
 
+/**
+ * The pixel kernels with their memory, one instance a lane (and one for each generator). The memory is laid out
+ * once and never grows. It holds one region of a frame at a time and every model's input, so a model reads what a
+ * kernel wrote without a copy between them. Not shared between threads.
+ */
 export class Kernels {
   readonly memory: WebAssembly.Memory;
   readonly maxPixels: number;
   readonly #bytes: Uint8Array;
-  readonly #words: Int32Array;
-  readonly #run: Exports;
+  readonly #run: KernelExports;
+  readonly #region: RegionMemory;
+  readonly #releasedTextures: Texture[] = [];
+  /** Address of the first free byte. */
   #top: number;
-  readonly #spare: Texture[] = [];
 
-  /** What of the frame is in memory now; null before the first load. */
-  #rect: Rect | null = null;
-  readonly #luma: Plane[];
-  readonly #u: Plane = { at: 0, stride: 0, width: 0, height: 0 };
-  readonly #v: Plane = { at: 0, stride: 0, width: 0, height: 0 };
-  /** What the region looked like when `keep` was called: planes of the same shape as the region's. */
-  readonly #kept: number[];
-  /** How many levels of the pyramid are filled for the region in memory. */
-  #halved = 0;
-
-  private constructor(memory: WebAssembly.Memory, run: Exports, maxPixels: number) {
+  private constructor(memory: WebAssembly.Memory, run: KernelExports, maxPixels: number) {
     this.memory = memory;
     this.maxPixels = maxPixels;
     this.#bytes = new Uint8Array(memory.buffer);
-    this.#words = new Int32Array(memory.buffer);
     this.#run = run;
     this.#top = run.ownBytes();
     // Rows are padded to 16 bytes so that a SIMD load at a row's end stays inside the plane.
     const padded = Math.ceil(maxPixels * 1.1) + 64 * 1024;
-    this.#luma = Array.from({ length: LEVELS }, (_, k) => ({
-      at: this.#take(padded >> (2 * k)),
-      stride: 0,
-      width: 0,
-      height: 0,
-    }));
-    this.#u.at = this.#take(padded / 2);
-    this.#v.at = this.#take(padded / 2);
-    this.#kept = [padded, padded / 2, padded / 2].map((bytes) => this.#take(bytes));
+    const plane = (bytes: number): KernelPlane => ({ at: this.#allocate(bytes), stride: 0, width: 0, height: 0 });
+    this.#region = {
+      run,
+      bytes: this.#bytes,
+      words: new Int32Array(memory.buffer),
+      luma: Array.from({ length: PYRAMID_LEVELS }, (_, k) => plane(padded >> (2 * k))),
+      u: plane(padded / 2),
+      v: plane(padded / 2),
+      kept: [padded, padded / 2, padded / 2].map((bytes) => this.#allocate(bytes)),
+      filledLevels: 0,
+      generation: 0,
+    };
   }
 
   /**
-   * @param maxPixels largest frame, in luma pixels; memory is about 4.5 bytes for each.
+   * Makes an instance of the compiled kernels, dist/kernels.wasm.
+   * @param maxPixels largest region, in luma pixels; memory is about 4.5 bytes for each.
    * @param workingBytes for tensors, vertices and textures beside it.
    */
   static async load(maxPixels: number, workingBytes = WORKING_BYTES): Promise<Kernels> {
@@ -129,10 +120,11 @@ export class Kernels {
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     const code = await readFile(path.join(root, 'dist/kernels.wasm'));
     const { instance } = await WebAssembly.instantiate(code, { env: { memory } });
-    return new Kernels(memory, instance.exports as unknown as Exports, maxPixels);
+    return new Kernels(memory, instance.exports as unknown as KernelExports, maxPixels);
   }
 
-  #take(bytes: number): number {
+  /** @throws FaceOffError `kernel_memory` when the memory is used up. */
+  #allocate(bytes: number): number {
     const at = this.#top;
     this.#top = Math.ceil((at + bytes + 64) / 64) * 64;
     if (this.#top > this.#bytes.length)
@@ -140,41 +132,43 @@ export class Kernels {
     return at;
   }
 
-  /** A float buffer inside kernel memory, for good. */
+  /** Allocates a float buffer in kernel memory; it is never freed. */
   floats(count: number): Float32Array<ArrayBuffer> {
-    return new Float32Array(this.memory.buffer, this.#take(count * 4), count);
+    return new Float32Array(this.memory.buffer, this.#allocate(count * 4), count);
   }
 
-  /** A byte buffer inside kernel memory, for good. */
+  /** Allocates a byte buffer in kernel memory; it is never freed. */
   bytes(count: number): Uint8Array<ArrayBuffer> {
-    return new Uint8Array(this.memory.buffer, this.#take(count), count);
+    return new Uint8Array(this.memory.buffer, this.#allocate(count), count);
   }
 
-  /** Triangle indices inside kernel memory, for good. */
+  /** Copies triangle indices into kernel memory; they are never freed. */
   indices(values: ArrayLike<number>): Uint16Array<ArrayBuffer> {
-    const view = new Uint16Array(this.memory.buffer, this.#take(values.length * 2), values.length);
+    const view = new Uint16Array(this.memory.buffer, this.#allocate(values.length * 2), values.length);
     view.set(values);
     return view;
   }
 
-  /** A texture inside kernel memory, its contents undefined; give it back with `release`. */
+  /** A texture in kernel memory with undefined contents; `release` gives it back. */
   texture(size: number): Texture {
-    const spare = this.#spare.findIndex((texture) => texture.size === size);
-    if (spare >= 0) return this.#spare.splice(spare, 1)[0]!;
-    const plane = (n: number): Uint8Array => new Uint8Array(this.memory.buffer, this.#take(n * n + 64), n * n);
+    const released = this.#releasedTextures.findIndex((texture) => texture.size === size);
+    if (released >= 0) return this.#releasedTextures.splice(released, 1)[0]!;
+    const plane = (n: number): Uint8Array => new Uint8Array(this.memory.buffer, this.#allocate(n * n + 64), n * n);
     return { size, y: plane(size), u: plane(size / 2), v: plane(size / 2) };
   }
 
+  /** Gives a texture back, for the next call of `texture` with its size. */
   release(texture: Texture): void {
-    this.#spare.push(texture);
+    this.#releasedTextures.push(texture);
   }
 
   /**
-   * Brings a part of the frame into memory; crop and warp then work on it.
+   * Copies a part of the frame into memory, in place of the region that was loaded before, whose handle becomes
+   * stale.
    * @param rect even corners, inside the frame (geometry.evenRect).
    * @throws FaceOffError `frame_too_large` above the pixels that the memory was made for.
    */
-  load(frame: Frame, rect: Rect): void {
+  load(frame: Frame, rect: Rect): FrameRegion {
     if (rect.width * rect.height > this.maxPixels) {
       const size = `${rect.width}x${rect.height}`;
       throw new FaceOffError(
@@ -182,73 +176,17 @@ export class Kernels {
         `A part of ${size} pixels is larger than limits.frameWidth and frameHeight allow.`,
       );
     }
-    this.#rect = rect;
-    this.#halved = 1;
-    shape(this.#luma[0]!, rect.width, rect.height);
-    shape(this.#u, (rect.width + 1) >> 1, (rect.height + 1) >> 1);
-    shape(this.#v, (rect.width + 1) >> 1, (rect.height + 1) >> 1);
-    // Views made anew: `subarray` looks for a species first and takes half as long again.
-    const { buffer, byteOffset } = frame.data;
-    for (const { plane, offset, stride, x, y } of this.#sides(frame, rect)) {
-      for (let row = 0; row < plane.height; row++) {
-        const from = offset + (y + row) * stride + x;
-        this.#bytes.set(new Uint8Array(buffer, byteOffset + from, plane.width), plane.at + row * plane.stride);
-      }
-    }
+    return FrameRegion.load(this.#region, frame, rect);
   }
 
-  /** Writes the part `rect` of what is in memory back into the frame. */
-  store(frame: Frame, rect: Rect): void {
-    const held = this.#held();
-    const words = new Int32Array(frame.data.buffer, frame.data.byteOffset, frame.data.length >> 2);
-    for (const { plane, offset, stride, x, y, shift } of this.#sides(frame, rect)) {
-      const width = (rect.width + shift) >> shift;
-      const height = (rect.height + shift) >> shift;
-      const inner = plane.at + (y - (held.y >> shift)) * plane.stride + (x - (held.x >> shift));
-      const outer = offset + y * stride + x;
-      if ((inner | outer | stride | width) % 4 === 0) {
-        copyWords(this.#words, [inner, plane.stride], words, [outer, stride], width, height);
-        continue;
-      }
-      for (let row = 0; row < height; row++) {
-        const from = inner + row * plane.stride;
-        frame.data.set(new Uint8Array(this.memory.buffer, from, width), outer + row * stride);
-      }
-    }
+  /** Mean colour of a tensor about each point, into [count, 3]. Beyond the tensor its edge pixels repeat. */
+  meansAt({ values, n }: RgbTensor, points: SamplePoints, out: Float32Array): void {
+    const { stride, radius } = points;
+    const count = Math.floor(points.values.length / stride);
+    this.#run.meansAt(values.byteOffset, n, points.values.byteOffset, stride * 4, count, radius, out.byteOffset);
   }
 
-  /**
-   * Samples a rotated square of the loaded frame into an n×n×3 tensor of RGB, `scale`·(0..1) + `bias`.
-   * Strong shrinking reads from a smaller luma plane, so that no pixel is skipped.
-   */
-  crop(square: Square, n: number, out: Float32Array, scale: number, bias: number): void {
-    const held = this.#held();
-    const step = square.side / n;
-    const level = Math.min(LEVELS - 1, Math.max(0, Math.floor(Math.log2(step / 1.2)) + (step > 1.2 ? 1 : 0)));
-    while (this.#halved <= level) this.#halve();
-    const luma = this.#luma[level]!;
-    const to = cropToFrame(square, n);
-    this.#run.cropToTensor(
-      ...[luma.at, luma.stride, luma.width, luma.height, level],
-      ...[this.#u.at, this.#v.at, this.#u.stride, this.#u.width, this.#u.height],
-      ...[to.tx - held.x, to.ty - held.y, to.a, to.b, n, out.byteOffset, scale, bias],
-    );
-  }
-
-  /** Mean colour of an n×n×3 tensor about each point, over squares of 2·radius + 1, into [count, 3]. */
-  meansAt(
-    tensor: Float32Array,
-    n: number,
-    points: Float32Array,
-    stride: number,
-    radius: number,
-    out: Float32Array,
-  ): void {
-    const count = Math.floor(points.length / stride);
-    this.#run.meansAt(tensor.byteOffset, n, points.byteOffset, stride * 4, count, radius, out.byteOffset);
-  }
-
-  /** Places on a mesh inside kernel memory, for good; for `coloursAt`. */
+  /** Copies places on a mesh into kernel memory, for `coloursAt`; they are never freed. */
   places(places: readonly MeshPoint[]): Uint8Array<ArrayBuffer> {
     const out = this.bytes(places.length * PLACE_BYTES);
     const view = new DataView(out.buffer, out.byteOffset);
@@ -260,187 +198,32 @@ export class Kernels {
   }
 
   /**
-   * Colour of an n×n×3 tensor of RGB 0..1 at places on a mesh, as Y, U, V (0..255) into [count, 3].
+   * Colour of a tensor of RGB 0..1 at places on a mesh, as Y, U, V (0..255) into [count, 3].
    * @param points x, y of the mesh's points in pixels of the tensor; @param places from `places`.
    */
-  coloursAt(tensor: Float32Array, n: number, points: Float32Array, places: Uint8Array, out: Float32Array): void {
-    this.#run.touch(tensor.byteOffset, tensor.byteLength);
+  coloursAt({ values, n }: RgbTensor, points: Float32Array, places: Uint8Array, out: Float32Array): void {
+    this.#run.touch(values.byteOffset, values.byteLength);
     const count = places.length / PLACE_BYTES;
-    this.#run.coloursAt(tensor.byteOffset, n, points.byteOffset, places.byteOffset, count, out.byteOffset);
-  }
-
-  /** Remembers the region's rows from `top` to `bottom` (pixels, in whole or not) as they are, for `warpKept` and `restore`. */
-  keep(top = 0, bottom = Number.POSITIVE_INFINITY): void {
-    for (const [k, { at, stride, height }] of this.#planes().entries()) {
-      // One row more on either side, as a sample reads the one below its own.
-      const shift = k === 0 ? 0 : 1;
-      const first = Math.max(0, (Math.floor(top) >> shift) - 1);
-      const end = Math.min(height, Math.ceil(bottom / (1 << shift)) + 2);
-      if (first < end) this.#bytes.copyWithin(this.#kept[k]! + first * stride, at + first * stride, at + end * stride);
-    }
+    this.#run.coloursAt(values.byteOffset, n, points.byteOffset, places.byteOffset, count, out.byteOffset);
   }
 
   /**
-   * Draws a textured mesh into the loaded frame: out = in + alpha·(texture·gain + offset − in), plane by plane; of chroma
-   * the gain is `saturation`.
-   * Vertices (VERTEX_FLOATS each) are in pixels of the loaded region and of the texture's luma; in the texture they stay EDGE away
-   * from its edges.
+   * Splits a crop, RGB [k·n, k·n, 3], into tiles: value · gain + bias. Tile (i, j) takes every k-th pixel from (i,
+   * j) on.
+   * @param out k²·3·n² floats; both buffers are in kernel memory.
    */
-  warp(vertices: Float32Array, triangles: Uint16Array, gains: Gains, { size, y, u, v }: Texture): void {
-    // The landmark model had the caches meanwhile: with this and the crop's an eighth of the swap's time is saved.
-    this.#run.touch(y.byteOffset, v.byteOffset + v.length - y.byteOffset);
-    const shape = { stride: size, width: size, height: size };
-    const half = { stride: size / 2, width: size / 2, height: size / 2 };
-    this.#warp(vertices, triangles, gains, [
-      { at: y.byteOffset, ...shape },
-      { at: u.byteOffset, ...half },
-      { at: v.byteOffset, ...half },
-    ]);
-  }
-
-  /** The same with the kept region as the texture: moves parts of the picture. */
-  warpKept(vertices: Float32Array, triangles: Uint16Array): void {
-    const [y, u, v] = this.#planes().map((plane, k) => ({ ...plane, at: this.#kept[k]! })) as [Plane, Plane, Plane];
-    this.#warp(vertices, triangles, { gain: 1, saturation: 1 }, [y, u, v]);
-  }
-
-  #warp(
-    ...[vertices, triangles, { gain, saturation }, [y, u, v]]: [
-      ...[Float32Array, Uint16Array, Gains, [Plane, Plane, Plane]],
-    ]
-  ): void {
-    const [luma, chroma] = [this.#luma[0]!, this.#u];
-    this.#run.warp(
-      ...[vertices.byteOffset, triangles.byteOffset, triangles.length / 3, gain, saturation],
-      ...[y.at, y.stride, y.width, y.height, u.at, v.at, u.stride, u.width, u.height],
-      ...[luma.at, luma.stride, luma.width, luma.height],
-      ...[chroma.at, this.#v.at, chroma.stride, chroma.width, chroma.height],
-    );
-    this.#halved = 1;
+  tiles(crop: Float32Array, { n, k, layout }: Tiling, { gain, bias }: Range, out: Float32Array): void {
+    const { pixel, r, g, b } = layout;
+    this.#run.tiles(crop.byteOffset, n, k, out.byteOffset, pixel, r, g, b, ...gain, ...bias);
   }
 
   /**
-   * Gives the pixels of a mesh back what was kept, by a mask in texture space.
-   * @param mask size² bytes, 255 = all; @param area where it is not 0; @param size its side; @param textureSize side of the texture it lies over.
+   * Joins tiles to texels, Y, U, V, opacity, a byte each, [k·n, k·n].
+   * @param out 4·(k·n)² bytes; every buffer is in kernel memory.
    */
-  restore(
-    ...[vertices, triangles, mask, area, size, textureSize]: [
-      Float32Array,
-      Uint16Array,
-      Uint8Array,
-      Rect,
-      number,
-      number,
-    ]
-  ): void {
-    for (const [k, { at, stride, width, height }] of this.#planes().entries()) {
-      this.#run.restore(
-        ...[vertices.byteOffset, triangles.byteOffset, triangles.length / 3, k === 0 ? 1 : 0.5],
-        ...[mask.byteOffset, size, size / textureSize, area.x - 1, area.y - 1],
-        ...[area.x + area.width + 1, area.y + area.height + 1, this.#kept[k]!, at, stride, width, height],
-      );
-    }
+  texels(tiles: Float32Array, { n, k, layout }: Tiling, { matrix, mask }: TexelMix, out: Uint8Array): void {
+    const { pixel, r, g, b } = layout;
+    const addresses = [matrix.byteOffset, mask.byteOffset, out.byteOffset];
+    this.#run.texels(tiles.byteOffset, n, k, pixel, r, g, b, ...addresses);
   }
-
-  #planes(): [Plane, Plane, Plane] {
-    return [this.#luma[0]!, this.#u, this.#v];
-  }
-
-  /**
-   * Brings a crop, RGB [k·n, k·n, 3], into k² interleaved tiles of n x n in a model's layout: value · gain + bias.
-   * Both buffers are in kernel memory, `out` of k²·3·n² floats.
-   */
-  tiles(crop: Float32Array, n: number, k: number, out: Float32Array, to: Layout, range: Range): void {
-    const { gain, bias } = range;
-    this.#run.tiles(crop.byteOffset, n, k, out.byteOffset, to.pixel, to.r, to.g, to.b, ...gain, ...bias);
-  }
-
-  /**
-   * Makes texels (Y, U, V, opacity, a byte each, [k·n, k·n]) of k² tiles of n x n in a model's layout.
-   * @param matrix 16 floats: columns for R, G, B and 1, each to Y, U, V and a spare.
-   */
-  texels(
-    ...[tiles, n, k, from, matrix, mask, out]: [
-      ...[Float32Array, number, number, Layout, Float32Array, Uint8Array, Uint8Array],
-    ]
-  ): void {
-    this.#run.texels(
-      ...[tiles.byteOffset, n, k, from.pixel, from.r, from.g, from.b],
-      ...[matrix.byteOffset, mask.byteOffset, out.byteOffset],
-    );
-  }
-
-  /** Blends texels [n, n] of a square into the loaded part of the frame; returns what may have changed, null if nothing. */
-  paste(texels: Uint8Array, n: number, square: Square, strength: number): Rect | null {
-    const held = this.#held();
-    const bounds = boundsOf({ ...square, x: square.x - held.x, y: square.y - held.y }, 0, held.width, held.height);
-    if (bounds === null) return null;
-    const back = inverse(cropToFrame(square, n));
-    const [luma, u, v] = [this.#luma[0]!, this.#u, this.#v];
-    this.#run.paste(
-      ...[texels.byteOffset, n, luma.at, luma.stride, luma.width, luma.height, u.at, v.at, u.stride],
-      ...[bounds.x, bounds.y, bounds.x + bounds.width, bounds.y + bounds.height],
-      ...[back.a * held.x - back.b * held.y + back.tx, back.b * held.x + back.a * held.y + back.ty, back.a, back.b],
-      ...[Math.max(1, Math.ceil(n / square.side - 0.25)), strength],
-    );
-    this.#halved = 1;
-    return { ...bounds, x: bounds.x + held.x, y: bounds.y + held.y };
-  }
-
-  /** The part of the frame in memory. */
-  get rect(): Rect {
-    return this.#held();
-  }
-
-  #held(): Rect {
-    if (this.#rect === null)
-      throw new FaceOffError('kernel_order', 'A kernel ran before any part of a frame was loaded.');
-    return this.#rect;
-  }
-
-  #halve(): void {
-    const from = this.#luma[this.#halved - 1]!;
-    const to = this.#luma[this.#halved]!;
-    shape(to, from.width >> 1, from.height >> 1);
-    if (to.width > 0 && to.height > 0) this.#run.halve(from.at, from.stride, to.at, to.stride, to.width, to.height);
-    this.#halved++;
-  }
-
-  /** The three planes of a frame beside those of the region: where `rect` begins in each. */
-  #sides(frame: Frame, rect: Rect) {
-    const { width, height } = frame;
-    const cw = (width + 1) >> 1;
-    const ch = (height + 1) >> 1;
-    const [x, y] = [rect.x >> 1, rect.y >> 1];
-    return [
-      { plane: this.#luma[0]!, offset: 0, stride: width, x: rect.x, y: rect.y, shift: 0 },
-      { plane: this.#u, offset: width * height, stride: cw, x, y, shift: 1 },
-      { plane: this.#v, offset: width * height + cw * ch, stride: cw, x, y, shift: 1 },
-    ];
-  }
-}
-
-/** Copies rows, all whole words of four bytes: of the short rows of a face this is a third faster than `set`. */
-function copyWords(
-  ...[from, [fromAt, fromStride], to, [toAt, toStride], width, height]: [
-    ...[Int32Array, readonly [number, number], Int32Array, readonly [number, number], number, number],
-  ]
-): void {
-  for (let row = 0; row < height; row++) {
-    let [a, b] = [(fromAt + row * fromStride) >> 2, (toAt + row * toStride) >> 2];
-    const end = b + (width >> 2);
-    for (; b + 4 <= end; a += 4, b += 4) {
-      to[b] = from[a]!;
-      to[b + 1] = from[a + 1]!;
-      to[b + 2] = from[a + 2]!;
-      to[b + 3] = from[a + 3]!;
-    }
-    for (; b < end; a++, b++) to[b] = from[a]!;
-  }
-}
-
-function shape(plane: Plane, width: number, height: number): void {
-  plane.width = width;
-  plane.height = height;
-  plane.stride = (width + 15) & ~15;
 }

@@ -1,4 +1,7 @@
-/** The little of WebAssembly that the kernels use; Node's types leave it to the DOM library, which a server has no use for. */
+/**
+ * The little of WebAssembly that the kernels use; Node's types leave it to the DOM library, which a server has no
+ * use for.
+ */
 declare namespace WebAssembly {
   class Memory {
     constructor(descriptor: { initial: number; maximum: number });

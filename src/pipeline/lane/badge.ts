@@ -1,21 +1,20 @@
-/**
- * The visible mark “AI-modified” in outgoing pictures. Its letters are strokes, not text, so that it looks the same on
- * machines without fonts; it is rendered once, scaled once a size, and drawn in the time of its few thousand pixels.
- */
+/** The visible mark “AI-modified” in outgoing frames. */
 
 import sharp from 'sharp';
 import type { Corner, Frame } from '../../shared/types.ts';
 
-/** Height of the mark as a share of the picture's, its least height in pixels, and its distance from the edges as a share of its own height. */
+/** Height of the mark as a share of the frame's. */
 const SHARE = 0.05;
+/** Its least height, in pixels. */
 const LEAST = 14;
+/** Its distance from the frame's edges, as a share of its own height. */
 const MARGIN = 0.5;
-/** The wide mark may take this share of the picture's width. */
+/** Most of the frame's width that it may take, as a share. */
 const WIDEST = 0.9;
-/** Height that it is rendered at. */
+/** Height that it is rendered at, in pixels. */
 const RENDERED = 96;
 
-/** Letters: width and strokes, capitals 14 high. */
+/** The letters as width and SVG path; capitals are 14 high. */
 const LETTERS: readonly (readonly [number, string])[] = [
   [10, 'M0 14L5 0L10 14M1.900 9H8.100'],
   [0, 'M0 0V14'],
@@ -29,6 +28,7 @@ const LETTERS: readonly (readonly [number, string])[] = [
   [8, 'M0 9.400H8A4 4.500 0 1 0 6.900 12.600'],
   [8, 'M8 0V14M4 5A4 4.500 0 1 0 4 14A4 4.500 0 1 0 4 5'],
 ];
+/** Distance of two letters, and height of the mark, in the letters' units. */
 const GAP = 3.6;
 const HIGH = 28;
 
@@ -40,7 +40,7 @@ interface Glyphs {
   grey: Float32Array;
 }
 
-/** What is left of a plane (0..256) and what is added to it, over a mark's rectangle. */
+/** The mark's rectangle in one plane: the share of the frame that stays, in 256ths, and 256 times what is added. */
 interface Layer {
   width: number;
   height: number;
@@ -48,10 +48,15 @@ interface Layer {
   added: Uint16Array;
 }
 
+/**
+ * Draws the mark. Its letters are strokes, not text, so that it looks the same on machines without fonts. It is
+ * rendered once, scaled once for each frame size, and drawn in the time of its few thousand pixels.
+ */
 export class Badge {
   readonly #glyphs: Glyphs;
   readonly #corner: Corner;
-  #of = '';
+  /** Frame size that the layers are scaled for. */
+  #size = '';
   #luma: Layer | null = null;
   #chroma: Layer | null = null;
 
@@ -60,6 +65,7 @@ export class Badge {
     this.#corner = corner;
   }
 
+  /** Renders the mark for a corner of the frame. */
   static async render(corner: Corner): Promise<Badge> {
     return new Badge(await glyphs(), corner);
   }
@@ -70,44 +76,52 @@ export class Badge {
     const [cw, ch] = [(width + 1) >> 1, (height + 1) >> 1];
     const [luma, chroma] = [this.#luma!, this.#chroma!];
     const margin = Math.round(chroma.height * MARGIN);
-    // On whole chroma samples, so that both planes agree.
+    // On whole chroma samples, so that luma and chroma agree.
     const x = this.#corner.endsWith('left') ? margin : Math.max(0, cw - chroma.width - margin);
     const y = this.#corner.startsWith('top') ? margin : Math.max(0, ch - chroma.height - margin);
-    lay(luma, data.subarray(0, width * height), width, 2 * x, 2 * y);
-    lay(chroma, data.subarray(width * height, width * height + cw * ch), cw, x, y);
-    lay(chroma, data.subarray(width * height + cw * ch), cw, x, y);
+    blend(luma, { samples: data.subarray(0, width * height), stride: width }, 2 * x, 2 * y);
+    blend(chroma, { samples: data.subarray(width * height, width * height + cw * ch), stride: cw }, x, y);
+    blend(chroma, { samples: data.subarray(width * height + cw * ch), stride: cw }, x, y);
   }
 
-  /** The mark in the size that suits the picture. */
+  /** Scales the mark to the frame's size. */
   #fit(width: number, height: number): void {
-    if (this.#of === `${width}x${height}`) return;
-    this.#of = `${width}x${height}`;
+    if (this.#size === `${width}x${height}`) return;
+    this.#size = `${width}x${height}`;
     const ratio = this.#glyphs.width / this.#glyphs.height;
     const high = Math.min(Math.max(LEAST, height * SHARE), (width * WIDEST) / ratio, height);
     const h = Math.max(1, Math.round(high / 2));
     const w = Math.max(1, Math.min(width >> 1, Math.round(h * ratio)));
-    this.#luma = layer(scaled(this.#glyphs, 2 * w, 2 * h), (grey) => 16 + 219 * grey);
-    this.#chroma = layer(scaled(this.#glyphs, w, h), () => 128);
+    this.#luma = layerOf(scaled(this.#glyphs, 2 * w, 2 * h), (grey) => 16 + 219 * grey);
+    this.#chroma = layerOf(scaled(this.#glyphs, w, h), () => 128);
   }
 }
 
-function lay({ width, height, left, added }: Layer, plane: Uint8Array, stride: number, x: number, y: number): void {
+/** A plane of the frame; `stride` samples from row to row. */
+interface FramePlane {
+  samples: Uint8Array;
+  stride: number;
+}
+
+/** Blends a layer into a plane with its upper left corner at x, y. */
+function blend(layer: Layer, { samples, stride }: FramePlane, x: number, y: number): void {
+  const { width, height, left, added } = layer;
   for (let row = 0; row < height; row++) {
     let at = (y + row) * stride + x;
     for (let i = row * width; i < (row + 1) * width; i++, at++) {
-      // Beyond the frame's odd edge there is nothing to draw on.
-      if (at < plane.length) plane[at] = (plane[at]! * left[i]! + added[i]!) >> 8;
+      // In a frame of odd size the layer may reach beyond the plane.
+      if (at < samples.length) samples[at] = (samples[at]! * left[i]! + added[i]!) >> 8;
     }
   }
 }
 
-function layer({ width, height, opacity, grey }: Glyphs, level: (grey: number) => number): Layer {
+function layerOf({ width, height, opacity, grey }: Glyphs, level: (grey: number) => number): Layer {
   const left = Uint16Array.from(opacity, (share) => Math.round(256 * (1 - share)));
   const added = Uint16Array.from(opacity, (share, i) => Math.round(256 * share * level(grey[i]!)));
   return { width, height, left, added };
 }
 
-/** Smaller by the mean over each pixel's area; the grey is weighed by the opacity. */
+/** Shrinks glyphs by the mean over each pixel's area; the grey is weighted by the opacity. */
 function scaled(from: Glyphs, width: number, height: number): Glyphs {
   const opacity = new Float32Array(width * height);
   const grey = new Float32Array(width * height);
@@ -129,6 +143,7 @@ function scaled(from: Glyphs, width: number, height: number): Glyphs {
   return { width, height, opacity, grey };
 }
 
+/** Renders the letters on a dark pill. */
 async function glyphs(): Promise<Glyphs> {
   let x = 0;
   const strokes = LETTERS.map(([width, path]) => {
@@ -137,7 +152,11 @@ async function glyphs(): Promise<Glyphs> {
     return `<path transform="translate(${at} 0)" d="${path}"/>`;
   });
   const wide = x - GAP + HIGH;
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${wide} ${HIGH}" width="${(RENDERED * wide) / HIGH}" height="${RENDERED}"><rect width="${wide}" height="${HIGH}" rx="${HIGH / 2}" fill="#000" fill-opacity=".65"/><g transform="translate(${HIGH / 2} 7)" fill="none" stroke="#fff" stroke-width="2.100" stroke-linecap="round" stroke-linejoin="round">${strokes.join('')}</g></svg>`;
+  const size = `viewBox="0 0 ${wide} ${HIGH}" width="${(RENDERED * wide) / HIGH}" height="${RENDERED}"`;
+  const pill = `<rect width="${wide}" height="${HIGH}" rx="${HIGH / 2}" fill="#000" fill-opacity=".65"/>`;
+  const pen = 'fill="none" stroke="#fff" stroke-width="2.100" stroke-linecap="round" stroke-linejoin="round"';
+  const letters = `<g transform="translate(${HIGH / 2} 7)" ${pen}>${strokes.join('')}</g>`;
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" ${size}>${pill}${letters}</svg>`;
   const { data, info } = await sharp(Buffer.from(svg)).ensureAlpha().raw().toBuffer({ resolveWithObject: true });
   const [opacity, grey] = [3, 0].map((channel) =>
     Float32Array.from({ length: info.width * info.height }, (_, i) => data[4 * i + channel]! / 255),

@@ -1,58 +1,71 @@
-/** A lane's memory belongs to one piece of work at a time; who waits for something else lets others in meanwhile. */
+/** The lock on a lane's memory and state. */
 
+/**
+ * A first-come, first-served mutex whose holder can yield it while it awaits something. Counts how long it is held:
+ * that is the lane's work.
+ */
 export class LaneMutex {
   readonly #waiting: (() => void)[] = [];
-  #takenAtMs: number | null = null;
+  /** When the current hold began; null while the mutex is free. */
+  #heldSinceMs: number | null = null;
   #heldMs = 0;
 
-  /** Milliseconds that anybody has had the turn, up to now. */
+  /** Milliseconds that the mutex has been held, up to now, on performance.now()'s clock. */
   heldMs(nowMs: number): number {
-    return this.#heldMs + (this.#takenAtMs === null ? 0 : nowMs - this.#takenAtMs);
+    return this.#heldMs + (this.#heldSinceMs === null ? 0 : nowMs - this.#heldSinceMs);
   }
 
-  /** Does the work when it is its turn; turns come in the order they were asked for. */
+  /** Runs work with the mutex held, in the order of the calls. Rejects with what the work throws. */
   async run<T>(work: () => T | Promise<T>): Promise<Awaited<T>> {
-    await this.#take();
+    await this.#acquire();
     try {
       return await work();
     } finally {
-      this.#give();
+      this.#release();
     }
   }
 
-  /** For work that has the turn: gives it away until what it waits for is there. What it had in the memory may be gone. */
+  /**
+   * Called by the holder: releases the mutex until `wait` settles and it is this caller's turn again. Other work
+   * may have replaced what was in the lane's memory by then.
+   */
   readonly yieldWhile = async <T>(wait: Promise<T>): Promise<T> => {
-    this.#give();
+    this.#release();
     try {
       return await wait;
     } finally {
-      await this.#take();
+      await this.#acquire();
     }
   };
 
-  /** For work that has the turn: does several, each in turns of its own, and goes on when all are done. */
-  readonly runConcurrently = async (works: readonly (() => Promise<void>)[]): Promise<void> => {
-    if (works.length === 0) return;
-    const done = await this.yieldWhile(Promise.allSettled(works.map((work) => this.run(work))));
-    const failed = done.find((one) => one.status === 'rejected');
+  /**
+   * Called by the holder: yields to several jobs, each of which takes the mutex in turn, and goes on when all are
+   * done. Rejects with the first job's error, in the order of `jobs`.
+   */
+  readonly runConcurrently = async (jobs: readonly (() => Promise<void>)[]): Promise<void> => {
+    if (jobs.length === 0) return;
+    const settled = await this.yieldWhile(Promise.allSettled(jobs.map((job) => this.run(job))));
+    const failed = settled.find((one) => one.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
   };
 
-  #take(): Promise<void> | undefined {
-    if (this.#takenAtMs === null) {
-      this.#takenAtMs = performance.now();
+  /** Takes the free mutex at once, without a promise; otherwise queues for it. */
+  #acquire(): Promise<void> | undefined {
+    if (this.#heldSinceMs === null) {
+      this.#heldSinceMs = performance.now();
       return undefined;
     }
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  #give(): void {
+  /** Hands the mutex to the next in the queue, or frees it. */
+  #release(): void {
     const next = this.#waiting.shift();
     if (next !== undefined) {
       next();
       return;
     }
     this.#heldMs = this.heldMs(performance.now());
-    this.#takenAtMs = null;
+    this.#heldSinceMs = null;
   }
 }

@@ -1,80 +1,88 @@
-/** One stream's part of a lane: its tracker, what the person has chosen, and a swapper for each followed face. */
+/** One stream's part of a lane: its tracks, its settings, and a swapper for each track. */
 
-import { type FaceChoice, MESH, NONE, type SwapSettings, wantsSwap } from '../../shared/types.ts';
+import { type FaceChoice, NONE, type SwapSettings, wantsSwap } from '../../shared/settings.ts';
 import type { Looks, Swapper } from '../engines/engine.ts';
 import { Cuts } from '../face/cuts.ts';
 import { PersonRegistry } from '../face/people.ts';
 import { facesCamera, type Track, type Tracker } from '../face/track.ts';
 import type { Costs } from './budget.ts';
 import type { Degrader } from './degrade.ts';
+import type { SwapperRequest } from './lane-engines.ts';
 import type { FrameStream } from './pipeline.ts';
 
-/** After so long somebody else may have the face of a person who went away. */
-const AWAY_MS = 3000;
+/** With `choice: largest`, how long an absent person keeps the swap before the largest face gets it. */
+const ABSENT_MS = 3000;
+/** Most frames left out in a row because they waited longer than their budget. */
+const MOST_LATE = 5;
 
-/**
- * Makes a swapper for a source face by an engine, or null while the lane does not have that face.
- * @param generates whether a generator may paint just now.
- */
-export type SwapperMaker = (face: string, engine: string, generates: () => boolean) => Swapper | null;
+/** Makes a swapper; null while the lane does not have the source face. */
+export type SwapperMaker = (request: SwapperRequest) => Swapper | null;
 
+/** What a lane gives a stream. */
 export interface StreamParts {
   tracker: Tracker;
+  /** Closed with the stream. */
   degrader: Degrader;
-  /** What its stages usually take. */
+  /** What the stream's stages usually take. */
   costs: Costs;
   /** Looks that the configuration fixes. */
-  base: Pick<Looks, 'colour' | 'sharpness'>;
+  fixedLooks: Pick<Looks, 'colour' | 'sharpness'>;
 }
 
-interface Fitted {
+/** A swapper, and what it was made of. */
+interface FittedSwapper {
   face: string;
   engine: string;
   swapper: Swapper;
 }
 
+/**
+ * Decides for one stream which tracks are looked at, which person each is, and what is put on it. Lives in the
+ * lane's worker thread from open to close; used in the lane's mutex, except for `close` when the lane ends.
+ */
 export class LaneStream implements FrameStream {
   readonly cuts = new Cuts();
   readonly tracker: Tracker;
   readonly degrader: Degrader;
   readonly costs: Costs;
-  /** Frames in a row that came too late to be worked on. */
-  late = 0;
-  readonly #make: SwapperMaker;
-  readonly #base: Pick<Looks, 'colour' | 'sharpness'>;
+  readonly #makeSwapper: SwapperMaker;
+  readonly #fixedLooks: Pick<Looks, 'colour' | 'sharpness'>;
   #settings: SwapSettings;
-  readonly #fitted = new Map<number, Fitted>();
+  /** Swappers by track id. */
+  readonly #swappers = new Map<number, FittedSwapper>();
   readonly #people = new PersonRegistry();
-  /** Whose face is swapped where it is one person's. */
-  #one: number | null = null;
-  #oneSeenAtMs = Number.NEGATIVE_INFINITY;
-  /** After a cut, until somebody wears the face: should that person not be there, the largest is not kept waiting. */
-  #free = false;
-  /** When the frame in hand came. */
+  /** Id of the track that is swapped where `choice` is `largest`. */
+  #primaryId: number | null = null;
+  #primarySeenAtMs = Number.NEGATIVE_INFINITY;
+  /** After a cut, until a face is swapped: the next face gets the swap at once if the primary track is not there. */
+  #isPrimaryOpen = false;
+  /** When the current frame was received. */
   #nowMs = 0;
-  /** A frame in hand may still go on for a moment. */
+  /** The current frame may outlive the stream for a moment. */
   #closed = false;
-  #inHand = false;
-  /** Swappers that the frame in hand may still be using. */
-  readonly #leaving: Swapper[] = [];
+  #isInFrame = false;
+  /** Released swappers that the current frame may still be using. */
+  readonly #released: Swapper[] = [];
+  /** Frames in a row that came too late to be worked on. */
+  #lateFrames = 0;
 
-  constructor(parts: StreamParts, settings: SwapSettings, make: SwapperMaker) {
+  constructor(parts: StreamParts, settings: SwapSettings, makeSwapper: SwapperMaker) {
     this.tracker = parts.tracker;
     this.degrader = parts.degrader;
     this.costs = parts.costs;
-    this.#base = parts.base;
+    this.#fixedLooks = parts.fixedLooks;
     this.#settings = settings;
-    this.#make = make;
+    this.#makeSwapper = makeSwapper;
   }
 
-  /** Works on a frame. What it uses stays until it is done, also when it is no longer wanted by then. */
-  async during<T>(work: () => Promise<T>): Promise<T> {
-    this.#inHand = true;
+  /** Works on a frame; swappers that are released meanwhile are closed when it is done. */
+  async keepingSwappers<T>(work: () => Promise<T>): Promise<T> {
+    this.#isInFrame = true;
     try {
       return await work();
     } finally {
-      this.#inHand = false;
-      for (const swapper of this.#leaving.splice(0)) swapper.close();
+      this.#isInFrame = false;
+      for (const swapper of this.#released.splice(0)) swapper.close();
     }
   }
 
@@ -88,45 +96,57 @@ export class LaneStream implements FrameStream {
 
   get looks(): Looks {
     const { strength, shape, keepEyes, keepMouth, guarded } = this.#settings;
-    return { ...this.#base, strength: guarded === true ? 1 : strength, shape, keepEyes, keepMouth };
+    return { ...this.#fixedLooks, strength: guarded ? 1 : strength, shape, keepEyes, keepMouth };
   }
 
-  /** Who is not swapped could not be shown, so where nobody may be bare everybody is. */
+  /** Guarded, a frame with an unswapped face is not shown, so every face is swapped. */
   get #choice(): FaceChoice {
     const { choice, guarded } = this.#settings;
-    return guarded === true && choice === 'largest' ? 'all' : choice;
+    return guarded && choice === 'largest' ? 'all' : choice;
   }
 
-  get engine(): string {
-    return this.#settings.engine ?? MESH;
-  }
-
-  /** Whether this stream wants any face swapped at all. */
-  get wanting(): boolean {
+  /** Whether the settings want any face swapped. */
+  get wantsSwap(): boolean {
     return wantsSwap(this.#settings);
   }
 
-  /** Whether faces are to be found, if only so that somebody can choose among them. */
-  get looking(): boolean {
-    return this.wanting || this.#settings.choice === 'mapped';
+  /** Whether faces are searched for: to swap them or, when `mapped`, to offer them to the person who maps faces. */
+  get searchesFaces(): boolean {
+    return this.wantsSwap || this.#settings.choice === 'mapped';
   }
 
   /**
-   * Where one face is swapped it is that of one person, not of whoever is nearest now: while that person is away for a
-   * moment the others are looked at, should it be one of them, and only then does the largest follow.
+   * Whether a frame waited so long that it would only delay the next one. After MOST_LATE in a row a frame is
+   * worked on regardless, so that something goes out.
    */
-  chosen(tracks: readonly Track[], nowMs: number): readonly Track[] {
+  isTooLate(waitMs: number, budgetMs: number): boolean {
+    // At a low rate the next frame is far away: half its distance is allowed.
+    const isLate = waitMs > Math.max(budgetMs, 500 / this.degrader.plan.fps);
+    this.#lateFrames = isLate && this.#lateFrames < MOST_LATE ? this.#lateFrames + 1 : 0;
+    return this.#lateFrames > 0;
+  }
+
+  /**
+   * All tracks, largest first; with `choice: largest` the primary track alone. The primary stays with one person,
+   * not with the nearest face. While that person is away the other tracks are looked at too, since one of them may
+   * be that person, and after ABSENT_MS the largest becomes primary.
+   */
+  selectTracks(tracks: readonly Track[], nowMs: number): readonly Track[] {
     this.#nowMs = nowMs;
     const bySize = [...tracks].sort((p, q) => area(q) - area(p));
     if (this.#choice !== 'largest') return bySize;
-    const one = bySize.find(({ id }) => id === this.#one);
-    if (one !== undefined) [this.#oneSeenAtMs, this.#free] = [nowMs, false];
-    else if (this.#one === null || nowMs - this.#oneSeenAtMs > AWAY_MS) this.#one = bySize[0]?.id ?? null;
-    return one === undefined || isLost(one) ? bySize : [one];
+    const primary = bySize.find(({ id }) => id === this.#primaryId);
+    if (primary !== undefined) {
+      this.#primarySeenAtMs = nowMs;
+      this.#isPrimaryOpen = false;
+    } else if (this.#primaryId === null || nowMs - this.#primarySeenAtMs > ABSENT_MS) {
+      this.#primaryId = bySize[0]?.id ?? null;
+    }
+    return primary === undefined || isLost(primary) ? bySize : [primary];
   }
 
-  needsEmbedding({ id, points }: Track, nowMs: number, isBusy: boolean): boolean {
-    return this.#people.needsEmbedding(id, nowMs, isBusy) && facesCamera(points);
+  needsEmbedding({ id, points }: Track, nowMs: number, limit: 'unknown' | 'none'): boolean {
+    return this.#people.needsEmbedding(id, nowMs, limit) && facesCamera(points);
   }
 
   assignIdentity(track: Track, embedding: Float32Array): void {
@@ -134,38 +154,38 @@ export class LaneStream implements FrameStream {
     const present = new Set(this.tracker.tracks.filter(({ seen }) => seen).map(({ id }) => id));
     const id = this.#people.assignIdentity(before, embedding, present, this.#nowMs);
     if (id === before) return;
-    // Whoever jumped is not looked for where they were any more; the swapper stays theirs.
+    // The person jumped here: their lost track elsewhere is dropped, and its swapper goes on with this one.
     this.tracker.drop(id);
     track.id = id;
     this.#release(before);
-    if (this.#one === before) this.#one = track.id;
+    if (this.#primaryId === before) this.#primaryId = track.id;
   }
 
   swapperFor(track: Track): Swapper | null {
-    const { on = true, face, map } = this.#settings;
+    const { on, face, map, engine } = this.#settings;
     const choice = this.#choice;
-    if (this.#closed || !on || this.engine === NONE) return null;
-    if (choice === 'largest' && !this.#isOne(track)) return null;
-    // Somebody nobody chose a face for wears the common one: a person who was lost for a moment is never bare.
-    const own = choice === 'mapped' ? map[track.id] : undefined;
-    const wanted = own === undefined ? face : own;
-    const fitted = this.#fitted.get(track.id);
-    const { engine } = this;
+    if (this.#closed || !on || engine === NONE) return null;
+    if (choice === 'largest' && !this.#isPrimary(track)) return null;
+    // A track that is not mapped wears the common face: a person whose track was lost for a moment is never exposed.
+    const mapped = choice === 'mapped' ? map[track.id] : undefined;
+    const wanted = mapped === undefined ? face : mapped;
+    const fitted = this.#swappers.get(track.id);
     if (fitted?.face === wanted && fitted.engine === engine) return fitted.swapper;
-    const swapper = wanted === null ? null : this.#make(wanted, engine, () => this.degrader.plan.generate);
-    // A face that is still on its way leaves the old one on.
+    const mayGenerate = (): boolean => this.degrader.plan.generate;
+    const swapper = wanted === null ? null : this.#makeSwapper({ face: wanted, engine, mayGenerate });
+    // Until the lane has the wanted face, the old one stays on.
     if (wanted !== null && swapper === null) return fitted?.swapper ?? null;
     this.forget(track);
-    if (wanted !== null && swapper !== null) this.#fitted.set(track.id, { face: wanted, engine, swapper });
+    if (wanted !== null && swapper !== null) this.#swappers.set(track.id, { face: wanted, engine, swapper });
     return swapper;
   }
 
-  #isOne({ id }: Track): boolean {
-    if (id === this.#one) return true;
-    if (!this.#free) return false;
-    this.#free = false;
-    // From the next frame on it is the largest's, unless that person was found after all.
-    this.#oneSeenAtMs = Number.NEGATIVE_INFINITY;
+  #isPrimary({ id }: Track): boolean {
+    if (id === this.#primaryId) return true;
+    if (!this.#isPrimaryOpen) return false;
+    this.#isPrimaryOpen = false;
+    // From the next frame on the largest is primary, unless the primary person is recognised until then.
+    this.#primarySeenAtMs = Number.NEGATIVE_INFINITY;
     return true;
   }
 
@@ -175,29 +195,31 @@ export class LaneStream implements FrameStream {
 
   cut(): void {
     for (const gone of this.tracker.clear()) this.forget(gone);
-    this.#free = true;
+    this.#isPrimaryOpen = true;
   }
 
+  /** Closes the track's swapper, after the current frame if there is one. */
   #release(id: number): void {
-    const fitted = this.#fitted.get(id);
-    this.#fitted.delete(id);
-    if (this.#inHand && fitted !== undefined) this.#leaving.push(fitted.swapper);
+    const fitted = this.#swappers.get(id);
+    this.#swappers.delete(id);
+    if (this.#isInFrame && fitted !== undefined) this.#released.push(fitted.swapper);
     else fitted?.swapper.close();
   }
 
-  /** Drops every swapper made from this source face, so that the next frame makes it anew. */
-  refit(face: string): void {
-    for (const [track, fitted] of [...this.#fitted]) if (fitted.face === face) this.#release(track);
+  /** Releases every swapper of a source face, so that the next frame makes new ones. */
+  releaseFace(face: string): void {
+    for (const [track, fitted] of [...this.#swappers]) if (fitted.face === face) this.#release(track);
   }
 
+  /** Idempotent. */
   close(): void {
     this.#closed = true;
     this.degrader.close();
-    for (const track of [...this.#fitted.keys()]) this.#release(track);
+    for (const track of [...this.#swappers.keys()]) this.#release(track);
   }
 }
 
-/** Whether somebody who was followed is not there any more. */
+/** Whether a track that had a face does not have it any more. */
 const isLost = ({ seen, points }: Track): boolean => !seen && points.length > 0;
 
 const area = ({ box }: Track): number => box.width * box.height;

@@ -1,20 +1,20 @@
-/** The `blur` fallback: the whole picture in coarse squares, so that nobody can be recognised. */
+/** The `blur` fallback: a mosaic of the whole frame. */
 
 import type { Frame } from '../../shared/types.ts';
 
-/** Side of a square as a share of the picture's shorter side. */
-const SHARE = 1 / 24;
+/** Side of a tile as a share of the frame's shorter side: no face can be recognised in tiles of that size. */
+const TILE_SHARE = 1 / 24;
 
-/** Coarsens a frame in place. */
+/** Replaces every tile of a frame by its mean, in place. */
 export function pixelate({ width, height, data }: Frame): void {
   const [cw, ch] = [(width + 1) >> 1, (height + 1) >> 1];
-  const side = Math.max(4, Math.round(Math.min(width, height) * SHARE));
-  coarsen(data.subarray(0, width * height), width, height, side);
-  coarsen(data.subarray(width * height, width * height + cw * ch), cw, ch, side >> 1);
-  coarsen(data.subarray(width * height + cw * ch), cw, ch, side >> 1);
+  const side = Math.max(4, Math.round(Math.min(width, height) * TILE_SHARE));
+  pixelatePlane(data.subarray(0, width * height), width, height, side);
+  pixelatePlane(data.subarray(width * height, width * height + cw * ch), cw, ch, side >> 1);
+  pixelatePlane(data.subarray(width * height + cw * ch), cw, ch, side >> 1);
 }
 
-function coarsen(plane: Uint8Array, width: number, height: number, side: number): void {
+function pixelatePlane(plane: Uint8Array, width: number, height: number, side: number): void {
   for (let top = 0; top < height; top += side) {
     const bottom = Math.min(height, top + side);
     for (let left = 0; left < width; left += side) {

@@ -1,6 +1,6 @@
 /**
- * Code that has not run yet is slow: a lane's first frames take ten times as long as later ones. So before its first stream a lane
- * swaps a shipped portrait until that is as fast as it gets. In the lane's thread.
+ * A lane's first frames take ten times as long as later ones, because V8 has not compiled the code yet. So a lane
+ * swaps a shipped portrait until it is as fast as it gets, before its first stream. Runs in the lane's thread.
  */
 
 import { readFileSync } from 'node:fs';
@@ -10,16 +10,17 @@ import { rgbToFrame } from '../../faces/portrait.ts';
 import { root } from '../../lib/package-root.ts';
 import type { Frame } from '../../shared/types.ts';
 
-/** After so many the compiler has done what it does. */
+/** Frames until the compiler has optimised the code. */
 const RUNS = 16;
-/** As many of the last ones tell what a swap takes. */
+/** How many of the last frames the time of a swap is taken from. */
 const MEASURED = 5;
-/** The usual size of a webcam's picture, and how much of its height the portrait takes. */
+/** The usual size of a webcam's frame, in pixels. */
 const [WIDTH, HEIGHT] = [640, 480];
+/** How much of the frame's height the portrait takes. */
 const SHARE = 0.8;
 const PORTRAIT = path.join(root, 'models/portraits/astronaut.webp');
 
-/** A picture with a face in it. */
+/** A webcam frame with a shipped portrait on grey. */
 export async function warmUpFrame(): Promise<Frame> {
   const side = Math.round(SHARE * HEIGHT);
   const portrait = await sharp(readFileSync(PORTRAIT)).resize(side, side).toBuffer();
@@ -31,7 +32,11 @@ export async function warmUpFrame(): Promise<Frame> {
   return rgbToFrame(data, WIDTH, HEIGHT, 3);
 }
 
-/** Has a picture swapped again and again. @param swap does it in place. @returns milliseconds a swap, of the last ones. */
+/**
+ * Swaps a frame RUNS times.
+ * @param swap swaps a copy of the frame in place.
+ * @returns milliseconds a swap, the median of the last MEASURED.
+ */
 export async function warmUp({ data, ...frame }: Frame, swap: (frame: Frame) => Promise<unknown>): Promise<number> {
   const tookMs: number[] = [];
   for (let run = 0; run < RUNS; run++) {

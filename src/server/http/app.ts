@@ -16,7 +16,7 @@ import { readCatalogue } from '../../pipeline/models/catalogue.ts';
 import { ModelStates } from '../../pipeline/models/model-states.ts';
 import type { ModelLoad } from '../../pipeline/pool/lane-protocol.ts';
 import { FaceOffError } from '../../shared/errors.ts';
-import { MESH, type Swapping, type SwapSettings } from '../../shared/types.ts';
+import type { Swapping, SwapSettings } from '../../shared/types.ts';
 import { Authenticator, loginRoute } from '../access/auth.ts';
 import type { Certificate } from '../access/certificate.ts';
 import { ConnectionLimit } from '../access/connection-limit.ts';
@@ -236,7 +236,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
       machine: monitor.figures,
       open: sessions.size,
       most: config.limits.sessions,
-      engine: defaults.engine ?? MESH,
+      engine: defaults.engine,
       limited: sessions.short,
       isAhead: os.getPriority() < 0,
     }),

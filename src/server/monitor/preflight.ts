@@ -1,8 +1,7 @@
 /** What this machine can hold now, beside what it does already: an estimate, from what was measured of lanes and processor. */
 
-import { MOST_BUSY } from '../../pipeline/lane/degrade.ts';
 import type { Preflight } from '../../shared/messages.ts';
-import { type Capacity, MESH } from '../../shared/types.ts';
+import { type Capacity, MESH, MOST_BUSY } from '../../shared/types.ts';
 import { coresOf, figure, type MachineFigures, OTHERS_CORES, othersOf } from './verdict.ts';
 
 export interface PreflightFigures {

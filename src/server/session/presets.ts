@@ -10,12 +10,12 @@ import type { Logger } from '../../lib/log.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import type { PresetInfo } from '../../shared/messages.ts';
 import { jsonOf, takeAnyBody } from '../http/json-body.ts';
-import { PresetSettings, presetFrom } from './session-settings.ts';
+import { presetFrom, presetSchema } from './session-settings.ts';
 
 /** Part of an address, and a label on a key. */
 const NAME = /^(?!\.+$)(?! )[^\p{Cc}\p{Cs}/\\]{1,40}(?<! )$/u;
 
-const Kept = z.array(z.strictObject({ name: z.string().regex(NAME), settings: PresetSettings }));
+const Kept = z.array(z.strictObject({ name: z.string().regex(NAME), settings: presetSchema }));
 
 export class PresetStore {
   readonly #file: string;

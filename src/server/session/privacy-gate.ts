@@ -3,6 +3,7 @@
  * might. It stands where pictures leave, so that no way through the pipeline leads around it.
  */
 
+import { shownFor } from '../../shared/missed-swap.ts';
 import type { Frame, SwappedFrame } from '../../shared/types.ts';
 
 /** Grey of the card that is shown while nothing may be, Y of limited range. */
@@ -17,10 +18,12 @@ export class PrivacyGate {
    * What goes out for a frame: the frame, a card, or null to let stand what is seen.
    * @param on whether the person is never to be shown as they are.
    */
-  pass({ frame, exposed = true, hold }: Pick<SwappedFrame, 'frame' | 'exposed' | 'hold'>, on: boolean): Frame | null {
+  pass(done: Pick<SwappedFrame, 'frame' | 'exposed' | 'hold'>, on: boolean): Frame | null {
+    const { frame, exposed = true } = done;
     this.#size = { width: frame.width, height: frame.height };
-    if (on && (hold || exposed)) return this.cover();
-    if (hold) return null;
+    const shown = shownFor(done, on);
+    if (shown === 'card') return this.cover();
+    if (shown === 'last') return null;
     this.#shows = exposed ? 'exposed' : 'safe';
     return frame;
   }

@@ -1,40 +1,61 @@
-/** What a client may send as settings, checked: by WebSocket, over REST, in a preset. */
+/** Checks the settings that clients send: by WebSocket, over REST, in a preset. */
 
 import { z } from 'zod';
 import { FaceOffError } from '../../shared/errors.ts';
-import { FACE_CHOICES, FALLBACKS, type SwapSettings } from '../../shared/types.ts';
+import {
+  NAME_LENGTH,
+  type PresetSettings,
+  SETTING_KEYS,
+  SETTINGS,
+  type SettingKey,
+  type SettingsPatch,
+  type SettingValues,
+} from '../../shared/settings.ts';
 
-const faceId = z.string().min(1).max(64);
+const name = z.string().min(1).max(NAME_LENGTH);
 
-const Settings = z.strictObject({
-  on: z.boolean().optional(),
-  face: faceId.nullable().optional(),
-  engine: z.string().min(1).max(64).optional(),
-  choice: z.enum(FACE_CHOICES).optional(),
-  map: z.record(z.string().regex(/^\d{1,9}$/, 'must be the number of a person'), faceId.nullable()).optional(),
-  strength: z.number().min(0).max(1).optional(),
-  shape: z.number().min(0).max(1).optional(),
-  keepEyes: z.boolean().optional(),
-  keepMouth: z.boolean().optional(),
-  fallback: z.enum(FALLBACKS).optional(),
-  guarded: z.boolean().optional(),
-  badge: z.boolean().optional(),
-});
+/** The zod schema of one kind of values. */
+function schemaOf(values: SettingValues): z.ZodType {
+  switch (values.kind) {
+    case 'flag': {
+      return z.boolean();
+    }
+    case 'share': {
+      return z.number().min(0).max(1);
+    }
+    case 'option': {
+      return z.enum(values.options);
+    }
+    case 'name': {
+      return values.nullable ? name.nullable() : name;
+    }
+    case 'faces': {
+      return z.record(z.string().regex(/^\d{1,9}$/, 'must be the number of a person'), name.nullable());
+    }
+  }
+}
 
-/** Those a preset may hold: people are counted anew in each session. */
-export const PresetSettings = Settings.omit({ map: true });
+/** A strict object of the settings of the given keys, each optional. The shape is the table's, so the cast holds. */
+const objectOf = <T>(keys: readonly SettingKey[]) =>
+  z.strictObject(
+    Object.fromEntries(keys.map((key) => [key, schemaOf(SETTINGS[key].values).optional()])),
+  ) as unknown as z.ZodType<T> & { shape: object };
 
-/** @throws FaceOffError `bad_settings` (400), naming each field that is wrong; details: fields. */
-export const settingsFrom = (given: unknown): Partial<SwapSettings> => checked(Settings, given);
+const patchSchema = objectOf<SettingsPatch>(SETTING_KEYS);
 
-/** @throws FaceOffError `bad_settings` (400), as above. */
-export const presetFrom = (given: unknown): Partial<Omit<SwapSettings, 'map'>> => checked(PresetSettings, given);
+/** Checks what a preset holds: any settings but `map`, because track ids are valid for one session only. */
+export const presetSchema = objectOf<PresetSettings>(SETTING_KEYS.filter((key) => SETTINGS[key].preset !== 'never'));
 
-function checked<T extends object>(schema: z.ZodType<T> & { shape: object }, given: unknown): DefinedOf<T> {
+/** @throws FaceOffError `bad_settings` (400), naming each field that is wrong; details: `{ fields: string[] }`. */
+export const settingsFrom = (given: unknown): SettingsPatch => checked(patchSchema, given);
+
+/** As `settingsFrom`, for the settings of a preset. @throws FaceOffError `bad_settings` (400). */
+export const presetFrom = (given: unknown): PresetSettings => checked(presetSchema, given);
+
+function checked<T extends object>(schema: z.ZodType<T> & { shape: object }, given: unknown): T {
   const { success, data, error } = schema.safeParse(given);
-  // Leaves out what was not given, so that it does not overwrite what is set.
-  if (success)
-    return Object.fromEntries(Object.entries(data).filter(([, value]) => value !== undefined)) as DefinedOf<T>;
+  // An absent setting must not overwrite the one that is set.
+  if (success) return Object.fromEntries(Object.entries(data).filter(([, value]) => value !== undefined)) as T;
   const wrong = error.issues.flatMap(({ code, path, message, ...issue }) => {
     if (code !== 'unrecognized_keys') return [{ field: path.join('.'), message }];
     const { keys } = issue as { keys: string[] };
@@ -46,5 +67,3 @@ function checked<T extends object>(schema: z.ZodType<T> & { shape: object }, giv
     details: { fields: wrong.map(({ field }) => field).filter((field) => field !== '') },
   });
 }
-
-type DefinedOf<T> = { [K in keyof T]?: Exclude<T[K], undefined> };

@@ -182,7 +182,7 @@ export class Session {
    */
   set(settings: Partial<SwapSettings>, elsewhere = false): void {
     this.#parts.swap.set(settings);
-    if (this.settings.guarded === true) this.#cover(this.#guard.cover());
+    if (this.settings.guarded) this.#cover(this.#guard.cover());
     this.#disclose();
     if (elsewhere) this.#parts.onSettings?.(this.settings);
   }
@@ -282,7 +282,7 @@ export class Session {
   }
 
   #pass(done: SwappedFrame): void {
-    const frame = this.#guard.pass(done, this.settings.guarded === true);
+    const frame = this.#guard.pass(done, this.settings.guarded);
     if (frame === null) this.#parts.stream.again();
     else if (frame === done.frame) this.#show(frame);
     else this.#cover(frame);

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
-import type { FaceInfo, SwapSettings } from '../../../src/shared/messages.ts';
+import type { FaceInfo } from '../../../src/shared/messages.ts';
 import { stepFace, toggled } from '../../../src/shared/steps.ts';
+import { swapSettings } from '../../support/settings.ts';
 
 const faces = ['a', 'b', 'c'].map((id) => ({ id }) as FaceInfo);
 
@@ -20,7 +21,7 @@ test('where there are no faces there is none to go to, and one goes to itself', 
   expect(stepFace(faces.slice(0, 1), 'a', -1)).toBe('a');
 });
 
-test('a swap that nobody said anything of is on', () => {
-  expect(toggled({} as SwapSettings, 'on')).toEqual({ on: false });
-  expect(toggled({ on: false, keepEyes: true } as SwapSettings, 'keepEyes')).toEqual({ keepEyes: false });
+test('a toggle turns one switch and leaves the others', () => {
+  expect(toggled(swapSettings(), 'on')).toEqual({ on: false });
+  expect(toggled(swapSettings({ on: false, keepEyes: true }), 'keepEyes')).toEqual({ keepEyes: false });
 });

@@ -1,25 +1,31 @@
-/** The swap's controls: on or off, strength, shape, what of the live face is kept, which faces, and what is shown when a swap cannot be made. */
+/** The controls of the swap settings in the studio. */
 
-import type { FaceChoice, Fallback, SwapSettings } from '../../../shared/messages.ts';
+import type { FaceChoice, Fallback, SettingsPatch, SwapSettings } from '../../../shared/settings.ts';
 import { element, isPressed, press } from '../../lib/dom.ts';
 import { showPercent } from '../../lib/format.ts';
 
+/** Settings with a slider, 0..100 % there. */
 const SHARES = ['strength', 'shape'] as const;
-const SWITCHES = ['keepEyes', 'keepMouth', 'guarded', 'badge'] as const;
+/** Settings with a check box. */
+const CHECK_BOXES = ['keepEyes', 'keepMouth', 'guarded', 'badge'] as const;
 
+/**
+ * Shows the settings and tells each change: on or off, strength, shape, what of the live face is kept, which faces are
+ * swapped, and what is shown when a swap cannot be made. Elements are found by the settings' names as ids.
+ */
 export class SwapControls {
   readonly #form = element('controls', HTMLFormElement);
   readonly #on = element('on', HTMLButtonElement);
   readonly #fallback = element('fallback', HTMLSelectElement);
 
-  constructor(onChange: (patch: Partial<SwapSettings>) => void) {
+  constructor(onChange: (patch: SettingsPatch) => void) {
     this.#form.addEventListener('submit', (event) => event.preventDefault());
     this.#on.addEventListener('click', () => onChange({ on: !isPressed(this.#on) }));
     for (const key of SHARES) {
       const slider = element(key, HTMLInputElement);
       slider.addEventListener('input', () => onChange({ [key]: slider.valueAsNumber / 100 }));
     }
-    for (const key of SWITCHES) {
+    for (const key of CHECK_BOXES) {
       const box = element(key, HTMLInputElement);
       box.addEventListener('change', () => onChange({ [key]: box.checked }));
     }
@@ -28,8 +34,9 @@ export class SwapControls {
     this.#fallback.addEventListener('change', () => onChange({ fallback: this.#fallback.value as Fallback }));
   }
 
+  /** Sets every control to the settings; tells no change. */
   show(settings: SwapSettings): void {
-    press(this.#on, settings.on ?? true);
+    press(this.#on, settings.on);
     for (const key of SHARES) {
       const slider = element(key, HTMLInputElement);
       slider.value = String(Math.round(settings[key] * 100));
@@ -37,7 +44,7 @@ export class SwapControls {
       slider.setAttribute('aria-valuetext', showPercent(settings[key]));
       element(`${key}-value`, HTMLOutputElement).textContent = showPercent(settings[key]);
     }
-    for (const key of SWITCHES) element(key, HTMLInputElement).checked = settings[key] === true;
+    for (const key of CHECK_BOXES) element(key, HTMLInputElement).checked = settings[key];
     for (const radio of this.#choices()) radio.checked = radio.value === settings.choice;
     this.#fallback.value = settings.fallback;
   }

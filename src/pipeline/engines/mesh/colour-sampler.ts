@@ -37,7 +37,8 @@ export class ColourSampler {
   /** Colours of the live face that was placed last, into a buffer that the next call overwrites. */
   live(crop: Float32Array): Float32Array {
     const colours = this.#colours;
-    this.#kernels.meansAt(crop, CROP, this.points, 2, RADIUS, colours);
+    const points = { values: this.points, stride: 2, radius: RADIUS };
+    this.#kernels.meansAt({ values: crop, n: CROP }, points, colours);
     for (let i = 0; i < colours.length; i += 3) {
       const [r, g, b] = [colours[i]!, colours[i + 1]!, colours[i + 2]!];
       colours[i] = 16 + 65.481 * r + 128.553 * g + 24.966 * b;

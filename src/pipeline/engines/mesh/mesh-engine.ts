@@ -7,7 +7,8 @@
 import { evenRect } from '../../../shared/geometry.ts';
 import type { Frame } from '../../../shared/types.ts';
 import { POINTS, type Topology } from '../../face/topology.ts';
-import { type Gains, type Kernels, TEXTURE_EDGE, type Texture, VERTEX_FLOATS } from '../../kernels/kernels.ts';
+import { type Gains, TEXTURE_EDGE, type Texture, VERTEX_FLOATS } from '../../kernels/frame-region.ts';
+import type { Kernels } from '../../kernels/kernels.ts';
 import type { Engine, LiveFace, Looks, Portrait, Swapper } from '../engine.ts';
 import { ColourSampler } from './colour-sampler.ts';
 import { facing } from './facing.ts';
@@ -206,7 +207,7 @@ class MeshSwapper implements Swapper {
     const rect = evenRect(...bounds, frame.width, frame.height);
     if (rect === null) return;
     this.#draw(looks, live);
-    this.#kernels.store(frame, rect);
+    live.region.store(frame, rect);
   }
 
   close(): void {
@@ -246,7 +247,7 @@ class MeshSwapper implements Swapper {
   #place(live: LiveFace, looks: Looks): [number, number, number, number] {
     const { vertices, underVertices, covers, overHair, folds } = this.#shared;
     const cover = covers[((looks.keepEyes ? 1 : 0) + (looks.keepMouth ? 2 : 0)) as 0 | 1 | 2 | 3];
-    const { x: left, y: top, width, height } = this.#kernels.rect;
+    const { x: left, y: top, width, height } = live.region.rect;
     const { offset, likeness } = this.#light;
     const { gain, saturation } = this.#gains(looks);
     const { colours, views } = this.#face;
@@ -280,22 +281,21 @@ class MeshSwapper implements Swapper {
     return { gain: 1 + colour * (contrast - 1), saturation: 1 + colour * (saturation - 1) };
   }
 
-  #draw(looks: Looks, { points }: LiveFace): void {
+  #draw(looks: Looks, { points, region }: LiveFace): void {
     const { skin, vertices, under, underKept, underVertices, back, mask } = this.#shared;
-    const kernels = this.#kernels;
     let [top, bottom] = [Infinity, -Infinity];
     for (let i = 0; i < POINTS; i++) {
       const [live, drawn] = [points[3 * i + 1]!, this.#shaped[2 * i + 1]!];
       top = Math.min(top, live, drawn);
       bottom = Math.max(bottom, live, drawn);
     }
-    const { y } = kernels.rect;
-    kernels.keep(top - y, bottom - y);
-    kernels.warpKept(underVertices, looks.keepEyes || looks.keepMouth ? underKept : under);
-    kernels.warp(vertices, skin, this.#gains(looks), this.#texture);
+    const { y } = region.rect;
+    region.keep(top - y, bottom - y);
+    region.warpKept(underVertices, looks.keepEyes || looks.keepMouth ? underKept : under);
+    region.warp(vertices, skin, this.#gains(looks), this.#texture);
     if (!this.#front.any) return;
     mask.set(this.#front.mask);
-    kernels.restore(vertices, back, mask, this.#front.area, MAP, ATLAS);
+    region.restore(vertices, back, { opacity: mask, size: MAP, area: this.#front.area }, ATLAS);
   }
 
   /** Has the texture as soft as suits the face's size in the frame, and with so much of the source's smile as the live person has. */

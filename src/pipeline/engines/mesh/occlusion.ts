@@ -132,8 +132,9 @@ export class FaceMap {
   sample(crop: Float32Array, points: Float32Array, [from, to]: MapRange): Float32Array {
     const [white, black] = this.#places;
     const sampled = this.#sampled;
-    if (from < this.half) this.#kernels.coloursAt(crop, CROP, points, white, sampled);
-    if (to > this.half) this.#kernels.coloursAt(crop, CROP, points, black, sampled.subarray(3 * this.half));
+    const seen = { values: crop, n: CROP };
+    if (from < this.half) this.#kernels.coloursAt(seen, points, white, sampled);
+    if (to > this.half) this.#kernels.coloursAt(seen, points, black, sampled.subarray(3 * this.half));
     return sampled;
   }
 }

@@ -138,9 +138,10 @@ export class GeneratorRunner {
     if (rect === null) return;
     const { size } = this.#binding;
     const layout = layoutOf(this.#profile, size);
-    this.#kernels.load(frame, rect);
-    this.#kernels.crop(square, this.side, this.#crop, 1, 0);
-    this.#kernels.tiles(this.#crop, size, this.#boost, this.#tiles, layout, rangeOf(this.#profile));
+    const tiling = { n: size, k: this.#boost, layout };
+    const region = this.#kernels.load(frame, rect);
+    region.crop(square, { values: this.#crop, n: this.side });
+    this.#kernels.tiles(this.#crop, tiling, rangeOf(this.#profile), this.#tiles);
     const { deadlineMs, mask = null, colour, strength } = options;
     const call = deadlineMs === undefined ? {} : { deadlineMs };
     let opacity = await this.#run(options, call);
@@ -150,9 +151,9 @@ export class GeneratorRunner {
       await mask.limit(frame, square, { values: opacity, n: this.side }, call);
     }
     this.#setMatrix(layout, opacity, colour);
-    this.#kernels.texels(this.#painted, size, this.#boost, layout, this.#matrix, opacity, this.#texels);
-    const changed = this.#kernels.paste(this.#texels, this.side, square, strength);
-    if (changed !== null) this.#kernels.store(frame, changed);
+    this.#kernels.texels(this.#painted, tiling, { matrix: this.#matrix, mask: opacity }, this.#texels);
+    const changed = region.paste(this.#texels, this.side, square, strength);
+    if (changed !== null) region.store(frame, changed);
   }
 
   /** Idempotent. */

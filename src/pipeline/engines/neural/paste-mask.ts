@@ -97,9 +97,9 @@ export class RegionMask {
     if (rect === null) return;
     const { profile } = this.#entry;
     const { size, input, output } = this.#binding;
-    this.#kernels.load(frame, rect);
-    this.#kernels.crop(square, size, this.#crop, 1, 0);
-    this.#kernels.tiles(this.#crop, size, 1, this.#session.inputs[input]!, layoutOf(profile, size), rangeOf(profile));
+    this.#kernels.load(frame, rect).crop(square, { values: this.#crop, n: size });
+    const tiling = { n: size, k: 1, layout: layoutOf(profile, size) };
+    this.#kernels.tiles(this.#crop, tiling, rangeOf(profile), this.#session.inputs[input]!);
     await this.#session.run(call);
     this.#readMask(this.#session.outputs[output]!);
     limitOpacity(opacity.values, opacity.n, this.#mask, this.#side);

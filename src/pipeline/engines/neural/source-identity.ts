@@ -176,8 +176,7 @@ async function tensorOf(
   // Enrolment is rare, so its kernels are not kept.
   const kernels = await Kernels.load(rect.width * rect.height, 2 * 12 * n * n + 4096);
   const [crop, tensor] = [kernels.floats(3 * n * n), kernels.floats(3 * n * n)];
-  kernels.load(picture, rect);
-  kernels.crop(square, n, crop, 1, 0);
-  kernels.tiles(crop, n, 1, tensor, layoutOf(form, n), rangeOf(form));
+  kernels.load(picture, rect).crop(square, { values: crop, n });
+  kernels.tiles(crop, { n, k: 1, layout: layoutOf(form, n) }, rangeOf(form), tensor);
   return tensor.slice();
 }

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PersonRegistry } from '../../../../src/pipeline/face/people.ts';
 import type { Lane } from '../../../../src/pipeline/lane/lane.ts';
-import type { Frame, SwapSettings } from '../../../../src/shared/types.ts';
+import type { Frame } from '../../../../src/shared/types.ts';
 import { astronaut, copyFrame, cutFrame, group, readFrame, startLane } from '../../../support/lane.ts';
+import { swapSettings } from '../../../support/settings.ts';
 
 const someone = (seed: number): Float32Array =>
   Float32Array.from({ length: 128 }, (_, i) => Math.sin(seed * (i + 1)) / 8);
@@ -36,26 +37,15 @@ describe('people', () => {
 
   test('of a busy frame only who is not known yet is worth a look', () => {
     const people = new PersonRegistry();
-    expect(people.needsEmbedding(1, 0, true)).toBe(true);
+    expect(people.needsEmbedding(1, 0, 'unknown')).toBe(true);
     people.assignIdentity(1, someone(1), new Set([1]), 0);
-    expect(people.needsEmbedding(1, 2000, true)).toBe(false);
-    expect(people.needsEmbedding(1, 2000, false)).toBe(true);
+    expect(people.needsEmbedding(1, 2000, 'unknown')).toBe(false);
+    expect(people.needsEmbedding(1, 2000, 'none')).toBe(true);
   });
 });
 
 describe('in a lane', () => {
-  const settings: SwapSettings = {
-    ...{
-      face: 'source',
-      choice: 'largest',
-      map: {},
-      strength: 1,
-      shape: 0.8,
-      keepEyes: false,
-      keepMouth: false,
-      fallback: 'passthrough',
-    },
-  };
+  const settings = swapSettings({ choice: 'largest' });
   let lane: Lane;
   let first: Frame;
   let nearer: Frame;
@@ -73,7 +63,7 @@ describe('in a lane', () => {
     lane = await startLane();
     const picture = await readFrame(astronaut);
     const [face] = await lane.analyse(copyFrame(picture));
-    await lane.take('source', lane.enrol([{ picture, points: face!.points }]));
+    await lane.take('source', await lane.enrol([{ picture, points: face!.points }]));
     // Somebody, and somebody else who is nearer to the camera, in front of one wall.
     first = await cutFrame(group, { left: 1400, top: 130, width: 460, height: 345 }, 320, 240);
     nearer = await cutFrame(group, { left: 360, top: 300, width: 340, height: 340 }, 400, 400);
@@ -86,7 +76,7 @@ describe('in a lane', () => {
 
   test('the swap stays with the first person when somebody larger comes in', async () => {
     atMs = 0;
-    lane.open('stream', settings);
+    await lane.open('stream', settings);
     let id = 0;
     for (let i = 0; i < 10; i++) {
       const { faces } = await show(one);
@@ -100,12 +90,12 @@ describe('in a lane', () => {
     const [larger, smaller] = [...last].sort((p, q) => q.width - p.width) as [(typeof last)[0], (typeof last)[0]];
     expect(smaller).toMatchObject({ track: id, swapped: true });
     expect(larger.swapped).toBe(false);
-    lane.close('stream');
+    await lane.close('stream');
   });
 
   test('a face that comes back is swapped again within three frames, under its old id', async () => {
     atMs = 0;
-    lane.open('stream', settings);
+    await lane.open('stream', settings);
     let id = 0;
     for (let i = 0; i < 10; i++) id = (await show(one)).faces[0]!.track;
     for (let i = 0; i < 40; i++) expect((await show(nobody)).result).toBe('passed');
@@ -113,24 +103,24 @@ describe('in a lane', () => {
     while ((await show(one)).result !== 'swapped') frames++;
     expect(frames).toBeLessThanOrEqual(3);
     expect((await show(one)).faces[0]).toMatchObject({ track: id, swapped: true });
-    lane.close('stream');
+    await lane.close('stream');
   });
 
   test('when the first person stays away, somebody else gets the face', async () => {
     atMs = 0;
-    lane.open('stream', settings);
+    await lane.open('stream', settings);
     for (let i = 0; i < 10; i++) await show(one);
     for (let i = 0; i < 20; i++) await show(nobody);
     let swapped = 0;
     for (let i = 0; i < 150; i++) if ((await show(other)).result === 'swapped') swapped++;
     expect(swapped).toBeGreaterThan(30);
     expect(swapped).toBeLessThan(100);
-    lane.close('stream');
+    await lane.close('stream');
   });
 
   test('at a cut to another scene whoever is there is new, and swapped in that very frame', async () => {
     atMs = 0;
-    lane.open('stream', settings);
+    await lane.open('stream', settings);
     let id = 0;
     for (let i = 0; i < 10; i++) id = (await show(one)).faces[0]!.track;
     const scene = await readFrame(group);
@@ -145,12 +135,12 @@ describe('in a lane', () => {
       expect(faces).toMatchObject([{ swapped: true }]);
       expect(faces[0]!.track).not.toBe(id);
     }
-    lane.close('stream');
+    await lane.close('stream');
   });
 
   test('a face is followed where the picture becomes smaller or larger, under its id', async () => {
     atMs = 0;
-    lane.open('stream', { ...settings, choice: 'all' });
+    await lane.open('stream', { ...settings, choice: 'all' });
     const part = { left: 1400, top: 130, width: 460, height: 345 };
     const sizes = [await cutFrame(group, part, 640, 480), await cutFrame(group, part, 320, 240)] as const;
     const seen = [];
@@ -162,25 +152,25 @@ describe('in a lane', () => {
       // Nobody had to be looked for.
       expect(stagesMs).not.toHaveProperty('detect');
     }
-    lane.close('stream');
+    await lane.close('stream');
   });
 
   test('who is much nearer from one frame to the next is seen whole in that frame', async () => {
     atMs = 0;
-    lane.open('stream', { ...settings, choice: 'all' });
+    await lane.open('stream', { ...settings, choice: 'all' });
     const near = await cutFrame(group, { left: 1400, top: 130, width: 460, height: 345 }, 480, 360);
     for (let i = 0; i < 4; i++) await show(one);
     const seen = [];
     for (let i = 0; i < 4; i++) seen.push((await show(onWall([near, 680, 100]))).faces[0]!);
     expect(Math.abs(seen[0]!.height / seen.at(-1)!.height - 1)).toBeLessThan(0.03);
-    lane.close('stream');
+    await lane.close('stream');
   });
 
   test.each(['all', 'largest'] as const)(
     'who is elsewhere from one frame to the next, in the same scene, is not bare for a frame: %s',
     async (choice) => {
       atMs = 0;
-      lane.open('stream', { ...settings, choice });
+      await lane.open('stream', { ...settings, choice });
       const ids = new Set<number>();
       for (const left of [760, 760, 700, 860, 760, 100, 100, 700]) {
         const { result, faces } = await show(onWall([first, left, 160]));
@@ -189,13 +179,13 @@ describe('in a lane', () => {
       }
       // One person all along.
       expect(ids.size).toBe(1);
-      lane.close('stream');
+      await lane.close('stream');
     },
   );
 
   test('nor does the swap go to somebody else who is there meanwhile', async () => {
     atMs = 0;
-    lane.open('stream', settings);
+    await lane.open('stream', settings);
     for (const left of [760, 760, 760]) await show(onWall([first, left, 160]));
     for (let i = 0; i < 12; i++) await show(onWall([first, 760, 160], [nearer, 120, 80]));
     for (const left of [560, 860, 560]) {
@@ -203,7 +193,7 @@ describe('in a lane', () => {
       expect(result).toBe('swapped');
       expect(faces.filter(({ swapped }) => swapped).map(({ x }) => x > 500)).toEqual([true]);
     }
-    lane.close('stream');
+    await lane.close('stream');
   });
 });
 

@@ -3,18 +3,10 @@ import { distance } from '../../../../src/pipeline/face/embed.ts';
 import type { Lane } from '../../../../src/pipeline/lane/lane.ts';
 import type { Frame, SwapSettings } from '../../../../src/shared/types.ts';
 import { astronaut, copyFrame, cutFrame, group, readFrame, startLane } from '../../../support/lane.ts';
+import { swapSettings } from '../../../support/settings.ts';
 import { openWho, type Who } from '../../../support/who.ts';
 
-const settings: SwapSettings = {
-  face: 'source',
-  choice: 'all',
-  map: {},
-  strength: 1,
-  shape: 0.8,
-  keepEyes: false,
-  keepMouth: false,
-  fallback: 'passthrough',
-};
+const settings = swapSettings();
 /** One of the people in the group photo, as a camera would show her. */
 const PART = { left: 1400, top: 130, width: 460, height: 345 };
 
@@ -27,7 +19,7 @@ beforeAll(async () => {
   who = await openWho();
   const picture = await readFrame(astronaut);
   const [face] = await lane.analyse(picture);
-  await lane.take('source', lane.enrol([{ picture, points: face!.points }]));
+  await lane.take('source', await lane.enrol([{ picture, points: face!.points }]));
   camera = await cutFrame(group, PART, 640, 480);
   people = await readFrame(group);
 });
@@ -36,9 +28,9 @@ afterAll(() => lane.end());
 let streams = 0;
 async function swapOnce(frame: Frame, patch: Partial<SwapSettings> = {}) {
   const id = `stream-${streams++}`;
-  lane.open(id, { ...settings, ...patch });
+  await lane.open(id, { ...settings, ...patch });
   const done = await lane.swap(id, copyFrame(frame));
-  lane.close(id);
+  await lane.close(id);
   return done;
 }
 
@@ -81,19 +73,19 @@ test('several faces in one frame are all swapped, or only the largest', async ()
 });
 
 test('a face keeps its number from frame to frame, and takes its own source where each has one', async () => {
-  lane.open('mapped', { ...settings, face: null, choice: 'mapped', map: {} });
+  await lane.open('mapped', { ...settings, face: null, choice: 'mapped', map: {} });
   const first = await lane.swap('mapped', copyFrame(people));
   expect(first.faces).toHaveLength(3);
   expect(first.result).toBe('passed');
   const wanted = first.faces[1]!.track;
-  lane.set('mapped', { ...settings, face: null, choice: 'mapped', map: { [wanted]: 'source' } });
+  await lane.set('mapped', { ...settings, face: null, choice: 'mapped', map: { [wanted]: 'source' } });
   const next = await lane.swap('mapped', { ...copyFrame(people), receivedAtMs: 33 });
   expect(next.faces.filter((face) => face.swapped).map((face) => face.track)).toEqual([wanted]);
   // Those nobody chose a face for wear the common one.
-  lane.set('mapped', { ...settings, face: 'source', choice: 'mapped', map: { [wanted]: null } });
+  await lane.set('mapped', { ...settings, face: 'source', choice: 'mapped', map: { [wanted]: null } });
   const last = await lane.swap('mapped', { ...copyFrame(people), receivedAtMs: 66 });
   expect(last.faces.filter((face) => !face.swapped).map((face) => face.track)).toEqual([wanted]);
-  lane.close('mapped');
+  await lane.close('mapped');
 });
 
 test.each([
@@ -163,8 +155,8 @@ test('a lane that was warmed up draws what one that was not draws, bit for bit',
   const picture = await readFrame(astronaut);
   const warm = await startLane(undefined, { warmupRuns: 1 });
   const [face] = await warm.analyse(copyFrame(picture));
-  await warm.take('source', warm.enrol([{ picture, points: face!.points }]));
-  warm.open('stream', settings);
+  await warm.take('source', await warm.enrol([{ picture, points: face!.points }]));
+  await warm.open('stream', settings);
   const { frame, result } = await warm.swap('stream', copyFrame(camera));
   await warm.end();
   expect(result).toBe('swapped');
@@ -172,13 +164,13 @@ test('a lane that was warmed up draws what one that was not draws, bit for bit',
 });
 
 test('a swapper gives its texture back, however often faces change', async () => {
-  lane.open('changing', settings);
+  await lane.open('changing', settings);
   for (let i = 0; i < 100; i++) {
-    lane.set('changing', { ...settings, face: i % 2 === 0 ? 'source' : null });
+    await lane.set('changing', { ...settings, face: i % 2 === 0 ? 'source' : null });
     const { result } = await lane.swap('changing', { ...copyFrame(camera), receivedAtMs: i * 33 });
     expect(result).toBe(i % 2 === 0 ? 'swapped' : 'passed');
   }
-  lane.close('changing');
+  await lane.close('changing');
 });
 
 test('lips and brows stay too where that is wished', async () => {

@@ -12,6 +12,7 @@ import type { Frame } from '../../../../src/shared/types.ts';
 import { astronaut, copyFrame, cutFrame, group, modelsDir, readFrame } from '../../../support/lane.ts';
 import { gate, Puppet } from '../../../support/puppet.ts';
 import { patchedConfig, until } from '../../../support/server.ts';
+import { swapSettings } from '../../../support/settings.ts';
 import { type StandIns, standIns } from '../../../support/stand-ins.ts';
 
 let models: StandIns;
@@ -135,12 +136,9 @@ test('a lane ends though a model is still being opened for it', async () => {
     (error) => faults.push(error),
   );
   const [face] = await lane.analyse(copyFrame(picture));
-  await lane.take('source', lane.enrol([{ picture, points: face!.points }]));
-  lane.takeFor('inswapper_128', 'source', { source: new Float32Array(512) });
-  lane.open('a', {
-    ...{ face: 'source', engine: 'inswapper_128', choice: 'all', map: {}, strength: 1, shape: 0.8 },
-    ...{ keepEyes: false, keepMouth: false, fallback: 'passthrough' },
-  });
+  await lane.take('source', await lane.enrol([{ picture, points: face!.points }]));
+  await lane.takeFor('inswapper_128', 'source', { source: new Float32Array(512) });
+  await lane.open('a', swapSettings({ engine: 'inswapper_128' }));
   const next = () => lane.swap('a', { ...copyFrame(camera), receivedAtMs: performance.now() });
   await next();
   puppet.opening = () => new Promise(() => undefined);
@@ -163,14 +161,11 @@ test('while an engine is on its way and nothing serves meanwhile, faces that wen
   );
   endings.push(() => lane.end());
   const [face] = await lane.analyse(copyFrame(picture));
-  await lane.take('source', lane.enrol([{ picture, points: face!.points }]));
-  lane.takeFor('inswapper_128', 'source', { source: new Float32Array(512).fill(0.1) });
+  await lane.take('source', await lane.enrol([{ picture, points: face!.points }]));
+  await lane.takeFor('inswapper_128', 'source', { source: new Float32Array(512).fill(0.1) });
   const opening = gate();
   puppet.opening = () => opening.opened;
-  lane.open('a', {
-    ...{ face: 'source', engine: 'inswapper_128', choice: 'all', map: {}, strength: 1, shape: 0.8 },
-    ...{ keepEyes: false, keepMouth: false, fallback: 'passthrough' },
-  });
+  await lane.open('a', swapSettings({ engine: 'inswapper_128' }));
   const show = (frame: Frame) => lane.swap('a', { ...copyFrame(frame), receivedAtMs: performance.now() });
   const moved = await cutFrame(group, { left: 1200, top: 130, width: 460, height: 345 }, 640, 480);
   // One goes and another comes: the one who went is not looked for all over the frame for ever.

@@ -7,6 +7,7 @@ import { CORNERS, type Frame } from '../../../../src/shared/types.ts';
 import { astronaut, copyFrame, cutFrame, group, readFrame, startLane } from '../../../support/lane.ts';
 import { Publisher } from '../../../support/publisher.ts';
 import { startServer, type TestServer, until } from '../../../support/server.ts';
+import { swapSettings } from '../../../support/settings.ts';
 import { Watcher } from '../../../support/viewer.ts';
 
 const grey = (width: number, height: number): Frame => ({
@@ -66,13 +67,12 @@ describe('the mark', () => {
     const lane = await startLane();
     const portrait = await readFrame(astronaut);
     const [found] = await lane.analyse(portrait);
-    await lane.take('a', lane.enrol([{ picture: portrait, points: found!.points }]));
+    await lane.take('a', await lane.enrol([{ picture: portrait, points: found!.points }]));
     const face = await cutFrame(group, { left: 1400, top: 130, width: 460, height: 345 }, 640, 480);
-    const base = { choice: 'all' as const, map: {}, strength: 1, shape: 1, keepEyes: false, keepMouth: false };
     const corner = async (frame: Frame, patch: { face: string | null; badge: boolean }): Promise<boolean> => {
-      lane.open('s', { ...base, fallback: 'passthrough', ...patch });
+      await lane.open('s', swapSettings({ shape: 1, ...patch }));
       const done = await lane.swap('s', copyFrame(frame));
-      lane.close('s');
+      await lane.close('s');
       const part = ({ data }: Frame): string =>
         Array.from({ length: 40 }, (_, y) => data.subarray((440 + y) * 640 + 480, (441 + y) * 640)).join();
       return part(done.frame) !== part(frame);

@@ -6,13 +6,12 @@ import type { Lane } from '../../../../src/pipeline/lane/lane.ts';
 import { PrivacyGate } from '../../../../src/server/session/privacy-gate.ts';
 import type { Fallback, Frame, SwapSettings } from '../../../../src/shared/types.ts';
 import { astronaut, copyFrame, cutFrame, group, readFrame, startLane } from '../../../support/lane.ts';
+import { swapSettings } from '../../../support/settings.ts';
 import { openWho, type Who } from '../../../support/who.ts';
 
 const [WIDTH, HEIGHT] = [480, 360];
-const settings = (patch: Partial<SwapSettings>): SwapSettings => ({
-  ...{ face: 'astronaut', choice: 'all', map: {}, strength: 1, shape: 0.8, keepEyes: false, keepMouth: false },
-  ...{ fallback: 'freeze', guarded: true, ...patch },
-});
+const settings = (patch: Partial<SwapSettings>): SwapSettings =>
+  swapSettings({ face: 'astronaut', fallback: 'freeze', guarded: true, ...patch });
 
 let lane: Lane;
 let who: Who;
@@ -37,13 +36,13 @@ afterAll(() => lane.end());
 async function enrol(): Promise<void> {
   const portrait = await readFrame(astronaut);
   const [face] = await lane.analyse(portrait);
-  await lane.take('astronaut', lane.enrol([{ picture: portrait, points: face!.points }]));
+  await lane.take('astronaut', await lane.enrol([{ picture: portrait, points: face!.points }]));
 }
 
 /** What the others see while the camera pans; null where the picture stands still. */
 async function film(patch: Partial<SwapSettings>, before?: (i: number) => void): Promise<(Frame | null)[]> {
   const wanted = settings(patch);
-  lane.open('film', wanted);
+  await lane.open('film', wanted);
   const guard = new PrivacyGate();
   const out: (Frame | null)[] = [];
   for (const [i, frame] of pan.entries()) {
@@ -51,7 +50,7 @@ async function film(patch: Partial<SwapSettings>, before?: (i: number) => void):
     const done = await lane.swap('film', { ...copyFrame(frame), receivedAtMs: i * 33 });
     out.push(guard.pass(done, wanted.guarded === true));
   }
-  lane.close('film');
+  await lane.close('film');
   return out;
 }
 
@@ -99,7 +98,7 @@ describe('somebody who is never to be shown', () => {
 
   test('is not when the swap breaks, the frame is too large or a stage fails', async () => {
     await enrol();
-    lane.open('film', settings({}));
+    await lane.open('film', settings({}));
     const guard = new PrivacyGate();
     const first = guard.pass(await lane.swap('film', { ...copyFrame(pan[8]!), receivedAtMs: 0 }), true);
     expect(first).not.toBeNull();
@@ -110,7 +109,7 @@ describe('somebody who is never to be shown', () => {
     const done = await lane.swap('film', broken);
     expect(done.result).toBe('failed');
     expect(guard.pass(done, true)).toBeNull();
-    lane.close('film');
+    await lane.close('film');
   });
 });
 

@@ -98,7 +98,7 @@ test('attempts come at doubling distances up to eight seconds, never at the same
 test('the picture says why nothing is swapped, only where a swap is wanted', () => {
   const still = { faces: [], level: 0, plan: 'full' };
   const seen = { track: 1, x: 0, y: 0, width: 9, height: 9, swapped: false };
-  const one = { face: 'a', choice: 'all', map: {} } as const;
+  const one = { on: true, face: 'a', choice: 'all', map: {}, engine: 'mesh' } as const;
   expect(remarkOf(still, one)).toBe('No face in sight');
   expect(remarkOf({ ...still, faces: [seen] }, one)).toBe('Not swapped just now');
   expect(remarkOf({ ...still, level: 4, plan: 'passthrough' }, one)).toMatch(/Too much to do/);

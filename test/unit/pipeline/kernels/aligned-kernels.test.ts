@@ -29,9 +29,9 @@ function texels(n: number, y: number, u: number, v: number): Uint8Array {
 
 function pasted(frame: Frame, what: Uint8Array, n: number, square: Square, strength: number): Frame {
   const { width, height } = frame;
-  kernels.load(frame, { x: 0, y: 0, width, height });
-  const rect = kernels.paste(what, n, square, strength);
-  if (rect !== null) kernels.store(frame, rect);
+  const region = kernels.load(frame, { x: 0, y: 0, width, height });
+  const rect = region.paste(what, n, square, strength);
+  if (rect !== null) region.store(frame, rect);
   return frame;
 }
 
@@ -103,11 +103,12 @@ describe('tiles and texels', () => {
       mean: [0.485, 0.456, 0.406] as [number, number, number],
       std: [0.2, 0.3, 0.4] as [number, number, number],
     };
-    kernels.tiles(crop, n, k, out, layoutOf({ layout, order }, n), rangeOf(range));
+    const tiling = { n, k, layout: layoutOf({ layout, order }, n) };
+    kernels.tiles(crop, tiling, rangeOf(range), out);
     const [matrix, mask, back] = [kernels.floats(16), kernels.bytes(side * side), kernels.bytes(4 * side * side)];
     for (let i = 0; i < mask.length; i++) mask[i] = i % 256;
     yuvMatrix(range, NO_CORRECTION, matrix);
-    kernels.texels(out, n, k, layoutOf({ layout, order }, n), matrix, mask, back);
+    kernels.texels(out, tiling, { matrix, mask }, back);
     for (let i = 0; i < side * side; i++) {
       const [r, g, b] = [crop[3 * i]!, crop[3 * i + 1]!, crop[3 * i + 2]!];
       expect(Math.abs(back[4 * i]! - (16 + 65.481 * r + 128.553 * g + 24.966 * b))).toBeLessThan(0.51);
@@ -120,7 +121,8 @@ describe('tiles and texels', () => {
     const [crop, out] = [kernels.floats(3 * 16), kernels.floats(3 * 16)];
     for (let i = 0; i < 16; i++) crop.fill(i, 3 * i, 3 * i + 3);
     const plain = { mean: [0, 0, 0] as [number, number, number], std: [1, 1, 1] as [number, number, number] };
-    kernels.tiles(crop, 2, 2, out, layoutOf({ layout: 'nchw', order: 'rgb' }, 2), rangeOf(plain));
+    const tiling = { n: 2, k: 2, layout: layoutOf({ layout: 'nchw', order: 'rgb' }, 2) };
+    kernels.tiles(crop, tiling, rangeOf(plain), out);
     const reds = [0, 1, 2, 3].map((tile) => [...out.subarray(12 * tile, 12 * tile + 4)]);
     expect(reds).toEqual([
       [0, 2, 8, 10],

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { Kernels, TEXTURE_EDGE, VERTEX_FLOATS } from '../../../../src/pipeline/kernels/kernels.ts';
+import { TEXTURE_EDGE, VERTEX_FLOATS } from '../../../../src/pipeline/kernels/frame-region.ts';
+import { Kernels } from '../../../../src/pipeline/kernels/kernels.ts';
 import { cropToFrame, evenRect } from '../../../../src/shared/geometry.ts';
 import type { Frame } from '../../../../src/shared/types.ts';
 
@@ -51,9 +52,9 @@ describe.each(SIZES)('at %i x %i', (width, height) => {
     };
     rect.width = width - rect.x;
     rect.height = height - rect.y;
-    kernels.load(frame, rect);
+    const region = kernels.load(frame, rect);
     frame.data.fill(7);
-    kernels.store(frame, rect);
+    region.store(frame, rect);
     kernels.load(frame, { x: 0, y: 0, width, height });
     const [cw, cx, cy] = [(width + 1) >> 1, rect.x >> 1, rect.y >> 1];
     const luma = width * height;
@@ -70,12 +71,12 @@ describe.each(SIZES)('at %i x %i', (width, height) => {
     const side = (most: number): number => Math.floor(random() * most);
     for (let k = 0; k < 8; k++) {
       const frame = picture(width, height, random);
-      kernels.load(frame, { x: 0, y: 0, width, height });
+      const region = kernels.load(frame, { x: 0, y: 0, width, height });
       const before = frame.data.slice();
       const [x0, y0] = [side(width), side(height)];
       const rect = evenRect(x0, y0, x0 + 1 + side(width), y0 + 1 + side(height), width, height)!;
       frame.data.fill(7);
-      kernels.store(frame, rect);
+      region.store(frame, rect);
       const [cw, luma] = [(width + 1) >> 1, width * height];
       for (let i = 0; i < frame.data.length; i++) {
         const shift = i < luma ? 0 : 1;
@@ -101,8 +102,8 @@ describe.each(SIZES)('at %i x %i', (width, height) => {
         side: n * (0.4 + 0.7 * random()),
         angle: 6 * random(),
       };
-      kernels.load(frame, { x: 0, y: 0, width, height });
-      kernels.crop(square, n, out, 2, -1);
+      const region = kernels.load(frame, { x: 0, y: 0, width, height });
+      region.crop(square, { values: out, n }, 2, -1);
       const expected = plainCrop(frame, square, n).map((value) => 2 * value - 1);
       let worst = 0;
       for (let i = 0; i < out.length; i++) worst = Math.max(worst, Math.abs(out[i]! - expected[i]!));
@@ -112,12 +113,36 @@ describe.each(SIZES)('at %i x %i', (width, height) => {
   });
 });
 
+test('a region is of no use once another is loaded', () => {
+  const frame = picture(64, 64, seeded(2));
+  const rect = { x: 0, y: 0, width: 64, height: 64 };
+  const stale = kernels.load(frame, rect);
+  expect(stale.isLoaded).toBe(true);
+  const region = kernels.load(frame, { x: 8, y: 8, width: 32, height: 32 });
+  expect([stale.isLoaded, region.isLoaded]).toEqual([false, true]);
+  expect(region.generation).toBe(stale.generation + 1);
+  const before = frame.data.slice();
+  const out = { values: kernels.floats(8 * 8 * 3), n: 8 };
+  const vertices = kernels.floats(3 * VERTEX_FLOATS);
+  const triangle = kernels.indices([0, 1, 2]);
+  const square = { x: 20, y: 20, side: 10, angle: 0 };
+  for (const use of [
+    () => stale.crop(square, out),
+    () => stale.store(frame, rect),
+    () => stale.keep(),
+    () => stale.warpKept(vertices, triangle),
+    () => stale.paste(kernels.bytes(256), 8, square, 1),
+  ])
+    expect(use).toThrow(expect.objectContaining({ code: 'kernel_order' }));
+  expect(frame.data).toEqual(before);
+});
+
 test('a crop that shrinks keeps the mean of what it shrinks', () => {
   const frame = picture(1280, 720, seeded(1));
   const n = 64;
   const out = kernels.floats(n * n * 3);
-  kernels.load(frame, { x: 0, y: 0, width: 1280, height: 720 });
-  kernels.crop({ x: 640, y: 360, side: 700, angle: 0 }, n, out, 1, 0);
+  const region = kernels.load(frame, { x: 0, y: 0, width: 1280, height: 720 });
+  region.crop({ x: 640, y: 360, side: 700, angle: 0 }, { values: out, n });
   const mean = (values: ArrayLike<number>): number => Array.from(values).reduce((a, b) => a + b, 0) / values.length;
   expect(mean(out)).toBeCloseTo(mean(plainCrop(frame, { x: 640, y: 360, side: 700, angle: 0 }, 350)), 1.5);
 });
@@ -176,9 +201,9 @@ describe('a warp', () => {
     for (const [i, [x, y]] of corners.entries()) {
       vertices.set([x, y, x, y, alpha, offset, offset, offset], i * VERTEX_FLOATS);
     }
-    kernels.load(frame, { x: 0, y: 0, width, height });
-    kernels.warp(vertices, kernels.indices(triangles), { gain, saturation }, texture);
-    kernels.store(frame, { x: 0, y: 0, width, height });
+    const region = kernels.load(frame, { x: 0, y: 0, width, height });
+    region.warp(vertices, kernels.indices(triangles), { gain, saturation }, texture);
+    region.store(frame, { x: 0, y: 0, width, height });
     kernels.release(texture);
     const outline = corners.slice(0, 4);
     const inside = Array.from({ length: width * height }, (_, p) => {
@@ -225,9 +250,9 @@ describe('a warp', () => {
       for (let i = 0; i < plane.length; i++) plane[i] = (255 * (i % size)) / size;
     const vertices = kernels.floats(corners.length * VERTEX_FLOATS);
     for (const [i, [x, y]] of corners.entries()) vertices.set([x, y, 1.3 * x, y, 1, 0, 0, 0], i * VERTEX_FLOATS);
-    kernels.load(frame, { x: 0, y: 0, width, height });
-    kernels.warp(vertices, kernels.indices(triangles), { gain: 1, saturation: 1 }, texture);
-    kernels.store(frame, { x: 0, y: 0, width, height });
+    const region = kernels.load(frame, { x: 0, y: 0, width, height });
+    region.warp(vertices, kernels.indices(triangles), { gain: 1, saturation: 1 }, texture);
+    region.store(frame, { x: 0, y: 0, width, height });
     kernels.release(texture);
     for (let y = 20; y < 60; y++) {
       for (let x = 20; x < 70; x++) {
@@ -246,10 +271,10 @@ describe('a warp', () => {
     const before = frame.data.slice();
     const vertices = kernels.floats(corners.length * VERTEX_FLOATS);
     for (const [i, [x, y]] of corners.entries()) vertices.set([x, y, x, y, 1, 0, 0, 0], i * VERTEX_FLOATS);
-    kernels.load(frame, { x: 0, y: 0, width, height });
-    kernels.keep();
-    kernels.warpKept(vertices, kernels.indices(triangles));
-    kernels.store(frame, { x: 0, y: 0, width, height });
+    const region = kernels.load(frame, { x: 0, y: 0, width, height });
+    region.keep();
+    region.warpKept(vertices, kernels.indices(triangles));
+    region.store(frame, { x: 0, y: 0, width, height });
     expect(Math.max(...before.map((value, i) => Math.abs(value - frame.data[i]!)))).toBeLessThanOrEqual(1);
   });
 
@@ -262,13 +287,14 @@ describe('a warp', () => {
     // The left half of a 16² mask over the 128² texture.
     const mask = kernels.bytes(256);
     mask.set(Array.from({ length: 256 }, (_, i) => (i % 16 < 6 ? 255 : 0)));
-    kernels.load(frame, { x: 0, y: 0, width, height });
-    kernels.keep();
-    kernels.warp(vertices, kernels.indices(triangles), { gain: 1, saturation: 1 }, texture);
+    const region = kernels.load(frame, { x: 0, y: 0, width, height });
+    region.keep();
+    region.warp(vertices, kernels.indices(triangles), { gain: 1, saturation: 1 }, texture);
     const drawn = { ...frame, data: frame.data.slice() };
-    kernels.store(drawn, { x: 0, y: 0, width, height });
-    kernels.restore(vertices, kernels.indices(triangles), mask, { x: 0, y: 0, width: 6, height: 16 }, 16, 128);
-    kernels.store(frame, { x: 0, y: 0, width, height });
+    region.store(drawn, { x: 0, y: 0, width, height });
+    const area = { x: 0, y: 0, width: 6, height: 16 };
+    region.restore(vertices, kernels.indices(triangles), { opacity: mask, size: 16, area }, 128);
+    region.store(frame, { x: 0, y: 0, width, height });
     kernels.release(texture);
     for (let p = 0; p < width * height; p++) {
       const x = p % width;
@@ -295,9 +321,9 @@ describe('a warp', () => {
         const [b, c, d] = [i + 1, i + side, i + side + 1];
         indices.push(...(random() < 0.5 ? [i, b, c, b, d, c] : [i, b, d, i, d, c]));
       }
-      kernels.load(frame, { x: 0, y: 0, width, height });
-      kernels.warp(vertices, kernels.indices(indices), { gain: 1, saturation: 1 }, texture);
-      kernels.store(frame, { x: 0, y: 0, width, height });
+      const region = kernels.load(frame, { x: 0, y: 0, width, height });
+      region.warp(vertices, kernels.indices(indices), { gain: 1, saturation: 1 }, texture);
+      region.store(frame, { x: 0, y: 0, width, height });
       kernels.release(texture);
       const wrong = before.findIndex((was, i) => Math.abs(frame.data[i]! - (was + 200) / 2) > 1);
       expect(wrong).toBe(-1);
@@ -318,9 +344,9 @@ describe('a warp', () => {
     ] as const) {
       const frame = picture(width, height, random);
       for (const [i, [x, y]] of corners.entries()) vertices.set([x, y, 4 + x, t, 1, 0, 0, 0], i * VERTEX_FLOATS);
-      kernels.load(frame, { x: 0, y: 0, width, height });
-      kernels.warp(vertices, kernels.indices(triangles), { gain: 1, saturation: 1 }, texture);
-      kernels.store(frame, { x: 0, y: 0, width, height });
+      const region = kernels.load(frame, { x: 0, y: 0, width, height });
+      region.warp(vertices, kernels.indices(triangles), { gain: 1, saturation: 1 }, texture);
+      region.store(frame, { x: 0, y: 0, width, height });
       for (let y = 20; y < 60; y++)
         for (let x = 20; x < 70; x++) {
           const off = frame.data[y * width + x]! - (value + (x + 4) / 2);
@@ -342,8 +368,8 @@ describe('a warp', () => {
       vertices.set([any(), any(), any(), any(), 1, 0, 0, 0], i * VERTEX_FLOATS);
     }
     for (let k = 0; k < 6000; k++) indices.push(Math.floor(random() * wild.length ** 2));
-    kernels.load(picture(width, height, random), { x: 0, y: 0, width, height });
-    expect(() => kernels.warp(vertices, kernels.indices(indices), { gain: 1, saturation: 1 }, texture)).not.toThrow();
+    const region = kernels.load(picture(width, height, random), { x: 0, y: 0, width, height });
+    expect(() => region.warp(vertices, kernels.indices(indices), { gain: 1, saturation: 1 }, texture)).not.toThrow();
     expect(guard.y.every((value) => value === 77)).toBe(true);
     kernels.release(texture);
     kernels.release(guard);
@@ -370,7 +396,7 @@ test('colours at places on a mesh are those of the tensor there', () => {
   const weights = [0.2, 0.5, 0.3] as const;
   const places = kernels.places([{ corners: [0, 1, 2], weights }]);
   const out = kernels.floats(3);
-  kernels.coloursAt(tensor, n, points, places, out);
+  kernels.coloursAt({ values: tensor, n }, points, places, out);
   const [x, y] = [0.2 * 2 + 0.5 * 12 + 0.3 * 5, 0.2 * 3 + 0.5 * 4 + 0.3 * 13];
   const [r, g, b] = [(x - 0.5) / n, (y - 0.5) / n, 0.5];
   expect(out[0]).toBeCloseTo(16 + 65.481 * r + 128.553 * g + 24.966 * b, 3);
@@ -387,7 +413,7 @@ test('means about points are those of a plain loop, edges repeated', () => {
   // Some lie at the edges and beyond.
   for (let i = 0; i < points.length; i++) points[i] = (n + 8) * random() - 4;
   const means = kernels.floats(180);
-  kernels.meansAt(tensor, n, points, 2, radius, means);
+  kernels.meansAt({ values: tensor, n }, { values: points, stride: 2, radius }, means);
   const inside = (value: number): number => Math.min(n - 1, Math.max(0, value));
   for (let k = 0; k < 60; k++) {
     const sum = [0, 0, 0];

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import { Budget, Costs } from '../../../../src/pipeline/lane/budget.ts';
+import { Budget, Costs, type StageName } from '../../../../src/pipeline/lane/budget.ts';
 
 test('a stage is left out when what it usually takes no longer fits beside those that must run', async () => {
   let nowMs = 0;
   const costs = new Costs();
-  const frame = (): Budget => new Budget(nowMs, 30, costs, () => nowMs);
-  const take = (budget: Budget, stage: string, ms: number): Promise<void> =>
+  const frame = (): Budget => new Budget({ receivedAtMs: nowMs, budgetMs: 30, costs, now: () => nowMs });
+  const take = (budget: Budget, stage: StageName, ms: number): Promise<void> =>
     budget.stage(stage, () => {
       nowMs += ms;
     });

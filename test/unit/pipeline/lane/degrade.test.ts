@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { Degrader, ladderFor } from '../../../../src/pipeline/lane/degrade.ts';
+import { Degrader } from '../../../../src/pipeline/lane/degrade.ts';
 import { LaneLoad } from '../../../../src/pipeline/lane/lane-load.ts';
+import { ladderFor } from '../../../../src/pipeline/lane/quality-ladder.ts';
 import { type Course, fpsOf, recorded, run, steady } from '../../../support/machine.ts';
 
 const MINUTE_MS = 60_000;
@@ -174,7 +175,7 @@ describe('several streams of one lane', () => {
     const lower = { swappedFps: 12, cameraFps: 30 };
     lane.users.add(lower);
     lane.users.add({ swappedFps: 20, cameraFps: 20 });
-    expect(lane.toReach(30)).toBe(18);
+    expect(lane.missingFps(30)).toBe(18);
     expect(lane.mayStepUp(0)).toBe(true);
     expect(lane.mayStepUp(1000)).toBe(false);
   });

@@ -94,9 +94,10 @@ test('the folds of a smiling photo show on a live face as it smiles', async () =
     let frame = framed(new Uint8Array(SIDE * SIDE).fill(SKIN));
     for (let i = 0; i < 20; i++) {
       frame = framed(new Uint8Array(SIDE * SIDE).fill(SKIN));
-      kernels.load(frame, { x: 0, y: 0, width: SIDE, height: SIDE });
-      kernels.crop(square, CROP, crop, 1, 0);
-      swapper.swap(frame, { points, square, crop } as LiveFace, looks);
+      const region = kernels.load(frame, { x: 0, y: 0, width: SIDE, height: SIDE });
+      region.crop(square, { values: crop, n: CROP });
+      const live: LiveFace = { points, square, crop, region };
+      swapper.swap(frame, live, looks);
     }
     return frame.data[Math.round(points[3 * FOLD + 1]!) * SIDE + Math.round(points[3 * FOLD]!)]!;
   };

@@ -7,13 +7,11 @@ import { FaceMap, MAP, Occlusion } from '../../../../../src/pipeline/engines/mes
 import { POINTS, readTopology } from '../../../../../src/pipeline/face/topology.ts';
 import { Kernels } from '../../../../../src/pipeline/kernels/kernels.ts';
 import type { Lane } from '../../../../../src/pipeline/lane/lane.ts';
-import type { Frame, SwapSettings } from '../../../../../src/shared/types.ts';
+import type { Frame } from '../../../../../src/shared/types.ts';
 import { astronaut, copyFrame, cutFrame, group, modelsDir, readFrame, startLane } from '../../../../support/lane.ts';
+import { swapSettings } from '../../../../support/settings.ts';
 
-const settings: SwapSettings = {
-  ...{ face: 'source', choice: 'all', map: {}, strength: 1, shape: 0.8 },
-  ...{ keepEyes: false, keepMouth: false, fallback: 'passthrough' },
-};
+const settings = swapSettings();
 const [WIDTH, HEIGHT] = [640, 480];
 /** Frames before the bar, with it, and after. */
 const [BEFORE, DURING, AFTER] = [20, 24, 8];
@@ -24,7 +22,7 @@ beforeAll(async () => {
   lane = await startLane();
   const picture = await readFrame(astronaut);
   const [face] = await lane.analyse(copyFrame(picture));
-  await lane.take('source', lane.enrol([{ picture, points: face!.points }]));
+  await lane.take('source', await lane.enrol([{ picture, points: face!.points }]));
   // The head moves a little, as heads do.
   pictures = await Promise.all(
     Array.from({ length: 8 }, (_, i) => {
@@ -75,7 +73,7 @@ describe.each([
 ] as const)('a %s bar that moves over the face', (_name, colour) => {
   test('stays as it was, and the swap is whole again within five frames', async () => {
     const id = `bar-${_name}`;
-    lane.open(id, settings);
+    await lane.open(id, settings);
     let whole = 0;
     let worst = Number.POSITIVE_INFINITY;
     const after: number[] = [];
@@ -91,7 +89,7 @@ describe.each([
       else if (box !== undefined && bar.x > box.x && bar.x + bar.width < box.x + box.width)
         worst = Math.min(worst, psnr(shown, frame, bar, Math.ceil(box.y), Math.floor(box.y + box.height)));
     }
-    lane.close(id);
+    await lane.close(id);
     expect(worst).toBeGreaterThan(30);
     expect(worst).toBeLessThan(Number.POSITIVE_INFINITY);
     expect(Math.max(...after.slice(4))).toBeGreaterThan(0.97 * whole);
@@ -99,14 +97,14 @@ describe.each([
 });
 
 test('a face that only moves has nothing in front of it', async () => {
-  lane.open('plain', settings);
+  await lane.open('plain', settings);
   const sizes: number[] = [];
   for (let i = 0; i < 40; i++) {
     const plain = pictures[i % pictures.length]!;
     const { frame } = await lane.swap('plain', { ...copyFrame(plain), receivedAtMs: i * 33 });
     sizes.push(changed(plain, frame));
   }
-  lane.close('plain');
+  await lane.close('plain');
   expect(Math.min(...sizes.slice(1))).toBeGreaterThan(0.97 * Math.max(...sizes));
 });
 

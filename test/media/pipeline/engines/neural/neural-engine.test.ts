@@ -14,24 +14,14 @@ import { Lane } from '../../../../../src/pipeline/lane/lane.ts';
 import type { LaneOptions } from '../../../../../src/pipeline/pool/lane-protocol.ts';
 import { laneOptions, Pool } from '../../../../../src/pipeline/pool/pool.ts';
 import { FaceOffError } from '../../../../../src/shared/errors.ts';
-import type { Frame, SwapSettings } from '../../../../../src/shared/types.ts';
+import type { Frame } from '../../../../../src/shared/types.ts';
 import { astronaut, copyFrame, cutFrame, group, readFrame } from '../../../../support/lane.ts';
 import { patchedConfig } from '../../../../support/server.ts';
+import { swapSettings } from '../../../../support/settings.ts';
 import { placed, type StandIns, softFrame, standIns } from '../../../../support/stand-ins.ts';
 
 const PART = { left: 1400, top: 130, width: 460, height: 345 };
-const settings: SwapSettings = {
-  ...{
-    face: 'source',
-    choice: 'all',
-    map: {},
-    strength: 1,
-    shape: 0.8,
-    keepEyes: false,
-    keepMouth: false,
-    fallback: 'passthrough',
-  },
-};
+const settings = swapSettings();
 
 let camera: Frame;
 let picture: Frame;
@@ -59,9 +49,9 @@ async function start(patch: Partial<LaneOptions> = {}): Promise<Lane> {
   lanes.push(lane);
   const [face] = await lane.analyse(copyFrame(picture));
   const portraits = [{ picture, points: face!.points }];
-  await lane.take('source', lane.enrol(portraits));
+  await lane.take('source', await lane.enrol(portraits));
   for (const engine of ['inswapper_128', 'ghost_1_256'])
-    lane.takeFor(engine, 'source', await lane.enrolFor(engine, portraits));
+    await lane.takeFor(engine, 'source', await lane.enrolFor(engine, portraits));
   return lane;
 }
 
@@ -77,7 +67,7 @@ const MESH_CHANGES = 8;
 describe('a session', () => {
   test('has its engine from the first frame where it is the configured one', async () => {
     const lane = await start({ engine: 'inswapper_128' });
-    lane.open('a', { ...settings, engine: 'inswapper_128' });
+    await lane.open('a', { ...settings, engine: 'inswapper_128' });
     const { frame, result, stagesMs } = await lane.swap('a', copyFrame(camera));
     expect(result).toBe('swapped');
     expect(stagesMs.swap).toBeGreaterThan(0);
@@ -88,9 +78,9 @@ describe('a session', () => {
 
   test('changes its engine live, with mesh until the new one is ready', async () => {
     const lane = await start();
-    lane.open('a', settings);
+    await lane.open('a', settings);
     expect(change((await lane.swap('a', copyFrame(camera))).frame)).toBeGreaterThan(MESH_CHANGES);
-    lane.set('a', { ...settings, engine: 'ghost_1_256' });
+    await lane.set('a', { ...settings, engine: 'ghost_1_256' });
     // It is opened in the background by the first frame that wants it.
     expect(change((await lane.swap('a', copyFrame(camera))).frame)).toBeGreaterThan(MESH_CHANGES);
     let changed = Infinity;
@@ -99,7 +89,7 @@ describe('a session', () => {
       changed = change((await lane.swap('a', copyFrame(camera))).frame);
     }
     expect(changed).toBeLessThan(MESH_CHANGES / 2);
-    lane.set('a', settings);
+    await lane.set('a', settings);
     expect(change((await lane.swap('a', copyFrame(camera))).frame)).toBeGreaterThan(MESH_CHANGES);
     expect(faults).toEqual([]);
   });
@@ -109,7 +99,7 @@ describe('a session', () => {
     try {
       writeFileSync(path.join(broken.folder, 'optional/ghost_1_256.onnx'), 'nonsense');
       const lane = await start({ modelsDir: broken.folder, engine: 'ghost_1_256' });
-      lane.open('a', { ...settings, engine: 'ghost_1_256' });
+      await lane.open('a', { ...settings, engine: 'ghost_1_256' });
       for (let i = 0; i < 3; i++) {
         const { frame, result } = await lane.swap('a', copyFrame(camera));
         expect(result).toBe('swapped');
@@ -125,13 +115,13 @@ describe('a session', () => {
 
   test('without the face in the engine’s own form is served by mesh', async () => {
     const lane = await start({ engine: 'hyperswap_1a_256' });
-    lane.open('a', { ...settings, engine: 'hyperswap_1a_256' });
+    await lane.open('a', { ...settings, engine: 'hyperswap_1a_256' });
     expect(change((await lane.swap('a', copyFrame(camera))).frame)).toBeGreaterThan(MESH_CHANGES);
   });
 
   test('has swapped faces restored as a stage of its own', async () => {
     const lane = await start({ restorer: 'gfpgan_1.4', restoreBlend: 1 });
-    lane.open('a', settings);
+    await lane.open('a', settings);
     const { stagesMs, result } = await lane.swap('a', copyFrame(camera));
     expect(result).toBe('swapped');
     expect(stagesMs.restore).toBeGreaterThan(0);
@@ -141,7 +131,7 @@ describe('a session', () => {
   test('goes on without a restorer that cannot be used', async () => {
     const lane = await start({ restorer: 'no_such_model' });
     expect(faults).toMatchObject([{ code: 'unknown_model' }]);
-    lane.open('a', settings);
+    await lane.open('a', settings);
     expect((await lane.swap('a', copyFrame(camera))).result).toBe('swapped');
   });
 });
@@ -223,7 +213,10 @@ describe('a swapper in reserve', () => {
         return now === null ? null : { swapper: now as never, onFailure };
       },
       fallback: swapper(log, 'mesh') as never,
-      reload: () => log.push('loaded again'),
+      reload: () => {
+        log.push('loaded again');
+        return null as never;
+      },
     });
   }
 

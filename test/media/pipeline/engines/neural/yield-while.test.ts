@@ -12,15 +12,12 @@ import type { Frame, SwapSettings } from '../../../../../src/shared/types.ts';
 import { astronaut, copyFrame, cutFrame, group, readFrame } from '../../../../support/lane.ts';
 import { gate, Puppet } from '../../../../support/puppet.ts';
 import { patchedConfig, until } from '../../../../support/server.ts';
+import { swapSettings } from '../../../../support/settings.ts';
 import { type StandIns, standIns } from '../../../../support/stand-ins.ts';
 
 const ENGINE = 'inswapper_128';
-const looks = {
-  ...{ choice: 'all' as const, map: {}, strength: 1, shape: 0.8, keepEyes: false, keepMouth: false },
-  fallback: 'passthrough' as const,
-};
-const byMesh: SwapSettings = { ...looks, face: 'source', engine: 'mesh' };
-const byGenerator: SwapSettings = { ...looks, face: 'source', engine: ENGINE };
+const byMesh = swapSettings();
+const byGenerator = swapSettings({ engine: ENGINE });
 
 let models: StandIns;
 let folder: string;
@@ -60,8 +57,8 @@ async function start(patch: Partial<LaneOptions> = {}): Promise<{ lane: Lane; pu
   endings.push(() => lane.end());
   const [face] = await lane.analyse(copyFrame(picture));
   const portraits = [{ picture, points: face!.points }];
-  await lane.take('source', lane.enrol(portraits));
-  lane.takeFor(ENGINE, 'source', { source: new Float32Array(512).fill(0.1) });
+  await lane.take('source', await lane.enrol(portraits));
+  await lane.takeFor(ENGINE, 'source', { source: new Float32Array(512).fill(0.1) });
   return { lane, puppet };
 }
 
@@ -76,9 +73,9 @@ function difference(p: Frame, q: Frame): number {
 
 /** What becomes of a frame when nobody else is there. */
 async function alone(lane: Lane, frame: Frame, settings: SwapSettings): Promise<Frame> {
-  lane.open('alone', settings);
+  await lane.open('alone', settings);
   const done = await lane.swap('alone', now(frame));
-  lane.close('alone');
+  await lane.close('alone');
   return done.frame;
 }
 
@@ -86,12 +83,12 @@ describe('while a face is painted elsewhere', () => {
   test('its engine may be taken away before its turn comes: it is still the frame’s own picture that is changed', async () => {
     const { lane } = await start();
     const painted = await alone(lane, first, byGenerator);
-    lane.open('a', byGenerator);
-    lane.open('b', byMesh);
+    await lane.open('a', byGenerator);
+    await lane.open('b', byMesh);
     await lane.swap('b', now(second));
     const a = lane.swap('a', now(first));
     const b = lane.swap('b', now(second));
-    const drop = lane.inTurn(() => lane.drop('source'));
+    const drop = lane.drop('source');
     const { frame, result } = await a;
     await Promise.all([b, drop]);
     expect(result).toBe('swapped');
@@ -100,10 +97,10 @@ describe('while a face is painted elsewhere', () => {
 
   test('another engine may be chosen: nothing is told of the one that is let go', async () => {
     const { lane } = await start();
-    lane.open('a', byGenerator);
+    await lane.open('a', byGenerator);
     await lane.swap('a', now(first));
     const frame = lane.swap('a', now(first));
-    const set = lane.inTurn(() => lane.set('a', byMesh));
+    const set = lane.set('a', byMesh);
     expect((await frame).result).toBe('swapped');
     await set;
     expect(faults).toEqual([]);
@@ -111,11 +108,11 @@ describe('while a face is painted elsewhere', () => {
 
   test('another engine may be chosen and the first again: it paints at once', async () => {
     const { lane, puppet } = await start({ engine: 'mesh' });
-    lane.open('a', byGenerator);
+    await lane.open('a', byGenerator);
     await until(async () => (await lane.swap('a', now(first))) && puppet.asked > 0, 'the generator');
     const frame = lane.swap('a', now(first));
-    const there = lane.inTurn(() => lane.set('a', byMesh));
-    const back = lane.inTurn(() => lane.set('a', byGenerator));
+    const there = lane.set('a', byMesh);
+    const back = lane.set('a', byGenerator);
     await Promise.all([frame, there, back]);
     const before = puppet.asked;
     await until(async () => (await lane.swap('a', now(first))) && puppet.asked > before, 'the generator again', 3000);
@@ -125,7 +122,7 @@ describe('while a face is painted elsewhere', () => {
   test('its source face may be made anew: mesh, where it has to serve, draws no other stream’s face', async () => {
     const { lane, puppet } = await start();
     const swapped = await alone(lane, first, byMesh);
-    lane.open('a', byGenerator);
+    await lane.open('a', byGenerator);
     await lane.swap('a', now(first));
     const failing = gate();
     puppet.running = () => failing.opened.then(() => Promise.reject(new FaceOffError('out_of_memory', 'none left')));
@@ -134,11 +131,11 @@ describe('while a face is painted elsewhere', () => {
     await until(() => puppet.asked > before, 'the run');
     // Given anew, the textures of the old one go to whoever needs some next.
     const [face] = await lane.analyse(copyFrame(picture));
-    await lane.inTurn(() => lane.take('source', lane.enrol([{ picture, points: face!.points }])));
+    await lane.take('source', await lane.enrol([{ picture, points: face!.points }]));
     const [other] = await lane.analyse(copyFrame(second));
-    const stranger = lane.enrol([{ picture: second, points: other!.points }]);
-    await lane.inTurn(() => lane.take('other', stranger));
-    lane.open('b', { ...byMesh, face: 'other' });
+    const stranger = await lane.enrol([{ picture: second, points: other!.points }]);
+    await lane.take('other', stranger);
+    await lane.open('b', { ...byMesh, face: 'other' });
     const strange = await lane.swap('b', now(second));
     failing.open();
     expect(difference((await frame).frame, swapped)).toBeLessThan(0.5);
@@ -148,7 +145,7 @@ describe('while a face is painted elsewhere', () => {
 
   test('a mask that does not answer is waited for no longer than the frame has', async () => {
     const { lane, puppet } = await start({ mask: 'xseg_3', budgetMs: 1500 });
-    lane.open('a', byGenerator);
+    await lane.open('a', byGenerator);
     await lane.swap('a', now(first));
     // The generator answers, the mask does not.
     let runs = 0;
@@ -161,23 +158,23 @@ describe('while a face is painted elsewhere', () => {
 
   test('its stream may end', async () => {
     const { lane, puppet } = await start();
-    lane.open('a', byGenerator);
+    await lane.open('a', byGenerator);
     await lane.swap('a', now(first));
     const failing = gate();
     puppet.running = () => failing.opened.then(() => Promise.reject(new FaceOffError('out_of_memory', 'none left')));
     const before = puppet.asked;
     const frame = lane.swap('a', now(first));
     await until(() => puppet.asked > before, 'the run');
-    await lane.inTurn(() => lane.close('a'));
+    await lane.close('a');
     failing.open();
     await frame;
-    lane.open('b', byMesh);
+    await lane.open('b', byMesh);
     expect((await lane.swap('b', now(second))).result).toBe('swapped');
   });
 
   test('the lane may end: it waits for the frame', async () => {
     const { lane, puppet } = await start();
-    lane.open('a', byGenerator);
+    await lane.open('a', byGenerator);
     await lane.swap('a', now(first));
     const later = gate();
     puppet.running = () => later.opened;
@@ -192,7 +189,7 @@ describe('a device that is lost', () => {
   test('while several streams wait for it costs no rest: it is opened anew and paints', async () => {
     const { lane, puppet } = await start();
     const streams = ['a', 'b', 'c', 'd'];
-    for (const stream of streams) lane.open(stream, byGenerator);
+    for (const stream of streams) await lane.open(stream, byGenerator);
     const round = () => Promise.all(streams.map((stream) => lane.swap(stream, now(first))));
     await round();
     await round();
@@ -205,7 +202,7 @@ describe('a device that is lost', () => {
     const lostAtMs = performance.now();
     // Another stream's frame is before those who hear of the loss, and its next ones are among them.
     const more: Promise<unknown>[] = [];
-    await lane.inTurn(async () => {
+    await lane.runExclusively(async () => {
       more.push(...[1, 2, 3].map(() => lane.swap('d', now(first))));
       puppet.cut();
       await new Promise((resolve) => setTimeout(resolve, 50));
@@ -223,7 +220,7 @@ describe('a device that is lost', () => {
 
   test('takes the restorer along, which comes back by itself', async () => {
     const { lane, puppet } = await start({ engine: 'mesh', restorer: 'gfpgan_1.4', restoreBlend: 1 });
-    lane.open('a', byMesh);
+    await lane.open('a', byMesh);
     const next = () => lane.swap('a', now(first));
     await next();
     expect(puppet.asked).toBeGreaterThan(0);
@@ -237,7 +234,7 @@ describe('a device that is lost', () => {
 
   test('and needs long to open models again holds no stream up meanwhile', async () => {
     const { lane, puppet } = await start();
-    for (const stream of ['a', 'b']) lane.open(stream, byGenerator);
+    for (const stream of ['a', 'b']) await lane.open(stream, byGenerator);
     await lane.swap('a', now(first));
     const [held, opening] = [gate(), gate()];
     puppet.running = () => held.opened;
@@ -247,13 +244,13 @@ describe('a device that is lost', () => {
     // The only painter is at work; the next one needs the model, which takes its time.
     puppet.opening = () => opening.opened;
     let b!: Promise<unknown>;
-    await lane.inTurn(async () => {
+    await lane.runExclusively(async () => {
       b = lane.swap('b', now(second));
       puppet.cut();
       await new Promise((resolve) => setTimeout(resolve, 50));
     });
     const stuck = new Promise((resolve) => setTimeout(resolve, 3000, 'stuck'));
-    lane.open('c', byMesh);
+    await lane.open('c', byMesh);
     expect(await Promise.race([lane.swap('c', now(first)).then(({ result }) => result), stuck])).toBe('swapped');
     expect(await Promise.race([Promise.all([a, b]).then(() => 'done'), stuck])).toBe('done');
     opening.open();

@@ -1,0 +1,124 @@
+/** What a lane loads and warms before its first frame. */
+
+import { DeviceClient } from '../device/device-client.ts';
+import { Restorer } from '../engines/restorer.ts';
+import { Detector } from '../face/detect.ts';
+import { Embedder } from '../face/embed.ts';
+import { Landmarker } from '../face/landmarks.ts';
+import { readTopology, type Topology } from '../face/topology.ts';
+import { type ModelSession, openSession } from '../inference/model-session.ts';
+import { Kernels } from '../kernels/kernels.ts';
+import { type Catalogue, readCatalogue } from '../models/catalogue.ts';
+import type { Tell } from '../models/model-states.ts';
+import { type LaneOptions, type ModelLoad, PORTRAIT_SIDE } from '../pool/lane-protocol.ts';
+import { Badge } from './badge.ts';
+import type { LaneMutex } from './lane-mutex.ts';
+import type { Tools } from './pipeline.ts';
+
+/** Roles of the models that every lane needs, in the order they are opened. */
+const ROLES = ['face-detector', 'face-mesh', 'face-embedder'] as const;
+
+type Role = (typeof ROLES)[number];
+
+/** What a lane is started with. */
+export interface LaneSetup {
+  options: LaneOptions;
+  mutex: LaneMutex;
+  /** Receives every error that cost a frame its swap, or the lane an optional model. */
+  onFault: (error: unknown) => void;
+  /** Receives what becomes of each model. */
+  tell: Tell;
+}
+
+/** Everything a lane has loaded; owned by it and closed with it. */
+export interface LaneModels {
+  readonly catalogue: Catalogue;
+  readonly kernels: Kernels;
+  readonly topology: Topology;
+  readonly badge: Badge;
+  /** The connection to the device process; null where big models run in the lane. */
+  readonly device: DeviceClient | null;
+  readonly tools: Tools;
+  /** How each model was loaded, in order; the lane adds the configured engine's. */
+  readonly loads: ModelLoad[];
+  /** Closes the models, not the device connection. */
+  close(): Promise<void>;
+}
+
+/**
+ * Loads everything a lane needs for its frames.
+ * @throws FaceOffError when a model is missing or not the released one.
+ */
+export async function loadLaneModels(setup: LaneSetup): Promise<LaneModels> {
+  const { options, mutex, tell } = setup;
+  // Portraits are analysed here too, however small the frames are that the configuration allows.
+  const kernels = await Kernels.load(Math.max(options.maxPixels, PORTRAIT_SIDE ** 2));
+  const catalogue = readCatalogue(options.modelsDir);
+  const geometry = catalogue.forRole('face-geometry');
+  const topology = readTopology(catalogue.read(geometry));
+  tell({ model: geometry.name, state: 'verified' });
+
+  const opened = new Map<Role, OpenedModel>();
+  for (const role of ROLES) opened.set(role, await openModel(role, catalogue, kernels, setup));
+  const sessionOf = (role: Role): ModelSession => opened.get(role)!.session;
+  const address = options.deviceAddress;
+  const device = address === null ? null : new DeviceClient({ address, yieldWhile: mutex.yieldWhile });
+  const restorer = await openRestorer(catalogue, device, setup);
+  return {
+    catalogue,
+    kernels,
+    topology,
+    badge: await Badge.render(options.badgeCorner),
+    device,
+    tools: {
+      detector: new Detector(sessionOf('face-detector'), kernels),
+      landmarker: new Landmarker(sessionOf('face-mesh'), kernels),
+      embedder: new Embedder(sessionOf('face-embedder')),
+      restorer,
+      runConcurrently: mutex.runConcurrently,
+    },
+    loads: [...opened.values()].map(({ load }) => load),
+    async close() {
+      await restorer?.close();
+      for (const { session } of opened.values()) await session.close();
+    },
+  };
+}
+
+interface OpenedModel {
+  session: ModelSession;
+  load: ModelLoad;
+}
+
+/** Opens the model of a role with its input in kernel memory, and runs it a few times: the first runs are slow. */
+async function openModel(role: Role, catalogue: Catalogue, kernels: Kernels, setup: LaneSetup): Promise<OpenedModel> {
+  const { threads, warmupRuns } = setup.options;
+  const beganMs = performance.now();
+  const entry = catalogue.forRole(role);
+  const bind = Object.fromEntries(
+    entry.inputs.map((input) => [input.name, kernels.floats(input.shape.reduce((a, b) => a * b, 1))]),
+  );
+  const session = await openSession(entry, catalogue.read(entry), { threads, bind });
+  for (let run = 0; run < warmupRuns; run++) await session.run();
+  const loadMs = performance.now() - beganMs;
+  setup.tell({ model: entry.name, state: 'ready', provider: session.provider });
+  return { session, load: { model: entry.name, provider: session.provider, cached: false, loadMs } };
+}
+
+/** Opens the configured restorer. One that cannot be used costs its effect, not the lane. */
+async function openRestorer(
+  catalogue: Catalogue,
+  device: DeviceClient | null,
+  { options, mutex, onFault, tell }: LaneSetup,
+): Promise<Restorer | null> {
+  const { restorer: model, restoreBlend: blend } = options;
+  if (model === null) return null;
+  try {
+    const { yieldWhile } = mutex;
+    return await Restorer.open(catalogue, { ...options, tell, device, yieldWhile, model, blend }, onFault);
+  } catch (error) {
+    tell({ model, state: 'failed', why: error instanceof Error ? error.message : '' });
+    onFault(error);
+    return null;
+  }
+}
