@@ -121,13 +121,17 @@ export class Tracker {
   }
 
   /** Adds a track for a detection. */
-  createTrack(found: Detection, nowMs = 0): Track {
-    const filter = new FaceFilter(this.#options.smoothing);
-    const { box, square } = found;
-    const id = this.#nextId++;
-    const points = new Float32Array();
-    const rest = { filter, next: square, missed: 0, followedAtMs: nowMs };
-    const track: TrackState = { id, points, box, seen: false, ...rest };
+  createTrack({ box, square }: Detection, nowMs = 0): Track {
+    const track: TrackState = {
+      id: this.#nextId++,
+      points: new Float32Array(),
+      box,
+      seen: false,
+      followedAtMs: nowMs,
+      filter: new FaceFilter(this.#options.smoothing),
+      next: square,
+      missed: 0,
+    };
     this.#tracks.push(track);
     return track;
   }

@@ -1,6 +1,6 @@
 /**
- * The little of WebAssembly that the kernels use; Node's types leave it to the DOM library, which a server has no
- * use for.
+ * The part of WebAssembly that the kernels use. Node's types leave it to the DOM library, which a server does not
+ * load.
  */
 declare namespace WebAssembly {
   class Memory {

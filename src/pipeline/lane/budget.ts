@@ -3,7 +3,7 @@
 /** The stages of a frame, as metrics, statistics and the page name them. */
 export type StageName = 'detect' | 'landmark' | 'recognise' | 'swap' | 'restore' | 'pixelate';
 
-/** Weight of the newest time in a stage's moving average, 0..1: about ten frames until a change shows fully. */
+/** Weight of the newest time in a stage's moving average, 0..1: a change shows by two thirds after ten frames. */
 const NEWEST_WEIGHT = 0.1;
 
 /** What each stage of a stream usually takes: exponentially weighted moving averages over its frames. */

@@ -106,7 +106,7 @@ function contextOf(inputs: FrameInputs): FrameContext {
   return { ...inputs, looks, mayDetect: false, queue: [], queued: new Set(), deferred: [], swapped: new Set() };
 }
 
-/** Finds out which faces there are to look at: the tracks of the last frame and, when it is time, the detector's. */
+/** Queues the faces to look at: the tracks of the last frame and, when it is time, what the detector finds. */
 async function acquire(context: FrameContext): Promise<void> {
   const { frame, stream, plan, budget } = context;
   const { tracker } = stream;
@@ -114,14 +114,13 @@ async function acquire(context: FrameContext): Promise<void> {
   tracker.beginFrame(frame);
   // Without tracks there is nothing else to spend the time on. With tracks, the detector waits for a frame that has
   // time to spare, unless the plan wants it in every frame.
-  const isFirst = tracker.tracks.length === 0 || plan.seek === 'every-frame';
-  context.mayDetect = isFirst || budget.allows('detect', 'landmark', 'swap');
-  const isDue = context.mayDetect && tracker.isDetectionDue(frame.receivedAtMs, intervalFactor(plan));
-  if (isDue) await detect(context);
+  context.mayDetect =
+    tracker.tracks.length === 0 || plan.seek === 'every-frame' || budget.allows('detect', 'landmark', 'swap');
+  if (context.mayDetect && tracker.isDetectionDue(frame.receivedAtMs, intervalFactor(plan))) await detect(context);
   else enqueue(context);
 }
 
-/** Runs the detector over the whole frame, at most once a frame. */
+/** Runs the detector over the whole frame, at most once a frame, and queues the new tracks. */
 async function detect(context: FrameContext): Promise<void> {
   const { frame, stream, tools, budget } = context;
   context.mayDetect = false;

@@ -1,14 +1,16 @@
 /**
- * Between a picture and a neural model: an aligned crop as the model wants it, and its answer back into the picture.
- * Texels are four bytes, Y U V and opacity, so that one load and one SIMD lane each serve all of them.
+ * Between a picture and a neural model: an aligned crop in the model's layout, and the model's output back into the
+ * picture. Texels are four bytes, Y, U, V and opacity, so that one load reads all four channels and each has a SIMD
+ * lane.
  */
 
 // @ts-nocheck AssemblyScript, not TypeScript
 
 /**
- * Brings an RGB tensor [k·n, k·n, 3] into k² tiles of n x n in a model's own layout and range. Tile (i, j) takes every
+ * Splits an RGB tensor [k·n, k·n, 3] into k² tiles of n x n in a model's layout and range. Tile (i, j) takes every
  * k-th pixel from (i, j) on, so each tile shows the whole face.
- * @param pixel, r, g, b bytes from one pixel to the next, and where a tile's colours begin; a tile is 3·n² floats.
+ * @param pixel, r, g, b bytes from one pixel to the next, and from a tile's begin to its first red, green and blue;
+ *   a tile is 3·n² floats.
  */
 export function tiles(
   src: usize, n: i32, k: i32, dst: usize, pixel: usize, r: usize, g: usize, b: usize,
@@ -33,9 +35,10 @@ export function tiles(
 }
 
 /**
- * The way back: tiles in a model's layout to texels [k·n, k·n]. Colours go through a matrix of four columns (for R, G, B
- * and 1), each Y U V and a spare, which holds the model's range, the colours' conversion and their correction in one.
- * @param mask opacity, one byte a pixel of the whole.
+ * The inverse: joins tiles in a model's layout to texels [k·n, k·n]. Colours are multiplied by a matrix of four
+ * columns (for R, G, B and 1), each Y, U, V and a spare, which combines the model's range, the conversion to YUV
+ * and the colour transfer.
+ * @param mask opacity, one byte for each pixel of the whole.
  */
 export function texels(
   src: usize, n: i32, k: i32, pixel: usize, r: usize, g: usize, b: usize, matrix: usize, mask: usize, dst: usize,
@@ -63,8 +66,9 @@ export function texels(
   }
 }
 
-/** Samples keep so many bits behind the point, and fractions of a texel are parts of this. */
+/** Fraction bits of a sample. */
 const FINE: i32 = 6;
+/** One texel, in 16.16 fixed point. */
 const ONE: i32 = 65536;
 
 // @ts-ignore
@@ -73,7 +77,7 @@ function between(a: v128, b: v128, share: i32): v128 {
   return i16x8.add(a, i16x8.q15mulr_sat_s(i16x8.sub(b, a), i16x8.splat(<i16>share)));
 }
 
-/** Two texels side by side: four channels of each, in 16 bits with FINE of them behind the point. */
+/** Two texels side by side: four channels of each, in 16 bits with FINE fraction bits. */
 // @ts-ignore
 @inline
 function pair(at: usize): v128 {
@@ -81,8 +85,8 @@ function pair(at: usize): v128 {
 }
 
 /**
- * One sample, bilinear, edges replicated: Y, U, V, opacity with FINE bits behind the point, in the lower half.
- * @param x, y in texels, 16.16; the texels' memory goes on for at least eight bytes after them.
+ * One sample, bilinear, edges replicated: Y, U, V, opacity with FINE fraction bits, in the lower half.
+ * @param x, y in texels, 16.16. At least eight bytes after the texels must be readable.
  */
 // @ts-ignore
 @inline
@@ -93,35 +97,35 @@ function sample(texels: usize, n: i32, x: i32, y: i32): v128 {
   const at = texels + <usize>((yi * n + xi) * 4);
   const down: usize = yi < n - 1 ? <usize>(n * 4) : 0;
   const column = between(pair(at), pair(at + down), (fy & 0xffff) >> 1);
-  // In the last column the fraction is nothing, so what lies to the right of it does not count.
+  // In the last column the fraction is 0, so the texel to the right of it has no weight.
   const right = i8x16.shuffle(column, column, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
   return between(column, right, (fx & 0xffff) >> 1);
 }
 
-/** The opacity of each half's pixel, 0 to 2^15, on all of its lanes. */
+/** The opacity of the pixel in each half, 0 to 2^15, in all of its lanes. */
 // @ts-ignore
 @inline
 function opacity(pixels: v128, strength: v128): v128 {
   const own = i8x16.shuffle(pixels, pixels, 6, 7, 6, 7, 6, 7, 6, 7, 14, 15, 14, 15, 14, 15, 14, 15);
-  // 255 with its bits behind the point becomes the most that 16 bits hold.
+  // 255 with its fraction bits becomes the largest 16-bit value.
   return i16x8.q15mulr_sat_s(i16x8.add_sat_s(i16x8.shl(own, 1), i16x8.shr_s(own, 7)), strength);
 }
 
-/** Two pixels as they are, in the order of the samples: Y, U, V and nothing. */
+/** Two pixels of the picture in the order of a sample: Y, U, V and a spare. */
 // @ts-ignore
 @inline
 function pixels(at: usize, chroma: v128): v128 {
   return i16x8.replace_lane(i16x8.replace_lane(chroma, 0, <i16>load<u8>(at) << <i16>FINE), 4, <i16>load<u8>(at, 1) << <i16>FINE);
 }
 
-/** Adds what changed, rounded, to a byte. */
+/** Adds a change with FINE fraction bits, rounded, to a byte. */
 // @ts-ignore
 @inline
 function move(at: usize, change: i32): void {
   store<u8>(at, <i32>load<u8>(at) + ((change + (1 << (FINE - 1))) >> FINE));
 }
 
-/** Mean of taps² samples spread over one picture pixel whose centre is (x, y) and whose column goes (ax, ay), as a sample. */
+/** Mean of taps² samples over one picture pixel with centre (x, y) and column step (ax, ay), in a sample's format. */
 // @ts-ignore
 @inline
 function area(texels: usize, n: i32, x: i32, y: i32, ax: i32, ay: i32, taps: i32): v128 {
@@ -138,11 +142,12 @@ function area(texels: usize, n: i32, x: i32, y: i32, ax: i32, ay: i32, taps: i32
 }
 
 /**
- * Blends texels [n, n] into an I420 picture, in place: out = in + strength · opacity · (texel − in), rounded; where the
- * opacity is nothing the picture stays as it is. Goes over the cells of 2 x 2 pixels from (x0, y0) to (x1, y1), which
- * are even or at the picture's edge. The texels' own edge has no opacity, so what lies beyond it needs no test.
- * The picture's (0, 0) lies at (ox, oy) of the texels, a column goes (ax, ay), a row (−ay, ax); n is at most 4096.
- * @param taps samples a pixel along each side, more than one where the texels are finer than the picture.
+ * Blends texels [n, n] into an I420 picture, in place: out = in + strength · opacity · (texel − in), rounded; where
+ * the opacity is 0 the picture stays unchanged. Visits the cells of 2 x 2 pixels from (x0, y0) to (x1, y1), which
+ * are even or at the picture's edge. The texels' edge must have opacity 0, so samples beyond it need no test. The
+ * picture's (0, 0) lies at (ox, oy) of the texels; the step of a column is (ax, ay), of a row (−ay, ax); n is at
+ * most 4096.
+ * @param taps samples along each side of a pixel, more than one where the texels are finer than the picture.
  */
 export function paste(
   texels: usize, n: i32, y: usize, yStride: i32, width: i32, height: i32, u: usize, v: usize, cStride: i32,
@@ -154,9 +159,9 @@ export function paste(
   const reach = 2 * (abs(cx) + abs(cy));
   const share = i16x8.splat(<i16>(strength * 32767.0));
   for (let top = y0; top < y1; top += 2) {
-    // In the last row of an odd picture both rows are the same one, and only one is written.
+    // In the last row of a picture of odd height both rows are the same, and only one is written.
     const down = top + 1 < height ? <usize>yStride : 0;
-    // The middle of the row's first pixel, in texels.
+    // The centre of the row's first pixel, in texels.
     let sx = <i32>((ox + (<f32>x0 + 0.5) * ax - (<f32>top + 0.5) * ay) * one);
     let sy = <i32>((oy + (<f32>x0 + 0.5) * ay + (<f32>top + 0.5) * ax) * one);
     for (let left = x0; left < x1; left += 2, sx += 2 * cx, sy += 2 * cy) {
@@ -186,7 +191,7 @@ export function paste(
         move(at + down, i16x8.extract_lane_s(lowerMove, 0));
         if (left + 1 < width) move(at + down + 1, i16x8.extract_lane_s(lowerMove, 4));
       }
-      // A quarter of each, before the sum, stays within 16 bits.
+      // Each is quartered before the sum, which then fits in 16 bits.
       const sum = i16x8.add(i16x8.shr_s(upperMove, 2), i16x8.shr_s(lowerMove, 2));
       move(u + cell, i16x8.extract_lane_s(sum, 1) + i16x8.extract_lane_s(sum, 5));
       move(v + cell, i16x8.extract_lane_s(sum, 2) + i16x8.extract_lane_s(sum, 6));

@@ -1,10 +1,10 @@
-/** What a model sees: a rotated square of the picture as a tensor. */
+/** Samples a rotated square of the picture into a model's input tensor. */
 
 // @ts-nocheck AssemblyScript, not TypeScript
 
 import { bilinear, bytesAt, clamped, hold, MAGIC, MAGIC_BITS, ONE } from './simd-lanes';
 
-/** Four pixels of one luma and three channels' shares, within bounds, as r0 g0 b0 r1 | g1 b1 r2 g2 | b2 r3 g3 b3. */
+/** Stores four pixels as r0 g0 b0 r1 | g1 b1 r2 g2 | b2 r3 g3 b3: each luma plus its share of a channel, clamped. */
 // @ts-ignore
 @inline
 function putRgb(out: usize, luma: v128, red: v128, green: v128, blue: v128, low: v128, top: v128): void {
@@ -15,7 +15,7 @@ function putRgb(out: usize, luma: v128, red: v128, green: v128, blue: v128, low:
   v128.store(out, v128.shuffle<f32>(v128.shuffle<f32>(b, rgHigh, 2, 6, 7, 3), b, 0, 1, 2, 7), 32);
 }
 
-/** Luma of four places, half a pixel low, in a plane. */
+/** Luma at four places of a plane, whose coordinates are half a pixel low. */
 // @ts-ignore
 @inline
 function lumaAt(px: v128, py: v128, least: v128, mostX: v128, mostY: v128, magic: v128, rows: v128, base: v128, stride: usize, gain: v128): v128 {
@@ -25,7 +25,7 @@ function lumaAt(px: v128, py: v128, least: v128, mostX: v128, mostY: v128, magic
   return f32x4.mul(bilinear(at, stride, f32x4.sub(x, f32x4.sub(xBits, magic)), f32x4.sub(y, yi)), gain);
 }
 
-/** The first and the second of two lanes, twice each; the third and the fourth. */
+/** The first and second lane, twice each; `twiceHigh`: the third and fourth. */
 // @ts-ignore
 @inline
 function twiceLow(x: v128): v128 { return v128.shuffle<f32>(x, x, 0, 0, 1, 1); }
@@ -34,11 +34,11 @@ function twiceLow(x: v128): v128 { return v128.shuffle<f32>(x, x, 0, 0, 1, 1); }
 function twiceHigh(x: v128): v128 { return v128.shuffle<f32>(x, x, 2, 2, 3, 3); }
 
 /**
- * Samples a rotated square of an I420 picture into an n x n RGB tensor [n, n, 3], edges replicated. n is at least 8.
- * (ox, oy) is where the tensor's corner lies in the luma plane, (cx, cy) how far one tensor column goes; a row goes
- * (-cy, cx). Luma is bilinear from a plane `1 << shift` times smaller than the picture; chroma is the nearest, and two
- * columns share it, as the picture's own do. Values come out as rgb(0..1) * scale + bias. Planes are at least 2 pixels
- * wide and high.
+ * Samples a rotated square of an I420 picture (BT.601, limited range) into an n x n RGB tensor [n, n, 3], edges
+ * replicated. n is at least 8. (ox, oy) is the tensor's corner in the luma plane, (cx, cy) the step of one tensor
+ * column; the step of a row is (-cy, cx). Luma is sampled bilinearly from a plane `1 << shift` times smaller than
+ * the picture; chroma is the nearest sample, shared by two columns as in the picture itself. Values are rgb(0..1) *
+ * scale + bias. Planes are at least 2 pixels wide and high.
  */
 export function cropToTensor(
   y: usize, yStride: i32, yWidth: i32, yHeight: i32, shift: i32,
@@ -48,7 +48,7 @@ export function cropToTensor(
   const shrink: f32 = 1.0 / <f32>(1 << shift);
   const half = f32x4.splat(0.5), one = f32x4.splat(1), magic = hold(f32x4.splat(MAGIC));
   const ramp = f32x4(0.5, 1.5, 2.5, 3.5), rampC = f32x4(1, 3, 5, 7);
-  // Places are walked half a pixel low, so that rounding to the nearest is rounding down.
+  // Coordinates are half a pixel low, so that rounding to the nearest is rounding down.
   const least = hold(f32x4.splat(-0.5));
   const mostX = hold(f32x4.splat(<f32>yWidth - 1.504)), mostY = hold(f32x4.splat(<f32>yHeight - 1.504));
   const mostU = hold(f32x4.splat(<f32>cWidth - 0.504)), mostV = hold(f32x4.splat(<f32>cHeight - 0.504));
@@ -69,7 +69,7 @@ export function cropToTensor(
     let pu = f32x4.add(f32x4.splat(0.5 * sx), rampU), pv = f32x4.add(f32x4.splat(0.5 * sy), rampV);
     for (let i = 0; i < n; i += 8) {
       if (i > n - 8) {
-        // The last eight overlap those before.
+        // The last eight columns overlap the previous ones.
         const back = <f32>(i + 8 - n) * 0.25, backC = f32x4.splat(back * 0.5), back1 = f32x4.splat(back);
         px = f32x4.sub(px, f32x4.mul(stepX, back1));
         py = f32x4.sub(py, f32x4.mul(stepY, back1));

@@ -1,6 +1,7 @@
 /**
- * The pixel loops. Every address comes from the host, which lays the memory out once and never grows it; nothing is
- * allocated here but a few constants below `ownBytes`. Coordinates are continuous: pixel i covers [i, i + 1), its centre is i + 0.5.
+ * The pixel loops, compiled to dist/kernels.wasm. Every address comes from the host, which lays the memory out once
+ * and never grows it; only a few constants below `ownBytes` are allocated here. Coordinates are continuous: pixel i
+ * covers [i, i + 1), and its centre is i + 0.5.
  */
 
 // @ts-nocheck AssemblyScript, not TypeScript
@@ -10,7 +11,7 @@ export { cropToTensor } from './crop';
 export { restore } from './restore';
 export { warp } from './warp';
 
-/** Memory below this is the kernels' own. */
+/** Address of the first byte that the host may use. */
 export function ownBytes(): usize { return __heap_base; }
 
 /** Halves a plane: each output pixel is the mean of 2x2 input pixels. `width` and `height` are the output's. */
@@ -23,7 +24,7 @@ export function halve(src: usize, srcStride: i32, dst: usize, dstStride: i32, wi
     let x = 0;
     for (; x + 8 <= width; x += 8) {
       const p = v128.load(a), q = v128.load(b);
-      // even and odd bytes of both rows, summed in 16 bits
+      // Even and odd bytes of both rows are summed in 16 bits.
       const even = i16x8.add(v128.and(p, low), v128.and(q, low));
       const odd = i16x8.add(i16x8.shr_u(p, 8), i16x8.shr_u(q, 8));
       const mean = i16x8.shr_u(i16x8.add(i16x8.add(even, odd), i16x8.splat(2)), 2);
@@ -42,8 +43,9 @@ export function halve(src: usize, srcStride: i32, dst: usize, dstStride: i32, wi
 function clampI(v: i32, hi: i32): i32 { return min(max(v, 0), hi); }
 
 /**
- * Reads a byte of every cache line of a part of memory, in order. What a model's run has driven out of the nearer caches comes
- * back in a stream, as the processor sees it coming; in the order that a mesh asks for it, each line is waited for.
+ * Reads a byte of every cache line of a part of memory, in order. A model's run evicts that part from the nearer
+ * caches: read in order it comes back as a stream, because the processor prefetches it; read in the order of a
+ * mesh's triangles, every line is a miss that is waited for.
  */
 export function touch(at: usize, bytes: i32): i32 {
   let sum = 0;
@@ -54,14 +56,16 @@ export function touch(at: usize, bytes: i32): i32 {
 /** Bytes of a cache line. */
 const LINE: usize = 64;
 
-/** Mean of the RGB tensor over a square of `2 * radius + 1` about each point (x, y in tensor pixels) into [count, 3]. */
+/**
+ * Mean of an RGB tensor over a square of `2 * radius + 1` about each point (x, y in tensor pixels) into [count, 3].
+ */
 export function meansAt(tensor: usize, n: i32, points: usize, pointStride: i32, count: i32, radius: i32, out: usize): void {
   const side: i32 = 2 * radius + 1;
   const pixels: i32 = side * side;
   const share: f32 = 1.0 / <f32>pixels;
   for (let k = 0; k < count; k++) {
     const cx = <i32>floor(load<f32>(points)), cy = <i32>floor(load<f32>(points, 4));
-    // Two sums, as each addition waits for the one before.
+    // Two sums in parallel, because each addition depends on the previous one.
     let sum = f32x4.splat(0), other = f32x4.splat(0);
     if (cx >= radius && cy >= radius && cx < n - radius && cy < n - radius) {
       let row = tensor + <usize>(((cy - radius) * n + cx - radius) * 12);

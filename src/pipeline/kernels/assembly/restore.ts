@@ -1,11 +1,11 @@
-/** Gives a part of the picture back what was there before. */
+/** Restores a part of the picture to what was kept of it. */
 
 // @ts-nocheck AssemblyScript, not TypeScript
 
 import { bilinear, clamped, hold, MAGIC, MAGIC_BITS, ONE } from './simd-lanes';
 import { all0, all1, AT, bytes4, COUNT, magic4, mix, ramp4, S, SPAN, SPANS, spansOf, steps4, T, VERTEX, within } from './spans';
 
-/** Along the spans up to `end`, of which there is one at least. @param kept from a pixel to what it was before. */
+/** Restores pixels along the spans up to `end`, at least one. @param kept bytes from a pixel to its kept value. */
 function giveBack(end: usize, gx: v128, base: v128, rows: v128, most: v128, size: usize, kept: usize): void {
   const ramp = ramp4(), four = steps4(), one = f32x4.splat(1), magic = magic4(), least = f32x4.splat(-0.5);
   const sx = all0(gx), tx = all1(gx), share = hold(f32x4.splat(1.0 / (255.0 * ONE)));
@@ -31,10 +31,10 @@ function giveBack(end: usize, gx: v128, base: v128, rows: v128, most: v128, size
 }
 
 /**
- * Gives pixels of a mesh back what was there before: out = out + mask * (kept - out), rounded. Spans as in `warp`.
- * The mask is maskSize² bytes over the texture's area, 255 = all given back, sampled bilinearly.
- * Triangles outside of [maskLeft, maskRight) x [maskTop, maskBottom), in pixels of the mask, are left alone.
- * @param shrink of the plane; @param maskScale from texture pixels (luma) to mask pixels.
+ * Blends the pixels of a mesh with what was kept: out = out + mask * (kept - out), rounded. Spans as in `warp`.
+ * The mask is maskSize² bytes over the texture's area, 255 = restored entirely, sampled bilinearly.
+ * Triangles outside of [maskLeft, maskRight) x [maskTop, maskBottom), in pixels of the mask, are skipped.
+ * @param shrink pixels of the plane for each luma pixel: 1 or 0.5. @param maskScale mask pixels for each luma texel.
  */
 export function restore(
   vertices: usize, triangles: usize, count: i32, shrink: f32,

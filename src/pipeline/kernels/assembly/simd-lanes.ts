@@ -1,25 +1,25 @@
-/** What the kernels share: four pixels to a SIMD register, each a lane of floats. */
+/** What the kernels share: four pixels in a SIMD register, each a lane of floats. */
 
 // @ts-nocheck AssemblyScript, not TypeScript
 
 /**
- * Adding this to a float between -2^22 and 2^22 rounds it to the nearest whole number, which then stands in the low
- * bits; taking it away again leaves the whole number as a float. Far cheaper than SIMD conversions, which mind NaN and
- * overflow. An address takes the bits as they are, from a base that is MAGIC_BITS lower.
+ * Adding 1.5 · 2^23 to a float between -2^22 and 2^22 rounds it to the nearest integer, which then stands in the
+ * low bits; subtracting it again leaves the integer as a float. Far cheaper than the SIMD conversions, which handle
+ * NaN and overflow. An address takes the bits as they are, from a base that is MAGIC_BITS lower.
  */
 export const MAGIC: f32 = 12582912.0;
 export const MAGIC_BITS: i32 = 0x4b400000;
 /** One, in the fixed point of a bilinear weight. */
 export const ONE: f32 = 16384.0;
 
-/** ONE, MAGIC with half of it and with all of it, a half. */
+/** ONE, MAGIC + ONE / 2, MAGIC + ONE, 0.5. */
 const WEIGHTS: usize = memory.data<f32>([16384.0, 12591104.0, 12599296.0, 0.5]);
 const HELD: usize = memory.data(16, 16);
 
 /**
- * Works something out here and not later. What a loop does not change V8 works out where it is used, inside the loop, unless
- * the loop cannot end before; splats, factors and conversions were a third of the crop's time. What is read from memory it
- * leaves where it is read.
+ * Forces a loop-invariant value to be computed here. V8 computes such values where they are used, inside the loop,
+ * unless the loop runs at least once; splats, factors and conversions were a third of the crop's time. It does not
+ * move a value that is read from memory, so the value goes through memory once.
  */
 // @ts-ignore
 @inline
@@ -54,7 +54,7 @@ export function bilinear(at: v128, stride: usize, x: v128, y: v128): v128 {
   q = v128.load16_lane(p1 + stride, q, 5);
   q = v128.load16_lane(p2 + stride, q, 6);
   q = v128.load16_lane(p3 + stride, q, 7);
-  // The weights of the left and of the right pixel, 16 bits each; MAGIC's own upper bits are shifted out.
+  // The weights of the left and of the right pixel, 16 bits each; MAGIC's upper bits are shifted out.
   const right = f32x4.add(f32x4.mul(x, v128.load32_splat(WEIGHTS)), v128.load32_splat(WEIGHTS, 4));
   const weights = i32x4.sub(i32x4.shl(right, 16), i32x4.sub(right, v128.load32_splat(WEIGHTS, 8)));
   const upper = f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(i16x8.extend_low_i8x16_u(q), weights));

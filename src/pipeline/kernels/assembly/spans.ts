@@ -1,4 +1,4 @@
-/** A triangle's rows as spans, and what every loop along them does. */
+/** The rows of a triangle as spans, and what every loop along spans does. */
 
 // @ts-nocheck AssemblyScript, not TypeScript
 
@@ -10,16 +10,16 @@ export const S: usize = 8, T: usize = 12;
 export const ALPHA: usize = 16, OFFSET_U: usize = 24, OFFSET_V: usize = 28;
 
 /**
- * Bytes of one span: s, t, alpha and offset of its first pixel, the address of that, how many there are, and the way to it from
- * the triangle's upper corner, across and down.
+ * Bytes of one span: s, t, alpha and offset of its first pixel, the address of that pixel, the number of pixels,
+ * and the pixel's distance from the triangle's upper corner, across and down.
  */
 export const SPAN: usize = 32, AT: usize = 16, COUNT: usize = 20, ACROSS: usize = 24, DOWN: usize = 28;
-/** Most rows of one triangle that are drawn; a face with a larger one would not fit in any frame. */
+/** Most rows of one triangle that are drawn; a face with a larger triangle does not fit in any frame. */
 const MOST_ROWS: i32 = 1024;
 export const SPANS: usize = memory.data(32 * 1024, 16);
-/** All of a group of four pixels from four lanes before MASKS on, less from there up. */
+/** Masks of a group: loaded at MASKS minus four bytes a lane, the first so many of four lanes are set. */
 const MASKS: usize = memory.data<i32>([-1, -1, -1, -1, 0, 0, 0, 0]) + 16;
-/** Four steps, the step to each lane of a group, MAGIC. */
+/** The step from group to group, the step to each lane of a group, MAGIC. */
 const STEPS: usize = memory.data<f32>([4.0, 0.0, 1.0, 2.0, 3.0, 12582912.0]);
 
 // @ts-ignore
@@ -32,7 +32,7 @@ export function ramp4(): v128 { return v128.load(STEPS, 4); }
 @inline
 export function magic4(): v128 { return v128.load32_splat(STEPS, 20); }
 
-/** Every bit of those lanes of a group that are within a span with so many pixels left. */
+/** A mask of the lanes of a group that lie within a span of which `left` pixels are left. */
 // @ts-ignore
 @inline
 export function within(left: i32): v128 { return v128.load(MASKS - (<usize>min(left, 4) << 2)); }
@@ -42,7 +42,9 @@ export function within(left: i32): v128 { return v128.load(MASKS - (<usize>min(l
 @inline
 export function bytes4(at: usize): v128 { return f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(v128.load8x8_u(at))); }
 
-/** Moves the four bytes at `at` towards `want` by `alpha`, rounded and saturated; by none of it they stay as they are. */
+/**
+ * Blends the four bytes at `at` with `want` by `alpha`, rounded and saturated; with alpha 0 they stay as they are.
+ */
 // @ts-ignore
 @inline
 export function mix(at: usize, want: v128, alpha: v128, magic: v128): void {
@@ -68,12 +70,12 @@ export function all2(x: v128): v128 { return v128.shuffle<f32>(x, x, 2, 2, 2, 2)
 export function all3(x: v128): v128 { return v128.shuffle<f32>(x, x, 3, 3, 3, 3); }
 
 /**
- * Writes down the spans of a triangle in a plane. Corners are upper, middle, lower, in pixels of the plane.
- * Spans are half open and every edge is walked from its upper end, so two triangles that share an edge round it to the
- * same pixel and never blend one twice.
+ * Writes the spans of a triangle in a plane to SPANS. Corners are upper, middle, lower, in pixels of the plane.
+ * Spans are half open and every edge is walked from its upper end, so two triangles that share an edge round it to
+ * the same pixel and blend no pixel twice.
  * @param turn above 0 where the middle corner lies to the right of the long edge.
  * @param at0, gx, gy s, t, alpha and offset at the upper corner, and how they change across and down.
- * @returns where the spans end.
+ * @returns the address after the last span.
  */
 export function spansOf(
   ax: f32, ay: f32, bx: f32, by: f32, cx: f32, cy: f32, turn: f32, at0: v128, gx: v128, gy: v128,

@@ -1,6 +1,6 @@
 /**
- * Draws a textured mesh: triangle by triangle, first its rows as spans, then their pixels. Apart, each part keeps what it needs in
- * registers; together a row took as long to begin as four of its pixels.
+ * Draws a textured mesh, triangle by triangle: first the rows as spans, then the spans' pixels. As two loops each
+ * keeps its values in registers; in one loop the start of a row took as long as four of its pixels.
  */
 
 // @ts-nocheck AssemblyScript, not TypeScript
@@ -10,7 +10,7 @@ import {
   ACROSS, ALPHA, all0, all1, all2, all3, AT, COUNT, DOWN, magic4, mix, OFFSET_U, OFFSET_V, ramp4, S, SPAN, SPANS, spansOf, steps4, VERTEX, within,
 } from './spans';
 
-/** A texture's plane as the loops want it: where it lies, its rows, and the last place that may be read in it. */
+/** A texture's plane as the loops take it: its address, its stride, and the last offset that may be read in it. */
 // @ts-ignore
 @inline
 function baseOf(plane: usize): v128 { return i32x4.splat(<i32>plane - MAGIC_BITS); }
@@ -22,9 +22,9 @@ function rowsOf(stride: i32): v128 { return f32x4.splat(<f32>stride); }
 function mostOf(last: i32): v128 { return f32x4.splat(MAGIC + <f32>last); }
 
 /**
- * Draws luma along the spans up to `end`, of which there is one at least, bilinear.
- * Places in the texture are walked half a texel low, so that rounding to the nearest is rounding down.
- * Only pixels beside a span, which are not drawn, can lie beyond its corners in the texture: they are kept in its memory.
+ * Draws luma along the spans up to `end`, at least one, bilinear. Texture coordinates are half a texel low, so that
+ * rounding to the nearest is rounding down. Only pixels beside a span, which are not drawn, can lie beyond the
+ * triangle's corners in the texture: they are clamped to its memory.
  */
 function paintLuma(end: usize, gx: v128, base: v128, rows: v128, most: v128, stride: usize, gain: v128): void {
   const ramp = ramp4(), four = steps4(), one = f32x4.splat(1), magic = magic4();
@@ -54,8 +54,10 @@ function paintLuma(end: usize, gx: v128, base: v128, rows: v128, most: v128, str
 }
 
 /**
- * Draws both planes of chroma along the spans up to `end`, the nearest texel's, as the texture's chroma is finer than the picture's.
- * @param apart from U to V in the texture. @param v from U to V in the picture. @param v0, vx, vy as `at0`, `gx`, `gy` of what is added to V.
+ * Draws both planes of chroma along the spans up to `end`, from the nearest texel: the texture's chroma is finer
+ * than the picture's.
+ * @param apart bytes from U to V in the texture. @param v bytes from U to V in the picture.
+ * @param v0, vx, vy as `at0`, `gx`, `gy`, of what is added to V.
  */
 function paintChroma(
   end: usize, gx: v128, v0: f32, vx: f32, vy: f32, base: v128, rows: v128, most: v128, apart: usize, saturation: v128, v: usize,
@@ -94,9 +96,8 @@ function paintChroma(
 
 /**
  * Draws a textured mesh into an I420 picture, in place: out = in + alpha * (texture * gain + offset - in), rounded.
- * Vertices are in luma pixels of the region and of the texture.
- * No vertex may lie nearer than 0.51 of a texel to the texture's edges.
- * Up to 3 bytes beside a span are written again as they are, up to 7 are read.
+ * Vertices are in luma pixels of the region and of the texture, 0.51 of a texel or more away from the texture's
+ * edges. Up to 3 bytes beside a span are written again unchanged, up to 7 are read.
  */
 export function warp(
   vertices: usize, triangles: usize, count: i32, gain: f32, saturation: f32,
@@ -113,7 +114,7 @@ export function warp(
     let b = vertices + <usize>load<u16>(triangles, 2) * VERTEX;
     let c = vertices + <usize>load<u16>(triangles, 4) * VERTEX;
     if (load<f32>(a, ALPHA) <= 0 && load<f32>(b, ALPHA) <= 0 && load<f32>(c, ALPHA) <= 0) continue;
-    // upper, middle, lower
+    // Sorts the corners: upper, middle, lower.
     let swap: usize;
     if (load<f32>(b, 4) < load<f32>(a, 4)) { swap = a; a = b; b = swap; }
     if (load<f32>(c, 4) < load<f32>(b, 4)) { swap = b; b = c; c = swap; }
@@ -130,7 +131,7 @@ export function warp(
     const gy = f32x4.sub(f32x4.mul(d2, f32x4.splat(e2x)), f32x4.mul(d1, f32x4.splat(e1x)));
     const end = spansOf(ax, ay, bx, by, cx, cy, area, at0, gx, gy, y, stride, width, height);
     if (end > SPANS) paintLuma(end, gx, base, rows, most, textureStride, gain1);
-    // A chroma pixel is two of luma, in the picture and in the texture.
+    // A chroma pixel is as wide as two luma pixels, in the picture and in the texture.
     const u0 = load<f32>(a, OFFSET_U), u1 = load<f32>(b, OFFSET_U) - u0, u2 = load<f32>(c, OFFSET_U) - u0;
     const atC = f32x4.mul(f32x4.replace_lane(at0, 3, u0), f32x4(0.5, 0.5, 1, 1));
     const gxC = f32x4.mul(f32x4.replace_lane(gx, 3, u1 * e1y - u2 * e2y), f32x4(1, 1, 2, 2));
