@@ -37,13 +37,13 @@ export class LaneEngines {
 
   constructor(models: LaneModels, setup: LaneSetup) {
     const { kernels, topology, catalogue, device } = models;
-    const { options, mutex, onFault, tell } = setup;
+    const { options, mutex, onFault, onModelNews } = setup;
     this.#models = models;
     this.#setup = setup;
     this.#mesh = new MeshEngine(kernels, topology);
-    const neural: NeuralOptions = { ...options, tell, device, yieldWhile: mutex.yieldWhile };
+    const neural: NeuralOptions = { ...options, onModelNews, device, yieldWhile: mutex.yieldWhile };
     const make = (name: string): NeuralEngine => new NeuralEngine(catalogue, name, neural);
-    this.#generators = new EngineRegistry(make, onFault, { budgetMs: options.budgetMs, tell });
+    this.#generators = new EngineRegistry(make, onFault, { budgetMs: options.budgetMs, onModelNews });
   }
 
   /** Opens an engine. @returns how it was loaded; null for mesh, and for one that cannot be used. */
@@ -89,8 +89,9 @@ export class LaneEngines {
 
   /** @throws FaceOffError when the engine is unknown, or a model that it needs cannot be used. */
   enrolFor(name: string, portraits: Portrait[]): Promise<NeuralFace> {
-    const { options, tell } = this.#setup;
-    const engine = this.#enrolling.get(name) ?? new NeuralEngine(this.#models.catalogue, name, { ...options, tell });
+    const { options, onModelNews } = this.#setup;
+    const engine =
+      this.#enrolling.get(name) ?? new NeuralEngine(this.#models.catalogue, name, { ...options, onModelNews });
     this.#enrolling.set(name, engine);
     return engine.enrol(portraits);
   }

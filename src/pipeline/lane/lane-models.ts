@@ -9,7 +9,7 @@ import { readTopology, type Topology } from '../face/topology.ts';
 import { type ModelSession, openSession } from '../inference/model-session.ts';
 import { Kernels } from '../kernels/kernels.ts';
 import { type Catalogue, readCatalogue } from '../models/catalogue.ts';
-import type { Tell } from '../models/model-states.ts';
+import type { OnModelNews } from '../models/model-states.ts';
 import { type LaneOptions, type ModelLoad, PORTRAIT_SIDE } from '../pool/lane-protocol.ts';
 import { Badge } from './badge.ts';
 import type { LaneMutex } from './lane-mutex.ts';
@@ -27,7 +27,7 @@ export interface LaneSetup {
   /** Receives every error that cost a frame its swap, or the lane an optional model. */
   onFault: (error: unknown) => void;
   /** Receives what becomes of each model. */
-  tell: Tell;
+  onModelNews: OnModelNews;
 }
 
 /** Everything a lane has loaded; owned by it and closed with it. */
@@ -50,13 +50,13 @@ export interface LaneModels {
  * @throws FaceOffError when a model is missing or not the released one.
  */
 export async function loadLaneModels(setup: LaneSetup): Promise<LaneModels> {
-  const { options, mutex, tell } = setup;
+  const { options, mutex, onModelNews } = setup;
   // Portraits are analysed here too, however small the frames are that the configuration allows.
   const kernels = await Kernels.load(Math.max(options.maxPixels, PORTRAIT_SIDE ** 2));
   const catalogue = readCatalogue(options.modelsDir);
   const geometry = catalogue.forRole('face-geometry');
   const topology = readTopology(catalogue.read(geometry));
-  tell({ model: geometry.name, state: 'verified' });
+  onModelNews({ model: geometry.name, state: 'verified' });
 
   const opened = new Map<Role, OpenedModel>();
   for (const role of ROLES) opened.set(role, await openModel(role, catalogue, kernels, setup));
@@ -101,7 +101,7 @@ async function openModel(role: Role, catalogue: Catalogue, kernels: Kernels, set
   const session = await openSession(entry, catalogue.read(entry), { threads, bind });
   for (let run = 0; run < warmupRuns; run++) await session.run();
   const loadMs = performance.now() - beganMs;
-  setup.tell({ model: entry.name, state: 'ready', provider: session.provider });
+  setup.onModelNews({ model: entry.name, state: 'ready', provider: session.provider });
   return { session, load: { model: entry.name, provider: session.provider, cached: false, loadMs } };
 }
 
@@ -109,15 +109,15 @@ async function openModel(role: Role, catalogue: Catalogue, kernels: Kernels, set
 async function openRestorer(
   catalogue: Catalogue,
   device: DeviceClient | null,
-  { options, mutex, onFault, tell }: LaneSetup,
+  { options, mutex, onFault, onModelNews }: LaneSetup,
 ): Promise<Restorer | null> {
   const { restorer: model, restoreBlend: blend } = options;
   if (model === null) return null;
   try {
     const { yieldWhile } = mutex;
-    return await Restorer.open(catalogue, { ...options, tell, device, yieldWhile, model, blend }, onFault);
+    return await Restorer.open(catalogue, { ...options, onModelNews, device, yieldWhile, model, blend }, onFault);
   } catch (error) {
-    tell({ model, state: 'failed', why: error instanceof Error ? error.message : '' });
+    onModelNews({ model, state: 'failed', why: error instanceof Error ? error.message : '' });
     onFault(error);
     return null;
   }

@@ -9,7 +9,7 @@ import { NotReady } from '../engines/fallback-swapper.ts';
 import type { MeshFace } from '../engines/mesh/mesh-engine.ts';
 import type { NeuralFace } from '../engines/neural/neural-engine.ts';
 import { Tracker, type TrackingOptions } from '../face/track.ts';
-import type { Tell } from '../models/model-states.ts';
+import type { OnModelNews } from '../models/model-states.ts';
 import type { FoundFace, LaneOptions, ModelLoad } from '../pool/lane-protocol.ts';
 import { Budget, Costs } from './budget.ts';
 import { Degrader } from './degrade.ts';
@@ -55,15 +55,15 @@ export class Lane {
 
   /**
    * Loads and warms everything a frame needs, the configured engine included.
-   * @param onFault receives every error that cost a frame its swap. @param tell receives what becomes of each model.
+   * @param onFault receives every error that cost a frame its swap. @param onModelNews receives what becomes of each model.
    * @throws FaceOffError when a model is missing or not the released one.
    */
   static async start(
     options: LaneOptions,
     onFault: (error: unknown) => void,
-    tell: Tell = () => undefined,
+    onModelNews: OnModelNews = () => undefined,
   ): Promise<Lane> {
-    const setup: LaneSetup = { options, mutex: new LaneMutex(), onFault, tell };
+    const setup: LaneSetup = { options, mutex: new LaneMutex(), onFault, onModelNews };
     const lane = new Lane(setup, await loadLaneModels(setup));
     const load = await lane.#engines.prepare(options.engine);
     if (load !== null) lane.#models.loads.push(load);

@@ -15,7 +15,7 @@ export type ModelNews =
   | { model: string; state: 'failed'; why: string };
 
 /** Receives the changes of a model's state. */
-export type Tell = (news: ModelNews) => void;
+export type OnModelNews = (news: ModelNews) => void;
 
 /** The states of all models as reported by all threads and processes. Runs on the main thread. */
 export class ModelStates {

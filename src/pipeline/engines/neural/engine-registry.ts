@@ -3,7 +3,7 @@
  */
 
 import { FaceOffError, messageOf } from '../../../shared/errors.ts';
-import type { Tell } from '../../models/model-states.ts';
+import type { OnModelNews } from '../../models/model-states.ts';
 import type { NeuralEngine } from './neural-engine.ts';
 
 interface Slot {
@@ -27,7 +27,7 @@ export interface EngineRegistryOptions {
   budgetMs?: number;
   now?: () => number;
   /** Called with `ready` when an engine serves again after a failure. */
-  tell?: Tell;
+  onModelNews?: OnModelNews;
 }
 
 /** Opens, pauses and closes a lane's neural engines by name. Runs in the lane worker. */
@@ -37,7 +37,7 @@ export class EngineRegistry {
   readonly #onFault: (error: unknown) => void;
   readonly #budgetMs: number;
   readonly #now: () => number;
-  readonly #tell: Tell;
+  readonly #onModelNews: OnModelNews;
 
   /**
    * @param make constructs an engine, which is not open yet.
@@ -49,12 +49,16 @@ export class EngineRegistry {
     onFault: (error: unknown) => void,
     options: EngineRegistryOptions = {},
   ) {
-    const { budgetMs = Number.POSITIVE_INFINITY, now = () => performance.now(), tell = () => undefined } = options;
+    const {
+      budgetMs = Number.POSITIVE_INFINITY,
+      now = () => performance.now(),
+      onModelNews = () => undefined,
+    } = options;
     this.#make = make;
     this.#onFault = onFault;
     this.#budgetMs = budgetMs;
     this.#now = now;
-    this.#tell = tell;
+    this.#onModelNews = onModelNews;
   }
 
   /** The engine if it can swap now; null while it is being opened, which this call starts, or paused. */
@@ -141,7 +145,7 @@ export class EngineRegistry {
   /** Notes that an engine serves, and reports it where it had failed before. */
   #serving(name: string, slot: Slot): NeuralEngine {
     const { engine } = slot;
-    if (slot.failed) this.#tell({ model: name, state: 'ready', provider: engine.runsOn?.provider ?? '' });
+    if (slot.failed) this.#onModelNews({ model: name, state: 'ready', provider: engine.runsOn?.provider ?? '' });
     slot.failed = false;
     return engine;
   }

@@ -42,8 +42,8 @@ export class NeuralEngine implements Engine<NeuralFace> {
     this.#catalogue = catalogue;
     this.#entry = catalogue.named(name, 'generator');
     this.#options = options;
-    const { threads, tell } = options;
-    this.#sources = new SourceMaker(catalogue, { threads, warmupRuns: 0, ...(tell && { tell }) });
+    const { threads, onModelNews } = options;
+    this.#sources = new SourceMaker(catalogue, { threads, warmupRuns: 0, ...(onModelNews && { onModelNews }) });
   }
 
   /** Whether swappers can swap: `open` has resolved. */

@@ -6,7 +6,7 @@ import type { ModelDevice } from '../../inference/model-device.ts';
 import { type ModelSession, openSession } from '../../inference/model-session.ts';
 import type { Kernels } from '../../kernels/kernels.ts';
 import type { Catalogue, OptionalEntry } from '../../models/catalogue.ts';
-import type { Tell } from '../../models/model-states.ts';
+import type { OnModelNews } from '../../models/model-states.ts';
 import { expectedDigest, readAdded, requireFile } from '../../models/model-store.ts';
 import { type Graph, readGraph } from '../../models/onnx-graph.ts';
 import type { ProfileBinding } from './bind-profile.ts';
@@ -20,7 +20,7 @@ export interface OpenOptions {
   /** The device that runs added models; null or absent runs them in this thread. */
   device?: ModelDevice | null;
   /** Receives the states of the model. */
-  tell?: Tell;
+  onModelNews?: OnModelNews;
 }
 
 /** A model to open, with its file bound to its profile. */
@@ -50,17 +50,17 @@ export async function openBoundModel(
   bound: BoundModel,
   options: OpenOptions,
 ): Promise<ModelSession> {
-  const { tell = () => undefined } = options;
+  const { onModelNews = () => undefined } = options;
   const model = bound.entry.name;
-  tell({ model, state: 'loading' });
+  onModelNews({ model, state: 'loading' });
   try {
     const session = await openWarm(catalogue, bound, options);
-    tell({ model, state: 'ready', provider: session.provider });
+    onModelNews({ model, state: 'ready', provider: session.provider });
     const close = session.close.bind(session);
-    session.close = () => close().then(() => tell({ model, state: 'verified' }));
+    session.close = () => close().then(() => onModelNews({ model, state: 'verified' }));
     return session;
   } catch (error) {
-    tell({ model, state: 'failed', why: messageOf(error) });
+    onModelNews({ model, state: 'failed', why: messageOf(error) });
     throw error;
   }
 }
