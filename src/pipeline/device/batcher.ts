@@ -39,7 +39,7 @@ export interface BatcherOptions {
   max: number;
   /** The first batch limit, as found by tuning. */
   start: number;
-  /** A run longer than this counts as hung: the device is lost. No limit unless told. */
+  /** A run longer than this counts as hung: the device is lost. No limit by default. */
   hungMs?: number;
   now?: () => number;
   /** Called when memory ran out, before the batch is retried in halves; frees what can be freed. */

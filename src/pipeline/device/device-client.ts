@@ -25,7 +25,7 @@ interface SharedModel {
   users: number;
 }
 
-/** A model open on the device, valid for one connection: a restarted process numbers its models anew. */
+/** A model open on the device, valid for one connection: a restarted process numbers its models from 1 again. */
 interface RemoteModel extends Opened {
   connection: number;
 }

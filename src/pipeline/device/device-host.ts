@@ -139,7 +139,7 @@ export class DeviceHost {
     this.#restart();
   }
 
-  /** The operating system refused to start a process, for instance for want of memory. */
+  /** The operating system refused to start a process, for instance because memory is short. */
   #onStartFailed(error: unknown): void {
     this.#child = null;
     if (this.#closed) return;

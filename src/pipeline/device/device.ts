@@ -55,7 +55,7 @@ interface LaneConnection {
 /** How long an unused model stays open: users switch between engines. */
 const IDLE_MS = 30_000;
 
-/** Serves models to lanes over a local socket, and collects what the main thread is told. */
+/** Serves models to lanes over a local socket, and collects the reports for the main thread. */
 export class Device {
   readonly #options: DeviceOptions;
   readonly #tuning: BatchTuning;

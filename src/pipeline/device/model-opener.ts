@@ -27,7 +27,7 @@ export interface OpenerParts {
   leases: Pick<CacheLeases, 'hold'>;
   /** Threads inside one run on the CPU. */
   threads: number;
-  /** A model whose loading took longer than this is kept optimised: milliseconds, 1000 unless told. */
+  /** A model whose loading took longer than this is kept optimised: milliseconds, 1000 by default. */
   optimiseAboveMs?: number;
 }
 

@@ -62,7 +62,7 @@ export class FallbackSwapper implements Swapper {
   }
 }
 
-/** The engine is still being opened or at rest, and there is no fallback. */
+/** The engine is still being opened or paused, and there is no fallback. */
 export class NotReady extends Error {
   constructor() {
     super('the engine is not ready');

@@ -23,7 +23,7 @@ const TOO_SLOW = 1.2;
 
 /** Limits and listeners of an EngineRegistry. */
 export interface EngineRegistryOptions {
-  /** Time of a frame: a slower engine gets a frame every PAUSE_MS only. No limit unless told. */
+  /** Time of a frame: a slower engine gets a frame every PAUSE_MS only. No limit by default. */
   budgetMs?: number;
   now?: () => number;
   /** Called with `ready` when an engine serves again after a failure. */

@@ -21,7 +21,7 @@ export interface NeuralFace {
 export interface NeuralOptions extends GeneratorOptions {
   /** Name of the masker model that limits the paste to the face; null pastes the whole box. */
   mask: string | null;
-  /** Time of a frame from its arrival, in milliseconds; no limit unless told. */
+  /** Time of a frame from its arrival, in milliseconds; no limit by default. */
   budgetMs?: number;
   /** Releases the lane to other frames while something is awaited. */
   yieldWhile?: YieldWhile;

@@ -21,7 +21,7 @@ export interface NativeSpec {
   /** Tensors of float32. */
   inputs: readonly TensorSpec[];
   outputs: readonly TensorSpec[];
-  /** The largest batch, 1 unless told. Memory for it is allocated once. */
+  /** The largest batch, 1 by default. Memory for it is allocated once. */
   maxBatch?: number;
   /** Constant inputs of one float64 each, by name. */
   doubles?: Record<string, number>;
@@ -29,17 +29,17 @@ export interface NativeSpec {
   longs?: Record<string, number>;
   /** Memory of the caller for inputs, large enough for maxBatch; a WebAssembly.Memory must never grow. */
   bind?: Record<string, Float32Array>;
-  /** The CPU unless told. */
+  /** The CPU by default. */
   provider?: Provider;
-  /** Threads inside one run on the CPU, 1 unless told. */
+  /** Threads inside one run on the CPU, 1 by default. */
   threads?: number;
-  /** Folder of the ONNX Runtime library to use: that of onnxruntime-node unless told. */
+  /** Folder of the ONNX Runtime library to use: that of onnxruntime-node by default. */
   folder?: string;
   /** File to write the graph to, as optimised for this machine. Useful on the CPU only. */
   saveOptimised?: string;
   /** Whether the model is such a file, so that optimisation is skipped. */
   optimised?: boolean;
-  /** Least level that ONNX Runtime logs to stderr: error unless told. */
+  /** Least level that ONNX Runtime logs to stderr: error by default. */
   logLevel?: LogLevel;
   /** More session config entries, by ONNX Runtime's keys. */
   config?: Record<string, string>;
@@ -61,7 +61,7 @@ export interface NativeSession {
   /**
    * Runs the model on the inputs, off the event loop; items of a batch are consecutive. One run at a time. After a
    * failed run the outputs are undefined.
-   * @param batch 1 to maxBatch; 1 unless told.
+   * @param batch 1 to maxBatch; 1 by default.
    * @throws FaceOffError `out_of_memory`, `device_lost`, `run_terminated`, `model_unusable`, `model_busy`,
    *   `model_closed`.
    */
