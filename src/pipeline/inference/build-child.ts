@@ -12,8 +12,7 @@ import type { NativeSpec } from './native/native-session.ts';
 import type { InferenceSettings } from './provider-ladder.ts';
 
 /** A model as it is to be built and run. */
-export interface EngineRequest
-  extends Pick<NativeSpec, 'name' | 'inputs' | 'outputs' | 'maxBatch' | 'doubles' | 'longs'> {
+export interface EngineRequest extends Pick<NativeSpec, 'name' | 'inputs' | 'outputs' | 'maxBatch' | 'doubles'> {
   /** The ONNX file. */
   file: string;
   /** Digest of that file. */

@@ -25,8 +25,6 @@ export interface NativeSpec {
   maxBatch?: number;
   /** Constant inputs of one float64 each, by name. */
   doubles?: Record<string, number>;
-  /** Constant inputs of one int64 each, by name. */
-  longs?: Record<string, number>;
   /** Memory of the caller for inputs, large enough for maxBatch; a WebAssembly.Memory must never grow. */
   bind?: Record<string, Float32Array>;
   /** The CPU by default. */
@@ -123,11 +121,10 @@ async function createSession(api: OrtApi, spec: NativeSpec, provider: Provider):
 /** Checks names and element types: ONNX Runtime checks only some of them, and only at a run. */
 function requireTypes(api: OrtApi, session: Pointer, spec: NativeSpec): void {
   const has = describeModel(api, session);
-  const { doubles = {}, longs = {} } = spec;
+  const { doubles = {} } = spec;
   const wanted = [
     ...spec.inputs.map(({ name }) => [has.inputs, 'input', name, 'float32'] as const),
     ...Object.keys(doubles).map((name) => [has.inputs, 'input', name, 'float64'] as const),
-    ...Object.keys(longs).map((name) => [has.inputs, 'input', name, 'int64'] as const),
     ...spec.outputs.map(({ name }) => [has.outputs, 'output', name, 'float32'] as const),
   ];
   for (const [list, kind, name, type] of wanted) {
@@ -161,7 +158,7 @@ class OrtSession implements NativeSession {
   #closed: Promise<void> | null = null;
 
   constructor(api: OrtApi, session: Pointer, spec: NativeSpec, provider: Provider) {
-    const { maxBatch = 1, bind = {}, doubles = {}, longs = {} } = spec;
+    const { maxBatch = 1, bind = {}, doubles = {} } = spec;
     this.name = spec.name;
     this.provider = provider.kind;
     this.maxBatch = maxBatch;
@@ -182,7 +179,6 @@ class OrtSession implements NativeSession {
     this.#feeds = tensorsOf([
       ...spec.inputs.map((tensor) => [tensor, this.inputs[tensor.name]!] as const),
       ...Object.entries(doubles).map(([name, value]) => scalar(name, Float64Array.of(value))),
-      ...Object.entries(longs).map(([name, value]) => scalar(name, BigInt64Array.of(BigInt(value)))),
     ]);
     this.#fetches = tensorsOf(spec.outputs.map((tensor) => [tensor, this.outputs[tensor.name]!] as const));
     this.#shrinking = api.make('CreateRunOptions');

@@ -17,7 +17,7 @@ export interface TensorSpec {
 }
 
 /** Memory of a tensor, by its element type. */
-export type TensorData = Float32Array | Float64Array | BigInt64Array;
+export type TensorData = Float32Array | Float64Array;
 
 /** Whether the first dimension scales with the batch. */
 export const isBatched = ({ shape, batched }: TensorSpec): boolean => batched ?? shape.length > 1;
@@ -136,6 +136,5 @@ export function dimensionsOf(spec: TensorSpec, batch: number): BigInt64Array {
 
 /** The element type of an array. */
 export function typeOf(numbers: TensorData): ElementType {
-  if (numbers instanceof Float32Array) return 'float32';
-  return numbers instanceof Float64Array ? 'float64' : 'int64';
+  return numbers instanceof Float32Array ? 'float32' : 'float64';
 }
