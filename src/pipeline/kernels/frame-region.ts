@@ -130,6 +130,14 @@ export class FrameRegion {
     return this.#memory.generation === this.generation;
   }
 
+  /**
+   * For callers that read something made of the region, such as its crop.
+   * @throws FaceOffError `kernel_order` when another region was loaded since.
+   */
+  requireLoaded(): void {
+    this.#loaded();
+  }
+
   /** Writes the part `rect` of the region, in pixels of the frame, back into the frame. */
   store(frame: Frame, rect: Rect): void {
     const memory = this.#loaded();
@@ -250,7 +258,7 @@ export class FrameRegion {
     return { ...bounds, x: bounds.x + x, y: bounds.y + y };
   }
 
-  /** @throws FaceOffError `kernel_order` when another region was loaded since. */
+  /** The memory, if it still holds this region. @throws FaceOffError `kernel_order` when it does not. */
   #loaded(): RegionMemory {
     if (this.isLoaded) return this.#memory;
     const { generation } = this.#memory;

@@ -28,7 +28,7 @@ import { warmUp, warmUpFrame } from './warm-up.ts';
 const WARM_UP = 'warm-up';
 const WARM_UP_SETTINGS: Omit<SwapSettings, 'face'> = { ...DEFAULT_SETTINGS, shape: 1 };
 
-/** What a frame says that goes no further: it was too late, or swapped only to measure the time. */
+/** The answer for a frame that is not shown: it came too late, or was swapped only to measure the time. */
 const LEFT_OUT = { result: 'dropped', hold: true, exposed: true } as const;
 
 /**

@@ -1,11 +1,10 @@
-/** How squarely each part of a face looks at the camera. */
-
 import { POINTS, type Topology } from '../../face/topology.ts';
 
 /**
- * For each of 468 points the cosine between its normal and the way to the camera: 1 looks straight at it, 0 is edge-on,
- * below 0 is turned away.
- * @param points x, y, z in pixels, y downwards, z away from the camera.
+ * How squarely each of 468 points faces the camera: the cosine between its normal and the direction to the camera. 1
+ * is frontal, 0 edge-on, below 0 turned away.
+ * @param points x, y, z of at least 468 in pixels, y downwards, z away from the camera.
+ * @param out is written and returned.
  */
 export function facing(points: Float32Array, topology: Topology, out = new Float32Array(POINTS)): Float32Array {
   normals.fill(0);
@@ -28,13 +27,16 @@ export function facing(points: Float32Array, topology: Topology, out = new Float
     const nz = normals[3 * i + 2]!;
     const [nx, ny] = [normals[3 * i]!, normals[3 * i + 1]!];
     const length = Math.sqrt(nx * nx + ny * ny + nz * nz) || 1;
-    out[i] = (FRONT * nz) / length;
+    out[i] = (FRONTAL_SIGN * nz) / length;
   }
   return out;
 }
 
-/** The canonical triangles wind so that, with y downwards and z away, normals of a frontal face have this sign of z. */
-const FRONT = -1;
+/**
+ * The canonical triangles wind so that, with y downwards and z away, the normals of a frontal face have this sign of
+ * z.
+ */
+const FRONTAL_SIGN = -1;
 const normals = new Float32Array(POINTS * 3);
 
 function add(at: number, x: number, y: number, z: number): void {

@@ -1,12 +1,11 @@
-/** Weighted least squares over the mesh's points, for Y, U, V at once. */
-
-/** Of each term a coefficient for Y, U and V: [terms, 3]. */
+/** Coefficients of Y, U and V for each term: [terms, 3]. */
 export type FitCoefficients = Float64Array;
 
-/** Keeps what the samples say nothing about at 0. */
+/** Ridge regularisation: keeps coefficients at 0 that the samples do not determine. */
 const RIDGE = 1e-6;
 
 /**
+ * Weighted least squares over the mesh's points, for Y, U, V at once, by the normal equations.
  * @param terms value of each term at each point: [points, count]. @param values Y, U, V at each point: [points, 3].
  * @param weight how much each point counts, 0 or more.
  */
@@ -33,7 +32,7 @@ export function fitWeighted(
     m[r * width + r]! += RIDGE;
     for (let c = 0; c < r; c++) m[r * width + c] = m[c * width + r]!;
   }
-  // Gauss and Jordan; without pivoting, as the matrix is positive definite.
+  // Gauss-Jordan elimination; without pivoting, as the matrix is positive definite.
   for (let c = 0; c < count; c++) {
     const pivot = m[c * width + c]!;
     for (let k = c; k < width; k++) m[c * width + k]! /= pivot;

@@ -127,6 +127,7 @@ test('a region is of no use once another is loaded', () => {
   const triangle = kernels.indices([0, 1, 2]);
   const square = { x: 20, y: 20, side: 10, angle: 0 };
   for (const use of [
+    () => stale.requireLoaded(),
     () => stale.crop(square, out),
     () => stale.store(frame, rect),
     () => stale.keep(),

@@ -1,61 +1,87 @@
 /**
- * Takes hair, hard shadow, glare and collar off the source's skin: they belong to the photo, not to the face. What is no
- * skin is filled from the skin around, without a seam, and light that falls from one side is evened out.
+ * De-lights and inpaints the source's skin. Hair, hard shadow, glare and collar belong to the photo, not to the face:
+ * what is no skin is filled from the skin around it without a seam, and light that falls from one side is evened out.
  */
 
-import type { Topology } from '../../../face/topology.ts';
-import { ATLAS, type Planes } from './atlas.ts';
+import { ATLAS, BLACK, GREY, type Planes } from './atlas.ts';
 import { blurPlane, blurWithin } from './gaussian-blur.ts';
-import { type Areas, areasOf, BLACK, findOutliers, GREY } from './skin-segmentation.ts';
+import type { Areas, SkinOutliers } from './skin-segmentation.ts';
 import { enlarged, GRID, GRID_STEP, shrink } from './texel-grid.ts';
 
-/** What is no skin is taken to reach so many pixels of the grid further: hair has soft edges. */
-const MARGIN = 2;
-/** Softness of the fill's edge and of the skin that it starts from, in pixels of the grid. */
-const FEATHER = 1.5;
-const START = 1.5;
-/** What hair hides mostly looks away from the light: so much darker far from the skin that shows, and how far that is. */
-const SHADE = 0.3;
-const SHADE_SIGMA = 5;
-/** How softly what was there is asked whether it was darker at all: a single bright strand says nothing. */
-const STRANDS = 3;
-/** The colour of skin in white light, as U and V off grey in shares of luma above black. */
-const NEUTRAL = [-0.12, 0.13] as const;
-/** So much of the photo's colour is taken off: all of it would leave lips and lids in a very warm photo purple. */
-const NEUTRALISED = 0.5;
-/** Light of a softness above this many pixels of the grid is compared between the halves of the face. */
-const SIDE_LIGHT_SIGMA = 7;
-/** Of the difference between the halves so much is taken out: faces are not quite even, and a little light is lively. */
-const SIDE_LIGHT_SHARE = 0.8;
+/**
+ * Tuning of the de-lighting. Lengths are in pixels of the 128×128 grid. Hand-tuned, unless a field says what set it.
+ */
+export const DELIGHT_TUNING = {
+  /** Pixels by which outliers are enlarged, 0 or more: hair has soft edges. */
+  margin: 2,
+  /** Sigma of the fill's soft edge; pixels, above 0. */
+  feather: 1.5,
+  /** Sigma over which the skin at the fill's edge is averaged; pixels, above 0. */
+  edgeSkin: 1.5,
+  /** Gauss-Seidel passes of the membrane, 0 or more; the start from pull-push is close already. */
+  membranePasses: 60,
+  /**
+   * Share by which the fill is darker far from visible skin, 0..1: what hair hides mostly faces away from the light.
+   */
+  shade: 0.3,
+  /** Sigma of "far from visible skin"; pixels, above 0. */
+  shadeSigma: 5,
+  /**
+   * Sigma over which the photo is averaged to decide whether it was darker than the fill at all; pixels, above 0. A
+   * single bright strand of hair must not decide it. Set with fringes, which left a band over the brows.
+   */
+  strandSigma: 3,
+  /** Colour of skin in white light: U off grey in shares of luma above black. */
+  neutralU: -0.12,
+  /** Colour of skin in white light: V off grey in shares of luma above black. */
+  neutralV: 0.13,
+  /**
+   * Share of the photo's colour cast that is taken off, 0..1: at 1 lips and lids of a very warm photo turn purple.
+   */
+  castRemoved: 0.5,
+  /** Sigma above which light is soft enough to be compared between the halves of the face; pixels, above 0. */
+  sideLightSigma: 7,
+  /**
+   * Share of the difference between the halves that is taken out, 0..1: faces are not quite even, and a little light
+   * is lively.
+   */
+  sideLightRemoved: 0.8,
+};
+
+/** Values of the de-lighting that an experiment may set anew; see `DELIGHT_TUNING` for units and ranges. */
+export type DelightTuning = Readonly<typeof DELIGHT_TUNING>;
 
 /**
- * Cleans `planes` in place.
- * @param at texture coordinates of the points in pixels of the atlas.
+ * De-lights an atlas in place.
+ * @param areas as `areasOf` returns them. @param skin as `findOutliers` returns it for these planes.
  */
-export function delight(planes: Planes, at: Float32Array, topology: Topology): void {
-  const areas = areasOf(topology, at);
-  const { strays, colour } = findOutliers(planes, areas);
-  const keep = shrunk(
-    strays.map((s, p) => ((areas.covered[p] && !s) || areas.holes[p] ? 1 : 0)),
-    areas,
-  );
-  const plain = keep.map((k, p) => (k && !areas.holes[p] && !areas.features[p] && !areas.brows[p] ? 1 : 0));
+export function delight(
+  planes: Planes,
+  areas: Areas,
+  skin: SkinOutliers,
+  tuning: DelightTuning = DELIGHT_TUNING,
+): void {
+  const { covered, holes, features, brows } = areas;
+  const isKept = covered.map((c, p) => ((c && !skin.outliers[p]) || holes[p] ? 1 : 0));
+  const keep = eroded(isKept, areas, tuning.margin);
+  const plain = keep.map((k, p) => (k && !holes[p] && !features[p] && !brows[p] ? 1 : 0));
   const opacity = blurPlane(
     keep.map((k) => 1 - k),
     GRID,
-    FEATHER,
+    tuning.feather,
   );
   const luma = shrink(planes.y, ATLAS);
-  lay(planes.y, ATLAS, shaded(filled(luma, plain), luma, keep), opacity);
-  for (const plane of [planes.u, planes.v]) lay(plane, ATLAS / 2, filled(shrink(plane, ATLAS / 2), plain), opacity);
-  evenSides(planes.y, areas.covered);
-  neutralise(planes, colour);
+  blend(planes.y, ATLAS, shaded(filled(luma, plain, tuning), luma, keep, tuning), opacity);
+  for (const plane of [planes.u, planes.v])
+    blend(plane, ATLAS / 2, filled(shrink(plane, ATLAS / 2), plain, tuning), opacity);
+  evenSides(planes.y, covered, tuning);
+  removeCast(planes, skin.colour, tuning);
 }
 
-/** The mask without what lies at its edge; features stay whole. */
-function shrunk(mask: Uint8Array, { features, holes }: Areas): Uint8Array {
+/** The mask without a margin of so many pixels at its edge; features stay whole. */
+function eroded(mask: Uint8Array, { features, holes }: Areas, margin: number): Uint8Array {
   let out = mask;
-  for (let step = 0; step < MARGIN; step++) {
+  for (let step = 0; step < margin; step++) {
     out = out.map((m, p) =>
       m && (features[p] || holes[p] || (out[p - 1] && out[p + 1] && out[p - GRID] && out[p + GRID])) ? 1 : 0,
     );
@@ -64,14 +90,14 @@ function shrunk(mask: Uint8Array, { features, holes }: Areas): Uint8Array {
 }
 
 /**
- * Carries the kept pixels into all the rest: a membrane (Laplace's equation) hung on them, found from coarse to fine so
- * that it also spans a whole forehead.
+ * Extends the kept pixels into all the rest by a membrane (Laplace's equation), solved by Gauss-Seidel from a
+ * pull-push start, so that it also spans a whole forehead.
  */
-function filled(plane: Float32Array, keep: Uint8Array): Float32Array {
-  const near = blurWithin(plane, keep, GRID, START);
+function filled(plane: Float32Array, keep: Uint8Array, tuning: DelightTuning): Float32Array {
+  const near = blurWithin(plane, keep, GRID, tuning.edgeSkin);
   const out = near.map((value, p) => (keep[p] ? value : 0));
   pullPush(out, Float32Array.from(keep), GRID);
-  for (let pass = 0; pass < 60; pass++) {
+  for (let pass = 0; pass < tuning.membranePasses; pass++) {
     for (let p = 0; p < out.length; p++) {
       if (keep[p]) continue;
       const [x, y] = [p % GRID, Math.floor(p / GRID)];
@@ -85,17 +111,20 @@ function filled(plane: Float32Array, keep: Uint8Array): Float32Array {
   return out;
 }
 
-/** The fill, darker the further it lies from what is kept, but not darker than what was there. */
-function shaded(fill: Float32Array, was: Float32Array, keep: Uint8Array): Float32Array {
-  const near = blurPlane(keep, GRID, SHADE_SIGMA);
-  const dark = blurPlane(was, GRID, STRANDS);
+/** The fill, darker the further it lies from kept pixels, but not darker than the photo was there. */
+function shaded(fill: Float32Array, photo: Float32Array, keep: Uint8Array, tuning: DelightTuning): Float32Array {
+  const near = blurPlane(keep, GRID, tuning.shadeSigma);
+  const dark = blurPlane(photo, GRID, tuning.strandSigma);
   return fill.map((value, p) => {
-    const shade = keep[p] ? 0 : SHADE * Math.max(0, 1 - 2 * near[p]!);
+    const shade = keep[p] ? 0 : tuning.shade * Math.max(0, 1 - 2 * near[p]!);
     return Math.max(BLACK + (value - BLACK) * (1 - shade), Math.min(value, dark[p]!));
   });
 }
 
-/** Fills where `weight` is 0 from means over growing squares (Gortler and others, The Lumigraph, 1996), in place. */
+/**
+ * Pull-push (Gortler and others, The Lumigraph, 1996): fills where `weight` is 0 from means over growing squares, in
+ * place.
+ */
 function pullPush(plane: Float32Array, weight: Float32Array, size: number): void {
   if (size === 1) return;
   const half = size / 2;
@@ -115,38 +144,41 @@ function pullPush(plane: Float32Array, weight: Float32Array, size: number): void
   for (let p = 0; p < plane.length; p++) plane[p] = weight[p]! * plane[p]! + (1 - weight[p]!) * coarse[parent(p)]!;
 }
 
-/** Lays the grid's `fill` over a plane of `size` pixels a side. */
-function lay(plane: Uint8Array, size: number, fill: Float32Array, opacity: Float32Array): void {
+/** Blends the grid's `fill` over a plane of `size` pixels a side. */
+function blend(plane: Uint8Array, size: number, fill: Float32Array, opacity: Float32Array): void {
   const [value, share] = [enlarged(fill, size), enlarged(opacity, size)];
   for (let p = 0; p < plane.length; p++) plane[p] = Math.round(plane[p]! + share[p]! * (value[p]! - plane[p]!));
 }
 
-/** Takes out what falls on one half of the face only and is too soft to be a feature. */
-function evenSides(luma: Uint8Array, covered: Uint8Array): void {
+/** Takes out light that falls on one half of the face only and is too soft to be a feature. */
+function evenSides(luma: Uint8Array, covered: Uint8Array, tuning: DelightTuning): void {
   const small = shrink(luma, ATLAS);
-  const soft = blurWithin(small, covered, GRID, SIDE_LIGHT_SIGMA);
+  const soft = blurWithin(small, covered, GRID, tuning.sideLightSigma);
   for (let p = 0; p < luma.length; p++) {
     const from = Math.floor(Math.floor(p / ATLAS) / GRID_STEP) * GRID + Math.floor((p % ATLAS) / GRID_STEP);
     const mirrored = from - (from % GRID) + GRID - 1 - (from % GRID);
     if (!covered[from] || !covered[mirrored]) continue;
     const uneven = (soft[from]! - soft[mirrored]!) / 2;
-    luma[p] = Math.round(Math.min(255, Math.max(0, luma[p]! - SIDE_LIGHT_SHARE * uneven)));
+    luma[p] = Math.round(Math.min(255, Math.max(0, luma[p]! - tuning.sideLightRemoved * uneven)));
   }
 }
 
 /**
- * Takes half of the colour of the photo's light, found on the skin, off in proportion to luma: taken off evenly it would leave
- * dark brows and lids with the opposite tint. What has less of it to begin with (whites, lamps' reflections) loses less.
+ * Takes part of the photo's colour cast, as found on the skin, off in proportion to luma: taken off evenly it would
+ * leave dark brows and lids with the opposite tint. Pixels with less of the cast (whites, reflections of lamps) lose
+ * less.
+ * @param skin the skin's usual U and V off grey, in shares of luma above black.
  */
-function neutralise({ y, u, v }: Planes, skin: readonly [number, number]): void {
+function removeCast({ y, u, v }: Planes, skin: readonly [number, number], tuning: DelightTuning): void {
+  const { neutralU, neutralV, castRemoved } = tuning;
   const half = ATLAS / 2;
-  const [tu, tv] = [skin[0] - NEUTRAL[0], skin[1] - NEUTRAL[1]];
+  const [tu, tv] = [skin[0] - neutralU, skin[1] - neutralV];
   const strength = tu * tu + tv * tv || 1;
   for (let p = 0; p < u.length; p++) {
     const i = 2 * Math.floor(p / half) * ATLAS + 2 * (p % half);
     const luma = Math.max(1, (y[i]! + y[i + 1]! + y[i + ATLAS]! + y[i + ATLAS + 1]!) / 4 - BLACK);
-    const [du, dv] = [(u[p]! - GREY) / luma - NEUTRAL[0], (v[p]! - GREY) / luma - NEUTRAL[1]];
-    const share = NEUTRALISED * Math.min(1, Math.max(0, (du * tu + dv * tv) / strength));
+    const [du, dv] = [(u[p]! - GREY) / luma - neutralU, (v[p]! - GREY) / luma - neutralV];
+    const share = castRemoved * Math.min(1, Math.max(0, (du * tu + dv * tv) / strength));
     u[p] = Math.round(u[p]! - share * tu * luma);
     v[p] = Math.round(v[p]! - share * tv * luma);
   }

@@ -1,8 +1,11 @@
-/** Gaussian softening of a square I420 picture. */
+/** Gaussian blur of square planes, separable, cut off at 2.5 sigma. Runs at enrolment only. */
 
 import type { Planes } from './atlas.ts';
 
-/** @param sigma in luma pixels; chroma is softened by half as many of its own. */
+/**
+ * A picture of `size` luma pixels a side, blurred.
+ * @param sigma in luma pixels; chroma is blurred by half as many of its own.
+ */
 export function blurred({ y, u, v }: Planes, size: number, sigma: number): Planes {
   return {
     y: blurredPlane(y, size, sigma),
@@ -11,11 +14,14 @@ export function blurred({ y, u, v }: Planes, size: number, sigma: number): Plane
   };
 }
 
-/** One of its planes, rounded. */
+/** One plane of bytes, blurred and rounded. @param sigma in pixels of the plane. */
 export const blurredPlane = (plane: Uint8Array, size: number, sigma: number): Uint8Array =>
   Uint8Array.from(blurPlane(plane, size, sigma), Math.round);
 
-/** The mean about each pixel of those that are in the mask alone; 0 where none is near. */
+/**
+ * Normalised blur: weighted mean around each pixel of those in the mask (0 or 1) alone; 0 where none of the mask is
+ * near.
+ */
 export function blurWithin(plane: Float32Array, mask: Uint8Array, size: number, sigma: number): Float32Array {
   const weight = blurPlane(mask, size, sigma);
   const sum = blurPlane(
@@ -26,7 +32,7 @@ export function blurWithin(plane: Float32Array, mask: Uint8Array, size: number, 
   return sum.map((value, p) => value / (weight[p]! || 1));
 }
 
-/** One square plane, `size` pixels a side, edges replicated. */
+/** One plane of `size` pixels a side, blurred, edges replicated. @param sigma in pixels of the plane. */
 export function blurPlane(plane: ArrayLike<number>, size: number, sigma: number): Float32Array {
   const radius = Math.max(1, Math.ceil(2.5 * sigma));
   const weights = Array.from({ length: 2 * radius + 1 }, (_, k) =>

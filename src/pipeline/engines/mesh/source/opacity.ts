@@ -1,96 +1,179 @@
-/** How opaque the source is drawn, part by part. */
+/**
+ * How opaquely the source is drawn: a factor for each of 468 points by place, by what the live face shows, and by
+ * view.
+ */
 
 import { BROW_LEFT, BROW_RIGHT, POINTS, type Topology } from '../../../face/topology.ts';
 import type { Portrait } from '../../engine.ts';
 import { facing } from '../facing.ts';
 
-/** A little of the live skin everywhere keeps its grain and movement: expression, flicker and seam all measured better. */
-const MOST = 0.93;
-/** Opacity by rings from the rim inwards. The light meets the live skin there, so on skin little is to be hidden. */
-const RIM_FADE = [0.7, 1];
-/** What is left of it where the live face shows hair or a headset instead, which are to stay. */
-const HAIR_FADE = [0, 0.4, 0.8];
-/** Opacity at the edge of an eye and of the mouth's inside, where drawing ends at once: more shows as a jagged line. */
-const LID = 0.2;
-const LIP = 0.25;
-/** What the photos saw this many times less squarely than the camera does fades, from, to, down to the least. */
-const WORSE = [0.3, 0.8] as const;
-const WORSE_LEAST = 0.3;
-/** A mirrored half is not quite what a photo of it would be. */
-const MIRRORED = 0.8;
-/** Opacity by edges away from eyes or, two further out, lips that are kept. */
-const KEPT_FADE = { [-2]: 0, [-1]: 0, 0: 0, 1: 0, 2: 0.5 } as Readonly<Record<number, number>>;
-/** Cosines between which a part that turns away fades out. */
-const TURNED = [0, 0.25] as const;
-/** The same inside the face, where what turns away soon lies behind the nose: its dark side would be drawn as a line. */
-const FOLDED = [0.1, 0.35] as const;
-/** That far inside, in rings from the rim. */
-const FOLDS_FROM = 5;
+/**
+ * Tuning of the opacity, 0 transparent to 1 opaque. Rings are edges of the mesh from the face's rim, which is ring
+ * 0. Cosines are between a point's normal and the direction to the camera, 1 is frontal. Hand-tuned, unless a field
+ * says what set it.
+ */
+export const OPACITY_TUNING = {
+  /**
+   * Greatest opacity, 0..1: a little of the live skin everywhere keeps its grain and movement. Set by measurement:
+   * expression, flicker and seam are all better than at 1.
+   */
+  most: 0.93,
+  /**
+   * Opacity by ring from the rim inwards, 1 beyond the list: relighting makes both skins meet there, so little is to
+   * be hidden.
+   */
+  rimFade: [0.7, 1] as readonly number[],
+  /**
+   * Factor on the opacity by ring where the live face shows hair or a headset instead of skin, which stay; 1 beyond
+   * the list. Set by measurement: identity and seam.
+   */
+  hairFade: [0, 0.4, 0.8] as readonly number[],
+  /** Opacity at the edge of an eye, 0..1, where drawing ends at once: more shows as a jagged line. */
+  lid: 0.2,
+  /** Opacity at the edge of the mouth's inside, 0..1, where drawing ends at once. */
+  lip: 0.25,
+  /**
+   * A point fades where the best photo saw it less squarely than the camera does. Cosine of the photo over that of
+   * the camera up to which the factor is `worseLeast`; 0..1.
+   */
+  worseFrom: 0.3,
+  /** Ratio of the cosines from which the factor is 1; above `worseFrom`. */
+  worseTo: 0.8,
+  /** Least factor of that fade; 0..1. */
+  worseLeast: 0.3,
+  /**
+   * Factor on the cosine of a point whose mirror image a photo saw, 0..1: a mirrored half is not quite what a photo
+   * of it is.
+   */
+  mirrored: 0.8,
+  /** Least cosine of the camera in that comparison; above 0. */
+  cosineLeast: 0.05,
+  /** Factor by edges from eyes or lips that are kept live, 1 beyond the list. */
+  keptFade: [0, 0, 0.5] as readonly number[],
+  /** Edges from the mouth's inner edge at which `keptFade` begins for a live mouth: the lips are kept whole. */
+  keptLips: 2,
+  /**
+   * Edges from the mouth's inner edge up to which live skin is drawn below the source where the live mouth is kept.
+   */
+  keptMouthReach: 4,
+  /** Edges from the eyes up to which live skin is drawn below the source where the live eyes are kept. */
+  keptEyesReach: 2,
+  /** Cosine to the camera up to which a part that turns away is not drawn; 0..1. */
+  turnedFrom: 0,
+  /** Cosine to the camera from which a part is drawn whole; above `turnedFrom`. */
+  turnedTo: 0.25,
+  /**
+   * `turnedFrom` inside the face, where a part that turns away soon lies behind the nose. The nose's dark side was
+   * drawn as a line along the far cheek.
+   */
+  foldedFrom: 0.1,
+  /** `turnedTo` inside the face; above `foldedFrom`. */
+  foldedTo: 0.35,
+  /** Rings from the rim from which points count as inside for that. */
+  foldsFromRing: 5,
+  /** Edges from the eyes up to which points do not fold: lids. */
+  foldsPastEyes: 1,
+  /** Edges from the mouth's inner edge up to which points do not fold: lips. */
+  foldsPastMouth: 2,
+};
+
+/** Values of the opacity that an experiment may set anew; see `OPACITY_TUNING` for units and ranges. */
+export type OpacityTuning = Readonly<typeof OPACITY_TUNING>;
 
 const BROWS = new Set([...BROW_LEFT, ...BROW_RIGHT]);
 
-const ramp = ([from, to]: readonly [number, number], x: number): number =>
-  Math.min(1, Math.max(0, (x - from) / (to - from)));
+const ramp = (from: number, to: number, x: number): number => Math.min(1, Math.max(0, (x - from) / (to - from)));
 
 /** Opacity by place on the face alone, of 468 points. */
-export function opacityByPlace({ ring, fromEyes, fromMouth }: Topology): Float32Array {
+export function opacityByPlace(topology: Topology, tuning: OpacityTuning = OPACITY_TUNING): Float32Array {
+  const { ring, fromEyes, fromMouth } = topology;
+  const { most, rimFade, lid, lip } = tuning;
   return Float32Array.from({ length: POINTS }, (_, i) => {
-    const rim = RIM_FADE[ring[i]!] ?? 1;
-    return MOST * rim * (fromEyes[i] === 0 ? LID : 1) * (fromMouth[i] === 0 ? LIP : 1);
+    const rim = rimFade[ring[i]!] ?? 1;
+    return most * rim * (fromEyes[i] === 0 ? lid : 1) * (fromMouth[i] === 0 ? lip : 1);
   });
 }
 
-/** What is left of the opacity of each of 468 points where no live skin is. */
-export function opacityOverHair({ ring }: Topology): Float32Array {
-  return Float32Array.from({ length: POINTS }, (_, i) => HAIR_FADE[ring[i]!] ?? 1);
+/** Factor on the opacity of each of 468 points where the live face shows no skin. */
+export function opacityOverHair({ ring }: Topology, { hairFade }: OpacityTuning = OPACITY_TUNING): Float32Array {
+  return Float32Array.from({ length: POINTS }, (_, i) => hairFade[ring[i]!] ?? 1);
 }
 
-/** What is left of the opacity of each of 468 points where the live person's eyes or mouth are to stay. */
-export function opacityOutside({ fromEyes, fromMouth, ring }: Topology, eyes: boolean, mouth: boolean): Float32Array {
-  const steps = (count: number): number => KEPT_FADE[count] ?? 1;
+/** Factor on the opacity of each of 468 points where the live person's eyes (with brows) or mouth are kept. */
+export function opacityWhereKept(
+  { fromEyes, fromMouth, ring }: Topology,
+  keepsEyes: boolean,
+  keepsMouth: boolean,
+  tuning: OpacityTuning = OPACITY_TUNING,
+): Float32Array {
+  const { keptFade, keptLips } = tuning;
+  const fade = (edges: number): number => (edges < 0 ? 0 : (keptFade[edges] ?? 1));
   return Float32Array.from(ring, (_, i) => {
-    const eye = eyes ? (BROWS.has(i) ? 0 : steps(fromEyes[i]!)) : 1;
-    return eye * (mouth ? steps(fromMouth[i]! - 2) : 1);
+    const eye = keepsEyes ? (BROWS.has(i) ? 0 : fade(fromEyes[i]!)) : 1;
+    return eye * (keepsMouth ? fade(fromMouth[i]! - keptLips) : 1);
   });
 }
 
-/** How squarely the best photo of each of 468 points saw it, 0..1. */
-export function bestViews(portraits: Portrait[], topology: Topology): Float32Array {
+/** Cosine at which the best photo saw each of 468 points, 0..1. */
+export function bestViews(
+  portraits: Portrait[],
+  topology: Topology,
+  { mirrored }: OpacityTuning = OPACITY_TUNING,
+): Float32Array {
   const best = new Float32Array(POINTS);
   for (const { points } of portraits) {
     const seen = facing(points, topology);
-    for (let i = 0; i < POINTS; i++) best[i] = Math.max(best[i]!, seen[i]!, MIRRORED * seen[topology.mirror[i]!]!);
+    for (let i = 0; i < POINTS; i++) best[i] = Math.max(best[i]!, seen[i]!, mirrored * seen[topology.mirror[i]!]!);
   }
   return best;
 }
 
-/** Which of 468 points fold behind the nose as the head turns; lids and lips do not, and stay as they are. */
-export function foldsOf({ ring, fromEyes, fromMouth }: Topology): Uint8Array {
+/** 1 for each of 468 points that folds behind the nose as the head turns; lids and lips do not. */
+export function foldsOf(topology: Topology, tuning: OpacityTuning = OPACITY_TUNING): Uint8Array {
+  const { ring, fromEyes, fromMouth } = topology;
+  const { foldsFromRing, foldsPastEyes, foldsPastMouth } = tuning;
   return Uint8Array.from({ length: POINTS }, (_, i) =>
-    ring[i]! >= FOLDS_FROM && fromEyes[i]! > 1 && fromMouth[i]! > 2 ? 1 : 0,
+    ring[i]! >= foldsFromRing && fromEyes[i]! > foldsPastEyes && fromMouth[i]! > foldsPastMouth ? 1 : 0,
   );
 }
 
 /**
- * Share of a point's opacity that is left.
- * @param live, photo cosines to the camera, live and in the best photo. @param folds as `foldsOf` has it.
+ * Factor on a point's opacity by view, 0..1.
+ * @param live cosine to the camera now.
+ * @param photo cosine to the camera in the best photo.
+ * @param folds of the point, as `foldsOf` returns it.
  */
-export function opacityByView(live: number, photo: number, folds: number): number {
-  const worse = WORSE_LEAST + (1 - WORSE_LEAST) * ramp(WORSE, photo / Math.max(0.05, live));
-  return worse * ramp(folds ? FOLDED : TURNED, live);
+export function opacityByView(
+  live: number,
+  photo: number,
+  folds: number,
+  tuning: OpacityTuning = OPACITY_TUNING,
+): number {
+  const { worseFrom, worseTo, worseLeast, cosineLeast } = tuning;
+  const worse = worseLeast + (1 - worseLeast) * ramp(worseFrom, worseTo, photo / Math.max(cosineLeast, live));
+  const turned = folds
+    ? ramp(tuning.foldedFrom, tuning.foldedTo, live)
+    : ramp(tuning.turnedFrom, tuning.turnedTo, live);
+  return worse * turned;
 }
 
 /**
- * Eyes, the mouth's inside, and the skin beside them that lets something through: triangles of three points.
- * @param kept with all that shows where the live eyes and mouth are to stay.
+ * Eyes, the mouth's inside, and the skin beside them that is drawn translucent: triangles of three point indices.
+ * @param keepsLive whether the live eyes or mouth are kept: with all the skin that then lets the live face through.
  */
-export function translucent({ skin, holes, fromEyes, fromMouth }: Topology, kept: boolean): number[] {
-  const near = (i: number): boolean =>
-    kept ? fromEyes[i]! <= 2 || fromMouth[i]! <= 4 || BROWS.has(i) : fromEyes[i] === 0 || fromMouth[i] === 0;
+export function translucentTriangles(
+  { skin, holes, fromEyes, fromMouth }: Topology,
+  keepsLive: boolean,
+  { keptEyesReach, keptMouthReach }: OpacityTuning = OPACITY_TUNING,
+): number[] {
+  const isNear = (i: number): boolean =>
+    keepsLive
+      ? fromEyes[i]! <= keptEyesReach || fromMouth[i]! <= keptMouthReach || BROWS.has(i)
+      : fromEyes[i] === 0 || fromMouth[i] === 0;
   const triangles = [...holes];
   for (let t = 0; t < skin.length; t += 3) {
     const corners = [...skin.subarray(t, t + 3)];
-    if (corners.some(near)) triangles.push(...corners);
+    if (corners.some(isNear)) triangles.push(...corners);
   }
   return triangles;
 }

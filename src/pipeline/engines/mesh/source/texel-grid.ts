@@ -1,11 +1,14 @@
-/** The source's skin is looked at on a grid of a quarter of the atlas: planes of GRID x GRID, row by row. */
+/** The source's skin is analysed on a grid of a quarter of the atlas: planes of GRID × GRID, row by row. */
 
 import { ATLAS } from './atlas.ts';
 
+/** Pixels of the atlas along a side of a pixel of the grid. */
 export const GRID_STEP = 4;
+
+/** Side of the grid in pixels: 128. */
 export const GRID = ATLAS / GRID_STEP;
 
-/** A plane of `size` pixels a side on the grid: means. */
+/** A plane of `size` pixels a side, a multiple of GRID, on the grid: each pixel the mean of those it covers. */
 export function shrink(plane: Uint8Array, size: number): Float32Array {
   const step = size / GRID;
   return Float32Array.from({ length: GRID * GRID }, (_, p) => {
@@ -16,7 +19,7 @@ export function shrink(plane: Uint8Array, size: number): Float32Array {
   });
 }
 
-/** The grid at `size` pixels a side, bilinear. */
+/** A plane of the grid at `size` pixels a side, bilinear. */
 export function enlarged(grid: Float32Array, size: number): Float32Array {
   const step = size / GRID;
   const place = (i: number): [number, number] => {

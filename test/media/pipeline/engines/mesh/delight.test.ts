@@ -1,11 +1,16 @@
-/** A photo's hair, shadows and lamps are not the face's. */
+/** A photo's hair, shadows and lamps are removed from the source face. */
 
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { ATLAS, atlasPoints, type Planes } from '../../../../../src/pipeline/engines/mesh/source/atlas.ts';
 import { delight } from '../../../../../src/pipeline/engines/mesh/source/delight.ts';
-import { BROW_LEFT, BROW_RIGHT, readTopology, type Topology } from '../../../../../src/pipeline/face/topology.ts';
+import {
+  type Areas,
+  areasOf,
+  findOutliers,
+} from '../../../../../src/pipeline/engines/mesh/source/skin-segmentation.ts';
+import { BROW_LEFT, BROW_RIGHT, readTopology } from '../../../../../src/pipeline/face/topology.ts';
 import { modelsDir } from '../../../../support/lane.ts';
 
 const SKIN = [150, 112, 146] as const;
@@ -13,11 +18,12 @@ const HAIR = [50, 122, 134] as const;
 /** Points of the canonical face: a cheek, the chin, the middle of the forehead and its top. */
 const [CHEEK, CHIN, FOREHEAD, HAIRLINE] = [50, 175, 151, 10];
 
-let topology: Topology;
 let at: Float32Array;
+let areas: Areas;
 beforeAll(async () => {
-  topology = readTopology(await readFile(path.join(modelsDir, 'face-geometry.json')));
+  const topology = readTopology(await readFile(path.join(modelsDir, 'face-geometry.json')));
   at = atlasPoints(topology);
+  areas = areasOf(topology, at);
 });
 
 type Colour = readonly [number, number, number];
@@ -38,20 +44,20 @@ function painted(colour: (x: number, y: number) => Colour): Planes {
 
 function cleaned(colour: (x: number, y: number) => Colour): Planes {
   const planes = painted(colour);
-  delight(planes, at, topology);
+  delight(planes, areas, findOutliers(planes, areas));
   return planes;
 }
 
 const luma = ({ y }: Planes, [column, row]: Place): number => y[row * ATLAS + column]!;
 const disc = ([cx, cy]: Place, radius: number, x: number, y: number): boolean => Math.hypot(x - cx, y - cy) < radius;
 
-describe('what does not belong to a source face', () => {
-  test('plain skin stays as it is', () => {
+describe('de-lighting of a source face', () => {
+  test('leaves plain skin as it is', () => {
     const { y } = cleaned(() => SKIN);
     expect(y.every((value) => Math.abs(value - SKIN[0]) < 2)).toBe(true);
   });
 
-  test('a fringe becomes skin, without a step where it began', () => {
+  test('turns a fringe into skin, without a step where it began', () => {
     const line = (place(HAIRLINE)[1] + place(FOREHEAD)[1]) / 2;
     const planes = cleaned((_, y) => (y < line ? HAIR : SKIN));
     const column = place(FOREHEAD)[0];
@@ -61,7 +67,7 @@ describe('what does not belong to a source face', () => {
     expect(Math.max(...rises)).toBeLessThan(6);
   });
 
-  test('a fringe close above the brows goes over softly into what skin is left between them', () => {
+  test('blends a fringe close above the brows softly into the skin between them', () => {
     const [column, brow] = place(BROW_RIGHT[2]!);
     const line = brow - 24;
     const planes = cleaned((_, y) => (y < line ? HAIR : SKIN));
@@ -70,7 +76,7 @@ describe('what does not belong to a source face', () => {
     expect(steps.at(-1)).toBe(SKIN[0]);
   });
 
-  test('soft shade is followed and kept', () => {
+  test('keeps soft shade', () => {
     const [top, bottom] = [place(HAIRLINE)[1], place(CHIN)[1]];
     const shade = (y: number): Colour => {
       const share = 0.45 + (0.55 * (y - top)) / (bottom - top);
@@ -81,13 +87,13 @@ describe('what does not belong to a source face', () => {
     expect(Math.abs(luma(planes, [x, y]) - shade(y)[0])).toBeLessThan(4);
   });
 
-  test('a beard stays', () => {
+  test('keeps a beard', () => {
     const beard = place(CHIN);
     const planes = cleaned((x, y) => (disc(beard, 45, x, y) ? [80, 122, 136] : SKIN));
     expect(luma(planes, [beard[0], beard[1] - 30])).toBeLessThan(95);
   });
 
-  test('brows and moles stay, a lamp on the cheek does not', () => {
+  test('keeps brows and moles, and removes the reflection of a lamp', () => {
     const cheek = place(CHEEK);
     const mirrored: Place = [ATLAS - cheek[0], cheek[1]];
     const brow = BROW_LEFT.map(place).reduce(([a, b], [x, y]) => [a + x / 10, b + y / 10], [0, 0]);
@@ -100,7 +106,7 @@ describe('what does not belong to a source face', () => {
     expect(Math.abs(luma(planes, cheek) - SKIN[0])).toBeLessThan(12);
   });
 
-  test("half of the room's colour is taken off the skin, and leaves dark places without a tint", () => {
+  test("takes half of the room's colour off the skin, and leaves no tint in dark places", () => {
     const warm: Colour = [150, 95, 160];
     const cheek = place(CHEEK);
     const { u, v } = cleaned((x, y) => (disc(cheek, 9, x, y) ? [40, 128, 128] : warm));

@@ -1,15 +1,17 @@
-/** A smile in the photo is not on a face that does not smile. */
+/** A smile in the photo does not show on a live face that does not smile. */
 
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import type { LiveFace, Looks } from '../../../../../src/pipeline/engines/engine.ts';
 import { MeshEngine } from '../../../../../src/pipeline/engines/mesh/mesh-engine.ts';
-import { ATLAS, atlasPoints, type Planes } from '../../../../../src/pipeline/engines/mesh/source/atlas.ts';
+import { ATLAS, atlasPoints } from '../../../../../src/pipeline/engines/mesh/source/atlas.ts';
 import {
+  foldShares,
   neutraliseExpression,
   smileOf,
 } from '../../../../../src/pipeline/engines/mesh/source/neutralise-expression.ts';
+import { areasOf } from '../../../../../src/pipeline/engines/mesh/source/skin-segmentation.ts';
 import { CROP } from '../../../../../src/pipeline/face/landmarks.ts';
 import { ALL_POINTS, POINTS, readTopology } from '../../../../../src/pipeline/face/topology.ts';
 import { Kernels } from '../../../../../src/pipeline/kernels/kernels.ts';
@@ -24,7 +26,7 @@ const [FOLD, FOREHEAD] = [216, 151];
 const SIDE = 400;
 const [SKIN, LINE] = [150, 90];
 
-/** A face of the canonical shape in the middle of a picture, its mouth so many times as wide. */
+/** A face of the canonical shape in the middle of a picture, with a mouth so many times as wide. */
 function pointsOf(mouth: number, angle = 0): Float32Array {
   const points = new Float32Array(ALL_POINTS * 3);
   const scale = 18;
@@ -63,11 +65,11 @@ test('a smile is as broad as the mouth is wide, whichever way the face looks', (
   expect(smileOf(pointsOf(1.2, 0.6))).toBeCloseTo(smileOf(half), 3);
 });
 
-test("the folds of a smile are taken out, a cheek's shade and lines elsewhere stay", () => {
+test("the folds of a smile are removed; a cheek's shade and lines elsewhere stay", () => {
   const place = (point: number) => [at[2 * point]!, at[2 * point + 1]!] as const;
   const y = painted(ATLAS, 4, [place(FOLD), place(FOREHEAD)]);
-  const planes: Planes = { y, u: new Uint8Array(), v: new Uint8Array() };
-  const neutral = neutraliseExpression(planes, at, topology);
+  const [areas, folds] = [areasOf(topology, at), foldShares(topology, at)];
+  const neutral = neutraliseExpression(y, areas, folds);
   const around = (plane: Uint8Array, point: number): number => {
     const [x, row] = place(point).map(Math.round) as [number, number];
     return plane[row * ATLAS + x]!;
@@ -75,7 +77,7 @@ test("the folds of a smile are taken out, a cheek's shade and lines elsewhere st
   expect(around(neutral, FOLD)).toBeGreaterThan(LINE + 0.6 * (SKIN - LINE));
   expect(around(neutral, FOREHEAD)).toBe(LINE);
   const shade = Uint8Array.from({ length: ATLAS * ATLAS }, (_, p) => 120 + (p % ATLAS) / 10);
-  const kept = neutraliseExpression({ ...planes, y: shade }, at, topology);
+  const kept = neutraliseExpression(shade, areas, folds);
   expect(kept.findIndex((value, p) => Math.abs(value - shade[p]!) >= 4)).toBe(-1);
 });
 
@@ -108,7 +110,7 @@ test('the folds of a smiling photo show on a live face as it smiles', async () =
   swapper.close();
 });
 
-test('a photo that does not smile keeps all it has', async () => {
+test('a photo that does not smile stays as it is', async () => {
   const engine = new MeshEngine(await Kernels.load(SIDE * SIDE), topology);
   const picture = framed(new Uint8Array(SIDE * SIDE).fill(SKIN));
   expect(engine.enrol([{ picture, points: REST }]).smile).toBeNull();

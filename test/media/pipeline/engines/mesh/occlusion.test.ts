@@ -1,9 +1,10 @@
-/** Something in front of the face stays as the camera gave it. */
+/** What occludes the face stays as the camera gave it. */
 
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { FaceMap, MAP, Occlusion } from '../../../../../src/pipeline/engines/mesh/occlusion.ts';
+import { FaceMap, MAP_SIDE } from '../../../../../src/pipeline/engines/mesh/occlusion/face-map.ts';
+import { Occlusion } from '../../../../../src/pipeline/engines/mesh/occlusion/occlusion.ts';
 import { POINTS, readTopology } from '../../../../../src/pipeline/face/topology.ts';
 import { Kernels } from '../../../../../src/pipeline/kernels/kernels.ts';
 import type { Lane } from '../../../../../src/pipeline/lane/lane.ts';
@@ -108,7 +109,7 @@ test('a face that only moves has nothing in front of it', async () => {
   expect(Math.min(...sizes.slice(1))).toBeGreaterThan(0.97 * Math.max(...sizes));
 });
 
-describe('the model of the live face', () => {
+describe('occlusion of the live face', () => {
   const seen = new Float32Array(POINTS).fill(0.95);
   let map: FaceMap;
   beforeAll(async () => {
@@ -119,82 +120,82 @@ describe('the model of the live face', () => {
   const skin: Colour = [130, 115, 145];
   /** Where a patch is, and how far it reaches to each side. */
   const cheek = { x: 16, y: 38, reach: 4 };
-  /** The same, but it reaches the rim. */
+  /** A patch that reaches the rim. */
   const rim = { ...cheek, x: 5 };
   /** Texels of the map, skin but for a patch. */
   const colours = (patch: Colour, { x, y, reach }: typeof cheek): Float32Array =>
     Float32Array.from({ length: map.texels.length * 3 }, (_, n) => {
       const texel = map.texels[Math.floor(n / 3)]!;
-      const inPatch = Math.abs((texel % MAP) - x) < reach && Math.abs(Math.floor(texel / MAP) - y) < reach;
+      const inPatch = Math.abs((texel % MAP_SIDE) - x) < reach && Math.abs(Math.floor(texel / MAP_SIDE) - y) < reach;
       return (inPatch ? patch : skin)[n % 3]!;
     });
-  const looks = (front: Occlusion, patch: Colour, frames: number, place: typeof cheek): boolean[] =>
+  const update = (occlusion: Occlusion, patch: Colour, frames: number, place: typeof cheek): boolean[] =>
     Array.from({ length: frames }, () => {
-      front.look(colours(patch, place), seen);
-      return front.any;
+      occlusion.update(colours(patch, place), seen);
+      return occlusion.any;
     });
 
-  test('takes another colour for something in front', () => {
-    const front = new Occlusion(map);
-    expect(looks(front, skin, 12, rim)).not.toContain(true);
-    expect(looks(front, [130, 135, 120], 4, rim)).toContain(true);
+  test('is found where a patch at the rim suddenly has another colour', () => {
+    const occlusion = new Occlusion(map);
+    expect(update(occlusion, skin, 12, rim)).not.toContain(true);
+    expect(update(occlusion, [130, 135, 120], 4, rim)).toContain(true);
   });
 
-  test('but not where it knows a part only from the side', () => {
-    const front = new Occlusion(map);
+  test('is not found on a part that the model only knows from the side', () => {
+    const occlusion = new Occlusion(map);
     seen.fill(0.25);
-    looks(front, [130, 135, 120], 12, rim);
+    update(occlusion, [130, 135, 120], 12, rim);
     seen.fill(0.95);
-    expect(looks(front, skin, 30, rim)).not.toContain(true);
-    // What it has learned anew it knows.
-    expect(looks(front, [130, 135, 120], 4, rim)).toContain(true);
+    expect(update(occlusion, skin, 30, rim)).not.toContain(true);
+    // The part has been learned anew by now.
+    expect(update(occlusion, [130, 135, 120], 4, rim)).toContain(true);
   });
 
   test.each([
     ['small', 2],
     ['larger', 4],
-  ])('takes a %s mark inside the face for light that moved, and learns it', (_, reach) => {
-    const front = new Occlusion(map);
+  ])('is not found in a %s mark inside the face, which is a change of light and is learned', (_, reach) => {
+    const occlusion = new Occlusion(map);
     const spot = { ...cheek, reach };
-    looks(front, skin, 12, spot);
-    expect(looks(front, [190, 115, 145], 40, spot)).not.toContain(true);
-    // By now the spot is how the face is, and where it goes away it is that which is odd.
-    expect(looks(front, skin, 4, spot)).not.toContain(true);
+    update(occlusion, skin, 12, spot);
+    expect(update(occlusion, [190, 115, 145], 40, spot)).not.toContain(true);
+    // The spot belongs to the face by now; its disappearance is a change of light, too.
+    expect(update(occlusion, skin, 4, spot)).not.toContain(true);
   });
 
-  test('but not one that came in from the rim and went on', () => {
-    const front = new Occlusion(map);
-    looks(front, skin, 12, rim);
+  test('is followed from the rim to the inside of the face', () => {
+    const occlusion = new Occlusion(map);
+    update(occlusion, skin, 12, rim);
     for (let x = rim.x; x <= cheek.x; x += 2)
-      expect(looks(front, [190, 115, 145], 1, { ...rim, x }), `at ${x}`).toEqual([true]);
-    expect(looks(front, [190, 115, 145], 20, cheek)).not.toContain(false);
+      expect(update(occlusion, [190, 115, 145], 1, { ...rim, x }), `at ${x}`).toEqual([true]);
+    expect(update(occlusion, [190, 115, 145], 20, cheek)).not.toContain(false);
   });
 
-  test('nor a small one at the rim, or at the opening of the mouth', () => {
+  test('is found in a small mark at the rim, or at the opening of the mouth', () => {
     const besides = [...map.texels].filter((texel) =>
-      [texel - 1, texel + 1, texel - MAP, texel + MAP].some((beside) => map.outside[beside] === 1),
+      [texel - 1, texel + 1, texel - MAP_SIDE, texel + MAP_SIDE].some((beside) => map.border[beside] === 1),
     );
-    const place = (texel: number): typeof cheek => ({ x: texel % MAP, y: Math.floor(texel / MAP), reach: 2 });
-    const inner = ({ x, y }: typeof cheek): boolean => Math.hypot(x - MAP / 2, y - MAP / 2) < MAP / 3;
+    const place = (texel: number): typeof cheek => ({ x: texel % MAP_SIDE, y: Math.floor(texel / MAP_SIDE), reach: 2 });
+    const inner = ({ x, y }: typeof cheek): boolean => Math.hypot(x - MAP_SIDE / 2, y - MAP_SIDE / 2) < MAP_SIDE / 3;
     const places = besides.map(place);
     const chin = places.reduce((a, b) => (b.y > a.y ? b : a));
     const lip = places.find(inner);
     for (const at of [chin, lip]) {
       if (at === undefined) throw new Error('the map has no mouth');
-      const front = new Occlusion(map);
-      looks(front, skin, 12, at);
-      expect(looks(front, [190, 115, 145], 4, at)).toContain(true);
+      const occlusion = new Occlusion(map);
+      update(occlusion, skin, 12, at);
+      expect(update(occlusion, [190, 115, 145], 4, at)).toContain(true);
     }
   });
 
-  test('knows nothing in front any more when what came in at the very edge of the map has gone', () => {
-    const texel = [...map.texels].reduce((a, b) => (b % MAP < a % MAP ? b : a));
-    const edge = { x: texel % MAP, y: Math.floor(texel / MAP), reach: 6 };
-    const front = new Occlusion(map);
-    looks(front, skin, 12, edge);
-    expect(looks(front, [60, 128, 128], 12, edge)).toContain(true);
-    looks(front, skin, 12, edge);
-    expect(front.any).toBe(false);
-    expect(front.mask.every((value) => value === 0)).toBe(true);
+  test('ends when an occluder at the very edge of the map has gone', () => {
+    const texel = [...map.texels].reduce((a, b) => (b % MAP_SIDE < a % MAP_SIDE ? b : a));
+    const edge = { x: texel % MAP_SIDE, y: Math.floor(texel / MAP_SIDE), reach: 6 };
+    const occlusion = new Occlusion(map);
+    update(occlusion, skin, 12, edge);
+    expect(update(occlusion, [60, 128, 128], 12, edge)).toContain(true);
+    update(occlusion, skin, 12, edge);
+    expect(occlusion.any).toBe(false);
+    expect(occlusion.mask.every((value) => value === 0)).toBe(true);
   });
 });

@@ -3,8 +3,9 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { Relight, skinWeights, tintShares } from '../../../../../src/pipeline/engines/mesh/relight.ts';
-import { GREY } from '../../../../../src/pipeline/engines/mesh/source/skin-segmentation.ts';
+import { Relight } from '../../../../../src/pipeline/engines/mesh/relight.ts';
+import { skinWeights, tintShares } from '../../../../../src/pipeline/engines/mesh/skin-weights.ts';
+import { GREY } from '../../../../../src/pipeline/engines/mesh/source/atlas.ts';
 import { BROW_LEFT, POINTS, readTopology } from '../../../../../src/pipeline/face/topology.ts';
 import { modelsDir } from '../../../../support/lane.ts';
 
@@ -13,7 +14,7 @@ const seen = new Float32Array(POINTS).fill(1);
 const skin = skinWeights(topology);
 type Colour = readonly [number, number, number];
 
-/** A face of one colour, but for what `more` adds at a place of the canonical face, in centimetres. */
+/** A face of one colour, plus the luma that `more` adds at a place of the canonical face, in centimetres. */
 function face([y, u, v]: Colour, more: (x: number, y: number, point: number) => number = () => 0): Float32Array {
   return Float32Array.from({ length: POINTS * 3 }, (_, at) => {
     const i = Math.floor(at / 3);
@@ -38,7 +39,7 @@ test('a light from above and one side, brighter in the middle, is taken over as 
   }
 });
 
-test("a feature of the live face is no light, and one of the source's stays, less so near its rim", () => {
+test('a feature of the live face is not light; a feature of the source stays, but less near the rim', () => {
   const cheek = 50;
   const spot = (point: number) => (_x: number, _y: number, i: number) => (i === point ? -50 : 0);
   const live = follow(face([140, 120, 140], spot(cheek)), face([140, 120, 140]));
@@ -53,7 +54,7 @@ test("a feature of the live face is no light, and one of the source's stays, les
   expect(shadow.offset[3 * edge]!).toBeGreaterThan(own.offset[3 * cheek]! + 1);
 });
 
-test('a dull camera dulls the source about grey, so that what is redder or greyer than skin keeps its hue', () => {
+test('a dull camera lowers the saturation of the source about grey, so that every hue is kept', () => {
   const light = follow(face([140, GREY - 8, GREY + 10]), face([140, GREY - 16, GREY + 20]));
   expect(light.saturation).toBeCloseTo(0.5);
   for (let i = 0; i < POINTS; i++) {
@@ -73,7 +74,7 @@ test('a lamp that is switched on is taken over little by little', () => {
   expect(light.offset[3 * inside]!).toBeGreaterThan(27);
 });
 
-test('hair at the rim is not taken for skin, nor skin for hair when a lamp goes on or a hand is in front of it', () => {
+test('hair at the rim is unlike skin; skin is not when a lamp goes on or a hand occludes it', () => {
   const [source, dim, bright] = [face([110, 120, 140]), face([100, 120, 140]), face([140, 120, 140])];
   const temple = topology.ring.indexOf(0);
   const hair = follow(
@@ -91,7 +92,7 @@ test('hair at the rim is not taken for skin, nor skin for hair when a lamp goes 
   expect(light.likeness[temple]).toBeGreaterThan(0.9);
 });
 
-test("the light's colour is taken by skin whole, and by what is half as bright a quarter", () => {
+test("skin takes all of the light's colour, and a part half as bright takes a quarter", () => {
   const brow = BROW_LEFT[0]!;
   const tint = tintShares(
     face([116, 120, 140], (_x, _y, i) => (i === brow ? -50 : 0)),

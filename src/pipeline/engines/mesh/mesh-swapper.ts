@@ -1,0 +1,155 @@
+import { evenRect } from '../../../shared/geometry.ts';
+import type { Frame } from '../../../shared/types.ts';
+import { POINTS } from '../../face/topology.ts';
+import { type Gains, TEXTURE_EDGE, VERTEX_FLOATS } from '../../kernels/frame-region.ts';
+import type { LiveFace, Looks, Swapper } from '../engine.ts';
+import { facing } from './facing.ts';
+import type { MeshResources } from './mesh-resources.ts';
+import { MAP_SIDE } from './occlusion/face-map.ts';
+import { Occlusion } from './occlusion/occlusion.ts';
+import { Relight } from './relight.ts';
+import { tintShares } from './skin-weights.ts';
+import { ATLAS, GREY } from './source/atlas.ts';
+import type { MeshFace } from './source/mesh-face.ts';
+import { opacityByView } from './source/opacity.ts';
+import { SourceTexture } from './source-texture.ts';
+
+/** A place along a side of so many pixels, no nearer to its ends than a warp may sample. */
+const clampToSide = (at: number, side: number): number => Math.min(side - TEXTURE_EDGE, Math.max(TEXTURE_EDGE, at));
+
+/**
+ * Draws one source face over one tracked live face, frame after frame; keeps the light and the occlusion model of
+ * that live face. Runs in the lane worker.
+ */
+export class MeshSwapper implements Swapper {
+  readonly #resources: MeshResources;
+  readonly #face: MeshFace;
+  readonly #light: Relight;
+  readonly #occlusion: Occlusion;
+  readonly #texture: SourceTexture;
+  /** How much of the light's colour each of 468 points takes. */
+  readonly #tint: Float32Array;
+  /** Cosine to the camera of each of 468 live points. */
+  readonly #facing = new Float32Array(POINTS);
+  /**
+   * Cosine to the camera of each of 468 live points; 0 near and beyond the frame's edge, where points are ignored.
+   */
+  readonly #seen = new Float32Array(POINTS);
+  /** Where each of 468 points is drawn: x, y in pixels of the frame. */
+  readonly #drawn = new Float32Array(POINTS * 2);
+  #frames = 0;
+
+  constructor(resources: MeshResources, face: MeshFace) {
+    const { kernels, topology, map, tuning } = resources;
+    this.#resources = resources;
+    this.#face = face;
+    this.#light = new Relight(topology, resources.skinWeights, tuning.relight);
+    this.#occlusion = new Occlusion(map, tuning.occlusion);
+    this.#tint = tintShares(face.colours, resources.skinWeights);
+    this.#texture = new SourceTexture(kernels, face, tuning.texture, tuning.expression);
+  }
+
+  /** Draws the source face into the frame. @throws FaceOffError `kernel_order` when the live face's region is stale. */
+  swap(frame: Frame, live: LiveFace, looks: Looks): void {
+    live.region.requireLoaded();
+    this.#measure(frame, live);
+    this.#resources.shape.reshape(live.points, this.#face.shape, looks.shape, this.#drawn);
+    this.#texture.follow(live, looks.sharpness);
+    const bounds = this.#setVertices(live, looks);
+    const rect = evenRect(...bounds, frame.width, frame.height);
+    if (rect === null) return;
+    this.#draw(looks, live);
+    live.region.store(frame, rect);
+  }
+
+  /** Returns the texture to the kernels. Idempotent. */
+  close(): void {
+    this.#texture.close();
+  }
+
+  /** Measures the live face: which way its parts face, what occludes it, and its light. */
+  #measure(frame: Frame, live: LiveFace): void {
+    const { topology, sampler, map, tuning } = this.#resources;
+    const { lightEveryFrames, lightFirstFrames } = tuning.swapper;
+    facing(live.points, topology, this.#facing);
+    this.#clipToFrame(frame, live);
+    sampler.place(live);
+    this.#occlusion.update(map.sample(live.crop, sampler.points, this.#occlusion.range), this.#seen);
+    if (++this.#frames % lightEveryFrames === 0 || this.#frames <= lightFirstFrames)
+      this.#light.follow(sampler.live(live.crop), this.#face.colours, this.#visible());
+  }
+
+  /** Sets `#seen`. Beyond the frame's edge the crop repeats the frame's last pixels, which do not show the face. */
+  #clipToFrame({ width, height }: Frame, { points, square }: LiveFace): void {
+    const margin = this.#resources.tuning.swapper.edgeMargin * square.side;
+    for (let i = 0; i < POINTS; i++) {
+      const x = points[3 * i]!;
+      const y = points[3 * i + 1]!;
+      const isInside = x > margin && y > margin && x < width - margin && y < height - margin;
+      this.#seen[i] = isInside ? this.#facing[i]! : 0;
+    }
+  }
+
+  /** Weight of each point in the measurement of light: its cosine to the camera, less the occluded share. */
+  #visible(): Float32Array {
+    const occlusion = this.#occlusion;
+    return occlusion.any ? this.#seen.map((seen, i) => seen * (1 - occlusion.coverageAt(i))) : this.#seen;
+  }
+
+  /** Sets the vertices; returns the box they lie in: x0, y0, x1, y1 in the frame. */
+  #setVertices(live: LiveFace, looks: Looks): [number, number, number, number] {
+    const { vertices, underVertices, opacities, overHair, folds, tuning } = this.#resources;
+    const opacity = opacities[((looks.keepEyes ? 1 : 0) + (looks.keepMouth ? 2 : 0)) as 0 | 1 | 2 | 3];
+    const { x: left, y: top, width, height } = live.region.rect;
+    const { offset, likeness } = this.#light;
+    const { gain, saturation } = this.#gains(looks);
+    const { colours, views } = this.#face;
+    const drawn = this.#drawn;
+    let [x0, y0, x1, y1] = [Infinity, Infinity, -Infinity, -Infinity];
+    for (let i = 0; i < POINTS; i++) {
+      const at = i * VERTEX_FLOATS;
+      const x = drawn[2 * i]!;
+      const y = drawn[2 * i + 1]!;
+      x0 = Math.min(x0, x);
+      x1 = Math.max(x1, x);
+      y0 = Math.min(y0, y);
+      y1 = Math.max(y1, y);
+      vertices[at] = underVertices[at] = x - left;
+      vertices[at + 1] = underVertices[at + 1] = y - top;
+      underVertices[at + 2] = clampToSide(live.points[3 * i]! - left, width);
+      underVertices[at + 3] = clampToSide(live.points[3 * i + 1]! - top, height);
+      const hair = overHair[i]! + (1 - overHair[i]!) * likeness[i]!;
+      const view = opacityByView(this.#facing[i]!, views[i]!, folds[i]!, tuning.opacity);
+      vertices[at + 4] = looks.strength * opacity[i]! * hair * view;
+      vertices[at + 5] = looks.colour * offset[3 * i]! + (1 - gain) * colours[3 * i]!;
+      const tint = looks.colour * this.#tint[i]!;
+      vertices[at + 6] = tint * offset[3 * i + 1]! + (1 - saturation) * GREY;
+      vertices[at + 7] = tint * offset[3 * i + 2]! + (1 - saturation) * GREY;
+    }
+    return [x0, y0, x1, y1];
+  }
+
+  /** Factors on the source's luma, about its own mean, and on its chroma, about grey. */
+  #gains({ colour }: Looks): Gains {
+    const { contrast, saturation } = this.#light;
+    return { gain: 1 + colour * (contrast - 1), saturation: 1 + colour * (saturation - 1) };
+  }
+
+  #draw(looks: Looks, { points, region }: LiveFace): void {
+    const { skin, vertices, under, underKept, underVertices, restored, mask } = this.#resources;
+    let [top, bottom] = [Infinity, -Infinity];
+    for (let i = 0; i < POINTS; i++) {
+      const live = points[3 * i + 1]!;
+      const drawn = this.#drawn[2 * i + 1]!;
+      top = Math.min(top, live, drawn);
+      bottom = Math.max(bottom, live, drawn);
+    }
+    const { y } = region.rect;
+    region.keep(top - y, bottom - y);
+    region.warpKept(underVertices, looks.keepEyes || looks.keepMouth ? underKept : under);
+    region.warp(vertices, skin, this.#gains(looks), this.#texture.texture);
+    if (!this.#occlusion.any) return;
+    mask.set(this.#occlusion.mask);
+    region.restore(vertices, restored, { opacity: mask, size: MAP_SIDE, area: this.#occlusion.area }, ATLAS);
+  }
+}
