@@ -1,196 +1,243 @@
-/** The contract of a swapper, which mesh, every generator and their fallback pass alike. */
+/** Every profile on its stand-in: what goes in is what the model was trained on, what comes out lands where it belongs. */
 
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Engine, LiveFace, Looks, Portrait, Swapper } from '../../../../src/pipeline/engines/engine.ts';
-import { FallbackSwapper, NotReady } from '../../../../src/pipeline/engines/fallback-swapper.ts';
-import { MeshEngine } from '../../../../src/pipeline/engines/mesh/mesh-engine.ts';
-import { NeuralEngine } from '../../../../src/pipeline/engines/neural/neural-engine.ts';
-import { CROP } from '../../../../src/pipeline/face/landmarks.ts';
-import { ALL_POINTS, POINTS, readTopology } from '../../../../src/pipeline/face/topology.ts';
-import { Kernels } from '../../../../src/pipeline/kernels/kernels.ts';
-import { boundsOf } from '../../../../src/shared/geometry.ts';
+import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
+import { alignedSquare } from '../../../../src/pipeline/engines/neural/face-alignment.ts';
+import { GeneratorRunner } from '../../../../src/pipeline/engines/neural/generator-runner.ts';
+import { SourceMaker, unit } from '../../../../src/pipeline/engines/neural/source-identity.ts';
+import type { ModelShape, SessionOptions } from '../../../../src/pipeline/inference/model-session.ts';
+import type { EntryOf, OptionalEntry } from '../../../../src/pipeline/models/catalogue.ts';
+import { TEMPLATES } from '../../../../src/pipeline/models/profiles.ts';
 import type { Frame } from '../../../../src/shared/types.ts';
-import { copyFrame, modelsDir } from '../../../support/lane.ts';
-import { softFrame, standIns } from '../../../support/stand-ins.ts';
+import { copyFrame } from '../../../support/lane.ts';
+import { placed, softFrame, standIns } from '../../../support/stand-ins.ts';
 
-const [WIDTH, HEIGHT] = [640, 480];
-/** Pixels of the frame for each unit of the canonical face, which is some 15 units wide. */
-const SCALE = 12;
-const LOOKS: Looks = { strength: 1, shape: 0, colour: 1, sharpness: 1, keepEyes: false, keepMouth: false };
-/** Half a side of what counts as a face's surroundings: the largest template's crop lies in it. */
-const SURROUNDINGS = 16 * SCALE;
-
-const topology = readTopology(await readFile(path.join(modelsDir, 'face-geometry.json')));
-const models = standIns();
-const opened: { close(): Promise<void> }[] = [];
-afterAll(async () => {
-  for (const one of opened) await one.close();
-  models.remove();
-});
-
-/** The canonical face about a place of the frame; irises lie between the corners of their eyes. */
-function pointsAt(x: number, y: number): Float32Array {
-  const points = new Float32Array(ALL_POINTS * 3);
-  for (let i = 0; i < POINTS; i++) {
-    const [vx, vy, vz] = [topology.vertices[3 * i]!, topology.vertices[3 * i + 1]!, topology.vertices[3 * i + 2]!];
-    points.set([x + SCALE * vx, y - SCALE * vy, -SCALE * vz], 3 * i);
-  }
-  for (let i = POINTS; i < ALL_POINTS; i++) {
-    const [outer, inner] = i < POINTS + 5 ? [33, 133] : [263, 362];
-    for (let k = 0; k < 3; k++) points[3 * i + k] = (points[3 * outer + k]! + points[3 * inner + k]!) / 2;
-  }
-  return points;
-}
-
-const portrait: Portrait = { picture: portraitPicture(), points: pointsAt(300, 240) };
-
-/** Another picture than the live one, so that a swap shows. */
-function portraitPicture(): Frame {
-  const picture = softFrame(WIDTH, HEIGHT, [[280, 200]]);
-  return { ...picture, data: picture.data.map((value, i) => (i < WIDTH * HEIGHT ? 250 - value : value)) };
-}
-
-/** An engine behind the contract, and the kernels that the lane would have loaded the face's region in. */
-interface Subject {
-  kernels: Kernels;
-  enrol(): Promise<unknown>;
-  swapper(enrolled: unknown): Swapper;
-}
-
-function subject<Enrolled>(kernels: Kernels, engine: Engine<Enrolled>): Subject {
+/** What each model was given at its last run, by input. */
+const given = vi.hoisted(() => new Map<string, Record<string, Float32Array>>());
+vi.mock('../../../../src/pipeline/inference/model-session.ts', async (original) => {
+  const real = (await original()) as typeof import('../../../../src/pipeline/inference/model-session.ts');
   return {
-    kernels,
-    enrol: async () => await engine.enrol([portrait]),
-    swapper: (enrolled) => engine.swapper(enrolled as Enrolled),
+    ...real,
+    async openSession(shape: ModelShape, bytes: Uint8Array, options: SessionOptions) {
+      const session = await real.openSession(shape, bytes, options);
+      const run = session.run.bind(session);
+      session.run = () => {
+        given.set(shape.name, Object.fromEntries(Object.entries(session.inputs).map(([k, v]) => [k, v.slice()])));
+        return run();
+      };
+      return session;
+    },
   };
+});
+
+const models = standIns();
+afterAll(() => models.remove());
+const { catalogue } = models;
+
+const OPTIONS = { threads: 1, warmupRuns: 0, maxPixels: 640 * 480, boost: 1 };
+const AT = { side: 230, x: 310, y: 235, angle: 0.2 };
+type Painted = EntryOf<'generator' | 'restorer'>;
+const painters = catalogue.optional.filter(({ profile }) =>
+  ['generator', 'restorer'].includes(profile.role),
+) as Painted[];
+const generators = painters.filter(({ profile }) => profile.role === 'generator') as EntryOf<'generator'>[];
+const named = <T extends OptionalEntry>(list: readonly T[]): [string, T][] => list.map((entry) => [entry.name, entry]);
+
+let opened: { close(): Promise<void> }[] = [];
+afterEach(async () => {
+  for (const one of opened) await one.close();
+  opened = [];
+  given.clear();
+});
+async function paint(entry: Painted, frame: Frame, strokes: object = {}, boost = 1): Promise<GeneratorRunner> {
+  const painter = await GeneratorRunner.open(catalogue, entry, { ...OPTIONS, boost });
+  opened.push(painter);
+  const { points } = placed(entry.profile.template, AT.side, AT.x, AT.y, AT.angle);
+  await painter.paint(frame, points, {
+    source: new Float32Array(sourceSize(entry)),
+    strength: 1,
+    colour: 0,
+    ...strokes,
+  });
+  return painter;
 }
 
-async function mesh(): Promise<Subject> {
-  const kernels = await Kernels.load(WIDTH * HEIGHT);
-  return subject(kernels, new MeshEngine(kernels, topology));
+function sourceSize({ profile }: Painted): number {
+  if (profile.role === 'restorer' || profile.source.kind === 'none') return 0;
+  return profile.source.kind === 'embedding' ? 512 : 3 * profile.source.size! ** 2;
 }
 
-async function generator(name: string): Promise<Subject> {
-  const options = { threads: 1, warmupRuns: 0, maxPixels: WIDTH * HEIGHT, boost: 1, mask: null };
-  const engine = new NeuralEngine(models.catalogue, name, options);
-  opened.push(engine);
-  await engine.open();
-  return subject(await Kernels.load(WIDTH * HEIGHT), engine);
+/** Colour 0..1 of a channel (0 red) of the picture a model was given. */
+function colourAt({ profile }: Painted, tensor: Float32Array, n: number, c: number, x: number, y: number): number {
+  const channel = profile.order === 'bgr' ? 2 - c : c;
+  const at = profile.layout === 'nchw' ? (channel * n + y) * n + x : (y * n + x) * 3 + channel;
+  return tensor[at]! * profile.std[c]! + profile.mean[c]!;
 }
 
-/** The face as a lane hands it over: its region loaded, and its crop made. */
-function liveFace(kernels: Kernels, crop: Float32Array, frame: Frame, points: Float32Array): LiveFace {
-  const square = { x: points[3]!, y: points[4]!, side: 22 * SCALE, angle: 0 };
-  const region = kernels.load(frame, boundsOf(square, 2, frame.width, frame.height)!);
-  region.crop(square, { values: crop, n: CROP });
-  return { points, square, region, crop };
-}
+describe.each(named(painters))('%s', (_name, entry) => {
+  const five = placed(entry.profile.template, AT.side, AT.x, AT.y, AT.angle).five;
+  const frame = softFrame(640, 480, five);
 
-async function swap(swapper: Swapper, { kernels }: Subject, frame: Frame, points: Float32Array): Promise<Frame> {
-  const after = copyFrame(frame);
-  swapper.waits?.();
-  await swapper.swap(after, liveFace(kernels, kernels.floats(CROP * CROP * 3), after, points), LOOKS);
-  return after;
-}
-
-/** Luma and chroma values that changed, inside and outside of the surroundings of a place. */
-function changes(before: Frame, after: Frame, x: number, y: number): { inside: number; outside: number } {
-  const count = { inside: 0, outside: 0 };
-  const { width, height } = before;
-  const [cw, ch] = [(width + 1) >> 1, (height + 1) >> 1];
-  const compare = (from: number, stride: number, rows: number, step: number): void => {
-    for (let i = 0; i < stride * rows; i++) {
-      if (before.data[from + i] === after.data[from + i]) continue;
-      const [dx, dy] = [step * (i % stride) - x, step * Math.floor(i / stride) - y];
-      count[Math.max(Math.abs(dx), Math.abs(dy)) <= SURROUNDINGS ? 'inside' : 'outside']++;
+  test('sees the face where its template wants it, in its own range and order', async () => {
+    const painter = await paint(entry, copyFrame(frame));
+    const n = painter.side;
+    const tensor = Object.values(given.get(entry.name)!).find(({ length }) => length === 3 * n * n)!;
+    const template = TEMPLATES[entry.profile.template];
+    for (let k = 0; k < 5; k++) {
+      const [x, y] = [template[2 * k]! * n, template[2 * k + 1]! * n];
+      const [cx, cy] = brightest(entry, tensor, n, x, y);
+      expect(Math.hypot(cx - x, cy - y), `point ${k}`).toBeLessThan(0.015 * n);
     }
-  };
-  compare(0, width, height, 1);
-  compare(width * height, cw, ch, 2);
-  compare(width * height + cw * ch, cw, ch, 2);
-  return count;
-}
-
-const generators = models.catalogue.optional.filter(({ profile }) => profile.role === 'generator');
-const subjects: [string, () => Promise<Subject>][] = [
-  ['mesh', mesh],
-  ...generators.map(({ name }): [string, () => Promise<Subject>] => [name, () => generator(name)]),
-];
-
-describe.each(subjects)('a swapper of %s', (_name, make) => {
-  const frame = softFrame(WIDTH, HEIGHT, [[330, 210]]);
-  let engine: Subject;
-  let enrolled: unknown;
-  beforeAll(async () => {
-    engine = await make();
-    enrolled = await engine.enrol();
+    // What a colour is in the middle of the crop, computed from the frame's own bytes.
+    const [x, y] = [Math.floor(AT.x), Math.floor(AT.y)];
+    const rgb = rgbOf(frame, x, y);
+    for (let c = 0; c < 3; c++) expect(colourAt(entry, tensor, n, c, n >> 1, n >> 1)).toBeCloseTo(rgb[c]!, 1);
+    const [least, most] = [Math.min(...sampled(tensor)), Math.max(...sampled(tensor))];
+    for (let c = 0; c < 3; c++) {
+      expect(least).toBeGreaterThanOrEqual(
+        Math.min(...entry.profile.mean.map((m, i) => -m / entry.profile.std[i]!)) - 1e-5,
+      );
+      expect(most).toBeLessThanOrEqual(
+        Math.max(...entry.profile.mean.map((m, i) => (1 - m) / entry.profile.std[i]!)) + 1e-5,
+      );
+    }
   });
 
-  test('changes the face and nothing beyond its surroundings', async () => {
-    const after = await swap(engine.swapper(enrolled), engine, frame, pointsAt(320, 240));
-    const { inside, outside } = changes(frame, after, 320, 240);
-    expect(inside).toBeGreaterThan(0);
+  test('gives back the picture it was given, and leaves what is outside as it was', async () => {
+    const after = copyFrame(frame);
+    await paint(entry, after);
+    const [inside, outside] = differences(frame, after, entry);
     expect(outside).toBe(0);
+    expect(inside.mean).toBeLessThan(0.8);
+    expect(inside.most).toBeLessThan(10);
+    expect(inside.changed).toBeGreaterThan(0);
   });
 
-  test('keeps size, format and time of the frame, also of a face that the edge cuts', async () => {
-    for (const [x, y] of [
-      [320, 240],
-      [WIDTH - 40, 240],
-      [30, HEIGHT - 50],
-    ] as const) {
-      const after = await swap(engine.swapper(enrolled), engine, frame, pointsAt(x, y));
-      expect({ ...after, data: after.data.length }).toEqual({ ...frame, data: frame.data.length });
-      expect(changes(frame, after, x, y).outside).toBe(0);
-    }
+  test('at no strength changes nothing', async () => {
+    const after = copyFrame(frame);
+    await paint(entry, after, { strength: 0 });
+    expect(after.data).toEqual(frame.data);
   });
 
-  test('makes the same pixels of the same frames, and of a source face that crossed a thread', async () => {
-    const points = pointsAt(320, 240);
-    const [one, other] = [engine.swapper(enrolled), engine.swapper(structuredClone(enrolled))];
-    for (let i = 0; i < 3; i++) {
-      const [first, second] = [await swap(one, engine, frame, points), await swap(other, engine, frame, points)];
-      expect(Buffer.compare(first.data, second.data)).toBe(0);
-    }
-  });
-
-  test('closes twice, and leaves the engine to others', async () => {
-    const [gone, kept] = [engine.swapper(enrolled), engine.swapper(enrolled)];
-    const before = await swap(kept, engine, frame, pointsAt(320, 240));
-    await swap(gone, engine, frame, pointsAt(320, 240));
-    gone.close();
-    gone.close();
-    const fresh = engine.swapper(enrolled);
-    expect(Buffer.compare((await swap(fresh, engine, frame, pointsAt(320, 240))).data, before.data)).toBe(0);
+  test('colours that match already stay', async () => {
+    const [plain, matched] = [copyFrame(frame), copyFrame(frame)];
+    await paint(entry, plain);
+    await paint(entry, matched, { colour: 1 });
+    expect(plain.data.every((value, i) => Math.abs(value - matched.data[i]!) <= 1)).toBe(true);
   });
 });
 
-describe('no swapper', () => {
-  test('neither ready nor replaced, a face stays bit for bit as it is', async () => {
-    const engine = await mesh();
-    const frame = softFrame(WIDTH, HEIGHT);
-    const none = new FallbackSwapper({ primary: () => null, fallback: null, reload: (_frame, face) => face });
-    const after = copyFrame(frame);
-    const face = liveFace(engine.kernels, engine.kernels.floats(CROP * CROP * 3), after, pointsAt(320, 240));
-    expect(none.waits()).toBe(false);
-    await expect(none.swap(after, face, LOOKS)).rejects.toBeInstanceOf(NotReady);
-    expect(Buffer.compare(after.data, frame.data)).toBe(0);
-    none.close();
-    none.close();
+test.each(named(generators.filter(({ profile }) => profile.size !== null && profile.size <= 256)))(
+  '%s paints four tiles in one run with a boost of 2, sharper than with one',
+  async (_name, entry) => {
+    const { five } = placed(entry.profile.template, AT.side, AT.x, AT.y, AT.angle);
+    const frame = softFrame(640, 480, five);
+    const [once, boosted] = [copyFrame(frame), copyFrame(frame)];
+    await paint(entry, once);
+    const painter = await paint(entry, boosted, {}, 2);
+    expect(painter.side).toBe(2 * entry.profile.size!);
+    const pictures = Object.values(given.get(entry.name)!).map(({ length }) => length);
+    expect(pictures).toContain(4 * 3 * entry.profile.size! ** 2);
+    expect(differences(frame, boosted, entry)[0].mean).toBeLessThanOrEqual(
+      differences(frame, once, entry)[0].mean + 0.05,
+    );
+  },
+);
+
+describe('the source', () => {
+  const face = placed('arcface_112_v2', 200, 300, 240, -0.1);
+  const portraits = [0, 1].map((k) => ({
+    picture: softFrame(640, 480, face.five.slice(k)),
+    points: face.points,
+  }));
+  const maker = new SourceMaker(catalogue, { threads: 1, warmupRuns: 0 });
+  afterAll(() => maker.close());
+
+  test.each(named(generators))('of %s has its shape and length', async (_name, entry) => {
+    const source = await maker.make(entry, portraits.slice(0, 1));
+    expect(source).toHaveLength(sourceSize(entry));
+    const { profile } = entry;
+    if (profile.source.kind === 'embedding') {
+      const length = Math.hypot(...source);
+      if (profile.source.unit) expect(length).toBeCloseTo(1, 4);
+      else expect(length).toBeGreaterThan(1.5);
+    }
+    if (profile.source.kind === 'picture') {
+      expect(source.every((value) => value >= 0 && value <= 1)).toBe(true);
+    }
   });
 
-  test('a generator that is not open throws and changes nothing', async () => {
-    const options = { threads: 1, warmupRuns: 0, maxPixels: WIDTH * HEIGHT, boost: 1, mask: null };
-    const closed = new NeuralEngine(models.catalogue, generators[0]!.name, options);
-    const { kernels } = await mesh();
-    const frame = softFrame(WIDTH, HEIGHT);
-    const after = copyFrame(frame);
-    const face = liveFace(kernels, kernels.floats(CROP * CROP * 3), after, pointsAt(320, 240));
-    const swapper = closed.swapper({ source: new Float32Array(512) });
-    await expect(swapper.swap(after, face, LOOKS)).rejects.toThrow(/is not loaded/);
-    expect(Buffer.compare(after.data, frame.data)).toBe(0);
-    await closed.close();
+  test('of an inswapper goes through the matrix at the end of its file', async () => {
+    const [plain, moved] = await Promise.all([
+      maker.make(catalogue.named('hyperswap_1a_256', 'generator'), portraits.slice(0, 1)),
+      maker.make(catalogue.named('inswapper_128', 'generator'), portraits.slice(0, 1)),
+    ]);
+    // The stand-in's matrix moves each number on by one place.
+    for (let i = 0; i < 512; i++) expect(moved[(i + 1) % 512]).toBeCloseTo(plain[i]!, 5);
+  });
+
+  test('of several photos lies between those of each', async () => {
+    const entry = catalogue.named('hyperswap_1a_256', 'generator');
+    const [p, q] = [await maker.make(entry, [portraits[0]!]), await maker.make(entry, [portraits[1]!])];
+    const both = await maker.make(entry, portraits);
+    const middle = unit(p.map((x, i) => x + q[i]!));
+    for (let i = 0; i < 512; i++) expect(both[i]).toBeCloseTo(middle[i]!, 4);
   });
 });
+
+/** Where the green is highest near a place, to a fraction of a pixel. */
+function brightest(entry: Painted, tensor: Float32Array, n: number, x: number, y: number): [number, number] {
+  const reach = Math.ceil(0.05 * n);
+  const values: [number, number, number][] = [];
+  for (let j = Math.round(y) - reach; j <= y + reach; j++)
+    for (let i = Math.round(x) - reach; i <= x + reach; i++) values.push([colourAt(entry, tensor, n, 1, i, j), i, j]);
+  const floor = Math.min(...values.map(([v]) => v));
+  const top = Math.max(...values.map(([v]) => v));
+  let [sum, sx, sy] = [0, 0, 0];
+  for (const [v, i, j] of values) {
+    const w = Math.max(0, v - floor - 0.4 * (top - floor));
+    sum += w;
+    sx += w * (i + 0.5);
+    sy += w * (j + 0.5);
+  }
+  return [sx / sum, sy / sum];
+}
+
+const sampled = (tensor: Float32Array): number[] =>
+  Array.from({ length: 5000 }, (_, i) => tensor[Math.floor((i * tensor.length) / 5000)]!);
+
+function rgbOf({ width, height, data }: Frame, x: number, y: number): [number, number, number] {
+  const cw = (width + 1) >> 1;
+  const cell = width * height + (y >> 1) * cw + (x >> 1);
+  const luma = 1.164384 * (data[y * width + x]! - 16);
+  const [u, v] = [data[cell]! - 128, data[cell + cw * ((height + 1) >> 1)]! - 128];
+  return [luma + 1.596 * v, luma - 0.392 * u - 0.813 * v, luma + 2.017 * u].map((c) => c / 255) as [
+    number,
+    number,
+    number,
+  ];
+}
+
+/** Luma inside the crop's square, and how many bytes outside of it changed. */
+function differences(before: Frame, after: Frame, { profile }: Painted) {
+  const { points } = placed(profile.template, AT.side, AT.x, AT.y, AT.angle);
+  const square = alignedSquare(points, profile.template);
+  const inside = { mean: 0, most: 0, changed: 0 };
+  let [count, outside] = [0, 0];
+  const { width, height } = before;
+  for (let i = 0; i < width * height; i++) {
+    const [dx, dy] = [(i % width) + 0.5 - square.x, Math.floor(i / width) + 0.5 - square.y];
+    const u = dx * Math.cos(square.angle) + dy * Math.sin(square.angle);
+    const v = dy * Math.cos(square.angle) - dx * Math.sin(square.angle);
+    const difference = Math.abs(before.data[i]! - after.data[i]!);
+    if (Math.max(Math.abs(u), Math.abs(v)) > square.side / 2) {
+      outside += difference > 0 ? 1 : 0;
+      continue;
+    }
+    count++;
+    inside.mean += difference;
+    inside.most = Math.max(inside.most, difference);
+    inside.changed += difference > 0 ? 1 : 0;
+  }
+  inside.mean /= count;
+  return [inside, outside] as const;
+}
