@@ -3,8 +3,8 @@
 import { rmSync } from 'node:fs';
 import net, { type Server, type Socket } from 'node:net';
 import type { DeviceAsk } from '../../src/pipeline/device/device-protocol.ts';
-import type { ModelSpec } from '../../src/pipeline/inference/model-device.ts';
 import { send, WireReader } from '../../src/pipeline/device/device-wire.ts';
+import type { ModelSpec } from '../../src/pipeline/inference/model-device.ts';
 import type { FaceOffError } from '../../src/shared/errors.ts';
 import { toWire } from '../../src/shared/errors.ts';
 
