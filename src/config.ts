@@ -9,7 +9,7 @@ import { load } from 'js-yaml';
 import { z } from 'zod';
 import { isLocal } from './lib/address.ts';
 import { PRIORITIES } from './lib/priority.ts';
-import { FaceOffError } from './shared/errors.ts';
+import { FaceOffError, messageOf } from './shared/errors.ts';
 import { RECORDING_FORMATS } from './shared/recording-formats.ts';
 import { FACE_CHOICES, FALLBACKS, RESERVES, SETTINGS } from './shared/settings.ts';
 import { STAGE_BUCKETS_MS } from './shared/stage-buckets.ts';
@@ -232,7 +232,7 @@ function readFile(file: string): Tree {
   try {
     content = load(readFileSync(file, 'utf8'), { filename: file }) ?? {};
   } catch (cause) {
-    throw bad([`${file} is not valid YAML: ${cause instanceof Error ? cause.message : String(cause)}`]);
+    throw bad([`${file} is not valid YAML: ${messageOf(cause)}`]);
   }
   if (!isTree(content))
     throw bad([`${file} must hold sections with settings, like "server:" with "port: 8080" under it`]);

@@ -33,14 +33,11 @@ export function kindNamed(name: string): CacheKind {
   const kind = KINDS.find((one) => one.name === name);
   if (kind === undefined) {
     const names = KINDS.map((one) => one.name).join(', ');
-    throw new FaceOffError('unknown_kind', `Nothing of the kind "${name}" is cached. The kinds are: ${names}.`, {
-      status: 404,
-    });
+    throw new FaceOffError('unknown_kind', `Nothing of the kind "${name}" is cached. The kinds are: ${names}.`);
   }
   if (kind.own) return kind;
   throw new FaceOffError(
     'not_ours',
-    'FaceOff deletes only what it made. Delete the other files in models.cacheDir by hand.',
-    { status: 403 },
+    'FaceOff deletes only what it made. Delete the other files in models.cacheDir by hand.'
   );
 }

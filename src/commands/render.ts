@@ -17,7 +17,8 @@ import { type Clip, openClip, openSink } from '../media/clip.ts';
 import { PORTRAIT_SIDE } from '../pipeline/pool/lane-protocol.ts';
 import { Pool } from '../pipeline/pool/pool.ts';
 import { FaceOffError, messageOf } from '../shared/errors.ts';
-import { type Frame, MESH, type SwapSession } from '../shared/types.ts';
+import { MESH } from '../shared/settings.ts';
+import type { Frame, SwapSession } from '../shared/types.ts';
 import { type ConfigOptions, collect, configOf, wholeNumber, withConfig } from './options.ts';
 
 interface RenderOptions extends ConfigOptions {
@@ -101,14 +102,14 @@ function withFrameSize(config: Config, { width, height }: { width: number; heigh
 
 /**
  * Refuses an engine that did not load. A live session falls back to mesh; a file must be made with the engine asked for.
- * @throws FaceOffError `engine_failed`, and those of `Pool.requireEngine`.
+ * @throws FaceOffError `engine_unusable`, and those of `Pool.requireEngine`.
  */
 function requireLoaded(pool: Pool, loaded: ReadonlySet<string>): void {
   const { engine } = pool.defaults;
   if (engine === MESH || loaded.has(engine)) return;
   pool.requireEngine(engine);
   throw new FaceOffError(
-    'engine_failed',
+    'engine_unusable',
     `The engine ${engine} cannot be used. \`faceoff models verify ${engine}\` tells whether its file is the right one.`,
   );
 }

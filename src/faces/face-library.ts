@@ -140,14 +140,12 @@ export class FaceLibrary implements Faces {
       throw new FaceOffError(
         'too_many_faces',
         `There are already ${this.#most} faces. Delete one first, or raise limits.faces.`,
-        { status: 507 },
       );
     }
     if (known !== null && known.photos.length >= MOST_PHOTOS) {
       throw new FaceOffError(
         'too_many_photos',
         `This face already has ${MOST_PHOTOS} photos, which is as many as help.`,
-        { status: 409 },
       );
     }
     return known;
@@ -181,7 +179,7 @@ export class FaceLibrary implements Faces {
       if (face !== undefined) portraits.push({ picture, points: face.points });
     }
     if (portraits.length === 0)
-      throw new FaceOffError('no_face', `The photos of the face ${id} show no face any more.`, { status: 422 });
+      throw new FaceOffError('no_face', `The photos of the face ${id} show no face any more.`);
     return portraits;
   }
 
@@ -193,8 +191,7 @@ export class FaceLibrary implements Faces {
   /** @throws FaceOffError `unknown_face` (404). */
   #entry(id: string): Entry {
     const entry = this.#entries.get(id);
-    if (entry === undefined)
-      throw new FaceOffError('unknown_face', `There is no face with the id "${id}".`, { status: 404 });
+    if (entry === undefined) throw new FaceOffError('unknown_face', `There is no face with the id "${id}".`);
     return entry;
   }
 
@@ -202,9 +199,7 @@ export class FaceLibrary implements Faces {
   #ownEntry(id: string): Entry {
     const entry = this.#entry(id);
     if (entry.builtIn)
-      throw new FaceOffError('built_in_face', 'This face comes with FaceOff and cannot be changed or deleted.', {
-        status: 403,
-      });
+      throw new FaceOffError('built_in_face', 'This face comes with FaceOff and cannot be changed or deleted.');
     return entry;
   }
 

@@ -41,7 +41,7 @@ export async function decodePicture(data: Uint8Array, limits: PictureLimits): Pr
     new FaceOffError(
       'bad_picture',
       'This file is not a picture that can be read. Use a JPEG, PNG, WebP, AVIF, GIF or TIFF picture.',
-      { status: 415, cause },
+      { cause },
     );
   const info = await sharp(data, { ...options, limitInputPixels: false })
     .metadata()
@@ -91,13 +91,13 @@ function checkCost(info: Metadata, { pixels, side = Infinity, memory = Infinity 
 }
 
 const tooLarge = (why: string): FaceOffError =>
-  new FaceOffError('picture_too_large', `The picture ${why}. Save it smaller and try again.`, { status: 413 });
+  new FaceOffError('picture_too_large', `The picture ${why}. Save it smaller and try again.`);
 
 const tooSlow = (cause: Error): FaceOffError =>
   new FaceOffError(
     'picture_too_slow',
     'The picture takes too long to decode. Save it smaller, or as a JPEG, and try again.',
-    { status: 422, cause },
+    { cause },
   );
 
 const megabytes = (bytes: number): number => Math.round(bytes / 2 ** 20);
@@ -162,7 +162,6 @@ export function chooseFace(picture: { width: number; height: number }, faces: Fo
     throw new FaceOffError(
       'no_face',
       'There is no face in this picture, or it is too small or too dark to be found. Use a picture in which the face is large, lit and turned to the camera.',
-      { status: 422 },
     );
   }
   if (faces.length > 1 && pick === undefined) {
@@ -172,7 +171,6 @@ export function chooseFace(picture: { width: number; height: number }, faces: Fo
       faces: faces.map(({ box }, index) => ({ index, ...box })),
     };
     throw new FaceOffError('several_faces', `There are ${faces.length} faces in this picture. Pick the one to use.`, {
-      status: 409,
       details,
     });
   }
@@ -181,7 +179,6 @@ export function chooseFace(picture: { width: number; height: number }, faces: Fo
     throw new FaceOffError(
       'no_such_face',
       `There is no face number ${pick} in this picture: it shows ${faces.length}.`,
-      { status: 422 },
     );
   }
   const [right, left] = EYE_CORNERS;
@@ -193,14 +190,12 @@ export function chooseFace(picture: { width: number; height: number }, faces: Fo
     throw new FaceOffError(
       'face_turned',
       'The face in this picture is turned too far from the camera. Use one in which both eyes are well in view.',
-      { status: 422 },
     );
   }
   if (eyes < LEAST_EYES) {
     throw new FaceOffError(
       'face_too_small',
       `The face in this picture is too small: ${Math.round(eyes)} pixels between the eyes, at least ${LEAST_EYES} are needed. Use a larger picture or one taken from nearer.`,
-      { status: 422 },
     );
   }
   return face;

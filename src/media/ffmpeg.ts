@@ -97,8 +97,7 @@ export async function describeStreams(file: string): Promise<string> {
 export const noFfmpeg = (
   what: string,
   remedy = 'Install it (for instance apt install ffmpeg) and try again.',
-): FaceOffError =>
-  new FaceOffError('no_ffmpeg', `${what} needs ffmpeg, which is not on the PATH. ${remedy}`, { status: 503 });
+): FaceOffError => new FaceOffError('no_ffmpeg', `${what} needs ffmpeg, which is not on the PATH. ${remedy}`);
 
 let encoders: Promise<string> | null = null;
 
@@ -116,9 +115,7 @@ export async function requireEncoder(encoder: string, what: string): Promise<voi
   });
   if (known.includes(` ${encoder} `)) return;
   encoders = null;
-  throw new FaceOffError('no_encoder', `This ffmpeg has no ${encoder}, which ${what} needs. Choose another format.`, {
-    status: 503,
-  });
+  throw new FaceOffError('no_encoder', `This ffmpeg has no ${encoder}, which ${what} needs. Choose another format.`);
 }
 
 async function listEncoders(what: string): Promise<string> {

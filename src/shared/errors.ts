@@ -4,8 +4,6 @@ import { ERRORS, type ErrorCode } from './error-catalogue.ts';
 
 /** What an error may carry beside code and message. */
 export interface FaceOffErrorOptions {
-  /** The status is the catalogue's; what is given here is ignored. */
-  status?: number;
   /** The error that led to this one, for the log. */
   cause?: unknown;
   /** Facts a program can use, for instance the boxes of the faces found. Never pictures or embeddings. */

@@ -2,10 +2,8 @@
  * The JSON that pages and server exchange on `/ws` and `/api/*`. Both sides import this file, so that they agree.
  */
 
-import type { FaceChoice, Fallback, PresetSettings, SettingsPatch, SwapSettings } from './settings.ts';
+import type { PresetSettings, SettingsPatch, SwapSettings } from './settings.ts';
 import type { Pressure, SeenFace } from './types.ts';
-
-export type { FaceChoice, Fallback, SeenFace, SettingsPatch, SwapSettings };
 
 /** A source face as `/api/faces` lists it. */
 export interface FaceInfo {

@@ -5,20 +5,6 @@
 
 import type { SettingsPatch, SwapSettings } from './settings.ts';
 
-export {
-  FACE_CHOICES,
-  FALLBACKS,
-  type FaceChoice,
-  type Fallback,
-  isGenerator,
-  MESH,
-  NONE,
-  RESERVES,
-  type Reserve,
-  type SwapSettings,
-  wantsSwap,
-} from './settings.ts';
-
 /**
  * One picture in planar I420 (BT.601, limited range), planes one after the other without padding:
  * Y is width·height bytes, U and V each ceil(width/2)·ceil(height/2). `data` owns its whole ArrayBuffer, so that a

@@ -5,7 +5,8 @@ import path from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { distance } from '../../src/pipeline/face/embed.ts';
-import type { Frame, SwapSettings } from '../../src/shared/types.ts';
+import type { SettingsPatch, SwapSettings } from '../../src/shared/settings.ts';
+import type { Frame } from '../../src/shared/types.ts';
 import { launchBrowser } from '../support/browser.ts';
 import { writeClip } from '../support/clip.ts';
 import { cutFrame, group } from '../support/lane.ts';
@@ -59,7 +60,7 @@ async function ask(method: string, at: string, body?: object): Promise<SwapSetti
   return (await answer.json()) as SwapSettings;
 }
 const settings = (): Promise<SwapSettings> => ask('GET', '/settings');
-const comes = (patch: Partial<SwapSettings>) =>
+const comes = (patch: SettingsPatch) =>
   until(async () => {
     const now = await settings();
     return Object.entries(patch).every(([key, value]) => now[key as keyof SwapSettings] === value);

@@ -8,7 +8,8 @@ import type { Certificate } from '../../src/server/access/certificate.ts';
 import { buildServer, type Server } from '../../src/server/http/app.ts';
 import { FaceOffError } from '../../src/shared/errors.ts';
 import type { FaceInfo } from '../../src/shared/messages.ts';
-import type { Frame, SwappedFrame, Swapping, SwapSession, SwapSettings } from '../../src/shared/types.ts';
+import type { SettingsPatch, SwapSettings } from '../../src/shared/settings.ts';
+import type { Frame, SwappedFrame, Swapping, SwapSession } from '../../src/shared/types.ts';
 import { type Patch, patchedConfig } from './server.ts';
 
 export class Echo implements Swapping {
@@ -26,7 +27,7 @@ export class Echo implements Swapping {
     return this.#open.size;
   }
 
-  open(id: string, settings: Partial<SwapSettings>): SwapSession {
+  open(id: string, settings: SettingsPatch): SwapSession {
     checkFace(settings);
     this.#open.add(id);
     let now = { ...this.#defaults, ...settings };
@@ -55,15 +56,15 @@ export class Echo implements Swapping {
   }
 }
 
-function checkFace({ face }: Partial<SwapSettings>): void {
-  if (face === 'nobody') throw new FaceOffError('unknown_face', 'There is no such face.', { status: 404 });
+function checkFace({ face }: SettingsPatch): void {
+  if (face === 'nobody') throw new FaceOffError('unknown_face', 'There is no such face.');
 }
 
 export const noFaces: Faces = {
   list: (): FaceInfo[] => [],
-  add: () => Promise.reject(new FaceOffError('no_face', 'There is no face in the picture.', { status: 422 })),
-  remove: () => Promise.reject(new FaceOffError('unknown_face', 'There is no such face.', { status: 404 })),
-  thumbnail: () => Promise.reject(new FaceOffError('unknown_face', 'There is no such face.', { status: 404 })),
+  add: () => Promise.reject(new FaceOffError('no_face', 'There is no face in the picture.')),
+  remove: () => Promise.reject(new FaceOffError('unknown_face', 'There is no such face.')),
+  thumbnail: () => Promise.reject(new FaceOffError('unknown_face', 'There is no such face.')),
 };
 
 export interface EchoServer extends Server {

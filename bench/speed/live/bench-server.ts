@@ -15,7 +15,8 @@ import { Metrics } from '../../../src/metrics.ts';
 import { defaultSettings } from '../../../src/pipeline/pool/lane-options.ts';
 import { Pool } from '../../../src/pipeline/pool/pool.ts';
 import { buildServer } from '../../../src/server/http/app.ts';
-import type { Swapping, SwapSettings } from '../../../src/shared/types.ts';
+import type { SettingsPatch, SwapSettings } from '../../../src/shared/settings.ts';
+import type { Swapping } from '../../../src/shared/types.ts';
 import { readCode } from './timecode.ts';
 
 /** What the process answers to a message. */
@@ -69,7 +70,7 @@ class TracedPool implements Swapping {
   get openSessions() {
     return this.#pool.openSessions;
   }
-  open(id: string, settings: Partial<SwapSettings>) {
+  open(id: string, settings: SettingsPatch) {
     const session = this.#pool.open(id, settings);
     const swap = session.swap.bind(session);
     const trace: TracedFrame[] = [];

@@ -1,6 +1,7 @@
 /** The call page, `/call/ROOM`: joins a room, sends camera and microphone, and shows the people in the call. */
 
-import type { CallJoin, FaceInfo, SessionStats, SwapSettings } from '../../shared/messages.ts';
+import type { CallJoin, FaceInfo, SessionStats } from '../../shared/messages.ts';
+import type { SettingsPatch } from '../../shared/settings.ts';
 import { copyFrom } from '../lib/copy-text.ts';
 import { element, icon, press } from '../lib/dom.ts';
 import { isThisMachine } from '../lib/format.ts';
@@ -210,7 +211,7 @@ function showButtons(): void {
   }
 }
 
-function change(patch: Partial<SwapSettings>): void {
+function change(patch: SettingsPatch): void {
   if (optimistic === null) return;
   storeNote('call', JSON.stringify(keepable(optimistic.change(patch))));
   connection.set(patch);

@@ -1,14 +1,7 @@
 /** What a page gives to its StudioConnection, and what it is told. */
 
-import type {
-  CallJoin,
-  CallPerson,
-  ErrorBody,
-  FaceInfo,
-  PresetInfo,
-  SessionStats,
-  SwapSettings,
-} from '../../shared/messages.ts';
+import type { CallJoin, CallPerson, ErrorBody, FaceInfo, PresetInfo, SessionStats } from '../../shared/messages.ts';
+import type { SettingsPatch, SwapSettings } from '../../shared/settings.ts';
 import type { DownReason } from './reconnecting-socket.ts';
 import type { Situation } from './stream-state.ts';
 
@@ -33,7 +26,7 @@ export interface ConnectionConf {
   /** The name that the stream asks for; undefined leaves it to the server. */
   stream(): string | undefined;
   /** Settings that a new session begins with. */
-  settings(): Partial<SwapSettings>;
+  settings(): SettingsPatch;
   /** A change of settings went out. */
   onSent(): void;
   /** The call that the stream joins, where it is for one. */

@@ -1,6 +1,7 @@
 /** The states of a stream, and their texts for people. Free of the DOM, for tests. */
 
-import type { SessionStats, SwapSettings } from '../../shared/messages.ts';
+import type { SessionStats } from '../../shared/messages.ts';
+import type { SwapSettings } from '../../shared/settings.ts';
 
 /** `idle`: never started. `failed`: not tried again by itself. */
 export type State = 'idle' | 'starting' | 'live' | 'reconnecting' | 'stopped' | 'failed';

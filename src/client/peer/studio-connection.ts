@@ -1,6 +1,7 @@
 /** The stream of the studio or of a call to the server and back. */
 
-import type { ClientMessage, ErrorBody, ServerMessage, SwapSettings } from '../../shared/messages.ts';
+import type { ClientMessage, ErrorBody, ServerMessage } from '../../shared/messages.ts';
+import type { SettingsPatch } from '../../shared/settings.ts';
 import type { ConnectionConf } from './connection-conf.ts';
 import type { StatsEntry } from './network-stats.ts';
 import { type BreakCause, ReconnectingPeer } from './reconnecting-peer.ts';
@@ -29,7 +30,7 @@ export class StudioConnection {
   /** No attempt found a path since the last one that connected. */
   #isPathless = false;
   /** Changes of settings that wait to be sent together. */
-  #patch: Partial<SwapSettings> | null = null;
+  #patch: SettingsPatch | null = null;
   /** The last session, whose place and name the next one takes. */
   #session: string | null = null;
 
@@ -88,7 +89,7 @@ export class StudioConnection {
   }
 
   /** Changes settings of the running session. Changes of one moment go out together. */
-  set(patch: Partial<SwapSettings>): void {
+  set(patch: SettingsPatch): void {
     if (this.#peers.current === null) return;
     if (this.#patch === null) setTimeout(() => this.#flushSettings(), SETTINGS_EVERY_MS);
     this.#patch = { ...this.#patch, ...patch };

@@ -1,6 +1,6 @@
 /** Boxes over the faces in the picture. */
 
-import type { SeenFace } from '../../shared/messages.ts';
+import type { SeenFace } from '../../shared/types.ts';
 import { createElement, element, place, press } from '../lib/dom.ts';
 import { placeOf } from '../lib/format.ts';
 

@@ -1,6 +1,7 @@
 /** The studio page: connects the camera, the connection, the picture, the faces, the controls and the panels. */
 
-import type { FaceInfo, PresetInfo, SessionStats, SwapSettings } from '../../shared/messages.ts';
+import type { FaceInfo, PresetInfo, SessionStats } from '../../shared/messages.ts';
+import type { SettingsPatch } from '../../shared/settings.ts';
 import { stepFace, toggled } from '../../shared/steps.ts';
 import { element } from '../lib/dom.ts';
 import { isThisMachine } from '../lib/format.ts';
@@ -121,7 +122,7 @@ function clearLive(): void {
   element('remark', HTMLElement).hidden = true;
 }
 
-function change(patch: Partial<SwapSettings>): void {
+function change(patch: SettingsPatch): void {
   if (optimistic === null) return;
   const settings = optimistic.change(patch);
   connection.set(patch);
@@ -130,7 +131,7 @@ function change(patch: Partial<SwapSettings>): void {
 }
 
 /** A change from the controls. Where each person gets a face of their own, all begin with the common one. */
-function changeControl(patch: Partial<SwapSettings>): void {
+function changeControl(patch: SettingsPatch): void {
   const tracks = lastStats?.faces.map(({ track }) => track) ?? [];
   const face = patch.face === undefined ? (optimistic?.shown.face ?? null) : patch.face;
   const map = patch.choice === 'mapped' ? adopt({}, tracks, face) : null;

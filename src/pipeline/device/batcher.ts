@@ -197,5 +197,4 @@ export const isOutOfMemory = (error: unknown): boolean =>
 
 const isLost = (error: unknown): boolean => error instanceof FaceOffError && error.code === 'device_lost';
 
-const hungError = (): FaceOffError =>
-  new FaceOffError('device_lost', 'A run of the model does not end.', { status: 503 });
+const hungError = (): FaceOffError => new FaceOffError('device_lost', 'A run of the model does not end.');

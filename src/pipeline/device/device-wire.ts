@@ -57,7 +57,7 @@ export class WireReader<Head> {
     this.#onMessage = onMessage;
   }
 
-  /** @throws FaceOffError `bad_message` for data of another protocol; the connection must be closed then. */
+  /** @throws FaceOffError `bad_device_message` for data of another protocol; the connection must be closed then. */
   feed(chunk: Uint8Array): void {
     for (let at = 0; at < chunk.length; ) {
       const taken = Math.min(chunk.length - at, this.#part.length - this.#filled);
@@ -73,7 +73,7 @@ export class WireReader<Head> {
     if (this.#part === this.#prefix) {
       const [head, floats] = [this.#prefix.readUInt32LE(0), this.#prefix.readUInt32LE(4)];
       if (head === 0 || head > MAX_HEAD_BYTES || floats > MAX_FLOATS)
-        throw new FaceOffError('bad_message', 'Something else than FaceOff talks to the device process.');
+        throw new FaceOffError('bad_device_message', 'Something else than FaceOff talks to the device process.');
       this.#head = Buffer.alloc(head);
       this.#body = new Float32Array(floats);
       this.#part = this.#head;

@@ -49,7 +49,7 @@ const PROGRESS_MS = 1000;
 const FINAL = new Set(['model_unusable', 'provider_unavailable', 'runtime_missing', 'runtime_differs']);
 
 /**
- * Builds, with a second attempt after a failure. @throws FaceOffError `engine_failed` with the last attempt's cause.
+ * Builds, with a second attempt after a failure. @throws FaceOffError `build_failed` with the last attempt's cause.
  */
 export async function buildInChild(job: BuildJob, onProgress?: (progress: BuildProgress) => void): Promise<void> {
   for (let attempt = 1; ; attempt++) {
@@ -61,7 +61,7 @@ export async function buildInChild(job: BuildJob, onProgress?: (progress: BuildP
       if (!final && attempt < ATTEMPTS) continue;
       const what = job.kind === 'tensorrt' ? 'The TensorRT engine' : 'The optimised model';
       const why = messageOf(cause);
-      throw new FaceOffError('engine_failed', `${what} of ${job.request.name} could not be built: ${why}`, { cause });
+      throw new FaceOffError('build_failed', `${what} of ${job.request.name} could not be built: ${why}`, { cause });
     }
   }
 }

@@ -1,5 +1,6 @@
 /** What a lane loads and warms before its first frame. */
 
+import { messageOf } from '../../shared/errors.ts';
 import { DeviceClient } from '../device/device-client.ts';
 import { Restorer } from '../engines/restorer.ts';
 import { Detector } from '../face/detect.ts';
@@ -117,7 +118,7 @@ async function openRestorer(
     const { yieldWhile } = mutex;
     return await Restorer.open(catalogue, { ...options, onModelNews, device, yieldWhile, model, blend }, onFault);
   } catch (error) {
-    onModelNews({ model, state: 'failed', why: error instanceof Error ? error.message : '' });
+    onModelNews({ model, state: 'failed', why: messageOf(error) });
     onFault(error);
     return null;
   }

@@ -280,8 +280,7 @@ export class Lane {
 
   #stream(session: string): LaneStream {
     const stream = this.#streams.get(session);
-    if (stream === undefined)
-      throw new FaceOffError('unknown_session', `The lane has no session ${session}.`, { status: 404 });
+    if (stream === undefined) throw new FaceOffError('unknown_session', `The lane has no session ${session}.`);
     return stream;
   }
 }

@@ -86,9 +86,7 @@ export class Catalogue {
     const entry = ofRole.find((one) => one.name === name);
     if (entry === undefined) {
       const names = ofRole.map((one) => one.name).join(', ');
-      throw new FaceOffError('unknown_model', `There is no ${role} "${name}". Those there are: ${names}.`, {
-        status: 404,
-      });
+      throw new FaceOffError('unknown_model', `There is no ${role} "${name}". Those there are: ${names}.`);
     }
     return entry as EntryOf<R>;
   }
@@ -118,7 +116,7 @@ export class Catalogue {
     const entry = this.models.find((model) => model.role === role);
     if (entry === undefined) {
       throw new FaceOffError(
-        'unknown_model',
+        'bad_catalogue',
         `${this.#at('models.yaml')} names no model for the role ${role}. Restore the file.`,
       );
     }
@@ -127,7 +125,7 @@ export class Catalogue {
 
   /**
    * The bytes of a shipped model's file, checked against its digest. Blocks the thread.
-   * @throws FaceOffError `model_missing`, `model_differs`.
+   * @throws FaceOffError `shipped_model_missing`, `model_differs`.
    */
   read(entry: ModelEntry): Uint8Array {
     const file = this.#at(entry.file);
@@ -136,7 +134,7 @@ export class Catalogue {
     try {
       bytes = readFileSync(file);
     } catch (cause) {
-      throw new FaceOffError('model_missing', `${file} cannot be read. ${restore}`, { cause });
+      throw new FaceOffError('shipped_model_missing', `${file} cannot be read. ${restore}`, { cause });
     }
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     if (sha256 !== entry.sha256) {

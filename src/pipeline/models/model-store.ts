@@ -53,7 +53,7 @@ export async function readChecked(
   expected: string | null,
 ): Promise<{ bytes: Uint8Array; sha256: string }> {
   const read = await readHashed(file).catch((cause: unknown) => {
-    throw new FaceOffError('model_missing', `The model ${name} cannot be read: ${file}.`, { status: 409, cause });
+    throw new FaceOffError('model_missing', `The model ${name} cannot be read: ${file}.`, { cause });
   });
   if (expected !== null && read.sha256 !== expected) throw differs(file, read.sha256, expected, name);
   return read;
@@ -92,7 +92,7 @@ function missing(catalogue: Catalogue, entry: OptionalEntry, cause?: unknown): F
   return new FaceOffError(
     'model_missing',
     `The model ${entry.name} is not on this machine: ${catalogue.fileOf(entry)} cannot be read. ${how}.`,
-    { status: 409, cause },
+    { cause },
   );
 }
 

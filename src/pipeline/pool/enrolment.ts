@@ -119,7 +119,7 @@ export class Enrolment {
 
   /** Runs work on the thread, which starts if there is none. A thread begun after `close` would never end. */
   async #run<T>(work: (thread: LaneThread) => Promise<T>): Promise<T> {
-    if (this.#closed) throw new FaceOffError('closing', 'FaceOff is being stopped.', { status: 503 });
+    if (this.#closed) throw new FaceOffError('closing', 'FaceOff is being stopped.');
     clearTimeout(this.#idleTimer);
     this.#thread ??= this.#startThread();
     this.#thread.catch(() => {

@@ -3,7 +3,7 @@
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { root } from '../../lib/package-root.ts';
-import { FaceOffError, fromWire } from '../../shared/errors.ts';
+import { FaceOffError, fromWire, messageOf } from '../../shared/errors.ts';
 import type { ModelNews } from '../models/model-states.ts';
 import type {
   CallName,
@@ -120,6 +120,6 @@ export class LaneThread {
 }
 
 function lost(cause: unknown): FaceOffError {
-  const why = cause instanceof Error ? cause.message : String(cause);
+  const why = messageOf(cause);
   return new FaceOffError('lane_lost', `A worker thread was lost: ${why}. It is being replaced.`, { cause });
 }

@@ -143,7 +143,7 @@ export class Pool implements Swapping, SessionHost {
     for (const face of wantedFaces(settings)) {
       if (this.#enrolment.has(face)) continue;
       const message = `There is no face with the id "${face}". GET /api/faces lists those there are.`;
-      throw new FaceOffError('unknown_face', message, { status: 404 });
+      throw new FaceOffError('unknown_face', message);
     }
     return settings;
   }

@@ -8,7 +8,7 @@ import path from 'node:path';
 import { generate } from 'selfsigned';
 import type { Config } from '../../config.ts';
 import { addressesOf, isLocal } from '../../lib/address.ts';
-import { FaceOffError } from '../../shared/errors.ts';
+import { FaceOffError, messageOf } from '../../shared/errors.ts';
 
 /** A certificate and its private key, both in PEM form. */
 export interface Certificate {
@@ -44,7 +44,7 @@ async function readConfigured(certificate: string, key: string): Promise<Certifi
     void new X509Certificate(cert);
     return { cert, key: secret };
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = messageOf(cause);
     throw new FaceOffError(
       'bad_certificate',
       `server.certificate and server.key must be readable files in PEM form: ${why}.`,

@@ -6,8 +6,8 @@
 import type { FastifyInstance } from 'fastify';
 import { FaceOffError } from '../../shared/errors.ts';
 import type { FaceInfo } from '../../shared/messages.ts';
+import type { SettingsPatch, SwapSettings } from '../../shared/settings.ts';
 import { SWITCHES, stepFace, toggled } from '../../shared/steps.ts';
-import type { SwapSettings } from '../../shared/types.ts';
 import type { PresetStore } from '../session/presets.ts';
 import type { Session } from '../session/session.ts';
 import { settingsFrom } from '../session/session-settings.ts';
@@ -38,7 +38,7 @@ interface TargetRoutes extends Omit<ControlParts, 'sessions'> {
 }
 
 function routesAt(app: FastifyInstance, at: string, { find, presets, faces }: TargetRoutes): void {
-  const change = (session: Session, patch: Partial<SwapSettings>): SwapSettings => {
+  const change = (session: Session, patch: SettingsPatch): SwapSettings => {
     session.set(patch, true);
     return session.settings;
   };

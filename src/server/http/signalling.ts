@@ -5,7 +5,7 @@ import { errorBody } from '../../lib/error-body.ts';
 import type { Logger } from '../../lib/log.ts';
 import { SerialQueue } from '../../lib/serial.ts';
 import type { FaceInfo, PresetInfo, ServerMessage } from '../../shared/messages.ts';
-import type { SwapSettings } from '../../shared/types.ts';
+import type { SettingsPatch, SwapSettings } from '../../shared/settings.ts';
 import type { Guest, Member, Rooms } from '../session/rooms.ts';
 import type { Session } from '../session/session.ts';
 import { settingsFrom } from '../session/session-settings.ts';
@@ -247,7 +247,7 @@ class StudioSocket {
     }
   }
 
-  #beginSession(settings: Partial<SwapSettings>, wanted: string | undefined, call: Offer['call']): Session {
+  #beginSession(settings: SettingsPatch, wanted: string | undefined, call: Offer['call']): Session {
     const { streams, rooms } = this.#parts;
     // The first page gets the usual name; a further page that asks for no name is found by its session's id.
     if (call === undefined)
@@ -270,7 +270,7 @@ class StudioSocket {
     this.#member = null;
   }
 
-  #openSession(settings: Partial<SwapSettings>, stream: string | undefined): Session {
+  #openSession(settings: SettingsPatch, stream: string | undefined): Session {
     const hooks: SessionHooks = {
       onCandidate: (candidate) => this.send({ type: 'candidate', candidate }),
       onSpeaking: (speaking) => this.#member?.setSpeaking(speaking),

@@ -1,5 +1,6 @@
 import type { Preflight } from '../../shared/messages.ts';
-import { type Capacity, MESH, MOST_BUSY } from '../../shared/types.ts';
+import { MESH } from '../../shared/settings.ts';
+import { type Capacity, MOST_BUSY } from '../../shared/types.ts';
 import { coresOf, figure, type MachineFigures, OTHERS_CORES, othersOf } from './verdict.ts';
 
 /** What the estimate is based on. */

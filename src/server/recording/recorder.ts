@@ -4,7 +4,7 @@ import { type FfmpegExit, noFfmpeg } from '../../media/ffmpeg.ts';
 import { FfmpegFeed } from '../../media/ffmpeg-feed.ts';
 import type { SoundFormat } from '../../media/matroska.ts';
 import type { Sound } from '../../media/sound.ts';
-import { FaceOffError } from '../../shared/errors.ts';
+import { FaceOffError, messageOf } from '../../shared/errors.ts';
 import type { ErrorBody, RecordingState } from '../../shared/messages.ts';
 import type { RecordingFormat } from '../../shared/recording-formats.ts';
 import type { Frame } from '../../shared/types.ts';
@@ -185,6 +185,6 @@ function whyItEnded({ isMissing, said, code }: FfmpegExit): FaceOffError {
 const unwritable = (cause: unknown): FaceOffError =>
   new FaceOffError(
     'recordings_unwritable',
-    `The folder of the recordings cannot be used any more: ${cause instanceof Error ? cause.message : String(cause)}`,
+    `The folder of the recordings cannot be used any more: ${messageOf(cause)}`,
     { cause },
   );

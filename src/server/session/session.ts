@@ -4,8 +4,9 @@ import type { Sound } from '../../media/sound.ts';
 import type { Metrics } from '../../metrics.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import type { SessionStats, Verdict } from '../../shared/messages.ts';
+import { type SettingsPatch, type SwapSettings, wantsSwap } from '../../shared/settings.ts';
 import type { Traffic } from '../../shared/traffic.ts';
-import { type Frame, type SwappedFrame, type SwapSession, type SwapSettings, wantsSwap } from '../../shared/types.ts';
+import type { Frame, SwappedFrame, SwapSession } from '../../shared/types.ts';
 import { LipSync } from '../audio/lip-sync.ts';
 import { VoiceActivity } from '../audio/voice-activity.ts';
 import { type MachineFigures, type SessionFigures, SteadyVerdict, verdictOf } from '../monitor/verdict.ts';
@@ -171,7 +172,7 @@ export class Session implements RecordedSession {
    * @param elsewhere whether the change did not come from the publisher, whose page is then told.
    * @throws FaceOffError `unknown_face`, `unknown_model` (404), `model_missing` (409), and changes nothing.
    */
-  set(settings: Partial<SwapSettings>, elsewhere = false): void {
+  set(settings: SettingsPatch, elsewhere = false): void {
     this.#parts.swap.set(settings);
     if (this.settings.guarded) this.#showCard(this.#privacyGate.cardIfExposed());
     this.#disclose();

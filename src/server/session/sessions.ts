@@ -5,7 +5,8 @@ import type { Logger } from '../../lib/log.ts';
 import type { Metrics } from '../../metrics.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import type { Cause } from '../../shared/messages.ts';
-import type { Swapping, SwapSettings } from '../../shared/types.ts';
+import type { SettingsPatch, SwapSettings } from '../../shared/settings.ts';
+import type { Swapping } from '../../shared/types.ts';
 import { CAUSES, type MachineFigures } from '../monitor/verdict.ts';
 import type { IceCandidate } from '../webrtc/ice-fragment.ts';
 import { Session } from './session.ts';
@@ -70,7 +71,7 @@ export class Sessions {
    * @throws FaceOffError `server_full` (503) and `stream_taken` (409), both with retryAfterMs, `bad_name` (400),
    * `unknown_face` (404).
    */
-  open(settings: Partial<SwapSettings>, hooks: SessionHooks = {}, stream?: string): Session {
+  open(settings: SettingsPatch, hooks: SessionHooks = {}, stream?: string): Session {
     const { config, pool, streams, metrics, log, machine } = this.#parts;
     this.#checkCapacity();
     if (stream !== undefined) streams.check(stream);

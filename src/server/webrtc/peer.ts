@@ -2,7 +2,7 @@ import wrtc, { type DataChannel, type MediaTrack, type RTCPeerConnection, type T
 import type { Config } from '../../config.ts';
 import { SerialQueue } from '../../lib/serial.ts';
 import type { Sound } from '../../media/sound.ts';
-import { FaceOffError } from '../../shared/errors.ts';
+import { FaceOffError, messageOf } from '../../shared/errors.ts';
 import type { Traffic } from '../../shared/traffic.ts';
 import type { Frame } from '../../shared/types.ts';
 import { type IceCandidate, type IceCredentials, iceFragmentOf, withIce } from './ice-fragment.ts';
@@ -169,7 +169,7 @@ export class Peer implements PeerEndpoint {
       this.#ufrag = iceUfrag(answer) ?? '';
       await this.#connection.setLocalDescription(made);
     } catch (cause) {
-      throw badSdp(cause instanceof Error ? cause.message : String(cause), cause);
+      throw badSdp(messageOf(cause), cause);
     }
     // A candidate that does not fit is skipped: the others do.
     for (const candidate of candidates) await this.addCandidate(candidate).catch(() => undefined);

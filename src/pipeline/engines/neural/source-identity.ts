@@ -21,7 +21,7 @@ const lengthOf = (v: Float32Array): number => Math.hypot(...v);
 export function unit(v: Float32Array): Float32Array {
   const length = lengthOf(v);
   if (!(length > 0 && Number.isFinite(length)))
-    throw new FaceOffError('no_face', 'The photos of this face tell nothing of who it is.', { status: 422 });
+    throw new FaceOffError('no_face', 'The photos of this face tell nothing of who it is.');
   return v.map((x) => x / length);
 }
 
@@ -172,7 +172,7 @@ async function tensorOf(
 ): Promise<Float32Array> {
   const square = alignedSquare(points, template);
   const rect = boundsOf(square, 2, picture.width, picture.height);
-  if (rect === null) throw new FaceOffError('no_face', 'The face lies outside of its photo.', { status: 422 });
+  if (rect === null) throw new FaceOffError('no_face', 'The face lies outside of its photo.');
   // Enrolment is rare, so its kernels are not kept.
   const kernels = await Kernels.load(rect.width * rect.height, 2 * 12 * n * n + 4096);
   const [crop, tensor] = [kernels.floats(3 * n * n), kernels.floats(3 * n * n)];

@@ -98,7 +98,6 @@ export function faultError(what: string, failure: unknown): unknown {
   if (!(failure instanceof OrtFailure)) return failure;
   const fault = faultOf(failure.message, failure.code);
   return new FaceOffError(fault, `${what} failed. ${ADVICE[fault]}: ${tidy(failure.message)}`, {
-    status: fault === 'model_unusable' ? 500 : 503,
     cause: failure,
   });
 }

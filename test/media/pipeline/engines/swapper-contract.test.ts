@@ -8,7 +8,8 @@ import type { ModelShape, SessionOptions } from '../../../../src/pipeline/infere
 import type { Lane } from '../../../../src/pipeline/lane/lane.ts';
 import type { EntryOf, OptionalEntry } from '../../../../src/pipeline/models/catalogue.ts';
 import { TEMPLATES } from '../../../../src/pipeline/models/profiles.ts';
-import { type Frame, MESH, NONE, type SwappedFrame } from '../../../../src/shared/types.ts';
+import { MESH, NONE } from '../../../../src/shared/settings.ts';
+import type { Frame, SwappedFrame } from '../../../../src/shared/types.ts';
 import { astronaut, copyFrame, cutFrame, group, readFrame, startLane } from '../../../support/lane.ts';
 import { swapSettings } from '../../../support/settings.ts';
 import { placed, softFrame, standIns } from '../../../support/stand-ins.ts';

@@ -134,7 +134,7 @@ describe('TensorRT engines', () => {
     const failing = cache({
       build: async ({ into }) => {
         writeFileSync(path.join(into, 'half.engine'), 'half');
-        throw new FaceOffError('engine_failed', 'no');
+        throw new FaceOffError('build_failed', 'no');
       },
     });
     await expect(failing.engines.buildEngine(request)).rejects.toMatchObject({ code: 'engine_failed' });

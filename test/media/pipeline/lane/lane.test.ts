@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { distance } from '../../../../src/pipeline/face/embed.ts';
 import type { Lane } from '../../../../src/pipeline/lane/lane.ts';
-import type { Frame, SwapSettings } from '../../../../src/shared/types.ts';
+import type { SettingsPatch } from '../../../../src/shared/settings.ts';
+import type { Frame } from '../../../../src/shared/types.ts';
 import { astronaut, copyFrame, cutFrame, group, readFrame, startLane } from '../../../support/lane.ts';
 import { swapSettings } from '../../../support/settings.ts';
 import { openWho, type Who } from '../../../support/who.ts';
@@ -26,7 +27,7 @@ beforeAll(async () => {
 afterAll(() => lane.end());
 
 let streams = 0;
-async function swapOnce(frame: Frame, patch: Partial<SwapSettings> = {}) {
+async function swapOnce(frame: Frame, patch: SettingsPatch = {}) {
   const id = `stream-${streams++}`;
   await lane.open(id, { ...settings, ...patch });
   const done = await lane.swap(id, copyFrame(frame));
@@ -176,7 +177,7 @@ test('a swapper gives its texture back, however often faces change', async () =>
 test('lips and brows stay too where the settings keep them', async () => {
   const [face] = await lane.analyse(camera);
   /** Whether a pixel within `reach` of a point is another; beside a point that is kept the next ones begin to show. */
-  const differs = async (patch: Partial<SwapSettings>, point: number, reach = 0): Promise<boolean> => {
+  const differs = async (patch: SettingsPatch, point: number, reach = 0): Promise<boolean> => {
     const { frame } = await swapOnce(camera, { shape: 0, ...patch });
     const [x, y] = [Math.floor(face!.points[3 * point]!), Math.floor(face!.points[3 * point + 1]!)];
     for (let row = y - reach; row <= y + reach; row++) {
@@ -186,7 +187,7 @@ test('lips and brows stay too where the settings keep them', async () => {
     return false;
   };
   // The middle of the lower lip, of the right brow, and a cheek, which is lit as the live one and so differs only in part.
-  const all = async (patch: Partial<SwapSettings>): Promise<boolean[]> => [
+  const all = async (patch: SettingsPatch): Promise<boolean[]> => [
     await differs(patch, 17),
     await differs(patch, 105),
     await differs(patch, 50, 12),

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ModelStates } from '../../../../src/pipeline/models/model-states.ts';
 import type { ModelInfo } from '../../../../src/shared/messages.ts';
-import { NONE } from '../../../../src/shared/types.ts';
+import { NONE } from '../../../../src/shared/settings.ts';
 import { killLane } from '../../../support/crashes.ts';
 import { copyFrame, cutFrame, group } from '../../../support/lane.ts';
 import { startServer, type TestServer, until } from '../../../support/server.ts';

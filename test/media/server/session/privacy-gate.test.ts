@@ -4,13 +4,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { distance, SAME_PERSON } from '../../../../src/pipeline/face/embed.ts';
 import type { Lane } from '../../../../src/pipeline/lane/lane.ts';
 import { PrivacyGate } from '../../../../src/server/session/privacy-gate.ts';
-import type { Fallback, Frame, SwapSettings } from '../../../../src/shared/types.ts';
+import type { Fallback, SettingsPatch, SwapSettings } from '../../../../src/shared/settings.ts';
+import type { Frame } from '../../../../src/shared/types.ts';
 import { astronaut, copyFrame, cutFrame, group, readFrame, startLane } from '../../../support/lane.ts';
 import { swapSettings } from '../../../support/settings.ts';
 import { openWho, type Who } from '../../../support/who.ts';
 
 const [WIDTH, HEIGHT] = [480, 360];
-const settings = (patch: Partial<SwapSettings>): SwapSettings =>
+const settings = (patch: SettingsPatch): SwapSettings =>
   swapSettings({ face: 'astronaut', fallback: 'freeze', guarded: true, ...patch });
 
 let lane: Lane;
@@ -45,7 +46,7 @@ async function enrol(): Promise<void> {
 }
 
 /** Pictures that viewers get while the camera pans; null where the picture stands still. */
-async function film(patch: Partial<SwapSettings>, before?: (i: number) => void): Promise<(Frame | null)[]> {
+async function film(patch: SettingsPatch, before?: (i: number) => void): Promise<(Frame | null)[]> {
   const wanted = settings(patch);
   await lane.open('film', wanted);
   const guard = new PrivacyGate();
@@ -74,7 +75,7 @@ describe('a guarded person', () => {
     expect(near.filter((d) => d < SAME_PERSON).length).toBeGreaterThan(5);
   });
 
-  test.each<[string, Partial<SwapSettings>]>([
+  test.each<[string, SettingsPatch]>([
     ['before their face is there', {}],
     ['with no face chosen', { face: null }],
     ['with no face for a person on the map', { choice: 'mapped', map: { 1: null } }],
@@ -87,7 +88,7 @@ describe('a guarded person', () => {
     if (patch.choice === undefined) expect(shown.length).toBe(1);
   });
 
-  test.each<[string, Partial<SwapSettings>]>([
+  test.each<[string, SettingsPatch]>([
     ['while the picture stands still where no swap can be made', {}],
     ['where the camera would be shown', { fallback: 'passthrough' }],
     ['where a blurred picture is', { fallback: 'blur' }],
