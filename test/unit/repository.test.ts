@@ -119,7 +119,7 @@ const MOST_FILES = 15;
 const MOST_LINES = 500;
 /** Words of one house's dialect, for which the field has a term. */
 const GONE = /(?<!ietf-)\b(wish|veil|tries|shelf|brushes|calm|sure|pulse|lookers-on|keeper)\b/i;
-/** Pronouns that stand for a thing that has a name; of a person, `who` may say more. */
+/** Pronouns in place of a thing's name; a relative clause about a person may have one. */
 const PRONOUNS =
   /\b(whoever|whom|nobody|somebody|everybody|anybody)\b|(?<!\b(person|people|man|woman|user|operator|contributor|streamer) )\bwho\b/i;
 

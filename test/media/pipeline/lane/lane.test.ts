@@ -82,7 +82,7 @@ test('a face keeps its number from frame to frame, and takes its own source wher
   await lane.set('mapped', { ...settings, face: null, choice: 'mapped', map: { [wanted]: 'source' } });
   const next = await lane.swap('mapped', { ...copyFrame(people), receivedAtMs: 33 });
   expect(next.faces.filter((face) => face.swapped).map((face) => face.track)).toEqual([wanted]);
-  // Those nobody chose a face for wear the common one.
+  // Faces without a choice of their own get the common one.
   await lane.set('mapped', { ...settings, face: 'source', choice: 'mapped', map: { [wanted]: null } });
   const last = await lane.swap('mapped', { ...copyFrame(people), receivedAtMs: 66 });
   expect(last.faces.filter((face) => !face.swapped).map((face) => face.track)).toEqual([wanted]);
