@@ -1,6 +1,6 @@
 import { SAMPLER_TUNING } from './colour-sampler.ts';
+import { RELIGHT_TUNING } from './light/relight-tuning.ts';
 import { OCCLUSION_TUNING } from './occlusion/occlusion-tuning.ts';
-import { RELIGHT_TUNING } from './relight-tuning.ts';
 import { SHAPE_TUNING } from './shape.ts';
 import { ATLAS_TUNING } from './source/atlas.ts';
 import { DELIGHT_TUNING } from './source/delight.ts';
@@ -30,3 +30,7 @@ export const MESH_TUNING = {
 
 /** Values of all stages; see each stage's constant for units and ranges. */
 export type MeshTuning = Readonly<typeof MESH_TUNING>;
+
+// DEV
+for (const [stage, values] of Object.entries(JSON.parse(process.env.T ?? '{}') as Record<string, object>))
+  Object.assign((MESH_TUNING as Record<string, object>)[stage]!, values);

@@ -27,7 +27,7 @@ export const OPACITY_TUNING = {
    * Factor on the opacity by ring where the live face shows hair or a headset instead of skin, which stay; 1 beyond
    * the list. Set by measurement: identity and seam.
    */
-  hairFade: [0, 0.4, 0.8] as readonly number[],
+  hairFade: [0, 0.1, 0.25, 0.45, 0.65, 0.85] as readonly number[],
   /** Opacity at the edge of an eye, 0..1, where drawing ends at once: more shows as a jagged line. */
   lid: 0.2,
   /** Opacity at the edge of the mouth's inside, 0..1, where drawing ends at once. */

@@ -5,35 +5,39 @@
  * the looks measurements (bench/README.md) over five webcam clips, unless a field says what set it.
  */
 export const RELIGHT_TUNING = {
+  /** Difference in natural log of luma from the lit mean face at which a point's likeness is half; above 0. */
+  unlikeLuma: 0.24,
+  /** Difference in chroma per luma from the lit mean face at which a point's likeness is half; above 0. */
+  unlikeChroma: 0.07,
+  /** Fits of the light to the mean face in the first call for a face; 1 or more. */
+  firstFits: 8,
+  /** Fits in each call after it, from the last weights on; 1 or more. */
+  fits: 2,
   /**
-   * Weight of each neighbour against a point's own luma sample, 0 or more: how far the residual at the rim spreads
-   * inwards.
+   * Share of the way that the likeness moves; 0..1 a call: hair that swings is noticed in a third of a second, one
+   * odd frame is not.
    */
-  lumaSpread: 15,
-  /** Weight of each neighbour against a point's own chroma sample, 0 or more. */
+  likenessFollow: 0.28,
+
+  /**
+   * Weight of each neighbour against a point's own log luma, 0 or more: how far the residual spreads. Less would
+   * carry the live person's features over.
+   */
+  lumaSpread: 2,
+  /** The same for chroma. */
   chromaSpread: 3,
-  /** Rings up to which a point belongs to the rim. */
-  rimRings: 1,
-  /**
-   * Weight of a point at the rim, above 0: there the drawn skin meets the live skin, so the light is taken over as it
-   * is.
-   */
-  rimWeight: 200,
-  /**
-   * Weight of a point at the rim in the fit of the light as a whole, above 0: more than other parts, as a difference
-   * shows at the rim, but not all.
-   */
-  rimWeightInLight: 10,
-  /**
-   * Least factor on a point's weight by "seen", 0..1: a point at the rim that is hardly seen has hardly any weight.
-   */
+  /** Rings up to which a point belongs to the rim, where the drawn skin meets the live skin. */
+  rimRings: 2,
+  /** Factor on the weight of a point at the rim; above 0. */
+  rimWeight: 4,
+  /** Least likeness that a point at the rim counts with; 0..1. */
+  rimLikenessLeast: 0.3,
+  /** Weight that pulls the residual to 0 where little is known of the live skin; 0 or more. */
+  priorWeight: 0.05,
+  /** Least factor on a point's weight by "seen", 0..1. */
   unseenWeight: 0.005,
-  /** Weight with which the inside keeps the source's features, in luma; above 0. */
-  featureWeight: 60,
-  /** Ring up to which the source's features do not show: hair and shadow at its edge are not its face. */
-  featuresFrom: 1,
-  /** Ring from which the source's features show whole; above `featuresFrom`. */
-  featuresTo: 3,
+  /** Bound of the gain, natural log, either way. */
+  gainMost: 1.6,
 
   /** Edges from the mouth's inner edge up to which points have no weight. */
   mouthRings: 2,
@@ -44,14 +48,16 @@ export const RELIGHT_TUNING = {
   /** Weight of points there, 0..1. Set by a bearded face, which made the light grey and dark; no measure changed. */
   beardWeight: 0.2,
 
+  /** Deviations of portraits from the mean face up to which the source's luma is its own; above 0. */
+  trimDeviations: 2,
+  /** How often what is trimmed is averaged with its neighbours; 0 or more. */
+  trimSmoothing: 2,
+
   /** Least contrast of the live face over the source's that is taken over; above 0. */
   contrastLeast: 0.5,
   /** Greatest contrast that is taken over. */
   contrastMost: 1.05,
-  /**
-   * Share of the measured contrast that is taken over; above 0. Set by measurement: nearer to the source than 1 on
-   * every clip, as photos are lit harder.
-   */
+  /** Share of the measured contrast that is taken over; above 0. */
   contrastShare: 0.85,
   /** Share of the way that contrast and saturation move towards their new value; 0..1 a call. */
   contrastFollow: 0.15,
@@ -69,32 +75,6 @@ export const RELIGHT_TUNING = {
    * third of a second.
    */
   lightFollow: 0.28,
-  /**
-   * Difference in luma from what the light makes of the source's skin at which a point's likeness is half; above 0.
-   */
-  unlikeLuma: 20,
-  /**
-   * Difference in chroma from what the light makes of the source's skin at which a point's likeness is half; above 0.
-   */
-  unlikeChroma: 8,
-  /**
-   * Share of the way that the likeness moves; 0..1 a call: hair that swings is noticed in a third of a second, one
-   * odd frame is not.
-   */
-  likenessFollow: 0.28,
-
-  /**
-   * Points whose difference lies further from the median than so many interquartile ranges count half: they show an
-   * occluder.
-   */
-  outlierRanges: 2.5,
-  /** Least such distance; luma, above 0. */
-  outlierWidthLeast: 12,
-  /** Least "seen" of a point that the median is taken of; 0..1. */
-  outlierSeenLeast: 0.3,
-  /** Least number of such points; with fewer, none is an outlier. */
-  outlierPointsLeast: 20,
-
   /** Sweeps in the first call for a face, 1 or more. Set by cost: 150 changed nothing that shows and took 1.4 ms. */
   firstSweeps: 30,
   /** Sweeps in each call after it; 1 or more. */

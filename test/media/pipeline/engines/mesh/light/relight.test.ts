@@ -3,11 +3,11 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { Relight } from '../../../../../src/pipeline/engines/mesh/relight.ts';
-import { skinWeights, tintShares } from '../../../../../src/pipeline/engines/mesh/skin-weights.ts';
-import { GREY } from '../../../../../src/pipeline/engines/mesh/source/atlas.ts';
-import { BROW_LEFT, POINTS, readTopology } from '../../../../../src/pipeline/face/topology.ts';
-import { modelsDir } from '../../../../support/lane.ts';
+import { Relight } from '../../../../../../src/pipeline/engines/mesh/light/relight.ts';
+import { skinWeights, tintShares } from '../../../../../../src/pipeline/engines/mesh/light/skin-weights.ts';
+import { GREY } from '../../../../../../src/pipeline/engines/mesh/source/atlas.ts';
+import { BROW_LEFT, POINTS, readTopology } from '../../../../../../src/pipeline/face/topology.ts';
+import { modelsDir } from '../../../../../support/lane.ts';
 
 const topology = readTopology(await readFile(path.join(modelsDir, 'face-geometry.json')));
 const seen = new Float32Array(POINTS).fill(1);
