@@ -54,7 +54,7 @@ export class TensorRTCache {
 
   /**
    * The engine of a model, built if it is missing, which takes minutes. Concurrent calls share one build.
-   * @throws FaceOffError `engine_failed` with the cause; nothing is left behind.
+   * @throws FaceOffError `build_failed` with the cause; nothing is left behind.
    */
   async buildEngine(request: EngineRequest, onProgress?: (progress: BuildProgress) => void): Promise<EnginePlan> {
     const { settings, folder } = this.#options;
@@ -74,7 +74,7 @@ export class TensorRTCache {
     return folder === null ? null : path.join(folder, OPTIMISED_FILE);
   }
 
-  /** The same file, made if it is missing. @throws FaceOffError `engine_failed`. */
+  /** The same file, made if it is missing. @throws FaceOffError `build_failed`. */
   async buildOptimised(request: EngineRequest, onProgress?: (progress: BuildProgress) => void): Promise<string> {
     const { settings, folder } = this.#options;
     const made = await this.#optimised.obtain(this.#cpuParts(request), (into) =>

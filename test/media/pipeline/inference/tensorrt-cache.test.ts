@@ -137,7 +137,7 @@ describe('TensorRT engines', () => {
         throw new FaceOffError('build_failed', 'no');
       },
     });
-    await expect(failing.engines.buildEngine(request)).rejects.toMatchObject({ code: 'engine_failed' });
+    await expect(failing.engines.buildEngine(request)).rejects.toMatchObject({ code: 'build_failed' });
     expect(engineFolders()).toEqual([]);
     const empty = cache({ build: async () => undefined });
     await expect(empty.engines.buildEngine(request)).rejects.toMatchObject({ code: 'nothing_made' });
@@ -193,7 +193,7 @@ describe('an optimised model', () => {
     const wanted = await write(new TextEncoder().encode('no model'));
     const { engines } = cache({ build: buildInChild });
     await expect(engines.buildOptimised(wanted)).rejects.toMatchObject({
-      code: 'engine_failed',
+      code: 'build_failed',
       message: expect.stringMatching(/optimised model of convolutions could not be built:.*protobuf/i),
     });
     expect(readdirSync(path.join(cacheDir, 'optimised'))).toEqual([]);
