@@ -30,7 +30,3 @@ export const MESH_TUNING = {
 
 /** Values of all stages; see each stage's constant for units and ranges. */
 export type MeshTuning = Readonly<typeof MESH_TUNING>;
-
-// DEV
-for (const [stage, values] of Object.entries(JSON.parse(process.env.T ?? '{}') as Record<string, object>))
-  Object.assign((MESH_TUNING as Record<string, object>)[stage]!, values);

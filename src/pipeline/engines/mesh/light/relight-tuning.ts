@@ -2,11 +2,11 @@
  * Tuning of how the live face's light is put on the source's skin. Luma and chroma are in steps of 1/255; rings are
  * edges of the mesh from the face's rim, which is ring 0; "seen" is the cosine between a point's normal and the
  * direction to the camera. "A call" is one call of `Relight.follow`: every third frame. Hand-tuned, and checked by
- * the looks measurements (bench/README.md) over five webcam clips, unless a field says what set it.
+ * looks measurements over twenty webcam pairs, unless a field says what set it.
  */
 export const RELIGHT_TUNING = {
   /** Difference in natural log of luma from the lit mean face at which a point's likeness is half; above 0. */
-  unlikeLuma: 0.24,
+  unlikeLuma: 0.3,
   /** Difference in chroma per luma from the lit mean face at which a point's likeness is half; above 0. */
   unlikeChroma: 0.07,
   /** Fits of the light to the mean face in the first call for a face; 1 or more. */
@@ -23,7 +23,7 @@ export const RELIGHT_TUNING = {
    * Weight of each neighbour against a point's own log luma, 0 or more: how far the residual spreads. Less would
    * carry the live person's features over.
    */
-  lumaSpread: 2,
+  lumaSpread: 3,
   /** The same for chroma. */
   chromaSpread: 3,
   /** Rings up to which a point belongs to the rim, where the drawn skin meets the live skin. */
@@ -54,11 +54,11 @@ export const RELIGHT_TUNING = {
   trimSmoothing: 2,
 
   /** Least contrast of the live face over the source's that is taken over; above 0. */
-  contrastLeast: 0.5,
+  contrastLeast: 0.8,
   /** Greatest contrast that is taken over. */
-  contrastMost: 1.05,
+  contrastMost: 1.5,
   /** Share of the measured contrast that is taken over; above 0. */
-  contrastShare: 0.85,
+  contrastShare: 1,
   /** Share of the way that contrast and saturation move towards their new value; 0..1 a call. */
   contrastFollow: 0.15,
   /** Rings from the rim from which points count for the contrast. */
