@@ -56,7 +56,7 @@ export const RELIGHT_TUNING = {
   /** Least contrast of the live face over the source's that is taken over; above 0. */
   contrastLeast: 0.8,
   /** Greatest contrast that is taken over. */
-  contrastMost: 1.5,
+  contrastMost: 1.25,
   /** Share of the measured contrast that is taken over; above 0. */
   contrastShare: 1,
   /** Share of the way that contrast and saturation move towards their new value; 0..1 a call. */
