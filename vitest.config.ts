@@ -12,8 +12,8 @@ export default defineConfig({
   test: {
     // Native addons (WebRTC) must live on the main thread of a process of their own.
     pool: 'forks',
-    // Most tests wait for frames and timers most of their time, so that two files share two cores well.
-    poolOptions: { forks: { minForks: 2, maxForks: 2 }, threads: { minThreads: 2, maxThreads: 2 } },
+    // Most tests wait for frames and timers most of their time, so that three files share two cores well.
+    poolOptions: { forks: { minForks: 3, maxForks: 3 }, threads: { minThreads: 2, maxThreads: 2 } },
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // No program that a test starts keeps anything in the repository's own data/.
