@@ -3,17 +3,47 @@
  * pixel kernels (AssemblyScript to WebAssembly SIMD). Takes a fraction of a second, so every start of a checkout builds.
  */
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import * as esbuild from 'esbuild';
 
 const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..');
 const at = (...parts) => path.join(root, ...parts);
 /** Each page is a folder of src/client with a script and an HTML file of its name. */
 const PAGES = ['studio', 'call', 'player', 'login'];
 const STYLES = ['styles/styles.css', 'call/call.css', 'player/player.css'];
-const common = { bundle: true, format: 'esm', sourcemap: true, logLevel: 'warning', absWorkingDir: root };
+const common = { bundle: true, format: 'esm', sourcemap: true, logLevel: 'warning', absWorkingDir: root, write: false };
+/** Chunks of an earlier build stay so long: a server that runs may still load them. */
+const CHUNK_LIFE_MS = 86_400_000;
+
+/** Replaces a file as a whole, and only if its content differs: servers start and run from dist/ while another builds. */
+async function put(file, content) {
+  const bytes = Buffer.from(content);
+  const before = await readFile(file).catch(() => null);
+  if (before?.equals(bytes)) return;
+  await mkdir(path.dirname(file), { recursive: true });
+  const part = `${file}.${process.pid}.part`;
+  await writeFile(part, bytes);
+  await rename(part, file);
+}
+
+/** Bundles; returns the paths of the files. */
+async function build(options) {
+  const { outputFiles } = await esbuild.build({ ...common, ...options });
+  await Promise.all(outputFiles.map(({ path: file, contents }) => put(file, contents)));
+  return outputFiles.map(({ path: file }) => file);
+}
+
+/** Deletes chunks that the build did not make and that are old. */
+async function removeOldChunks(made) {
+  const folder = at('dist/chunks');
+  for (const name of await readdir(folder).catch(() => [])) {
+    const file = path.join(folder, name);
+    if (!made.includes(file) && Date.now() - (await stat(file)).mtimeMs > CHUNK_LIFE_MS)
+      await rm(file, { force: true });
+  }
+}
 
 /** Modification time of the newest file in a folder, in milliseconds. */
 async function newest(folder) {
@@ -45,15 +75,13 @@ async function buildHtml(file) {
       return text.replace(/^(?=.)/gm, indent);
     }),
   );
-  await writeFile(at('dist/client', path.basename(file)), built.join('\n'));
+  await put(at('dist/client', path.basename(file)), built.join('\n'));
 }
 
 async function buildPages() {
-  await mkdir(at('dist/client'), { recursive: true });
-  await copyFile(at('src/client/icon.svg'), at('dist/client/icon.svg'));
+  await put(at('dist/client/icon.svg'), await readFile(at('src/client/icon.svg')));
   await Promise.all(PAGES.map((page) => buildHtml(`${page}/${page === 'studio' ? 'index' : page}.html`)));
   await build({
-    ...common,
     entryPoints: [
       ...PAGES.map((page) => at('src/client', page, `${page}.ts`)),
       ...STYLES.map((file) => at('src/client', file)),
@@ -67,7 +95,7 @@ async function buildPages() {
 /** The scripts that the benches of live streams run in the browser. */
 async function buildBenchPages() {
   const entryPoints = [at('bench/speed/live/bench-page.ts'), at('bench/speed/live/steady-page.ts')];
-  await build({ ...common, format: 'iife', sourcemap: false, entryPoints, outdir: at('dist/bench') });
+  await build({ format: 'iife', sourcemap: false, entryPoints, outdir: at('dist/bench') });
 }
 
 async function buildServer() {
@@ -80,8 +108,7 @@ async function buildServer() {
     'bench/bench-server': 'bench/speed/live/bench-server.ts',
     'bench/fake-cameras': 'bench/speed/live/fake-cameras.ts',
   };
-  await build({
-    ...common,
+  const files = await build({
     entryPoints,
     outdir: at('dist'),
     splitting: true,
@@ -90,8 +117,8 @@ async function buildServer() {
     packages: 'external',
     target: 'node20',
   });
+  await removeOldChunks(files);
 }
 
 await mkdir(at('dist'), { recursive: true });
-await rm(at('dist/chunks'), { recursive: true, force: true });
 await Promise.all([buildKernels(), buildPages(), buildBenchPages(), buildServer()]);
