@@ -12,8 +12,7 @@ export default defineConfig({
   test: {
     // Native addons (WebRTC) must live on the main thread of a process of their own.
     pool: 'forks',
-    // Most tests wait for frames and timers most of their time, so that three files share two cores well.
-    poolOptions: { forks: { minForks: 3, maxForks: 3 }, threads: { minThreads: 2, maxThreads: 2 } },
+    poolOptions: { forks: { minForks: 2, maxForks: 2 }, threads: { minThreads: 2, maxThreads: 2 } },
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // No program that a test starts keeps anything in the repository's own data/.
@@ -22,8 +21,9 @@ export default defineConfig({
       // Pure functions and single classes: no WebRTC, no ONNX Runtime, no other process.
       project('unit', 0, { pool: 'threads' }),
       // Real WebRTC, ONNX Runtime, ffmpeg and programs.
-      project('media', 1, {}),
-      // Chromium against a running server.
+      // Most of them wait for frames and timers most of their time, so that three files share two cores well.
+      project('media', 1, { poolOptions: { forks: { minForks: 3, maxForks: 3 } } }),
+      // Chromium against a running server: busier, so two at a time.
       project('browser', 2, {}),
       // Figures, soaks and other WebRTC stacks: one file at a time, so that files do not disturb each other's figures.
       project('slow', 3, { poolOptions: { forks: { singleFork: true } } }),
