@@ -16,6 +16,8 @@ const FACES = 'faces';
 const FILES = [['presets.json'], ['presets.json.unread'], ['https-key.pem', 'https-certificate.pem']];
 /** Copies that are not yet whole, in storage.dir: `.moving-PID-…`. */
 const MOVING = '.moving-';
+/** Names of the copies that this process is making: a stale one may have its id, as ids repeat in containers. */
+const copying = new Set<string>();
 /** Answers of file systems that cannot rename to another disk, or know no hard links. */
 const NEEDS_COPY = new Set(['EXDEV', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
 /** Answers to renaming or linking to a name that exists. */
@@ -132,7 +134,9 @@ async function moveByCopy(
   to: string,
   { dir, isFolder }: { dir: string; isFolder: boolean },
 ): Promise<Outcome> {
-  const copy = path.join(dir, `${MOVING}${process.pid}-${randomUUID().slice(0, 8)}`);
+  const name = `${MOVING}${process.pid}-${randomUUID().slice(0, 8)}`;
+  const copy = path.join(dir, name);
+  copying.add(name);
   try {
     await cp(from, copy, { recursive: true, preserveTimestamps: true, errorOnExist: true, force: false });
     try {
@@ -151,6 +155,7 @@ async function moveByCopy(
     throw error;
   } finally {
     await rm(copy, { recursive: true, force: true });
+    copying.delete(name);
   }
 }
 
@@ -158,8 +163,8 @@ async function moveByCopy(
 async function removeStaleCopies(dir: string): Promise<void> {
   for (const name of await readdir(dir)) {
     const pid = name.startsWith(MOVING) ? Number.parseInt(name.slice(MOVING.length), 10) : Number.NaN;
-    if (pid === process.pid || (pid > 0 && !isAlive(pid)))
-      await rm(path.join(dir, name), { recursive: true, force: true });
+    const isStale = pid === process.pid ? !copying.has(name) : pid > 0 && !isAlive(pid);
+    if (isStale) await rm(path.join(dir, name), { recursive: true, force: true });
   }
 }
 
