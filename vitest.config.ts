@@ -23,8 +23,8 @@ export default defineConfig({
       // Real WebRTC, ONNX Runtime, ffmpeg and programs.
       // Most of them wait for frames and timers most of their time, so that three files share two cores well.
       project('media', 1, { poolOptions: { forks: { minForks: 3, maxForks: 3 } } }),
-      // Chromium against a running server: busier, so two at a time.
-      project('browser', 2, {}),
+      // Chromium against a running server: it needs both cores, so one file at a time.
+      project('browser', 2, { poolOptions: { forks: { singleFork: true } } }),
       // Figures, soaks and other WebRTC stacks: one file at a time, so that files do not disturb each other's figures.
       project('slow', 3, { poolOptions: { forks: { singleFork: true } } }),
     ],
