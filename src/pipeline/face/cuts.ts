@@ -1,5 +1,6 @@
 /** Detection of hard cuts in a stream. */
 
+import { planesOf } from '../../shared/i420.ts';
 import type { Frame } from '../../shared/types.ts';
 
 /** Patches across and down the frame. */
@@ -62,13 +63,13 @@ export class Cuts {
   #placePatches({ width, height }: Frame): void {
     this.#width = width;
     this.#height = height;
-    const [across, down] = [(width + 1) >> 1, (height + 1) >> 1];
+    const { chromaWidth: across, chromaHeight: down, u, v } = planesOf({ width, height });
     for (let i = 0; i < PATCHES; i++) {
       const [x, y] = [((i % ACROSS) + 0.5) / ACROSS, (Math.floor(i / ACROSS) + 0.5) / DOWN];
-      const chroma = width * height + Math.floor(y * down) * across + Math.floor(x * across);
+      const chroma = Math.floor(y * down) * across + Math.floor(x * across);
       this.#first[i] = Math.floor(y * height) * width + Math.floor(x * width);
-      this.#first[PATCHES + i] = chroma;
-      this.#first[2 * PATCHES + i] = chroma + across * down;
+      this.#first[PATCHES + i] = u + chroma;
+      this.#first[2 * PATCHES + i] = v + chroma;
     }
   }
 

@@ -184,7 +184,7 @@ export class FrameRegion {
    */
   keep(top = 0, bottom = Number.POSITIVE_INFINITY): void {
     const memory = this.#loaded();
-    for (const [k, { at, stride, height }] of planesOf(memory).entries()) {
+    for (const [k, { at, stride, height }] of regionPlanes(memory).entries()) {
       // One row more on either side, as a bilinear sample also reads the row below its own.
       const shift = k === 0 ? 0 : 1;
       const first = Math.max(0, (Math.floor(top) >> shift) - 1);
@@ -225,7 +225,7 @@ export class FrameRegion {
   restore(vertices: Float32Array, triangles: Uint16Array, mask: TextureMask, textureSize: number): void {
     const memory = this.#loaded();
     const { opacity, size, area } = mask;
-    for (const [k, { at, stride, width, height }] of planesOf(memory).entries()) {
+    for (const [k, { at, stride, width, height }] of regionPlanes(memory).entries()) {
       memory.run.restore(
         ...[vertices.byteOffset, triangles.byteOffset, triangles.length / 3, k === 0 ? 1 : 0.5],
         ...[opacity.byteOffset, size, size / textureSize, area.x - 1, area.y - 1],
@@ -297,7 +297,7 @@ function drawMesh(memory: RegionMemory, mesh: Mesh, { gain, saturation }: Gains,
 
 const addressOf = ({ at, stride, width, height }: KernelPlane) => [at, stride, width, height] as const;
 const chromaOf = ({ u, v }: RegionMemory) => [u.at, v.at, u.stride, u.width, u.height] as const;
-const planesOf = ({ luma, u, v }: RegionMemory) => [luma[0]!, u, v] as const;
+const regionPlanes = ({ luma, u, v }: RegionMemory) => [luma[0]!, u, v] as const;
 
 function fillNextLevel(memory: RegionMemory): void {
   const from = memory.luma[memory.filledLevels - 1]!;

@@ -1,6 +1,7 @@
 /** The visible mark “AI-modified” in outgoing frames. */
 
 import sharp from 'sharp';
+import { planesOf } from '../../shared/i420.ts';
 import type { Corner, Frame } from '../../shared/types.ts';
 
 /** Height of the mark as a share of the frame's. */
@@ -73,15 +74,15 @@ export class Badge {
   /** Draws the mark into a frame in place. */
   draw({ width, height, data }: Frame): void {
     this.#fit(width, height);
-    const [cw, ch] = [(width + 1) >> 1, (height + 1) >> 1];
+    const { chromaWidth: cw, chromaHeight: ch, u, v } = planesOf({ width, height });
     const [luma, chroma] = [this.#luma!, this.#chroma!];
     const margin = Math.round(chroma.height * MARGIN);
     // On whole chroma samples, so that luma and chroma agree.
     const x = this.#corner.endsWith('left') ? margin : Math.max(0, cw - chroma.width - margin);
     const y = this.#corner.startsWith('top') ? margin : Math.max(0, ch - chroma.height - margin);
-    blend(luma, { samples: data.subarray(0, width * height), stride: width }, 2 * x, 2 * y);
-    blend(chroma, { samples: data.subarray(width * height, width * height + cw * ch), stride: cw }, x, y);
-    blend(chroma, { samples: data.subarray(width * height + cw * ch), stride: cw }, x, y);
+    blend(luma, { samples: data.subarray(0, u), stride: width }, 2 * x, 2 * y);
+    blend(chroma, { samples: data.subarray(u, v), stride: cw }, x, y);
+    blend(chroma, { samples: data.subarray(v), stride: cw }, x, y);
   }
 
   /** Scales the mark to the frame's size. */

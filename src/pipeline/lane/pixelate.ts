@@ -1,5 +1,6 @@
 /** The `blur` fallback: a mosaic of the whole frame. */
 
+import { planesOf } from '../../shared/i420.ts';
 import type { Frame } from '../../shared/types.ts';
 
 /** Side of a tile as a share of the frame's shorter side: no face can be recognised in tiles of that size. */
@@ -7,11 +8,11 @@ const TILE_SHARE = 1 / 24;
 
 /** Replaces every tile of a frame by its mean, in place. */
 export function pixelate({ width, height, data }: Frame): void {
-  const [cw, ch] = [(width + 1) >> 1, (height + 1) >> 1];
+  const { chromaWidth, chromaHeight, u, v } = planesOf({ width, height });
   const side = Math.max(4, Math.round(Math.min(width, height) * TILE_SHARE));
-  pixelatePlane(data.subarray(0, width * height), width, height, side);
-  pixelatePlane(data.subarray(width * height, width * height + cw * ch), cw, ch, side >> 1);
-  pixelatePlane(data.subarray(width * height + cw * ch), cw, ch, side >> 1);
+  pixelatePlane(data.subarray(0, u), width, height, side);
+  pixelatePlane(data.subarray(u, v), chromaWidth, chromaHeight, side >> 1);
+  pixelatePlane(data.subarray(v), chromaWidth, chromaHeight, side >> 1);
 }
 
 function pixelatePlane(plane: Uint8Array, width: number, height: number, side: number): void {

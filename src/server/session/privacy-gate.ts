@@ -1,3 +1,4 @@
+import { planesOf } from '../../shared/i420.ts';
 import { shownFor } from '../../shared/missed-swap.ts';
 import type { Frame, SwappedFrame } from '../../shared/types.ts';
 
@@ -40,7 +41,8 @@ export class PrivacyGate {
 
 /** A dark grey I420 frame. */
 function card({ width, height }: Pick<Frame, 'width' | 'height'>): Frame {
-  const data = new Uint8Array(width * height + 2 * Math.ceil(width / 2) * Math.ceil(height / 2)).fill(128);
-  data.fill(CARD_LUMA, 0, width * height);
+  const { bytes, u } = planesOf({ width, height });
+  const data = new Uint8Array(bytes).fill(128);
+  data.fill(CARD_LUMA, 0, u);
   return { width, height, data, receivedAtMs: performance.now() };
 }

@@ -1,6 +1,7 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import sharp from 'sharp';
 import { frameToRgb } from '../../faces/portrait.ts';
+import { planesOf } from '../../shared/i420.ts';
 import type { Frame } from '../../shared/types.ts';
 import { DISCLOSURE } from '../recording/recording-format.ts';
 
@@ -39,15 +40,14 @@ export async function snapshotOf(frame: Frame): Promise<Buffer> {
 
 /** Some rows of a frame as a frame. @param top an even number, as one chroma row serves two luma rows. */
 function bandOf({ width, height, data, receivedAtMs }: Frame, top: number, rows: number): Frame {
-  const chromaWidth = (width + 1) >> 1;
-  const chromaHeight = (height + 1) >> 1;
-  const chromaTop = top >> 1;
-  const chromaRows = (rows + 1) >> 1;
-  const band = new Uint8Array(width * rows + 2 * chromaWidth * chromaRows);
+  const from = planesOf({ width, height });
+  const to = planesOf({ width, height: rows });
+  const chromaTop = from.chromaWidth * (top >> 1);
+  const band = new Uint8Array(to.bytes);
   band.set(data.subarray(width * top, width * (top + rows)));
-  for (const plane of [0, 1]) {
-    const at = width * height + plane * chromaWidth * chromaHeight + chromaWidth * chromaTop;
-    band.set(data.subarray(at, at + chromaWidth * chromaRows), width * rows + plane * chromaWidth * chromaRows);
+  for (const plane of ['u', 'v'] as const) {
+    const at = from[plane] + chromaTop;
+    band.set(data.subarray(at, at + to.chromaWidth * to.chromaHeight), to[plane]);
   }
   return { width, height: rows, data: band, receivedAtMs };
 }

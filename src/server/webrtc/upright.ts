@@ -1,3 +1,4 @@
+import { planesOf } from '../../shared/i420.ts';
 import type { Frame } from '../../shared/types.ts';
 
 /** One plane of a frame: its samples, row by row. */
@@ -15,10 +16,7 @@ interface Plane {
 export function upright(frame: Frame, rotation: number): Frame {
   if (rotation % 360 === 0) return frame;
   const { width, height, data } = frame;
-  const chromaWidth = (width + 1) >> 1;
-  const chromaHeight = (height + 1) >> 1;
-  const u = width * height;
-  const v = u + chromaWidth * chromaHeight;
+  const { chromaWidth, chromaHeight, u, v } = planesOf(frame);
   const out = new Uint8Array(data.length);
   const chroma = { width: chromaWidth, height: chromaHeight };
   rotate({ data: data.subarray(0, u), width, height }, rotation, out.subarray(0, u));

@@ -3,6 +3,7 @@
  * part is taken from the photo that saw it best; what no photo saw is taken from the other half of the face.
  */
 
+import { planesOf } from '../../../../shared/i420.ts';
 import type { Frame } from '../../../../shared/types.ts';
 import { ALL_POINTS, LIPS_INNER, LIPS_OUTER, POINTS, type Topology } from '../../../face/topology.ts';
 import type { Portrait } from '../../engine.ts';
@@ -136,9 +137,9 @@ function paintPlane(views: View[], { triangles, points, plane, size }: Canvas): 
 
 /** Bilinear value of a plane at a place in pixels of that plane, edges replicated. */
 function bilinearSampler({ width, height, data }: Frame, plane: 0 | 1 | 2): (x: number, y: number) => number {
-  const [cw, ch] = [(width + 1) >> 1, (height + 1) >> 1];
-  const [w, h] = plane === 0 ? [width, height] : [cw, ch];
-  const start = plane === 0 ? 0 : width * height + (plane - 1) * cw * ch;
+  const { chromaWidth, chromaHeight, u, v } = planesOf({ width, height });
+  const [w, h] = plane === 0 ? [width, height] : [chromaWidth, chromaHeight];
+  const start = [0, u, v][plane]!;
   return (x, y) => {
     const fx = Math.min(w - 1, Math.max(0, x - 0.5));
     const fy = Math.min(h - 1, Math.max(0, y - 0.5));
