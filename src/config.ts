@@ -124,7 +124,7 @@ const Schema = z.strictObject({
     mask: modelName('none'),
     reserve: choice(RESERVES, 'mesh'),
   }),
-  restoration: section({ sharpness: number(0, 1, 1), model: modelName('none'), blend: number(0, 1, 0.8) }),
+  restoration: section({ sharpness: number(0, 1, 0.85), model: modelName('none'), blend: number(0, 1, 0.8) }),
   inference: section({
     provider: choice(['auto', 'tensorrt', 'cuda', 'webgpu', 'cpu'], 'auto'),
     threads: whole(1, 64, 1),

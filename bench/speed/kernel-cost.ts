@@ -75,7 +75,7 @@ function face(kernels: Kernels, topology: Topology, width: number): Float32Array
   const scale = width / (Math.max(...xs) - Math.min(...xs));
   for (let i = 0; i < POINTS; i++) {
     const [x, y] = [topology.vertices[3 * i]! * scale, -topology.vertices[3 * i + 1]! * scale];
-    vertices.set([SIDE / 2 + x, SIDE / 2 + y, at[2 * i]!, at[2 * i + 1]!, 0.9, 2, 0, 0], i * VERTEX_FLOATS);
+    vertices.set([SIDE / 2 + x, SIDE / 2 + y, at[2 * i]!, at[2 * i + 1]!, 0.9, 2, 0, 0, 1], i * VERTEX_FLOATS);
   }
   return vertices;
 }

@@ -6,8 +6,8 @@ import { FaceOffError } from '../../shared/errors.ts';
 import { boundsOf, cropToFrame, inverse, type Rect, type Square } from '../../shared/geometry.ts';
 import type { Frame } from '../../shared/types.ts';
 
-/** Floats of one vertex of a warp: x, y, s, t, alpha, then what is added to Y, U and V. */
-export const VERTEX_FLOATS = 8;
+/** Floats of one vertex of a warp: x, y, s, t, alpha, offsets of Y, U and V, gain of all three. */
+export const VERTEX_FLOATS = 9;
 
 /** Least distance of a vertex from its texture's edges, in texels: half a texel, and some for rounding. */
 export const TEXTURE_EDGE = 0.51;
@@ -195,8 +195,8 @@ export class FrameRegion {
   }
 
   /**
-   * Draws a textured mesh into the region, plane by plane: out = in + alpha·(texture·gain + offset − in); chroma's
-   * gain is `saturation`.
+   * Draws a textured mesh into the region, plane by plane: out = in + alpha·(texture·gain + offset − in). The gain is
+   * the vertices', times `gain` for luma and `saturation` for chroma.
    * @param vertices VERTEX_FLOATS each, x and y in pixels of the region, s and t in pixels of the texture's luma,
    *   TEXTURE_EDGE or more away from its edges.
    */

@@ -2,10 +2,11 @@ import { POINTS, type Topology } from '../../face/topology.ts';
 import { VERTEX_FLOATS } from '../../kernels/frame-region.ts';
 import type { Kernels } from '../../kernels/kernels.ts';
 import { ColourSampler } from './colour-sampler.ts';
+import { MeshQuadratic } from './light/mesh-quadratic.ts';
+import { skinWeights } from './light/skin-weights.ts';
 import type { MeshTuning } from './mesh-tuning.ts';
 import { FaceMap, MAP_TEXELS } from './occlusion/face-map.ts';
 import { ShapeTransfer } from './shape.ts';
-import { skinWeights } from './skin-weights.ts';
 import { atlasPoints } from './source/atlas.ts';
 import { foldsOf, opacityByPlace, opacityOverHair, opacityWhereKept, translucentTriangles } from './source/opacity.ts';
 
@@ -20,6 +21,7 @@ export interface MeshResources {
   sampler: ColourSampler;
   map: FaceMap;
   shape: ShapeTransfer;
+  quadratic: MeshQuadratic;
   /** Weight of each of 468 points in the measurement of light. */
   skinWeights: Float32Array;
   /** Opacity by place of 468 points; with the live eyes kept, the live mouth, and both. */
@@ -38,7 +40,7 @@ export interface MeshResources {
   under: Uint16Array;
   /** Triangles that are drawn below the skin where the live eyes or mouth are kept. */
   underKept: Uint16Array;
-  /** Vertices of both; their opacity is set. */
+  /** Vertices of both; their opacity and gain are set. */
   underVertices: Float32Array;
   /** Triangles that are restored where the face is occluded. */
   restored: Uint16Array;
@@ -54,6 +56,7 @@ export function createMeshResources(kernels: Kernels, topology: Topology, tuning
   for (let i = 0; i < POINTS; i++) {
     vertices.set(atlas.subarray(2 * i, 2 * i + 2), i * VERTEX_FLOATS + 2);
     underVertices[i * VERTEX_FLOATS + 4] = 1;
+    underVertices[i * VERTEX_FLOATS + 8] = 1;
   }
   const byPlace = opacityByPlace(topology, tuning.opacity);
   const opacity = (keepsEyes: boolean, keepsMouth: boolean): Float32Array => {
@@ -67,6 +70,7 @@ export function createMeshResources(kernels: Kernels, topology: Topology, tuning
     sampler: new ColourSampler(kernels, tuning.sampler),
     map: new FaceMap(kernels, topology),
     shape: new ShapeTransfer(topology, tuning.shape),
+    quadratic: new MeshQuadratic(topology),
     skinWeights: skinWeights(topology, tuning.relight),
     opacities: [opacity(false, false), opacity(true, false), opacity(false, true), opacity(true, true)],
     overHair: opacityOverHair(topology, tuning.opacity),

@@ -4,12 +4,12 @@ import { POINTS } from '../../face/topology.ts';
 import { type Gains, TEXTURE_EDGE, VERTEX_FLOATS } from '../../kernels/frame-region.ts';
 import type { LiveFace, Looks, Swapper } from '../engine.ts';
 import { facing } from './facing.ts';
+import { Relight } from './light/relight.ts';
+import { tintShares } from './light/skin-weights.ts';
 import type { MeshResources } from './mesh-resources.ts';
 import { MAP_SIDE } from './occlusion/face-map.ts';
 import { Occlusion } from './occlusion/occlusion.ts';
-import { Relight } from './relight.ts';
-import { tintShares } from './skin-weights.ts';
-import { ATLAS, GREY } from './source/atlas.ts';
+import { ATLAS, BLACK, GREY } from './source/atlas.ts';
 import type { MeshFace } from './source/mesh-face.ts';
 import { opacityByView } from './source/opacity.ts';
 import { SourceTexture } from './source-texture.ts';
@@ -43,7 +43,8 @@ export class MeshSwapper implements Swapper {
     const { kernels, topology, map, tuning } = resources;
     this.#resources = resources;
     this.#face = face;
-    this.#light = new Relight(topology, resources.skinWeights, tuning.relight);
+    const { skinWeights: skin, quadratic } = resources;
+    this.#light = new Relight(face.colours, { topology, quadratic, skin, tuning: tuning.relight });
     this.#occlusion = new Occlusion(map, tuning.occlusion);
     this.#tint = tintShares(face.colours, resources.skinWeights);
     this.#texture = new SourceTexture(kernels, face, tuning.texture, tuning.expression);
@@ -76,7 +77,7 @@ export class MeshSwapper implements Swapper {
     sampler.place(live);
     this.#occlusion.update(map.sample(live.crop, sampler.points, this.#occlusion.range), this.#seen);
     if (++this.#frames % lightEveryFrames === 0 || this.#frames <= lightFirstFrames)
-      this.#light.follow(sampler.live(live.crop), this.#face.colours, this.#visible());
+      this.#light.follow(sampler.live(live.crop), this.#visible());
   }
 
   /** Sets `#seen`. Beyond the frame's edge the crop repeats the frame's last pixels, which do not show the face. */
@@ -101,9 +102,9 @@ export class MeshSwapper implements Swapper {
     const { vertices, underVertices, opacities, overHair, folds, tuning } = this.#resources;
     const opacity = opacities[((looks.keepEyes ? 1 : 0) + (looks.keepMouth ? 2 : 0)) as 0 | 1 | 2 | 3];
     const { x: left, y: top, width, height } = live.region.rect;
-    const { offset, likeness } = this.#light;
+    const { offset, likeness, gain: lit, plain } = this.#light;
     const { gain, saturation } = this.#gains(looks);
-    const { colours, views } = this.#face;
+    const { views } = this.#face;
     const drawn = this.#drawn;
     let [x0, y0, x1, y1] = [Infinity, Infinity, -Infinity, -Infinity];
     for (let i = 0; i < POINTS; i++) {
@@ -121,15 +122,17 @@ export class MeshSwapper implements Swapper {
       const hair = overHair[i]! + (1 - overHair[i]!) * likeness[i]!;
       const view = opacityByView(this.#facing[i]!, views[i]!, folds[i]!, tuning.opacity);
       vertices[at + 4] = looks.strength * opacity[i]! * hair * view;
-      vertices[at + 5] = looks.colour * offset[3 * i]! + (1 - gain) * colours[3 * i]!;
+      const light = 1 + looks.colour * (lit[i]! - 1);
+      vertices[at + 5] = BLACK - light * (gain * BLACK - (1 - gain) * (plain[i]! - BLACK));
       const tint = looks.colour * this.#tint[i]!;
-      vertices[at + 6] = tint * offset[3 * i + 1]! + (1 - saturation) * GREY;
-      vertices[at + 7] = tint * offset[3 * i + 2]! + (1 - saturation) * GREY;
+      vertices[at + 6] = tint * offset[3 * i + 1]! + (1 - saturation * light) * GREY;
+      vertices[at + 7] = tint * offset[3 * i + 2]! + (1 - saturation * light) * GREY;
+      vertices[at + 8] = light;
     }
     return [x0, y0, x1, y1];
   }
 
-  /** Factors on the source's luma, about its own mean, and on its chroma, about grey. */
+  /** Factors on the source's luma, about its plain skin, and on its chroma, about grey. */
   #gains({ colour }: Looks): Gains {
     const { contrast, saturation } = this.#light;
     return { gain: 1 + colour * (contrast - 1), saturation: 1 + colour * (saturation - 1) };

@@ -1,6 +1,6 @@
 import { SAMPLER_TUNING } from './colour-sampler.ts';
+import { RELIGHT_TUNING } from './light/relight-tuning.ts';
 import { OCCLUSION_TUNING } from './occlusion/occlusion-tuning.ts';
-import { RELIGHT_TUNING } from './relight-tuning.ts';
 import { SHAPE_TUNING } from './shape.ts';
 import { ATLAS_TUNING } from './source/atlas.ts';
 import { DELIGHT_TUNING } from './source/delight.ts';

@@ -23,11 +23,11 @@ export const SHAPE_TUNING = {
    */
   mouthTo: 8,
   /** Factor on the movement of brows, 0..1: they are shape and expression both. */
-  browShare: 0.5,
+  browShare: 0.7,
   /** Share of the way that eyes move to the source's places; 0..1. */
-  eyesShare: 0.3,
+  eyesShare: 0.6,
   /** Share of the way that the mouth moves to the source's place; 0..1. */
-  mouthShare: 0.3,
+  mouthShare: 0.5,
   /**
    * Sine of the angle to the photo's pose, 0..1, up to which all of the shape is taken; beyond it less, as the depth
    * is guessed from one photo.

@@ -4,10 +4,10 @@
 
 import { MAGIC, nearest } from './simd-lanes';
 
-/** Bytes of one vertex: x, y, s, t, alpha, then what is added to Y, U, V. */
-export const VERTEX: usize = 32;
+/** Bytes of one vertex: x, y, s, t, alpha, what is added to Y, U, V, and what all three are multiplied by. */
+export const VERTEX: usize = 36;
 export const S: usize = 8, T: usize = 12;
-export const ALPHA: usize = 16, OFFSET_U: usize = 24, OFFSET_V: usize = 28;
+export const ALPHA: usize = 16, OFFSET_U: usize = 24, OFFSET_V: usize = 28, GAIN: usize = 32;
 
 /**
  * Bytes of one span: s, t, alpha and offset of its first pixel, the address of that pixel, the number of pixels,

@@ -7,7 +7,7 @@
 
 import { bilinear, bytesAt, clamped, hold, MAGIC, MAGIC_BITS, ONE } from './simd-lanes';
 import {
-  ACROSS, ALPHA, all0, all1, all2, all3, AT, COUNT, DOWN, magic4, mix, OFFSET_U, OFFSET_V, ramp4, S, SPAN, SPANS, spansOf, steps4, VERTEX, within,
+  ACROSS, ALPHA, all0, all1, all2, all3, AT, COUNT, DOWN, GAIN, magic4, mix, OFFSET_U, OFFSET_V, ramp4, S, SPAN, SPANS, spansOf, steps4, VERTEX, within,
 } from './spans';
 
 /** A texture's plane as the loops take it: its address, its stride, and the last offset that may be read in it. */
@@ -26,17 +26,21 @@ function mostOf(last: i32): v128 { return f32x4.splat(MAGIC + <f32>last); }
  * rounding to the nearest is rounding down. Only pixels beside a span, which are not drawn, can lie beyond the
  * triangle's corners in the texture: they are clamped to its memory.
  */
-function paintLuma(end: usize, gx: v128, base: v128, rows: v128, most: v128, stride: usize, gain: v128): void {
+function paintLuma(
+  end: usize, gx: v128, g0: f32, gAcross: f32, gDown: f32, base: v128, rows: v128, most: v128, stride: usize,
+): void {
   const ramp = ramp4(), four = steps4(), one = f32x4.splat(1), magic = magic4();
   const sx = all0(gx), tx = all1(gx), ax = all2(gx), ox = all3(gx);
   const sRamp = hold(f32x4.sub(f32x4.mul(sx, ramp), one)), tRamp = hold(f32x4.sub(f32x4.mul(tx, ramp), one));
   const aRamp = hold(f32x4.mul(ax, ramp)), oRamp = hold(f32x4.mul(ox, ramp));
   const sx4 = hold(f32x4.mul(sx, four)), tx4 = hold(f32x4.mul(tx, four)), ax4 = hold(f32x4.mul(ax, four)), ox4 = hold(f32x4.mul(ox, four));
+  const gRamp = hold(f32x4.mul(f32x4.splat(gAcross), ramp)), g4 = hold(f32x4.mul(f32x4.splat(gAcross), four));
   let span = SPANS;
   do {
     let at = load<usize>(span, AT), left = load<i32>(span, COUNT);
     let s = f32x4.add(v128.load32_splat(span), sRamp), t = f32x4.add(v128.load32_splat(span, 4), tRamp);
     let alpha = f32x4.add(v128.load32_splat(span, 8), aRamp), offset = f32x4.add(v128.load32_splat(span, 12), oRamp);
+    let gain = f32x4.add(f32x4.splat(g0 + gAcross * load<f32>(span, ACROSS) + gDown * load<f32>(span, DOWN)), gRamp);
     span += SPAN;
     do {
       const sBits = f32x4.add(s, magic), ti = f32x4.sub(f32x4.add(t, magic), magic);
@@ -47,6 +51,7 @@ function paintLuma(end: usize, gx: v128, base: v128, rows: v128, most: v128, str
       t = f32x4.add(t, tx4);
       alpha = f32x4.add(alpha, ax4);
       offset = f32x4.add(offset, ox4);
+      gain = f32x4.add(gain, g4);
       at += 4;
       left -= 4;
     } while (left > 0);
@@ -57,10 +62,11 @@ function paintLuma(end: usize, gx: v128, base: v128, rows: v128, most: v128, str
  * Draws both planes of chroma along the spans up to `end`, from the nearest texel: the texture's chroma is finer
  * than the picture's.
  * @param apart bytes from U to V in the texture. @param v bytes from U to V in the picture.
- * @param v0, vx, vy as `at0`, `gx`, `gy`, of what is added to V.
+ * @param v0, vx, vy as `at0`, `gx`, `gy`, of what is added to V. @param g0, gAcross, gDown the same of the gain.
  */
 function paintChroma(
-  end: usize, gx: v128, v0: f32, vx: f32, vy: f32, base: v128, rows: v128, most: v128, apart: usize, saturation: v128, v: usize,
+  end: usize, gx: v128, v0: f32, vx: f32, vy: f32, g0: f32, gAcross: f32, gDown: f32, base: v128, rows: v128, most: v128,
+  apart: usize, v: usize,
 ): void {
   const ramp = ramp4(), four = steps4(), half = f32x4.splat(0.5), magic = magic4();
   const sx = all0(gx), tx = all1(gx), ax = all2(gx), ux = all3(gx), vx1 = f32x4.splat(vx);
@@ -68,12 +74,14 @@ function paintChroma(
   const aRamp = hold(f32x4.mul(ax, ramp)), uRamp = hold(f32x4.mul(ux, ramp)), vRamp = hold(f32x4.mul(vx1, ramp));
   const sx4 = hold(f32x4.mul(sx, four)), tx4 = hold(f32x4.mul(tx, four)), ax4 = hold(f32x4.mul(ax, four));
   const ux4 = hold(f32x4.mul(ux, four)), vx4 = hold(f32x4.mul(vx1, four));
+  const gRamp = hold(f32x4.mul(f32x4.splat(gAcross), ramp)), g4 = hold(f32x4.mul(f32x4.splat(gAcross), four));
   let span = SPANS;
   do {
     let at = load<usize>(span, AT), left = load<i32>(span, COUNT);
     let s = f32x4.add(v128.load32_splat(span), sRamp), t = f32x4.add(v128.load32_splat(span, 4), tRamp);
     let alpha = f32x4.add(v128.load32_splat(span, 8), aRamp), ou = f32x4.add(v128.load32_splat(span, 12), uRamp);
     let ov = f32x4.add(f32x4.splat(v0 + vx * load<f32>(span, ACROSS) + vy * load<f32>(span, DOWN)), vRamp);
+    let saturation = f32x4.add(f32x4.splat(g0 + gAcross * load<f32>(span, ACROSS) + gDown * load<f32>(span, DOWN)), gRamp);
     span += SPAN;
     do {
       const ti = f32x4.sub(f32x4.add(t, magic), magic);
@@ -88,6 +96,7 @@ function paintChroma(
       alpha = f32x4.add(alpha, ax4);
       ou = f32x4.add(ou, ux4);
       ov = f32x4.add(ov, vx4);
+      saturation = f32x4.add(saturation, g4);
       at += 4;
       left -= 4;
     } while (left > 0);
@@ -95,7 +104,8 @@ function paintChroma(
 }
 
 /**
- * Draws a textured mesh into an I420 picture, in place: out = in + alpha * (texture * gain + offset - in), rounded.
+ * Draws a textured mesh into an I420 picture, in place: out = in + alpha * (texture * gain + offset - in), rounded; the
+ * gain is the vertices', times `gain` for luma and `saturation` for chroma.
  * Vertices are in luma pixels of the region and of the texture, 0.51 of a texel or more away from the texture's
  * edges. Up to 3 bytes beside a span are written again unchanged, up to 7 are read.
  */
@@ -108,7 +118,6 @@ export function warp(
 ): void {
   const base = baseOf(textureY), rows = rowsOf(textureStride), most = mostOf(textureStride * (textureHeight - 1) - 2);
   const baseC = baseOf(textureU), rowsC = rowsOf(textureCStride), mostC = mostOf(textureCStride * textureCHeight - 1);
-  const gain1 = f32x4.splat(gain / ONE), gainC = f32x4.splat(saturation);
   for (let k = 0; k < count; k++, triangles += 6) {
     let a = vertices + <usize>load<u16>(triangles) * VERTEX;
     let b = vertices + <usize>load<u16>(triangles, 2) * VERTEX;
@@ -130,7 +139,9 @@ export function warp(
     const gx = f32x4.sub(f32x4.mul(d1, f32x4.splat(e1y)), f32x4.mul(d2, f32x4.splat(e2y)));
     const gy = f32x4.sub(f32x4.mul(d2, f32x4.splat(e2x)), f32x4.mul(d1, f32x4.splat(e1x)));
     const end = spansOf(ax, ay, bx, by, cx, cy, area, at0, gx, gy, y, stride, width, height);
-    if (end > SPANS) paintLuma(end, gx, base, rows, most, textureStride, gain1);
+    const g0 = load<f32>(a, GAIN), g1 = load<f32>(b, GAIN) - g0, g2 = load<f32>(c, GAIN) - g0;
+    const gAcross = g1 * e1y - g2 * e2y, gDown = g2 * e2x - g1 * e1x, scale: f32 = gain / ONE;
+    if (end > SPANS) paintLuma(end, gx, g0 * scale, gAcross * scale, gDown * scale, base, rows, most, textureStride);
     // A chroma pixel is as wide as two luma pixels, in the picture and in the texture.
     const u0 = load<f32>(a, OFFSET_U), u1 = load<f32>(b, OFFSET_U) - u0, u2 = load<f32>(c, OFFSET_U) - u0;
     const atC = f32x4.mul(f32x4.replace_lane(at0, 3, u0), f32x4(0.5, 0.5, 1, 1));
@@ -142,6 +153,9 @@ export function warp(
     if (endC == SPANS) continue;
     const v0 = load<f32>(a, OFFSET_V), v1 = load<f32>(b, OFFSET_V) - v0, v2 = load<f32>(c, OFFSET_V) - v0;
     const vx = <f32>2 * (v1 * e1y - v2 * e2y), vy = <f32>2 * (v2 * e2x - v1 * e1x);
-    paintChroma(endC, gxC, v0, vx, vy, baseC, rowsC, mostC, textureV - textureU, gainC, v - u);
+    paintChroma(
+      endC, gxC, v0, vx, vy, g0 * saturation, <f32>2 * gAcross * saturation, <f32>2 * gDown * saturation,
+      baseC, rowsC, mostC, textureV - textureU, v - u,
+    );
   }
 }

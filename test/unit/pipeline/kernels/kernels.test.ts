@@ -200,7 +200,7 @@ describe('a warp', () => {
     for (const plane of [texture.y, texture.u, texture.v]) plane.fill(100);
     const vertices = kernels.floats(corners.length * VERTEX_FLOATS);
     for (const [i, [x, y]] of corners.entries()) {
-      vertices.set([x, y, x, y, alpha, offset, offset, offset], i * VERTEX_FLOATS);
+      vertices.set([x, y, x, y, alpha, offset, offset, offset, 1], i * VERTEX_FLOATS);
     }
     const region = kernels.load(frame, { x: 0, y: 0, width, height });
     region.warp(vertices, kernels.indices(triangles), { gain, saturation }, texture);
@@ -250,7 +250,7 @@ describe('a warp', () => {
     ] as const)
       for (let i = 0; i < plane.length; i++) plane[i] = (255 * (i % size)) / size;
     const vertices = kernels.floats(corners.length * VERTEX_FLOATS);
-    for (const [i, [x, y]] of corners.entries()) vertices.set([x, y, 1.3 * x, y, 1, 0, 0, 0], i * VERTEX_FLOATS);
+    for (const [i, [x, y]] of corners.entries()) vertices.set([x, y, 1.3 * x, y, 1, 0, 0, 0, 1], i * VERTEX_FLOATS);
     const region = kernels.load(frame, { x: 0, y: 0, width, height });
     region.warp(vertices, kernels.indices(triangles), { gain: 1, saturation: 1 }, texture);
     region.store(frame, { x: 0, y: 0, width, height });
@@ -271,7 +271,7 @@ describe('a warp', () => {
     const frame = picture(width, height, random);
     const before = frame.data.slice();
     const vertices = kernels.floats(corners.length * VERTEX_FLOATS);
-    for (const [i, [x, y]] of corners.entries()) vertices.set([x, y, x, y, 1, 0, 0, 0], i * VERTEX_FLOATS);
+    for (const [i, [x, y]] of corners.entries()) vertices.set([x, y, x, y, 1, 0, 0, 0, 1], i * VERTEX_FLOATS);
     const region = kernels.load(frame, { x: 0, y: 0, width, height });
     region.keep();
     region.warpKept(vertices, kernels.indices(triangles));
@@ -284,7 +284,7 @@ describe('a warp', () => {
     const before = frame.data.slice();
     const texture = kernels.texture(128);
     const vertices = kernels.floats(corners.length * VERTEX_FLOATS);
-    for (const [i, [x, y]] of corners.entries()) vertices.set([x, y, x, y, 1, 0, 0, 0], i * VERTEX_FLOATS);
+    for (const [i, [x, y]] of corners.entries()) vertices.set([x, y, x, y, 1, 0, 0, 0, 1], i * VERTEX_FLOATS);
     // The left half of a 16² mask over the 128² texture.
     const mask = kernels.bytes(256);
     mask.set(Array.from({ length: 256 }, (_, i) => (i % 16 < 6 ? 255 : 0)));
@@ -317,7 +317,7 @@ describe('a warp', () => {
         const [column, row] = [i % side, Math.floor(i / side)];
         const free = column === 0 || row === 0 || column === side - 1 || row === side - 1 ? 0 : 6;
         const [x, y] = [column * 16 - 14 + free * (random() - 0.5), row * 14 - 14 + free * (random() - 0.5)];
-        vertices.set([x, y, 1 + column * 15, 1 + row * 15, 0.5, 0, 0, 0], i * VERTEX_FLOATS);
+        vertices.set([x, y, 1 + column * 15, 1 + row * 15, 0.5, 0, 0, 0, 1], i * VERTEX_FLOATS);
         if (column === side - 1 || row === side - 1) continue;
         const [b, c, d] = [i + 1, i + side, i + side + 1];
         indices.push(...(random() < 0.5 ? [i, b, c, b, d, c] : [i, b, d, i, d, c]));
@@ -344,7 +344,7 @@ describe('a warp', () => {
       ['lower', 128 - TEXTURE_EDGE, 60 + 63],
     ] as const) {
       const frame = picture(width, height, random);
-      for (const [i, [x, y]] of corners.entries()) vertices.set([x, y, 4 + x, t, 1, 0, 0, 0], i * VERTEX_FLOATS);
+      for (const [i, [x, y]] of corners.entries()) vertices.set([x, y, 4 + x, t, 1, 0, 0, 0, 1], i * VERTEX_FLOATS);
       const region = kernels.load(frame, { x: 0, y: 0, width, height });
       region.warp(vertices, kernels.indices(triangles), { gain: 1, saturation: 1 }, texture);
       region.store(frame, { x: 0, y: 0, width, height });
@@ -366,7 +366,7 @@ describe('a warp', () => {
     const indices: number[] = [];
     for (let i = 0; i < wild.length ** 2; i++) {
       const any = (): number => wild[Math.floor(random() * wild.length)]!;
-      vertices.set([any(), any(), any(), any(), 1, 0, 0, 0], i * VERTEX_FLOATS);
+      vertices.set([any(), any(), any(), any(), 1, 0, 0, 0, 1], i * VERTEX_FLOATS);
     }
     for (let k = 0; k < 6000; k++) indices.push(Math.floor(random() * wild.length ** 2));
     const region = kernels.load(picture(width, height, random), { x: 0, y: 0, width, height });

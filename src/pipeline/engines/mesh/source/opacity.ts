@@ -17,21 +17,21 @@ export const OPACITY_TUNING = {
    * Greatest opacity, 0..1: a little of the live skin everywhere keeps its grain and movement. Set by measurement:
    * expression, flicker and seam are all better than at 1.
    */
-  most: 0.93,
+  most: 0.97,
   /**
-   * Opacity by ring from the rim inwards, 1 beyond the list: relighting makes both skins meet there, so little is to
-   * be hidden.
+   * Opacity by ring from the rim inwards, 1 beyond the list. Nothing at the rim itself: the atlas ends there, and a
+   * dark line showed along a bright forehead at 0.4.
    */
-  rimFade: [0.7, 1] as readonly number[],
+  rimFade: [0, 0.8, 1] as readonly number[],
   /**
    * Factor on the opacity by ring where the live face shows hair or a headset instead of skin, which stay; 1 beyond
-   * the list. Set by measurement: identity and seam.
+   * the list. Over six rings, as a light that multiplies does not hide the edge by going dark.
    */
-  hairFade: [0, 0.4, 0.8] as readonly number[],
+  hairFade: [0, 0.1, 0.25, 0.45, 0.65, 0.85] as readonly number[],
   /** Opacity at the edge of an eye, 0..1, where drawing ends at once: more shows as a jagged line. */
-  lid: 0.2,
+  lid: 0.7,
   /** Opacity at the edge of the mouth's inside, 0..1, where drawing ends at once. */
-  lip: 0.25,
+  lip: 0.7,
   /**
    * A point fades where the best photo saw it less squarely than the camera does. Cosine of the photo over that of
    * the camera up to which the factor is `worseLeast`; 0..1.

@@ -2,21 +2,17 @@
  * Weight of each point of the mesh in the measurement of light, and how much of the light's colour each point takes.
  */
 
-import { BROW_LEFT, BROW_RIGHT, LIPS_OUTER, POINTS, type Topology } from '../../face/topology.ts';
+import { BROW_LEFT, BROW_RIGHT, LIPS_OUTER, POINTS, type Topology } from '../../../face/topology.ts';
+import { BLACK } from '../source/atlas.ts';
 import { RELIGHT_TUNING, type RelightTuning } from './relight-tuning.ts';
-import { BLACK } from './source/atlas.ts';
 
-/**
- * Weight of each of 468 points in the measurement of light, 0 or more: high at the rim, 0 at eyes, brows and lips,
- * where faces differ by nature.
- */
+/** Weight of each of 468 points in the measurement of light, 0..1: 0 at eyes, brows and lips, where faces differ. */
 export function skinWeights(topology: Topology, tuning: RelightTuning = RELIGHT_TUNING): Float32Array {
-  const { ring, fromEyes, fromMouth, vertices } = topology;
-  const { mouthRings, eyeRings, rimRings, rimWeight, beardBelow, beardWeight } = tuning;
+  const { fromEyes, fromMouth, vertices } = topology;
+  const { mouthRings, eyeRings, beardBelow, beardWeight } = tuning;
   const hairy = new Set([...BROW_LEFT, ...BROW_RIGHT, ...LIPS_OUTER]);
   return Float32Array.from({ length: POINTS }, (_, i) => {
     if (hairy.has(i) || fromMouth[i]! <= mouthRings || fromEyes[i]! <= eyeRings) return 0;
-    if (ring[i]! <= rimRings) return rimWeight;
     return vertices[3 * i + 1]! < beardBelow ? beardWeight : 1;
   });
 }
