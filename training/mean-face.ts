@@ -1,6 +1,6 @@
 /**
- * Makes src/pipeline/engines/mesh/light/mean-face.json from a folder of portraits: enrols each, takes the light off its
- * colours and writes the median and the deviation at each of 468 points. Deterministic.
+ * Makes src/pipeline/engines/mesh/light/mean-face.json from a folder of portraits: enrols each, takes what light is left off
+ * its colours and writes the median at each of 468 points. Deterministic.
  *
  *   npx esbuild training/mean-face.ts --bundle --platform=node --format=esm --packages=external --outfile=dist/mean-face.mjs
  *   node dist/mean-face.mjs FOLDER [EVERY]
@@ -22,8 +22,6 @@ import { modelsDir, startLane } from '../test/support/lane.ts';
 
 const ROUNDS = 6;
 const OUT = path.join(root, 'src/pipeline/engines/mesh/light/mean-face.json');
-/** A normal distribution's standard deviation over its median absolute deviation. */
-const DEVIATION = 1.4826;
 
 const [folder, every = '1'] = process.argv.slice(2);
 if (folder === undefined) throw new Error('Name the folder of portraits.');
@@ -73,12 +71,10 @@ function unlit(face: Float32Array, mean: Float32Array): Float32Array {
 
 const faces = await readFaces();
 let mean = new Float32Array(POINTS * 3);
-let spread = new Float32Array(POINTS);
 for (let round = 0; round < ROUNDS; round++) {
   const even = faces.map((face) => unlit(face, mean));
   mean = mean.map((_, at) => medianOf(even.map((face) => face[at]!)));
-  spread = spread.map((_, i) => DEVIATION * medianOf(even.map((face) => Math.abs(face[3 * i]! - mean[3 * i]!))));
 }
 const steps = (values: Float32Array): number[] => Array.from(values, (value) => Math.round(1e4 * value));
-writeFileSync(OUT, JSON.stringify({ mean: steps(mean), spread: steps(spread) }));
+writeFileSync(OUT, JSON.stringify({ mean: steps(mean) }));
 console.log(`${faces.length / 2} portraits`);

@@ -23,6 +23,8 @@ export interface FaceSight {
   square: Square;
   /** What the model was shown: RGB 0..1, [192, 192, 3], in kernel memory. */
   crop: Float32Array;
+  /** Whether the face's picture is that of an earlier frame: nothing is to be learned from it. */
+  isRepeat: boolean;
 }
 
 /** What the landmark model found in one square. */
@@ -86,7 +88,7 @@ export class Landmarker {
   #show(region: FrameRegion, square: Square): FaceSight {
     const crop = this.#session.inputs.image!;
     region.crop(square, { values: crop, n: CROP });
-    return { region, square, crop };
+    return { region, square, crop, isRepeat: false };
   }
 }
 

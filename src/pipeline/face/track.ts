@@ -4,6 +4,7 @@ import { overlap, type Rect, type Square } from '../../shared/geometry.ts';
 import type { Frame } from '../../shared/types.ts';
 import type { Detection, Detector } from './detect.ts';
 import { type FaceSight, type Landmarker, type Landmarks, squareOf } from './landmarks.ts';
+import { FaceRepeats } from './repeats.ts';
 import { FaceFilter, type Smoothing } from './smooth.ts';
 import { POINTS } from './topology.ts';
 
@@ -38,6 +39,9 @@ interface TrackState extends Track {
   /** When the landmark model last looked for it. */
   followedAtMs: number;
   filter: FaceFilter;
+  repeats: FaceRepeats;
+  /** The square that its points were last found in. */
+  looked: Square;
   /** Where to look next. */
   next: Square;
   /** Frames in a row in which it was not found. */
@@ -129,6 +133,8 @@ export class Tracker {
       seen: false,
       followedAtMs: nowMs,
       filter: new FaceFilter(this.#options.smoothing),
+      repeats: new FaceRepeats(),
+      looked: square,
       next: square,
       missed: 0,
     };
@@ -145,6 +151,10 @@ export class Tracker {
     const isNew = face.points.length === 0 || face.missed > 0;
     face.seen = false;
     face.followedAtMs = frame.receivedAtMs;
+    if (!isNew && face.repeats.isRepeat(frame)) {
+      face.seen = true;
+      return { ...landmarker.reload(frame, face.looked), isRepeat: true };
+    }
     const expected = face.next;
     let found = await look(landmarker, frame, face.next);
     // Points are exact only in a square that fits the face; in the detector's rough square, or when the face has
@@ -164,6 +174,8 @@ export class Tracker {
     face.filter.next(points, frame.receivedAtMs);
     face.points = points;
     face.box = boxOf(points);
+    face.looked = sight.square;
+    face.repeats.remember(frame, face.box);
     face.missed = 0;
     face.seen = true;
     return sight;

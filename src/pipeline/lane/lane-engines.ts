@@ -36,11 +36,11 @@ export class LaneEngines {
   readonly #enrolling = new Map<string, NeuralEngine>();
 
   constructor(models: LaneModels, setup: LaneSetup) {
-    const { kernels, topology, catalogue, device } = models;
+    const { kernels, topology, catalogue, device, photoLight } = models;
     const { options, mutex, onFault, onModelNews } = setup;
     this.#models = models;
     this.#setup = setup;
-    this.#mesh = new MeshEngine(kernels, topology);
+    this.#mesh = new MeshEngine(kernels, topology, { photoLight });
     const neural: NeuralOptions = { ...options, onModelNews, device, yieldWhile: mutex.yieldWhile };
     const make = (name: string): NeuralEngine => new NeuralEngine(catalogue, name, neural);
     this.#generators = new EngineRegistry(make, onFault, { budgetMs: options.budgetMs, onModelNews });
@@ -83,7 +83,7 @@ export class LaneEngines {
   }
 
   /** Makes a source face of portraits, for mesh. */
-  enrol(portraits: Portrait[]): MeshFace {
+  enrol(portraits: Portrait[]): Promise<MeshFace> {
     return this.#mesh.enrol(portraits);
   }
 

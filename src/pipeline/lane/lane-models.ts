@@ -2,6 +2,7 @@
 
 import { messageOf } from '../../shared/errors.ts';
 import { DeviceClient } from '../device/device-client.ts';
+import { PhotoLight } from '../engines/mesh/source/photo-light.ts';
 import { Restorer } from '../engines/restorer.ts';
 import { Detector } from '../face/detect.ts';
 import { Embedder } from '../face/embed.ts';
@@ -17,7 +18,7 @@ import type { LaneMutex } from './lane-mutex.ts';
 import type { Tools } from './pipeline.ts';
 
 /** Roles of the models that every lane needs, in the order they are opened. */
-const ROLES = ['face-detector', 'face-mesh', 'face-embedder'] as const;
+const ROLES = ['face-detector', 'face-mesh', 'face-embedder', 'delight'] as const;
 
 type Role = (typeof ROLES)[number];
 
@@ -40,6 +41,8 @@ export interface LaneModels {
   /** The connection to the device process; null where big models run in the lane. */
   readonly device: DeviceClient | null;
   readonly tools: Tools;
+  /** Takes the light of photos off at enrolment. */
+  readonly photoLight: PhotoLight;
   /** How each model was loaded, in order; the lane adds the configured engine's. */
   readonly loads: ModelLoad[];
   /** Closes the models, not the device connection. */
@@ -78,6 +81,7 @@ export async function loadLaneModels(setup: LaneSetup): Promise<LaneModels> {
       restorer,
       runConcurrently: mutex.runConcurrently,
     },
+    photoLight: new PhotoLight(sessionOf('delight')),
     loads: [...opened.values()].map(({ load }) => load),
     async close() {
       await restorer?.close();

@@ -5,8 +5,17 @@ import { createMeshResources, type MeshResources } from './mesh-resources.ts';
 import { MeshSwapper } from './mesh-swapper.ts';
 import { MESH_TUNING, type MeshTuning } from './mesh-tuning.ts';
 import { createMeshFace, type MeshFace } from './source/mesh-face.ts';
+import type { PhotoLight } from './source/photo-light.ts';
 
 export type { MeshFace } from './source/mesh-face.ts';
+
+/** What a mesh engine may be given beside its kernels. */
+export interface MeshEngineParts {
+  /** Takes the photos' light off at enrolment; null leaves it on. */
+  photoLight?: PhotoLight | null;
+  /** For experiments. */
+  tuning?: MeshTuning;
+}
 
 /**
  * The mesh engine: draws the source's skin triangle by triangle over the live face's landmarks. Needs no network of
@@ -15,16 +24,18 @@ export type { MeshFace } from './source/mesh-face.ts';
  */
 export class MeshEngine implements Engine<MeshFace> {
   readonly #resources: MeshResources;
+  readonly #photoLight: PhotoLight | null;
 
-  /** @param tuning is for experiments. @throws FaceOffError `kernel_memory` when the kernels have no memory left. */
-  constructor(kernels: Kernels, topology: Topology, tuning: MeshTuning = MESH_TUNING) {
+  /** @throws FaceOffError `kernel_memory` when the kernels have no memory left. */
+  constructor(kernels: Kernels, topology: Topology, { photoLight = null, tuning = MESH_TUNING }: MeshEngineParts = {}) {
+    this.#photoLight = photoLight;
     this.#resources = createMeshResources(kernels, topology, tuning);
   }
 
   /** Makes a source face from photos, the best one first. */
-  enrol(portraits: Portrait[]): MeshFace {
+  enrol(portraits: Portrait[]): Promise<MeshFace> {
     const { topology, tuning } = this.#resources;
-    return createMeshFace(portraits, topology, tuning);
+    return createMeshFace(portraits, { topology, tuning, photoLight: this.#photoLight });
   }
 
   /** A swapper of one source face for one live face. */

@@ -7,6 +7,7 @@ import { skinWeights } from './light/skin-weights.ts';
 import type { MeshTuning } from './mesh-tuning.ts';
 import { FaceMap, MAP_TEXELS } from './occlusion/face-map.ts';
 import { ShapeTransfer } from './shape.ts';
+import { type LipColumns, lipColumns } from './shape-difference.ts';
 import { atlasPoints } from './source/atlas.ts';
 import { foldsOf, opacityByPlace, opacityOverHair, opacityWhereKept, translucentTriangles } from './source/opacity.ts';
 
@@ -21,6 +22,7 @@ export interface MeshResources {
   sampler: ColourSampler;
   map: FaceMap;
   shape: ShapeTransfer;
+  lips: LipColumns;
   quadratic: MeshQuadratic;
   /** Weight of each of 468 points in the measurement of light. */
   skinWeights: Float32Array;
@@ -70,6 +72,7 @@ export function createMeshResources(kernels: Kernels, topology: Topology, tuning
     sampler: new ColourSampler(kernels, tuning.sampler),
     map: new FaceMap(kernels, topology),
     shape: new ShapeTransfer(topology, tuning.shape),
+    lips: lipColumns(topology, tuning.shape),
     quadratic: new MeshQuadratic(topology),
     skinWeights: skinWeights(topology, tuning.relight),
     opacities: [opacity(false, false), opacity(true, false), opacity(false, true), opacity(true, true)],

@@ -9,9 +9,10 @@ import { tintShares } from './light/skin-weights.ts';
 import type { MeshResources } from './mesh-resources.ts';
 import { MAP_SIDE } from './occlusion/face-map.ts';
 import { Occlusion } from './occlusion/occlusion.ts';
+import { ShapeDifference } from './shape-difference.ts';
 import { ATLAS, BLACK, GREY } from './source/atlas.ts';
 import type { MeshFace } from './source/mesh-face.ts';
-import { opacityByView } from './source/opacity.ts';
+import { opacityByLikeness, opacityByView } from './source/opacity.ts';
 import { SourceTexture } from './source-texture.ts';
 
 /** A place along a side of so many pixels, no nearer to its ends than a warp may sample. */
@@ -37,6 +38,7 @@ export class MeshSwapper implements Swapper {
   readonly #seen = new Float32Array(POINTS);
   /** Where each of 468 points is drawn: x, y in pixels of the frame. */
   readonly #drawn = new Float32Array(POINTS * 2);
+  readonly #shape: ShapeDifference;
   #frames = 0;
 
   constructor(resources: MeshResources, face: MeshFace) {
@@ -44,6 +46,7 @@ export class MeshSwapper implements Swapper {
     this.#resources = resources;
     this.#face = face;
     const { skinWeights: skin, quadratic } = resources;
+    this.#shape = new ShapeDifference(face.shape, resources.lips, tuning.shapeDifference);
     this.#light = new Relight(face.colours, { topology, quadratic, skin, tuning: tuning.relight });
     this.#occlusion = new Occlusion(map, tuning.occlusion);
     this.#tint = tintShares(face.colours, resources.skinWeights);
@@ -53,9 +56,12 @@ export class MeshSwapper implements Swapper {
   /** Draws the source face into the frame. @throws FaceOffError `kernel_order` when the live face's region is stale. */
   swap(frame: Frame, live: LiveFace, looks: Looks): void {
     live.region.requireLoaded();
-    this.#measure(frame, live);
-    this.#resources.shape.reshape(live.points, this.#face.shape, looks.shape, this.#drawn);
-    this.#texture.follow(live, looks.sharpness);
+    if (!live.isRepeat || this.#frames === 0) {
+      this.#measure(frame, live);
+      this.#shape.follow(live.points);
+      this.#texture.follow(live, looks.sharpness);
+    }
+    this.#resources.shape.reshape(live.points, this.#shape, looks.shape, this.#drawn);
     const bounds = this.#setVertices(live, looks);
     const rect = evenRect(bounds, frame.width, frame.height);
     if (rect === null) return;
@@ -119,7 +125,7 @@ export class MeshSwapper implements Swapper {
       vertices[at + 1] = underVertices[at + 1] = y - top;
       underVertices[at + 2] = clampToSide(live.points[3 * i]! - left, width);
       underVertices[at + 3] = clampToSide(live.points[3 * i + 1]! - top, height);
-      const hair = overHair[i]! + (1 - overHair[i]!) * likeness[i]!;
+      const hair = opacityByLikeness(likeness[i]!, overHair[i]!, tuning.opacity);
       const view = opacityByView(this.#facing[i]!, views[i]!, folds[i]!, tuning.opacity);
       vertices[at + 4] = looks.strength * opacity[i]! * hair * view;
       const light = 1 + looks.colour * (lit[i]! - 1);

@@ -85,7 +85,7 @@ function liveFace(kernels: Kernels, crop: Float32Array, frame: Frame, points: Fl
   const square = { x: points[3]!, y: points[4]!, side: 22 * SCALE, angle: 0 };
   const region = kernels.load(frame, boundsOf(square, 2, frame.width, frame.height)!);
   region.crop(square, { values: crop, n: CROP });
-  return { points, square, region, crop };
+  return { points, square, region, crop, isRepeat: false };
 }
 
 async function swap(swapper: Swapper, { kernels }: Subject, frame: Frame, points: Float32Array): Promise<Frame> {

@@ -11,12 +11,9 @@ const STEP = 1e-4;
 export interface MeanFace {
   /** Natural log of luma, and U and V off grey per luma, [468, 3]; see `relativeColours`. */
   colours: Float32Array;
-  /** Standard deviation of the log luma, by the median absolute deviation, [468]. */
-  deviation: Float32Array;
 }
 
 /** The mean face of the portraits. */
 export const MEAN_FACE: MeanFace = {
   colours: Float32Array.from({ length: POINTS * 3 }, (_, i) => STEP * data.mean[i]!),
-  deviation: Float32Array.from({ length: POINTS }, (_, i) => STEP * data.spread[i]!),
 };

@@ -23,9 +23,9 @@ export const RELIGHT_TUNING = {
    * Weight of each neighbour against a point's own log luma, 0 or more: how far the residual spreads. Less would
    * carry the live person's features over.
    */
-  lumaSpread: 3,
+  lumaSpread: 1.2,
   /** The same for chroma. */
-  chromaSpread: 3,
+  chromaSpread: 1.5,
   /** Rings up to which a point belongs to the rim, where the drawn skin meets the live skin. */
   rimRings: 2,
   /** Factor on the weight of a point at the rim; above 0. */
@@ -48,15 +48,10 @@ export const RELIGHT_TUNING = {
   /** Weight of points there, 0..1. Set by a bearded face, which made the light grey and dark; no measure changed. */
   beardWeight: 0.2,
 
-  /** Deviations of portraits from the mean face up to which the source's luma is its own; above 0. */
-  trimDeviations: 2,
-  /** How often what is trimmed is averaged with its neighbours; 0 or more. */
-  trimSmoothing: 2,
-
   /** Least contrast of the live face over the source's that is taken over; above 0. */
   contrastLeast: 0.8,
   /** Greatest contrast that is taken over. */
-  contrastMost: 1.25,
+  contrastMost: 1.5,
   /** Share of the measured contrast that is taken over; above 0. */
   contrastShare: 1,
   /** Share of the way that contrast and saturation move towards their new value; 0..1 a call. */

@@ -74,7 +74,7 @@ export class Relight {
     this.#meanFace = meanFace;
     this.#light = quadratic.zero();
     this.#sourceColours = source;
-    this.#source = sourceLightOf(source, skin, { topology, quadratic, tuning, meanFace });
+    this.#source = sourceLightOf(source, skin, quadratic);
     this.plain = this.#source.plain;
     const rings = topology.ring.subarray(0, POINTS);
     this.#isRim = Uint8Array.from(rings, (ring) => (ring <= tuning.rimRings ? 1 : 0));
@@ -132,12 +132,12 @@ export class Relight {
 
   /** Gain from the ratio of the live luma to the source's. */
   #followLuma(live: Float32Array): void {
-    const { log, trim } = this.#source;
+    const { log } = this.#source;
     for (let i = 0; i < POINTS; i++) this.#difference[3 * i] = logOfLuma(live[3 * i]!) - log[i]!;
     this.#followLight(0, 1);
     const most = this.#tuning.gainMost;
     for (let i = 0; i < POINTS; i++) {
-      const value = this.#quadratic.valueAt(this.#light, i, 0) + this.#residual[3 * i]! - trim[i]!;
+      const value = this.#quadratic.valueAt(this.#light, i, 0) + this.#residual[3 * i]!;
       this.gain[i] = Math.exp(Math.min(most, Math.max(-most, value)));
     }
   }

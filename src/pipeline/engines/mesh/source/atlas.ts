@@ -36,6 +36,10 @@ export const ATLAS_TUNING = {
    * lips is no part of an open mouth.
    */
   lipsInset: 0.25,
+  /** Sigma of the unsharp mask, in pixels of the atlas; above 0. */
+  sharpenSigma: 2,
+  /** Share of the detail that it adds, 0 or more: photos of faces are small, and a camera shows every pore. */
+  sharpenShare: 0.5,
 };
 
 /** Values of the atlas painting that an experiment may set anew; see `ATLAS_TUNING` for units and ranges. */

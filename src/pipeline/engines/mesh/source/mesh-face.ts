@@ -2,11 +2,12 @@ import { POINTS, type Topology } from '../../../face/topology.ts';
 import type { Portrait } from '../../engine.ts';
 import { atlasColours } from '../colour-sampler.ts';
 import type { MeshTuning } from '../mesh-tuning.ts';
-import { ATLAS, atlasPoints, type Planes, paintAtlas } from './atlas.ts';
+import { ATLAS, type AtlasTuning, atlasPoints, type Planes, paintAtlas } from './atlas.ts';
 import { delight } from './delight.ts';
 import { blurred, blurredPlane } from './gaussian-blur.ts';
 import { foldShares, neutraliseExpression, smileOf } from './neutralise-expression.ts';
 import { bestViews } from './opacity.ts';
+import type { PhotoLight } from './photo-light.ts';
 import { areasOf, findOutliers } from './skin-segmentation.ts';
 
 /** Softness levels of the atlas, half an octave apart. */
@@ -36,12 +37,25 @@ export interface Smile {
   neutral: Uint8Array[];
 }
 
+/** What `createMeshFace` needs beside the photos. */
+export interface MeshFaceParts {
+  topology: Topology;
+  tuning: MeshTuning;
+  /** Null leaves the photo's light on, but for what `delight` finds. */
+  photoLight: PhotoLight | null;
+}
+
 /** Makes a source face from photos, the best one first. Runs once a face, at enrolment. */
-export function createMeshFace(portraits: Portrait[], topology: Topology, tuning: MeshTuning): MeshFace {
+export async function createMeshFace(
+  portraits: Portrait[],
+  { topology, tuning, photoLight }: MeshFaceParts,
+): Promise<MeshFace> {
   const points = atlasPoints(topology);
   const areas = areasOf(topology, points, tuning.skin);
   const atlas = paintAtlas(portraits, topology, tuning.atlas);
+  await photoLight?.remove(atlas, tuning.photoLight);
   delight(atlas, areas, findOutliers(atlas, areas, tuning.skin), tuning.delight);
+  sharpenLuma(atlas.y, tuning.atlas);
   const levels = Array.from({ length: SOFTNESS_LEVELS }, (_, k) =>
     k === 0 ? atlas : blurred(atlas, ATLAS, sigmaOf(k)),
   );
@@ -55,6 +69,13 @@ export function createMeshFace(portraits: Portrait[], topology: Topology, tuning
     shape: portraits[0]!.points.slice(0, POINTS * 3),
     views: bestViews(portraits, topology, tuning.opacity),
   };
+}
+
+/** Unsharp masking, in place. */
+function sharpenLuma(luma: Uint8Array, { sharpenSigma, sharpenShare }: AtlasTuning): void {
+  const soft = blurredPlane(luma, ATLAS, sharpenSigma);
+  for (let p = 0; p < luma.length; p++)
+    luma[p] = Math.round(Math.min(255, Math.max(0, luma[p]! + sharpenShare * (luma[p]! - soft[p]!))));
 }
 
 /** Finds where the levels differ from those of the neutral luma. */

@@ -17,7 +17,7 @@ export const OPACITY_TUNING = {
    * Greatest opacity, 0..1: a little of the live skin everywhere keeps its grain and movement. Set by measurement:
    * expression, flicker and seam are all better than at 1.
    */
-  most: 0.97,
+  most: 0.98,
   /**
    * Opacity by ring from the rim inwards, 1 beyond the list. Nothing at the rim itself: the atlas ends there, and a
    * dark line showed along a bright forehead at 0.4.
@@ -28,10 +28,14 @@ export const OPACITY_TUNING = {
    * the list. Over six rings, as a light that multiplies does not hide the edge by going dark.
    */
   hairFade: [0, 0.1, 0.25, 0.45, 0.65, 0.85] as readonly number[],
+  /** Likeness to lit skin, 0..1, up to which a point shows hair: the factor is `hairFade`. */
+  unlike: 0.15,
+  /** Likeness from which it shows skin, if in soft shade: the factor is 1. Above `unlike`. */
+  like: 0.6,
   /** Opacity at the edge of an eye, 0..1, where drawing ends at once: more shows as a jagged line. */
-  lid: 0.7,
+  lid: 0.8,
   /** Opacity at the edge of the mouth's inside, 0..1, where drawing ends at once. */
-  lip: 0.7,
+  lip: 0.9,
   /**
    * A point fades where the best photo saw it less squarely than the camera does. Cosine of the photo over that of
    * the camera up to which the factor is `worseLeast`; 0..1.
@@ -135,6 +139,19 @@ export function foldsOf(topology: Topology, tuning: OpacityTuning = OPACITY_TUNI
   return Uint8Array.from({ length: POINTS }, (_, i) =>
     ring[i]! >= foldsFromRing && fromEyes[i]! > foldsPastEyes && fromMouth[i]! > foldsPastMouth ? 1 : 0,
   );
+}
+
+/**
+ * Factor on a point's opacity by what the live face shows there, 0..1.
+ * @param likeness how much it looks like lit skin, 0..1.
+ * @param overHair of the point, as `opacityOverHair` returns it.
+ */
+export function opacityByLikeness(
+  likeness: number,
+  overHair: number,
+  { unlike, like }: OpacityTuning = OPACITY_TUNING,
+): number {
+  return overHair + (1 - overHair) * ramp(unlike, like, likeness);
 }
 
 /**

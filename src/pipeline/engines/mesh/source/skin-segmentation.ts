@@ -6,7 +6,7 @@
 
 import { BROW_LEFT, BROW_RIGHT, type Topology } from '../../../face/topology.ts';
 import { ATLAS, BLACK, GREY, type Planes } from './atlas.ts';
-import { blurPlane } from './gaussian-blur.ts';
+import { blurPlane, blurWithin } from './gaussian-blur.ts';
 import { forEachPixel } from './rasterise.ts';
 import { GRID, GRID_STEP, shrink } from './texel-grid.ts';
 
@@ -49,10 +49,12 @@ export const SKIN_TUNING = {
   /** Half the chin's width; texture coordinates. */
   chinHalf: 0.16,
   /**
-   * Brightness below which a pixel on a brow is hair that hangs over it; octaves, below 0. Most of a brow is
-   * brighter.
+   * Difference from the skin nearby below which a pixel on a brow is hair that hangs over it; octaves, below 0. Most
+   * of a brow is brighter.
    */
   hairOverBrow: -1.3,
+  /** Sigma of "nearby" for that; pixels, above 0: a brow in the shade lies beside skin in the shade. */
+  nearBrow: 8,
   /** Least luma above black that colours are divided by; 0..255. Below it colours are mostly noise. */
   dim: 12,
   /** Nose and philtrum, which are no seeds; texture coordinates. */
@@ -163,7 +165,9 @@ export function findOutliers(planes: Planes, areas: Areas, tuning: SkinTuning = 
   const outside = covered.map((c, p) => (c || holes[p] ? 0 : 1));
   const outliers = floodFill(outside, (p) => !skin[p] && outskirts[p] === 1 && !brows[p]);
   const hair = outliers.map((o, p) => (o && covered[p] && off(p)[0] < 0 ? 1 : 0));
-  const overBrows = floodFill(hair, (p) => brows[p] === 1 && !skin[p] && off(p)[0] < tuning.hairOverBrow);
+  const skinNearby = blurWithin(appearance[0], skin, GRID, tuning.nearBrow);
+  const isHair = (p: number): boolean => appearance[0][p]! - Math.min(usual[0], skinNearby[p]!) < tuning.hairOverBrow;
+  const overBrows = floodFill(hair, (p) => brows[p] === 1 && !skin[p] && isHair(p));
   for (let p = 0; p < outliers.length; p++) {
     const glare = !features[p] && !skin[p] && off(p)[0] > tuning.glare;
     outliers[p] = covered[p] && (outliers[p] || overBrows[p] || glare) ? 1 : 0;

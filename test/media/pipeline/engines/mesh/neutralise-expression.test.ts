@@ -85,7 +85,7 @@ test('the folds of a smiling photo show on a live face as it smiles', async () =
   const kernels = await Kernels.load(SIDE * SIDE);
   const engine = new MeshEngine(kernels, topology);
   const fold = [SMILE[3 * FOLD]!, SMILE[3 * FOLD + 1]!] as const;
-  const face = engine.enrol([{ picture: framed(painted(SIDE, 3, [fold])), points: SMILE }]);
+  const face = await engine.enrol([{ picture: framed(painted(SIDE, 3, [fold])), points: SMILE }]);
   expect(face.smile?.breadth).toBe(1);
   const swapper = engine.swapper(face);
   const looks: Looks = { strength: 1, shape: 0, colour: 1, sharpness: 1, keepEyes: false, keepMouth: false };
@@ -98,7 +98,7 @@ test('the folds of a smiling photo show on a live face as it smiles', async () =
       frame = framed(new Uint8Array(SIDE * SIDE).fill(SKIN));
       const region = kernels.load(frame, { x: 0, y: 0, width: SIDE, height: SIDE });
       region.crop(square, { values: crop, n: CROP });
-      const live: LiveFace = { points, square, crop, region };
+      const live: LiveFace = { points, square, crop, region, isRepeat: false };
       swapper.swap(frame, live, looks);
     }
     return frame.data[Math.round(points[3 * FOLD + 1]!) * SIDE + Math.round(points[3 * FOLD]!)]!;
@@ -113,5 +113,5 @@ test('the folds of a smiling photo show on a live face as it smiles', async () =
 test('a photo that does not smile stays as it is', async () => {
   const engine = new MeshEngine(await Kernels.load(SIDE * SIDE), topology);
   const picture = framed(new Uint8Array(SIDE * SIDE).fill(SKIN));
-  expect(engine.enrol([{ picture, points: REST }]).smile).toBeNull();
+  expect((await engine.enrol([{ picture, points: REST }])).smile).toBeNull();
 });

@@ -7,6 +7,7 @@ import type { LiveFace, Looks } from '../../../../../src/pipeline/engines/engine
 import { MeshEngine } from '../../../../../src/pipeline/engines/mesh/mesh-engine.ts';
 import { MESH_TUNING, type MeshTuning } from '../../../../../src/pipeline/engines/mesh/mesh-tuning.ts';
 import { ShapeTransfer } from '../../../../../src/pipeline/engines/mesh/shape.ts';
+import { lipColumns, ShapeDifference } from '../../../../../src/pipeline/engines/mesh/shape-difference.ts';
 import { CROP } from '../../../../../src/pipeline/face/landmarks.ts';
 import { ALL_POINTS, POINTS, readTopology } from '../../../../../src/pipeline/face/topology.ts';
 import { Kernels } from '../../../../../src/pipeline/kernels/kernels.ts';
@@ -38,15 +39,15 @@ function plain(luma: number): Frame {
 /** Luma of the cheek after a swap that leaves the light of the photo as it is. */
 async function swappedLuma(tuning: MeshTuning): Promise<number> {
   const kernels = await Kernels.load(SIDE * SIDE);
-  const engine = new MeshEngine(kernels, topology, tuning);
-  const swapper = engine.swapper(engine.enrol([{ picture: plain(SOURCE), points }]));
+  const engine = new MeshEngine(kernels, topology, { tuning });
+  const swapper = engine.swapper(await engine.enrol([{ picture: plain(SOURCE), points }]));
   const looks: Looks = { strength: 1, shape: 0, colour: 0, sharpness: 1, keepEyes: false, keepMouth: false };
   const square = { x: SIDE / 2, y: SIDE / 2, side: 380, angle: 0 };
   const crop = kernels.floats(CROP * CROP * 3);
   const frame = plain(LIVE);
   const region = kernels.load(frame, { x: 0, y: 0, width: SIDE, height: SIDE });
   region.crop(square, { values: crop, n: CROP });
-  const live: LiveFace = { points, square, crop, region };
+  const live: LiveFace = { points, square, crop, region, isRepeat: false };
   await swapper.swap(frame, live, looks);
   swapper.close();
   return frame.data[Math.round(points[3 * CHEEK + 1]!) * SIDE + Math.round(points[3 * CHEEK]!)]!;
@@ -63,7 +64,9 @@ test('a changed share of the shape moves the points', () => {
   const wide = points.map((value, at) => (at % 3 === 0 ? SIDE / 2 + 1.2 * (value - SIDE / 2) : value));
   const moved = (mouthShare: number): number => {
     const out = new Float32Array(POINTS * 2);
-    new ShapeTransfer(topology, { ...MESH_TUNING.shape, mouthShare }).reshape(points, wide, 1, out);
+    const difference = new ShapeDifference(wide, lipColumns(topology));
+    difference.follow(points);
+    new ShapeTransfer(topology, { ...MESH_TUNING.shape, mouthShare }).reshape(points, difference, 1, out);
     return Math.hypot(out[2 * LIP]! - points[3 * LIP]!, out[2 * LIP + 1]! - points[3 * LIP + 1]!);
   };
   expect(moved(0)).toBeCloseTo(0, 3);
