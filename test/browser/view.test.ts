@@ -45,6 +45,12 @@ async function open(path: string): Promise<Page> {
   return page;
 }
 
+/** Leaves a page: a headless browser does not always send the last requests of pages closed with their context. */
+async function leave(page: Page): Promise<void> {
+  await page.goto('about:blank');
+  await page.context().close();
+}
+
 const state = (page: Page, wanted: string, timeout = 15_000) =>
   page.waitForSelector(`body[data-state="${wanted}"]`, { timeout });
 
@@ -83,7 +89,7 @@ describe('the view page', () => {
     console.log(`the next publisher was seen after ${Math.round(performance.now() - begunMs)} ms`);
     expect(isBluish(await colour(page))).toBe(true);
     await unpublish(next);
-    await page.context().close();
+    await leave(page);
   }, 60_000);
 
   test('shows a running stream in two windows, over the whole window and nothing else', async () => {
@@ -99,11 +105,8 @@ describe('the view page', () => {
     expect(box).toEqual({ x: 0, y: 0, width: 640, height: 480 });
     expect(await page.evaluate(() => [document.body.innerText.trim(), document.body.children.length])).toEqual(['', 1]);
     expect(await page.evaluate(() => getComputedStyle(document.body).backgroundColor)).toBe('rgba(0, 0, 0, 0)');
-    // A headless browser does not always send the last requests of pages that are closed with their context.
-    for (const shown of [page, second]) {
-      await shown.goto('about:blank');
-      await shown.context().close();
-    }
+    await leave(page);
+    await leave(second);
     await until(async () => {
       const text = await (await fetch(`${program.url}/metrics`)).text();
       return /^faceoff_viewers 0$/m.test(text);
@@ -140,8 +143,8 @@ describe('the view page', () => {
         return [video.muted, (video.srcObject as MediaStream).getAudioTracks().length];
       }),
     ).toEqual([true, 0]);
-    await page.context().close();
-    await silent.context().close();
+    await leave(page);
+    await leave(silent);
     await unpublish(camera);
   });
 
@@ -153,7 +156,7 @@ describe('the view page', () => {
     const camera = await publish('late');
     await state(page, 'live');
     await unpublish(camera);
-    await page.context().close();
+    await leave(page);
   });
 
   test('shows the picture again after the server was restarted', async () => {
@@ -168,7 +171,7 @@ describe('the view page', () => {
     await state(page, 'live', 20_000);
     console.log(`the picture was back ${Math.round(performance.now() - begunMs)} ms after the publisher was`);
     expect(isBluish(await colour(page))).toBe(true);
-    await page.context().close();
+    await leave(page);
   }, 60_000);
 });
 
@@ -191,8 +194,8 @@ test("the studio shows the address of its view page, which shows the studio's pi
   await state(view, 'waiting');
   await page.click('#start');
   await state(view, 'live');
-  await view.context().close();
-  await page.context().close();
+  await leave(view);
+  await leave(page);
 }, 60_000);
 
 describe('on a server with a token', () => {
@@ -219,7 +222,7 @@ describe('on a server with a token', () => {
     await page.goto(`${program.url}/view/secret?token=${token}`);
     await state(page, 'live');
     expect(page.url()).toBe(`${program.url}/view/secret`);
-    await page.context().close();
+    await leave(page);
   });
 
   test('the studio and its socket open after the login', async () => {
@@ -229,6 +232,6 @@ describe('on a server with a token', () => {
     await page.waitForSelector('[data-face-id="astronaut"]');
     expect(await page.isVisible('#obs-token')).toBe(true);
     expect(await page.evaluate(() => document.cookie)).toBe('');
-    await page.context().close();
+    await leave(page);
   });
 });

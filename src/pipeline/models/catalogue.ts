@@ -129,7 +129,9 @@ export class Catalogue {
    */
   read(entry: ModelEntry): Uint8Array {
     const file = this.#at(entry.file);
-    const restore = 'Restore it with `git checkout -- models`, or make it again with `npm run models:convert`.';
+    const isConverted = entry.source.startsWith('npm ');
+    const again = isConverted ? ', or make it again with `npm run models:convert`' : '';
+    const restore = `Restore it with \`git checkout -- models\`${again}.`;
     let bytes: Buffer;
     try {
       bytes = readFileSync(file);

@@ -45,6 +45,24 @@ test('the swapped face is nearer to the source than to the person in front of th
   expect(distance(after!, source!)).toBeLessThan(distance(before!, source!) - 0.1);
 });
 
+test('a frame that shows the same picture again is drawn as the last one, bit for bit', async () => {
+  await lane.open('still', settings);
+  const drawn: Frame[] = [];
+  for (let i = 0; i < 6; i++) {
+    const receivedAtMs = 1000 + 33 * i;
+    drawn.push((await lane.swap('still', { ...copyFrame(camera), receivedAtMs })).frame);
+  }
+  const moved = await cutFrame(group, { ...PART, left: PART.left + 6 }, 640, 480);
+  const after = await lane.swap('still', { ...moved, receivedAtMs: 1200 });
+  await lane.close('still');
+  for (const frame of drawn) expect(Buffer.compare(frame.data, drawn[0]!.data)).toBe(0);
+  expect(Buffer.compare(drawn[0]!.data, camera.data)).not.toBe(0);
+  // The moved face is found where it is now: 6 of the picture's pixels are 8 of the frame's.
+  expect(after.result).toBe('swapped');
+  const [fresh] = (await swapOnce(moved)).faces;
+  expect(Math.abs(after.faces[0]!.x - fresh!.x)).toBeLessThan(3);
+});
+
 test('pixels outside the face are unchanged, bit for bit', async () => {
   const { frame, faces } = await swapOnce(camera);
   const [{ x, y, width, height }] = faces as [(typeof faces)[number]];

@@ -19,7 +19,7 @@ test('converting the models again gives the same bytes', () => {
   });
   expect(stderr).toBe('');
   expect(status).toBe(0);
-  for (const { file } of catalogue.models)
+  for (const { file } of catalogue.models.filter(({ source }) => source.startsWith('npm ')))
     expect(readFileSync(path.join(folder, file)).equals(readFileSync(path.join(modelsDir, file))), file).toBe(true);
 });
 
