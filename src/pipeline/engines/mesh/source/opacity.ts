@@ -70,9 +70,9 @@ export const OPACITY_TUNING = {
    * `turnedFrom` inside the face, where a part that turns away soon lies behind the nose. The nose's dark side was
    * drawn as a line along the far cheek.
    */
-  foldedFrom: 0.1,
+  foldedFrom: 0.15,
   /** `turnedTo` inside the face; above `foldedFrom`. */
-  foldedTo: 0.35,
+  foldedTo: 0.42,
   /** Rings from the rim from which points count as inside for that. */
   foldsFromRing: 5,
   /** Edges from the eyes up to which points do not fold: lids. */
