@@ -22,6 +22,9 @@ const ROLES = ['face-detector', 'face-mesh', 'face-embedder', 'delight'] as cons
 
 type Role = (typeof ROLES)[number];
 
+/** Roles whose models run at enrolment only: their inputs take no kernel memory, and they are not warmed. */
+const AT_ENROLMENT: readonly Role[] = ['delight'];
+
 /** What a lane is started with. */
 export interface LaneSetup {
   options: LaneOptions;
@@ -95,16 +98,18 @@ interface OpenedModel {
   load: ModelLoad;
 }
 
-/** Opens the model of a role with its input in kernel memory, and runs it a few times: the first runs are slow. */
+/** Opens the model of a role. One for frames has its input in kernel memory, and is run: the first runs are slow. */
 async function openModel(role: Role, catalogue: Catalogue, kernels: Kernels, setup: LaneSetup): Promise<OpenedModel> {
   const { threads, warmupRuns } = setup.options;
   const beganMs = performance.now();
   const entry = catalogue.forRole(role);
+  const isForFrames = !AT_ENROLMENT.includes(role);
+  const bound = isForFrames ? entry.inputs : [];
   const bind = Object.fromEntries(
-    entry.inputs.map((input) => [input.name, kernels.floats(input.shape.reduce((a, b) => a * b, 1))]),
+    bound.map((input) => [input.name, kernels.floats(input.shape.reduce((a, b) => a * b, 1))]),
   );
   const session = await openSession(entry, catalogue.read(entry), { threads, bind });
-  for (let run = 0; run < warmupRuns; run++) await session.run();
+  for (let run = 0; isForFrames && run < warmupRuns; run++) await session.run();
   const loadMs = performance.now() - beganMs;
   setup.onModelNews({ model: entry.name, state: 'ready', provider: session.provider });
   return { session, load: { model: entry.name, provider: session.provider, cached: false, loadMs } };

@@ -32,7 +32,7 @@ export const OPACITY_TUNING = {
   unlike: 0.15,
   /** Likeness from which it shows skin, if in soft shade: the factor is 1. Above `unlike`. */
   like: 0.6,
-  /** Opacity at the edge of an eye, 0..1, where drawing ends at once: more shows as a jagged line. */
+  /** Opacity at the edge of an eye, 0..1, where drawing ends at once: at 1 the opening is told less well. */
   lid: 0.8,
   /** Opacity at the edge of the mouth's inside, 0..1, where drawing ends at once. */
   lip: 0.9,
