@@ -193,6 +193,8 @@ export const defaultConfig = (): Config => Schema.parse({});
 export interface ConfigSources {
   /** config.yaml; a missing file means defaults. Relative paths in it start from its folder. */
   file: string;
+  /** Whether the file was named by a person, and has to be there. */
+  isRequired?: boolean;
   /** Environment variables; those that do not begin with FACEOFF_ are ignored. */
   env?: Record<string, string | undefined>;
   /** `section.key=value` each, from the command line. */
@@ -202,12 +204,12 @@ export interface ConfigSources {
 type Tree = { [key: string]: unknown };
 
 /** @throws FaceOffError `bad_config`: one line for each thing wrong, with the key's path and what is allowed. */
-export function loadConfig({ file, env = {}, set = [] }: ConfigSources): Config {
-  const tree = readFile(file);
+export function loadConfig({ file, isRequired = false, env = {}, set = [] }: ConfigSources): Config {
+  const tree = readFile(file, isRequired);
   const wrong: string[] = [];
   const variables = new Map(settingPaths().map((key) => [variableOfKey(key), key]));
   for (const [name, value] of Object.entries(env)) {
-    if (value === undefined || !name.startsWith(PREFIX)) continue;
+    if (value === undefined || !name.startsWith(PREFIX) || isServiceLink(name, value)) continue;
     const key = variables.get(name);
     if (key === undefined) wrong.push(`the variable ${name} is not a setting${meant(name, [...variables.keys()])}`);
     else put(tree, key, value);
@@ -226,8 +228,11 @@ export function loadConfig({ file, env = {}, set = [] }: ConfigSources): Config 
   return withPaths(result.data, path.dirname(path.resolve(file)));
 }
 
-function readFile(file: string): Tree {
-  if (!existsSync(file)) return {};
+function readFile(file: string, isRequired: boolean): Tree {
+  if (!existsSync(file)) {
+    if (isRequired) throw bad([`--config ${file}: there is no such file`]);
+    return {};
+  }
   let content: unknown;
   try {
     content = load(readFileSync(file, 'utf8'), { filename: file }) ?? {};
@@ -241,6 +246,14 @@ function readFile(file: string): Tree {
 }
 
 const PREFIX = 'FACEOFF_';
+
+/**
+ * Whether Kubernetes or Docker set the variable to tell where a service called "faceoff" is: FACEOFF_SERVICE_HOST,
+ * FACEOFF_PORT=tcp://…, FACEOFF_PORT_8080_TCP_ADDR, FACEOFF_NAME, FACEOFF_ENV_….
+ */
+const isServiceLink = (name: string, value: string): boolean =>
+  /^FACEOFF_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?|NAME|ENV_\w+)$/.test(name) ||
+  (name === 'FACEOFF_PORT' && /^(tcp|udp|sctp):\/\//.test(value));
 
 /** `server.port` → `FACEOFF_SERVER_PORT`. */
 export const variableOfKey = (key: string): string =>

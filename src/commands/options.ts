@@ -1,8 +1,10 @@
 /** Options and printing that the commands share. */
 
+import path from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type Config, loadConfig } from '../config.ts';
+import { defaultConfigFile } from '../lib/installation.ts';
 
 /** The options of every command that reads the configuration. */
 export interface ConfigOptions {
@@ -28,7 +30,9 @@ export function withConfig(command: Command, defaultConfig: string): Command {
  * @throws FaceOffError `bad_config`.
  */
 export function configOf({ config: file, set }: ConfigOptions, first: readonly string[] = []): Config {
-  return loadConfig({ file, env: process.env, set: [...first, ...set] });
+  // The usual file may be missing; one that a person names may not.
+  const isRequired = path.resolve(file) !== path.resolve(defaultConfigFile());
+  return loadConfig({ file, isRequired, env: process.env, set: [...first, ...set] });
 }
 
 /** Parses an option that takes a whole number, 0 or more. @throws InvalidArgumentError */

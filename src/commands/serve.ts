@@ -49,6 +49,12 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
   const log = await openLog(config.logging);
   const { logger } = log;
   if (isPackage) logger.info(whereabouts(options.config), 'settings and data are in this folder');
+  const { names, token } = config.server;
+  if (names.length > 0 && token === null)
+    logger.warn(
+      { names },
+      'the server has a name that others may reach it by, and no token: set server.token, unless the proxy asks for a password',
+    );
   // Before the lanes and WebRTC start threads, which inherit the priority.
   raise(config.server.priority, logger);
   const certificate = await prepare(config, logger).catch(async (error: unknown) => {

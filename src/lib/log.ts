@@ -4,11 +4,12 @@
  * pictures, embeddings, SDP, candidates, addresses or tokens.
  */
 
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Logger, multistream, type Level as PinoLevel, pino, type StreamEntry } from 'pino';
 import { PinoPretty } from 'pino-pretty';
 import roll from 'pino-roll';
+import { FaceOffError, messageOf } from '../shared/errors.ts';
 
 export type { Logger };
 
@@ -52,12 +53,42 @@ export interface Log {
   close(): Promise<void>;
 }
 
-/** Opens a log. Files are `faceoff.N.log` in the configured folder, UTF-8, one JSON object a line. */
+/** Makes a folder and those above it, one by one: Node's own way never ends below /proc. */
+function makeFolder(dir: string): void {
+  if (existsSync(dir)) return;
+  makeFolder(path.dirname(dir));
+  mkdirSync(dir);
+}
+
+/** @throws FaceOffError `bad_config` where the folder cannot be made or written. */
+function requireFolder(dir: string): void {
+  try {
+    makeFolder(dir);
+    const probe = path.join(dir, `.writable-${process.pid}`);
+    writeFileSync(probe, '');
+    rmSync(probe);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === 'ENOSPC') return;
+    throw new FaceOffError(
+      'bad_config',
+      `logging.dir: ${dir} is no folder that logs can be written to (${messageOf(cause)}). Name another one.`,
+      { cause },
+    );
+  }
+}
+
+/**
+ * Opens a log. Files are `faceoff.N.log` in the configured folder, UTF-8, one JSON object a line. A console that goes away,
+ * as in `faceoff serve | head -1`, and a full disk cost lines, never the program.
+ * @throws FaceOffError `bad_config` where the folder cannot be written.
+ */
 export async function openLog(
   { level, fileLevel, dir, fileSizeMb, files, pretty }: LogOptions,
   console: NodeJS.WritableStream & { isTTY?: boolean } = process.stdout,
 ): Promise<Log> {
-  mkdirSync(dir, { recursive: true });
+  requireFolder(dir);
+  console.on('error', () => undefined);
   const file = await roll({
     file: path.join(dir, 'faceoff'),
     extension: '.log',
@@ -65,6 +96,12 @@ export async function openLog(
     // pino-roll counts the files kept beside the one being written.
     limit: { count: files - 1, removeOtherLogFiles: true },
     mkdir: true,
+  });
+  let isTold = false;
+  file.on('error', (error: Error) => {
+    if (isTold) return;
+    isTold = true;
+    console.write(`The log files cannot be written (${error.message}); everything else goes on.\n`);
   });
   const isPretty = pretty === 'always' || (pretty === 'auto' && console.isTTY === true);
   const shown = isPretty

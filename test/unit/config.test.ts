@@ -68,6 +68,25 @@ test('a variable is text where text is wanted, and a number or list where that i
   expect(config.webrtc.iceServers).toEqual([{ urls: ['stun:a.example'] }]);
 });
 
+test('variables by which Kubernetes and Docker tell where a service is are none of its settings', () => {
+  const env = {
+    FACEOFF_SERVICE_HOST: '10.0.0.7',
+    FACEOFF_SERVICE_PORT: '8080',
+    FACEOFF_SERVICE_PORT_HTTP: '8080',
+    FACEOFF_PORT: 'tcp://10.0.0.7:8080',
+    FACEOFF_PORT_8080_TCP: 'tcp://10.0.0.7:8080',
+    FACEOFF_PORT_8080_TCP_ADDR: '10.0.0.7',
+    FACEOFF_NAME: '/web/faceoff',
+    FACEOFF_ENV_PATH: '/bin',
+  };
+  expect(loadConfig({ file: missing, env })).toEqual(loadConfig({ file: missing }));
+  expect(() => loadConfig({ file: missing, env: { FACEOFF_PORT: '8080' } })).toThrow(/FACEOFF_PORT is not a setting/);
+});
+
+test('a file that a person names has to be there', () => {
+  expect(() => loadConfig({ file: missing, isRequired: true })).toThrow(/there is no such file/);
+});
+
 test('relative paths start at the file', () => {
   expect(loadConfig({ file: written('models:\n  dir: ./mine\n') }).models.dir).toBe(path.join(folder, 'mine'));
 });

@@ -31,7 +31,8 @@ export class Authenticator {
     this.#cookieValue = createHmac('sha256', token ?? '')
       .update('faceoff cookie')
       .digest('hex');
-    this.#cookieOptions = { path: '/', maxAge: YEAR_S, httpOnly: true, sameSite: 'strict', secure };
+    // Lax: a link in a mail or a chat opens the page. What changes something is checked by its Origin.
+    this.#cookieOptions = { path: '/', maxAge: YEAR_S, httpOnly: true, sameSite: 'lax', secure };
   }
 
   /** Exchanges the token for the cookie. @throws FaceOffError `wrong_token` (401), `too_many_attempts` (429). */

@@ -29,7 +29,13 @@ export function checkOrigin(
   // Browsers always send Host; a request without it does not come from a page.
   if (host === undefined) return;
   const name = nameOf(host);
-  if (!isLocal(server.host) || isIP(name) !== 0 || isLocal(name) || server.names.includes(name)) return;
+  if (
+    !isLocal(server.host) ||
+    isIP(name) !== 0 ||
+    isLocal(name) ||
+    server.names.some((known) => known.toLowerCase() === name)
+  )
+    return;
   throw new FaceOffError(
     'foreign_host',
     'This server is not known by that name. A name it is reached by through a proxy belongs into server.names.',

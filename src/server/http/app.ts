@@ -112,6 +112,8 @@ function listener(https: Certificate | null, requestTimeout: number): FastifyIns
     forceCloseConnections: true,
     requestTimeout,
     clientErrorHandler: refuseClient,
+    // Publishers write the address of an endpoint with and without a slash at its end.
+    routerOptions: { ignoreTrailingSlash: true },
   } as const;
   const http = {
     headersTimeout: Math.min(HEADERS_MS, requestTimeout),

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -68,4 +68,29 @@ test('private fields are not written even where a line names them', async () => 
   await log.close();
   expect(filed()).toContain('careless');
   for (const secret of ['v=0 secret', '10.1.2.3', 'abc"', '0.123']) expect(filed()).not.toContain(secret);
+});
+
+test.each([
+  [
+    'is a file',
+    () => {
+      const file = path.join(dir, 'taken');
+      writeFileSync(file, '');
+      return file;
+    },
+  ],
+  ['cannot be made', () => '/proc/x/logs'],
+])('a folder that %s is refused in a sentence', async (_what, folder) => {
+  const opened = openLog(configured({ dir: folder() }), collector().stream);
+  await expect(opened).rejects.toMatchObject({ code: 'bad_config', message: expect.stringMatching(/^logging\.dir: /) });
+});
+
+test('a console that goes away costs its lines and nothing else', async () => {
+  const shown = collector();
+  const log = await openLog(configured({ level: 'info', pretty: 'never' }), shown.stream);
+  shown.stream.destroy(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }));
+  await new Promise((resolve) => setImmediate(resolve));
+  log.logger.info('still filed');
+  await log.close();
+  expect(filed()).toContain('still filed');
 });

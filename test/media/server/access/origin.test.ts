@@ -20,6 +20,12 @@ test.each([
   ['a plain read by a name pointed here', { host: 'evil.example:8080' }, here, 'foreign_host'],
   ['a name that only looks local', { host: 'localhost.evil.example' }, here, 'foreign_host'],
   ['a proxy by its name', { origin: 'https://faces.example.org', host: 'faces.example.org' }, here, 'welcome'],
+  [
+    'a proxy by its name in other letters',
+    { host: 'FACES.example.ORG' },
+    { ...here, names: ['Faces.Example.org'] },
+    'welcome',
+  ],
   ['any name, where the server is for others too', { host: 'machine.lan:8080' }, all, 'welcome'],
   [
     'another site, where the server is for others too',
@@ -40,6 +46,7 @@ test.each([
 const STRANGER = `chrome-extension://${'a'.repeat(32)}`;
 test.each([
   ['FaceOff’s extension may publish', EXTENSION, 'POST', '/whip', 'bad_sdp'],
+  ['also with a slash at the end', EXTENSION, 'POST', '/whip/', 'bad_sdp'],
   ['and watch', EXTENSION, 'POST', '/whep/nobody', 'no_publisher'],
   ['but neither change faces', EXTENSION, 'DELETE', '/api/faces/astronaut', 'foreign_origin'],
   ['nor record', EXTENSION, 'POST', '/api/sessions/none/recording', 'foreign_origin'],
