@@ -3,23 +3,26 @@
  * animations, FaceOff itself y4m, and ffmpeg any other video, where it is installed.
  */
 
-import { existsSync } from 'node:fs';
-import { readFile, rename, rm } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { constants, rmSync } from 'node:fs';
+import { access, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { SingleBar } from 'cli-progress';
 import { Command } from 'commander';
 import { pino } from 'pino';
-import sharp from 'sharp';
 import type { Config } from '../config.ts';
-import { chooseFace, decodePicture, frameToRgb } from '../faces/portrait.ts';
-import { animationSink, isAnimation, openAnimation, picturesIn } from '../media/animation.ts';
-import { type Clip, openClip, openSink } from '../media/clip.ts';
+import { chooseFace, decodePicture } from '../faces/portrait.ts';
+import { animationSink, isAnimation, openAnimation, refuseLong } from '../media/animation.ts';
+import type { Clip } from '../media/clip.ts';
+import { openClip } from '../media/clip-reader.ts';
+import { openSink } from '../media/clip-writer.ts';
 import { PORTRAIT_SIDE } from '../pipeline/pool/lane-protocol.ts';
 import { Pool } from '../pipeline/pool/pool.ts';
 import { FaceOffError, messageOf } from '../shared/errors.ts';
 import { MESH } from '../shared/settings.ts';
-import type { Frame, SwapSession } from '../shared/types.ts';
+import type { Frame, SeenFace, SwapSession } from '../shared/types.ts';
 import { type ConfigOptions, collect, configOf, wholeNumber, withConfig } from './options.ts';
+import { openPicture, renderPicture, WRITTEN_PICTURES } from './render-picture.ts';
 
 interface RenderOptions extends ConfigOptions {
   source: string[];
@@ -28,8 +31,18 @@ interface RenderOptions extends ConfigOptions {
   quiet: boolean;
 }
 
-const PICTURES = /\.(png|jpe?g|webp|gif)$/i;
+/** Endings of files that are never one picture. */
+const MOVING = /\.(y4m|mp4|m4v|mov|mkv|webm|avi|ts|mts|flv|wmv|mpg|mpeg|3gp|ogv|nut)$/i;
+/** Endings of files that are always one picture. */
+const STANDING = /\.(png|jpe?g|jfif|avif|tiff?|bmp|heic|heif|svg)$/i;
+const NO_LIMITS = { bytes: Number.POSITIVE_INFINITY, pixels: 1e9 };
 const ID = 'render';
+/** Exit code where no face was found: the output is the input as it was. */
+const NO_FACE = 3;
+/** Bytes of the longest file name. */
+const LONGEST_NAME = 255;
+/** Nothing is live here: new faces are looked for in every frame. */
+const EVERY_FRAME = 'detection.intervalMs=0';
 
 /** `faceoff render`. Runs one lane and one session, without the HTTP server. */
 export function renderCommand(defaultConfig: string): Command {
@@ -51,47 +64,117 @@ export function renderCommand(defaultConfig: string): Command {
 }
 
 async function render(input: string, output: string, options: RenderOptions): Promise<void> {
-  const settings = configOf(options, ['pipeline.lanes=1', 'logging.level=warn']);
-  if (!existsSync(input)) throw new FaceOffError('no_input', `${input} does not exist.`);
-  if (path.resolve(input) === path.resolve(output))
-    throw new FaceOffError('same_file', 'The output must be another file than the input.');
-  const isPicture = PICTURES.test(input) && (await picturesIn(input)) === 1;
-  const kind = { isPicture, toPicture: /\.(png|jpe?g)$/i.test(output), toPictures: PICTURES.test(output) };
-  if (isPicture && !kind.toPictures)
-    throw new FaceOffError('bad_output', 'A picture can be written as .png, .jpg, .webp or .gif.');
-  if (!isPicture && kind.toPicture)
+  const settings = configOf(options, ['pipeline.lanes=1', 'logging.level=warn', EVERY_FRAME]);
+  await checkFiles(input, output);
+  const picture = MOVING.test(input) ? null : await openPicture(await readPicture(input));
+  // One that no decoder takes is refused by the decoder's own sentence.
+  if (picture === null && STANDING.test(input)) await decodePicture(await readPicture(input), NO_LIMITS);
+  if (picture !== null && !WRITTEN_PICTURES.test(output))
+    throw new FaceOffError('bad_output', 'A picture can be written as .png, .jpg, .webp, .gif, .avif or .tiff.');
+  if (picture === null && WRITTEN_PICTURES.test(output) && !isAnimation(output))
     throw new FaceOffError(
       'bad_output',
       'What moves can be written as .gif, .webp, .y4m or a video, not as one picture.',
     );
-  const clip = isPicture ? null : await (isAnimation(input) ? openAnimation(input) : openClip(input));
-  const config = withFrameSize(settings, clip ?? { width: PORTRAIT_SIDE, height: PORTRAIT_SIDE });
+  const clip = picture !== null ? null : await openMoving(input, output);
+  const config = withFrameSize(settings, clip ?? picture ?? { width: PORTRAIT_SIDE, height: PORTRAIT_SIDE });
   const loaded = new Set<string>();
   const onModelLoad = ({ model }: { model: string }) => loaded.add(model);
   const pool = await Pool.start(config, pino({ level: 'silent' }), { deadline: false, onModelLoad }).catch((error) => {
     clip?.close();
     throw error;
   });
+  const aside = asideOf(output);
+  const onSignal = (signal: NodeJS.Signals): void => {
+    clip?.close();
+    rmSync(aside, { force: true });
+    process.exit(signal === 'SIGINT' ? 130 : 143);
+  };
+  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
   try {
     requireLoaded(pool, loaded);
     const limits = { bytes: config.limits.uploadBytes, pixels: config.limits.picturePixels };
     const portraits = await Promise.all(
       options.source.map(async (file) => {
-        const picture = await decodePicture(await readPicture(file), limits);
-        const faces = await pool.analyse({ ...picture, data: picture.data.slice() });
-        return { picture, points: chooseFace(picture, faces, options.pick).points };
+        const photo = await decodePicture(await readPicture(file), limits);
+        const faces = await pool.analyse({ ...photo, data: photo.data.slice() });
+        return { picture: photo, points: chooseFace(photo, faces, options.pick).points };
       }),
     );
     pool.offer(ID, async () => portraits);
     await pool.preload(ID);
     const session = pool.open(ID, { face: ID });
-    if (clip === null) await renderPicture(session, input, output);
-    else await renderClip(session, clip, { input, output, ...options });
+    const found =
+      clip === null
+        ? await renderPicture(session, picture!, aside)
+        : await renderClip(session, clip, aside, { input, ...options });
+    await rename(aside, output);
+    report(found, input, pool);
+  } catch (error) {
+    await rm(aside, { force: true });
+    throw error;
   } finally {
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
     clip?.close();
     await pool.close();
   }
 }
+
+/** Says how many faces were not swapped; where none was found, the exit code says so too. */
+function report(faces: readonly SeenFace[], input: string, { defaults }: Pool): void {
+  const swapped = faces.filter((face) => face.swapped).length;
+  if (swapped === 0) {
+    console.error(
+      `No face was found in ${input}: it is written as it was. A face must be about 30 pixels wide or more, lit, and not covered.`,
+    );
+    process.exitCode = NO_FACE;
+  } else if (swapped < faces.length) {
+    const why =
+      defaults.choice === 'all'
+        ? 'the others are too small, turned away or covered'
+        : `swap.choice is ${defaults.choice}`;
+    console.error(`${swapped} of ${faces.length} faces were swapped: ${why}.`);
+  }
+}
+
+/** @throws FaceOffError `no_input`, `same_file`, `bad_output`: before anything is worked on. */
+async function checkFiles(input: string, output: string): Promise<void> {
+  const info = await stat(input).catch(() => null);
+  if (info === null) throw new FaceOffError('no_input', `${input} does not exist.`);
+  if (info.isDirectory()) throw new FaceOffError('no_input', `${input} is a folder. Name a file.`);
+  const target = await stat(output).catch(() => null);
+  if (
+    path.resolve(input) === path.resolve(output) ||
+    (target !== null && target.ino === info.ino && target.dev === info.dev)
+  )
+    throw new FaceOffError('same_file', 'The output must be another file than the input.');
+  if (target?.isDirectory()) throw new FaceOffError('bad_output', `${output} is a folder. Name a file.`);
+  const folder = path.dirname(output);
+  await access(folder, constants.W_OK).catch((cause: unknown) => {
+    throw new FaceOffError('bad_output', `Nothing can be written to ${folder}: ${messageOf(cause)}.`, { cause });
+  });
+  if (Buffer.byteLength(path.basename(output)) > LONGEST_NAME)
+    throw new FaceOffError(
+      'bad_output',
+      `The name of the output has more than ${LONGEST_NAME} bytes. Choose a shorter one.`,
+    );
+}
+
+/** Opens an animation or a clip. @throws FaceOffError `too_long` where an animation could not hold it. */
+async function openMoving(input: string, output: string): Promise<Clip> {
+  const clip = await (isAnimation(input) ? openAnimation(input) : openClip(input, { asPictures: isAnimation(output) }));
+  try {
+    if (isAnimation(output)) refuseLong(clip);
+    return clip;
+  } catch (error) {
+    clip.close();
+    throw error;
+  }
+}
+
+/** Where the output is written until it is whole: a short name, as the output's own may be as long as names can be. */
+const asideOf = (output: string): string =>
+  path.join(path.dirname(output), `.part-${randomUUID().slice(0, 8)}${path.extname(output)}`);
 
 /** Raises the limit of a frame's size, which is meant for cameras, to the size of the file. */
 function withFrameSize(config: Config, { width, height }: { width: number; height: number }): Config {
@@ -120,25 +203,19 @@ async function readPicture(file: string): Promise<Uint8Array> {
   });
 }
 
-async function renderPicture(session: SwapSession, input: string, output: string): Promise<void> {
-  const { frame } = await session.swap(await decodePicture(await readPicture(input), { bytes: Infinity, pixels: 1e9 }));
-  const { width, height } = frame;
-  // sharp takes the format from the ending, so the temporary name keeps it.
-  const aside = path.join(path.dirname(output), `.part-${path.basename(output)}`);
-  await sharp(frameToRgb(frame), { raw: { width, height, channels: 3 } }).toFile(aside);
-  await rename(aside, output);
-}
-
+/** @returns a face for each that was ever swapped, and for each that never was. */
 async function renderClip(
   session: SwapSession,
   clip: Clip,
-  options: RenderOptions & { input: string; output: string },
-): Promise<void> {
-  const { input, output } = options;
-  const aside = path.join(path.dirname(output), `.part-${path.basename(output)}`);
-  const sink = isAnimation(output)
+  aside: string,
+  options: RenderOptions & { input: string },
+): Promise<SeenFace[]> {
+  const { input } = options;
+  const onNote = (note: string): void => console.error(note);
+  const sink = isAnimation(aside)
     ? animationSink(aside, clip, options)
-    : await openSink(aside, clip, { lossless: options.lossless, audioFrom: input });
+    : await openSink(aside, clip, { lossless: options.lossless, audioFrom: input, onNote });
+  const seen = new Map<number, SeenFace>();
   const bar = options.quiet
     ? null
     : new SingleBar({ format: ' {bar} {value}/{total} frames, {eta} s left', hideCursor: true });
@@ -147,19 +224,19 @@ async function renderClip(
     let count = 0;
     let atMs = 0;
     for await (const { data, ...own } of clip) {
-      const frame: Frame = { width: clip.width, height: clip.height, data, receivedAtMs: atMs };
+      const frame: Frame = { width: clip.width, height: clip.height, data, receivedAtMs: own.atMs ?? atMs };
       const swapped = await session.swap(frame);
-      await sink.write({ ...own, data: swapped.frame.data });
+      for (const face of swapped.faces) if (face.swapped || !seen.has(face.track)) seen.set(face.track, face);
+      await sink.write({ ...own, data: swapped.frame.data as Uint8Array<ArrayBuffer> });
       atMs += own.delayMs ?? 1000 / clip.fps;
       count++;
       if (count > (clip.frames ?? 0)) bar?.setTotal(count);
       bar?.update(count);
     }
     await sink.end();
-    await rename(aside, output);
+    return [...seen.values()];
   } catch (error) {
     await sink.abort();
-    await rm(aside, { force: true });
     throw error;
   } finally {
     bar?.stop();

@@ -14,6 +14,8 @@ export interface PictureLimits {
   pixels: number;
   /** Width and height each, in pixels. */
   side?: number;
+  /** Longest side of the decoded picture, in pixels; 1600 where it is left out. */
+  longest?: number;
   /** Bytes of memory that decoding may take. */
   memory?: number;
   /** Milliseconds that decoding may take, rounded up to whole seconds. */
@@ -53,9 +55,11 @@ export async function decodePicture(data: Uint8Array, limits: PictureLimits): Pr
   const decoding = sharp(data, { ...options, limitInputPixels: limits.pixels })
     .rotate()
     .flatten({ background: '#808080' })
-    .resize({ width: PORTRAIT_SIDE, height: PORTRAIT_SIDE, fit: 'inside', withoutEnlargement: true })
     .toColourspace('srgb')
     .raw();
+  const { longest = PORTRAIT_SIDE } = limits;
+  if (Number.isFinite(longest))
+    decoding.resize({ width: longest, height: longest, fit: 'inside', withoutEnlargement: true });
   if (limits.timeMs !== undefined) decoding.timeout({ seconds: Math.ceil(limits.timeMs / 1000) });
   const { data: rgb, info: raw } = await decoding.toBuffer({ resolveWithObject: true }).catch((cause: Error) => {
     throw cause.message.includes('timeout:') ? tooSlow(cause) : unreadable(cause);

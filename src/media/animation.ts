@@ -14,15 +14,6 @@ const MOST_PIXELS = 250e6;
 /** Whether a file of that name is written, and may be read, as an animation. */
 export const isAnimation = (file: string): boolean => /\.(gif|webp)$/i.test(file);
 
-/** Number of frames in a file; 1 for a file that is no animation, or cannot be read. */
-export async function picturesIn(file: string): Promise<number> {
-  if (!isAnimation(file)) return 1;
-  const { pages = 1 } = await sharp(file, { pages: -1, limitInputPixels: false })
-    .metadata()
-    .catch(() => ({ pages: 1 }));
-  return pages;
-}
-
 /** Opens an animation for reading. @throws FaceOffError `bad_clip`. */
 export async function openAnimation(file: string): Promise<Clip> {
   const bad = (cause: unknown): FaceOffError =>
@@ -86,6 +77,16 @@ function alphaOf(rgba: Uint8Array): Uint8Array | null {
   return isTransparent ? alpha : null;
 }
 
+/** @throws FaceOffError `too_long` when a clip has, or is expected to have, more frames than fit into memory. */
+export function refuseLong({ width, height, frames }: Pick<Clip, 'width' | 'height' | 'frames'>): void {
+  if (frames === null || frames * width * height <= MOST_PIXELS) return;
+  const most = Math.floor(MOST_PIXELS / (width * height));
+  throw new FaceOffError(
+    'too_long',
+    `An animation of ${width} x ${height} can have ${most} pictures here. Make the clip shorter or smaller, or write a video.`,
+  );
+}
+
 /**
  * A sink that collects the frames and writes the file at its end.
  * @throws FaceOffError `too_long` when there are more frames than fit into memory.
@@ -100,23 +101,17 @@ export function animationSink(file: string, clip: Clip, { lossless }: { lossless
   const delays: number[] = [];
   let seen = 0;
   let writtenMs = 0;
-  const refuseLong = (count: number): void => {
-    if (count * width * height <= MOST_PIXELS) return;
-    const most = Math.floor(MOST_PIXELS / (width * height));
-    throw new FaceOffError(
-      'too_long',
-      `An animation of ${width} x ${height} can have ${most} pictures here. Make the clip shorter or smaller, or write a video.`,
-    );
-  };
-  if (clip.frames !== null) refuseLong(clip.frames);
+  refuseLong(clip);
   return {
-    async write({ data, delayMs, alpha }) {
+    async write({ data, delayMs, atMs, alpha }) {
       seen++;
       // The rounding error of a frame's time is made up for by the next frames.
-      const delay = delayMs ?? Math.round((1000 * seen) / fps / stepMs) * stepMs - writtenMs;
-      if (delayMs === undefined && delay < leastMs) return;
+      const isOwn = delayMs !== undefined && atMs === undefined;
+      const endMs = delayMs === undefined || atMs === undefined ? (1000 * seen) / fps : atMs + delayMs;
+      const delay = isOwn ? delayMs : Math.round(endMs / stepMs) * stepMs - writtenMs;
+      if (!isOwn && delay < leastMs) return;
       writtenMs += delay;
-      refuseLong(pictures.length + 1);
+      refuseLong({ width, height, frames: pictures.length + 1 });
       pictures.push(withAlpha(frameToRgb({ width, height, data, receivedAtMs: 0 }), alpha));
       delays.push(delay);
     },

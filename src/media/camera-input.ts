@@ -2,7 +2,7 @@
 
 import type { Frame } from '../shared/types.ts';
 import { inputError, isDevice } from './camera-errors.ts';
-import { readY4m } from './clip.ts';
+import { readY4m } from './clip-reader.ts';
 import { startFfmpeg } from './ffmpeg.ts';
 
 /** What is read, and how. */

@@ -1,7 +1,8 @@
 /** ffmpeg as a child process. FaceOff runs without ffmpeg; a function that needs it throws `no_ffmpeg` where it is missing. */
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import os from 'node:os';
+import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { FaceOffError } from '../shared/errors.ts';
 
@@ -21,6 +22,8 @@ export interface Ffmpeg {
   stdin: Writable | null;
   /** Its standard output; null unless it was started with `stdout: 'pipe'`. */
   stdout: Readable | null;
+  /** What it writes to file descriptor 3; null unless it was started with `times`. */
+  times: Readable | null;
   pid: number | undefined;
   /** Resolves when it has ended, for whatever reason; never rejects. */
   exit: Promise<FfmpegExit>;
@@ -33,6 +36,8 @@ export interface FfmpegOptions {
   stdout?: 'pipe' | 'inherit' | 'ignore';
   /** Whether it runs at a lower priority, so that live pictures go first. */
   isPatient?: boolean;
+  /** Whether it has a fourth pipe, file descriptor 3, to write the times of frames to. */
+  times?: boolean;
   /** Most characters of its standard error that are kept; 2000 where it is left out. */
   mostSaid?: number;
 }
@@ -41,12 +46,16 @@ const MOST_SAID = 2000;
 /** Nice value, of -20 to 19: about a third of the share of a process at 0. */
 const PATIENT = 5;
 
-/** Starts an ffmpeg that prints errors only and never asks. It may be missing: `exit` tells. */
+/**
+ * Starts an ffmpeg that prints errors only and never asks. It may be missing: `exit` tells.
+ * @param args `-fps_mode` is written as this ffmpeg has it.
+ */
 export function startFfmpeg(args: readonly string[], options: FfmpegOptions = {}): Ffmpeg {
   const { stdin = 'ignore', stdout = 'ignore', isPatient = false, mostSaid = MOST_SAID } = options;
   // In a process group of its own: Ctrl-C in a terminal reaches this process, which then ends its children in order.
-  const child = spawn('ffmpeg', ['-hide_banner', '-v', 'error', '-nostdin', ...args], {
-    stdio: [stdin, stdout, 'pipe'],
+  const named = args.map((arg) => (arg === '-fps_mode' ? timingOption() : arg));
+  const child = spawn('ffmpeg', ['-hide_banner', '-v', 'error', '-nostdin', ...named], {
+    stdio: [stdin, stdout, 'pipe', ...(options.times === true ? (['pipe'] as const) : [])],
     detached: true,
   });
   let said = '';
@@ -63,7 +72,16 @@ export function startFfmpeg(args: readonly string[], options: FfmpegOptions = {}
     child.once('close', (code) => resolve({ code, said: said.trim(), isMissing: false }));
   });
   if (isPatient) lowerPriority(child);
-  return { stdin: child.stdin, stdout: child.stdout, pid: child.pid, exit, kill: (signal) => void child.kill(signal) };
+  const times = (child.stdio[3] as Readable | undefined) ?? null;
+  times?.on('error', () => undefined);
+  return {
+    stdin: child.stdin,
+    stdout: child.stdout,
+    times,
+    pid: child.pid,
+    exit,
+    kill: (signal) => void child.kill(signal),
+  };
 }
 
 /** Runs an ffmpeg to its end, and collects its standard output as text. */
@@ -77,6 +95,24 @@ export async function runFfmpeg(
     output += text.toString();
   });
   return { ...(await ffmpeg.exit), output };
+}
+
+/** A file's name as ffmpeg takes it: one with a colon would be a protocol otherwise, one with a dash an option. */
+export const ffmpegArgument = (file: string): string => `file:${path.resolve(file)}`;
+
+let timingName: '-fps_mode' | '-vsync' | null = null;
+
+/**
+ * The name of the option that says how frames are timed: ffmpeg before 5.1 (Debian 11, Ubuntu 22.04) has an older one.
+ * Asked for once, which takes some tens of milliseconds.
+ */
+export function timingOption(): '-fps_mode' | '-vsync' {
+  if (timingName === null) {
+    const { stdout } = spawnSync('ffmpeg', ['-version'], { encoding: 'utf8' });
+    const [, major, minor] = /^ffmpeg version n?(\d+)\.(\d+)/.exec(stdout ?? '') ?? [];
+    timingName = major !== undefined && Number(major) + Number(minor) / 100 < 5.01 ? '-vsync' : '-fps_mode';
+  }
+  return timingName;
 }
 
 /** The version of the ffmpeg on the PATH; null where there is none that runs. */

@@ -12,7 +12,7 @@ export const SOUND = 2;
 /** TrackType of Matroska. */
 const VIDEO_TYPE = 1;
 const AUDIO_TYPE = 2;
-/** TimestampScale: times are whole milliseconds. */
+/** TimestampScale of live frames: times are whole milliseconds. */
 const SCALE_NS = 1_000_000;
 /** DefaultDuration, which an encoder plans with; the frames' own times decide. */
 const FRAME_NS = 33_333_333;
@@ -20,13 +20,22 @@ const FRAME_NS = 33_333_333;
 /** The format of sound: 16-bit samples, so many a second, so many channels interleaved. */
 export type SoundFormat = Pick<Sound, 'sampleRate' | 'channelCount'>;
 
-/** The bytes before the first block. Sizes in pixels; null: no track of sound. */
-export function matroskaHeader(width: number, height: number, sound: SoundFormat | null = null): Buffer {
+/**
+ * The bytes before the first block.
+ * @param width, height in pixels. @param sound null for no track of sound.
+ * @param scaleNs what times are counted in, in nanoseconds.
+ */
+export function matroskaHeader(
+  width: number,
+  height: number,
+  sound: SoundFormat | null = null,
+  scaleNs = SCALE_NS,
+): Buffer {
   const ebml = element('1a45dfa3', [
     ...[number('4286', 1), number('42f7', 1), number('42f2', 4), number('42f3', 8)],
     ...[text('4282', 'matroska'), number('4287', 4), number('4285', 2)],
   ]);
-  const info = element('1549a966', [number('2ad7b1', SCALE_NS), text('4d80', 'FaceOff'), text('5741', 'FaceOff')]);
+  const info = element('1549a966', [number('2ad7b1', scaleNs), text('4d80', 'FaceOff'), text('5741', 'FaceOff')]);
   const video = element('e0', [number('b0', width), number('ba', height), text('2eb524', 'I420')]);
   const track = element('ae', [
     ...[number('d7', PICTURES), number('73c5', PICTURES), number('83', VIDEO_TYPE), number('9c', 0)],
@@ -48,9 +57,9 @@ function soundTrack({ sampleRate, channelCount }: SoundFormat): Buffer {
   ]);
 }
 
-/** The bytes before the data of a frame or a piece of sound. @param atMs its time, a whole number, 0 or more. @param bytes size of the data. */
-export function matroskaBlock(track: typeof PICTURES | typeof SOUND, atMs: number, bytes: number): Buffer {
-  const time = number('e7', atMs);
+/** The bytes before the data of a frame or a piece of sound. @param at its time, a whole number of what the header's times are counted in, 0 or more. @param bytes size of the data. */
+export function matroskaBlock(track: typeof PICTURES | typeof SOUND, at: number, bytes: number): Buffer {
+  const time = number('e7', at);
   // Track number, time within the cluster (0), and the flag of a key frame.
   const block = Buffer.from([0x80 | track, 0, 0, 0x80]);
   const blockHead = head('a3', block.length + bytes);

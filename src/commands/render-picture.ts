@@ -1,0 +1,95 @@
+/** The part of `faceoff render` for one picture: its size, transparency, colour profile and EXIF stay. */
+
+import sharp, { type Sharp } from 'sharp';
+import { decodePicture, frameToRgb } from '../faces/portrait.ts';
+import { FaceOffError, messageOf } from '../shared/errors.ts';
+import { planesOf } from '../shared/i420.ts';
+import type { Frame, SeenFace, SwapSession } from '../shared/types.ts';
+
+/** Endings of pictures that are written. */
+export const WRITTEN_PICTURES = /\.(png|jpe?g|jfif|webp|gif|avif|tiff?)$/i;
+/** Formats that sharp decodes as a picture of pixels. */
+const READ_FORMATS = ['jpeg', 'png', 'webp', 'gif', 'avif', 'heif', 'tiff'];
+/** A camera's picture may lie on its side, or stand on its head. */
+const TURNS = [0, 90, 270, 180] as const;
+const UNLIMITED = { bytes: Number.POSITIVE_INFINITY, pixels: 1e9, longest: Number.POSITIVE_INFINITY };
+
+/** A picture to swap faces in. */
+export interface PictureFile {
+  data: Uint8Array;
+  width: number;
+  height: number;
+  hasAlpha: boolean;
+}
+
+/** Reads a file as one picture that stands still; null where it is none, or moves. */
+export async function openPicture(data: Uint8Array): Promise<PictureFile | null> {
+  const info = await sharp(data, { pages: -1, limitInputPixels: false })
+    .metadata()
+    .catch(() => null);
+  if (info === null || !READ_FORMATS.includes(info.format ?? '')) return null;
+  if ((info.format === 'gif' || info.format === 'webp') && (info.pages ?? 1) > 1) return null;
+  const { width, height } = info.autoOrient;
+  return { data, width, height: info.pageHeight ?? height, hasAlpha: info.hasAlpha === true };
+}
+
+/**
+ * Swaps the faces of a picture and writes it. A picture in which no face is found is tried lying and upside down.
+ * @returns every face that was found. @throws FaceOffError `bad_picture`, `bad_output`.
+ */
+export async function renderPicture(session: SwapSession, picture: PictureFile, output: string): Promise<SeenFace[]> {
+  for (const turn of TURNS) {
+    const before = await turned(picture.data, turn);
+    const { frame, faces } = await session.swap({ ...before, data: before.data.slice() });
+    if (!faces.some(({ swapped }) => swapped)) continue;
+    await write(picture, changedPart(before, frame).rotate(-turn), output);
+    return faces;
+  }
+  await write(picture, null, output);
+  return [];
+}
+
+async function turned(data: Uint8Array, degrees: number): Promise<Frame> {
+  if (degrees === 0) return decodePicture(data, UNLIMITED);
+  return decodePicture(
+    await sharp(data, { limitInputPixels: false }).autoOrient().rotate(degrees).png().toBuffer(),
+    UNLIMITED,
+  );
+}
+
+/** The pixels that a swap changed, on nothing. */
+function changedPart(before: Frame, after: Frame): Sharp {
+  const { width, height } = before;
+  const { chromaWidth, u, v } = planesOf(before);
+  const rgb = frameToRgb(after);
+  const rgba = new Uint8Array(width * height * 4);
+  const differs = (p: number): boolean => before.data[p] !== after.data[p];
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const p = y * width + x;
+      const c = (y >> 1) * chromaWidth + (x >> 1);
+      if (!differs(p) && !differs(u + c) && !differs(v + c)) continue;
+      rgba.set(rgb.subarray(3 * p, 3 * p + 3), 4 * p);
+      rgba[4 * p + 3] = 255;
+    }
+  }
+  return sharp(rgba, { raw: { width, height, channels: 4 }, limitInputPixels: false });
+}
+
+/** Writes the picture with what was changed laid over it; a transparent pixel stays transparent. */
+async function write({ data, hasAlpha }: PictureFile, changed: Sharp | null, output: string): Promise<void> {
+  const image = sharp(data, { limitInputPixels: false }).autoOrient();
+  if (changed !== null) image.composite([{ input: await changed.png().toBuffer(), blend: 'atop' }]);
+  if (!hasAlpha) image.removeAlpha();
+  // The output's format follows from its ending. What a format cannot hold, such as transparency in a JPEG, is white.
+  if (/\.(jpe?g|jfif)$/i.test(output)) image.flatten({ background: '#ffffff' }).jpeg({ quality: 95 });
+  else if (/\.webp$/i.test(output)) image.webp({ quality: 95 });
+  else if (/\.avif$/i.test(output)) image.avif({ quality: 80 });
+  await image
+    .keepExif()
+    .keepIccProfile()
+    .toFile(output)
+    .catch((cause: unknown) => {
+      throw new FaceOffError('bad_output', `The picture cannot be written: ${messageOf(cause)}.`, { cause });
+    });
+}

@@ -1,0 +1,282 @@
+/** Reads clips: y4m itself, every other format through ffmpeg. */
+
+import { createReadStream } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { FaceOffError } from '../shared/errors.ts';
+import { planesOf } from '../shared/i420.ts';
+import { type Clip, type ClipFrame, type ClipSource, isY4m, KEEP_RANGE, successOf } from './clip.ts';
+import { type ClipColour, type ClipProbe, hasOwnTimes, isHighDynamicRange, MOST_FPS, probeClip } from './clip-probe.ts';
+import { ffmpegArgument, runFfmpeg, startFfmpeg } from './ffmpeg.ts';
+
+/** Filter: the colours of pictures of RGB here. */
+const TO_BT601 = 'scale=out_color_matrix=bt601:out_range=tv,format=yuv420p';
+/** Filters: light coded for displays of high dynamic range (BT.2100) on those of BT.709. */
+const TONE_MAP = [
+  'zscale=t=linear:npl=203,format=gbrpf32le,zscale=p=bt709',
+  'tonemap=hable:desat=0,zscale=t=bt709:m=bt709:r=tv,format=yuv420p',
+].join(',');
+const BT709: ClipColour = { range: 'tv', matrix: 'bt709', primaries: 'bt709', transfer: 'bt709' };
+
+/** What the frames of a clip are read for. */
+export interface ReadOptions {
+  /** Whether they become pictures of RGB: colours are then those of BT.601 in limited range, as pictures here have. */
+  asPictures?: boolean;
+}
+
+/**
+ * Opens a clip for reading: y4m directly, anything else through ffmpeg, which turns it upright and to I420. Frames that
+ * come at uneven times, as a phone films and as a browser records, keep them.
+ * @throws FaceOffError `bad_clip`, `no_ffmpeg`.
+ */
+export async function openClip(file: string, { asPictures = false }: ReadOptions = {}): Promise<Clip> {
+  if (isY4m(file)) {
+    const stream = createReadStream(file, { highWaterMark: 1 << 20 });
+    const clip = await readY4m(stream, file, { finished: async () => undefined, close: () => stream.destroy() });
+    return asPictures && clip.fullRange ? inLimitedRange(clip) : clip;
+  }
+  const probe = await probeClip(file);
+  const colour = isHighDynamicRange(probe.colour) && (await hasFilter('zscale')) ? BT709 : probe.colour;
+  const toned = colour === probe.colour ? [] : [TONE_MAP];
+  const filters = [...toned, asPictures ? TO_BT601 : KEEP_RANGE].join(',');
+  const input = ['-i', ffmpegArgument(file)];
+  const y4m = ['-strict', '-1', '-f', 'yuv4mpegpipe', 'pipe:1'];
+  if (!hasOwnTimes(probe)) {
+    const ffmpeg = startFfmpeg([...input, '-fps_mode', 'cfr', '-vf', filters, ...y4m], { stdout: 'pipe' });
+    const end = { finished: () => successOf(ffmpeg), close: () => ffmpeg.kill() };
+    const clip = await readY4m(ffmpeg.stdout!, file, end);
+    return { ...clip, colour, frames: expectedFrames(probe, clip.fps) };
+  }
+  // One output has the pictures, the other their times, of a corner each.
+  const graph = `[0:v:0]${filters},split[pictures][times];[times]crop=2:2:0:0[corner]`;
+  const timed = [
+    '-map',
+    '[corner]',
+    '-fps_mode',
+    'passthrough',
+    '-c:v',
+    'rawvideo',
+    '-flush_packets',
+    '1',
+    '-f',
+    'framecrc',
+    'pipe:3',
+  ];
+  const ffmpeg = startFfmpeg(
+    [...input, '-filter_complex', graph, ...timed, '-map', '[pictures]', '-fps_mode', 'passthrough', ...y4m],
+    { stdout: 'pipe', times: true },
+  );
+  const end = { finished: () => successOf(ffmpeg), close: () => ffmpeg.kill() };
+  const clip = await readY4m(ffmpeg.stdout!, file, end);
+  return withOwnTimes({ ...clip, colour, frames: expectedFrames(probe, probe.fps) }, ffmpeg.times!, probe);
+}
+
+/** How many frames a file will have, by its duration; null where it does not say. */
+const expectedFrames = ({ durationMs }: ClipProbe, fps: number | null): number | null =>
+  durationMs === null || fps === null ? null : Math.round((durationMs * Math.min(fps, MOST_FPS)) / 1000);
+
+/** The names of a filter, once for each. */
+const filtersThere = new Map<string, Promise<boolean>>();
+
+function hasFilter(name: string): Promise<boolean> {
+  const known = filtersThere.get(name) ?? runFfmpeg(['-filters']).then(({ output }) => output.includes(` ${name} `));
+  filtersThere.set(name, known);
+  return known;
+}
+
+/** Gives the frames of a clip the times that ffmpeg printed, at most MOST_FPS a second. */
+function withOwnTimes(clip: Clip, printed: Readable, { fps }: ClipProbe): Clip {
+  async function* frames(): AsyncGenerator<ClipFrame> {
+    let held: (ClipFrame & { atMs: number }) | null = null;
+    let lastMs = 0;
+    for await (const [{ data }, time] of inStep(clip, frameTimes(printed))) {
+      const { atMs, durationMs } = time ?? { atMs: lastMs, durationMs: 0 };
+      lastMs = atMs + durationMs;
+      if (held !== null) {
+        const delayMs = atMs - held.atMs;
+        // A frame that comes too soon is left out; half a frame's time of jitter is allowed.
+        if (delayMs < 500 / MOST_FPS) continue;
+        yield { ...held, delayMs };
+      }
+      held = { data, atMs };
+    }
+    if (held !== null) yield { ...held, delayMs: Math.max(1000 / MOST_FPS, lastMs - held.atMs) };
+  }
+  const rate = Math.min(MOST_FPS, fps ?? 30);
+  return {
+    ...clip,
+    hasOwnTimes: true,
+    fps: rate,
+    rate: { numerator: Math.round(1000 * rate), denominator: 1000 },
+    [Symbol.asyncIterator]: frames,
+  };
+}
+
+/**
+ * Pairs of two sequences that one process writes: neither is left unread while the other is waited for, or the process
+ * would wait for its reader.
+ */
+async function* inStep<A, B>(first: AsyncIterable<A>, second: AsyncIterable<B>): AsyncGenerator<[A, B | undefined]> {
+  const [a, b] = [readAhead(first), readAhead(second)];
+  for (;;) {
+    const one = await a.next();
+    if (one.done) return;
+    yield [one.value, (await b.next()).value];
+  }
+}
+
+/** Most items that are read before they are wanted: a process writes either sequence a few items ahead. */
+const MOST_AHEAD = 32;
+
+/** Reads a sequence before its items are wanted. */
+function readAhead<T>(items: AsyncIterable<T>): { next(): Promise<IteratorResult<T, undefined>> } {
+  const iterator = items[Symbol.asyncIterator]();
+  const pending: Promise<IteratorResult<T, undefined>>[] = [];
+  let last: Promise<unknown> = Promise.resolve();
+  let waiting = 0;
+  const pull = (): void => {
+    if (waiting >= MOST_AHEAD) return;
+    waiting++;
+    const next = last.then(() => iterator.next());
+    last = next;
+    pending.push(next);
+    next.then(
+      ({ done }) => {
+        if (!done) pull();
+      },
+      () => undefined,
+    );
+  };
+  pull();
+  return {
+    async next() {
+      const next = pending.shift() ?? last.then(() => iterator.next());
+      const result = await next;
+      waiting--;
+      if (!result.done && pending.length === 0) pull();
+      return result;
+    },
+  };
+}
+
+/** The times of frames that ffmpeg's framecrc prints: `stream, dts, pts, duration, size, sum` after `#tb 0: 1/90000`. */
+async function* frameTimes(printed: Readable): AsyncGenerator<{ atMs: number; durationMs: number }> {
+  let tickMs = 1;
+  let rest = '';
+  for await (const chunk of printed) {
+    const lines = (rest + String(chunk)).split('\n');
+    rest = lines.pop()!;
+    for (const line of lines) {
+      const base = /^#tb \d+: (\d+)\/(\d+)/.exec(line);
+      if (base !== null) tickMs = (1000 * Number(base[1])) / Number(base[2]);
+      if (line.startsWith('#')) continue;
+      const [, , pts, duration] = line.split(',').map(Number);
+      yield { atMs: pts! * tickMs, durationMs: duration! * tickMs };
+    }
+  }
+}
+
+/** A clip of full range in limited range. */
+function inLimitedRange(clip: Clip): Clip {
+  const pixels = clip.width * clip.height;
+  async function* frames(): AsyncGenerator<ClipFrame> {
+    for await (const { data, ...own } of clip) {
+      for (let p = 0; p < data.length; p++)
+        data[p] = Math.round(p < pixels ? 16 + (data[p]! * 219) / 255 : 128 + ((data[p]! - 128) * 224) / 255);
+      yield { data, ...own };
+    }
+  }
+  return { ...clip, fullRange: false, [Symbol.asyncIterator]: frames };
+}
+
+/** Most bytes of a header line. */
+const LONGEST_LINE = 1024;
+
+/** Reads y4m from a stream. @param file its name, for messages. @throws FaceOffError `bad_clip`, and those of `finished`. */
+export async function readY4m(stream: Readable, file: string, { finished, close }: ClipSource): Promise<Clip> {
+  const reader = new ByteReader(stream);
+  const header = await reader.line(LONGEST_LINE);
+  if (header === null || !header.startsWith('YUV4MPEG2 ')) {
+    await finished();
+    throw new FaceOffError('bad_clip', `${file} is not a clip: it does not begin as a y4m file does.`);
+  }
+  const field = (letter: string): string | undefined =>
+    header
+      .split(' ')
+      .slice(1)
+      .find((f) => f[0] === letter)
+      ?.slice(1);
+  const width = Number(field('W'));
+  const height = Number(field('H'));
+  const [numerator, denominator] = (field('F') ?? '30:1').split(':').map(Number) as [number, number];
+  const colours = field('C') ?? '420jpeg';
+  if (!colours.startsWith('420') || /p\d\d/.test(colours) || !(width > 0 && height > 0 && width * height <= 1e8)) {
+    throw new FaceOffError(
+      'bad_clip',
+      `${file} has a picture format that cannot be read (${header.slice(0, 100)}). It must be 8-bit 4:2:0; ffmpeg -pix_fmt yuv420p makes it so.`,
+    );
+  }
+  const { bytes } = planesOf({ width, height });
+  async function* frames(): AsyncGenerator<ClipFrame> {
+    for (let n = 0; ; n++) {
+      const line = await reader.line(LONGEST_LINE);
+      if (line === null) break;
+      const data = line.startsWith('FRAME') ? await reader.take(bytes) : null;
+      if (data === null) throw new FaceOffError('bad_clip', `${file} ends in the middle of frame ${n}.`);
+      yield { data };
+    }
+    await finished();
+  }
+  const fps = numerator > 0 && denominator > 0 ? numerator / denominator : 30;
+  return {
+    width,
+    height,
+    fps,
+    rate: { numerator: numerator || 30, denominator: denominator || 1 },
+    fullRange: header.includes('XCOLORRANGE=FULL'),
+    pixelAspect: field('A') ?? '0:0',
+    frames: null,
+    close,
+    [Symbol.asyncIterator]: frames,
+  };
+}
+
+/** Lines and blocks out of a byte stream. */
+class ByteReader {
+  readonly #chunks: AsyncIterator<Uint8Array>;
+  #rest: Uint8Array = new Uint8Array();
+
+  constructor(stream: Readable) {
+    this.#chunks = stream[Symbol.asyncIterator]();
+  }
+
+  async #more(): Promise<boolean> {
+    const { done, value } = await this.#chunks.next();
+    if (done) return false;
+    this.#rest = this.#rest.length === 0 ? value : Buffer.concat([this.#rest, value]);
+    return true;
+  }
+
+  /** Up to a newline, without it; null at the end. */
+  async line(longest: number): Promise<string | null> {
+    let end = this.#rest.indexOf(10);
+    while (end < 0 && this.#rest.length < longest && (await this.#more())) end = this.#rest.indexOf(10);
+    if (end < 0) return null;
+    const text = Buffer.from(this.#rest.subarray(0, end)).toString('latin1');
+    this.#rest = this.#rest.subarray(end + 1);
+    return text;
+  }
+
+  /** Exactly so many bytes, in a buffer of their own; null when the stream ends before. */
+  async take(count: number): Promise<Uint8Array<ArrayBuffer> | null> {
+    const out = new Uint8Array(count);
+    let filled = 0;
+    while (filled < count) {
+      if (this.#rest.length === 0 && !(await this.#more())) return null;
+      const part = this.#rest.subarray(0, count - filled);
+      out.set(part, filled);
+      filled += part.length;
+      this.#rest = this.#rest.subarray(part.length);
+    }
+    return out;
+  }
+}
