@@ -38,5 +38,5 @@ test('over HTTPS a camera is swapped and a second browser views the stream', asy
   await view.goto(`${await page.inputValue('#view-address')}?token=${token}`);
   await view.waitForSelector('body[data-state="live"]', { timeout: 15_000 });
   const [cookie] = await view.context().cookies();
-  expect(cookie).toMatchObject({ name: 'faceoff', httpOnly: true, secure: true, sameSite: 'Strict' });
+  expect(cookie).toMatchObject({ name: 'faceoff', httpOnly: true, secure: true, sameSite: 'Lax' });
 });

@@ -23,7 +23,7 @@ test.each([
   [
     'a proxy by its name in other letters',
     { host: 'FACES.example.ORG' },
-    { ...here, names: ['Faces.Example.org'] },
+    { host: here.host, names: ['Faces.Example.org'] as string[] },
     'welcome',
   ],
   ['any name, where the server is for others too', { host: 'machine.lan:8080' }, all, 'welcome'],
