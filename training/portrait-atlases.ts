@@ -9,7 +9,8 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { decodePicture } from '../src/faces/portrait.ts';
-import { ATLAS, atlasPoints, BLACK, GREY, paintAtlas } from '../src/pipeline/engines/mesh/source/atlas.ts';
+import { paintAtlas } from '../src/pipeline/engines/mesh/source/atlas.ts';
+import { ATLAS, atlasPoints, BLACK, GREY } from '../src/pipeline/engines/mesh/source/atlas-layout.ts';
 import { forEachPixel } from '../src/pipeline/engines/mesh/source/rasterise.ts';
 import { areasOf } from '../src/pipeline/engines/mesh/source/skin-segmentation.ts';
 import { GRID, GRID_STEP, shrink } from '../src/pipeline/engines/mesh/source/texel-grid.ts';

@@ -7,6 +7,7 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } fr
 import path from 'node:path';
 import { Argument, Command, InvalidArgumentError } from 'commander';
 import { root } from '../../src/lib/package-root.ts';
+import { benchLooks } from '../looks/looks.ts';
 import { benchBatching } from './batching.ts';
 import { machine } from './bench-machine.ts';
 import { benchFrames } from './frame-cost.ts';
@@ -44,6 +45,7 @@ const BENCHES: Record<string, Bench> = {
   soak,
   steady,
   traces: recordTraces,
+  looks,
 };
 /** The benches that run when none is named: neither needs a browser or minutes. */
 const QUICK = ['kernels', 'frame'];
@@ -52,6 +54,16 @@ async function kernels() {
   const rows = await benchKernels();
   console.log('pixel kernels beside plain loops:');
   console.table(Object.fromEntries(rows.map(({ kernel, ...figures }) => [kernel, figures])));
+  return rows;
+}
+
+async function looks() {
+  const rows = await benchLooks();
+  console.log('how the swap looks on composed clips; sheets in bench/results/looks:');
+  const rounded = Object.entries as (row: object) => [string, unknown][];
+  const line = ({ clip: _, ...figures }: (typeof rows)[number]) =>
+    Object.fromEntries(rounded(figures).map(([key, v]) => [key, typeof v === 'number' ? Number(v.toFixed(3)) : v]));
+  console.table(Object.fromEntries(rows.map((row) => [row.clip, line(row)])));
   return rows;
 }
 

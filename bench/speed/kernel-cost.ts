@@ -2,7 +2,7 @@
 
 import path from 'node:path';
 import { root } from '../../src/lib/package-root.ts';
-import { ATLAS, atlasPoints } from '../../src/pipeline/engines/mesh/source/atlas.ts';
+import { ATLAS, atlasPoints } from '../../src/pipeline/engines/mesh/source/atlas-layout.ts';
 import { POINTS, readTopology, type Topology } from '../../src/pipeline/face/topology.ts';
 import { VERTEX_FLOATS } from '../../src/pipeline/kernels/frame-region.ts';
 import { Kernels } from '../../src/pipeline/kernels/kernels.ts';

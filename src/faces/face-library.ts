@@ -8,7 +8,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Logger } from 'pino';
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { z } from 'zod';
 import type { Config } from '../config.ts';
 import { shippedModels } from '../lib/installation.ts';
@@ -17,8 +17,9 @@ import type { Portrait } from '../pipeline/engines/engine.ts';
 import type { FoundFace } from '../pipeline/pool/lane-protocol.ts';
 import type { Pool } from '../pipeline/pool/pool.ts';
 import { FaceOffError, messageOf } from '../shared/errors.ts';
-import type { FaceInfo } from '../shared/messages.ts';
+import type { FaceInfo, FacePreview } from '../shared/messages.ts';
 import type { Frame } from '../shared/types.ts';
+import { adviceOn } from './photo-advice.ts';
 import { chooseFace, decodePicture, frameToRgb, type PictureLimits } from './portrait.ts';
 
 /** A photo that a person adds. */
@@ -40,6 +41,8 @@ export interface Faces {
    *   `face_turned` (422), `several_faces` (409, details SeveralFaces), `unknown_face` (404), `too_many_faces` (507).
    */
   add(upload: UploadedFace): Promise<FaceInfo>;
+  /** How the face would look if it were added; nothing is kept. @throws FaceOffError as `add` does. */
+  preview(upload: UploadedFace): Promise<FacePreview>;
   /** @throws FaceOffError `unknown_face` (404), `built_in_face` (403). */
   remove(id: string): Promise<void>;
   /** WebP, 160 x 160. @throws FaceOffError `unknown_face` (404). */
@@ -131,6 +134,16 @@ export class FaceLibrary implements Faces {
       this.#register(entry);
       return infoOf(entry);
     });
+  }
+
+  async preview(upload: UploadedFace): Promise<FacePreview> {
+    const known = this.#checkRoom(upload);
+    const picture = await this.#decodings.run(() => decodePicture(upload.data, this.#limits));
+    const { points } = chooseFace(picture, await this.#pool.analyse(copyOf(picture)), upload.pick);
+    const others = known === null ? [] : await this.portraits(known.id);
+    const { picture: shown, flaws } = await this.#pool.preview([...others, { picture, points }]);
+    const image = await imageOf(shown).webp({ quality: 90 }).toBuffer();
+    return { picture: `data:image/webp;base64,${image.toString('base64')}`, findings: adviceOn(flaws) };
   }
 
   /** @returns the face that the upload is a further photo of, or null. @throws FaceOffError when there is no room. */
@@ -247,6 +260,9 @@ const infoOf = ({ id, name, builtIn, addedAt, photos }: Entry): FaceInfo => ({
 /** A copy to move to a lane, as the picture is still needed here. */
 const copyOf = (frame: Frame): Frame => ({ ...frame, data: frame.data.slice() });
 
+const imageOf = (frame: Frame): Sharp =>
+  sharp(frameToRgb(frame), { raw: { width: frame.width, height: frame.height, channels: 3 } });
+
 /** The square of the picture around the face, as lossless WebP; the rest of the picture is not kept. */
 async function cut(picture: Frame, { box }: FoundFace): Promise<Uint8Array> {
   const side = CUT * Math.max(box.width, box.height);
@@ -254,6 +270,5 @@ async function cut(picture: Frame, { box }: FoundFace): Promise<Uint8Array> {
   const top = Math.max(0, Math.floor(box.y + box.height / 2 - side / 2));
   const width = Math.min(picture.width - left, Math.ceil(side));
   const height = Math.min(picture.height - top, Math.ceil(side));
-  const image = sharp(frameToRgb(picture), { raw: { width: picture.width, height: picture.height, channels: 3 } });
-  return image.extract({ left, top, width, height }).webp({ lossless: true }).toBuffer();
+  return imageOf(picture).extract({ left, top, width, height }).webp({ lossless: true }).toBuffer();
 }

@@ -89,6 +89,7 @@ export const ERRORS = {
   no_such_face: { status: 422, meaning: '`pick` is higher than the number of faces in the picture.' },
   face_turned: { status: 422, meaning: 'The face is turned too far from the camera.' },
   face_too_small: { status: 422, meaning: 'The face has too few pixels.' },
+  preview_failed: { status: 500, meaning: 'A face could not be drawn for its preview.' },
 
   // Recordings
   unknown_recording: { status: 404, meaning: 'There is no recording with that name.' },

@@ -19,6 +19,32 @@ export interface FaceInfo {
   photos: number;
 }
 
+/** What may be wrong with a photo that a face is made from. */
+export type PhotoFlaw =
+  | 'cut-off'
+  | 'covered'
+  | 'turned'
+  | 'small'
+  | 'blurred'
+  | 'dark'
+  | 'burnt-out'
+  | 'uneven-light'
+  | 'colourless';
+
+/** A flaw of a photo, and what would be better, in one sentence for people. */
+export interface PhotoFinding {
+  flaw: PhotoFlaw;
+  message: string;
+}
+
+/** How a face would look, before it is added. */
+export interface FacePreview {
+  /** The face on a shipped portrait: a data URL, WebP. */
+  picture: string;
+  /** What is wrong with the photo, the gravest first; empty for a good one. */
+  findings: PhotoFinding[];
+}
+
 /**
  * A refusal: the body over REST, `error` on /ws. docs/errors.md lists the codes. The `details` of `several_faces` are
  * SeveralFaces.

@@ -61,6 +61,7 @@ function checkFace({ face }: SettingsPatch): void {
 }
 
 export const noFaces: Faces = {
+  preview: () => Promise.reject(new Error('no faces here')),
   list: (): FaceInfo[] => [],
   add: () => Promise.reject(new FaceOffError('no_face', 'There is no face in the picture.')),
   remove: () => Promise.reject(new FaceOffError('unknown_face', 'There is no such face.')),

@@ -3,6 +3,7 @@
 import type { ErrorBody, FaceInfo, PickableFace, SeveralFaces } from '../../shared/messages.ts';
 import { createElement, element, place, press } from '../lib/dom.ts';
 import { nameFromFile, placeOf } from '../lib/format.ts';
+import { FaceLook } from './face-look.ts';
 
 /** What the dialog asks of its page. */
 export interface UploadConf {
@@ -23,6 +24,7 @@ export class FaceUpload {
   readonly #picks = element('picks', HTMLFieldSetElement);
   readonly #message = element('upload-message', HTMLParagraphElement);
   readonly #save = element('save', HTMLButtonElement);
+  readonly #look = new FaceLook();
   #file: File | null = null;
   /** The person that the next file is a further photo of; null for a new face. */
   #person: FaceInfo | null = null;
@@ -43,8 +45,14 @@ export class FaceUpload {
     });
     element('cancel', HTMLButtonElement).addEventListener('click', () => this.#dialog.close());
     this.#dialog.addEventListener('close', () => this.#reset());
-    this.#personSelect.addEventListener('change', () => this.#showPerson());
-    this.#consent.addEventListener('change', () => this.#updateSave());
+    this.#personSelect.addEventListener('change', () => {
+      this.#showPerson();
+      this.#showLook();
+    });
+    this.#consent.addEventListener('change', () => {
+      this.#updateSave();
+      this.#showLook();
+    });
     this.#preview.addEventListener('error', () => {
       if (this.#file !== null) element('no-preview', HTMLParagraphElement).hidden = false;
     });
@@ -116,6 +124,7 @@ export class FaceUpload {
     this.#pick = null;
     this.#hasSeveral = false;
     this.#picks.replaceChildren();
+    this.#look.clear();
   }
 
   #showPerson(): void {
@@ -132,15 +141,29 @@ export class FaceUpload {
     this.#save.disabled = !this.#consent.checked || (this.#hasSeveral && this.#pick === null);
   }
 
-  async #send(): Promise<void> {
+  /** Shows the face as it will look, once the person has confirmed that they may use it. */
+  #showLook(): void {
     const file = this.#file;
-    if (file === null || this.#save.disabled) return;
+    this.#look.clear();
+    if (file === null || !this.#consent.checked) return;
+    this.#showMessage(null);
+    void this.#look.show(this.#bodyWith(file), (error) => this.#onRefused(error));
+  }
+
+  #bodyWith(file: File): FormData {
     const body = new FormData();
     body.append('name', this.#name.value.trim());
     body.append('consent', String(this.#consent.checked));
     if (this.#pick !== null) body.append('pick', String(this.#pick));
     if (this.#personSelect.value !== '') body.append('face', this.#personSelect.value);
     body.append('file', file);
+    return body;
+  }
+
+  async #send(): Promise<void> {
+    const file = this.#file;
+    if (file === null || this.#save.disabled) return;
+    const body = this.#bodyWith(file);
     this.#showMessage(null);
     this.#save.disabled = true;
     this.#dialog.setAttribute('aria-busy', 'true');
@@ -168,6 +191,7 @@ export class FaceUpload {
     const { width, height, faces } = details as SeveralFaces;
     this.#hasSeveral = true;
     this.#pick = null;
+    this.#updateSave();
     this.#picks.replaceChildren(...faces.map((face) => this.#pickButton(face, { width, height })));
     this.#picks.querySelector('button')?.focus();
   }
@@ -184,6 +208,7 @@ export class FaceUpload {
       this.#pick = face.index;
       for (const other of this.#picks.querySelectorAll('button')) press(other, other === button);
       this.#updateSave();
+      this.#showLook();
     });
     return button;
   }

@@ -69,6 +69,14 @@ export interface KernelPlane {
   height: number;
 }
 
+/** An I420 picture as planes of one buffer. */
+export interface RegionPlanes {
+  readonly bytes: Uint8Array;
+  readonly luma: KernelPlane;
+  readonly u: KernelPlane;
+  readonly v: KernelPlane;
+}
+
 /** The memory that every region of a lane is loaded into, one after the other. Written by FrameRegion alone. */
 export interface RegionMemory {
   readonly run: KernelExports;
@@ -136,6 +144,12 @@ export class FrameRegion {
    */
   requireLoaded(): void {
     this.#loaded();
+  }
+
+  /** The region's pixels, to be read and written in place; for small parts only. Valid until the next load. */
+  get planes(): RegionPlanes {
+    const { bytes, luma, u, v } = this.#loaded();
+    return { bytes, luma: luma[0]!, u, v };
   }
 
   /** Writes the part `rect` of the region, in pixels of the frame, back into the frame. */

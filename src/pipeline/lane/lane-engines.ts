@@ -1,5 +1,6 @@
 /** The source faces of a lane, and the engines that put them on tracked faces. */
 
+import type { PhotoFlaw } from '../../shared/messages.ts';
 import { isGenerator, MESH } from '../../shared/settings.ts';
 import type { SlowEngine } from '../../shared/types.ts';
 import type { Portrait, Swapper } from '../engines/engine.ts';
@@ -36,11 +37,11 @@ export class LaneEngines {
   readonly #enrolling = new Map<string, NeuralEngine>();
 
   constructor(models: LaneModels, setup: LaneSetup) {
-    const { kernels, topology, catalogue, device, photoLight } = models;
+    const { kernels, topology, catalogue, device, photoLight, occluders } = models;
     const { options, mutex, onFault, onModelNews } = setup;
     this.#models = models;
     this.#setup = setup;
-    this.#mesh = new MeshEngine(kernels, topology, { photoLight });
+    this.#mesh = new MeshEngine(kernels, topology, { photoLight, occluders });
     const neural: NeuralOptions = { ...options, onModelNews, device, yieldWhile: mutex.yieldWhile };
     const make = (name: string): NeuralEngine => new NeuralEngine(catalogue, name, neural);
     this.#generators = new EngineRegistry(make, onFault, { budgetMs: options.budgetMs, onModelNews });
@@ -85,6 +86,11 @@ export class LaneEngines {
   /** Makes a source face of portraits, for mesh. */
   enrol(portraits: Portrait[]): Promise<MeshFace> {
     return this.#mesh.enrol(portraits);
+  }
+
+  /** What is wrong with a photo, the gravest first; empty for a good one. */
+  flaws(portrait: Portrait): Promise<PhotoFlaw[]> {
+    return this.#mesh.flaws(portrait);
   }
 
   /** @throws FaceOffError when the engine is unknown, or a model that it needs cannot be used. */

@@ -18,7 +18,7 @@ import type { LaneMutex } from './lane-mutex.ts';
 import type { Tools } from './pipeline.ts';
 
 /** Roles of the models that every lane needs, in the order they are opened. */
-const ROLES = ['face-detector', 'face-mesh', 'face-embedder', 'delight'] as const;
+const ROLES = ['face-detector', 'face-mesh', 'face-embedder', 'delight', 'occluder'] as const;
 
 type Role = (typeof ROLES)[number];
 
@@ -46,6 +46,8 @@ export interface LaneModels {
   readonly tools: Tools;
   /** Takes the light of photos off at enrolment. */
   readonly photoLight: PhotoLight;
+  /** Tells what is worn in front of a live face. */
+  readonly occluders: ModelSession;
   /** How each model was loaded, in order; the lane adds the configured engine's. */
   readonly loads: ModelLoad[];
   /** Closes the models, not the device connection. */
@@ -85,6 +87,7 @@ export async function loadLaneModels(setup: LaneSetup): Promise<LaneModels> {
       runConcurrently: mutex.runConcurrently,
     },
     photoLight: new PhotoLight(sessionOf('delight')),
+    occluders: sessionOf('occluder'),
     loads: [...opened.values()].map(({ load }) => load),
     async close() {
       await restorer?.close();

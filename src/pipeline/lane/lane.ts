@@ -10,7 +10,7 @@ import type { MeshFace } from '../engines/mesh/mesh-engine.ts';
 import type { NeuralFace } from '../engines/neural/neural-engine.ts';
 import { Tracker, type TrackingOptions } from '../face/track.ts';
 import type { OnModelNews } from '../models/model-states.ts';
-import type { FoundFace, LaneOptions, ModelLoad } from '../pool/lane-protocol.ts';
+import type { FoundFace, LaneOptions, LanePreview, ModelLoad } from '../pool/lane-protocol.ts';
 import { Budget, Costs } from './budget.ts';
 import { Degrader } from './degrade.ts';
 import { LaneEngines } from './lane-engines.ts';
@@ -21,9 +21,11 @@ import { LaneStream } from './lane-stream.ts';
 import { type Outcome, swapFrame } from './pipeline.ts';
 import { pixelate } from './pixelate.ts';
 import { guarded, IDLE, ladderFor, type Plan } from './quality-ladder.ts';
-import { findFaces } from './still-picture.ts';
+import { drawPreview, findFaces } from './still-picture.ts';
 import { warmUp, warmUpFrame } from './warm-up.ts';
 
+/** The stream, and the face, of a preview. */
+const PREVIEW = 'preview';
 /** The stream that a lane warms up with. */
 const WARM_UP = 'warm-up';
 const WARM_UP_SETTINGS: Omit<SwapSettings, 'face'> = { ...DEFAULT_SETTINGS, shape: 1 };
@@ -150,6 +152,21 @@ export class Lane {
   /** Makes a source face of portraits, for mesh. */
   enrol(portraits: Portrait[]): Promise<MeshFace> {
     return this.runExclusively(() => this.#engines.enrol(portraits));
+  }
+
+  /** Draws the face of portraits on a shipped portrait, and judges the last of them. Keeps nothing. */
+  preview(portraits: Portrait[]): Promise<LanePreview> {
+    return this.runExclusively(async () => {
+      this.#engines.setFace(PREVIEW, await this.#engines.enrol(portraits));
+      this.#open(PREVIEW, { ...WARM_UP_SETTINGS, face: PREVIEW });
+      try {
+        const picture = await drawPreview((frame) => this.#swap(PREVIEW, frame, 0));
+        return { picture, flaws: await this.#engines.flaws(portraits.at(-1)!) };
+      } finally {
+        this.#close(PREVIEW);
+        this.#engines.dropFace(PREVIEW);
+      }
+    });
   }
 
   /** @throws FaceOffError when the engine is unknown, or a model that it needs cannot be used. */

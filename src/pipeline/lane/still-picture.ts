@@ -1,11 +1,16 @@
-/** Finds the faces of a still picture, with a lane's models. Runs in the lane's thread and mutex. */
+/** Still pictures: their faces, and the preview of a face that may be added. Runs in the lane's thread and mutex. */
 
-import type { Frame } from '../../shared/types.ts';
+import { readFileSync } from 'node:fs';
+import sharp from 'sharp';
+import { rgbToFrame } from '../../faces/portrait.ts';
+import { FaceOffError } from '../../shared/errors.ts';
+import type { Frame, SwappedFrame } from '../../shared/types.ts';
 import { poseOf } from '../face/pose.ts';
 import type { Topology } from '../face/topology.ts';
 import { Tracker, type TrackingOptions } from '../face/track.ts';
 import type { FoundFace } from '../pool/lane-protocol.ts';
 import type { Tools } from './pipeline.ts';
+import { PORTRAIT } from './warm-up.ts';
 
 /** Looks at each face: the second and third refine where the first saw it. */
 const LOOKS = 3;
@@ -29,4 +34,31 @@ export async function findFaces(
     if (track.seen) found.push({ box: track.box, points: track.points, ...poseOf(track.points, topology) });
   }
   return found;
+}
+
+/** Side of the picture, in pixels. */
+const SIDE = 480;
+/** Side of the whole portrait, and where the head begins in it. */
+const WHOLE = 800;
+const HEAD = { left: 160, top: 60 };
+/** A thread that has just started may take longer over its first frames than their budget is. */
+const ATTEMPTS = 5;
+
+/**
+ * The shipped portrait with the face swapped.
+ * @param swap swaps a frame in place. @throws FaceOffError `preview_failed` when no attempt swaps it.
+ */
+export async function drawPreview(swap: (frame: Frame) => Promise<SwappedFrame>): Promise<Frame> {
+  const { data } = await sharp(readFileSync(PORTRAIT))
+    .resize(WHOLE, WHOLE)
+    .extract({ ...HEAD, width: SIDE, height: SIDE })
+    .removeAlpha()
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const frame = { ...rgbToFrame(data, SIDE, SIDE, 3), receivedAtMs: performance.now() };
+    const { result } = await swap(frame);
+    if (result === 'swapped') return frame;
+  }
+  throw new FaceOffError('preview_failed', 'The face cannot be shown now. Add it, and see it live.');
 }

@@ -18,7 +18,8 @@ const MEASURED = 5;
 const [WIDTH, HEIGHT] = [640, 480];
 /** How much of the frame's height the portrait takes. */
 const SHARE = 0.8;
-const PORTRAIT = path.join(root, 'models/portraits/astronaut.webp');
+/** A shipped portrait. */
+export const PORTRAIT = path.join(root, 'models/portraits/astronaut.webp');
 
 /** A webcam frame with a shipped portrait on grey. */
 export async function warmUpFrame(): Promise<Frame> {

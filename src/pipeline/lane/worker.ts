@@ -32,6 +32,7 @@ const ANSWERS: Answers = {
   hold: (lane, { on }) => lane.limitQuality(on),
   analyse: (lane, { picture }) => lane.analyse(picture),
   enrol: (lane, { portraits }) => lane.enrol(portraits),
+  preview: (lane, { portraits }) => lane.preview(portraits),
   enrolFor: (lane, { engine, portraits }) => lane.enrolFor(engine, portraits),
   async end(lane) {
     await Promise.all(pending);

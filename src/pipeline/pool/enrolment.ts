@@ -8,7 +8,7 @@ import type { MeshFace } from '../engines/mesh/mesh-engine.ts';
 import type { NeuralFace } from '../engines/neural/neural-engine.ts';
 import type { ModelStates } from '../models/model-states.ts';
 import type { LaneFaults } from './lane-faults.ts';
-import type { FoundFace, LaneOptions } from './lane-protocol.ts';
+import type { FoundFace, LaneOptions, LanePreview } from './lane-protocol.ts';
 import { LaneThread } from './lane-thread.ts';
 
 /** The photos of a source face; called at most once at a time for an engine, when a session first wants the face. */
@@ -95,6 +95,11 @@ export class Enrolment {
   /** Finds every face of a still picture. The picture's buffer stays here. */
   analyse(picture: Frame): Promise<FoundFace[]> {
     return this.#run((thread) => thread.ask('analyse', { picture }));
+  }
+
+  /** Draws a face as it will look, and judges the last of its portraits; nothing is kept. */
+  preview(portraits: Portrait[]): Promise<LanePreview> {
+    return this.#run((thread) => thread.ask('preview', { portraits }));
   }
 
   /** Forgets enrolled faces but the given ids, which are enrolled again when wanted, and ends the idle thread. */

@@ -5,6 +5,7 @@
 
 import type { WireError } from '../../shared/errors.ts';
 import type { Rect } from '../../shared/geometry.ts';
+import type { PhotoFlaw } from '../../shared/messages.ts';
 import type { Reserve, SwapSettings } from '../../shared/settings.ts';
 import type { Corner, Frame, SwappedFrame } from '../../shared/types.ts';
 import type { Portrait } from '../engines/engine.ts';
@@ -24,6 +25,14 @@ export interface FoundFace {
   /** Head pose in degrees: to the side, and up or down; 0 faces the camera. */
   yawDegrees: number;
   pitchDegrees: number;
+}
+
+/** How a face would look. */
+export interface LanePreview {
+  /** The face on a shipped portrait. */
+  picture: Frame;
+  /** What is wrong with the photo, the gravest first. */
+  flaws: PhotoFlaw[];
 }
 
 /** The calls of a lane: `ask` goes to the worker, `answer` comes back. */
@@ -51,6 +60,8 @@ export interface Calls {
   analyse: { ask: { picture: Frame }; answer: FoundFace[] };
   /** Makes a face ready for mesh, from one or more portraits of a person. */
   enrol: { ask: { portraits: Portrait[] }; answer: MeshFace };
+  /** Draws a face as it will look, and judges the last of its portraits; nothing is kept. */
+  preview: { ask: { portraits: Portrait[] }; answer: LanePreview };
   /** Makes a face ready for a generator. */
   enrolFor: { ask: { engine: string; portraits: Portrait[] }; answer: NeuralFace };
   /** Ends the lane after the calls in hand; terminating a thread inside a model's run would abort the process. */

@@ -8,13 +8,14 @@ import { isGenerator, MESH, type SettingsPatch, type SwapSettings } from '../../
 import type { Capacity, Frame, Pressure, Swapping, SwapSession } from '../../shared/types.ts';
 import { DeviceHost } from '../device/device-host.ts';
 import type { DeviceReport } from '../device/device-protocol.ts';
+import type { Portrait } from '../engines/engine.ts';
 import { type Catalogue, readCatalogue } from '../models/catalogue.ts';
 import { ModelStates } from '../models/model-states.ts';
 import { requireFile } from '../models/model-store.ts';
 import { Enrolment, type Photos } from './enrolment.ts';
 import { LaneFaults } from './lane-faults.ts';
 import { defaultSettings, deviceOptions, laneOptions, requireModelNames } from './lane-options.ts';
-import type { FoundFace, ModelLoad } from './lane-protocol.ts';
+import type { FoundFace, LanePreview, ModelLoad } from './lane-protocol.ts';
 import { facesOf, type LaneSlot, Lanes, wantedFaces } from './lanes.ts';
 import { PoolSession, type SessionHost } from './pool-session.ts';
 
@@ -175,6 +176,11 @@ export class Pool implements Swapping, SessionHost {
   /** Finds every face of a still picture, on the enrolment thread. */
   analyse(picture: Frame): Promise<FoundFace[]> {
     return this.#enrolment.analyse(picture);
+  }
+
+  /** Draws a face as it will look, and judges the last of its portraits, on the enrolment thread; nothing is kept. */
+  preview(portraits: Portrait[]): Promise<LanePreview> {
+    return this.#enrolment.preview(portraits);
   }
 
   /** Idempotent. Lets frames in hand finish, then ends every thread and the device process. */

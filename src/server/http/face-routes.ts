@@ -1,12 +1,12 @@
 import multipart, { type MultipartFile } from '@fastify/multipart';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Config } from '../../config.ts';
-import type { Faces } from '../../faces/face-library.ts';
+import type { Faces, UploadedFace } from '../../faces/face-library.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 
 type Fields = MultipartFile['fields'];
 
-/** `/api/faces`: list, upload, deletion and thumbnails. @param onChange called after every change of the list. */
+/** `/api/faces`: list, preview, upload, deletion and thumbnails. @param onChange called after every change of the list. */
 export async function faceRoutes(
   app: FastifyInstance,
   faces: Faces,
@@ -19,7 +19,8 @@ export async function faceRoutes(
 
   app.get('/api/faces', async () => faces.list());
 
-  app.post('/api/faces', async (request, reply) => {
+  /** The photo of an upload, once the person has confirmed that they may use the face. */
+  async function uploadOf(request: FastifyRequest): Promise<UploadedFace> {
     if (!request.isMultipart()) {
       throw new FaceOffError(
         'wrong_type',
@@ -37,12 +38,18 @@ export async function faceRoutes(
     }
     const pick = text(fields, 'pick');
     const to = text(fields, 'face');
-    const info = await faces.add({
+    return {
       data,
       name: text(fields, 'name') ?? 'Face',
       ...(pick !== undefined && { pick: wholeNumber(pick) }),
       ...(to !== undefined && { to }),
-    });
+    };
+  }
+
+  app.post('/api/faces/preview', async (request) => faces.preview(await uploadOf(request)));
+
+  app.post('/api/faces', async (request, reply) => {
+    const info = await faces.add(await uploadOf(request));
     onChange();
     return reply.code(201).header('location', `/api/faces/${info.id}`).send(info);
   });

@@ -8,7 +8,7 @@ import { CROP } from '../../face/landmarks.ts';
 import { POINTS } from '../../face/topology.ts';
 import type { Kernels } from '../../kernels/kernels.ts';
 import type { LiveFace } from '../engine.ts';
-import { ATLAS, type Planes } from './source/atlas.ts';
+import { ATLAS, type Planes } from './source/atlas-layout.ts';
 
 /** Tuning of the sampling: half sides of the square around a point that its colour is the mean of. Hand-tuned. */
 export const SAMPLER_TUNING = {

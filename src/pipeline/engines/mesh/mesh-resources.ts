@@ -1,4 +1,5 @@
 import { POINTS, type Topology } from '../../face/topology.ts';
+import type { ModelSession } from '../../inference/model-session.ts';
 import { VERTEX_FLOATS } from '../../kernels/frame-region.ts';
 import type { Kernels } from '../../kernels/kernels.ts';
 import { ColourSampler } from './colour-sampler.ts';
@@ -6,9 +7,10 @@ import { MeshQuadratic } from './light/mesh-quadratic.ts';
 import { skinWeights } from './light/skin-weights.ts';
 import type { MeshTuning } from './mesh-tuning.ts';
 import { FaceMap, MAP_TEXELS } from './occlusion/face-map.ts';
+import { OccluderSegmenter } from './occlusion/occluder-segmentation.ts';
 import { ShapeTransfer } from './shape.ts';
 import { type LipColumns, lipColumns } from './shape-difference.ts';
-import { atlasPoints } from './source/atlas.ts';
+import { atlasPoints } from './source/atlas-layout.ts';
 import { foldsOf, opacityByPlace, opacityOverHair, opacityWhereKept, translucentTriangles } from './source/opacity.ts';
 
 /**
@@ -21,6 +23,8 @@ export interface MeshResources {
   tuning: MeshTuning;
   sampler: ColourSampler;
   map: FaceMap;
+  /** Null where nothing tells what is worn in front of a face. */
+  segmenter: OccluderSegmenter | null;
   shape: ShapeTransfer;
   lips: LipColumns;
   quadratic: MeshQuadratic;
@@ -50,8 +54,18 @@ export interface MeshResources {
   mask: Uint8Array;
 }
 
-/** Makes a lane's resources. @throws FaceOffError `kernel_memory` when the kernels have no memory left. */
-export function createMeshResources(kernels: Kernels, topology: Topology, tuning: MeshTuning): MeshResources {
+/**
+ * Makes a lane's resources.
+ * @param occluders the model of role occluder, or null. @throws FaceOffError `kernel_memory` when the kernels have no
+ *   memory left.
+ */
+export function createMeshResources(
+  kernels: Kernels,
+  topology: Topology,
+  tuning: MeshTuning,
+  occluders: ModelSession | null,
+): MeshResources {
+  const map = new FaceMap(kernels, topology);
   const atlas = atlasPoints(topology);
   const vertices = kernels.floats(POINTS * VERTEX_FLOATS);
   const underVertices = kernels.floats(POINTS * VERTEX_FLOATS);
@@ -70,7 +84,8 @@ export function createMeshResources(kernels: Kernels, topology: Topology, tuning
     topology,
     tuning,
     sampler: new ColourSampler(kernels, tuning.sampler),
-    map: new FaceMap(kernels, topology),
+    map,
+    segmenter: occluders === null ? null : new OccluderSegmenter(occluders, map),
     shape: new ShapeTransfer(topology, tuning.shape),
     lips: lipColumns(topology, tuning.shape),
     quadratic: new MeshQuadratic(topology),

@@ -4,13 +4,14 @@ import { POINTS } from '../../face/topology.ts';
 import { type Gains, TEXTURE_EDGE, VERTEX_FLOATS } from '../../kernels/frame-region.ts';
 import type { LiveFace, Looks, Swapper } from '../engine.ts';
 import { facing } from './facing.ts';
+import { IrisTint } from './iris.ts';
 import { Relight } from './light/relight.ts';
 import { tintShares } from './light/skin-weights.ts';
 import type { MeshResources } from './mesh-resources.ts';
 import { MAP_SIDE } from './occlusion/face-map.ts';
 import { Occlusion } from './occlusion/occlusion.ts';
 import { ShapeDifference } from './shape-difference.ts';
-import { ATLAS, BLACK, GREY } from './source/atlas.ts';
+import { ATLAS, BLACK, GREY } from './source/atlas-layout.ts';
 import type { MeshFace } from './source/mesh-face.ts';
 import { opacityByLikeness, opacityByView } from './source/opacity.ts';
 import { SourceTexture } from './source-texture.ts';
@@ -39,6 +40,7 @@ export class MeshSwapper implements Swapper {
   /** Where each of 468 points is drawn: x, y in pixels of the frame. */
   readonly #drawn = new Float32Array(POINTS * 2);
   readonly #shape: ShapeDifference;
+  readonly #iris: IrisTint;
   #frames = 0;
 
   constructor(resources: MeshResources, face: MeshFace) {
@@ -47,20 +49,35 @@ export class MeshSwapper implements Swapper {
     this.#face = face;
     const { skinWeights: skin, quadratic } = resources;
     this.#shape = new ShapeDifference(face.shape, resources.lips, tuning.shapeDifference);
+    this.#iris = new IrisTint(face.iris, tuning.iris);
     this.#light = new Relight(face.colours, { topology, quadratic, skin, tuning: tuning.relight });
-    this.#occlusion = new Occlusion(map, tuning.occlusion);
+    this.#occlusion = new Occlusion(map, tuning.occlusion, tuning.worn);
     this.#tint = tintShares(face.colours, resources.skinWeights);
     this.#texture = new SourceTexture(kernels, face, tuning.texture, tuning.expression);
   }
 
   /** Draws the source face into the frame. @throws FaceOffError `kernel_order` when the live face's region is stale. */
-  swap(frame: Frame, live: LiveFace, looks: Looks): void {
+  swap(frame: Frame, live: LiveFace, looks: Looks): void | Promise<void> {
     live.region.requireLoaded();
-    if (!live.isRepeat || this.#frames === 0) {
-      this.#measure(frame, live);
-      this.#shape.follow(live.points);
-      this.#texture.follow(live, looks.sharpness);
-    }
+    if (live.isRepeat && this.#frames > 0) return this.#show(frame, live, looks);
+    const segmentation = this.#locate(frame, live);
+    if (segmentation === null) return this.#measureAndShow(frame, live, looks);
+    return segmentation.then((certainty) => {
+      this.#occlusion.worn.follow(certainty);
+      this.#measureAndShow(frame, live, looks);
+    });
+  }
+
+  #measureAndShow(frame: Frame, live: LiveFace, looks: Looks): void {
+    this.#measure(live);
+    this.#shape.follow(live.points);
+    this.#texture.follow(live, looks.sharpness);
+    this.#followIris(live);
+    this.#show(frame, live, looks);
+  }
+
+  /** Draws the face as it was last measured, where it is now. */
+  #show(frame: Frame, live: LiveFace, looks: Looks): void {
     this.#resources.shape.reshape(live.points, this.#shape, looks.shape, this.#drawn);
     const bounds = this.#setVertices(live, looks);
     const rect = evenRect(bounds, frame.width, frame.height);
@@ -74,16 +91,31 @@ export class MeshSwapper implements Swapper {
     this.#texture.close();
   }
 
-  /** Measures the live face: which way its parts face, what occludes it, and its light. */
-  #measure(frame: Frame, live: LiveFace): void {
-    const { topology, sampler, map, tuning } = this.#resources;
-    const { lightEveryFrames, lightFirstFrames } = tuning.swapper;
+  /**
+   * Finds which way the parts of the live face look, and where they are in its crop.
+   * @returns what is worn in front of it, where that is due in this frame.
+   */
+  #locate(frame: Frame, live: LiveFace): Promise<Float32Array> | null {
+    const { topology, sampler, map, segmenter } = this.#resources;
     facing(live.points, topology, this.#facing);
     this.#clipToFrame(frame, live);
     sampler.place(live);
+    if (segmenter === null || !this.#occlusion.worn.isDue(this.#seen)) return null;
+    return segmenter.segment(map.sample(live.crop, sampler.points, [0, map.texels.length]));
+  }
+
+  /** Measures what occludes the live face, and its light. */
+  #measure(live: LiveFace): void {
+    const { sampler, map, tuning } = this.#resources;
+    const { lightEveryFrames, lightFirstFrames } = tuning.swapper;
     this.#occlusion.update(map.sample(live.crop, sampler.points, this.#occlusion.range), this.#seen);
     if (++this.#frames % lightEveryFrames === 0 || this.#frames <= lightFirstFrames)
       this.#light.follow(sampler.live(live.crop), this.#visible());
+  }
+
+  #followIris({ region, points }: LiveFace): void {
+    const { x, y } = region.rect;
+    this.#iris.follow(region.planes, points, x, y);
   }
 
   /** Sets `#seen`. Beyond the frame's edge the crop repeats the frame's last pixels, which do not show the face. */
@@ -157,6 +189,10 @@ export class MeshSwapper implements Swapper {
     region.keep(top - y, bottom - y);
     region.warpKept(underVertices, looks.keepEyes || looks.keepMouth ? underKept : under);
     region.warp(vertices, skin, this.#gains(looks), this.#texture.texture);
+    if (!looks.keepEyes) {
+      const { x: left, y: top } = region.rect;
+      this.#iris.draw(region.planes, points, this.#drawn, { left, top, strength: looks.strength });
+    }
     if (!this.#occlusion.any) return;
     mask.set(this.#occlusion.mask);
     region.restore(vertices, restored, { opacity: mask, size: MAP_SIDE, area: this.#occlusion.area }, ATLAS);

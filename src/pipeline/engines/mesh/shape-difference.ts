@@ -1,6 +1,7 @@
 import { fitSimilarity3 } from '../../face/pose.ts';
 import { LIPS_INNER, LIPS_OUTER, POINTS, type Topology } from '../../face/topology.ts';
 import { mouthShares, type ShapePair, type ShapeTuning } from './shape.ts';
+import { smileOf } from './source/neutralise-expression.ts';
 
 /** Tuning of how the live face's usual shape is learned. Hand-tuned. */
 export const SHAPE_DIFFERENCE_TUNING = {
@@ -53,6 +54,7 @@ export function lipColumns(topology: Topology, tuning?: ShapeTuning): LipColumns
  */
 export class ShapeDifference implements ShapePair {
   readonly #source: Float32Array;
+  readonly #sourceSmile: number;
   readonly #lips: LipColumns;
   readonly #tuning: ShapeDifferenceTuning;
   #frames = 0;
@@ -61,10 +63,13 @@ export class ShapeDifference implements ShapePair {
   readonly usual = new Float32Array(POINTS * 3);
   /** From each point of the usual live face to the source's place, in the same space. */
   readonly toSource = new Float32Array(POINTS * 3);
+  /** How alike both faces smile, 0..1. */
+  smileLikeness = 1;
 
   /** @param source x, y, z of 468 points, at any place and size. */
   constructor(source: Float32Array, lips: LipColumns, tuning: ShapeDifferenceTuning = SHAPE_DIFFERENCE_TUNING) {
     this.#source = source;
+    this.#sourceSmile = smileOf(source);
     this.#lips = lips;
     this.#tuning = tuning;
   }
@@ -84,6 +89,7 @@ export class ShapeDifference implements ShapePair {
     forEachMoved(this.#source, usual, (at, value) => {
       toSource[at] = value - usual[at]!;
     });
+    this.smileLikeness = 1 - Math.abs(smileOf(usual) - this.#sourceSmile);
     this.#matchLips();
   }
 

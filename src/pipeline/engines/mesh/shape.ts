@@ -66,6 +66,8 @@ export interface ShapePair {
   readonly usual: Float32Array;
   /** From each of these points to the source's place, in the same space. */
   readonly toSource: Float32Array;
+  /** How alike both faces smile, 0..1: what mouths differ by is expression otherwise, and no shape. */
+  readonly smileLikeness: number;
 }
 
 /** A part that moves as a whole. */
@@ -145,8 +147,9 @@ export class ShapeTransfer {
    * @param amount 0..1.
    * @param out is written: x, y of 468 in pixels of the frame.
    */
-  reshape(live: Float32Array, { usual, toSource }: ShapePair, amount: number, out: Float32Array): void {
+  reshape(live: Float32Array, pair: ShapePair, amount: number, out: Float32Array): void {
     const { turnedFrom, turnedTo, turnedShare } = this.#tuning;
+    const { usual, toSource } = pair;
     const free = this.#free;
     const still = this.#still;
     const parts = this.#parts;
@@ -169,7 +172,8 @@ export class ShapeTransfer {
     for (let i = 0; i < POINTS; i++) {
       let [x, y] = [free[i]! * move[2 * i]!, free[i]! * move[2 * i + 1]!];
       for (let k = 0; k < parts.length; k++) {
-        const { weight, own } = parts[k]!;
+        const { weight, own: ownShare, lids } = parts[k]!;
+        const own = lids === null ? ownShare * pair.smileLikeness : ownShare;
         const w = weight[i]!;
         if (w === 0) continue;
         const [wx, wy] = whole[k]!;

@@ -1,7 +1,7 @@
 import type { Texture } from '../../kernels/frame-region.ts';
 import type { Kernels } from '../../kernels/kernels.ts';
 import type { LiveFace } from '../engine.ts';
-import { ATLAS } from './source/atlas.ts';
+import { ATLAS } from './source/atlas-layout.ts';
 import { type MeshFace, type Smile, SOFTNESS_LEVELS } from './source/mesh-face.ts';
 import { EXPRESSION_TUNING, type ExpressionTuning, smileOf } from './source/neutralise-expression.ts';
 import { TEXTURE_TUNING, type TextureTuning } from './swapper-tuning.ts';

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
 import { decodePicture } from '../../../../src/faces/portrait.ts';
 import { root } from '../../../../src/lib/package-root.ts';
-import type { ServerMessage } from '../../../../src/shared/messages.ts';
+import type { FacePreview, ServerMessage } from '../../../../src/shared/messages.ts';
 import { astronaut, group } from '../../../support/lane.ts';
 import { Publisher } from '../../../support/publisher.ts';
 import { startServer, type TestServer, until } from '../../../support/server.ts';
@@ -27,12 +27,16 @@ interface Refusal {
 async function upload(
   data: Uint8Array | string,
   fields: Record<string, string> = { consent: 'true', name: 'Someone' },
+  to = '/api/faces',
 ) {
   const form = new FormData();
   for (const [key, value] of Object.entries(fields)) form.append(key, value);
   form.append('file', new Blob([typeof data === 'string' ? data : Uint8Array.from(data)]), 'face.jpg');
-  const answer = await fetch(`${server.url}/api/faces`, { method: 'POST', body: form });
-  return { status: answer.status, body: (await answer.json()) as Refusal & { id: string; photos: number } };
+  const answer = await fetch(server.url + to, { method: 'POST', body: form });
+  return {
+    status: answer.status,
+    body: (await answer.json()) as Refusal & FacePreview & { id: string; photos: number },
+  };
 }
 
 const flatAvif = path.join(root, 'test/fixtures/flat-7000.avif');
@@ -149,6 +153,30 @@ describe('face uploads', () => {
     const answer = await upload(await sharp(astronaut).png().toBuffer(), { name: 'Nobody asked' });
     expect(answer.status).toBe(422);
     expect(answer.body.code).toBe('consent_missing');
+  });
+
+  test('are shown as they will look, with what is wrong with the photo, and nothing is kept', async () => {
+    const consented = { consent: 'true' };
+    const listed = async () => (await (await fetch(`${server.url}/api/faces`)).json()) as unknown[];
+    const before = await listed();
+    const preview = async (picture: Buffer, fields: Record<string, string> = consented) =>
+      await upload(picture, fields, '/api/faces/preview');
+    const good = await preview(await sharp(astronaut).png().toBuffer());
+    expect(good.status, good.body.message).toBe(200);
+    // Its face is 110 pixels wide, and has no other flaw.
+    expect(good.body.findings).toEqual([{ flaw: 'small', message: expect.stringMatching(/larger picture/) }]);
+    const [, encoded] = good.body.picture.split(';base64,');
+    expect(await sharp(Buffer.from(encoded!, 'base64')).metadata()).toMatchObject({ format: 'webp', width: 480 });
+
+    const flaws = async (picture: Buffer): Promise<string[]> =>
+      (await preview(picture)).body.findings.map(({ flaw }) => flaw);
+    expect(await flaws(await sharp(astronaut).blur(5).png().toBuffer())).toContain('blurred');
+    expect(await flaws(await sharp(astronaut).linear(0.2, 0).png().toBuffer())).toContain('dark');
+    expect(await flaws(await sharp(astronaut).greyscale().png().toBuffer())).toContain('colourless');
+
+    const withoutConsent = await preview(await sharp(astronaut).png().toBuffer(), {});
+    expect(withoutConsent.body.code).toBe('consent_missing');
+    expect(await listed()).toEqual(before);
   });
 
   test('of which a picture shows several are picked by the person', async () => {

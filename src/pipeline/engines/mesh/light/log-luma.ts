@@ -1,5 +1,5 @@
 import { POINTS } from '../../../face/topology.ts';
-import { BLACK, GREY } from '../source/atlas.ts';
+import { BLACK, GREY } from '../source/atlas-layout.ts';
 
 /** Luma between black and white. */
 const RANGE = 219;

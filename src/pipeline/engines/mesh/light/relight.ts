@@ -1,5 +1,5 @@
 import { POINTS, type Topology } from '../../../face/topology.ts';
-import { BLACK, GREY } from '../source/atlas.ts';
+import { BLACK, GREY } from '../source/atlas-layout.ts';
 import { logOfLuma, relativeColours } from './log-luma.ts';
 import { MEAN_FACE, type MeanFace } from './mean-face.ts';
 import type { MeshQuadratic } from './mesh-quadratic.ts';

@@ -3,7 +3,7 @@
  */
 
 import { BROW_LEFT, BROW_RIGHT, LIPS_OUTER, POINTS, type Topology } from '../../../face/topology.ts';
-import { BLACK } from '../source/atlas.ts';
+import { BLACK } from '../source/atlas-layout.ts';
 import { RELIGHT_TUNING, type RelightTuning } from './relight-tuning.ts';
 
 /** Weight of each of 468 points in the measurement of light, 0..1: 0 at eyes, brows and lips, where faces differ. */

@@ -6,7 +6,7 @@
 import { CROP } from '../../../face/landmarks.ts';
 import { POINTS, type Topology } from '../../../face/topology.ts';
 import type { Kernels, MeshPoint } from '../../../kernels/kernels.ts';
-import { ATLAS, atlasPoints } from '../source/atlas.ts';
+import { ATLAS, atlasPoints, type Planes } from '../source/atlas-layout.ts';
 import { forEachPixel } from '../source/rasterise.ts';
 
 /** Side of the map in texels. */
@@ -51,6 +51,8 @@ export class FaceMap {
   readonly texelOfPoint: Uint16Array;
   /** 1 for each texel of the map that shows the face, eyes and mouth included. */
   readonly inside: Uint8Array;
+  /** 1 for each texel of the map that is in the list: skin. */
+  readonly isListed: Uint8Array;
   /** 1 where an occluder can enter: beside the face, and at the mouth's opening, which is only a line when closed. */
   readonly border: Uint8Array;
 
@@ -76,6 +78,8 @@ export class FaceMap {
     this.#places = [kernels.places(places.slice(0, this.half)), kernels.places(places.slice(this.half))];
     this.#sampled = kernels.floats(places.length * 3);
     this.texels = Uint16Array.from(texels);
+    this.isListed = new Uint8Array(MAP_TEXELS);
+    for (const texel of texels) this.isListed[texel] = 1;
     this.x = Float32Array.from(texels, (t) => (t % MAP_SIDE) / MAP_SIDE - 0.5);
     this.y = Float32Array.from(texels, (t) => Math.floor(t / MAP_SIDE) / MAP_SIDE - 0.5);
     const index = new Uint16Array(MAP_TEXELS).fill(NO_TEXEL);
@@ -91,6 +95,22 @@ export class FaceMap {
     });
     const mouth = new Set(this.texelOfPoint.filter((_, i) => fromMouth[i] === 0));
     this.border = this.inside.map((inside, texel) => (inside === 0 || mouth.has(texel) ? 1 : 0));
+  }
+
+  /** Mean Y, U, V of each texel of the list in an atlas, as `sample` gives them of a live face. */
+  listed({ y, u, v }: Planes): Float32Array {
+    const colours = new Float32Array(this.texels.length * 3);
+    for (const [c, plane] of [y, u, v].entries()) {
+      const size = c === 0 ? ATLAS : ATLAS / 2;
+      const step = size / MAP_SIDE;
+      for (const [k, texel] of this.texels.entries()) {
+        const first = Math.floor(texel / MAP_SIDE) * step * size + (texel % MAP_SIDE) * step;
+        let sum = 0;
+        for (let p = 0; p < step * step; p++) sum += plane[first + Math.floor(p / step) * size + (p % step)]!;
+        colours[3 * k + c] = sum / (step * step);
+      }
+    }
+    return colours;
   }
 
   /**

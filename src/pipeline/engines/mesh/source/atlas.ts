@@ -3,24 +3,16 @@
  * part is taken from the photo that saw it best; what no photo saw is taken from the other half of the face.
  */
 
-import { planesOf } from '../../../../shared/i420.ts';
 import type { Frame } from '../../../../shared/types.ts';
 import { ALL_POINTS, LIPS_INNER, LIPS_OUTER, POINTS, type Topology } from '../../../face/topology.ts';
 import type { Portrait } from '../../engine.ts';
 import { facing } from '../facing.ts';
+import { ATLAS, atlasPoints, BORDER, GREY, type Planes } from './atlas-layout.ts';
+import { type MergeTuning, mergeViews, type PaintedView } from './merge-views.ts';
+import { photoSampler } from './photo-sampler.ts';
 import { forEachPixel } from './rasterise.ts';
+import { GRID, GRID_STEP } from './texel-grid.ts';
 
-/** Side of the luma texture in pixels; chroma is half. Must be even. */
-export const ATLAS = 512;
-
-/** Luma of black in limited-range BT.601. */
-export const BLACK = 16;
-
-/** U and V of grey. */
-export const GREY = 128;
-
-/** Space around the unwrapped face in pixels, so that sampling at the rim stays inside. */
-const BORDER = 8;
 /** Weight of a photo where it saw nothing: above 0, so that a part that no photo saw still has a colour. */
 const UNSEEN_WEIGHT = 1e-4;
 
@@ -30,7 +22,9 @@ export const ATLAS_TUNING = {
    * How many times more squarely than a point its mirror image must be seen for the mirrored half to be used; 1 or
    * more.
    */
-  mirrorReluctance: 2.5,
+  mirrorReluctance: 1.5,
+  /** Cosine to the camera below which a part tells nothing about the light: the nose may hide it; 0..1. */
+  hiddenBelow: 0.3,
   /**
    * Share of the way from the lips' inner edge to the outer one that is left out, 0..1: the dark line between closed
    * lips is no part of an open mouth.
@@ -45,50 +39,32 @@ export const ATLAS_TUNING = {
 /** Values of the atlas painting that an experiment may set anew; see `ATLAS_TUNING` for units and ranges. */
 export type AtlasTuning = Readonly<typeof ATLAS_TUNING>;
 
-/** Planes of a square I420 picture, tightly packed, limited range. */
-export interface Planes {
-  y: Uint8Array;
-  u: Uint8Array;
-  v: Uint8Array;
-}
-
-/** Texture coordinates of the points in pixels of the atlas: x, y of 468. */
-export function atlasPoints(topology: Topology): Float32Array {
-  const points = new Float32Array(POINTS * 2);
-  for (let i = 0; i < points.length; i++) points[i] = BORDER + topology.uvs[i]! * (ATLAS - 2 * BORDER);
-  return points;
-}
-
 interface View {
   picture: Frame;
   /** Where each mesh point lies in the picture: x, y of 468. */
   at: Float32Array;
   /** Weight of this view at each of 468 points, 0 or more. */
   weight: Float32Array;
-}
-
-/** The triangles of a plane that is painted. */
-interface Canvas {
-  triangles: Uint16Array;
-  /** x, y of 468 points in pixels of the plane. */
-  points: Float32Array;
-  /** 0 for Y, 1 for U, 2 for V. */
-  plane: 0 | 1 | 2;
-  /** Side of the plane in pixels. */
-  size: number;
+  /** How squarely it saw each of 468 points, 0..1. */
+  visibility: Float32Array;
 }
 
 /** Draws the photos into one atlas. Holes (eyes, mouth) are left at mid grey; they are never drawn. */
-export function paintAtlas(portraits: Portrait[], topology: Topology, tuning: AtlasTuning = ATLAS_TUNING): Planes {
+export function paintAtlas(
+  portraits: Portrait[],
+  topology: Topology,
+  tuning: AtlasTuning = ATLAS_TUNING,
+  merge?: MergeTuning,
+): Planes {
   const views = portraits.flatMap((portrait) => viewsOf(portrait, topology, tuning));
-  const full = atlasPoints(topology);
-  const half = Float32Array.from(full, (value) => value / 2);
-  const triangles = topology.skin;
-  return {
-    y: paintPlane(views, { triangles, points: full, plane: 0, size: ATLAS }),
-    u: paintPlane(views, { triangles, points: half, plane: 1, size: ATLAS / 2 }),
-    v: paintPlane(views, { triangles, points: half, plane: 2, size: ATLAS / 2 }),
-  };
+  const { planes, weight, chromaWeight } = mergeViews(
+    views.map((view) => paintView(view, topology)),
+    merge,
+  );
+  extendRim(planes.y, weight, ATLAS);
+  extendRim(planes.u, chromaWeight.slice(), ATLAS / 2);
+  extendRim(planes.v, chromaWeight, ATLAS / 2);
+  return planes;
 }
 
 /** A portrait as it is and mirrored. */
@@ -101,12 +77,14 @@ function viewsOf({ picture, points }: Portrait, topology: Topology, tuning: Atla
     mirrored.set([points[3 * j]!, points[3 * j + 1]!], 2 * i);
   }
   for (const places of [at, mirrored]) insetLips(places, tuning.lipsInset);
-  const seen = facing(points.subarray(0, ALL_POINTS * 3), topology).map((f) => Math.max(0, f) ** 2);
+  const cosines = facing(points.subarray(0, ALL_POINTS * 3), topology);
+  const seen = cosines.map((f) => Math.max(0, f) ** 2);
+  const visibility = cosines.map((f) => Math.max(0, f - tuning.hiddenBelow) / (1 - tuning.hiddenBelow));
   const direct = seen.map((s) => s + UNSEEN_WEIGHT);
   const other = seen.map((s, i) => Math.max(0, seen[topology.mirror[i]!]! - tuning.mirrorReluctance * s));
   return [
-    { picture, at, weight: direct },
-    { picture, at: mirrored, weight: other },
+    { picture, at, weight: direct, visibility },
+    { picture, at: mirrored, weight: other, visibility: visibility.map((_, i) => visibility[topology.mirror[i]!]!) },
   ];
 }
 
@@ -118,41 +96,43 @@ function insetLips(at: Float32Array, share: number): void {
   }
 }
 
-function paintPlane(views: View[], { triangles, points, plane, size }: Canvas): Uint8Array {
-  const sum = new Float32Array(size * size);
-  const total = new Float32Array(size * size);
-  const scale = plane === 0 ? 1 : 0.5;
-  for (const { picture, at, weight } of views) {
-    const texel = bilinearSampler(picture, plane);
-    forEachPixel(triangles, points, size, (pixel, [i, j, k], [p, q, r]) => {
+/** Paints one view. */
+function paintView({ picture, at, weight, visibility }: View, { skin, ...topology }: Topology): PaintedView {
+  const points = atlasPoints({ skin, ...topology });
+  const half = points.map((value) => value / 2);
+  const paint = (plane: 0 | 1 | 2, [places, size]: [Float32Array, number], weights: Float32Array): Uint8Array => {
+    const out = new Uint8Array(size * size).fill(GREY);
+    const texel = photoSampler(picture, plane);
+    const scale = plane === 0 ? 1 : 0.5;
+    forEachPixel(skin, places, size, (pixel, [i, j, k], [p, q, r]) => {
       // Squared so that the better photo wins clearly, with a soft change-over.
-      const w = (p * weight[i]! + q * weight[j]! + r * weight[k]!) ** 2;
+      weights[pixel] = (p * weight[i]! + q * weight[j]! + r * weight[k]!) ** 2;
       const x = (p * at[2 * i]! + q * at[2 * j]! + r * at[2 * k]!) * scale;
       const y = (p * at[2 * i + 1]! + q * at[2 * j + 1]! + r * at[2 * k + 1]!) * scale;
-      sum[pixel]! += w * texel(x, y);
-      total[pixel]! += w;
+      out[pixel] = Math.round(texel(x, y));
     });
-  }
-  const out = new Uint8Array(size * size).fill(GREY);
-  for (let i = 0; i < out.length; i++) if (total[i]! > 0) out[i] = Math.round(sum[i]! / total[i]!);
-  extendRim(out, total, size);
-  return out;
-}
-
-/** Bilinear value of a plane at a place in pixels of that plane, edges replicated. */
-function bilinearSampler({ width, height, data }: Frame, plane: 0 | 1 | 2): (x: number, y: number) => number {
-  const { chromaWidth, chromaHeight, u, v } = planesOf({ width, height });
-  const [w, h] = plane === 0 ? [width, height] : [chromaWidth, chromaHeight];
-  const start = [0, u, v][plane]!;
-  return (x, y) => {
-    const fx = Math.min(w - 1, Math.max(0, x - 0.5));
-    const fy = Math.min(h - 1, Math.max(0, y - 0.5));
-    const x0 = Math.min(w - 2, Math.floor(fx));
-    const y0 = Math.min(h - 2, Math.floor(fy));
-    const at = start + y0 * w + x0;
-    const [ax, ay] = [fx - x0, fy - y0];
-    const top = data[at]! * (1 - ax) + data[at + 1]! * ax;
-    return top * (1 - ay) + (data[at + w]! * (1 - ax) + data[at + w + 1]! * ax) * ay;
+    return out;
+  };
+  const lumaWeight = new Float32Array(ATLAS ** 2);
+  const chromaWeight = new Float32Array((ATLAS / 2) ** 2);
+  const seen = new Float32Array(GRID ** 2);
+  forEachPixel(
+    skin,
+    points.map((value) => value / GRID_STEP),
+    GRID,
+    (pixel, [i, j, k], [p, q, r]) => {
+      seen[pixel] = p * visibility[i]! + q * visibility[j]! + r * visibility[k]!;
+    },
+  );
+  return {
+    planes: {
+      y: paint(0, [points, ATLAS], lumaWeight),
+      u: paint(1, [half, ATLAS / 2], chromaWeight),
+      v: paint(2, [half, ATLAS / 2], chromaWeight),
+    },
+    weight: lumaWeight,
+    chromaWeight,
+    visibility: seen,
   };
 }
 

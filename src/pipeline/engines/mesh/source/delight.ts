@@ -3,7 +3,7 @@
  * what is no skin is filled from the skin around it without a seam, and light that falls from one side is evened out.
  */
 
-import { ATLAS, BLACK, GREY, type Planes } from './atlas.ts';
+import { ATLAS, BLACK, GREY, type Planes } from './atlas-layout.ts';
 import { blurPlane, blurWithin } from './gaussian-blur.ts';
 import type { Areas, SkinOutliers } from './skin-segmentation.ts';
 import { enlarged, GRID, GRID_STEP, shrink } from './texel-grid.ts';

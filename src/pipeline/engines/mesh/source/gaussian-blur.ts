@@ -1,6 +1,6 @@
 /** Gaussian blur of square planes, separable, cut off at 2.5 sigma. Runs at enrolment only. */
 
-import type { Planes } from './atlas.ts';
+import type { Planes } from './atlas-layout.ts';
 
 /**
  * A picture of `size` luma pixels a side, blurred.

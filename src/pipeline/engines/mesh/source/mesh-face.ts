@@ -1,8 +1,10 @@
 import { POINTS, type Topology } from '../../../face/topology.ts';
 import type { Portrait } from '../../engine.ts';
 import { atlasColours } from '../colour-sampler.ts';
+import { type IrisColour, type IrisTuning, irisColourOf } from '../iris.ts';
 import type { MeshTuning } from '../mesh-tuning.ts';
-import { ATLAS, type AtlasTuning, atlasPoints, type Planes, paintAtlas } from './atlas.ts';
+import { type AtlasTuning, paintAtlas } from './atlas.ts';
+import { ATLAS, atlasPoints, type Planes } from './atlas-layout.ts';
 import { delight } from './delight.ts';
 import { blurred, blurredPlane } from './gaussian-blur.ts';
 import { foldShares, neutraliseExpression, smileOf } from './neutralise-expression.ts';
@@ -23,6 +25,8 @@ export interface MeshFace {
   colours: Float32Array;
   /** x, y, z of the 468 points in pixels of the best photo. */
   shape: Float32Array;
+  /** The iris colour of the first photo that tells it; null where none does. */
+  iris: IrisColour | null;
   /** Cosine to the camera at which the best photo saw each of the 468 points, 0..1. */
   views: Float32Array;
 }
@@ -52,7 +56,7 @@ export async function createMeshFace(
 ): Promise<MeshFace> {
   const points = atlasPoints(topology);
   const areas = areasOf(topology, points, tuning.skin);
-  const atlas = paintAtlas(portraits, topology, tuning.atlas);
+  const atlas = paintAtlas(portraits, topology, tuning.atlas, tuning.merge);
   await photoLight?.remove(atlas, tuning.photoLight);
   delight(atlas, areas, findOutliers(atlas, areas, tuning.skin), tuning.delight);
   sharpenLuma(atlas.y, tuning.atlas);
@@ -67,8 +71,17 @@ export async function createMeshFace(
     smile: breadth === 0 ? null : smileIn(levels, breadth, neutral()),
     colours: atlasColours(atlas, points, tuning.sampler),
     shape: portraits[0]!.points.slice(0, POINTS * 3),
+    iris: firstIrisColour(portraits, tuning.iris),
     views: bestViews(portraits, topology, tuning.opacity),
   };
+}
+
+function firstIrisColour(portraits: Portrait[], tuning: IrisTuning): IrisColour | null {
+  for (const { picture, points } of portraits) {
+    const colour = irisColourOf(picture, points, tuning);
+    if (colour !== null) return colour;
+  }
+  return null;
 }
 
 /** Unsharp masking, in place. */

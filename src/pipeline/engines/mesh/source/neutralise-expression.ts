@@ -4,7 +4,7 @@
  */
 
 import { EYE_OUTER_LEFT, EYE_OUTER_RIGHT, LIPS_OUTER, POINTS, type Topology } from '../../../face/topology.ts';
-import { ATLAS } from './atlas.ts';
+import { ATLAS } from './atlas-layout.ts';
 import { blurPlane, blurWithin } from './gaussian-blur.ts';
 import { forEachPixel } from './rasterise.ts';
 import type { Areas } from './skin-segmentation.ts';

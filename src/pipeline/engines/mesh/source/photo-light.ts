@@ -1,5 +1,5 @@
 import type { ModelSession } from '../../../inference/model-session.ts';
-import { ATLAS, BLACK, GREY, type Planes } from './atlas.ts';
+import { ATLAS, BLACK, GREY, type Planes } from './atlas-layout.ts';
 import { enlarged, GRID, shrink } from './texel-grid.ts';
 
 /** Added to R, G, B, 0..1, before the logarithm, as the network was trained. */

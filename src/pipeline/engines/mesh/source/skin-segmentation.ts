@@ -5,7 +5,7 @@
  */
 
 import { BROW_LEFT, BROW_RIGHT, type Topology } from '../../../face/topology.ts';
-import { ATLAS, BLACK, GREY, type Planes } from './atlas.ts';
+import { ATLAS, BLACK, GREY, type Planes } from './atlas-layout.ts';
 import { blurPlane, blurWithin } from './gaussian-blur.ts';
 import { forEachPixel } from './rasterise.ts';
 import { GRID, GRID_STEP, shrink } from './texel-grid.ts';

@@ -1,6 +1,6 @@
 /** The source's skin is analysed on a grid of a quarter of the atlas: planes of GRID × GRID, row by row. */
 
-import { ATLAS } from './atlas.ts';
+import { ATLAS } from './atlas-layout.ts';
 
 /** Pixels of the atlas along a side of a pixel of the grid. */
 export const GRID_STEP = 4;

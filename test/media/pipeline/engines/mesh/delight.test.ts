@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { ATLAS, atlasPoints, type Planes } from '../../../../../src/pipeline/engines/mesh/source/atlas.ts';
+import { ATLAS, atlasPoints, type Planes } from '../../../../../src/pipeline/engines/mesh/source/atlas-layout.ts';
 import { delight } from '../../../../../src/pipeline/engines/mesh/source/delight.ts';
 import {
   type Areas,

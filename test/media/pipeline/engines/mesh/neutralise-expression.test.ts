@@ -5,7 +5,7 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import type { LiveFace, Looks } from '../../../../../src/pipeline/engines/engine.ts';
 import { MeshEngine } from '../../../../../src/pipeline/engines/mesh/mesh-engine.ts';
-import { ATLAS, atlasPoints } from '../../../../../src/pipeline/engines/mesh/source/atlas.ts';
+import { ATLAS, atlasPoints } from '../../../../../src/pipeline/engines/mesh/source/atlas-layout.ts';
 import {
   foldShares,
   neutraliseExpression,
@@ -99,7 +99,7 @@ test('the folds of a smiling photo show on a live face as it smiles', async () =
       const region = kernels.load(frame, { x: 0, y: 0, width: SIDE, height: SIDE });
       region.crop(square, { values: crop, n: CROP });
       const live: LiveFace = { points, square, crop, region, isRepeat: false };
-      swapper.swap(frame, live, looks);
+      await swapper.swap(frame, live, looks);
     }
     return frame.data[Math.round(points[3 * FOLD + 1]!) * SIDE + Math.round(points[3 * FOLD]!)]!;
   };

@@ -1,11 +1,11 @@
 import { beforeAll, expect, test } from 'vitest';
+import { paintAtlas } from '../../../../../src/pipeline/engines/mesh/source/atlas.ts';
 import {
   ATLAS,
   atlasPoints,
   BLACK,
   type Planes,
-  paintAtlas,
-} from '../../../../../src/pipeline/engines/mesh/source/atlas.ts';
+} from '../../../../../src/pipeline/engines/mesh/source/atlas-layout.ts';
 import { PHOTO_LIGHT_TUNING, PhotoLight } from '../../../../../src/pipeline/engines/mesh/source/photo-light.ts';
 import { areasOf } from '../../../../../src/pipeline/engines/mesh/source/skin-segmentation.ts';
 import { GRID, shrink } from '../../../../../src/pipeline/engines/mesh/source/texel-grid.ts';

@@ -8,7 +8,7 @@ import { MEAN_FACE } from '../../../../../../src/pipeline/engines/mesh/light/mea
 import { MeshQuadratic } from '../../../../../../src/pipeline/engines/mesh/light/mesh-quadratic.ts';
 import { Relight } from '../../../../../../src/pipeline/engines/mesh/light/relight.ts';
 import { skinWeights, tintShares } from '../../../../../../src/pipeline/engines/mesh/light/skin-weights.ts';
-import { BLACK, GREY } from '../../../../../../src/pipeline/engines/mesh/source/atlas.ts';
+import { BLACK, GREY } from '../../../../../../src/pipeline/engines/mesh/source/atlas-layout.ts';
 import { BROW_LEFT, POINTS, readTopology } from '../../../../../../src/pipeline/face/topology.ts';
 import { modelsDir } from '../../../../../support/lane.ts';
 
