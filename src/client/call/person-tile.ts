@@ -2,6 +2,7 @@
 
 import type { CallPerson } from '../../shared/messages.ts';
 import { createElement, icon } from '../lib/dom.ts';
+import { playVideo } from '../lib/play-video.ts';
 import { PlaybackWatchdog } from '../peer/playback-watchdog.ts';
 import { WhepPlayer } from '../peer/whep-player.ts';
 
@@ -59,7 +60,7 @@ export class PersonTile {
   /** Shows a stream; null shows none. */
   play(media: MediaStream | null): void {
     this.video.srcObject = media;
-    if (media !== null) void this.video.play().catch(() => undefined);
+    if (media !== null) void playVideo(this.video);
   }
 
   /** Ends the stream and removes the tile. Idempotent. */

@@ -3,6 +3,7 @@
  */
 
 import { element } from '../lib/dom.ts';
+import { playVideo } from '../lib/play-video.ts';
 import { PlaybackWatchdog } from '../peer/playback-watchdog.ts';
 import { WhepPlayer } from '../peer/whep-player.ts';
 
@@ -34,7 +35,7 @@ async function play(): Promise<void> {
   } catch {
     video.muted = true;
     if (hasSound) addEventListener('pointerdown', () => void play(), { once: true });
-    await video.play().catch(() => undefined);
+    await playVideo(video);
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { element, isPressed, press } from '../lib/dom.ts';
 import { storedNote, storeNote } from '../lib/local-notes.ts';
+import { playVideo } from '../lib/play-video.ts';
 import { Divider } from './divider.ts';
 
 /** Camera and swapped video on top of each other, with the buttons for mode, mirror and full screen. */
@@ -27,13 +28,13 @@ export class PictureView {
   /** Shows the camera's own picture; null shows none. */
   showCamera(stream: MediaStream | null): void {
     this.before.srcObject = stream;
-    if (stream !== null) void this.before.play().catch(() => undefined);
+    if (stream !== null) void playVideo(this.before);
   }
 
   /** Resolves when the first frame of this stream shows; never, where another stream comes first. */
   showSwapped(stream: MediaStream): Promise<void> {
     this.after.srcObject = stream;
-    void this.after.play().catch(() => undefined);
+    void playVideo(this.after);
     return new Promise((resolve) => {
       const check = (): void => {
         if (this.after.srcObject === stream) resolve();

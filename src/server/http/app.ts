@@ -77,11 +77,19 @@ export interface Server {
 const CLOSING_MS = 500;
 
 const HEADERS = {
-  'content-security-policy':
-    "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self' ws: wss:; frame-ancestors 'self'; base-uri 'none'; form-action 'self'",
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
 };
+
+/**
+ * What pages may load, and which sites may show them in a frame: none but this one, except for /view, which shows a
+ * picture and takes no input; the sites of server.origins may show that.
+ */
+function contentPolicy(url: string, origins: readonly string[]): string {
+  const sites = /^\/view\//.test(url) ? origins.filter((origin) => /^https?:/.test(origin)) : [];
+  const frames = ["'self'", ...sites].join(' ');
+  return `default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self' ws: wss:; frame-ancestors ${frames}; base-uri 'none'; form-action 'self'`;
+}
 
 /** Longest time that the headers of a request may take. */
 const HEADERS_MS = 10_000;
@@ -199,7 +207,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   await allowOrigins(app, config.server.origins);
   await loginRoutes(app, authenticator);
   app.addHook('onRequest', async (request, reply) => {
-    void reply.headers(HEADERS);
+    void reply.headers(HEADERS).header('content-security-policy', contentPolicy(request.url, config.server.origins));
     checkOrigin(request.headers, config.server, allowedOrigins(request, config.server.origins));
     return authenticator.check(request, reply);
   });

@@ -8,6 +8,7 @@ import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { root } from '../../../src/lib/package-root.ts';
 import { checkOutput, inputError, outputError } from '../../../src/media/camera-errors.ts';
+import { inputArguments, offersMjpeg } from '../../../src/media/camera-input.ts';
 import { distance } from '../../../src/pipeline/face/embed.ts';
 import type { Frame } from '../../../src/shared/types.ts';
 import { writeClip } from '../../support/clip.ts';
@@ -132,6 +133,31 @@ describe.runIf(hasFfmpeg)('faceoff camera', () => {
     expect(complaints(out('back.mkv'))).toBe('');
   }, 60_000);
 
+  test('opens an input again that falls silent with its socket open', async () => {
+    const y4m = readFileSync(clip);
+    const sockets = new Set<net.Socket>();
+    const server = net.createServer((socket) => {
+      sockets.add(socket);
+      socket.on('error', () => undefined);
+      const header = y4m.subarray(0, y4m.indexOf('FRAME'));
+      const frame = y4m.subarray(header.length, header.length + 6 + (640 * 480 * 3) / 2);
+      socket.write(header);
+      // The first connection stops after a second.
+      let left = sockets.size === 1 ? 20 : Number.POSITIVE_INFINITY;
+      const timer = setInterval(() => left-- > 0 && socket.write(frame), 50);
+      socket.once('close', () => clearInterval(timer));
+    });
+    server.listen(0, '127.0.0.1');
+    await pause(100);
+    const { port } = server.address() as net.AddressInfo;
+    const camera = start(['--input', `tcp://127.0.0.1:${port}`, '--face', 'none', '--output', out('silent.mkv')]);
+    await until(() => camera.said().includes('sends no pictures. Trying again'), 'the silence to be noticed', 40_000);
+    await until(() => camera.said().split('reading 640x480').length > 2, 'pictures again', 20_000);
+    expect(await camera.stop()).toBe(0);
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  }, 90_000);
+
   test("writes a server's stream, waits for its publisher, and continues after a server restart", async () => {
     const token = 'a-token-that-nobody-guesses';
     const publish = async (url: string): Promise<Publisher> => {
@@ -211,5 +237,33 @@ describe('faceoff camera says what to do about', () => {
   test('an output that is no device needs no virtual camera', () => {
     expect(() => checkOutput('out.mp4')).not.toThrow();
     expect(() => checkOutput('/dev/video96')).toThrow('sudo modprobe v4l2loopback devices=1 video_nr=96');
+  });
+});
+
+describe('ffmpeg is asked', () => {
+  const asked = (name: string, isCompressed = false): string =>
+    inputArguments({ name, size: '1280x720', fps: 30, loop: false }, isCompressed).join(' ');
+
+  test('to read a file and what is stored at its pace, and what is live as it comes', () => {
+    expect(asked('package.json')).toMatch(/^-re .*-i file:\//);
+    expect(asked('https://a.example/film.mp4?x=1')).toMatch(/^-re /);
+    for (const live of [
+      'http://camera.local/video.mjpg',
+      'http://10.0.0.9:8080/?action=stream',
+      'rtsp://camera/1',
+      'tcp://a:1',
+    ])
+      expect(asked(live), live).not.toMatch(/-re /);
+  });
+
+  test('for MJPEG where a camera has it', () => {
+    expect(
+      offersMjpeg('[video4linux2,v4l2 @ 0x1] Compressed:       mjpeg :          Motion-JPEG : 1280x720 640x480'),
+    ).toBe(true);
+    expect(offersMjpeg('[video4linux2,v4l2 @ 0x1] Raw       :     yuyv422 :           YUYV 4:2:2 : 640x480')).toBe(
+      false,
+    );
+    expect(asked('/dev/video0', true)).toContain('-input_format mjpeg -framerate 30 -video_size 1280x720');
+    expect(asked('/dev/video0')).not.toContain('mjpeg');
   });
 });

@@ -35,8 +35,8 @@ export const IRIS_TUNING = {
   gainMost: 1.8,
   /** Share of what both skins differ by in colour that is the lamp's; 0..1. */
   lampShare: 0.8,
-  /** Share of the way that the live iris's colour moves; 0..1 a frame. */
-  follow: 0.1,
+  /** Share of the way that the live iris's colour moves; 0..1 a call, which is every third frame. */
+  follow: 0.25,
   /** Least pixels of an iris that tell its colour; 1 or more. */
   pixelsLeast: 10,
 };
@@ -54,6 +54,12 @@ export interface IrisColour {
   /** The same of the skin. */
   skinU: number;
   skinV: number;
+}
+
+/** The colour of irises in one picture. */
+interface SeenIrises extends IrisColour {
+  /** Luma above black, 0..255. */
+  level: number;
 }
 
 /** The parts of one eye among the landmarks. */
@@ -140,7 +146,10 @@ export function irisColourOf(frame: Frame, points: Float32Array, tuning: IrisTun
     u: { at: u, ...chroma },
     v: { at: v, ...chroma },
   };
-  return measureIrises(planes, points, [0, 0], { ...tuning, radiusLeast: tuning.photoRadiusLeast });
+  const seen = measureIrises(planes, points, [0, 0], { ...tuning, radiusLeast: tuning.photoRadiusLeast });
+  if (seen === null) return null;
+  const { level: _, ...colour } = seen;
+  return colour;
 }
 
 /** @param shift from the points' place to the planes'. @returns null where no iris can be seen. */
@@ -149,7 +158,7 @@ function measureIrises(
   points: Float32Array,
   shift: readonly [number, number],
   tuning: IrisTuning,
-): IrisColour | null {
+): SeenIrises | null {
   const { luma } = planes;
   const { ringFrom, ringTo, pixelsLeast } = tuning;
   const values: number[][] = [[], [], []];
@@ -173,6 +182,7 @@ function measureIrises(
   const [own, beside] = [medians(values), medians(skin)];
   const [level, skinLevel] = [Math.max(8, own[0]!), Math.max(8, beside[0]!)];
   return {
+    level,
     luma: level / skinLevel,
     u: own[1]! / level,
     v: own[2]! / level,
@@ -193,7 +203,7 @@ function collect(lists: number[][], { bytes, luma, u, v }: RegionPlanes, x: numb
 export class IrisTint {
   readonly #source: IrisColour | null;
   readonly #tuning: IrisTuning;
-  #live: IrisColour | null = null;
+  #live: SeenIrises | null = null;
 
   /** @param source null leaves the live colour. */
   constructor(source: IrisColour | null, tuning: IrisTuning = IRIS_TUNING) {
@@ -211,9 +221,16 @@ export class IrisTint {
     if (now === null) return;
     const live = this.#live;
     const share = this.#tuning.follow;
-    const mix = (key: keyof IrisColour): number =>
+    const mix = (key: keyof SeenIrises): number =>
       live === null ? now[key] : live[key] + share * (now[key] - live[key]);
-    this.#live = { luma: mix('luma'), u: mix('u'), v: mix('v'), skinU: mix('skinU'), skinV: mix('skinV') };
+    this.#live = {
+      level: mix('level'),
+      luma: mix('luma'),
+      u: mix('u'),
+      v: mix('v'),
+      skinU: mix('skinU'),
+      skinV: mix('skinV'),
+    };
   }
 
   /**
@@ -243,12 +260,14 @@ export class IrisTint {
       }
       const iris = irisIn(eye, points, [dx, dy]);
       if (!isShown(iris, this.#tuning)) continue;
-      const own = this.#lumaOf(planes, iris);
       forEachIrisPixel(iris, edgeTo, luma, (x, y, radii) => {
         const at = luma.at + y * luma.stride + x;
         const before = bytes[at]!;
         const edge = Math.min(1, (edgeTo - radii) / (edgeTo - edgeFrom));
-        const dull = Math.min(1, Math.max(0, (highlightTo - (before - own)) / (highlightTo - highlightFrom)));
+        const dull = Math.min(
+          1,
+          Math.max(0, (highlightTo - (before - BLACK - live.level)) / (highlightTo - highlightFrom)),
+        );
         const weight = edge * dull;
         const after = before + weight * (gain - 1) * (before - BLACK);
         bytes[at] = after;
@@ -259,15 +278,5 @@ export class IrisTint {
         bytes[v.at + c] = Math.min(240, Math.max(16, bytes[v.at + c]! + scale * toV));
       });
     }
-  }
-
-  /** The iris's own luma: the lower third of its pixels, so that neither pupil nor highlight decide. */
-  #lumaOf({ bytes, luma }: RegionPlanes, iris: Iris): number {
-    const values: number[] = [];
-    const { ringFrom, ringTo } = this.#tuning;
-    forEachIrisPixel(iris, ringTo, luma, (x, y, radii) => {
-      if (radii >= ringFrom) values.push(bytes[luma.at + y * luma.stride + x]!);
-    });
-    return values.sort((a, b) => a - b)[Math.floor(values.length / 3)] ?? BLACK;
   }
 }

@@ -72,7 +72,6 @@ export class MeshSwapper implements Swapper {
     this.#measure(live);
     this.#shape.follow(live.points);
     this.#texture.follow(live, looks.sharpness);
-    this.#followIris(live);
     this.#show(frame, live, looks);
   }
 
@@ -104,13 +103,15 @@ export class MeshSwapper implements Swapper {
     return segmenter.segment(map.sample(live.crop, sampler.points, [0, map.texels.length]));
   }
 
-  /** Measures what occludes the live face, and its light. */
+  /** Measures what occludes the live face, its light and its irises. */
   #measure(live: LiveFace): void {
     const { sampler, map, tuning } = this.#resources;
     const { lightEveryFrames, lightFirstFrames } = tuning.swapper;
     this.#occlusion.update(map.sample(live.crop, sampler.points, this.#occlusion.range), this.#seen);
-    if (++this.#frames % lightEveryFrames === 0 || this.#frames <= lightFirstFrames)
+    if (++this.#frames % lightEveryFrames === 0 || this.#frames <= lightFirstFrames) {
       this.#light.follow(sampler.live(live.crop), this.#visible());
+      this.#followIris(live);
+    }
   }
 
   #followIris({ region, points }: LiveFace): void {

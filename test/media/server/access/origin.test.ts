@@ -58,3 +58,15 @@ test.each([
   expect((answer.json() as { code: string }).code).toBe(code);
   await server.close();
 });
+
+test('a site of server.origins may show /view in a frame, and nothing else', async () => {
+  const server = await startEcho({ server: { origins: ['https://studio.example', EXTENSION] } });
+  const frames = async (url: string): Promise<string> => {
+    const { headers } = await server.app.inject({ method: 'GET', url, headers: { host: '127.0.0.1' } });
+    return /frame-ancestors ([^;]*)/.exec(String(headers['content-security-policy']))![1]!;
+  };
+  expect(await frames('/view/stage')).toBe("'self' https://studio.example");
+  expect(await frames('/')).toBe("'self'");
+  expect(await frames('/call/stage')).toBe("'self'");
+  await server.close();
+});
