@@ -1,5 +1,6 @@
 /** The part of `faceoff render` for one picture: its size, transparency, colour profile and EXIF stay. */
 
+import { readFile } from 'node:fs/promises';
 import sharp, { type Sharp } from 'sharp';
 import { decodePicture, frameToRgb } from '../faces/portrait.ts';
 import { FaceOffError, messageOf } from '../shared/errors.ts';
@@ -12,7 +13,8 @@ export const WRITTEN_PICTURES = /\.(png|jpe?g|jfif|webp|gif|avif|tiff?)$/i;
 const READ_FORMATS = ['jpeg', 'png', 'webp', 'gif', 'avif', 'heif', 'tiff'];
 /** A camera's picture may lie on its side, or stand on its head. */
 const TURNS = [0, 90, 270, 180] as const;
-const UNLIMITED = { bytes: Number.POSITIVE_INFINITY, pixels: 1e9, longest: Number.POSITIVE_INFINITY };
+/** Limits of a picture that a person names: its memory alone. */
+export const UNLIMITED = { bytes: Number.POSITIVE_INFINITY, pixels: 1e9, longest: Number.POSITIVE_INFINITY };
 
 /** A picture to swap faces in. */
 export interface PictureFile {
@@ -22,14 +24,15 @@ export interface PictureFile {
   hasAlpha: boolean;
 }
 
-/** Reads a file as one picture that stands still; null where it is none, or moves. */
-export async function openPicture(data: Uint8Array): Promise<PictureFile | null> {
-  const info = await sharp(data, { pages: -1, limitInputPixels: false })
+/** Opens a file as one picture that stands still; null where it is none, or moves: then only its head is read. */
+export async function openPicture(file: string): Promise<PictureFile | null> {
+  const info = await sharp(file, { pages: -1, limitInputPixels: false })
     .metadata()
     .catch(() => null);
   if (info === null || !READ_FORMATS.includes(info.format ?? '')) return null;
   if ((info.format === 'gif' || info.format === 'webp') && (info.pages ?? 1) > 1) return null;
   const { width, height } = info.autoOrient;
+  const data = await readFile(file);
   return { data, width, height: info.pageHeight ?? height, hasAlpha: info.hasAlpha === true };
 }
 

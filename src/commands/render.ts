@@ -13,7 +13,7 @@ import { pino } from 'pino';
 import type { Config } from '../config.ts';
 import { chooseFace, decodePicture } from '../faces/portrait.ts';
 import { animationSink, isAnimation, openAnimation, refuseLong } from '../media/animation.ts';
-import type { Clip } from '../media/clip.ts';
+import type { Clip, ClipSink } from '../media/clip.ts';
 import { openClip } from '../media/clip-reader.ts';
 import { openSink } from '../media/clip-writer.ts';
 import { PORTRAIT_SIDE } from '../pipeline/pool/lane-protocol.ts';
@@ -22,7 +22,7 @@ import { FaceOffError, messageOf } from '../shared/errors.ts';
 import { MESH } from '../shared/settings.ts';
 import type { Frame, SeenFace, SwapSession } from '../shared/types.ts';
 import { type ConfigOptions, collect, configOf, wholeNumber, withConfig } from './options.ts';
-import { openPicture, renderPicture, WRITTEN_PICTURES } from './render-picture.ts';
+import { openPicture, renderPicture, UNLIMITED, WRITTEN_PICTURES } from './render-picture.ts';
 
 interface RenderOptions extends ConfigOptions {
   source: string[];
@@ -31,11 +31,8 @@ interface RenderOptions extends ConfigOptions {
   quiet: boolean;
 }
 
-/** Endings of files that are never one picture. */
-const MOVING = /\.(y4m|mp4|m4v|mov|mkv|webm|avi|ts|mts|flv|wmv|mpg|mpeg|3gp|ogv|nut)$/i;
 /** Endings of files that are always one picture. */
 const STANDING = /\.(png|jpe?g|jfif|avif|tiff?|bmp|heic|heif|svg)$/i;
-const NO_LIMITS = { bytes: Number.POSITIVE_INFINITY, pixels: 1e9 };
 const ID = 'render';
 /** Exit code where no face was found: the output is the input as it was. */
 const NO_FACE = 3;
@@ -66,9 +63,9 @@ export function renderCommand(defaultConfig: string): Command {
 async function render(input: string, output: string, options: RenderOptions): Promise<void> {
   const settings = configOf(options, ['pipeline.lanes=1', 'logging.level=warn', EVERY_FRAME]);
   await checkFiles(input, output);
-  const picture = MOVING.test(input) ? null : await openPicture(await readPicture(input));
+  const picture = await openPicture(input);
   // One that no decoder takes is refused by the decoder's own sentence.
-  if (picture === null && STANDING.test(input)) await decodePicture(await readPicture(input), NO_LIMITS);
+  if (picture === null && STANDING.test(input)) await decodePicture(await readPicture(input), UNLIMITED);
   if (picture !== null && !WRITTEN_PICTURES.test(output))
     throw new FaceOffError('bad_output', 'A picture can be written as .png, .jpg, .webp, .gif, .avif or .tiff.');
   if (picture === null && WRITTEN_PICTURES.test(output) && !isAnimation(output))
@@ -85,8 +82,11 @@ async function render(input: string, output: string, options: RenderOptions): Pr
     throw error;
   });
   const aside = asideOf(output);
-  const onSignal = (signal: NodeJS.Signals): void => {
+  let sink: ClipSink | null = null;
+  const onSignal = async (signal: NodeJS.Signals): Promise<void> => {
     clip?.close();
+    // An ffmpeg that goes on would write the file that is removed here.
+    await sink?.abort();
     rmSync(aside, { force: true });
     process.exit(signal === 'SIGINT' ? 130 : 143);
   };
@@ -104,10 +104,11 @@ async function render(input: string, output: string, options: RenderOptions): Pr
     pool.offer(ID, async () => portraits);
     await pool.preload(ID);
     const session = pool.open(ID, { face: ID });
+    if (clip !== null) sink = await sinkFor(clip, aside, { input, ...options });
     const found =
-      clip === null
+      clip === null || sink === null
         ? await renderPicture(session, picture!, aside)
-        : await renderClip(session, clip, aside, { input, ...options });
+        : await renderClip(session, clip, sink, options);
     await rename(aside, output);
     report(found, input, pool);
   } catch (error) {
@@ -203,18 +204,19 @@ async function readPicture(file: string): Promise<Uint8Array> {
   });
 }
 
+/** Opens the file that a clip is written to. */
+function sinkFor(clip: Clip, file: string, { input, lossless }: RenderOptions & { input: string }): Promise<ClipSink> {
+  if (isAnimation(file)) return Promise.resolve(animationSink(file, clip, { lossless }));
+  return openSink(file, clip, { lossless, audioFrom: input, onNote: (note) => console.error(note) });
+}
+
 /** @returns a face for each that was ever swapped, and for each that never was. */
 async function renderClip(
   session: SwapSession,
   clip: Clip,
-  aside: string,
-  options: RenderOptions & { input: string },
+  sink: ClipSink,
+  options: RenderOptions,
 ): Promise<SeenFace[]> {
-  const { input } = options;
-  const onNote = (note: string): void => console.error(note);
-  const sink = isAnimation(aside)
-    ? animationSink(aside, clip, options)
-    : await openSink(aside, clip, { lossless: options.lossless, audioFrom: input, onNote });
   const seen = new Map<number, SeenFace>();
   const bar = options.quiet
     ? null

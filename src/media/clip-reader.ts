@@ -74,32 +74,36 @@ export async function openClip(file: string, { asPictures = false }: ReadOptions
 const expectedFrames = ({ durationMs }: ClipProbe, fps: number | null): number | null =>
   durationMs === null || fps === null ? null : Math.round((durationMs * Math.min(fps, MOST_FPS)) / 1000);
 
-/** The names of a filter, once for each. */
-const filtersThere = new Map<string, Promise<boolean>>();
+async function hasFilter(name: string): Promise<boolean> {
+  return (await runFfmpeg(['-filters'])).output.includes(` ${name} `);
+}
 
-function hasFilter(name: string): Promise<boolean> {
-  const known = filtersThere.get(name) ?? runFfmpeg(['-filters']).then(({ output }) => output.includes(` ${name} `));
-  filtersThere.set(name, known);
-  return known;
+/** Least time between frames on the whole, and the share of it by which one may come early. */
+const PERIOD_MS = 1000 / MOST_FPS;
+const JITTER = 0.4;
+
+async function* framesOf(clip: Clip): AsyncGenerator<ClipFrame, void> {
+  yield* clip;
 }
 
 /** Gives the frames of a clip the times that ffmpeg printed, at most MOST_FPS a second. */
 function withOwnTimes(clip: Clip, printed: Readable, { fps }: ClipProbe): Clip {
   async function* frames(): AsyncGenerator<ClipFrame> {
+    const times = readAhead(frameTimes(printed));
     let held: (ClipFrame & { atMs: number }) | null = null;
-    let lastMs = 0;
-    for await (const [{ data }, time] of inStep(clip, frameTimes(printed))) {
-      const { atMs, durationMs } = time ?? { atMs: lastMs, durationMs: 0 };
-      lastMs = atMs + durationMs;
-      if (held !== null) {
-        const delayMs = atMs - held.atMs;
-        // A frame that comes too soon is left out; half a frame's time of jitter is allowed.
-        if (delayMs < 500 / MOST_FPS) continue;
-        yield { ...held, delayMs };
-      }
+    let endMs = 0;
+    let dueMs = Number.NEGATIVE_INFINITY;
+    for await (const { data } of readAhead(framesOf(clip))) {
+      const { value } = await times.next();
+      const { atMs, durationMs } = value ?? { atMs: endMs, durationMs: 0 };
+      endMs = atMs + durationMs;
+      // One that comes too soon after those before it is left out; its time is the last one's.
+      if (atMs < dueMs - JITTER * PERIOD_MS) continue;
+      dueMs = Math.max(dueMs + PERIOD_MS, atMs + (1 - JITTER) * PERIOD_MS);
+      if (held !== null) yield { ...held, delayMs: atMs - held.atMs };
       held = { data, atMs };
     }
-    if (held !== null) yield { ...held, delayMs: Math.max(1000 / MOST_FPS, lastMs - held.atMs) };
+    if (held !== null) yield { ...held, delayMs: Math.max(PERIOD_MS, endMs - held.atMs) };
   }
   const rate = Math.min(MOST_FPS, fps ?? 30);
   return {
@@ -111,55 +115,29 @@ function withOwnTimes(clip: Clip, printed: Readable, { fps }: ClipProbe): Clip {
   };
 }
 
+/** How many items are read before they are wanted: a process writes frames and times a few items apart. */
+const AHEAD = 32;
+
 /**
- * Pairs of two sequences that one process writes: neither is left unread while the other is waited for, or the process
- * would wait for its reader.
+ * Reads a generator ahead of what is wanted of it. A process that writes to two pipes waits for both of its readers, so
+ * neither may wait for the other.
  */
-async function* inStep<A, B>(first: AsyncIterable<A>, second: AsyncIterable<B>): AsyncGenerator<[A, B | undefined]> {
-  const [a, b] = [readAhead(first), readAhead(second)];
-  for (;;) {
-    const one = await a.next();
-    if (one.done) return;
-    yield [one.value, (await b.next()).value];
+async function* readAhead<T>(items: AsyncGenerator<T, void>): AsyncGenerator<T, void> {
+  // A generator answers calls in their order, however many are made at once.
+  const ask = (): Promise<IteratorResult<T, void>> => {
+    const next = items.next();
+    next.catch(() => undefined);
+    return next;
+  };
+  const asked = Array.from({ length: AHEAD }, ask);
+  for (let next = await asked.shift()!; !next.done; next = await asked.shift()!) {
+    asked.push(ask());
+    yield next.value;
   }
 }
 
-/** Most items that are read before they are wanted: a process writes either sequence a few items ahead. */
-const MOST_AHEAD = 32;
-
-/** Reads a sequence before its items are wanted. */
-function readAhead<T>(items: AsyncIterable<T>): { next(): Promise<IteratorResult<T, undefined>> } {
-  const iterator = items[Symbol.asyncIterator]();
-  const pending: Promise<IteratorResult<T, undefined>>[] = [];
-  let last: Promise<unknown> = Promise.resolve();
-  let waiting = 0;
-  const pull = (): void => {
-    if (waiting >= MOST_AHEAD) return;
-    waiting++;
-    const next = last.then(() => iterator.next());
-    last = next;
-    pending.push(next);
-    next.then(
-      ({ done }) => {
-        if (!done) pull();
-      },
-      () => undefined,
-    );
-  };
-  pull();
-  return {
-    async next() {
-      const next = pending.shift() ?? last.then(() => iterator.next());
-      const result = await next;
-      waiting--;
-      if (!result.done && pending.length === 0) pull();
-      return result;
-    },
-  };
-}
-
 /** The times of frames that ffmpeg's framecrc prints: `stream, dts, pts, duration, size, sum` after `#tb 0: 1/90000`. */
-async function* frameTimes(printed: Readable): AsyncGenerator<{ atMs: number; durationMs: number }> {
+async function* frameTimes(printed: Readable): AsyncGenerator<{ atMs: number; durationMs: number }, void> {
   let tickMs = 1;
   let rest = '';
   for await (const chunk of printed) {

@@ -127,56 +127,60 @@ async function tracksFor(
 const TICKS_PER_SECOND = 100_000;
 
 /** Writes frames with their times into a stream, as Matroska. */
-function timedSinkInto(stream: Writable, { width, height }: Clip, { finished, close }: ClipSource): ClipSink {
-  const writer = writerInto(stream, finished);
-  const started = writer.put(matroskaHeader(width, height, null, 1e9 / TICKS_PER_SECOND));
-  started.catch(() => undefined);
+function timedSinkInto(stream: Writable, { width, height }: Clip, source: ClipSource): ClipSink {
+  const writer = writerInto(stream, matroskaHeader(width, height, null, 1e9 / TICKS_PER_SECOND), source);
   let last = -1;
   return {
     async write({ data, atMs = 0 }) {
-      await started;
       last = Math.max(last + 1, Math.round((atMs * TICKS_PER_SECOND) / 1000));
       await writer.put(matroskaBlock(PICTURES, last, data.length));
       await writer.put(data);
     },
-    async end() {
-      await started;
-      await writer.end();
-    },
-    async abort() {
-      close();
-      await finished().catch(() => undefined);
-    },
+    ...writer.ending,
   };
 }
 
-/** Writes into a stream one piece after another; a broken stream throws what its process ended of. */
-function writerInto(stream: Writable, finished: ClipSource['finished']) {
+/**
+ * Writes a header and then one piece after another into a stream; a broken stream throws what its process ended of.
+ * `ending` are the last two methods of a sink.
+ */
+function writerInto(stream: Writable, header: string | Uint8Array, { finished, close }: ClipSource) {
   let failed: unknown = null;
   const closed = new Promise<void>((resolve) => stream.once('close', () => resolve()));
   stream.on('error', (error) => {
     failed ??= error;
   });
+  async function write(data: string | Uint8Array): Promise<void> {
+    if (failed !== null) await finished();
+    if (failed !== null) throw failed;
+    if (!stream.write(data)) await Promise.race([new Promise((resolve) => stream.once('drain', resolve)), closed]);
+  }
+  const started = write(header);
+  started.catch(() => undefined);
   return {
     async put(data: string | Uint8Array): Promise<void> {
-      if (failed !== null) await finished();
-      if (failed !== null) throw failed;
-      if (!stream.write(data)) await Promise.race([new Promise((resolve) => stream.once('drain', resolve)), closed]);
+      await started;
+      await write(data);
     },
-    async end(): Promise<void> {
-      stream.end();
-      await finished();
-      await closed;
-      if (failed !== null) throw failed;
+    ending: {
+      async end(): Promise<void> {
+        await started;
+        stream.end();
+        await finished();
+        await closed;
+        if (failed !== null) throw failed;
+      },
+      async abort(): Promise<void> {
+        close();
+        await finished().catch(() => undefined);
+      },
     },
   };
 }
 
 /** Writes y4m into a stream; a frame that is shown for longer than a tick of `fps` is repeated. */
-function sinkInto(stream: Writable, header: string, fps: number, { finished, close }: ClipSource): ClipSink {
-  const writer = writerInto(stream, finished);
-  const started = writer.put(header);
-  started.catch(() => undefined);
+function sinkInto(stream: Writable, header: string, fps: number, source: ClipSource): ClipSink {
+  const writer = writerInto(stream, header, source);
   let ticks = 0;
   /** How many ticks of `fps` a frame is shown for; what is rounded is made up for by the next frames of a video. */
   const timesShown = (delayMs: number | undefined, atMs: number | undefined): number => {
@@ -188,20 +192,12 @@ function sinkInto(stream: Writable, header: string, fps: number, { finished, clo
   };
   return {
     async write({ data, delayMs, atMs }) {
-      await started;
       const times = timesShown(delayMs, atMs);
       for (let n = 0; n < times; n++) {
         await writer.put('FRAME\n');
         await writer.put(data);
       }
     },
-    async end() {
-      await started;
-      await writer.end();
-    },
-    async abort() {
-      close();
-      await finished().catch(() => undefined);
-    },
+    ...writer.ending,
   };
 }

@@ -22,3 +22,12 @@ export function planesOf({ width, height }: { width: number; height: number }): 
   const chroma = chromaWidth * chromaHeight;
   return { chromaWidth, chromaHeight, u: luma, v: luma + chroma, bytes: luma + 2 * chroma };
 }
+
+/** R, G, B, 0..1, of Y, U and V in limited-range BT.601. */
+export function rgbOf(y: number, u: number, v: number): [red: number, green: number, blue: number] {
+  const luma = 1.164384 * (y - 16);
+  const [b, r] = [u - 128, v - 128];
+  return [toUnit(luma + 1.596027 * r), toUnit(luma - 0.391762 * b - 0.812968 * r), toUnit(luma + 2.017232 * b)];
+}
+
+const toUnit = (value: number): number => Math.min(1, Math.max(0, value / 255));

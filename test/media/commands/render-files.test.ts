@@ -122,6 +122,25 @@ describe.skipIf(ffmpeg('-version').status !== 0)('a video (needs ffmpeg)', () =>
     expect(Math.max(...after.map((at, n) => Math.abs(at - after[0]! - (before[n]! - before[0]!))))).toBeLessThan(3);
   });
 
+  test('of more than 60 pictures a second becomes one of 60', async () => {
+    const fast = ['-vf', 'scale=320:240,setpts=N/120/TB', '-r', '120', '-t', '0.5', '-an'];
+    const input = video('fast.mp4', ...fast);
+    expect(times(input).length).toBeGreaterThan(55);
+    expect((await render(input, at('fast-out.mp4'))).stderr).toBe('');
+    expect(Math.abs(times(at('fast-out.mp4')).length - 30)).toBeLessThanOrEqual(1);
+    expect(described(at('fast-out.mp4'))).toMatch(/Duration: 00:00:00\.(49|50|51)/);
+  });
+
+  test('that a phone held upright comes out upright, with its own times', async () => {
+    const uneven = 'scale=320:240,setpts=if(lt(N\\,5)\\,N/10\\,0.5+(N-5)/30)/TB';
+    video('lying.mov', '-an', '-vf', uneven, '-fps_mode', 'vfr');
+    const turned = ffmpeg('-i', at('lying.mov'), '-c', 'copy', '-metadata:s:v', 'rotate=90', at('turned.mov'));
+    expect(turned.status, turned.stderr).toBe(0);
+    await render(at('turned.mov'), at('turned-out.mp4'));
+    expect(described(at('turned-out.mp4'))).toMatch(/ 240x320/);
+    process.exitCode = 0;
+  });
+
   test('keeps the shape of its pixels and the names of its colours', async () => {
     const input = video(
       'pal.mp4',

@@ -62,6 +62,9 @@ interface SeenIrises extends IrisColour {
   level: number;
 }
 
+/** Luma of white in limited range. */
+const WHITE = 235;
+
 /** The parts of one eye among the landmarks. */
 interface EyePoints {
   iris: number;
@@ -259,6 +262,11 @@ export class IrisTint {
         dy += (drawn[2 * i + 1]! - points[3 * i + 1]!) / eye.lids.length;
       }
       const iris = irisIn(eye, points, [dx, dy]);
+      // The drawn lids have some of the source's shape.
+      for (const [k, i] of eye.lids.entries()) {
+        iris.lids[2 * k] = drawn[2 * i]! - place.left;
+        iris.lids[2 * k + 1] = drawn[2 * i + 1]! - place.top;
+      }
       if (!isShown(iris, this.#tuning)) continue;
       forEachIrisPixel(iris, edgeTo, luma, (x, y, radii) => {
         const at = luma.at + y * luma.stride + x;
@@ -270,7 +278,7 @@ export class IrisTint {
         );
         const weight = edge * dull;
         const after = before + weight * (gain - 1) * (before - BLACK);
-        bytes[at] = after;
+        bytes[at] = Math.min(WHITE, after);
         if ((x & 1) !== 0 || (y & 1) !== 0) return;
         const c = (y >> 1) * u.stride + (x >> 1);
         const scale = weight * amount * (after - BLACK);

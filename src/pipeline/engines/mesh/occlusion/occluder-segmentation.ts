@@ -1,3 +1,4 @@
+import { rgbOf } from '../../../../shared/i420.ts';
 import type { ModelSession } from '../../../inference/model-session.ts';
 import { type FaceMap, MAP_TEXELS } from './face-map.ts';
 
@@ -26,13 +27,9 @@ export class OccluderSegmenter {
     const { texels } = this.#map;
     const mean = [0, 0, 0];
     for (let k = 0; k < texels.length; k++) {
-      const luma = 1.164384 * (colours[3 * k]! - 16);
-      const [b, r] = [colours[3 * k + 1]! - 128, colours[3 * k + 2]! - 128];
-      const at = 3 * texels[k]!;
-      image[at] = unit(luma + 1.596027 * r);
-      image[at + 1] = unit(luma - 0.391762 * b - 0.812968 * r);
-      image[at + 2] = unit(luma + 2.017232 * b);
-      for (let c = 0; c < 3; c++) mean[c]! += image[at + c]! / texels.length;
+      const rgb = rgbOf(colours[3 * k]!, colours[3 * k + 1]!, colours[3 * k + 2]!);
+      image.set(rgb, 3 * texels[k]!);
+      for (let c = 0; c < 3; c++) mean[c]! += rgb[c]! / texels.length;
     }
     // What is no skin (eyes, mouth, outside) tells nothing.
     for (let t = 0; t < MAP_TEXELS; t++) if (this.#map.isListed[t] === 0) image.set(mean, 3 * t);
@@ -40,5 +37,3 @@ export class OccluderSegmenter {
     return this.#session.outputs.occluded!;
   }
 }
-
-const unit = (value: number): number => Math.min(1, Math.max(0, value / 255));

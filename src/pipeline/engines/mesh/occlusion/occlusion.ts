@@ -39,7 +39,8 @@ export class Occlusion {
 
   /** 0 the face, 255 an occluder: one for each texel of the map, [64, 64]. */
   get mask(): Uint8Array {
-    return this.#both;
+    if (!this.worn.any) return this.#mask.values;
+    return this.#mask.any ? this.#both : this.worn.values;
   }
 
   /** Whether anything occludes the face. */
@@ -93,11 +94,11 @@ export class Occlusion {
     return this.mask[this.#map.texelOfPoint[point]!]! / 255;
   }
 
-  /** Sets the mask of a frame: what moves and what is worn. */
+  /** Joins what moves and what is worn, where there is something of both. */
   #join(): void {
+    if (!this.worn.any || !this.#mask.any) return;
     const [moving, worn] = [this.#mask.values, this.worn.values];
-    if (!this.worn.any) this.#both.set(moving);
-    else for (let t = 0; t < MAP_TEXELS; t++) this.#both[t] = Math.max(moving[t]!, worn[t]!);
+    for (let t = 0; t < MAP_TEXELS; t++) this.#both[t] = Math.max(moving[t]!, worn[t]!);
   }
 
   #compare(colours: Float32Array, seen: Float32Array, [from, to]: MapRange): void {

@@ -1,3 +1,4 @@
+import { rgbOf } from '../../../../shared/i420.ts';
 import type { ModelSession } from '../../../inference/model-session.ts';
 import { ATLAS, BLACK, GREY, type Planes } from './atlas-layout.ts';
 import { enlarged, GRID, shrink } from './texel-grid.ts';
@@ -80,11 +81,3 @@ function relight({ y, u, v }: Planes, [red, green, blue]: Rgb<Float32Array>): vo
 const lit = (value: number, factor: number): number => Math.min(1, Math.max(0, (value + FLOOR) * factor - FLOOR));
 
 const clampByte = (value: number): number => Math.min(255, Math.max(0, Math.round(value)));
-
-/** R, G, B, 0..1, of a colour in limited-range BT.601. */
-function rgbOf(y: number, u: number, v: number): Rgb<number> {
-  const luma = 1.164384 * (y - BLACK);
-  const unit = (value: number): number => Math.min(1, Math.max(0, value / 255));
-  const [b, r] = [u - GREY, v - GREY];
-  return [unit(luma + 1.596027 * r), unit(luma - 0.391762 * b - 0.812968 * r), unit(luma + 2.017232 * b)];
-}

@@ -8,11 +8,12 @@ import type { Frame } from '../../../../shared/types.ts';
 import { poseOf } from '../../../face/pose.ts';
 import { EYE_OUTER_LEFT, EYE_OUTER_RIGHT, POINTS, type Topology } from '../../../face/topology.ts';
 import type { Portrait } from '../../engine.ts';
+import { atlasColours } from '../colour-sampler.ts';
 import { facing } from '../facing.ts';
 import type { FaceMap } from '../occlusion/face-map.ts';
 import type { OccluderSegmenter } from '../occlusion/occluder-segmentation.ts';
 import { paintAtlas } from './atlas.ts';
-import { BLACK, GREY } from './atlas-layout.ts';
+import { atlasPoints, BLACK, GREY } from './atlas-layout.ts';
 import { photoSampler } from './photo-sampler.ts';
 
 /** Tuning of the flaws. Set by what shows in the faces made of 536 portraits, unless a field says otherwise. */
@@ -67,8 +68,6 @@ export interface PhotoQuality {
   chroma: number;
 }
 
-/** Half side of the square that a point's colour is the mean of, as a share of the eyes' distance. */
-const POINT_RADIUS = 0.03;
 /** Rings of the mesh from the rim from which a point tells about the skin: hair may lie over the outer ones. */
 const INNER_RING = 3;
 /** Least cosine to the camera of a point that tells about the skin. */
@@ -102,8 +101,8 @@ export async function measurePhoto(
     return x < 0 || y < 0 || x >= picture.width || y >= picture.height;
   };
   const seen = facing(points, topology).map((cosine, i) => (isBeyond(i) ? 0 : cosine));
-  const colours = coloursOf(picture, points, Math.max(1, Math.round(POINT_RADIUS * eyesApart)));
   const atlas = paintAtlas([portrait], topology);
+  const colours = atlasColours(atlas, atlasPoints(topology));
   const occluded = await segmenter?.segment(map.listed(atlas));
 
   const { burntFrom } = tuning;
@@ -145,22 +144,6 @@ export function flawsOf(quality: PhotoQuality, tuning: PhotoQualityTuning = PHOT
     ['colourless', quality.chroma < tuning.chromaLeast],
   ];
   return flaws.filter(([, is]) => is).map(([flaw]) => flaw);
-}
-
-/** Mean Y, U, V around each of 468 points. @param radius half side of the square, in pixels. */
-function coloursOf(picture: Frame, points: Float32Array, radius: number): Float32Array {
-  const sample = ([0, 1, 2] as const).map((plane) => photoSampler(picture, plane));
-  const colours = new Float32Array(POINTS * 3);
-  for (let i = 0; i < POINTS; i++) {
-    for (let plane = 0; plane < 3; plane++) {
-      const scale = plane === 0 ? 1 : 0.5;
-      const [x, y, r] = [points[3 * i]! * scale, points[3 * i + 1]! * scale, radius * scale];
-      let sum = 0;
-      for (let v = -1; v <= 1; v++) for (let u = -1; u <= 1; u++) sum += sample[plane]!(x + u * r, y + v * r);
-      colours[3 * i + plane] = sum / 9;
-    }
-  }
-  return colours;
 }
 
 /**
