@@ -3,6 +3,7 @@
  * allowed, and into no others.
  */
 
+import { joinUrl } from '../src/shared/join-url.ts';
 import {
   type Choices,
   DEFAULTS,
@@ -81,7 +82,7 @@ interface ServerRequest {
 
 /** Sends a request to the server. @returns null where the server does not answer. */
 async function send({ server, token }: Choices, { path, method, type, body }: ServerRequest): Promise<Response | null> {
-  const url = new URL(path, server);
+  const url = path.startsWith('/') ? joinUrl(server, path) : new URL(path);
   // A session of a server that was chosen before: the token is not for that server.
   if (url.origin !== new URL(server).origin) return null;
   return fetch(url, {

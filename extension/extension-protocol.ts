@@ -6,7 +6,7 @@
 
 /** The person's choices, kept in the browser's extension storage. */
 export interface Choices {
-  /** Address of the server, as an origin. */
+  /** Address of the server: its origin, and the path where a proxy serves it under one. */
   server: string;
   token: string;
   /** Id of the face to begin with; empty is the server's own choice. */

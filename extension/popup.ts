@@ -1,6 +1,7 @@
 /** The extension's popup: the sites that get the camera, the face, and the server. */
 
 import { createElement, element } from '../src/client/lib/dom.ts';
+import { joinUrl } from '../src/shared/join-url.ts';
 import type { FaceInfo } from '../src/shared/messages.ts';
 import { type Choices, DEFAULTS, patternOf } from './extension-protocol.ts';
 
@@ -62,7 +63,7 @@ async function forbid(pattern: string): Promise<void> {
 async function showFaces(): Promise<void> {
   const chosen = await choices();
   try {
-    const answer = await fetch(new URL('/api/faces', chosen.server), {
+    const answer = await fetch(joinUrl(chosen.server, '/api/faces'), {
       ...(chosen.token !== '' && { headers: { authorization: `Bearer ${chosen.token}` } }),
       signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
     });
@@ -83,15 +84,16 @@ async function changeServer(): Promise<void> {
     showState('The address must be like http://127.0.0.1:8080.');
     return;
   }
-  const { origin } = new URL(server.value);
+  const { origin, pathname } = new URL(server.value);
+  const address = origin + pathname.replace(/\/+$/, '');
   const pattern = patternOf(origin);
   const isAllowed = pattern !== null && (await chrome.permissions.request({ origins: [pattern] }).catch(() => false));
   if (!isAllowed) {
     showState('The browser does not let the extension use that server.');
     return;
   }
-  await choose({ server: origin, token: '' });
-  server.value = origin;
+  await choose({ server: address, token: '' });
+  server.value = address;
   token.value = '';
   await showFaces();
 }

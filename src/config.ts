@@ -41,6 +41,13 @@ const Schema = z.strictObject({
     host: z.string().min(1).default('127.0.0.1'),
     port: whole(0, 65535, 8080),
     names: z.array(z.string().min(1)).default([]),
+    basePath: z
+      .string()
+      .regex(
+        /^(?:\/|(?:\/[\w.~-]+)+)$/,
+        'must be a path that begins with a slash and does not end with one, such as /face',
+      )
+      .default('/'),
     token: z
       .string()
       .regex(/^\S{16,200}$/, 'must have 16 to 200 characters, none of them a space')

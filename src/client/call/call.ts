@@ -17,7 +17,7 @@ import { Microphone, microphoneProblem } from './microphone.ts';
 import { PlaceholderTrack } from './placeholder-track.ts';
 import { TileGrid } from './tile-grid.ts';
 
-const room = decodeURIComponent(location.pathname.split('/')[2] ?? '');
+const room = decodeURIComponent(location.pathname.match(/([^/]*)\/?$/)![1]!);
 const nameField = element('who', HTMLInputElement);
 const micButton = element('mic', HTMLButtonElement);
 const camButton = element('cam', HTMLButtonElement);

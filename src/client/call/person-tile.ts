@@ -3,6 +3,7 @@
 import type { CallPerson } from '../../shared/messages.ts';
 import { createElement, icon } from '../lib/dom.ts';
 import { playVideo } from '../lib/play-video.ts';
+import { serverUrl } from '../lib/server-url.ts';
 import { PlaybackWatchdog } from '../peer/playback-watchdog.ts';
 import { WhepPlayer } from '../peer/whep-player.ts';
 
@@ -49,7 +50,7 @@ export class PersonTile {
     this.#whep?.close();
     this.#stream = stream;
     this.#whep = new WhepPlayer({
-      url: `/whep/${stream}`,
+      url: serverUrl(`/whep/${stream}`),
       sound: true,
       onVideo: (media) => this.play(media),
       // The server answers a reload with the login page.

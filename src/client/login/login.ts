@@ -1,13 +1,14 @@
 /** The login page: exchanges the server's token for a cookie. The page itself stores nothing. */
 
 import { element } from '../lib/dom.ts';
+import { serverUrl } from '../lib/server-url.ts';
 
 const form = element('login', HTMLFormElement);
 const token = element('token', HTMLInputElement);
 const message = element('message', HTMLParagraphElement);
 
 async function logIn(): Promise<void> {
-  const answer = await fetch('/api/login', {
+  const answer = await fetch(serverUrl('/api/login'), {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ token: token.value.trim() }),

@@ -2,6 +2,7 @@
 
 import type { ClientMessage, ServerMessage } from '../../shared/messages.ts';
 import { backoffMs } from '../lib/backoff.ts';
+import { serverUrl } from '../lib/server-url.ts';
 
 /**
  * `lost`: the socket was open. `unready`, `unreachable`: it could not be opened, and what the server's readiness says.
@@ -60,7 +61,7 @@ export class ReconnectingSocket {
 
   #open(): void {
     clearTimeout(this.#retry);
-    const address = new URL('/ws', location.href);
+    const address = new URL(serverUrl('/ws'));
     address.protocol = location.protocol === 'https:' ? 'wss:' : 'ws:';
     const socket = new WebSocket(address);
     let openedAt: number | null = null;
@@ -80,7 +81,7 @@ export class ReconnectingSocket {
 
   /** Asks for the server's readiness: a socket that cannot be opened does not say why. */
   async #probe(): Promise<void> {
-    const status = await fetch('/readyz', { cache: 'no-store' }).then(
+    const status = await fetch(serverUrl('/readyz'), { cache: 'no-store' }).then(
       (answer) => answer.status,
       () => 0,
     );
@@ -91,7 +92,7 @@ export class ReconnectingSocket {
 }
 
 const isLocked = (): Promise<boolean> =>
-  fetch('/api/status', { cache: 'no-store' }).then(
+  fetch(serverUrl('/api/status'), { cache: 'no-store' }).then(
     ({ status }) => status === 401,
     () => false,
   );

@@ -99,7 +99,7 @@ export class WhepPlayer {
       body: offer.sdp ?? '',
       signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
     });
-    if (answer.status === 201) attempt.session = new URL(answer.headers.get('location')!, answer.url);
+    if (answer.status === 201) attempt.session = sessionUrl(answer);
     if (attempt !== this.#peers.current) {
       // Dropped while the answer was on its way: the server now holds a session that no one else ends.
       endSession(attempt);
@@ -140,6 +140,12 @@ function sendCandidate(attempt: WhepAttempt, candidate: RTCIceCandidate): void {
     if (attempt.session !== null && attempt.peer.signalingState !== 'closed')
       void patchSession(attempt.session, candidateFragment(candidates));
   }, CANDIDATES_EVERY_MS);
+}
+
+/** The session's address. A proxy may leave its own path out of `Location`, but not the session's id. */
+function sessionUrl({ headers, url }: Response): URL {
+  const id = headers.get('location')!.split('/').at(-1)!;
+  return new URL(`${url.replace(/\/$/, '')}/${id}`);
 }
 
 /** Whether the server took the fragment. */

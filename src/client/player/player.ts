@@ -4,6 +4,7 @@
 
 import { element } from '../lib/dom.ts';
 import { playVideo } from '../lib/play-video.ts';
+import { serverUrl } from '../lib/server-url.ts';
 import { PlaybackWatchdog } from '../peer/playback-watchdog.ts';
 import { WhepPlayer } from '../peer/whep-player.ts';
 
@@ -17,7 +18,7 @@ const watchdog = new PlaybackWatchdog();
 let checkedAtMs = 0;
 
 const whep = new WhepPlayer({
-  url: `/whep/${location.pathname.split('/')[2] ?? ''}`,
+  url: serverUrl(`/whep/${location.pathname.match(/([^/]*)\/?$/)![1]}`),
   sound: hasSound,
   onVideo(stream) {
     video.srcObject = stream;

@@ -2,6 +2,7 @@
 
 import type { ErrorBody, FacePreview } from '../../shared/messages.ts';
 import { createElement, element } from '../lib/dom.ts';
+import { serverUrl } from '../lib/server-url.ts';
 
 const BEFORE = 'Once you confirm below, the face is shown as it will look.';
 const WAITING = 'Drawing the face…';
@@ -21,7 +22,7 @@ export class FaceLook {
     this.#request = request;
     this.#hint.textContent = WAITING;
     try {
-      const answer = await fetch('/api/faces/preview', { method: 'POST', body, signal: request.signal });
+      const answer = await fetch(serverUrl('/api/faces/preview'), { method: 'POST', body, signal: request.signal });
       const reply: unknown = await answer.json();
       if (request.signal.aborted) return;
       if (answer.ok) this.#fill(reply as FacePreview);

@@ -3,6 +3,7 @@
 import type { ErrorBody, FaceInfo, PickableFace, SeveralFaces } from '../../shared/messages.ts';
 import { createElement, element, place, press } from '../lib/dom.ts';
 import { nameFromFile, placeOf } from '../lib/format.ts';
+import { serverUrl } from '../lib/server-url.ts';
 import { FaceLook } from './face-look.ts';
 
 /** What the dialog asks of its page. */
@@ -168,7 +169,7 @@ export class FaceUpload {
     this.#save.disabled = true;
     this.#dialog.setAttribute('aria-busy', 'true');
     try {
-      const answer = await fetch('/api/faces', { method: 'POST', body });
+      const answer = await fetch(serverUrl('/api/faces'), { method: 'POST', body });
       const reply: unknown = await answer.json();
       if (file !== this.#file) return;
       if (answer.ok) {

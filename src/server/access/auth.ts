@@ -8,8 +8,11 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import cookies, { type CookieSerializeOptions } from '@fastify/cookie';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Config } from '../../config.ts';
 import { FaceOffError } from '../../shared/errors.ts';
+import { locationOf } from './base-path.ts';
 import type { LoginRateLimit } from './login-rate-limit.ts';
+import { sendPage } from './pages.ts';
 
 const COOKIE = 'faceoff';
 const YEAR_S = 365 * 86_400;
@@ -19,15 +22,24 @@ const PUBLIC = /^\/(healthz|readyz|api\/login|[\w-]+\.(js|css|svg|js\.map))$/;
 /** Checks each request's token or cookie. Needs `loginRoutes`, which registers the parsing of cookies. */
 export class Authenticator {
   readonly #token: string | null;
+  readonly #basePath: string;
   /** The cookie's value, an HMAC of the token: it is not accepted as the token. */
   readonly #cookieValue: string;
   readonly #cookieOptions: CookieSerializeOptions;
   readonly #rateLimit: LoginRateLimit;
 
-  /** @param token null for an open server. @param secure whether the cookie is for HTTPS alone. */
-  constructor(token: string | null, secure: boolean, rateLimit: LoginRateLimit) {
+  /**
+   * @param server its token is null for an open server.
+   * @param secure whether the cookie is for HTTPS alone.
+   */
+  constructor(
+    { token, basePath }: Pick<Config['server'], 'token' | 'basePath'>,
+    secure: boolean,
+    rateLimit: LoginRateLimit,
+  ) {
     this.#rateLimit = rateLimit;
     this.#token = token;
+    this.#basePath = basePath;
     this.#cookieValue = createHmac('sha256', token ?? '')
       .update('faceoff cookie')
       .digest('hex');
@@ -53,14 +65,11 @@ export class Authenticator {
     const waitMs = this.#rateLimit.waitMs(request.ip);
     // The redirect keeps the token out of the address bar, the history and screenshots.
     if (isPage && waitMs === 0 && this.#isRight(token, request.ip))
-      return this.#setCookie(reply).redirect(withoutToken(request.url), 303);
+      return this.#setCookie(reply).redirect(locationOf(request, withoutToken(request.url), this.#basePath), 303);
     if (this.#hasCookie(request) || this.#isRight(bearerOf(request), request.ip)) return;
     if (isPage && token !== undefined && waitMs > 0)
-      return reply
-        .code(429)
-        .header('retry-after', Math.ceil(waitMs / 1000))
-        .sendFile('login.html');
-    if (isPage) return reply.code(401).sendFile('login.html');
+      return sendPage(request, reply.code(429).header('retry-after', Math.ceil(waitMs / 1000)), 'login.html');
+    if (isPage) return sendPage(request, reply.code(401), 'login.html');
     void reply.header('www-authenticate', 'Bearer realm="faceoff"');
     if (request.headers.authorization !== undefined) throw wrongToken();
     throw new FaceOffError('no_token', 'This server wants its token (server.token): Authorization: Bearer …');

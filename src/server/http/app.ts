@@ -1,9 +1,8 @@
 /** The HTTP server: builds all parts of the main thread that serve requests, and registers their routes. */
 
-import { STATUS_CODES } from 'node:http';
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import os from 'node:os';
-import path from 'node:path';
 import fastifyStatic from '@fastify/static';
 import websocket from '@fastify/websocket';
 import fastify, { type FastifyInstance } from 'fastify';
@@ -11,7 +10,6 @@ import type { Config } from '../../config.ts';
 import type { Faces } from '../../faces/face-library.ts';
 import { errorBody } from '../../lib/error-body.ts';
 import type { Logger } from '../../lib/log.ts';
-import { root } from '../../lib/package-root.ts';
 import type { Metrics } from '../../metrics.ts';
 import { readCatalogue } from '../../pipeline/models/catalogue.ts';
 import { ModelStates } from '../../pipeline/models/model-states.ts';
@@ -21,11 +19,13 @@ import type { Gpu } from '../../shared/gpu.ts';
 import type { SwapSettings } from '../../shared/settings.ts';
 import type { Swapping } from '../../shared/types.ts';
 import { Authenticator, loginRoutes } from '../access/auth.ts';
+import { locationOf, withoutBase } from '../access/base-path.ts';
 import type { Certificate } from '../access/certificate.ts';
 import { ConnectionLimit } from '../access/connection-limit.ts';
 import { allowedOrigins, allowOrigins } from '../access/cors.ts';
 import { LoginRateLimit } from '../access/login-rate-limit.ts';
 import { checkOrigin } from '../access/origin.ts';
+import { PAGES_DIR, sendPage } from '../access/pages.ts';
 import { Monitor } from '../monitor/monitor.ts';
 import { preflight } from '../monitor/preflight.ts';
 import { Recordings } from '../recording/recordings.ts';
@@ -88,7 +88,7 @@ const HEADERS = {
 function contentPolicy(url: string, origins: readonly string[]): string {
   const sites = /^\/view\//.test(url) ? origins.filter((origin) => /^https?:/.test(origin)) : [];
   const frames = ["'self'", ...sites].join(' ');
-  return `default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self' ws: wss:; frame-ancestors ${frames}; base-uri 'none'; form-action 'self'`;
+  return `default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self' ws: wss:; frame-ancestors ${frames}; base-uri 'self'; form-action 'self'`;
 }
 
 /** Longest time that the headers of a request may take. */
@@ -113,7 +113,8 @@ function refuseClient({ code }: NodeJS.ErrnoException, socket: Socket): void {
 }
 
 /** Slow requests are answered 408 and closed; WebSockets and replies have no time limit. */
-function listener(https: Certificate | null, requestTimeout: number): FastifyInstance {
+function listener({ limits, server }: Config, https: Certificate | null): FastifyInstance {
+  const requestTimeout = limits.requestTimeoutMs;
   const options = {
     logger: false,
     bodyLimit: 1 << 20,
@@ -122,6 +123,7 @@ function listener(https: Certificate | null, requestTimeout: number): FastifyIns
     clientErrorHandler: refuseClient,
     // Publishers write the address of an endpoint with and without a slash at its end.
     routerOptions: { ignoreTrailingSlash: true },
+    rewriteUrl: ({ url = '/', headers }: IncomingMessage) => withoutBase(url, headers, server.basePath),
   } as const;
   const http = {
     headersTimeout: Math.min(HEADERS_MS, requestTimeout),
@@ -148,12 +150,12 @@ const scoped =
 export async function buildServer(parts: ServerParts): Promise<Server> {
   const { config, pool, faces, metrics, models, log, version, defaults, gpu = null, certificate = null } = parts;
   const { states = new ModelStates(readCatalogue(config.models.dir)) } = parts;
-  const app = listener(certificate, config.limits.requestTimeoutMs);
+  const app = listener(config, certificate);
   // The message names no address: logs hold none.
   const rateLimit = new LoginRateLimit(config.limits.wrongTokens, () =>
     log.warn('too many wrong tokens from one address, which has to wait'),
   );
-  const authenticator = new Authenticator(config.server.token, certificate !== null, rateLimit);
+  const authenticator = new Authenticator(config.server, certificate !== null, rateLimit);
   const streams = new Streams(config, metrics, log);
   const sessions = new Sessions({ config, pool, streams, metrics, log, machine: () => monitor.figures });
   const recordings = new Recordings(config, metrics, log);
@@ -213,7 +215,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   });
 
   await app.register(websocket, { options: { maxPayload: 512 * 1024 } });
-  await app.register(fastifyStatic, { root: path.join(root, 'dist/client'), cacheControl: false });
+  await app.register(fastifyStatic, { root: PAGES_DIR, cacheControl: false, index: false });
   app.get('/ws', { websocket: true }, (socket) => signalling.accept(socket));
   await app.register(scoped((plugin) => whipRoutes(plugin, sessions, config)));
   await app.register(scoped((plugin) => whepRoutes(plugin, streams, config)));
@@ -223,15 +225,20 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
 
   recordingRoutes(app, sessions, recordings);
 
+  app.get('/', (request, reply) => sendPage(request, reply, 'index.html'));
+  const { basePath } = config.server;
+  if (basePath !== '/') app.get(basePath, async (_request, reply) => reply.redirect(`${basePath}/`));
   app.get<{ Params: { stream: string } }>('/view/:stream', async (request, reply) => {
     checkName(request.params.stream);
-    return reply.sendFile('player.html');
+    return sendPage(request, reply, 'player.html');
   });
 
-  app.get('/call', async (_request, reply) => reply.redirect(`/call/${newRoom()}`));
+  app.get('/call', async (request, reply) =>
+    reply.redirect(locationOf(request, `/call/${newRoom()}`, config.server.basePath)),
+  );
   app.get<{ Params: { room: string } }>('/call/:room', async (request, reply) => {
     checkName(request.params.room);
-    return reply.sendFile('call.html');
+    return sendPage(request, reply, 'call.html');
   });
 
   app.get('/healthz', async () => ({ ok: true }));

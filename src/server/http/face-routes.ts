@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Config } from '../../config.ts';
 import type { Faces, UploadedFace } from '../../faces/face-library.ts';
 import { FaceOffError } from '../../shared/errors.ts';
+import { locationOf } from '../access/base-path.ts';
 
 type Fields = MultipartFile['fields'];
 
@@ -51,7 +52,10 @@ export async function faceRoutes(
   app.post('/api/faces', async (request, reply) => {
     const info = await faces.add(await uploadOf(request));
     onChange();
-    return reply.code(201).header('location', `/api/faces/${info.id}`).send(info);
+    return reply
+      .code(201)
+      .header('location', locationOf(request, `/api/faces/${info.id}`, config.server.basePath))
+      .send(info);
   });
 
   app.delete<{ Params: { id: string } }>('/api/faces/:id', async (request, reply) => {

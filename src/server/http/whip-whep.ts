@@ -6,6 +6,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Config } from '../../config.ts';
 import { FaceOffError } from '../../shared/errors.ts';
+import { locationOf } from '../access/base-path.ts';
 import { readFragment } from '../webrtc/ice-fragment.ts';
 import { type IceServer, iceServersOf } from '../webrtc/ice-servers.ts';
 import type { PeerEndpoint } from '../webrtc/peer.ts';
@@ -29,7 +30,7 @@ export interface ResourceRoutes {
   endpoint: string;
   /** Route of one session, with `:id`. */
   session: string;
-  webrtc: Config['webrtc'];
+  config: Config;
   /** Opens the session for an offer posted to the endpoint. */
   open(request: FastifyRequest): NegotiatedSession;
   find(id: string): NegotiatedSession | undefined;
@@ -51,11 +52,12 @@ export function resourceRoutes(app: FastifyInstance, routes: ResourceRoutes): vo
       session.close('offer refused');
       throw error;
     });
-    for (const link of iceLinks(iceServersOf(routes.webrtc))) void reply.header('link', link);
+    for (const link of iceLinks(iceServersOf(routes.config.webrtc))) void reply.header('link', link);
     const at = `${request.url.split('?')[0]!.replace(/\/$/, '')}/${session.id}`;
+    const location = locationOf(request, at, routes.config.server.basePath);
     return reply
       .code(201)
-      .headers({ ...session.headers, location: at, etag: session.peer.etag, 'accept-patch': FRAGMENT })
+      .headers({ ...session.headers, location, etag: session.peer.etag, 'accept-patch': FRAGMENT })
       .type(SDP)
       .send(answer);
   });

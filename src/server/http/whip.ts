@@ -11,11 +11,11 @@ interface Query {
 }
 
 /** WHIP (RFC 9725): a publisher posts an offer; the swapped video comes back on the same connection. */
-export function whipRoutes(app: FastifyInstance, sessions: Sessions, { webrtc }: Config): void {
+export function whipRoutes(app: FastifyInstance, sessions: Sessions, config: Config): void {
   resourceRoutes(app, {
     endpoint: '/whip',
     session: '/whip/:id',
-    webrtc,
+    config,
     open(request) {
       const { face, stream } = request.query as Query;
       return sessions.open(face === undefined ? {} : { face }, {}, stream);

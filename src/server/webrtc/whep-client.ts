@@ -6,6 +6,7 @@
 import wrtc, { type RTCPeerConnection } from '@roamhq/wrtc';
 import { isErrorCode } from '../../shared/error-catalogue.ts';
 import { FaceOffError } from '../../shared/errors.ts';
+import { joinUrl } from '../../shared/join-url.ts';
 import type { Frame } from '../../shared/types.ts';
 import { upright } from './upright.ts';
 
@@ -68,7 +69,7 @@ async function offerOf(connection: RTCPeerConnection): Promise<string> {
 }
 
 async function post(server: string, stream: string, headers: object, body: string): Promise<Response> {
-  const answer = await fetch(new URL(`/whep/${encodeURIComponent(stream)}`, server), {
+  const answer = await fetch(joinUrl(server, `/whep/${encodeURIComponent(stream)}`), {
     ...request('POST'),
     body,
     headers: { ...headers, 'content-type': 'application/sdp' },

@@ -3,6 +3,7 @@
 import type { ErrorBody, FaceInfo } from '../../../shared/messages.ts';
 import { confirmDialog } from '../../lib/confirm-dialog.ts';
 import { createElement, element, icon, press } from '../../lib/dom.ts';
+import { serverUrl } from '../../lib/server-url.ts';
 
 /** What the gallery tells its page. */
 export interface GalleryConf {
@@ -61,7 +62,7 @@ export class FaceGallery {
     const { id, name, builtIn, thumbnail, photos } = face;
     const picture = createElement('img', {
       className: 'picture',
-      src: thumbnail,
+      src: serverUrl(thumbnail),
       alt: '',
       loading: 'lazy',
       draggable: false,
@@ -98,7 +99,7 @@ export class FaceGallery {
     if (!(await confirmDialog({ title: `Delete ${name}?`, text, ...(id === this.#selected && { warning: worn }) })))
       return;
     try {
-      const answer = await fetch(`/api/faces/${encodeURIComponent(id)}`, { method: 'DELETE' });
+      const answer = await fetch(serverUrl(`/api/faces/${encodeURIComponent(id)}`), { method: 'DELETE' });
       // The socket brings the new list, and the changed settings of sessions that used the face, to all pages.
       if (!answer.ok) this.#conf.onError(((await answer.json()) as ErrorBody).message);
     } catch {

@@ -3,6 +3,7 @@
 import type { MachineHistory, MachineSample } from '../../../shared/messages.ts';
 import { element } from '../../lib/dom.ts';
 import { showBytes, showCores, showPercent } from '../../lib/format.ts';
+import { serverUrl } from '../../lib/server-url.ts';
 import { Sparkline } from '../../lib/sparkline.ts';
 
 const EVERY_MS = 2000;
@@ -59,7 +60,7 @@ export class MachinePanel {
     if (document.hidden) return;
     const since = this.#samples.at(-1)?.atMs ?? 0;
     try {
-      const answer = await fetch(`/api/status/memory?since=${since}`);
+      const answer = await fetch(serverUrl(`/api/status/memory?since=${since}`));
       if (answer.ok) this.#show((await answer.json()) as MachineHistory);
     } catch {
       // The page's notice reports a server that is gone; the panel goes on when the server is back.

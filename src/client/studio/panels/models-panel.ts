@@ -3,6 +3,7 @@
 import type { ModelInfo } from '../../../shared/messages.ts';
 import { createElement, element } from '../../lib/dom.ts';
 import { showBytes } from '../../lib/format.ts';
+import { serverUrl } from '../../lib/server-url.ts';
 import { engineHint, enginesOf, modelState } from '../engine-text.ts';
 
 const EVERY_MS = 10_000;
@@ -45,7 +46,7 @@ export class ModelsPanel {
   async #refresh(): Promise<void> {
     this.#refreshedAtMs = performance.now();
     try {
-      const answer = await fetch('/api/models');
+      const answer = await fetch(serverUrl('/api/models'));
       if (!answer.ok) return;
       this.#models = (await answer.json()) as ModelInfo[];
       this.#showEngines();

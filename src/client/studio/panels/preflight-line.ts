@@ -2,6 +2,7 @@
 
 import type { Preflight } from '../../../shared/messages.ts';
 import { element } from '../../lib/dom.ts';
+import { serverUrl } from '../../lib/server-url.ts';
 
 const EVERY_MS = 3000;
 
@@ -22,7 +23,7 @@ export class PreflightLine {
   async #refresh(): Promise<void> {
     // The page is not visible.
     if (document.hidden) return;
-    const text = await fetch('/api/preflight')
+    const text = await fetch(serverUrl('/api/preflight'))
       .then(async (answer) => (answer.ok ? textOf((await answer.json()) as Preflight) : null))
       // The page's notice reports a server that is gone.
       .catch(() => null);

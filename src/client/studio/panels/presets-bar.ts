@@ -3,6 +3,7 @@
 import type { ErrorBody, FaceInfo, PresetInfo } from '../../../shared/messages.ts';
 import { confirmDialog } from '../../lib/confirm-dialog.ts';
 import { createElement, element, icon } from '../../lib/dom.ts';
+import { serverUrl } from '../../lib/server-url.ts';
 
 /** What the bar asks of its page. */
 export interface PresetsConf {
@@ -54,7 +55,7 @@ export class PresetsBar {
     const picture =
       face === undefined
         ? icon('none')
-        : createElement('img', { src: face.thumbnail, alt: '', loading: 'lazy', draggable: false });
+        : createElement('img', { src: serverUrl(face.thumbnail), alt: '', loading: 'lazy', draggable: false });
     const label = createElement('span', { className: 'name', textContent: name });
     const key = number <= 9 ? { 'aria-keyshortcuts': String(number) } : ({} as Record<string, string>);
     const apply = createElement('button', { type: 'button', className: 'apply', title: name }, key, picture, label);
@@ -93,7 +94,7 @@ export class PresetsBar {
 
   async #request(method: string, name: string, body?: string): Promise<boolean> {
     try {
-      const answer = await fetch(`/api/presets/${encodeURIComponent(name)}`, {
+      const answer = await fetch(serverUrl(`/api/presets/${encodeURIComponent(name)}`), {
         method,
         ...(body !== undefined && { body, headers: { 'content-type': 'application/json' } }),
       });

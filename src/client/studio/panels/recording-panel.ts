@@ -3,6 +3,7 @@
 import type { ErrorBody, RecordingState, SessionStats } from '../../../shared/messages.ts';
 import { createElement, element } from '../../lib/dom.ts';
 import { showBytes, showTime } from '../../lib/format.ts';
+import { serverUrl } from '../../lib/server-url.ts';
 import { toast } from '../../lib/toast.ts';
 
 /** Records the swapped picture on the server, and downloads snapshots of it. */
@@ -47,7 +48,7 @@ export class RecordingPanel {
           'li',
           {},
           {},
-          createElement('a', { href: `/api/recordings/${file}`, textContent: file, download: file }),
+          createElement('a', { href: serverUrl(`/api/recordings/${file}`), textContent: file, download: file }),
         ),
       ),
     );
@@ -68,14 +69,14 @@ export class RecordingPanel {
     if (this.#session === null) return;
     this.#record.disabled = true;
     const method = this.#isActive ? 'DELETE' : 'POST';
-    const answer = await request(`/api/sessions/${this.#session}/recording`, method);
+    const answer = await request(serverUrl(`/api/sessions/${this.#session}/recording`), method);
     this.#record.disabled = this.#session === null;
     if (answer !== null) this.#showState((await answer.json()) as RecordingState);
   }
 
   async #downloadSnapshot(): Promise<void> {
     if (this.#session === null) return;
-    const answer = await request(`/api/sessions/${this.#session}/snapshot.png`, 'GET');
+    const answer = await request(serverUrl(`/api/sessions/${this.#session}/snapshot.png`), 'GET');
     if (answer === null) return;
     const href = URL.createObjectURL(await answer.blob());
     createElement('a', {

@@ -3,6 +3,7 @@
 import { copyFrom } from '../../lib/copy-text.ts';
 import { element } from '../../lib/dom.ts';
 import { storedNote, storeNote } from '../../lib/local-notes.ts';
+import { serverUrl } from '../../lib/server-url.ts';
 import { toast } from '../../lib/toast.ts';
 
 /** The name that the server gives to the first page that asks for none. */
@@ -51,6 +52,6 @@ export class SharePanel {
   }
 
   #show(): void {
-    this.#address.value = `${location.origin}/view/${this.#live ?? this.requestedName ?? DEFAULT_NAME}`;
+    this.#address.value = serverUrl(`/view/${this.#live ?? this.requestedName ?? DEFAULT_NAME}`);
   }
 }
