@@ -88,6 +88,14 @@ const Schema = z.strictObject({
         }),
       )
       .default([]),
+    announce: z
+      .array(
+        z
+          .string()
+          .regex(/^(?:[\w-]+(?:\.[\w-]+)*\.?|[\d.]+|[\da-f:.]+)$/i, 'must be an address or a name, without a port'),
+      )
+      .max(8)
+      .default([]),
     turnLifetimeMs: whole(60_000, 7 * 86_400_000, 12 * 3_600_000),
     portMin: whole(0, 65535, 0),
     portMax: whole(0, 65535, 0),

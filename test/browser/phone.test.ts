@@ -1,6 +1,7 @@
 /**
  * The way of a phone: server and browser on machines of their own (network namespaces), first in one network, then each
- * behind a NAT, where pictures go through a TURN server only. Needs root, and coturn for the second; skipped without.
+ * behind a NAT, where pictures go through a TURN server only, or through ports that the server's router forwards. Needs
+ * root, coturn for the second, and nft for the third; skipped without.
  */
 
 import { rmSync } from 'node:fs';
@@ -17,7 +18,8 @@ import { type Program, startProgram, until } from '../support/server.ts';
 const TOKEN = 'a-token-that-nobody-guesses';
 const why = whyNoNetworks();
 const whyNoTurn = why ?? whyNo('turnserver', 'coturn');
-for (const reason of new Set([why, whyNoTurn]))
+const whyNoRouters = why ?? whyNo('nft', 'nftables');
+for (const reason of new Set([why, whyNoTurn, whyNoRouters]))
   if (reason !== null) console.info(`the way of a phone is not tested: ${reason}`);
 const unless = (reason: string | null): string => (reason === null ? '' : ` (skipped: ${reason})`);
 
@@ -149,5 +151,49 @@ describe.skipIf(whyNoTurn !== null)(`a browser and a server that only a TURN ser
     await logInAndStart(page);
     await until(async () => (await swapped(page)) > 20, 'swapped pictures', 30_000);
     expect(await pathOf(page)).toContain('relay');
+  }, 120_000);
+});
+
+describe.skipIf(whyNoRouters !== null)(`a server behind a router that forwards ports${unless(whyNoRouters)}`, () => {
+  test('swaps for a browser behind another router, at the announced address', async () => {
+    networks = new Networks();
+    const [desk, office, home, phone] = ['desk', 'office', 'home', 'phone'].map((name) => networks.machine(name)) as [
+      Machine,
+      Machine,
+      Machine,
+      Machine,
+    ];
+    networks.join([desk, '10.72.1.2/24'], [office, '10.72.1.1/24']);
+    networks.join([office, '203.0.113.7/24'], [home, '203.0.113.9/24']);
+    networks.join([phone, '10.72.2.2/24'], [home, '10.72.2.1/24']);
+    desk.ip('route', 'add', 'default', 'via', '10.72.1.1');
+    phone.ip('route', 'add', 'default', 'via', '10.72.2.1');
+    const ports = ['webrtc.portMin=41000', 'webrtc.portMax=41009'];
+    const port = await startServer(desk, [...ports, 'webrtc.announce=[203.0.113.7]']);
+    const forward = (protocol: string, from: string, to: string) =>
+      `add rule ip nat in ip daddr 203.0.113.7 ${protocol} dport ${from} dnat to ${to}`;
+    const translate = (...rules: string[]): string =>
+      [
+        'add table ip nat',
+        'add chain ip nat in { type nat hook prerouting priority -100; }',
+        'add chain ip nat out { type nat hook postrouting priority 100; }',
+        'add rule ip nat out ip saddr 10.72.0.0/16 masquerade',
+        ...rules,
+      ].join('\n');
+    const inwards = [forward('tcp', '8443', `10.72.1.2:${port}`), forward('udp', '41000-41009', '10.72.1.2')];
+    for (const [router, rules] of [
+      [office, translate(...inwards)],
+      [home, translate()],
+    ] as const) {
+      expect(router.sync('sh', '-c', `echo 1 > /proc/sys/net/ipv4/ip_forward && nft '${rules}'`)).toMatchObject({
+        status: 0,
+      });
+    }
+    expect(phone.reaches('10.72.1.2', port)).toBe(false);
+
+    const page = await openPage(phone, 'https://203.0.113.7:8443');
+    await logInAndStart(page);
+    await until(async () => (await swapped(page)) > 20, 'swapped pictures', 30_000);
+    expect(await pathOf(page)).not.toContain('relay');
   }, 120_000);
 });

@@ -47,9 +47,7 @@ test.each([
     await page.waitForSelector('body[data-state="waiting"]');
     const studio = await page.context().newPage();
     await studio.goto(`${url}/`);
-    await studio.waitForFunction(
-      () => document.querySelector<HTMLImageElement>('[data-face-id] img')?.naturalWidth,
-    );
+    await studio.waitForFunction(() => document.querySelector<HTMLImageElement>('[data-face-id] img')?.naturalWidth);
     await studio.click('#start');
     await studio.waitForSelector('body[data-state="live"]', { timeout: 15_000 });
     expect(await studio.inputValue('#view-address')).toBe(`${url}/view/studio`);

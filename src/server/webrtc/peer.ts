@@ -5,6 +5,7 @@ import type { Sound } from '../../media/sound.ts';
 import { FaceOffError, messageOf } from '../../shared/errors.ts';
 import type { Traffic } from '../../shared/traffic.ts';
 import type { Frame } from '../../shared/types.ts';
+import { type AnnouncedAddresses, announcedAddresses } from './announce.ts';
 import { type IceCandidate, type IceCredentials, iceFragmentOf, withIce } from './ice-fragment.ts';
 import { iceServersOf } from './ice-servers.ts';
 import { badSdp, isCandidate, rebuildOffer } from './rebuild-offer.ts';
@@ -80,6 +81,7 @@ const FEWEST_PACKETS = 20;
 export class Peer implements PeerEndpoint {
   readonly #config: Config['webrtc'];
   readonly #listener: PeerListener;
+  readonly #announced: AnnouncedAddresses;
   readonly #connection: RTCPeerConnection;
   /** Denoising would add a quarter to the cost of encoding, and would remove detail. */
   readonly #source = new wrtc.nonstandard.RTCVideoSource({ isScreencast: false, needsDenoising: false });
@@ -113,6 +115,7 @@ export class Peer implements PeerEndpoint {
   constructor(config: Config['webrtc'], listener: PeerListener) {
     this.#config = config;
     this.#listener = listener;
+    this.#announced = announcedAddresses(config.announce);
     const { portMin, portMax } = config;
     this.#connection = new wrtc.RTCPeerConnection({
       iceServers: iceServersOf(config),
@@ -126,8 +129,11 @@ export class Peer implements PeerEndpoint {
         sdpMid: candidate.sdpMid,
         sdpMLineIndex: candidate.sdpMLineIndex,
       };
-      if (local !== null) this.#localCandidates.push(local);
-      listener.onCandidate(local);
+      const all = local === null ? [null] : [local, ...this.#announced.at(local)];
+      for (const one of all) {
+        if (one !== null) this.#localCandidates.push(one);
+        listener.onCandidate(one);
+      }
     };
     open++;
   }
@@ -157,6 +163,7 @@ export class Peer implements PeerEndpoint {
 
   /** @param offer a rebuilt offer: libwebrtc must not get any other. */
   async #negotiate(offer: string, candidates: readonly IceCandidate[], gather: boolean): Promise<string> {
+    await this.#announced.refresh();
     let answer: string;
     try {
       await this.#connection.setRemoteDescription({ type: 'offer', sdp: withBitrates(offer, this.#config) });
