@@ -32,7 +32,7 @@ export interface ResourceRoutes {
   session: string;
   config: Config;
   /** Opens the session for an offer posted to the endpoint. */
-  open(request: FastifyRequest): NegotiatedSession;
+  open(request: FastifyRequest): NegotiatedSession | Promise<NegotiatedSession>;
   find(id: string): NegotiatedSession | undefined;
 }
 
@@ -47,7 +47,7 @@ export function resourceRoutes(app: FastifyInstance, routes: ResourceRoutes): vo
   });
 
   app.post(routes.endpoint, { onRequest: only(SDP) }, async (request, reply) => {
-    const session = routes.open(request);
+    const session = await routes.open(request);
     const answer = await session.peer.answer(String(request.body ?? ''), true).catch((error: unknown) => {
       session.close('offer refused');
       throw error;

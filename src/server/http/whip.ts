@@ -8,6 +8,8 @@ interface Query {
   face?: string;
   /** Name under which viewers find the stream. */
   stream?: string;
+  /** Id of the publisher's session before this one, the end of its `Location`. */
+  again?: string;
 }
 
 /** WHIP (RFC 9725): a publisher posts an offer; the swapped video comes back on the same connection. */
@@ -16,9 +18,12 @@ export function whipRoutes(app: FastifyInstance, sessions: Sessions, config: Con
     endpoint: '/whip',
     session: '/whip/:id',
     config,
-    open(request) {
-      const { face, stream } = request.query as Query;
-      return sessions.open(face === undefined ? {} : { face }, {}, stream);
+    async open(request) {
+      const { face, stream, again } = request.query as Query;
+      const before = stream === undefined ? null : await sessions.takeOver(stream, again);
+      const session = sessions.open({ ...before?.settings, ...(face !== undefined && { face }) }, {}, stream);
+      if (before !== null && before.still !== null) session.beginWith(before.still);
+      return session;
     },
     find: (id) => sessions.get(id),
   });

@@ -43,6 +43,11 @@ export interface SessionParts {
 
 /** Time between two updates of the verdict on what limits the session. */
 const VERDICT_MS = 1000;
+/** While no frame arrives, viewers get the last picture so often: they can tell a pause from the end of the stream. */
+const STILL_MS = 500;
+/** A connected publisher that sends nothing for so long was cut; one that never connected gets longer. */
+const CUT_MS = 1000;
+const NEVER_CONNECTED_MS = 5000;
 
 /**
  * A publisher's session: frames come from its peer, are swapped in its lane one at a time, and go back to the peer
@@ -62,6 +67,7 @@ export class Session implements RecordedSession {
   readonly #lipSync: LipSync;
   #idleTimer: NodeJS.Timeout | undefined;
   #verdictTimer: NodeJS.Timeout | undefined;
+  #stillTimer: NodeJS.Timeout | undefined;
   readonly #steadyVerdict = new SteadyVerdict();
   #verdictUpdates = 0;
   #traffic: Traffic | null = null;
@@ -106,6 +112,9 @@ export class Session implements RecordedSession {
     this.#disclose();
     this.#idleTimer = setInterval(() => this.#checkIdle(), Math.max(50, idleTimeoutMs / 4));
     this.#verdictTimer = setInterval(() => void this.#updateVerdict(), VERDICT_MS);
+    this.#stillTimer = setInterval(() => {
+      if (this.#silentMs >= STILL_MS) parts.stream.repeatLast();
+    }, STILL_MS);
   }
 
   get settings(): SwapSettings {
@@ -140,6 +149,16 @@ export class Session implements RecordedSession {
 
   get isClosed(): boolean {
     return this.#closed;
+  }
+
+  /** When the last frame arrived, or the connection or the session began, on the clock of `performance.now()`. */
+  get lastFrameAtMs(): number {
+    return this.#lastFrameAtMs;
+  }
+
+  /** Whether the publisher sends nothing any more: it was cut, or never connected. */
+  get isCut(): boolean {
+    return this.#silentMs >= (this.#connected ? CUT_MS : NEVER_CONNECTED_MS);
   }
 
   /** Whether the settings ask for another face in the pictures. */
@@ -179,6 +198,11 @@ export class Session implements RecordedSession {
     if (elsewhere) this.#parts.onSettings?.(this.settings);
   }
 
+  /** Shows viewers the last picture of the session that this one continues, until it has one of its own. */
+  beginWith(still: Frame): void {
+    this.#parts.stream.show(still, true);
+  }
+
   /** Gives every frame and all sound from now on to this recorder as well. */
   record(recorder: Recorder): void {
     this.#recorder = recorder;
@@ -193,12 +217,18 @@ export class Session implements RecordedSession {
     this.#connectionTimeout.close();
     clearInterval(this.#idleTimer);
     clearInterval(this.#verdictTimer);
+    clearInterval(this.#stillTimer);
     this.#intake.clear();
     this.#lipSync.close();
     this.#peer.close();
     this.#parts.swap.close();
     void this.#recorder?.stop();
     this.#parts.onClose(this, why);
+  }
+
+  /** Milliseconds since the last frame, or since the connection or the session began. */
+  get #silentMs(): number {
+    return performance.now() - this.#lastFrameAtMs;
   }
 
   /** Highest rate of the lane's plan, per second; null without a limit. */
@@ -329,6 +359,6 @@ export class Session implements RecordedSession {
 
   #checkIdle(): void {
     const { idleTimeoutMs } = this.#parts.webrtc;
-    if (performance.now() - this.#lastFrameAtMs > idleTimeoutMs) this.close('no picture for too long');
+    if (this.#silentMs > idleTimeoutMs) this.close('no picture for too long');
   }
 }

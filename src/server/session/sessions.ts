@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../../config.ts';
 import { RETRY_AFTER_MS } from '../../lib/error-body.ts';
 import type { Logger } from '../../lib/log.ts';
@@ -6,7 +7,7 @@ import type { Metrics } from '../../metrics.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import type { Cause } from '../../shared/messages.ts';
 import type { SettingsPatch, SwapSettings } from '../../shared/settings.ts';
-import type { Swapping } from '../../shared/types.ts';
+import type { Frame, Swapping } from '../../shared/types.ts';
 import { CAUSES, type MachineFigures } from '../monitor/verdict.ts';
 import type { IceCandidate } from '../webrtc/ice-fragment.ts';
 import { Session } from './session.ts';
@@ -32,6 +33,16 @@ export interface SessionsParts {
   /** Figures of the machine over the last seconds; null before the first sample. */
   machine: () => MachineFigures | null;
 }
+
+/** What a publisher that comes back goes on with. */
+export interface Continuation {
+  settings: SwapSettings;
+  /** What its viewers see; null before the first frame. */
+  still: Frame | null;
+}
+
+/** How long a publisher that comes back waits for the server to see that its old session is silent. */
+const PROBE_MS = 1200;
 
 /** Causes that one more session would make worse. */
 const SHARED: ReadonlySet<Cause> = new Set(['processor', 'lane', 'memory']);
@@ -63,6 +74,25 @@ export class Sessions {
   /** The session that publishes this stream now. */
   named(stream: string): Session | undefined {
     return this.all().find((session) => session.stream === stream);
+  }
+
+  /**
+   * Ends the session of a publisher that was cut and comes back before the server noticed, so that it can have its
+   * stream's name again. A stream whose publisher still sends is left alone: `open` refuses its name. Takes a second at
+   * most.
+   * @param again the old session's id, which its publisher alone knows; the session is then ended at once.
+   * @returns what the new session goes on with; null if no session was ended.
+   */
+  async takeOver(stream: string, again?: string): Promise<Continuation | null> {
+    const before = this.named(stream);
+    if (before === undefined) return null;
+    const isSame = (): boolean => before.id === again || before.isCut;
+    const askedAtMs = performance.now();
+    while (!isSame() && before.lastFrameAtMs < askedAtMs && performance.now() - askedAtMs < PROBE_MS) await delay(50);
+    if (before.isClosed || !isSame()) return null;
+    const continuation = { settings: before.settings, still: before.picture };
+    before.close('its publisher came back');
+    return continuation;
   }
 
   /**
