@@ -273,6 +273,54 @@ test('a call works without a microphone and without a camera', async () => {
   await context.close();
 });
 
+test('a microphone that is unplugged is replaced by another one, or by the one that is plugged in later', async () => {
+  const context = await bob.newContext({ viewport: { width: 1100, height: 800 } });
+  // The microphones of this page: `unplug` takes the open one away, and `plugged` says whether there are others.
+  await context.addInitScript(() => {
+    const devices = navigator.mediaDevices;
+    const open = devices.getUserMedia.bind(devices);
+    const desk = { plugged: true, unplug: () => undefined as unknown };
+    Object.assign(window, { desk });
+    devices.getUserMedia = async (wanted) => {
+      if (wanted?.audio && !desk.plugged) throw new DOMException('none', 'NotFoundError');
+      const stream = await open(wanted);
+      const [track] = stream.getAudioTracks();
+      desk.unplug = () => {
+        track?.stop();
+        track?.dispatchEvent(new Event('ended'));
+      };
+      return stream;
+    };
+  });
+  const [a, b] = [await open(ann, 'desk'), await open(context, 'desk')];
+  await join(a, 'Ann', 'astronaut');
+  await join(b, 'Bob', 'astronaut');
+  await seen(a, 'Bob');
+  const unplug = (others: boolean) =>
+    b.evaluate((plugged) => {
+      const { desk } = window as unknown as { desk: { plugged: boolean; unplug(): void } };
+      desk.plugged = plugged;
+      desk.unplug();
+    }, others);
+  const isHeard = async () => expect(await loudest(a, 'Bob', 15_000, 0.02)).toBeGreaterThan(0.02);
+
+  await unplug(true);
+  await b.waitForFunction(() => document.querySelector('#toast')!.textContent!.includes('Going on with'));
+  await isHeard();
+
+  await unplug(false);
+  await a.waitForSelector(tile('Bob', '[data-muted="true"]'), { state: 'attached' });
+  expect(await b.textContent('#toast')).toContain('the others do not hear you');
+  await b.evaluate(() => {
+    (window as unknown as { desk: { plugged: boolean } }).desk.plugged = true;
+    navigator.mediaDevices.dispatchEvent(new Event('devicechange'));
+  });
+  await a.waitForSelector(tile('Bob', '[data-muted="false"]'), { state: 'attached' });
+  await isHeard();
+  await a.close();
+  await context.close();
+}, 90_000);
+
 test('a call address with an invalid room name is not found', async () => {
   const get = (at: string) => fetch(`${program.url}${at}`, { redirect: 'manual' });
   expect((await get('/call/fine_NAME-1')).status).toBe(200);

@@ -26,12 +26,14 @@ const address = element('address', HTMLInputElement);
 
 const tiles = new TileGrid();
 const camera = new CameraCapture(() => void onCameraGone());
-const microphone = new Microphone();
+const microphone = new Microphone(() => void onMicrophoneGone());
 const gallery = new FaceGallery({ onChoose: chooseFace, onAddPhoto: (face) => upload.choose(face), onError: toast });
 const upload = new FaceUpload({ faces: () => gallery.faces, onAdded: onFaceAdded, onError: toast });
 
 let situation: Situation = { state: 'idle', reason: 'welcome' };
 let optimistic: OptimisticSettings | null = null;
+/** Whether the person wants to be heard; the button shows whether they are. */
+let wantsMicrophone = true;
 /** Dark pictures that are sent while the camera is off or missing. */
 let placeholder: PlaceholderTrack | null = null;
 
@@ -116,7 +118,8 @@ async function join(): Promise<void> {
   const wantsCamera = camButton.getAttribute('aria-pressed') === 'true';
   const track = wantsCamera ? await openCamera() : placeholderTrack();
   await microphone.open().catch((error: unknown) => toast(microphoneProblem(error as Error)));
-  microphone.muted = micButton.getAttribute('aria-pressed') !== 'true';
+  wantsMicrophone = micButton.getAttribute('aria-pressed') === 'true';
+  microphone.muted = !wantsMicrophone;
   showButtons();
   if (situation.state === 'starting') connection.start(track, microphone.track);
   else closeAll();
@@ -154,12 +157,35 @@ function leave(): void {
   show({ state: 'stopped', reason: 'stopped' });
 }
 
-function toggleMicrophone(): void {
-  const on = micButton.getAttribute('aria-pressed') !== 'true';
-  press(micButton, on);
-  microphone.muted = !on;
-  if (on && isActive(situation.state) && microphone.track === null)
-    toast('There was no microphone when you joined. Leave and join again to use one.');
+async function toggleMicrophone(): Promise<void> {
+  wantsMicrophone = micButton.getAttribute('aria-pressed') !== 'true';
+  press(micButton, wantsMicrophone);
+  microphone.muted = !wantsMicrophone;
+  if (wantsMicrophone && isActive(situation.state) && microphone.track === null && !(await openMicrophone()))
+    toast('There is no microphone: the others see you but do not hear you. Plug one in.');
+  announcePresence();
+}
+
+/** Opens the default microphone in a running call. @returns whether there is one. */
+async function openMicrophone(): Promise<boolean> {
+  await microphone.open().catch(() => undefined);
+  if (isActive(situation.state)) await connection.replaceSound(microphone.track);
+  else microphone.close();
+  return microphone.track !== null;
+}
+
+/** The microphone was unplugged: the call goes on with another one, or without. */
+async function onMicrophoneGone(): Promise<void> {
+  if (await openMicrophone())
+    toast(`The microphone is gone. Going on with ${microphone.track!.label || 'another one'}.`);
+  else toast('The microphone is gone: the others do not hear you. Plug one in.');
+  announcePresence();
+}
+
+/** A microphone that was plugged in is used, if the person wants one and has none. */
+async function onDevicesChanged(): Promise<void> {
+  if (!isActive(situation.state) || !wantsMicrophone || microphone.track !== null) return;
+  if (await openMicrophone()) toast(`Going on with ${microphone.track!.label || 'the microphone'}.`);
   announcePresence();
 }
 
@@ -258,7 +284,8 @@ element('notice', HTMLFormElement).addEventListener('submit', (event) => {
 });
 element('leave', HTMLButtonElement).addEventListener('click', leave);
 element('copy', HTMLButtonElement).addEventListener('click', () => void copyFrom(address));
-micButton.addEventListener('click', toggleMicrophone);
+micButton.addEventListener('click', () => void toggleMicrophone());
+navigator.mediaDevices?.addEventListener?.('devicechange', () => void onDevicesChanged());
 camButton.addEventListener('click', () => void toggleCamera());
 cameraSelect.addEventListener('change', () => void changeCamera());
 for (const key of ['guarded', 'badge'] as const) {

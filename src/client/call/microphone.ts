@@ -2,10 +2,16 @@
 
 /** Opens at most one microphone. A call goes on without one. */
 export class Microphone {
+  readonly #onGone: () => void;
   #stream: MediaStream | null = null;
   #muted = false;
   /** Counts openings and closings, so that an opening that was called off can tell. */
   #generation = 0;
+
+  /** @param onGone called when the open microphone was unplugged. */
+  constructor(onGone: () => void) {
+    this.#onGone = onGone;
+  }
 
   /** The open microphone's track; null without one. */
   get track(): MediaStreamTrack | null {
@@ -30,6 +36,9 @@ export class Microphone {
     const stream = await navigator.mediaDevices.getUserMedia({ audio, video: false });
     if (generation === this.#generation) this.#stream = stream;
     else for (const track of stream.getTracks()) track.stop();
+    stream.getAudioTracks()[0]?.addEventListener('ended', () => {
+      if (this.#stream === stream) this.#onGone();
+    });
     this.muted = this.#muted;
   }
 
@@ -45,6 +54,6 @@ export class Microphone {
 export function microphoneProblem({ name }: { name: string }): string {
   if (name === 'NotFoundError') return 'No microphone found: the others see you but do not hear you.';
   if (name === 'NotAllowedError' || name === 'SecurityError')
-    return 'The microphone is not allowed: the others see you but do not hear you. Allow it beside the address, then join again.';
-  return 'The microphone did not start: the others see you but do not hear you. Close programs that use it, then join again.';
+    return 'The microphone is not allowed: the others see you but do not hear you. Allow it beside the address, then switch it on here.';
+  return 'The microphone did not start: the others see you but do not hear you. Close programs that use it, then switch it on here.';
 }

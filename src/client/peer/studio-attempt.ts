@@ -8,6 +8,8 @@ import { keepResolution } from './sender-limits.ts';
 export interface StudioAttempt extends PeerAttempt {
   /** Sends the camera. */
   readonly sender: RTCRtpSender;
+  /** Sends the microphone; null where the connection was made without one. */
+  readonly soundSender: RTCRtpSender | null;
   /** The server answered the offer, or refused it. */
   isAnswered: boolean;
   /** ICE found a path for the pictures. */
@@ -26,10 +28,10 @@ export function createStudioAttempt(
   // Tracks of one stream are kept in sync.
   const streams = [new MediaStream([camera])];
   const transceiver = peer.addTransceiver(camera, { direction: 'sendrecv', streams });
-  if (sound !== null) peer.addTransceiver(sound, { direction: 'sendonly', streams });
+  const soundSender = sound === null ? null : peer.addTransceiver(sound, { direction: 'sendonly', streams }).sender;
   preferVp8(transceiver);
   keepResolution(transceiver.sender);
-  return { peer, sender: transceiver.sender, isAnswered: false, isConnected: false, early: [] };
+  return { peer, sender: transceiver.sender, soundSender, isAnswered: false, isConnected: false, early: [] };
 }
 
 /** Applies the server's answer, then the candidates that came before it. Rejects where the answer does not fit. */

@@ -74,6 +74,15 @@ export class StudioConnection {
     }
   }
 
+  /** Changes the microphone; null sends no sound. A connection that was made without sound is made anew. */
+  async replaceSound(track: MediaStreamTrack | null): Promise<void> {
+    this.#sound = track;
+    const attempt = this.#peers.current;
+    if (attempt === null) return;
+    if (attempt.soundSender !== null) await attempt.soundSender.replaceTrack(track);
+    else if (track !== null) this.#reconnect('connecting');
+  }
+
   /** Stops sending. Idempotent, and not reported through `onSituation`: the caller knows why it stops. */
   stop(): void {
     this.#track = null;
