@@ -177,11 +177,11 @@ export interface SessionStats {
 }
 
 /**
- * What limits a session. `good`: nothing; `processor`: the machine's processor is full; `lane`: the lane has too little
+ * What limits a session. `good`: nothing; `size`: its frames are too large to be swapped; `processor`: the machine's processor is full; `lane`: the lane has too little
  * time for its frames; `network`: losses or bursts; `camera`: it gives few frames; `memory`: it is short; `model`: a
- * generator takes too long.
+ * generator takes too long; `faces`: more faces are in the picture than are followed.
  */
-export type Cause = 'good' | 'processor' | 'lane' | 'network' | 'camera' | 'memory' | 'model';
+export type Cause = 'good' | 'size' | 'processor' | 'lane' | 'network' | 'camera' | 'memory' | 'model' | 'faces';
 
 /** What limits a session, in words. */
 export interface Verdict {

@@ -56,6 +56,8 @@ export interface SwappedFrame {
    */
   exposed?: boolean;
   faces: SeenFace[];
+  /** Number of faces that are not swapped because more are in the picture than are followed; absent for none. */
+  unfollowed?: number;
   /** Time spent per stage, in milliseconds. */
   stagesMs: Record<string, number>;
   /** Time between the decoder and the lane, in milliseconds. */

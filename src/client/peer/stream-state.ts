@@ -210,13 +210,17 @@ export function retryAfterMs(details: unknown): number | null {
   return typeof wait === 'number' && wait >= 0 ? Math.min(wait, 60_000) : null;
 }
 
+/** The statistics that remarks are made of. */
+type Remarked = Pick<SessionStats, 'faces' | 'level' | 'plan'> & Partial<Pick<SessionStats, 'verdict'>>;
+
 /** Why nothing in the picture is swapped now; null while something is, or nothing should be. */
 export function remarkOf(
-  { faces, level, plan }: Pick<SessionStats, 'faces' | 'level' | 'plan'>,
+  { faces, level, plan, verdict }: Remarked,
   { on, face, choice, map, engine }: Pick<SwapSettings, 'on' | 'face' | 'choice' | 'map' | 'engine'>,
 ): string | null {
   const wanted = choice === 'mapped' ? Object.values(map).some((id) => id !== null) : face !== null;
   if (!on || !wanted || engine === 'none' || faces.some(({ swapped }) => swapped)) return null;
+  if (verdict?.cause === 'size') return 'Pictures too large to be swapped: choose a lower resolution';
   if (level > 0 && plan === 'passthrough') return 'Too much to do: not swapping just now';
   return faces.length === 0 ? 'No face in sight' : 'Not swapped just now';
 }
@@ -247,7 +251,7 @@ export function callNotice(situation: Situation): Notice {
 
 /** As `remarkOf`, for the call page, where a guarded picture stands still rather than show the real face. */
 export function callRemark(
-  stats: Pick<SessionStats, 'faces' | 'level' | 'plan'>,
+  stats: Remarked,
   settings: Pick<SwapSettings, 'on' | 'face' | 'choice' | 'map' | 'engine' | 'guarded'>,
 ): string | null {
   const isGuarded = settings.guarded;

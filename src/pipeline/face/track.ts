@@ -77,6 +77,7 @@ export class Tracker {
   #detectedAtMs = Number.NEGATIVE_INFINITY;
   /** Width of the current frame; 0 before the first. */
   #width = 0;
+  #unfollowed = 0;
 
   constructor(options: TrackingOptions) {
     this.#options = options;
@@ -87,6 +88,11 @@ export class Tracker {
     return this.#tracks;
   }
 
+  /** Faces of the last detection that are not followed, because there are as many tracks as `faces` allows. */
+  get unfollowed(): number {
+    return this.#unfollowed;
+  }
+
   /** Begins a frame. It may be larger or smaller than the last one: tracks are scaled along. */
   beginFrame({ width }: Frame): void {
     const by = width / this.#width;
@@ -95,12 +101,12 @@ export class Tracker {
   }
 
   /**
-   * Whether it is time for the detector: there is no track, one was just lost, or there are fewer than `faces` and
-   * the interval, times `factor`, is over.
+   * Whether it is time for the detector: there is no track, one was just lost, or the interval, times `factor`, is over.
+   * It runs with as many tracks as `faces` allows, too: a further face must not be shown unnoticed.
    */
   isDetectionDue(nowMs: number, factor: number): boolean {
     if (this.#tracks.length === 0 || this.#tracks.some((t) => t.missed > 0)) return true;
-    return this.#tracks.length < this.#options.faces && nowMs - this.#detectedAtMs >= this.#options.intervalMs * factor;
+    return nowMs - this.#detectedAtMs >= this.#options.intervalMs * factor;
   }
 
   /** Searches the whole frame for new faces, and corrects the place of tracks that were not seen. */
@@ -109,6 +115,7 @@ export class Tracker {
     this.#detectedAtMs = nowMs;
     const { score, minSize, faces, lostAfterFrames } = this.#options;
     const found = new Set<Track>();
+    this.#unfollowed = 0;
     for (const detection of await detector.find(frame, score, minSize)) {
       const known = this.#tracks.find((t) => overlap(t.box, detection.box) > SAME_FACE || isNear(t, detection));
       if (known !== undefined) {
@@ -116,6 +123,8 @@ export class Tracker {
         if (!known.seen) Object.assign(known, { next: detection.square, box: detection.box });
       } else if (this.#tracks.length < faces) {
         found.add(this.createTrack(detection, nowMs));
+      } else {
+        this.#unfollowed++;
       }
     }
     // Faces that are not swapped are not followed from frame to frame: only the detector can tell that they are gone.
@@ -189,6 +198,7 @@ export class Tracker {
 
   /** Drops all tracks. @returns those that were dropped. */
   clear(): Track[] {
+    this.#unfollowed = 0;
     return this.#tracks.splice(0);
   }
 

@@ -239,7 +239,13 @@ export class Lane {
     }
     if (probe !== null) return { ...report, ...rateOf(degrader.plan), ...LEFT_OUT, faces: outcome.faces };
     const shown = await this.#applyFallback(frame, stream, { ...outcome, isWanted }, budget);
-    return { ...report, ...shown, ...(searchesFaces && rateOf(degrader.plan)) };
+    const { unfollowed } = outcome;
+    return {
+      ...report,
+      ...shown,
+      ...(unfollowed !== undefined && { unfollowed }),
+      ...(searchesFaces && rateOf(degrader.plan)),
+    };
   }
 
   /** Draws what the settings want over a frame: the fallback where its swap was missed, and the mark. */

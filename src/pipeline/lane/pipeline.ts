@@ -66,6 +66,8 @@ export interface Outcome {
    * swap covers little of it.
    */
   exposed: boolean;
+  /** Number of faces that are not swapped because more are in the picture than are followed; absent for none. */
+  unfollowed?: number;
 }
 
 /** The inputs, and what is decided about the frame on its way. */
@@ -192,8 +194,9 @@ async function swapFace(context: FrameContext, swapper: Swapper, live: LiveFace)
 }
 
 function outcomeOf({ stream, swapped }: FrameContext): Outcome {
-  const { tracks } = stream.tracker;
+  const { tracks, unfollowed } = stream.tracker;
   const faces = tracks.map((track) => ({ track: track.id, ...track.box, swapped: swapped.has(track) }));
-  const exposed = swapped.size === 0 || tracks.some((track) => !swapped.has(track) || !facesCamera(track.points));
-  return { result: swapped.size > 0 ? 'swapped' : 'passed', faces, exposed };
+  const isBare = (track: Track): boolean => !swapped.has(track) || !facesCamera(track.points);
+  const exposed = swapped.size === 0 || unfollowed > 0 || tracks.some(isBare);
+  return { result: swapped.size > 0 ? 'swapped' : 'passed', faces, exposed, ...(unfollowed > 0 && { unfollowed }) };
 }

@@ -9,7 +9,17 @@ import type { Traffic } from '../../shared/traffic.ts';
 import type { LaneFigures, Pressure, SlowEngine } from '../../shared/types.ts';
 
 /** All causes of a verdict. */
-export const CAUSES: readonly Cause[] = ['good', 'processor', 'lane', 'network', 'camera', 'memory', 'model'];
+export const CAUSES: readonly Cause[] = [
+  'good',
+  'size',
+  'processor',
+  'lane',
+  'network',
+  'camera',
+  'memory',
+  'model',
+  'faces',
+];
 
 /** The machine over the last seconds. */
 export interface MachineFigures {
@@ -33,6 +43,10 @@ export interface MachineFigures {
 /** The figures of a session, from its first frame on, and of the machine. */
 export interface SessionFigures {
   wantsSwap: boolean;
+  /** Size of the frames, where they are too large to be swapped. */
+  tooLarge?: { width: number; height: number };
+  /** Number of faces beyond those that are followed. */
+  unfollowed?: number;
   /** Frames per second, incoming and outgoing. */
   fpsIn: number;
   fpsOut: number;
@@ -85,7 +99,8 @@ const CAMERA_FPS = 30;
  * @param before the current cause; it stays while the plan is below full quality and no other cause is found.
  */
 export function verdictOf(figures: SessionFigures, before: Cause = 'good'): Verdict {
-  const { machine, slowEngine, wantsSwap } = figures;
+  const { machine, slowEngine, wantsSwap, tooLarge, unfollowed = 0 } = figures;
+  if (wantsSwap && tooLarge !== undefined) return size(tooLarge);
   if (wantsSwap && figures.level > 0 && machine?.pressure === 'degrade') return memory(figures, machine);
   const short = isShort(figures);
   const few = hasFew(figures);
@@ -99,6 +114,7 @@ export function verdictOf(figures: SessionFigures, before: Cause = 'good'): Verd
   }
   if (wantsSwap && slowEngine !== null) return model(slowEngine);
   if (short) return recovering(figures, before);
+  if (wantsSwap && unfollowed > 0) return faces(unfollowed);
   return good(figures);
 }
 
@@ -107,6 +123,16 @@ function good({ fpsIn, fpsOut, frameMs }: SessionFigures): Verdict {
   const outgoing = Math.round(fpsOut);
   const text = `${outgoing >= incoming ? 'All' : `${outgoing} of`} ${incoming} pictures a second go out, most within ${ms(frameMs.p95)}.`;
   return { cause: 'good', text };
+}
+
+function size({ width, height }: { width: number; height: number }): Verdict {
+  const text = `The camera’s pictures, ${width}x${height}, are too large to be swapped; choose a lower resolution, or raise limits.frameWidth and frameHeight.`;
+  return { cause: 'size', text };
+}
+
+function faces(unfollowed: number): Verdict {
+  const more = unfollowed === 1 ? 'One more face is' : `${unfollowed} more faces are`;
+  return { cause: 'faces', text: `${more} in the picture than are swapped; raise detection.faces.` };
 }
 
 const isShort = ({ wantsSwap, level, missedShare }: SessionFigures): boolean =>

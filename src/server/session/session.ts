@@ -240,9 +240,9 @@ export class Session implements RecordedSession {
   /** Runs once a second; reads the network's figures every other time, because they cost a millisecond or two. */
   async #updateVerdict(): Promise<void> {
     if (this.#verdictUpdates++ % 2 === 0) this.#traffic = await this.#peer.traffic().catch(() => null);
-    const { width, fpsIn, fpsOut, plan, level, frameMs, waitMs } = this.#stats.read(this.id);
+    const { width, height, fpsIn, fpsOut, plan, level, frameMs, waitMs } = this.#stats.read(this.id);
     if (this.#closed || width === 0) return;
-    const { lane = null, slowEngine = null } = this.#stats.last ?? {};
+    const { lane = null, slowEngine = null, unfollowed = 0 } = this.#stats.last ?? {};
     const figures: SessionFigures = {
       fpsIn,
       fpsOut,
@@ -252,6 +252,8 @@ export class Session implements RecordedSession {
       waitMs,
       lane,
       slowEngine,
+      unfollowed,
+      ...(this.#isTooLarge(width, height) && { tooLarge: { width, height } }),
       wantsSwap: this.modified,
       maxFps: this.#maxFps,
       missedShare: this.#stats.missedShare,
@@ -269,9 +271,13 @@ export class Session implements RecordedSession {
     this.#intake.put(frame);
   }
 
+  #isTooLarge(width: number, height: number): boolean {
+    return width * height > this.#parts.largestPixels;
+  }
+
   /** Logs one line per session. */
   #warnIfTooLarge({ width, height }: Frame): void {
-    if (this.#isSizeLogged || width * height <= this.#parts.largestPixels) return;
+    if (this.#isSizeLogged || !this.#isTooLarge(width, height)) return;
     this.#isSizeLogged = true;
     const size = { session: this.id, width, height };
     this.#parts.log.warn(size, 'frames too large to swap go out as they came; raise limits.frameWidth and frameHeight');

@@ -214,6 +214,7 @@ describe('a publisher', () => {
     one.send(800, 600);
     await one.whip(server.url);
     await until(() => one.received.length > 5, 'pictures');
+    await until(() => server.sessions.all()[0]!.verdict.cause === 'size', 'the verdict');
     const warnings = server.lines.filter((line) => line.msg.includes('too large'));
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toMatchObject({ level: 40, width: expect.any(Number), height: expect.any(Number) });

@@ -102,6 +102,7 @@ test('the picture says why nothing is swapped, only where a swap is wanted', () 
   expect(remarkOf(still, one)).toBe('No face in sight');
   expect(remarkOf({ ...still, faces: [seen] }, one)).toBe('Not swapped just now');
   expect(remarkOf({ ...still, level: 4, plan: 'passthrough' }, one)).toMatch(/Too much to do/);
+  expect(remarkOf({ ...still, verdict: { cause: 'size', text: '' } }, one)).toMatch(/too large/);
   expect(remarkOf({ ...still, faces: [seen, { ...seen, swapped: true }] }, one)).toBeNull();
   expect(remarkOf(still, { ...one, face: null })).toBeNull();
   expect(remarkOf(still, { ...one, on: false })).toBeNull();

@@ -28,6 +28,8 @@ interface Scene {
   waits?: number[];
   /** Ids of people who have not been embedded. */
   unknown?: number[];
+  /** Faces that are seen beyond those that are followed. */
+  unfollowed?: number;
   /** Ids of tracks that an embedding shows to be the person of another track, which is dropped. */
   sameAs?: Record<number, number>;
 }
@@ -45,6 +47,7 @@ async function play(scene: Scene) {
   const tracks = (scene.tracks ?? []).map(track);
   const tracker = {
     tracks,
+    unfollowed: scene.unfollowed ?? 0,
     beginFrame: () => undefined,
     isDetectionDue: () => tracks.length === 0 || isDue,
     detect: async () => {
@@ -98,6 +101,24 @@ async function play(scene: Scene) {
   const outcome = await swapFrame({ frame, stream, tools, plan, budget } as unknown as FrameInputs);
   return { log, outcome };
 }
+
+describe('two people', () => {
+  const plans = [false, true].flatMap((restores) => [false, true].flatMap((reserve) => ladderFor(restores, reserve)));
+
+  test.each(plans.filter(({ swap }) => swap).map((plan) => [plan.name, plan] as const))(
+    'are both swapped, however little time there is (%s)',
+    async (_name, plan) => {
+      const { log, outcome } = await play({ tracks: [1, 2], present: [1, 2], plan, hasTime: false });
+      expect(log).toEqual(['look 1', 'swap 1', 'look 2', 'swap 2']);
+      expect(outcome.exposed).toBe(false);
+    },
+  );
+
+  test('are not all hidden where a third one is not followed', async () => {
+    const { outcome } = await play({ tracks: [1, 2], present: [1, 2], unfollowed: 1 });
+    expect(outcome).toMatchObject({ result: 'swapped', exposed: true, unfollowed: 1 });
+  });
+});
 
 describe('a frame', () => {
   test('without tracks is searched, even without time', async () => {

@@ -46,6 +46,26 @@ const at = (fps: number, level: number): Partial<SessionFigures> => ({
 const judge = (patch: Partial<SessionFigures>, before?: Cause): Verdict => verdictOf(look(patch), before);
 const causeOf = (patch: Partial<SessionFigures>, before?: Cause): Cause => judge(patch, before).cause;
 
+describe('a session whose pictures or faces are too many', () => {
+  test('is told that its pictures are too large, whatever else limits it', () => {
+    const { cause, text } = judge({ tooLarge: { width: 4096, height: 2304 }, fpsIn: 3 });
+    expect(cause).toBe('size');
+    expect(text).toMatch(/4096x2304.*lower resolution.*limits\.frameWidth/);
+  });
+
+  test('is told how many faces are left as they are', () => {
+    expect(judge({ unfollowed: 1 })).toEqual({
+      cause: 'faces',
+      text: 'One more face is in the picture than are swapped; raise detection.faces.',
+    });
+    expect(judge({ unfollowed: 3 }).text).toMatch(/^3 more faces are /);
+  });
+
+  test('is told neither where no swap is wanted', () => {
+    expect(causeOf({ unfollowed: 3, tooLarge: { width: 4096, height: 2304 }, wantsSwap: false })).toBe('good');
+  });
+});
+
 describe('a session that nothing limits', () => {
   test('is good, with its figures', () => {
     expect(judge({})).toEqual({ cause: 'good', text: 'All 30 pictures a second go out, most within 21 ms.' });
@@ -284,6 +304,6 @@ describe('a published verdict', () => {
   });
 
   test('is one of those that metrics count', () => {
-    expect(new Set(CAUSES).size).toBe(7);
+    expect(new Set(CAUSES).size).toBe(9);
   });
 });
