@@ -20,6 +20,7 @@ import {
   withBitrates,
   withCandidates,
 } from './sdp.ts';
+import { isNativeOffer, withOneLayer } from './simulcast.ts';
 import { upright } from './upright.ts';
 
 /** State of the connection (W3C RTCPeerConnectionState). */
@@ -150,7 +151,8 @@ export class Peer implements PeerEndpoint {
     return this.#negotiations.run(async () => {
       const rebuilt = rebuildOffer(offer);
       checkVideo(readVideo(rebuilt), this.#listener.onFrame !== null);
-      return inOneStream(withBitrates(await this.#negotiate(rebuilt, [], gather), this.#config));
+      const answer = withOneLayer(await this.#negotiate(rebuilt, [], gather), rebuilt, isNativeOffer(offer));
+      return inOneStream(withBitrates(answer, this.#config));
     });
   }
 
