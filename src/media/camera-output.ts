@@ -1,9 +1,9 @@
 /**
- * The output of `faceoff camera`: a virtual camera, a file, or the standard output. A virtual camera keeps the size with
- * which programs opened it: frames of another size are fitted into it. A virtual camera that goes away is opened again.
+ * The output of `faceoff camera`: a virtual camera, a file, or the standard output. It keeps the size with which it was
+ * opened: frames of another size are fitted into it. A virtual camera that goes away is opened again.
  */
 
-import { FaceOffError } from '../shared/errors.ts';
+import type { FaceOffError } from '../shared/errors.ts';
 import type { Frame } from '../shared/types.ts';
 import { isDevice, outputError } from './camera-errors.ts';
 import type { FfmpegExit } from './ffmpeg.ts';
@@ -55,8 +55,8 @@ export class CameraOutput {
   /** Writes a frame, or drops it. Its data must not change after this. */
   show(frame: Frame): void {
     if (this.#hasEnded || performance.now() < this.#retryAtMs) return;
-    const { width, height } = frame;
-    if (this.#feed !== null && (this.#feed.width !== width || this.#feed.height !== height)) this.#resize(frame);
+    // A virtual camera is opened again for larger frames; a file cannot be without losing its frames.
+    if (this.#feed?.isTooSmallFor(frame) && isDevice(this.#options.name)) this.#closeFeed();
     this.#feed ??= this.#open(frame);
     this.#feed?.show(frame);
   }
@@ -80,16 +80,6 @@ export class CameraOutput {
     });
     say(`writing ${this.#size} to ${name}`);
     return feed;
-  }
-
-  /** Opens a virtual camera again for the new size; a file cannot be opened again without losing its frames. */
-  #resize({ width, height }: Frame): void {
-    if (isDevice(this.#options.name)) {
-      this.#closeFeed();
-      return;
-    }
-    const message = `The picture is ${width}x${height} now, and ${this.#options.name} cannot change its size. A virtual camera can.`;
-    this.#fail(new FaceOffError('size_changed', message));
   }
 
   #onExit(feed: FfmpegFeed, exit: FfmpegExit): void {

@@ -2,6 +2,7 @@
 
 import type { Frame } from '../shared/types.ts';
 import { type Ffmpeg, type FfmpegExit, startFfmpeg } from './ffmpeg.ts';
+import { fitFrame } from './fit-frame.ts';
 import { matroskaBlock, matroskaHeader, PICTURES, SOUND, type SoundFormat } from './matroska.ts';
 import type { Sound } from './sound.ts';
 
@@ -39,7 +40,7 @@ const GAP_MS = 40;
 const INPUT = ['-probesize', '32', '-analyzeduration', '0', '-fpsprobesize', '0', '-f', 'matroska', '-i', 'pipe:0'];
 
 /**
- * Writes live frames of one size into an ffmpeg, each with the time at which it came, and sound if there is any. One
+ * Writes live frames into an ffmpeg, as pictures of one size, each with the time at which it came, and sound if there is any. One
  * block is being written and the newest wait, within `roomBytes`; older frames are dropped and counted. A slow ffmpeg,
  * or one that stands still, delays no caller.
  */
@@ -81,9 +82,16 @@ export class FfmpegFeed {
     });
   }
 
-  /** Writes a frame of this feed's size. Its data must not change after this. */
-  show({ data }: Frame): void {
+  /** Whether a frame would lose detail in this feed: it has more pixels. */
+  isTooSmallFor({ width, height }: Frame): boolean {
+    return width * height > this.width * this.height;
+  }
+
+  /** Writes a frame, fitted into this feed's size where it has another one. Its data must not change after this. */
+  show(frame: Frame): void {
     if (this.#hasEnded) return;
+    const isOwnSize = frame.width === this.width && frame.height === this.height;
+    const { data } = isOwnSize ? frame : fitFrame(frame, this.width, this.height);
     // No two frames have the same time.
     this.#lastMs = Math.max(this.#lastMs + 1, Math.round(performance.now() - this.#startedMs));
     this.#enqueue({ track: PICTURES, data, atMs: this.#lastMs });

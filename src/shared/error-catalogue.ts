@@ -166,7 +166,6 @@ export const ERRORS = {
   input_failed: { status: 500, meaning: 'ffmpeg cannot read the input.' },
   input_ended: { status: 500, meaning: 'The input of `faceoff camera` ended.' },
   output_failed: { status: 500, meaning: 'ffmpeg cannot write the output.' },
-  size_changed: { status: 500, meaning: 'The size of the pictures changed, and the output cannot follow.' },
   no_device: { status: 500, meaning: 'There is no camera with that name.' },
   not_a_camera: { status: 500, meaning: 'The device gives no pictures.' },
   no_loopback: { status: 500, meaning: 'There is no virtual camera with that name.' },

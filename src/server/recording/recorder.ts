@@ -34,8 +34,8 @@ const CHECK_MS = 1000;
 const ROOM_BYTES = 40 * 2 ** 20;
 
 /**
- * One recording of a session: its frames as they are shown, and its sound. A frame of another size begins the next
- * file, and so does the first sound. The recording ends when it is stopped, when its session ends, and when the
+ * One recording of a session: its frames as they are shown, and its sound. A larger frame begins the next file, and so
+ * does the first sound; a smaller one, as when the network gets worse, is fitted into the file's size. The recording ends when it is stopped, when its session ends, and when the
  * disk or its share of it is full; the session itself goes on. Runs on the main thread; ffmpeg encodes in a process
  * of its own.
  */
@@ -92,8 +92,8 @@ export class Recorder {
   addFrame(frame: Frame): void {
     if (this.#ended !== null) return;
     const { feed } = this.#part ?? {};
-    const isOtherSize = feed === undefined || feed.width !== frame.width || feed.height !== frame.height;
-    if (isOtherSize || (this.#sound !== null && !feed.isFor(this.#sound))) this.#beginFile(frame);
+    if (feed === undefined || feed.isTooSmallFor(frame) || (this.#sound !== null && !feed.isFor(this.#sound)))
+      this.#beginFile(frame);
     this.#part?.feed.show(frame);
   }
 

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import sharp from 'sharp';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { RecordingInfo, RecordingState } from '../../../../src/shared/messages.ts';
+import type { RecordingInfo, RecordingState, SessionStats } from '../../../../src/shared/messages.ts';
 import { type EchoServer, startEcho } from '../../../support/echo.ts';
 import { Publisher } from '../../../support/publisher.ts';
 import { until } from '../../../support/server.ts';
@@ -164,17 +164,31 @@ describe.runIf(hasFfmpeg)('a recording', () => {
     expect(complaints(recorded(state))).toBe('');
   });
 
-  test('goes on in another file when the size of the picture changes', async () => {
+  test('stays one file while the picture gets smaller and turns, and begins another one for a larger picture', async () => {
     const [session, publisher] = await publish('?stream=sizes');
     await ask('POST', `${session}/recording`);
     await recordFrames(session, 10);
-    publisher.send(200, 151);
+    for (const [width, height] of [
+      [200, 151],
+      [160, 120],
+      [240, 320],
+    ] as const) {
+      publisher.send(width, height);
+      await until(async () => {
+        const [found] = (await ask<SessionStats[]>('GET', `${server.url}/api/sessions`))[1];
+        return found!.width === width;
+      }, 'the size');
+      await recordFrames(session, (await framesOf(session)) + 10);
+    }
+    expect((await ask('GET', `${session}/recording`))[1].files).toEqual([]);
+    publisher.send(640, 480);
     await until(async () => (await ask('GET', `${session}/recording`))[1].files.length === 1, 'the first file');
     await recordFrames(session, (await framesOf(session)) + 10);
     const [, state] = await ask('DELETE', `${session}/recording`);
     const sizes = state.files.map((_, n) => probe(recorded(state, n))).map(({ width, height }) => [width, height]);
     expect(sizes[0]).toEqual([320, 240]);
-    expect(sizes.at(-1)).toEqual([200, 151]);
+    expect(sizes.at(-1)).toEqual([640, 480]);
+    for (const [n] of sizes.entries()) expect(complaints(recorded(state, n))).toBe('');
   });
 
   test('is finished when its session ends, and is listed, downloaded in parts and deleted', async () => {
