@@ -10,10 +10,13 @@ import { ffmpegArgument, runFfmpeg, startFfmpeg } from './ffmpeg.ts';
 
 /** Filter: the colours of pictures of RGB here. */
 const TO_BT601 = 'scale=out_color_matrix=bt601:out_range=tv,format=yuv420p';
-/** Filters: light coded for displays of high dynamic range (BT.2100) on those of BT.709. */
+/**
+ * Filters: light coded for displays of high dynamic range (BT.2100) on those of BT.709. White of 203 cd/m² (BT.2408) is
+ * nearly white, what is darker keeps its brightness, what is brighter is compressed.
+ */
 const TONE_MAP = [
   'zscale=t=linear:npl=203,format=gbrpf32le,zscale=p=bt709',
-  'tonemap=hable:desat=0,zscale=t=bt709:m=bt709:r=tv,format=yuv420p',
+  'tonemap=mobius:desat=0,zscale=t=bt709:m=bt709:r=tv,format=yuv420p',
 ].join(',');
 const BT709: ClipColour = { range: 'tv', matrix: 'bt709', primaries: 'bt709', transfer: 'bt709' };
 

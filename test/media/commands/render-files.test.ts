@@ -152,6 +152,38 @@ describe.skipIf(ffmpeg('-version').status !== 0)('a video (needs ffmpeg)', () =>
     expect(described(at('pal-out.mp4'))).toMatch(/tv, bt709/);
   });
 
+  test.skipIf(!ffmpeg('-filters').stdout.includes('zscale'))(
+    'of high dynamic range is as bright on other displays, and says what its colours are',
+    async () => {
+      const steps =
+        'drawbox=0:0:80:240:0xBFBFBF:t=fill,drawbox=80:0:80:240:0x808080:t=fill,drawbox=160:0:80:240:red:t=fill';
+      for (const [name, transfer] of [
+        ['hlg', 'arib-std-b67'],
+        ['pq', 'smpte2084'],
+      ] as const) {
+        const tags = `setparams=color_primaries=bt2020:color_trc=${transfer}:colorspace=bt2020nc:range=tv`;
+        const black = 'color=c=black:s=320x240:r=10:d=0.3,format=yuv420p10le';
+        const input = ['-f', 'lavfi', '-i', black, '-vf', `${steps},${tags}`, '-c:v', 'ffv1', at(`${name}.mkv`)];
+        expect(ffmpeg(...input).status).toBe(0);
+        await render(at(`${name}.mkv`), at(`${name}.mp4`));
+        expect(described(at(`${name}.mp4`))).toMatch(/yuv420p\(tv, bt709/);
+        const picture = ['-frames:v', '1', '-pix_fmt', 'rgb24', '-f', 'rawvideo', at('hdr.rgb')];
+        expect(ffmpeg('-i', at(`${name}.mp4`), ...picture).status).toBe(0);
+        const pixels = readFileSync(at('hdr.rgb'));
+        const [white, grey, red, black0] = [40, 120, 200, 280].map((x) => [
+          ...pixels.subarray(3 * (320 * 100 + x)).subarray(0, 3),
+        ]);
+        // 75 % of HLG is the white of paper; the same value of PQ is a lamp.
+        if (name === 'hlg') expect(white![0]).toBeGreaterThan(195);
+        if (name === 'hlg') expect(white![0]).toBeLessThan(240);
+        expect(white![0]! - grey![0]!).toBeGreaterThan(20);
+        expect(Math.max(...white!) - Math.min(...white!)).toBeLessThan(6);
+        expect(red![0]! - red![1]!).toBeGreaterThan(150);
+        expect(Math.max(...black0!)).toBeLessThan(12);
+      }
+    },
+  );
+
   test('has the right colours as a GIF, whatever range and matrix it has', async () => {
     const red = ['-f', 'lavfi', '-i', 'color=red:s=64x64:r=10:d=0.5'];
     for (const matrix of ['bt709', 'bt601']) {
