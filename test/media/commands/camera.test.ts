@@ -2,13 +2,15 @@
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import http from 'node:http';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import sharp from 'sharp';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { root } from '../../../src/lib/package-root.ts';
 import { checkOutput, inputError, outputError } from '../../../src/media/camera-errors.ts';
-import { inputArguments, offersMjpeg } from '../../../src/media/camera-input.ts';
+import { inputArguments, offersMjpeg, readInput } from '../../../src/media/camera-input.ts';
 import { distance } from '../../../src/pipeline/face/embed.ts';
 import type { Frame } from '../../../src/shared/types.ts';
 import { writeClip } from '../../support/clip.ts';
@@ -131,6 +133,58 @@ describe.runIf(hasFfmpeg)('faceoff camera', () => {
     for (const socket of sockets) socket.destroy();
     second.close();
     expect(complaints(out('back.mkv'))).toBe('');
+  }, 60_000);
+
+  test('does not fall behind a camera that sends MJPEG over HTTP', async () => {
+    // The brightness of a picture counts tenths of seconds, left the tens of them and right the ones.
+    const began = performance.now();
+    const tenths = (): number => Math.floor((performance.now() - began) / 100);
+    const side = (level: number) => ({
+      create: { width: 160, height: 240, channels: 3 as const, background: { r: level, g: level, b: level } },
+    });
+    const pictureNow = (): Promise<Buffer> => {
+      const [left, right] = [Math.floor(tenths() / 10), tenths() % 10].map((n) =>
+        sharp(side(30 + 20 * n))
+          .png()
+          .toBuffer(),
+      );
+      return Promise.all([left!, right!]).then(([one, two]) =>
+        sharp(one)
+          .extend({ right: 160 })
+          .composite([{ input: two, left: 160, top: 0 }])
+          .jpeg()
+          .toBuffer(),
+      );
+    };
+    const server = http.createServer((_request, reply) => {
+      reply.writeHead(200, { 'content-type': 'multipart/x-mixed-replace; boundary=frame' });
+      const send = async (): Promise<void> => {
+        const jpeg = await pictureNow();
+        reply.write(`--frame\r\ncontent-type: image/jpeg\r\ncontent-length: ${jpeg.length}\r\n\r\n`);
+        reply.write(jpeg);
+        reply.write('\r\n');
+      };
+      const timer = setInterval(() => void send(), 50);
+      reply.once('close', () => clearInterval(timer));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as net.AddressInfo;
+    const lateMs: number[] = [];
+    const enough = new AbortController();
+    const seen = ({ width, height, data }: Frame): void => {
+      const level = (x: number): number => Math.round(((data[(height / 2) * width + x]! - 16) / 0.859 - 30) / 20);
+      lateMs.push(performance.now() - began - 100 * (10 * level(80) + level(240)));
+      if (tenths() > 95) enough.abort();
+    };
+    const name = `http://127.0.0.1:${port}/video`;
+    await readInput({ name, size: null, fps: 20, loop: false }, seen, enough.signal);
+    server.closeAllConnections();
+    server.close();
+    const middle = (values: number[]): number => values.sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
+    const [first, last] = [middle(lateMs.slice(0, 20)), middle(lateMs.slice(-20))];
+    console.log(`pictures are ${Math.round(first)} ms late at first and ${Math.round(last)} ms at last`);
+    expect(lateMs.length).toBeGreaterThan(60);
+    expect(last - first).toBeLessThan(300);
   }, 60_000);
 
   test('opens an input again that falls silent with its socket open', async () => {

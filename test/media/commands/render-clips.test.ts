@@ -32,7 +32,10 @@ function beside(left: Frame, right: Frame | null): Buffer {
 }
 
 test('a second person is swapped from the first frame on that shows them', async () => {
-  const [one, two] = [await cutFrame(group, PART, 320, 240), await cutFrame(group, { ...PART, left: 300, top: 300 }, 320, 240)];
+  const [one, two] = [
+    await cutFrame(group, PART, 320, 240),
+    await cutFrame(group, { ...PART, left: 300, top: 300 }, 320, 240),
+  ];
   const ENTERS = 7;
   const frames = Array.from({ length: 12 }, (_, n) => beside(one, n < ENTERS ? null : two));
   const input = written(

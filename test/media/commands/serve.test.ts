@@ -117,3 +117,13 @@ test('a second Ctrl-C ends the server at once', TIMEOUT, async () => {
   expect(await ended).toBe(130);
   clearInterval(more);
 });
+
+test('a public name without a token is warned about, and one with a token is not', async () => {
+  const names = ['--set', 'server.names=[face.example]'];
+  const main = path.join(root, 'dist/main.js');
+  const open = await start(process.execPath, [main, 'serve', '--port', '0', ...names]);
+  expect(open.said()).toMatch(/"level":40.*face\.example.*no token: set server\.token/);
+  const token = ['--set', 'server.token=a-token-that-nobody-guesses'];
+  const locked = await start(process.execPath, [main, 'serve', '--port', '0', ...names, ...token]);
+  expect(locked.said()).not.toContain('no token');
+});
