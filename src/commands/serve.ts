@@ -17,6 +17,7 @@ import { Pool } from '../pipeline/pool/pool.ts';
 import { type Certificate, certificateOf } from '../server/access/certificate.ts';
 import { buildServer } from '../server/http/app.ts';
 import { openGpu } from '../server/monitor/gpu-sensor.ts';
+import { portCount } from '../server/webrtc/port-range.ts';
 import { FaceOffError } from '../shared/errors.ts';
 import { movePersonalData } from './move-personal-data.ts';
 import { type ConfigOptions, configOf, withConfig } from './options.ts';
@@ -54,6 +55,12 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
     logger.warn(
       { names },
       'the server has a name that others may reach it by, and no token: set server.token, unless the proxy asks for a password',
+    );
+  const most = config.limits.sessions + config.limits.viewers;
+  if (portCount(config.webrtc) < most)
+    logger.warn(
+      { ports: portCount(config.webrtc), needed: most },
+      'webrtc.portMin to portMax has fewer ports than limits.sessions and limits.viewers together: each takes one',
     );
   // Before the lanes and WebRTC start threads, which inherit the priority.
   raise(config.server.priority, logger);

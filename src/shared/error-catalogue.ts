@@ -68,6 +68,7 @@ export const ERRORS = {
   bad_fragment: { status: 400, meaning: 'The SDP fragment (RFC 8840) cannot be used.' },
   no_video: { status: 422, meaning: 'The offer has no video that can be used.' },
   no_codec: { status: 406, meaning: 'The offer has no video codec that can be used.' },
+  ports_taken: { status: 503, meaning: 'Every UDP port of `webrtc.portMin` to `portMax` is taken.' },
   tag_missing: { status: 428, meaning: 'A PATCH without `If-Match`.' },
   tag_old: { status: 412, meaning: 'The ETag in `If-Match` is of an ICE session that is over.' },
 

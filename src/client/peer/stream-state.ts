@@ -191,7 +191,7 @@ export function cameraProblem(error: { name: string; message?: string }): Omit<S
 }
 
 /** Codes of refusals that are worth another try. */
-const TRANSIENT = new Set(['server_full', 'stream_taken', 'session_closed', 'lane_lost', 'internal']);
+const TRANSIENT = new Set(['server_full', 'ports_taken', 'stream_taken', 'session_closed', 'lane_lost', 'internal']);
 
 /** The state event and the reason for the server's refusal of an offer. */
 export function refusalText({ code, message }: { code: string; message: string }): {
@@ -200,7 +200,7 @@ export function refusalText({ code, message }: { code: string; message: string }
   message: string;
 } {
   if (!TRANSIENT.has(code)) return { event: 'refused', reason: 'refused', message };
-  const reasons: Record<string, Reason> = { server_full: 'full', stream_taken: 'taken' };
+  const reasons: Record<string, Reason> = { server_full: 'full', ports_taken: 'full', stream_taken: 'taken' };
   return { event: 'lost', reason: reasons[code] ?? 'lost', message };
 }
 

@@ -10,6 +10,8 @@ import type { SettingsPatch, SwapSettings } from '../../shared/settings.ts';
 import type { Frame, Swapping } from '../../shared/types.ts';
 import { CAUSES, type MachineFigures } from '../monitor/verdict.ts';
 import type { IceCandidate } from '../webrtc/ice-fragment.ts';
+import { openPeers } from '../webrtc/peer.ts';
+import { checkPorts } from '../webrtc/port-range.ts';
 import { Session } from './session.ts';
 import type { Streams } from './streams.ts';
 
@@ -98,7 +100,7 @@ export class Sessions {
   /**
    * Opens a session with its lane state and its stream.
    * @param stream name by which viewers find the stream, besides the session's id.
-   * @throws FaceOffError `server_full` (503) and `stream_taken` (409), both with retryAfterMs, `bad_name` (400),
+   * @throws FaceOffError `server_full`, `ports_taken` (503) and `stream_taken` (409), all with retryAfterMs, `bad_name` (400),
    * `unknown_face` (404).
    */
   open(settings: SettingsPatch, hooks: SessionHooks = {}, stream?: string): Session {
@@ -166,7 +168,8 @@ export class Sessions {
   }
 
   #checkCapacity(): void {
-    const { limits, memory } = this.#parts.config;
+    const { limits, memory, webrtc } = this.#parts.config;
+    checkPorts(webrtc, openPeers());
     const { sessions } = limits;
     const { rssLimitMb } = memory;
     const options = { details: { retryAfterMs: RETRY_AFTER_MS } };

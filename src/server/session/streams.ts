@@ -4,6 +4,8 @@ import { RETRY_AFTER_MS } from '../../lib/error-body.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Metrics } from '../../metrics.ts';
 import { FaceOffError } from '../../shared/errors.ts';
+import { openPeers } from '../webrtc/peer.ts';
+import { checkPorts } from '../webrtc/port-range.ts';
 import { NamedStream } from './named-stream.ts';
 import { Viewer } from './viewer.ts';
 
@@ -92,7 +94,8 @@ export class Streams {
 
   /**
    * Adds a viewer to a live stream.
-   * @throws FaceOffError `unknown_stream` (404), `no_publisher` (409) and `viewers_full` (503), both with retryAfterMs.
+   * @throws FaceOffError `unknown_stream` (404), `no_publisher` (409), `viewers_full` and `ports_taken` (503), the last three
+   * with retryAfterMs.
    */
   watch(name: string): Viewer {
     const stream = this.#published(name);
@@ -132,6 +135,7 @@ export class Streams {
   }
 
   #checkCapacity(): void {
+    checkPorts(this.#config.webrtc, openPeers());
     const { viewers } = this.#config.limits;
     if (this.#viewers.size < viewers) return;
     throw new FaceOffError('viewers_full', `All ${viewers} viewers’ places are taken. Raise limits.viewers.`, {
