@@ -184,6 +184,56 @@ test('the page says what to do where the camera is not allowed', async () => {
   await context.close();
 });
 
+test('a phone keeps its screen on, and gets its camera back after it was locked', async () => {
+  const context = await browser.newContext({ viewport: { width: 390, height: 800 } });
+  await context.addInitScript(() => {
+    const phone = { isLocked: false, locks: 0, lock: () => undefined as unknown };
+    Object.assign(window, { phone });
+    Object.defineProperty(document, 'hidden', { get: () => phone.isLocked });
+    const locks = navigator.wakeLock;
+    Object.defineProperty(navigator, 'wakeLock', {
+      value: {
+        request: (kind: 'screen') => {
+          phone.locks++;
+          return locks.request(kind);
+        },
+      },
+    });
+    const devices = navigator.mediaDevices;
+    const open = devices.getUserMedia.bind(devices);
+    devices.getUserMedia = async (wanted) => {
+      if (phone.isLocked) throw new DOMException('locked', 'NotReadableError');
+      const stream = await open(wanted);
+      const [track] = stream.getVideoTracks();
+      phone.lock = () => {
+        phone.isLocked = true;
+        track!.stop();
+        track!.dispatchEvent(new Event('ended'));
+      };
+      return stream;
+    };
+  });
+  const page = await context.newPage();
+  await page.goto(program.url);
+  await page.waitForSelector('[data-face-id="astronaut"]');
+  await page.click('#start');
+  await page.waitForSelector('body[data-state="live"]', { timeout: 15_000 });
+  const phone = (act: 'lock' | 'unlock' | 'locks') =>
+    page.evaluate((act) => {
+      const { phone } = window as unknown as { phone: { isLocked: boolean; locks: number; lock(): void } };
+      if (act === 'lock') phone.lock();
+      if (act === 'unlock') phone.isLocked = false;
+      if (act !== 'locks') document.dispatchEvent(new Event('visibilitychange'));
+      return phone.locks;
+    }, act);
+  expect(await phone('locks')).toBeGreaterThan(0);
+  await phone('lock');
+  await page.waitForSelector('body[data-reason="unplugged"]');
+  await phone('unlock');
+  await page.waitForSelector('body[data-state="live"]', { timeout: 15_000 });
+  await context.close();
+});
+
 test('a face is added only after consent was given', async () => {
   const page = await openStudio();
   await page.setInputFiles('#file', astronaut);

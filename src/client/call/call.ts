@@ -7,6 +7,7 @@ import { element, icon, press } from '../lib/dom.ts';
 import { isThisMachine } from '../lib/format.ts';
 import { storedJson, storedNote, storeNote, tabMemory } from '../lib/local-notes.ts';
 import { toast } from '../lib/toast.ts';
+import { keepAwake } from '../lib/wake-lock.ts';
 import { CameraCapture, cameras, listCameras, mayUseCameras } from '../peer/camera-capture.ts';
 import { callNotice, callRemark, cameraProblem, isActive, limitOf, type Situation } from '../peer/stream-state.ts';
 import { StudioConnection } from '../peer/studio-connection.ts';
@@ -78,6 +79,7 @@ const presence = (): { muted: boolean; camera: boolean } => ({ muted: microphone
 function show(next: Situation): void {
   situation = next;
   const { state, reason } = next;
+  keepAwake(isActive(state));
   Object.assign(document.body.dataset, { state, reason });
   const { title, text } = callNotice(next);
   element('state', HTMLElement).textContent = title;
@@ -207,12 +209,23 @@ async function changeCamera(): Promise<void> {
   announcePresence();
 }
 
-/** The camera was unplugged: the others see it as off until another one is chosen. */
+/**
+ * The camera was unplugged: the others see it as off until another one is chosen. A phone that was locked, or used for
+ * something else, takes the camera away and gives it back.
+ */
 async function onCameraGone(): Promise<void> {
+  const wasHidden = document.hidden;
   await connection.replace(placeholderTrack());
   camera.close();
   await listCameras(cameraSelect, '');
   toast('The camera is gone. Choose another one, or plug it in again and switch it on here.');
+  announcePresence();
+  if (wasHidden) document.addEventListener('visibilitychange', () => void onShownAgain(), { once: true });
+}
+
+async function onShownAgain(): Promise<void> {
+  if (document.hidden || !isActive(situation.state) || placeholder === null) return;
+  await connection.replace(await openCamera());
   announcePresence();
 }
 

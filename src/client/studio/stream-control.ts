@@ -31,6 +31,10 @@ export class StreamControl {
     this.#cameraSelect.addEventListener('change', () => void this.#changeCamera());
     this.#resolutionSelect.addEventListener('change', () => void this.#changeCamera());
     navigator.mediaDevices?.addEventListener?.('devicechange', () => void this.#onDevicesChanged());
+    // A phone that was locked, or used for something else, has taken the camera away meanwhile.
+    document.addEventListener('visibilitychange', () => {
+      if (!document.hidden) void this.#onDevicesChanged();
+    });
     this.#resolutionSelect.value = storedNote('resolution') ?? '640x480';
     void listCameras(this.#cameraSelect, storedNote('camera') ?? '');
   }

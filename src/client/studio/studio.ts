@@ -7,6 +7,7 @@ import { element } from '../lib/dom.ts';
 import { isThisMachine } from '../lib/format.ts';
 import { storedJson, storeNote } from '../lib/local-notes.ts';
 import { toast } from '../lib/toast.ts';
+import { keepAwake } from '../lib/wake-lock.ts';
 import { mayUseCameras } from '../peer/camera-capture.ts';
 import { NetworkStats } from '../peer/network-stats.ts';
 import { isActive, remarkOf, type Situation } from '../peer/stream-state.ts';
@@ -107,6 +108,7 @@ function isServerAway({ state, reason }: Situation): boolean {
 
 function show(next: Situation): void {
   situation = next;
+  keepAwake(isActive(next.state));
   display.show(next);
   const { state, reason } = next;
   preflight.on = (state === 'idle' || state === 'stopped') && (reason === 'welcome' || reason === 'stopped');
