@@ -50,9 +50,9 @@ export function patchedConfig(patch: Patch): Config {
 
 /** Options that keep what the program writes in a folder. */
 export const keptIn = (folder: string): string[] =>
-  [`models.cacheDir=${folder}/cache`, `storage.dir=${folder}/data`, `logging.dir=${folder}/logs`].flatMap((one) => [
+  ['models.cacheDir=cache', 'storage.dir=data', 'logging.dir=logs', 'recording.dir=recordings'].flatMap((one) => [
     '--set',
-    one,
+    one.replace('=', `=${folder}/`),
   ]);
 
 /** @param gpu one to watch. @param provider what a model is said to run on beside the usual ones. */
