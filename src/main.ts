@@ -12,6 +12,7 @@ import { modelsCommand } from './commands/models.ts';
 import { renderCommand } from './commands/render.ts';
 import { serveCommand } from './commands/serve.ts';
 import { defaultConfigFile } from './lib/installation.ts';
+import { disableTelemetry } from './lib/no-telemetry.ts';
 import { endWithNpm } from './lib/npm-parent.ts';
 import { root } from './lib/package-root.ts';
 import { FaceOffError } from './shared/errors.ts';
@@ -31,6 +32,7 @@ const program = new Command('faceoff')
   .addCommand(doctorCommand(config));
 
 endWithNpm();
+disableTelemetry();
 try {
   await program.parseAsync();
 } catch (error) {
