@@ -58,7 +58,7 @@ export const ERRORS = {
   room_full: { status: 503, meaning: 'The call has as many people as `limits.roomPeople` allows.' },
   each_their_own: { status: 409, meaning: 'A step to the next face, while each person has a face of their own.' },
   too_many_presets: { status: 507, meaning: 'There are as many presets as `limits.presets` allows.' },
-  not_saved: { status: 507, meaning: 'The presets could not be written; they are as before.' },
+  not_saved: { status: 507, meaning: 'A face or the presets could not be written to `storage.dir`; all is as before.' },
   no_picture: { status: 409, meaning: 'A still picture was wanted of a session that has shown none yet.' },
 
   // WebRTC
