@@ -50,7 +50,7 @@ export interface LogOptions {
 /** An open log. */
 export interface Log {
   logger: Logger;
-  /** Resolves when every line is on disk. */
+  /** Resolves when every line is on disk, or cannot be written. */
   close(): Promise<void>;
 }
 
@@ -111,6 +111,8 @@ export async function openLog(
     close: () =>
       new Promise((resolve) => {
         file.once('close', resolve);
+        // Lines for a full disk would wait there without end.
+        file.once('error', () => file.destroy());
         file.end();
       }),
   };
