@@ -12,6 +12,7 @@ import type { Faces } from '../../faces/face-library.ts';
 import { errorBody } from '../../lib/error-body.ts';
 import type { Logger } from '../../lib/log.ts';
 import { root } from '../../lib/package-root.ts';
+import { residentBytes } from '../../lib/resident-memory.ts';
 import type { Metrics } from '../../metrics.ts';
 import { readCatalogue } from '../../pipeline/models/catalogue.ts';
 import { ModelStates } from '../../pipeline/models/model-states.ts';
@@ -260,7 +261,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     rooms: rooms.size,
     peers: openPeers(),
     laneSessions: pool.openSessions,
-    rssBytes: process.memoryUsage.rss(),
+    rssBytes: residentBytes(),
     models,
     ...machineStatus(monitor, config.memory.rssLimitMb),
   }));

@@ -2,6 +2,7 @@ import { freemem } from 'node:os';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { Config } from '../../config.ts';
 import type { Logger } from '../../lib/log.ts';
+import { residentBytes } from '../../lib/resident-memory.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { Gpu, GpuState } from '../../shared/gpu.ts';
 import type { MachineSample } from '../../shared/messages.ts';
@@ -149,7 +150,7 @@ export class Monitor {
 
   #record(gpu: GpuState | null): void {
     const { load, metrics, othersBytes = () => 0 } = this.#parts;
-    const rssBytes = process.memoryUsage.rss() + othersBytes();
+    const rssBytes = residentBytes() + othersBytes();
     const before = this.pressure;
     const pressure = this.#memoryWatch.observe(this.#shortest(gpu, rssBytes), performance.now());
     this.#history.push({

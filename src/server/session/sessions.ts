@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Config } from '../../config.ts';
 import { RETRY_AFTER_MS } from '../../lib/error-body.ts';
 import type { Logger } from '../../lib/log.ts';
+import { residentBytes } from '../../lib/resident-memory.ts';
 import type { Metrics } from '../../metrics.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import type { Cause } from '../../shared/messages.ts';
@@ -147,7 +148,7 @@ export class Sessions {
         options,
       );
     }
-    if (process.memoryUsage.rss() > rssLimitMb * 2 ** 20) {
+    if (residentBytes() > rssLimitMb * 2 ** 20) {
       throw new FaceOffError(
         'server_full',
         `The server uses more than ${rssLimitMb} MB of memory. Try again in a moment, or raise memory.rssLimitMb.`,
