@@ -46,7 +46,8 @@ export const ERRORS = {
   session_closed: { status: 410, meaning: 'The session ended before the request was done.' },
   server_full: {
     status: 503,
-    meaning: 'All places are taken (`limits.sessions`), or memory is short (`memory.rssLimitMb`).',
+    meaning:
+      'All places are taken (`limits.sessions`), or memory (`memory.rssLimitMb`) or file descriptors (`ulimit -n`) are short.',
   },
   stream_taken: { status: 409, meaning: 'Another session publishes under that name.' },
   no_publisher: {

@@ -34,6 +34,7 @@ import { PresetStore } from '../session/presets.ts';
 import { newRoom, Rooms } from '../session/rooms.ts';
 import { Sessions } from '../session/sessions.ts';
 import { checkName, Streams } from '../session/streams.ts';
+import { mostDescriptors } from '../webrtc/descriptors.ts';
 import { openPeers } from '../webrtc/peer.ts';
 import { cacheRoutes } from './cache-routes.ts';
 import { controlRoutes } from './control-routes.ts';
@@ -134,6 +135,16 @@ function listener(https: Certificate | null, requestTimeout: number): FastifyIns
     : (fastify({ ...options, https: { ...https, ...http } }) as unknown as FastifyInstance);
 }
 
+/** Connections may take half of the process's file descriptors; the other half is for peers, files and ffmpeg. */
+function shareDescriptors(server: Server['app']['server'], log: Logger): void {
+  const most = mostDescriptors();
+  if (most === Number.POSITIVE_INFINITY) return;
+  server.maxConnections = Math.floor(most / 2);
+  server.once('drop', () =>
+    log.warn({ most }, 'connections have taken half of the file descriptors; further ones are closed (ulimit -n)'),
+  );
+}
+
 /** A plugin for routes with body parsers of their own: what they register does not affect other routes. */
 const scoped =
   (register: (plugin: FastifyInstance) => void) =>
@@ -190,6 +201,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     log.warn('one address has as many connections as limits.connectionsPerAddress lets it have'),
   );
   connections.watch(app.server);
+  shareDescriptors(app.server, log);
 
   app.setErrorHandler((error, { raw }, reply) => {
     // A caller that disconnects in the middle of a request is no defect of the server.

@@ -9,6 +9,7 @@ import type { Cause } from '../../shared/messages.ts';
 import type { SettingsPatch, SwapSettings } from '../../shared/settings.ts';
 import type { Swapping } from '../../shared/types.ts';
 import { CAUSES, type MachineFigures } from '../monitor/verdict.ts';
+import { requireDescriptors } from '../webrtc/descriptors.ts';
 import type { IceCandidate } from '../webrtc/ice-fragment.ts';
 import { Session } from './session.ts';
 import type { Streams } from './streams.ts';
@@ -155,5 +156,6 @@ export class Sessions {
         options,
       );
     }
+    requireDescriptors();
   }
 }

@@ -4,6 +4,7 @@ import { RETRY_AFTER_MS } from '../../lib/error-body.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Metrics } from '../../metrics.ts';
 import { FaceOffError } from '../../shared/errors.ts';
+import { requireDescriptors } from '../webrtc/descriptors.ts';
 import { NamedStream } from './named-stream.ts';
 import { Viewer } from './viewer.ts';
 
@@ -92,11 +93,13 @@ export class Streams {
 
   /**
    * Adds a viewer to a live stream.
-   * @throws FaceOffError `unknown_stream` (404), `no_publisher` (409) and `viewers_full` (503), both with retryAfterMs.
+   * @throws FaceOffError `unknown_stream` (404), `no_publisher` (409), `viewers_full` and `server_full` (503), all but the
+   *   first with retryAfterMs.
    */
   watch(name: string): Viewer {
     const stream = this.#published(name);
     this.#checkCapacity();
+    requireDescriptors();
     const viewer = new Viewer(randomUUID(), this.#config.webrtc, (closed, why) =>
       this.#onViewerClosed(stream, closed, why),
     );

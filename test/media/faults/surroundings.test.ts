@@ -2,6 +2,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { Agent, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -112,6 +113,22 @@ describe.skipIf(process.platform === 'win32')('few file descriptors', () => {
     );
     const camera = await publish(server);
     const { hostname, port } = new URL(server.url);
+    // A connection from before, over which a publisher asks.
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    left.push(() => agent.destroy());
+    const whip = (offer: string): Promise<string> =>
+      new Promise((resolve, reject) => {
+        const headers = { 'content-type': 'application/sdp', 'content-length': Buffer.byteLength(offer) };
+        const asked = request({ hostname, port, path: '/whip', method: 'POST', headers, agent }, (answer) => {
+          let text = '';
+          answer.on('data', (piece: Buffer) => {
+            text += piece.toString();
+          });
+          answer.once('end', () => resolve(`${answer.statusCode} ${text}`));
+        });
+        asked.once('error', reject).end(offer);
+      });
+    expect(await whip('nonsense')).toMatch(/^400 /);
     const sockets: Socket[] = [];
     left.push(() => sockets.forEach((socket) => void socket.destroy()));
     const open = (): Promise<void> =>
@@ -127,6 +144,8 @@ describe.skipIf(process.platform === 'win32')('few file descriptors', () => {
     await morePictures(camera);
     const refused = new Publisher();
     left.push(() => refused.close());
+    expect(await whip(await refused.offer())).toMatch(/^503 .*server_full.*ulimit -n/);
+    expect(server.said()).toContain('half of the file descriptors');
     for (const socket of sockets.splice(0)) socket.destroy();
     await until(async () => (await fetch(`${server.url}/healthz`).catch(() => null))?.status === 200, 'an answer');
     await morePictures(camera);
