@@ -48,7 +48,7 @@ export interface Faces {
   preview(upload: UploadedFace): Promise<FacePreview>;
   /** @throws FaceOffError `unknown_face` (404), `built_in_face` (403), `not_saved` (507). */
   remove(id: string): Promise<void>;
-  /** WebP, 160 x 160. @throws FaceOffError `unknown_face` (404). */
+  /** WebP, 160 x 160. @throws FaceOffError `unknown_face` (404), `bad_picture` (415). */
   thumbnail(id: string): Promise<Uint8Array>;
 }
 
@@ -186,7 +186,14 @@ export class FaceLibrary implements Faces {
   async thumbnail(id: string): Promise<Uint8Array> {
     const { folder, photos } = this.#entry(id);
     const image = sharp(path.join(folder, photos[0]!)).resize(THUMBNAIL, THUMBNAIL, { fit: 'cover', position: 'top' });
-    return image.webp({ quality: 85 }).toBuffer();
+    return image
+      .webp({ quality: 85 })
+      .toBuffer()
+      .catch((cause: unknown) => {
+        throw new FaceOffError('bad_picture', 'The photo of this face cannot be read any more. Add the face anew.', {
+          cause,
+        });
+      });
   }
 
   /** The photos of a source face with its landmarks, to enrol it from. */
