@@ -12,9 +12,9 @@ import { modelsCommand } from './commands/models.ts';
 import { renderCommand } from './commands/render.ts';
 import { serveCommand } from './commands/serve.ts';
 import { defaultConfigFile } from './lib/installation.ts';
-import { disableTelemetry } from './lib/no-telemetry.ts';
 import { endWithNpm } from './lib/npm-parent.ts';
 import { root } from './lib/package-root.ts';
+import { disableTelemetry } from './lib/system/no-telemetry.ts';
 import { FaceOffError } from './shared/errors.ts';
 
 const config = defaultConfigFile();

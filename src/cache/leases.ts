@@ -6,10 +6,10 @@
 import { randomUUID } from 'node:crypto';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { makeFolder } from '../lib/make-folder.ts';
+import { makeFolder } from '../lib/system/make-folder.ts';
 import { isAlive } from '../lib/process-alive.ts';
 import { SerialQueue } from '../lib/serial.ts';
-import { writeWhole } from '../lib/whole-file.ts';
+import { writeWhole } from '../lib/system/whole-file.ts';
 import { markUsed } from './cache-kinds.ts';
 
 const FOLDER = '.in-use';

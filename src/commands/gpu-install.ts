@@ -12,7 +12,7 @@ import { createGunzip } from 'node:zlib';
 import { SingleBar } from 'cli-progress';
 import { Command } from 'commander';
 import { extract } from 'tar-stream';
-import { makeFolder } from '../lib/make-folder.ts';
+import { makeFolder } from '../lib/system/make-folder.ts';
 import { bundledFolder, libraryName } from '../pipeline/inference/native/ort-api.ts';
 import { probeProviders } from '../pipeline/inference/native/provider-probe.ts';
 import { GPU_MANIFEST, gpuFolder, hasGpuLibraries } from '../pipeline/inference/native/runtime-paths.ts';

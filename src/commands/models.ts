@@ -3,7 +3,7 @@
 import path from 'node:path';
 import { SingleBar } from 'cli-progress';
 import { Command } from 'commander';
-import { makeFolder } from '../lib/make-folder.ts';
+import { makeFolder } from '../lib/system/make-folder.ts';
 import { type Catalogue, type OptionalEntry, readCatalogue } from '../pipeline/models/catalogue.ts';
 import { download } from '../pipeline/models/download.ts';
 import { differs, digestOf, expectedDigest, recordDigest } from '../pipeline/models/model-store.ts';

@@ -8,8 +8,8 @@ import { randomUUID } from 'node:crypto';
 import { cp, link, lstat, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Config } from '../config.ts';
-import { makeFolder } from '../lib/make-folder.ts';
 import { isAlive } from '../lib/process-alive.ts';
+import { makeFolder } from '../lib/system/make-folder.ts';
 import { FaceOffError } from '../shared/errors.ts';
 
 const FACES = 'faces';

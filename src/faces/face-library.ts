@@ -12,9 +12,9 @@ import sharp, { type Sharp } from 'sharp';
 import { z } from 'zod';
 import type { Config } from '../config.ts';
 import { shippedModels } from '../lib/installation.ts';
-import { makeFolder } from '../lib/make-folder.ts';
 import { SerialQueue } from '../lib/serial.ts';
-import { notSaved, writeWhole } from '../lib/whole-file.ts';
+import { makeFolder } from '../lib/system/make-folder.ts';
+import { notSaved, writeWhole } from '../lib/system/whole-file.ts';
 import type { Portrait } from '../pipeline/engines/engine.ts';
 import type { FoundFace } from '../pipeline/pool/lane-protocol.ts';
 import type { Pool } from '../pipeline/pool/pool.ts';
@@ -48,7 +48,7 @@ export interface Faces {
   preview(upload: UploadedFace): Promise<FacePreview>;
   /** @throws FaceOffError `unknown_face` (404), `built_in_face` (403), `not_saved` (507). */
   remove(id: string): Promise<void>;
-  /** WebP, 160 x 160. @throws FaceOffError `unknown_face` (404), `bad_picture` (415). */
+  /** WebP, 160 x 160. @throws FaceOffError `unknown_face` (404), `face_damaged` (410). */
   thumbnail(id: string): Promise<Uint8Array>;
 }
 
@@ -190,9 +190,7 @@ export class FaceLibrary implements Faces {
       .webp({ quality: 85 })
       .toBuffer()
       .catch((cause: unknown) => {
-        throw new FaceOffError('bad_picture', 'The photo of this face cannot be read any more. Add the face anew.', {
-          cause,
-        });
+        throw damaged(id, cause);
       });
   }
 
@@ -201,7 +199,11 @@ export class FaceLibrary implements Faces {
     const { folder, photos } = this.#entry(id);
     const portraits = [];
     for (const photo of photos) {
-      const picture = await this.#read(path.join(folder, photo));
+      const picture = await readFile(path.join(folder, photo))
+        .then((data) => decodePicture(data, this.#limits))
+        .catch((cause: unknown) => {
+          throw damaged(id, cause);
+        });
       const [face] = await this.#pool.analyse(copyOf(picture));
       if (face !== undefined) portraits.push({ picture, points: face.points });
     }
@@ -222,16 +224,6 @@ export class FaceLibrary implements Faces {
         'storage.dir cannot be used: there are no own faces, and none can be kept',
       );
       return [];
-    }
-  }
-
-  /** Decodes a photo that is kept. @throws FaceOffError `bad_picture` and the like, with the file's name. */
-  async #read(file: string): Promise<Frame> {
-    try {
-      return await decodePicture(await readFile(file), this.#limits);
-    } catch (cause) {
-      const code = cause instanceof FaceOffError ? cause.code : 'bad_picture';
-      throw new FaceOffError(code, `${file}: ${messageOf(cause)}`, { cause });
     }
   }
 
@@ -314,6 +306,14 @@ const infoOf = ({ id, name, builtIn, addedAt, photos }: Entry): FaceInfo => ({
   photos: photos.length,
   thumbnail: `/api/faces/${id}/thumbnail`,
 });
+
+/** The error for a face whose photos were damaged on disk, or are gone: `face_damaged` (410). */
+const damaged = (id: string, cause: unknown): FaceOffError =>
+  new FaceOffError(
+    'face_damaged',
+    `The photos of the face ${id} cannot be read any more: ${messageOf(cause)}. Delete the face, and add it again.`,
+    { cause },
+  );
 
 /** A copy to move to a lane, as the picture is still needed here. */
 const copyOf = (frame: Frame): Frame => ({ ...frame, data: frame.data.slice() });

@@ -10,7 +10,7 @@ import { type Logger, multistream, type Level as PinoLevel, pino, type StreamEnt
 import { PinoPretty } from 'pino-pretty';
 import roll from 'pino-roll';
 import { FaceOffError, messageOf } from '../shared/errors.ts';
-import { makeFolder } from './make-folder.ts';
+import { makeFolder } from './system/make-folder.ts';
 
 export type { Logger };
 

@@ -74,6 +74,7 @@ export const ERRORS = {
 
   // Faces and pictures
   unknown_face: { status: 404, meaning: 'There is no face with that id.' },
+  face_damaged: { status: 410, meaning: 'The photos of a face were damaged on disk, or are gone.' },
   built_in_face: { status: 403, meaning: 'A shipped face cannot be changed or deleted.' },
   too_many_faces: { status: 507, meaning: 'There are as many faces as `limits.faces` allows.' },
   too_many_photos: { status: 409, meaning: 'The face has as many photos as help.' },

@@ -4,7 +4,7 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
-import { makeFolder } from '../../lib/make-folder.ts';
+import { makeFolder } from '../../lib/system/make-folder.ts';
 
 /** Result of tuning one model on this machine. */
 export interface TunedBatch {

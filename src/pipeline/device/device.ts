@@ -6,7 +6,7 @@
 
 import net, { type Socket } from 'node:net';
 import { CacheLeases } from '../../cache/leases.ts';
-import { residentBytes } from '../../lib/resident-memory.ts';
+import { residentBytes } from '../../lib/system/resident-memory.ts';
 import { FaceOffError, messageOf, toWire } from '../../shared/errors.ts';
 import type { ModelSpec } from '../inference/model-device.ts';
 import { probeProviders } from '../inference/native/provider-probe.ts';

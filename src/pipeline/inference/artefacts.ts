@@ -7,8 +7,8 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { makeFolder } from '../../lib/make-folder.ts';
 import { isAlive } from '../../lib/process-alive.ts';
+import { makeFolder } from '../../lib/system/make-folder.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import { digestOf } from '../models/model-store.ts';
 

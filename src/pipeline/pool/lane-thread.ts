@@ -2,8 +2,8 @@
 
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { disableTelemetry } from '../../lib/no-telemetry.ts';
 import { root } from '../../lib/package-root.ts';
+import { disableTelemetry } from '../../lib/system/no-telemetry.ts';
 import { FaceOffError, fromWire, messageOf } from '../../shared/errors.ts';
 import type { ModelNews } from '../models/model-states.ts';
 import type {

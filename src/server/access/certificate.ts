@@ -8,8 +8,8 @@ import path from 'node:path';
 import { generate } from 'selfsigned';
 import type { Config } from '../../config.ts';
 import { addressesOf, isLocal } from '../../lib/address.ts';
-import { makeFolder } from '../../lib/make-folder.ts';
-import { writeWhole } from '../../lib/whole-file.ts';
+import { makeFolder } from '../../lib/system/make-folder.ts';
+import { writeWhole } from '../../lib/system/whole-file.ts';
 import { FaceOffError, messageOf } from '../../shared/errors.ts';
 
 /** A certificate and its private key, both in PEM form. */
@@ -36,7 +36,7 @@ export interface CertificateLog {
  */
 export async function certificateOf(
   { server, storage }: Pick<Config, 'server' | 'storage'>,
-  log: CertificateLog,
+  log?: CertificateLog,
 ): Promise<Certificate | null> {
   const { certificate, key, host, names } = server;
   if (certificate !== null && key !== null) return readConfigured(certificate, key);
@@ -48,7 +48,7 @@ export async function certificateOf(
 async function readConfigured(certificate: string, key: string): Promise<Certificate> {
   try {
     const [cert, secret] = await Promise.all([readFile(certificate, 'utf8'), readFile(key, 'utf8')]);
-    if (!areOfOne({ cert, key: secret })) throw new Error('the key is that of another certificate');
+    if (!isPair({ cert, key: secret })) throw new Error('the key is not that of the certificate');
     return { cert, key: secret };
   } catch (cause) {
     const why = messageOf(cause);
@@ -60,15 +60,11 @@ async function readConfigured(certificate: string, key: string): Promise<Certifi
   }
 }
 
-/** Whether a key belongs to a certificate. @throws Error where one of them is not in PEM form, or has a passphrase. */
-const areOfOne = ({ cert, key }: Certificate): boolean =>
-  new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
-
-/** The kept certificate, or a new one if it expires soon, lacks an address of this machine, or is not that of its key. */
-async function keptOrNew(folder: string, names: readonly string[], log: CertificateLog): Promise<Certificate> {
+/** The kept certificate, or a new one if it expires soon or lacks an address of this machine. */
+async function keptOrNew(folder: string, names: readonly string[], log?: CertificateLog): Promise<Certificate> {
   const files = { cert: path.join(folder, 'https-certificate.pem'), key: path.join(folder, 'https-key.pem') };
   const before = await readBoth(files);
-  if (before !== null && isGoodFor(before.cert, names)) return before;
+  if (before !== null && isGoodFor(before.cert, names) && isUsable(before)) return before;
   const made = await make(names);
   try {
     await makeFolder(folder);
@@ -76,7 +72,7 @@ async function keptOrNew(folder: string, names: readonly string[], log: Certific
     await writeWhole(files.cert, made.cert);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    log.warn(
+    log?.warn(
       { folder, code },
       'the certificate cannot be kept in storage.dir: browsers ask again after the next start',
     );
@@ -84,11 +80,22 @@ async function keptOrNew(folder: string, names: readonly string[], log: Certific
   return made;
 }
 
-/** Null where one is missing, or where a crash left the files of two certificates. */
+/** Whether a key is that of a certificate. @throws Error where either is no PEM. */
+const isPair = ({ cert, key }: Certificate): boolean =>
+  new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
+
+/** As `isPair`; false where either was damaged. */
+function isUsable(certificate: Certificate): boolean {
+  try {
+    return isPair(certificate);
+  } catch {
+    return false;
+  }
+}
+
 async function readBoth({ cert, key }: Certificate): Promise<Certificate | null> {
   try {
-    const both = { cert: await readFile(cert, 'utf8'), key: await readFile(key, 'utf8') };
-    return areOfOne(both) ? both : null;
+    return { cert: await readFile(cert, 'utf8'), key: await readFile(key, 'utf8') };
   } catch {
     return null;
   }

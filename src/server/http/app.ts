@@ -12,7 +12,7 @@ import type { Faces } from '../../faces/face-library.ts';
 import { errorBody } from '../../lib/error-body.ts';
 import type { Logger } from '../../lib/log.ts';
 import { root } from '../../lib/package-root.ts';
-import { residentBytes } from '../../lib/resident-memory.ts';
+import { residentBytes } from '../../lib/system/resident-memory.ts';
 import type { Metrics } from '../../metrics.ts';
 import { readCatalogue } from '../../pipeline/models/catalogue.ts';
 import { ModelStates } from '../../pipeline/models/model-states.ts';

@@ -1,7 +1,7 @@
 /** `/api/status/memory`: the monitor's history as JSON and as CSV. */
 
 import type { FastifyInstance } from 'fastify';
-import { residentBytes } from '../../lib/resident-memory.ts';
+import { residentBytes } from '../../lib/system/resident-memory.ts';
 import type { MachineHistory, MachineSample } from '../../shared/messages.ts';
 import type { Pressure } from '../../shared/types.ts';
 import { PRESSURES } from '../monitor/memory-pressure.ts';

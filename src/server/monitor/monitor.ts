@@ -2,7 +2,7 @@ import { freemem } from 'node:os';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { Config } from '../../config.ts';
 import type { Logger } from '../../lib/log.ts';
-import { residentBytes } from '../../lib/resident-memory.ts';
+import { residentBytes } from '../../lib/system/resident-memory.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { Gpu, GpuState } from '../../shared/gpu.ts';
 import type { MachineSample } from '../../shared/messages.ts';

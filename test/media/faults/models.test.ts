@@ -159,14 +159,14 @@ describe('at the start', () => {
       .split('\n')
       .filter((line) => line.includes('face cannot be read, left out'));
     expect(told).toHaveLength(2);
-    expect((await fetch(`${server.url}/api/faces/no-picture/thumbnail`)).status).toBe(415);
+    expect((await fetch(`${server.url}/api/faces/no-picture/thumbnail`)).status).toBe(410);
     expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
   });
 
-  test('the face of swap.face that cannot be used is refused in a sentence that names its file', async () => {
+  test('the face of swap.face that cannot be used is refused in a sentence', async () => {
     const started = startProgram(['--set', `storage.dir=${faces()}`, '--set', 'swap.face=no-picture']);
     await expect(started).rejects.toThrow(
-      /ended with 1: (.*\n)*swap\.face: the face "no-picture" cannot be used \(\S+photo\.webp: This file is not a picture/,
+      /ended with 1: (.*\n)*swap\.face: the face "no-picture" cannot be used \(The photos .*This file is not a picture/,
     );
   });
 

@@ -1,7 +1,7 @@
 /** Files that are written as a whole or not at all, and the error where they cannot be written. */
 
 import { rename, rm, writeFile } from 'node:fs/promises';
-import { FaceOffError } from '../shared/errors.ts';
+import { FaceOffError } from '../../shared/errors.ts';
 
 /**
  * Writes a file under another name, `.part` at its end, and renames it once it is on disk: a reader, and a start after a
