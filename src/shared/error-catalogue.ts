@@ -21,6 +21,7 @@ export const ERRORS = {
   bad_name: { status: 400, meaning: 'A preset or a stream cannot have that name.' },
   bad_field: { status: 422, meaning: 'A field of an upload has a value it cannot take.' },
   wrong_type: { status: 415, meaning: 'The body of the request has another content type than the one expected.' },
+  upgrade_required: { status: 426, meaning: 'The address takes WebSockets alone.' },
   wrong_method: {
     status: 405,
     meaning: 'A WHIP or WHEP address does not take that method; `Allow` lists those it takes.',

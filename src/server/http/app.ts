@@ -216,6 +216,8 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
       new FaceOffError('not_found', `There is nothing at ${request.method} ${request.url.split('?')[0]}.`),
     ),
   );
+  // Before every hook that refuses: its own hooks close the connection of an upgrade that is refused.
+  await app.register(websocket, { options: { maxPayload: 512 * 1024 } });
   // Hooks run in the order in which they are registered: CORS headers and cookies first, then the checks that refuse.
   await allowOrigins(app, config.server.origins);
   await loginRoutes(app, authenticator);
@@ -225,9 +227,15 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     return authenticator.check(request, reply);
   });
 
-  await app.register(websocket, { options: { maxPayload: 512 * 1024 } });
   await app.register(fastifyStatic, { root: path.join(root, 'dist/client'), cacheControl: false });
-  app.get('/ws', { websocket: true }, (socket) => signalling.accept(socket));
+  app.route({
+    method: 'GET',
+    url: '/ws',
+    handler: async () => {
+      throw new FaceOffError('upgrade_required', 'Only a WebSocket can be opened here.');
+    },
+    wsHandler: (socket) => signalling.accept(socket),
+  });
   await app.register(scoped((plugin) => whipRoutes(plugin, sessions, config)));
   await app.register(scoped((plugin) => whepRoutes(plugin, streams, config)));
   await faceRoutes(app, faces, config, () => signalling.facesChanged());
