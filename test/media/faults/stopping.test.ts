@@ -110,3 +110,27 @@ describe.skipIf(process.platform === 'win32' || !hasFfmpeg)('SIGTERM', () => {
     expect(complaints(path.join(server.folder, 'recordings', kept[0]!.file))).toBe('');
   });
 });
+
+test.skipIf(process.platform === 'win32' || !hasFfmpeg)(
+  'a server that is killed, as where the system is out of memory, leaves whole files, and the next one keeps its recording',
+  async () => {
+    const server = await start();
+    await recorded(server);
+    const ended = new Promise((resolve) => server.child.once('exit', resolve));
+    server.child.kill('SIGKILL');
+    await ended;
+    const next = await startProgram([
+      ...FACELESS,
+      ...['data', 'recordings', 'cache'].flatMap((name) => {
+        const key = { data: 'storage.dir', recordings: 'recording.dir', cache: 'models.cacheDir' }[name];
+        return ['--set', `${key}=${path.join(server.folder, name)}`];
+      }),
+    ]);
+    left.push(() => next.stop());
+    expect(next.said()).toContain('a recording that was cut off is kept');
+    const [kept] = (await (await fetch(`${next.url}/api/recordings`)).json()) as { file: string }[];
+    expect(probe(path.join(server.folder, 'recordings', kept!.file)).timesMs.length).toBeGreaterThan(15);
+    // Its publishers and players come back under the same names.
+    await recorded(next);
+  },
+);

@@ -7,8 +7,9 @@ import { connect, type Socket } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { root } from '../../../src/lib/package-root.ts';
+import { startEcho } from '../../support/echo.ts';
 import { Publisher } from '../../support/publisher.ts';
 import { type Program, startProgram, until } from '../../support/server.ts';
 import { complaints, probe } from '../../support/video.ts';
@@ -26,7 +27,7 @@ async function start(args: string[] = [], prefix: string[] = []): Promise<Progra
   return server;
 }
 
-async function publish({ url }: Program): Promise<Publisher> {
+async function publish({ url }: { url: string }): Promise<Publisher> {
   const camera = new Publisher();
   left.push(() => camera.close());
   camera.send(320, 240);
@@ -153,4 +154,23 @@ describe.skipIf(process.platform === 'win32')('few file descriptors', () => {
     expect(server.said()).not.toMatch(/Error|"level":50/);
     expect(await terminate(server)).toBe(0);
   });
+});
+
+test('short memory refuses further sessions in a sentence, and those that there are go on', async () => {
+  const server = await startEcho({ memory: { rssLimitMb: 4096 } });
+  left.push(() => server.close());
+  const camera = await publish(server);
+  // What this process uses is above the limit from now on.
+  vi.spyOn(process.memoryUsage, 'rss').mockReturnValue(5 * 2 ** 30);
+  left.push(() => vi.restoreAllMocks());
+  const refused = new Publisher();
+  left.push(() => refused.close());
+  const answer = await refused.whip(server.url);
+  expect(answer.status).toBe(503);
+  expect(answer.headers.get('retry-after')).not.toBeNull();
+  expect(await answer.json()).toMatchObject({
+    code: 'server_full',
+    message: expect.stringContaining('memory.rssLimitMb'),
+  });
+  await morePictures(camera);
 });
