@@ -4,7 +4,7 @@ import path from 'node:path';
 /**
  * Makes a folder and those above it, one by one: Node's `recursive` never ends below /proc, and says ENOENT of a disk
  * that is read-only.
- * @throws Error of the file system, with the code that tells why: EROFS, EACCES, ENOTDIR, ENOSPC.
+ * @throws Error of the file system, with the code that tells why: EROFS, EACCES, ENOSPC, or EEXIST where a file is in the way.
  */
 export async function makeFolder(dir: string): Promise<void> {
   const found = await stat(dir).catch(() => null);
