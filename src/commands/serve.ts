@@ -42,6 +42,7 @@ export function serveCommand(defaultConfig: string, version: string): Command {
 }
 
 async function serve(options: ServeOptions, version: string): Promise<void> {
+  const listening = endAtOnce();
   const { host, port } = options;
   const set = [
     ...options.set,
@@ -122,6 +123,7 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
   const welcome = welcomeOf(config, actual);
   // Only a terminal shows the banner; a pipe gets log lines alone.
   if (welcome !== null && process.stdout.isTTY) process.stdout.write(welcome);
+  listening();
   endOn(async () => {
     logger.info('stopping');
     const isLate = await Promise.race([stop(), delay(GRACE_MS, true)]);
@@ -156,6 +158,20 @@ function whereabouts(file: string): { folder: string; config: string } {
   return { folder: path.dirname(at), config: existsSync(at) ? at : advice };
 }
 
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/**
+ * Ends at once on a signal, as there is nothing to end in order while the server starts: the first process of a container
+ * would ignore it otherwise. @returns what ends that.
+ */
+function endAtOnce(): () => void {
+  const end = (): never => process.exit(0);
+  for (const signal of SIGNALS) process.on(signal, end);
+  return () => {
+    for (const signal of SIGNALS) process.off(signal, end);
+  };
+}
+
 /**
  * Ends in order on SIGINT (Ctrl-C), SIGTERM and SIGHUP (the terminal was closed), and at once on a second one.
  */
@@ -163,7 +179,7 @@ function endOn(stop: () => Promise<unknown>): void {
   // A terminal that was closed takes no more lines.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   let sinceMs: number | null = null;
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  for (const signal of SIGNALS) {
     process.on(signal, () => {
       if (sinceMs === null) {
         sinceMs = performance.now();

@@ -1,8 +1,9 @@
 /** SIGTERM while the program works: what is under way is finished or given up whole, and the exit code is 0. */
 
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
+import os from 'node:os';
 import path from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { astronaut } from '../../support/lane.ts';
@@ -110,6 +111,19 @@ describe.skipIf(process.platform === 'win32' || !hasFfmpeg)('SIGTERM', () => {
     expect(complaints(path.join(server.folder, 'recordings', kept[0]!.file))).toBe('');
   });
 });
+
+test.skipIf(process.platform === 'win32')(
+  'a server that is sent SIGTERM while it starts ends at once, exit 0',
+  async () => {
+    const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-starting-'));
+    left.push(() => rmSync(folder, { recursive: true, force: true }));
+    const logs = path.join(folder, 'logs');
+    // The log is opened first of all; lanes and models take seconds from there.
+    const kill = `(until [ -e ${logs} ]; do sleep 0.02; done; kill -TERM $$) & exec "$@"`;
+    const ended = await startProgram(['--set', `logging.dir=${logs}`], ['sh', '-c', kill, 'sh']).catch(String);
+    expect(ended).toMatch(/the server ended with 0: /);
+  },
+);
 
 test.skipIf(process.platform === 'win32' || !hasFfmpeg)(
   'a server that is killed, as where the system is out of memory, leaves whole files, and the next one keeps its recording',
