@@ -154,7 +154,8 @@ export class Monitor {
     const before = this.pressure;
     const pressure = this.#memoryWatch.observe(this.#shortest(gpu, rssBytes), performance.now());
     this.#history.push({
-      atMs: Date.now(),
+      // Of the monotonic clock: a page asks for what is newer than its last sample, also after the system's clock was set back.
+      atMs: Math.round(performance.timeOrigin + performance.now()),
       gpu,
       rssBytes,
       // Respects a container's limit, where Node can read it.
