@@ -16,7 +16,11 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // No program that a test starts keeps anything in the repository's own data/.
-    env: { NODE_ENV: 'test', FACEOFF_STORAGE_DIR: path.join(os.tmpdir(), 'faceoff-test-data') },
+    env: {
+      NODE_ENV: 'test',
+      ORT_DISABLE_TELEMETRY: '1',
+      FACEOFF_STORAGE_DIR: path.join(os.tmpdir(), 'faceoff-test-data'),
+    },
     projects: [
       // Pure functions and single classes: no WebRTC, no ONNX Runtime, no other process.
       project('unit', 0, { pool: 'threads' }),

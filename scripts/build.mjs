@@ -107,6 +107,7 @@ async function buildServer() {
     'bench/bench': 'bench/speed/bench.ts',
     'bench/bench-server': 'bench/speed/live/bench-server.ts',
     'bench/fake-cameras': 'bench/speed/live/fake-cameras.ts',
+    'bench/soak-guests': 'bench/soak/soak-guests.ts',
   };
   const files = await build({
     entryPoints,

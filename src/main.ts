@@ -14,6 +14,7 @@ import { serveCommand } from './commands/serve.ts';
 import { defaultConfigFile } from './lib/installation.ts';
 import { endWithNpm } from './lib/npm-parent.ts';
 import { root } from './lib/package-root.ts';
+import { disableTelemetry } from './lib/system/no-telemetry.ts';
 import { FaceOffError } from './shared/errors.ts';
 
 const config = defaultConfigFile();
@@ -31,6 +32,7 @@ const program = new Command('faceoff')
   .addCommand(doctorCommand(config));
 
 endWithNpm();
+disableTelemetry();
 try {
   await program.parseAsync();
 } catch (error) {

@@ -8,6 +8,7 @@ import path from 'node:path';
 import { Argument, Command, InvalidArgumentError } from 'commander';
 import { root } from '../../src/lib/package-root.ts';
 import { benchLooks } from '../looks/looks.ts';
+import { benchSoak, tableOfSoak } from '../soak/soak.ts';
 import { benchBatching } from './batching.ts';
 import { machine } from './bench-machine.ts';
 import { benchFrames } from './frame-cost.ts';
@@ -17,7 +18,6 @@ import { benchCapacity } from './live/capacity.ts';
 import { CONDITIONS, type Condition } from './live/conditions.ts';
 import { benchGlass } from './live/glass-to-glass.ts';
 import { benchOverload } from './live/overload.ts';
-import { benchSoak } from './live/soak.ts';
 import { benchSteady, partsOf, type SteadyRow, tableOf } from './live/steady.ts';
 import { benchViewers } from './live/viewers.ts';
 import { recordTraces } from './record-traces.ts';
@@ -148,10 +148,15 @@ async function overload() {
 }
 
 async function soak({ minutes }: Options) {
-  const figures = await benchSoak(minutes);
-  console.log(`${minutes} minutes, the first minute against the last:`);
-  const { rssMiB, frameP95Ms, fps } = figures;
-  console.table({ 'memory MiB': rssMiB, 'frame age p95 ms': frameP95Ms, 'frames a second': fps });
+  console.log(`sessions, viewers and recordings that come and go for ${minutes} minutes, after a warm-up:`);
+  const figures = await benchSoak(minutes, (line) => console.log(line));
+  const { done, killed, windowMinutes, verdict } = figures;
+  const { sessions, viewers, recordings, pictures } = done;
+  console.log(`${sessions} sessions, ${viewers} viewers, ${recordings} recordings, ${pictures} pictures came back;`);
+  console.log(`${killed} further rounds were killed in mid-stream`);
+  console.log(`what the server holds while one session is left, first ${windowMinutes} minutes and last:`);
+  console.table(tableOfSoak(figures));
+  console.log(`all in all: ${verdict}`);
   return figures;
 }
 
@@ -207,7 +212,7 @@ const conditionsOf = (text: string): Condition[] =>
 const thisMachine = machine();
 await new Command('bench')
   .addArgument(new Argument('[names...]', 'what to measure').choices([...Object.keys(BENCHES), 'all']))
-  .option('--minutes <n>', 'how long the soak takes', positiveNumber, 10)
+  .option('--minutes <n>', 'soak: how long it takes, after a warm-up of a twelfth of that', positiveNumber, 60)
   .option('--pairs <n>', 'steady: calls of each kind', positiveNumber, 3)
   .option('--seconds <n>', 'steady: how long a call takes', positiveNumber, 60)
   .option('--size <sizes>', 'steady: sizes of the picture', sizesOf, sizesOf('640x480,1280x720'))

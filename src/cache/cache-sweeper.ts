@@ -17,12 +17,21 @@ export class CacheSweeper {
   readonly #log: Logger;
   readonly #timer: NodeJS.Timeout;
   #sweeping: Promise<void> = Promise.resolve();
+  /** Whether it was said that the folder cannot be written. */
+  #isTold = false;
 
   private constructor({ models, cache }: Pick<Config, 'models' | 'cache'>, log: Logger) {
     this.#cacheDir = models.cacheDir;
     this.#limits = cache;
     this.#log = log;
-    this.use = new CacheLeases(models.cacheDir);
+    this.use = new CacheLeases(models.cacheDir, (error) => {
+      if (this.#isTold) return;
+      this.#isTold = true;
+      log.warn(
+        { folder: models.cacheDir, code: (error as NodeJS.ErrnoException).code },
+        'models.cacheDir cannot be written: what it would keep is made again at each start',
+      );
+    });
     this.#timer = setInterval(() => this.#sweep(), cache.cleanIntervalMs).unref();
   }
 

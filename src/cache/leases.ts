@@ -4,10 +4,12 @@
  */
 
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { makeFolder } from '../lib/system/make-folder.ts';
 import { isAlive } from '../lib/process-alive.ts';
 import { SerialQueue } from '../lib/serial.ts';
+import { writeWhole } from '../lib/system/whole-file.ts';
 import { markUsed } from './cache-kinds.ts';
 
 const FOLDER = '.in-use';
@@ -20,9 +22,12 @@ export class CacheLeases {
   /** Number of holders by path. */
   readonly #held = new Map<string, number>();
   readonly #writes = new SerialQueue();
+  readonly #onProblem: (error: unknown) => void;
 
-  constructor(cacheDir: string) {
+  /** @param onProblem is told that the list cannot be written. */
+  constructor(cacheDir: string, onProblem: (error: unknown) => void = () => undefined) {
     this.#cacheDir = cacheDir;
+    this.#onProblem = onProblem;
     this.#folder = path.join(cacheDir, FOLDER);
   }
 
@@ -30,6 +35,7 @@ export class CacheLeases {
    * Keeps an item, or a whole kind by its folder, from being deleted, and notes its use: at the beginning and at the
    * end. Call it before the item is opened; an item that does not exist by then was cleaned, and must be made again.
    * @param at path in the cache folder.
+   * Where the list cannot be written, other processes do not know of the lease; what they delete is made again.
    * @returns a function that ends the lease; idempotent.
    */
   async hold(at: string): Promise<() => Promise<void>> {
@@ -57,10 +63,13 @@ export class CacheLeases {
   #write(): Promise<void> {
     return this.#writes.run(async () => {
       const file = path.join(this.#folder, this.#name);
-      if (this.#held.size === 0) return rm(file, { force: true });
-      await mkdir(this.#folder, { recursive: true });
-      await writeFile(`${file}.part`, JSON.stringify([...this.#held.keys()]));
-      await rename(`${file}.part`, file);
+      try {
+        if (this.#held.size === 0) return await rm(file, { force: true });
+        await makeFolder(this.#folder);
+        await writeWhole(file, JSON.stringify([...this.#held.keys()]));
+      } catch (error) {
+        this.#onProblem(error);
+      }
     });
   }
 }

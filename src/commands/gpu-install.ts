@@ -5,13 +5,14 @@
  */
 
 import { createReadStream, createWriteStream } from 'node:fs';
-import { copyFile, mkdir, mkdtemp, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { SingleBar } from 'cli-progress';
 import { Command } from 'commander';
 import { extract } from 'tar-stream';
+import { makeFolder } from '../lib/system/make-folder.ts';
 import { bundledFolder, libraryName } from '../pipeline/inference/native/ort-api.ts';
 import { probeProviders } from '../pipeline/inference/native/provider-probe.ts';
 import { GPU_MANIFEST, gpuFolder, hasGpuLibraries } from '../pipeline/inference/native/runtime-paths.ts';
@@ -63,7 +64,7 @@ export async function installGpu(cacheDir: string, from: GpuPackage = PACKAGE): 
   }
   if (hasGpuLibraries(cacheDir)) return;
   const folder = path.dirname(gpuFolder(cacheDir));
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   await requireRoom(folder);
   const archive = path.join(folder, `${from.name}-${from.version}.tgz`);
   await fetchArchive(archive, from);

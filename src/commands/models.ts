@@ -1,9 +1,9 @@
 /** `faceoff models`: lists the neural models that can be used, downloads them, and checks their files. */
 
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { SingleBar } from 'cli-progress';
 import { Command } from 'commander';
+import { makeFolder } from '../lib/system/make-folder.ts';
 import { type Catalogue, type OptionalEntry, readCatalogue } from '../pipeline/models/catalogue.ts';
 import { download } from '../pipeline/models/download.ts';
 import { differs, digestOf, expectedDigest, recordDigest } from '../pipeline/models/model-store.ts';
@@ -82,7 +82,7 @@ async function accept(entries: readonly OptionalEntry[], already: boolean): Prom
 
 async function fetchOne(catalogue: Catalogue, entry: OptionalEntry): Promise<void> {
   const file = catalogue.fileOf(entry);
-  await mkdir(path.dirname(file), { recursive: true });
+  await makeFolder(path.dirname(file));
   const bar = new SingleBar({ format: ` ${entry.name} {bar} {value}/{total} MB, {eta} s left`, hideCursor: true });
   const mega = (bytes: number): number => Math.round(bytes / 2 ** 20);
   bar.start(mega(entry.bytes ?? 0), 0);

@@ -5,10 +5,11 @@
  */
 
 import { randomUUID } from 'node:crypto';
-import { cp, link, lstat, mkdir, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
+import { cp, link, lstat, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Config } from '../config.ts';
 import { isAlive } from '../lib/process-alive.ts';
+import { makeFolder } from '../lib/system/make-folder.ts';
 import { FaceOffError } from '../shared/errors.ts';
 
 const FACES = 'faces';
@@ -48,7 +49,7 @@ export async function movePersonalData(
   const moved: string[] = [];
   const kept: string[] = [];
   try {
-    await mkdir(path.join(dir, FACES), { recursive: true });
+    await makeFolder(path.join(dir, FACES));
     await removeStaleCopies(dir);
     for (const group of groups) {
       for (const [at, outcome] of await moveGroup(cacheDir, dir, group)) {

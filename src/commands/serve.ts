@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Command } from 'commander';
 import { CacheSweeper } from '../cache/cache-sweeper.ts';
 import type { Config } from '../config.ts';
@@ -18,7 +19,7 @@ import { type Certificate, certificateOf } from '../server/access/certificate.ts
 import { buildServer } from '../server/http/app.ts';
 import { openGpu } from '../server/monitor/gpu-sensor.ts';
 import { portCount } from '../server/webrtc/port-range.ts';
-import { FaceOffError } from '../shared/errors.ts';
+import { FaceOffError, messageOf } from '../shared/errors.ts';
 import { movePersonalData } from './move-personal-data.ts';
 import { type ConfigOptions, configOf, withConfig } from './options.ts';
 import { urlOf, welcomeOf } from './startup-banner.ts';
@@ -28,6 +29,8 @@ interface ServeOptions extends ConfigOptions {
   port?: string;
 }
 
+/** Time to close everything in; Docker kills after ten seconds, Kubernetes after thirty. */
+const GRACE_MS = 8000;
 /** A Ctrl-C may arrive twice: from the terminal, which signals every process of its group, and passed on by npm. */
 const SAME_SIGNAL_MS = 200;
 
@@ -40,6 +43,7 @@ export function serveCommand(defaultConfig: string, version: string): Command {
 }
 
 async function serve(options: ServeOptions, version: string): Promise<void> {
+  const listening = endAtOnce();
   const { host, port } = options;
   const set = [
     ...options.set,
@@ -83,7 +87,12 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
   });
   const faces = await FaceLibrary.open(config, pool, logger);
   const { face } = defaultSettings(config);
-  if (face !== null) await pool.preload(face);
+  if (face !== null)
+    await preloadDefault(pool, face).catch(async (error: unknown) => {
+      await pool.close();
+      await log.close();
+      throw error;
+    });
   const gpu = await openGpu({ onProblem: (why) => logger.warn({ why }, 'the GPU cannot be watched') });
   if (gpu !== null) logger.info({ gpu: gpu.name, driver: gpu.driver }, 'GPU found');
   const server = await buildServer({
@@ -99,11 +108,12 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
     defaults: pool.defaults,
     certificate,
   });
-  const stop = async (): Promise<void> => {
+  const stop = async (): Promise<false> => {
     await server.close();
     await pool.close();
     await cache.close();
     await log.close();
+    return false;
   };
   try {
     await server.app.listen({ host: config.server.host, port: config.server.port });
@@ -120,16 +130,32 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
   const welcome = welcomeOf(config, actual);
   // Only a terminal shows the banner; a pipe gets log lines alone.
   if (welcome !== null && process.stdout.isTTY) process.stdout.write(welcome);
-  endOn(() => {
+  listening();
+  endOn(async () => {
     logger.info('stopping');
-    return stop();
+    const isLate = await Promise.race([stop(), delay(GRACE_MS, true)]);
+    if (isLate) logger.warn('not everything ended in time; a recording that was cut off is kept by the next start');
   });
 }
 
 /** Brings the data of older installations over, and makes or reads the certificate. */
 async function prepare(config: Config, log: Logger): Promise<Certificate | null> {
   await movePersonalData(config, log);
-  return certificateOf(config);
+  return certificateOf(config, log);
+}
+
+/**
+ * Readies the face that sessions start with. Without it they would show the real one, so the server does not start.
+ * @throws FaceOffError `bad_config`.
+ */
+async function preloadDefault(pool: Pool, face: string): Promise<void> {
+  await pool.preload(face).catch((cause: unknown) => {
+    throw new FaceOffError(
+      'bad_config',
+      `swap.face: the face "${face}" cannot be used (${messageOf(cause)}). Name another one, or restore its file.`,
+      { cause },
+    );
+  });
 }
 
 /** The folder that relative paths of the configuration start at, and the configuration where there is one. */
@@ -139,14 +165,28 @@ function whereabouts(file: string): { folder: string; config: string } {
   return { folder: path.dirname(at), config: existsSync(at) ? at : advice };
 }
 
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/**
+ * Ends at once on a signal, as there is nothing to end in order while the server starts: the first process of a container
+ * would ignore it otherwise. @returns what ends that.
+ */
+function endAtOnce(): () => void {
+  const end = (): never => process.exit(0);
+  for (const signal of SIGNALS) process.on(signal, end);
+  return () => {
+    for (const signal of SIGNALS) process.off(signal, end);
+  };
+}
+
 /**
  * Ends in order on SIGINT (Ctrl-C), SIGTERM and SIGHUP (the terminal was closed), and at once on a second one.
  */
-function endOn(stop: () => Promise<void>): void {
+function endOn(stop: () => Promise<unknown>): void {
   // A terminal that was closed takes no more lines.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   let sinceMs: number | null = null;
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  for (const signal of SIGNALS) {
     process.on(signal, () => {
       if (sinceMs === null) {
         sinceMs = performance.now();

@@ -5,7 +5,7 @@
  */
 
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Logger } from 'pino';
 import sharp, { type Sharp } from 'sharp';
@@ -13,6 +13,8 @@ import { z } from 'zod';
 import type { Config } from '../config.ts';
 import { shippedModels } from '../lib/installation.ts';
 import { SerialQueue } from '../lib/serial.ts';
+import { makeFolder } from '../lib/system/make-folder.ts';
+import { notSaved, writeWhole } from '../lib/system/whole-file.ts';
 import type { Portrait } from '../pipeline/engines/engine.ts';
 import type { FoundFace } from '../pipeline/pool/lane-protocol.ts';
 import type { Pool } from '../pipeline/pool/pool.ts';
@@ -38,14 +40,15 @@ export interface Faces {
   list(): FaceInfo[];
   /**
    * @throws FaceOffError `bad_picture` (415), `picture_too_large` (413), `picture_too_slow`, `no_face`, `face_too_small`,
-   *   `face_turned` (422), `several_faces` (409, details SeveralFaces), `unknown_face` (404), `too_many_faces` (507).
+   *   `face_turned` (422), `several_faces` (409, details SeveralFaces), `unknown_face` (404), `too_many_faces`,
+   *   `not_saved` (507).
    */
   add(upload: UploadedFace): Promise<FaceInfo>;
   /** How the face would look if it were added; nothing is kept. @throws FaceOffError as `add` does. */
   preview(upload: UploadedFace): Promise<FacePreview>;
-  /** @throws FaceOffError `unknown_face` (404), `built_in_face` (403). */
+  /** @throws FaceOffError `unknown_face` (404), `built_in_face` (403), `not_saved` (507). */
   remove(id: string): Promise<void>;
-  /** WebP, 160 x 160. @throws FaceOffError `unknown_face` (404). */
+  /** WebP, 160 x 160. @throws FaceOffError `unknown_face` (404), `face_damaged` (410). */
   thumbnail(id: string): Promise<Uint8Array>;
 }
 
@@ -89,7 +92,10 @@ export class FaceLibrary implements Faces {
     this.#pool = pool;
   }
 
-  /** Reads the folder and offers every face to the pool; a face that cannot be read is left out with a warning. */
+  /**
+   * Reads the folder and offers every face to the pool. A face that cannot be read is left out with a warning; so are all
+   * where the folder cannot be read.
+   */
   static async open(config: Config, pool: Pool, log: Logger): Promise<FaceLibrary> {
     const library = new FaceLibrary(config, pool);
     for (const { id, name, file } of SHIPPED) {
@@ -102,11 +108,10 @@ export class FaceLibrary implements Faces {
         photos: [file],
       });
     }
-    await mkdir(library.#folder, { recursive: true });
-    for (const id of await readdir(library.#folder)) {
+    for (const id of await library.#names(log)) {
       const folder = path.join(library.#folder, id);
       if (id.endsWith('.part')) {
-        await rm(folder, { recursive: true, force: true });
+        await rm(folder, { recursive: true, force: true }).catch(() => undefined);
         continue;
       }
       try {
@@ -167,19 +172,26 @@ export class FaceLibrary implements Faces {
   remove(id: string): Promise<void> {
     return this.#changes.run(async () => {
       const { folder } = this.#ownEntry(id);
-      this.#entries.delete(id);
-      this.#pool.withdraw(id);
       // Renamed first: an interrupted removal is finished at the next start.
       const aside = `${folder}.part`;
-      await rename(folder, aside);
-      await rm(aside, { recursive: true, force: true });
+      await rename(folder, aside).catch((cause: unknown) => {
+        throw notSaved('The removal of the face', cause);
+      });
+      this.#entries.delete(id);
+      this.#pool.withdraw(id);
+      await rm(aside, { recursive: true, force: true }).catch(() => undefined);
     });
   }
 
   async thumbnail(id: string): Promise<Uint8Array> {
     const { folder, photos } = this.#entry(id);
     const image = sharp(path.join(folder, photos[0]!)).resize(THUMBNAIL, THUMBNAIL, { fit: 'cover', position: 'top' });
-    return image.webp({ quality: 85 }).toBuffer();
+    return image
+      .webp({ quality: 85 })
+      .toBuffer()
+      .catch((cause: unknown) => {
+        throw damaged(id, cause);
+      });
   }
 
   /** The photos of a source face with its landmarks, to enrol it from. */
@@ -187,13 +199,32 @@ export class FaceLibrary implements Faces {
     const { folder, photos } = this.#entry(id);
     const portraits = [];
     for (const photo of photos) {
-      const picture = await decodePicture(await readFile(path.join(folder, photo)), this.#limits);
+      const picture = await readFile(path.join(folder, photo))
+        .then((data) => decodePicture(data, this.#limits))
+        .catch((cause: unknown) => {
+          throw damaged(id, cause);
+        });
       const [face] = await this.#pool.analyse(copyOf(picture));
       if (face !== undefined) portraits.push({ picture, points: face.points });
     }
     if (portraits.length === 0)
       throw new FaceOffError('no_face', `The photos of the face ${id} show no face any more.`);
     return portraits;
+  }
+
+  /** Names in the folder, which is made where it is missing; none, with a warning, where that cannot be. */
+  async #names(log: Logger): Promise<string[]> {
+    try {
+      await makeFolder(this.#folder);
+      return await readdir(this.#folder);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      log.warn(
+        { folder: this.#folder, code },
+        'storage.dir cannot be used: there are no own faces, and none can be kept',
+      );
+      return [];
+    }
   }
 
   #register(entry: Entry): void {
@@ -216,16 +247,16 @@ export class FaceLibrary implements Faces {
     return entry;
   }
 
-  /** Writes a new face, or a further photo of one. */
+  /** Writes a new face, or a further photo of one. @throws FaceOffError `not_saved` (507), and leaves nothing behind. */
   async #write(known: Entry | null, name: string, photo: Uint8Array): Promise<Entry> {
-    if (known !== null) {
-      const file = `photo-${randomUUID().slice(0, 8)}.webp`;
-      const entry = { ...known, photos: [...known.photos, file] };
-      await writeFile(path.join(known.folder, file), photo);
-      await writeFile(path.join(known.folder, 'face.json.part'), recordOf(entry));
-      await rename(path.join(known.folder, 'face.json.part'), path.join(known.folder, 'face.json'));
-      return entry;
+    try {
+      return await (known === null ? this.#writeFace(name, photo) : writePhoto(known, photo));
+    } catch (cause) {
+      throw notSaved('The face', cause);
     }
+  }
+
+  async #writeFace(name: string, photo: Uint8Array): Promise<Entry> {
     const id = randomUUID();
     const folder = path.join(this.#folder, id);
     const entry: Entry = {
@@ -237,12 +268,31 @@ export class FaceLibrary implements Faces {
       photos: ['photo.webp'],
     };
     const aside = `${folder}.part`;
-    await mkdir(aside, { recursive: true });
-    await writeFile(path.join(aside, 'photo.webp'), photo);
-    await writeFile(path.join(aside, 'face.json'), recordOf(entry));
-    await rename(aside, folder);
+    try {
+      await makeFolder(aside);
+      await writeFile(path.join(aside, 'photo.webp'), photo, { flush: true });
+      await writeFile(path.join(aside, 'face.json'), recordOf(entry), { flush: true });
+      await rename(aside, folder);
+    } catch (error) {
+      await rm(aside, { recursive: true, force: true }).catch(() => undefined);
+      throw error;
+    }
     return entry;
   }
+}
+
+async function writePhoto(known: Entry, photo: Uint8Array): Promise<Entry> {
+  const file = `photo-${randomUUID().slice(0, 8)}.webp`;
+  const entry = { ...known, photos: [...known.photos, file] };
+  const at = path.join(known.folder, file);
+  try {
+    await writeWhole(at, photo);
+    await writeWhole(path.join(known.folder, 'face.json'), recordOf(entry));
+  } catch (error) {
+    await rm(at, { force: true }).catch(() => undefined);
+    throw error;
+  }
+  return entry;
 }
 
 const recordOf = ({ name, addedAt, photos }: Entry): string =>
@@ -256,6 +306,14 @@ const infoOf = ({ id, name, builtIn, addedAt, photos }: Entry): FaceInfo => ({
   photos: photos.length,
   thumbnail: `/api/faces/${id}/thumbnail`,
 });
+
+/** The error for a face whose photos were damaged on disk, or are gone: `face_damaged` (410). */
+const damaged = (id: string, cause: unknown): FaceOffError =>
+  new FaceOffError(
+    'face_damaged',
+    `The photos of the face ${id} cannot be read any more: ${messageOf(cause)}. Delete the face, and add it again.`,
+    { cause },
+  );
 
 /** A copy to move to a lane, as the picture is still needed here. */
 const copyOf = (frame: Frame): Frame => ({ ...frame, data: frame.data.slice() });

@@ -4,12 +4,13 @@
  * pictures, embeddings, SDP, candidates, addresses or tokens.
  */
 
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Logger, multistream, type Level as PinoLevel, pino, type StreamEntry } from 'pino';
 import { PinoPretty } from 'pino-pretty';
 import roll from 'pino-roll';
 import { FaceOffError, messageOf } from '../shared/errors.ts';
+import { makeFolder } from './system/make-folder.ts';
 
 export type { Logger };
 
@@ -49,21 +50,14 @@ export interface LogOptions {
 /** An open log. */
 export interface Log {
   logger: Logger;
-  /** Resolves when every line is on disk. */
+  /** Resolves when every line is on disk, or cannot be written. */
   close(): Promise<void>;
 }
 
-/** Makes a folder and those above it, one by one: Node's own way never ends below /proc. */
-function makeFolder(dir: string): void {
-  if (existsSync(dir)) return;
-  makeFolder(path.dirname(dir));
-  mkdirSync(dir);
-}
-
 /** @throws FaceOffError `bad_config` where the folder cannot be made or written. */
-function requireFolder(dir: string): void {
+async function requireFolder(dir: string): Promise<void> {
   try {
-    makeFolder(dir);
+    await makeFolder(dir);
     const probe = path.join(dir, `.writable-${process.pid}`);
     writeFileSync(probe, '');
     rmSync(probe);
@@ -87,7 +81,7 @@ export async function openLog(
   { level, fileLevel, dir, fileSizeMb, files, pretty }: LogOptions,
   console: NodeJS.WritableStream & { isTTY?: boolean } = process.stdout,
 ): Promise<Log> {
-  requireFolder(dir);
+  await requireFolder(dir);
   console.on('error', () => undefined);
   const file = await roll({
     file: path.join(dir, 'faceoff'),
@@ -117,6 +111,8 @@ export async function openLog(
     close: () =>
       new Promise((resolve) => {
         file.once('close', resolve);
+        // Lines for a full disk would wait there without end.
+        file.once('error', () => file.destroy());
         file.end();
       }),
   };

@@ -21,6 +21,7 @@ export const ERRORS = {
   bad_name: { status: 400, meaning: 'A preset or a stream cannot have that name.' },
   bad_field: { status: 422, meaning: 'A field of an upload has a value it cannot take.' },
   wrong_type: { status: 415, meaning: 'The body of the request has another content type than the one expected.' },
+  upgrade_required: { status: 426, meaning: 'The address takes WebSockets alone.' },
   wrong_method: {
     status: 405,
     meaning: 'A WHIP or WHEP address does not take that method; `Allow` lists those it takes.',
@@ -46,7 +47,8 @@ export const ERRORS = {
   session_closed: { status: 410, meaning: 'The session ended before the request was done.' },
   server_full: {
     status: 503,
-    meaning: 'All places are taken (`limits.sessions`), or memory is short (`memory.rssLimitMb`).',
+    meaning:
+      'All places are taken (`limits.sessions`), or memory (`memory.rssLimitMb`) or file descriptors (`ulimit -n`) are short.',
   },
   stream_taken: { status: 409, meaning: 'Another session publishes under that name.' },
   no_publisher: {
@@ -58,7 +60,7 @@ export const ERRORS = {
   room_full: { status: 503, meaning: 'The call has as many people as `limits.roomPeople` allows.' },
   each_their_own: { status: 409, meaning: 'A step to the next face, while each person has a face of their own.' },
   too_many_presets: { status: 507, meaning: 'There are as many presets as `limits.presets` allows.' },
-  not_saved: { status: 507, meaning: 'The presets could not be written; they are as before.' },
+  not_saved: { status: 507, meaning: 'A face or the presets could not be written to `storage.dir`; all is as before.' },
   no_picture: { status: 409, meaning: 'A still picture was wanted of a session that has shown none yet.' },
 
   // WebRTC
@@ -74,6 +76,7 @@ export const ERRORS = {
 
   // Faces and pictures
   unknown_face: { status: 404, meaning: 'There is no face with that id.' },
+  face_damaged: { status: 410, meaning: 'The photos of a face were damaged on disk, or are gone.' },
   built_in_face: { status: 403, meaning: 'A shipped face cannot be changed or deleted.' },
   too_many_faces: { status: 507, meaning: 'There are as many faces as `limits.faces` allows.' },
   too_many_photos: { status: 409, meaning: 'The face has as many photos as help.' },

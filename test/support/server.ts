@@ -50,9 +50,9 @@ export function patchedConfig(patch: Patch): Config {
 
 /** Options that keep what the program writes in a folder. */
 export const keptIn = (folder: string): string[] =>
-  [`models.cacheDir=${folder}/cache`, `storage.dir=${folder}/data`, `logging.dir=${folder}/logs`].flatMap((one) => [
+  ['models.cacheDir=cache', 'storage.dir=data', 'logging.dir=logs', 'recording.dir=recordings'].flatMap((one) => [
     '--set',
-    one,
+    one.replace('=', `=${folder}/`),
   ]);
 
 /** @param gpu one to watch. @param provider what a model is said to run on beside the usual ones. */
@@ -97,6 +97,10 @@ export async function startServer(patch: Patch = {}, gpu: Gpu | null = null, pro
 export interface Program {
   url: string;
   child: ChildProcess;
+  /** Holds its cache, data, logs and recordings. */
+  folder: string;
+  /** Everything that it wrote to its console so far. */
+  said(): string;
   stop(): Promise<void>;
 }
 
@@ -125,10 +129,11 @@ export async function startProgram(args: string[] = [], prefix: readonly string[
   return {
     url,
     child,
+    folder,
+    said: () => said,
     async stop() {
       const gone = new Promise((resolve) => child.once('exit', resolve));
-      child.kill('SIGTERM');
-      await gone;
+      if (child.exitCode === null && child.signalCode === null && child.kill('SIGTERM')) await gone;
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -10,8 +10,8 @@ import type { CameraOrder } from './fake-cameras.ts';
 /** `swap`: the product. `echo`: the same WebRTC, every frame sent back unchanged. */
 export type Mode = 'swap' | 'echo';
 
-/** The next message of a process. Rejects where the process ends instead. */
-const nextMessage = <T>(child: ChildProcess): Promise<T> =>
+/** The next message of a process of a bench. Rejects where the process ends instead. */
+export const nextMessage = <T>(child: ChildProcess): Promise<T> =>
   new Promise((resolve, reject) => {
     const gone = (code: number | null): void => reject(new Error(`a process of the bench ended with ${code}`));
     child.once('exit', gone);
@@ -21,7 +21,8 @@ const nextMessage = <T>(child: ChildProcess): Promise<T> =>
     });
   });
 
-const start = (name: string, args: string[] = []): ChildProcess =>
+/** Starts a process of a bench, by the name of its file in dist/bench. It shows its errors. */
+export const startBenchProcess = (name: string, args: string[] = []): ChildProcess =>
   fork(path.join(root, `dist/bench/${name}.js`), args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
 
 /** Resolves after so many milliseconds. */
@@ -39,7 +40,7 @@ export class LiveServer {
 
   /** Resolves when the server listens. */
   static async start(mode: Mode): Promise<LiveServer> {
-    const child = start('bench-server', [mode]);
+    const child = startBenchProcess('bench-server', [mode]);
     const { url } = await nextMessage<{ url: string }>(child);
     return new LiveServer(child, url);
   }
@@ -84,7 +85,7 @@ export class FakeCameras {
   }
 
   static async start(): Promise<FakeCameras> {
-    const child = start('fake-cameras');
+    const child = startBenchProcess('fake-cameras');
     await nextMessage(child);
     return new FakeCameras(child);
   }

@@ -1,9 +1,10 @@
 /** Persisted results of batch tuning, so that a model is tuned once per machine. */
 
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
+import { makeFolder } from '../../lib/system/make-folder.ts';
 
 /** Result of tuning one model on this machine. */
 export interface TunedBatch {
@@ -42,7 +43,7 @@ export class BatchTuning {
 
   async #write(sha256: string, provider: string, tuned: TunedBatch): Promise<void> {
     const all = { ...(await this.#read()), [this.#key(sha256, provider)]: tuned };
-    await mkdir(path.dirname(this.#file), { recursive: true });
+    await makeFolder(path.dirname(this.#file));
     const part = `${this.#file}.${process.pid}.part`;
     await writeFile(part, JSON.stringify(all, null, 1));
     await rename(part, this.#file);

@@ -6,6 +6,7 @@
 
 import net, { type Socket } from 'node:net';
 import { CacheLeases } from '../../cache/leases.ts';
+import { residentBytes } from '../../lib/system/resident-memory.ts';
 import { FaceOffError, messageOf, toWire } from '../../shared/errors.ts';
 import type { ModelSpec } from '../inference/model-device.ts';
 import { probeProviders } from '../inference/native/provider-probe.ts';
@@ -108,7 +109,7 @@ export class Device {
     const idle = this.#models.size + batches.length + steps.length + news.length + report.ooms + report.late === 0;
     if (idle) return null;
     const { user, system } = process.cpuUsage();
-    return { ...report, rssBytes: process.memoryUsage.rss(), cpuMs: (user + system) / 1000 };
+    return { ...report, rssBytes: residentBytes(), cpuMs: (user + system) / 1000 };
   }
 
   /**

@@ -8,6 +8,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { isAlive } from '../../lib/process-alive.ts';
+import { makeFolder } from '../../lib/system/make-folder.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import { digestOf } from '../models/model-store.ts';
 
@@ -77,7 +78,7 @@ export class Artefacts {
   async #obtain(parts: Parts, key: string, make: (folder: string) => Promise<void>): Promise<string> {
     const found = await this.find(parts);
     if (found !== null) return found;
-    await mkdir(this.folder, { recursive: true });
+    await makeFolder(this.folder);
     const half = path.join(this.folder, `${key}${HALF_MADE}${process.pid}-${randomUUID().slice(0, 8)}.part`);
     await mkdir(half);
     try {

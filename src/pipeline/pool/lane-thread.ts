@@ -3,6 +3,7 @@
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { root } from '../../lib/package-root.ts';
+import { disableTelemetry } from '../../lib/system/no-telemetry.ts';
 import { FaceOffError, fromWire, messageOf } from '../../shared/errors.ts';
 import type { ModelNews } from '../models/model-states.ts';
 import type {
@@ -62,6 +63,8 @@ export class LaneThread {
    * @throws FaceOffError the lane's error while starting, for instance `model_differs`.
    */
   static async start(options: LaneOptions, listener: LaneListener): Promise<LaneThread> {
+    // Benches and tests start lanes without the program.
+    disableTelemetry();
     const worker = new Worker(path.join(root, 'dist/pipeline/worker.js'), { workerData: options });
     const started = await new Promise<Started>((resolve, reject) => {
       const early = (code: number) => reject(lost(new Error(`the thread ended with code ${code} while starting`)));

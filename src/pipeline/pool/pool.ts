@@ -114,9 +114,11 @@ export class Pool implements Swapping, SessionHost {
 
   /**
    * Enrols a face and gives it to every lane, so that the first session to want it need not wait.
-   * @throws FaceOffError what the photos or the enrolment for mesh meet. Generators may fail: mesh serves for them.
+   * @throws FaceOffError `unknown_face`, what the photos or the enrolment for mesh meet. Generators may fail: mesh serves
+   *   for them.
    */
   async preload(id: string): Promise<void> {
+    if (!this.#enrolment.has(id)) throw unknownFace(id);
     for (const engine of new Set([MESH, this.defaults.engine])) {
       if (engine === MESH) await this.#enrolment.face(engine, id);
       await this.#lanes.giveAll(engine, id);
@@ -142,9 +144,7 @@ export class Pool implements Swapping, SessionHost {
   checked(settings: SwapSettings): SwapSettings {
     if (isGenerator(settings.engine)) this.#catalogue.named(settings.engine, 'generator');
     for (const face of wantedFaces(settings)) {
-      if (this.#enrolment.has(face)) continue;
-      const message = `There is no face with the id "${face}". GET /api/faces lists those there are.`;
-      throw new FaceOffError('unknown_face', message);
+      if (!this.#enrolment.has(face)) throw unknownFace(face);
     }
     return settings;
   }
@@ -203,3 +203,6 @@ export class Pool implements Swapping, SessionHost {
     }
   }
 }
+
+const unknownFace = (id: string): FaceOffError =>
+  new FaceOffError('unknown_face', `There is no face with the id "${id}". GET /api/faces lists those there are.`);

@@ -121,7 +121,8 @@ function isSame(given: string, secret: string): boolean {
 }
 
 function withoutToken(url: string): string {
-  const { pathname, searchParams } = new URL(url, 'http://here');
+  // What comes before the path, as in //?token=…, would be read as another host, or as none.
+  const { pathname, searchParams } = new URL(`http://here/${url.replace(/^[/\\]+/, '')}`);
   searchParams.delete('token');
   // An address that begins with two slashes would be on another host.
   const path = pathname.replace(/^\/+/, '/');

@@ -1,13 +1,15 @@
 /** The certificate for HTTPS: a configured one, or a self-signed one that is created and kept in `storage.dir`. */
 
-import { X509Certificate } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { generate } from 'selfsigned';
 import type { Config } from '../../config.ts';
 import { addressesOf, isLocal } from '../../lib/address.ts';
+import { makeFolder } from '../../lib/system/make-folder.ts';
+import { writeWhole } from '../../lib/system/whole-file.ts';
 import { FaceOffError, messageOf } from '../../shared/errors.ts';
 
 /** A certificate and its private key, both in PEM form. */
@@ -22,26 +24,31 @@ const VALID_MS = 390 * DAY_MS;
 /** A certificate that expires sooner than this is replaced. */
 const EXPIRES_SOON_MS = 30 * DAY_MS;
 
+/** The part of a log that is told of a certificate that cannot be kept. */
+export interface CertificateLog {
+  warn(facts: object, message: string): void;
+}
+
 /**
  * The server's certificate; null if none is configured and the server listens on the local machine alone, which
- * browsers trust without HTTPS.
+ * browsers trust without HTTPS. One that cannot be kept in `storage.dir` serves until the server ends, and is logged.
  * @throws FaceOffError `bad_certificate`.
  */
-export async function certificateOf({
-  server,
-  storage,
-}: Pick<Config, 'server' | 'storage'>): Promise<Certificate | null> {
+export async function certificateOf(
+  { server, storage }: Pick<Config, 'server' | 'storage'>,
+  log?: CertificateLog,
+): Promise<Certificate | null> {
   const { certificate, key, host, names } = server;
   if (certificate !== null && key !== null) return readConfigured(certificate, key);
   if (isLocal(host)) return null;
   const wanted = ['localhost', hostname().toLowerCase(), ...names, '127.0.0.1', ...addressesOf(host)];
-  return keptOrNew(storage.dir, [...new Set(wanted)]);
+  return keptOrNew(storage.dir, [...new Set(wanted)], log);
 }
 
 async function readConfigured(certificate: string, key: string): Promise<Certificate> {
   try {
     const [cert, secret] = await Promise.all([readFile(certificate, 'utf8'), readFile(key, 'utf8')]);
-    void new X509Certificate(cert);
+    if (!isPair({ cert, key: secret })) throw new Error('the key is not that of the certificate');
     return { cert, key: secret };
   } catch (cause) {
     const why = messageOf(cause);
@@ -54,15 +61,36 @@ async function readConfigured(certificate: string, key: string): Promise<Certifi
 }
 
 /** The kept certificate, or a new one if it expires soon or lacks an address of this machine. */
-async function keptOrNew(folder: string, names: readonly string[]): Promise<Certificate> {
+async function keptOrNew(folder: string, names: readonly string[], log?: CertificateLog): Promise<Certificate> {
   const files = { cert: path.join(folder, 'https-certificate.pem'), key: path.join(folder, 'https-key.pem') };
   const before = await readBoth(files);
-  if (before !== null && isGoodFor(before.cert, names)) return before;
+  if (before !== null && isGoodFor(before.cert, names) && isUsable(before)) return before;
   const made = await make(names);
-  await mkdir(folder, { recursive: true });
-  await writeFile(files.key, made.key, { mode: 0o600 });
-  await writeFile(files.cert, made.cert);
+  try {
+    await makeFolder(folder);
+    await writeWhole(files.key, made.key, 0o600);
+    await writeWhole(files.cert, made.cert);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    log?.warn(
+      { folder, code },
+      'the certificate cannot be kept in storage.dir: browsers ask again after the next start',
+    );
+  }
   return made;
+}
+
+/** Whether a key is that of a certificate. @throws Error where either is no PEM. */
+const isPair = ({ cert, key }: Certificate): boolean =>
+  new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
+
+/** As `isPair`; false where either was damaged. */
+function isUsable(certificate: Certificate): boolean {
+  try {
+    return isPair(certificate);
+  } catch {
+    return false;
+  }
 }
 
 async function readBoth({ cert, key }: Certificate): Promise<Certificate | null> {
@@ -73,11 +101,13 @@ async function readBoth({ cert, key }: Certificate): Promise<Certificate | null>
   }
 }
 
-/** Whether a certificate (PEM) covers all names and addresses and remains valid for at least 30 days. */
+/** Whether a certificate (PEM) covers all names and addresses, is valid now, and remains so for at least 30 days. */
 export function isGoodFor(cert: string, names: readonly string[], nowMs: number = Date.now()): boolean {
   try {
     const certificate = new X509Certificate(cert);
-    const isValid = Date.parse(certificate.validTo) - nowMs > EXPIRES_SOON_MS;
+    // A clock that was ahead when the certificate was made has it begin in the future.
+    const hasBegun = Date.parse(certificate.validFrom) <= nowMs;
+    const isValid = hasBegun && Date.parse(certificate.validTo) - nowMs > EXPIRES_SOON_MS;
     return isValid && names.every((name) => (isIP(name) ? certificate.checkIP(name) : certificate.checkHost(name)));
   } catch {
     return false;

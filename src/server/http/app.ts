@@ -10,6 +10,7 @@ import type { Config } from '../../config.ts';
 import type { Faces } from '../../faces/face-library.ts';
 import { errorBody } from '../../lib/error-body.ts';
 import type { Logger } from '../../lib/log.ts';
+import { residentBytes } from '../../lib/system/resident-memory.ts';
 import type { Metrics } from '../../metrics.ts';
 import { readCatalogue } from '../../pipeline/models/catalogue.ts';
 import { ModelStates } from '../../pipeline/models/model-states.ts';
@@ -33,6 +34,7 @@ import { PresetStore } from '../session/presets.ts';
 import { newRoom, Rooms } from '../session/rooms.ts';
 import { Sessions } from '../session/sessions.ts';
 import { checkName, Streams } from '../session/streams.ts';
+import { mostDescriptors } from '../webrtc/descriptors.ts';
 import { openPeers } from '../webrtc/peer.ts';
 import { cacheRoutes } from './cache-routes.ts';
 import { controlRoutes } from './control-routes.ts';
@@ -135,6 +137,16 @@ function listener({ limits, server }: Config, https: Certificate | null): Fastif
     : (fastify({ ...options, https: { ...https, ...http } }) as unknown as FastifyInstance);
 }
 
+/** Connections may take half of the process's file descriptors; the other half is for peers, files and ffmpeg. */
+function shareDescriptors(server: Server['app']['server'], log: Logger): void {
+  const most = mostDescriptors();
+  if (most === Number.POSITIVE_INFINITY) return;
+  server.maxConnections = Math.floor(most / 2);
+  server.once('drop', () =>
+    log.warn({ most }, 'connections have taken half of the file descriptors; further ones are closed (ulimit -n)'),
+  );
+}
+
 /** A plugin for routes with body parsers of their own: what they register does not affect other routes. */
 const scoped =
   (register: (plugin: FastifyInstance) => void) =>
@@ -191,6 +203,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     log.warn('one address has as many connections as limits.connectionsPerAddress lets it have'),
   );
   connections.watch(app.server);
+  shareDescriptors(app.server, log);
 
   app.setErrorHandler((error, { raw }, reply) => {
     // A caller that disconnects in the middle of a request is no defect of the server.
@@ -205,6 +218,8 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
       new FaceOffError('not_found', `There is nothing at ${request.method} ${request.url.split('?')[0]}.`),
     ),
   );
+  // Before every hook that refuses: its own hooks close the connection of an upgrade that is refused.
+  await app.register(websocket, { options: { maxPayload: 512 * 1024 } });
   // Hooks run in the order in which they are registered: CORS headers and cookies first, then the checks that refuse.
   await allowOrigins(app, config.server.origins);
   await loginRoutes(app, authenticator);
@@ -214,9 +229,15 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     return authenticator.check(request, reply);
   });
 
-  await app.register(websocket, { options: { maxPayload: 512 * 1024 } });
   await app.register(fastifyStatic, { root: PAGES_DIR, cacheControl: false, index: false });
-  app.get('/ws', { websocket: true }, (socket) => signalling.accept(socket));
+  app.route({
+    method: 'GET',
+    url: '/ws',
+    handler: async () => {
+      throw new FaceOffError('upgrade_required', 'Only a WebSocket can be opened here.');
+    },
+    wsHandler: (socket) => signalling.accept(socket),
+  });
   await app.register(scoped((plugin) => whipRoutes(plugin, sessions, config)));
   await app.register(scoped((plugin) => whepRoutes(plugin, streams, config)));
   await faceRoutes(app, faces, config, () => signalling.facesChanged());
@@ -267,7 +288,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     rooms: rooms.size,
     peers: openPeers(),
     laneSessions: pool.openSessions,
-    rssBytes: process.memoryUsage.rss(),
+    rssBytes: residentBytes(),
     models,
     ...machineStatus(monitor, config.memory.rssLimitMb),
   }));

@@ -1,6 +1,7 @@
 /** `/api/status/memory`: the monitor's history as JSON and as CSV. */
 
 import type { FastifyInstance } from 'fastify';
+import { residentBytes } from '../../lib/system/resident-memory.ts';
 import type { MachineHistory, MachineSample } from '../../shared/messages.ts';
 import type { Pressure } from '../../shared/types.ts';
 import { PRESSURES } from '../monitor/memory-pressure.ts';
@@ -44,7 +45,7 @@ export function csvOf(samples: readonly MachineSample[]): string {
 export function machineStatus({ gpu, latest, pressure }: Monitor, rssLimitMb: number): MachineStatus {
   return {
     gpu: gpu === null ? null : { ...infoOf(gpu), ...latest?.gpu },
-    memory: { rssBytes: process.memoryUsage.rss(), limitBytes: rssLimitMb * 2 ** 20, pressure },
+    memory: { rssBytes: residentBytes(), limitBytes: rssLimitMb * 2 ** 20, pressure },
   };
 }
 

@@ -2,6 +2,7 @@ import { freemem } from 'node:os';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { Config } from '../../config.ts';
 import type { Logger } from '../../lib/log.ts';
+import { residentBytes } from '../../lib/system/resident-memory.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { Gpu, GpuState } from '../../shared/gpu.ts';
 import type { MachineSample } from '../../shared/messages.ts';
@@ -149,11 +150,12 @@ export class Monitor {
 
   #record(gpu: GpuState | null): void {
     const { load, metrics, othersBytes = () => 0 } = this.#parts;
-    const rssBytes = process.memoryUsage.rss() + othersBytes();
+    const rssBytes = residentBytes() + othersBytes();
     const before = this.pressure;
     const pressure = this.#memoryWatch.observe(this.#shortest(gpu, rssBytes), performance.now());
     this.#history.push({
-      atMs: Date.now(),
+      // Of the monotonic clock: a page asks for what is newer than its last sample, also after the system's clock was set back.
+      atMs: Math.round(performance.timeOrigin + performance.now()),
       gpu,
       rssBytes,
       // Respects a container's limit, where Node can read it.

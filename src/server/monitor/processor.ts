@@ -17,9 +17,10 @@ interface Quota {
  */
 export class Processor {
   readonly #folders: readonly string[];
-  #busyMs = busyMs();
+  #busyMs = busyMs() ?? 0;
   #atMs = performance.now();
   #quota: Quota;
+  #last: ProcessorSample = { cores: 1, busy: 0, allowed: 1, throttled: 0 };
 
   /** @param root root of the file system; tests replace it. */
   constructor(root = '/') {
@@ -27,15 +28,16 @@ export class Processor {
     this.#quota = leastOf(this.#folders);
   }
 
-  /** The figures since the last call, in cores. */
+  /** The figures since the last call, in cores; those of the last call where the system cannot tell now. */
   read(): ProcessorSample {
     const nowMs = performance.now();
     const workedMs = busyMs();
+    if (workedMs === null) return this.#last;
     const quota = leastOf(this.#folders);
     const cores = coresOfMachine();
     const passedMs = Math.max(1, nowMs - this.#atMs);
     const periods = quota.periods - this.#quota.periods;
-    const sample = {
+    this.#last = {
       cores,
       busy: rounded(Math.min(cores, (workedMs - this.#busyMs) / passedMs)),
       allowed: rounded(Math.min(cores, os.availableParallelism(), quota.cores)),
@@ -44,18 +46,21 @@ export class Processor {
     this.#atMs = nowMs;
     this.#busyMs = workedMs;
     this.#quota = quota;
-    return sample;
+    return this.#last;
   }
 }
 
 const rounded = (value: number): number => Math.round(100 * value) / 100;
 
-/** Number of cores; 1 on systems that list none. */
+/** Number of cores. */
 const coresOfMachine = (): number => Math.max(1, os.cpus().length);
 
-/** Working time of all cores since the machine started, in milliseconds. */
-const busyMs = (): number =>
-  os.cpus().reduce((sum, { times: { user, nice, sys, irq } }) => sum + user + nice + sys + irq, 0);
+/** Working time of all cores since the machine started, in milliseconds; null where the system lists no core. */
+function busyMs(): number | null {
+  const cores = os.cpus();
+  if (cores.length === 0) return null;
+  return cores.reduce((sum, { times: { user, nice, sys, irq } }) => sum + user + nice + sys + irq, 0);
+}
 
 /** Folders of this process's control groups and of their parents that may hold a quota. */
 function foldersOf(root: string): string[] {

@@ -1,8 +1,9 @@
 import { createReadStream } from 'node:fs';
-import { mkdir, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
+import { readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import type { Config } from '../../config.ts';
 import { isAlive } from '../../lib/process-alive.ts';
+import { makeFolder } from '../../lib/system/make-folder.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import type { RecordingInfo } from '../../shared/messages.ts';
 import { RECORDING_FORMATS, type RecordingFormat } from '../../shared/recording-formats.ts';
@@ -30,7 +31,7 @@ export class RecordingsFolder {
    * @throws FaceOffError `recordings_unwritable` (500), and as `checkRoom`.
    */
   async prepare(): Promise<void> {
-    await mkdir(this.dir, { recursive: true }).catch((cause: NodeJS.ErrnoException) => {
+    await makeFolder(this.dir).catch((cause: NodeJS.ErrnoException) => {
       const message = `The folder for recordings, ${this.dir}, cannot be made (${cause.code}). Choose another with recording.dir.`;
       throw new FaceOffError('recordings_unwritable', message, { cause });
     });

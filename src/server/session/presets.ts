@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import type { Config } from '../../config.ts';
 import type { Logger } from '../../lib/log.ts';
 import { SerialQueue } from '../../lib/serial.ts';
+import { makeFolder } from '../../lib/system/make-folder.ts';
+import { notSaved, writeWhole } from '../../lib/system/whole-file.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import type { PresetInfo } from '../../shared/messages.ts';
 import { presetSchema } from './session-settings.ts';
@@ -90,18 +92,11 @@ export class PresetStore {
   }
 
   async #write(presets: readonly PresetInfo[]): Promise<void> {
-    const part = `${this.#file}.part`;
     try {
-      await mkdir(path.dirname(this.#file), { recursive: true });
-      await writeFile(part, `${JSON.stringify(presets, null, 2)}\n`);
-      await rename(part, this.#file);
+      await makeFolder(path.dirname(this.#file));
+      await writeWhole(this.#file, `${JSON.stringify(presets, null, 2)}\n`);
     } catch (cause) {
-      const why = (cause as NodeJS.ErrnoException).code ?? String(cause);
-      throw new FaceOffError(
-        'not_saved',
-        `The presets could not be written to storage.dir (${why}); they are as before.`,
-        { cause },
-      );
+      throw notSaved('The presets', cause);
     }
     this.#presets = presets;
   }

@@ -3,12 +3,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../../config.ts';
 import { RETRY_AFTER_MS } from '../../lib/error-body.ts';
 import type { Logger } from '../../lib/log.ts';
+import { residentBytes } from '../../lib/system/resident-memory.ts';
 import type { Metrics } from '../../metrics.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import type { Cause } from '../../shared/messages.ts';
 import type { SettingsPatch, SwapSettings } from '../../shared/settings.ts';
 import type { Frame, Swapping } from '../../shared/types.ts';
 import { CAUSES, type MachineFigures } from '../monitor/verdict.ts';
+import { requireDescriptors } from '../webrtc/descriptors.ts';
 import type { IceCandidate } from '../webrtc/ice-fragment.ts';
 import { openPeers } from '../webrtc/peer.ts';
 import { checkPorts } from '../webrtc/port-range.ts';
@@ -180,12 +182,13 @@ export class Sessions {
         options,
       );
     }
-    if (process.memoryUsage.rss() > rssLimitMb * 2 ** 20) {
+    if (residentBytes() > rssLimitMb * 2 ** 20) {
       throw new FaceOffError(
         'server_full',
         `The server uses more than ${rssLimitMb} MB of memory. Try again in a moment, or raise memory.rssLimitMb.`,
         options,
       );
     }
+    requireDescriptors();
   }
 }

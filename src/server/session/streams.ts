@@ -4,6 +4,7 @@ import { RETRY_AFTER_MS } from '../../lib/error-body.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Metrics } from '../../metrics.ts';
 import { FaceOffError } from '../../shared/errors.ts';
+import { requireDescriptors } from '../webrtc/descriptors.ts';
 import { openPeers } from '../webrtc/peer.ts';
 import { checkPorts } from '../webrtc/port-range.ts';
 import { NamedStream } from './named-stream.ts';
@@ -94,12 +95,13 @@ export class Streams {
 
   /**
    * Adds a viewer to a live stream.
-   * @throws FaceOffError `unknown_stream` (404), `no_publisher` (409), `viewers_full` and `ports_taken` (503), the last three
-   * with retryAfterMs.
+   * @throws FaceOffError `unknown_stream` (404), `no_publisher` (409), `viewers_full`, `server_full` and `ports_taken` (503),
+   *   all but the first with retryAfterMs.
    */
   watch(name: string): Viewer {
     const stream = this.#published(name);
     this.#checkCapacity();
+    requireDescriptors();
     const viewer = new Viewer(randomUUID(), this.#config.webrtc, (closed, why) =>
       this.#onViewerClosed(stream, closed, why),
     );

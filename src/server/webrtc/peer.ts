@@ -69,6 +69,10 @@ let open = 0;
 /** Number of open peers in this process, for /api/status and the leak tests. */
 export const openPeers = (): number => open;
 
+let connecting = 0;
+/** Number of open peers in this process that have not connected yet. */
+export const connectingPeers = (): number => connecting;
+
 const GATHERING_MS = 2000;
 /** Most candidates accepted after an offer: libwebrtc compares each one with all earlier ones. */
 const MOST_TRICKLED = 256;
@@ -100,6 +104,7 @@ export class Peer implements PeerEndpoint {
   #message: string | null = null;
   #sentMessage: string | null = null;
   #closed = false;
+  #isConnecting = true;
   #offer: string | null = null;
   /** Number of candidates that arrived after the offer. */
   #trickled = 0;
@@ -122,7 +127,11 @@ export class Peer implements PeerEndpoint {
       iceServers: iceServersOf(config),
       ...(portMax > 0 && { portRange: { min: portMin, max: portMax } }),
     });
-    this.#connection.onconnectionstatechange = () => listener.onState(this.#connection.connectionState);
+    this.#connection.onconnectionstatechange = () => {
+      const { connectionState } = this.#connection;
+      if (connectionState === 'connected') this.#settle();
+      listener.onState(connectionState);
+    };
     this.#connection.ondatachannel = ({ channel }) => this.#useChannel(channel);
     this.#connection.onicecandidate = ({ candidate }) => {
       const local = candidate && {
@@ -137,6 +146,13 @@ export class Peer implements PeerEndpoint {
       }
     };
     open++;
+    connecting++;
+  }
+
+  /** The peer has connected, or is closed. Idempotent. */
+  #settle(): void {
+    if (this.#isConnecting) connecting--;
+    this.#isConnecting = false;
   }
 
   get remoteUfrag(): string | null {
@@ -262,6 +278,7 @@ export class Peer implements PeerEndpoint {
     if (this.#closed) return;
     this.#closed = true;
     open--;
+    this.#settle();
     const connection = this.#connection;
     connection.onconnectionstatechange = null;
     connection.onicecandidate = null;

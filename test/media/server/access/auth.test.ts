@@ -1,3 +1,4 @@
+import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
 import { openPeers } from '../../../../src/server/webrtc/peer.ts';
@@ -111,6 +112,22 @@ describe('a request with the token', () => {
     expect((await ask('GET', '/', { ...html, cookie: `x=1; ${cookie.split(';')[0]}` })).status).toBe(200);
     expect((await ask('GET', `//evil.example/?token=${TOKEN}`, html)).headers.get('location')).not.toMatch(/^\/\//);
   });
+
+  test.each(['//', '///evil.example/', '/\\evil.example/', '/.//evil.example/'])(
+    'of a page at %s is sent to an address here',
+    async (path) => {
+      const { hostname, port } = new URL(server.url);
+      const location = await new Promise<string | undefined>((resolve, reject) => {
+        // fetch would tidy up the path.
+        const asked = request({ hostname, port, path: `${path}?token=${TOKEN}`, headers: html }, (answer) => {
+          answer.resume();
+          resolve(`${answer.statusCode} ${answer.headers.location}`);
+        });
+        asked.once('error', reject).end();
+      });
+      expect(location).toMatch(/^303 (\/|\.\/)(?![/\\])/);
+    },
+  );
 
   test('opens the socket by the cookie', async () => {
     const socket = new WebSocket(`${server.url.replace('http', 'ws')}/ws`, { headers: { cookie: await cookieOf() } });
