@@ -7,6 +7,7 @@ import type { Metrics } from '../../metrics.ts';
 import type { Gpu, GpuState } from '../../shared/gpu.ts';
 import type { MachineSample } from '../../shared/messages.ts';
 import type { Pressure } from '../../shared/types.ts';
+import { HeapTrim } from './heap-trim.ts';
 import { MemoryWatch } from './memory-pressure.ts';
 import { Processor } from './processor.ts';
 import type { MachineFigures } from './verdict.ts';
@@ -41,6 +42,7 @@ const FIGURES_MS = 3000;
 export class Monitor {
   readonly #parts: MonitorParts;
   readonly #memoryWatch: MemoryWatch;
+  readonly #heapTrim = new HeapTrim();
   readonly #most: number;
   readonly #listeners = new Set<(pressure: Pressure) => void>();
   readonly #history: MachineSample[] = [];
@@ -151,6 +153,8 @@ export class Monitor {
   #record(gpu: GpuState | null): void {
     const { load, metrics, othersBytes = () => 0 } = this.#parts;
     const rssBytes = residentBytes() + othersBytes();
+    const loadNow = load();
+    this.#heapTrim.observe(loadNow.sessions);
     const before = this.pressure;
     const pressure = this.#memoryWatch.observe(this.#shortest(gpu, rssBytes), performance.now());
     this.#history.push({
@@ -163,13 +167,14 @@ export class Monitor {
       cores: this.#coresSince(),
       processor: this.#processor.read(),
       loopDelayMs: this.#worstDelay(),
-      ...load(),
+      ...loadNow,
       pressure,
     });
     if (this.#history.length > this.#most) this.#history.shift();
     metrics.gpu(gpu);
     metrics.pressure(pressure);
     if (pressure !== before) this.#announcePressure(pressure, gpu, rssBytes);
+    if (pressure !== 'none' && before === 'none') this.#heapTrim.trimNow();
   }
 
   /** Used share of the memory that is shortest. A GPU that does not answer counts with its last share. */
