@@ -45,7 +45,7 @@ export interface Faces {
   preview(upload: UploadedFace): Promise<FacePreview>;
   /** @throws FaceOffError `unknown_face` (404), `built_in_face` (403). */
   remove(id: string): Promise<void>;
-  /** WebP, 160 x 160. @throws FaceOffError `unknown_face` (404). */
+  /** WebP, 160 x 160. @throws FaceOffError `unknown_face` (404), `face_damaged` (410). */
   thumbnail(id: string): Promise<Uint8Array>;
 }
 
@@ -179,7 +179,12 @@ export class FaceLibrary implements Faces {
   async thumbnail(id: string): Promise<Uint8Array> {
     const { folder, photos } = this.#entry(id);
     const image = sharp(path.join(folder, photos[0]!)).resize(THUMBNAIL, THUMBNAIL, { fit: 'cover', position: 'top' });
-    return image.webp({ quality: 85 }).toBuffer();
+    return image
+      .webp({ quality: 85 })
+      .toBuffer()
+      .catch((cause: unknown) => {
+        throw damaged(id, cause);
+      });
   }
 
   /** The photos of a source face with its landmarks, to enrol it from. */
@@ -187,7 +192,11 @@ export class FaceLibrary implements Faces {
     const { folder, photos } = this.#entry(id);
     const portraits = [];
     for (const photo of photos) {
-      const picture = await decodePicture(await readFile(path.join(folder, photo)), this.#limits);
+      const picture = await readFile(path.join(folder, photo))
+        .then((data) => decodePicture(data, this.#limits))
+        .catch((cause: unknown) => {
+          throw damaged(id, cause);
+        });
       const [face] = await this.#pool.analyse(copyOf(picture));
       if (face !== undefined) portraits.push({ picture, points: face.points });
     }
@@ -256,6 +265,14 @@ const infoOf = ({ id, name, builtIn, addedAt, photos }: Entry): FaceInfo => ({
   photos: photos.length,
   thumbnail: `/api/faces/${id}/thumbnail`,
 });
+
+/** The error for a face whose photos were damaged on disk, or are gone: `face_damaged` (410). */
+const damaged = (id: string, cause: unknown): FaceOffError =>
+  new FaceOffError(
+    'face_damaged',
+    `The photos of the face ${id} cannot be read any more: ${messageOf(cause)}. Delete the face, and add it again.`,
+    { cause },
+  );
 
 /** A copy to move to a lane, as the picture is still needed here. */
 const copyOf = (frame: Frame): Frame => ({ ...frame, data: frame.data.slice() });

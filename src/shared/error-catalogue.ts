@@ -19,8 +19,10 @@ export const ERRORS = {
     meaning: 'A setting is unknown or has a value it cannot take; `details.fields` names them.',
   },
   bad_name: { status: 400, meaning: 'A preset or a stream cannot have that name.' },
+  bad_form: { status: 400, meaning: 'The body of an upload is no whole multipart/form-data.' },
   bad_field: { status: 422, meaning: 'A field of an upload has a value it cannot take.' },
   wrong_type: { status: 415, meaning: 'The body of the request has another content type than the one expected.' },
+  upgrade_required: { status: 426, meaning: 'The address takes WebSockets alone.' },
   wrong_method: {
     status: 405,
     meaning: 'A WHIP or WHEP address does not take that method; `Allow` lists those it takes.',
@@ -73,6 +75,7 @@ export const ERRORS = {
 
   // Faces and pictures
   unknown_face: { status: 404, meaning: 'There is no face with that id.' },
+  face_damaged: { status: 410, meaning: 'The photos of a face were damaged on disk, or are gone.' },
   built_in_face: { status: 403, meaning: 'A shipped face cannot be changed or deleted.' },
   too_many_faces: { status: 507, meaning: 'There are as many faces as `limits.faces` allows.' },
   too_many_photos: { status: 409, meaning: 'The face has as many photos as help.' },

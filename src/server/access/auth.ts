@@ -56,11 +56,8 @@ export class Authenticator {
       return this.#setCookie(reply).redirect(withoutToken(request.url), 303);
     if (this.#hasCookie(request) || this.#isRight(bearerOf(request), request.ip)) return;
     if (isPage && token !== undefined && waitMs > 0)
-      return reply
-        .code(429)
-        .header('retry-after', Math.ceil(waitMs / 1000))
-        .sendFile('login.html');
-    if (isPage) return reply.code(401).sendFile('login.html');
+      return sendLoginPage(request, reply.code(429).header('retry-after', Math.ceil(waitMs / 1000)));
+    if (isPage) return sendLoginPage(request, reply.code(401));
     void reply.header('www-authenticate', 'Bearer realm="faceoff"');
     if (request.headers.authorization !== undefined) throw wrongToken();
     throw new FaceOffError('no_token', 'This server wants its token (server.token): Authorization: Bearer …');
@@ -83,6 +80,15 @@ export class Authenticator {
   #setCookie(reply: FastifyReply): FastifyReply {
     return reply.setCookie(COOKIE, this.#cookieValue, this.#cookieOptions);
   }
+}
+
+/** Headers by which a browser asks for a part of a page, or for it only if it changed. */
+const CONDITIONS = ['if-none-match', 'if-modified-since', 'if-match', 'if-unmodified-since', 'if-range', 'range'];
+
+/** Sends the login page as a whole: it stands in for another page, to which the conditions of the request apply. */
+function sendLoginPage({ raw }: FastifyRequest, reply: FastifyReply): FastifyReply {
+  for (const name of CONDITIONS) delete raw.headers[name];
+  return reply.sendFile('login.html');
 }
 
 const bearerOf = ({ headers }: FastifyRequest): string | undefined =>

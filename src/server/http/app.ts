@@ -128,9 +128,16 @@ function listener(https: Certificate | null, requestTimeout: number): FastifyIns
     connectionsCheckingInterval: Math.min(1000, requestTimeout / 4),
   };
   // The types of the two listeners differ, but not in anything that routes use.
-  return https === null
-    ? fastify({ ...options, http })
-    : (fastify({ ...options, https: { ...https, ...http } }) as unknown as FastifyInstance);
+  const app =
+    https === null
+      ? fastify({ ...options, http })
+      : (fastify({ ...options, https: { ...https, ...http } }) as unknown as FastifyInstance);
+  app.server.on('checkExpectation', (_request, response) => {
+    const message = 'No other Expect is understood than 100-continue.';
+    response.writeHead(417, { 'content-type': 'application/json', connection: 'close' });
+    response.end(JSON.stringify({ code: 'bad_expectation', message }));
+  });
+  return app;
 }
 
 /** A plugin for routes with body parsers of their own: what they register does not affect other routes. */
@@ -203,6 +210,8 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
       new FaceOffError('not_found', `There is nothing at ${request.method} ${request.url.split('?')[0]}.`),
     ),
   );
+  // Before every hook that refuses: its own hooks close the connection of an upgrade that is refused.
+  await app.register(websocket, { options: { maxPayload: 512 * 1024 } });
   // Hooks run in the order in which they are registered: CORS headers and cookies first, then the checks that refuse.
   await allowOrigins(app, config.server.origins);
   await loginRoutes(app, authenticator);
@@ -212,9 +221,15 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     return authenticator.check(request, reply);
   });
 
-  await app.register(websocket, { options: { maxPayload: 512 * 1024 } });
   await app.register(fastifyStatic, { root: path.join(root, 'dist/client'), cacheControl: false });
-  app.get('/ws', { websocket: true }, (socket) => signalling.accept(socket));
+  app.route({
+    method: 'GET',
+    url: '/ws',
+    handler: async () => {
+      throw new FaceOffError('upgrade_required', 'Only a WebSocket can be opened here.');
+    },
+    wsHandler: (socket) => signalling.accept(socket),
+  });
   await app.register(scoped((plugin) => whipRoutes(plugin, sessions, config)));
   await app.register(scoped((plugin) => whepRoutes(plugin, streams, config)));
   await faceRoutes(app, faces, config, () => signalling.facesChanged());
