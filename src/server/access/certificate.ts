@@ -1,6 +1,6 @@
 /** The certificate for HTTPS: a configured one, or a self-signed one that is created and kept in `storage.dir`. */
 
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
@@ -41,7 +41,7 @@ export async function certificateOf({
 async function readConfigured(certificate: string, key: string): Promise<Certificate> {
   try {
     const [cert, secret] = await Promise.all([readFile(certificate, 'utf8'), readFile(key, 'utf8')]);
-    void new X509Certificate(cert);
+    if (!isPair({ cert, key: secret })) throw new Error('the key is not that of the certificate');
     return { cert, key: secret };
   } catch (cause) {
     const why = messageOf(cause);
@@ -57,12 +57,25 @@ async function readConfigured(certificate: string, key: string): Promise<Certifi
 async function keptOrNew(folder: string, names: readonly string[]): Promise<Certificate> {
   const files = { cert: path.join(folder, 'https-certificate.pem'), key: path.join(folder, 'https-key.pem') };
   const before = await readBoth(files);
-  if (before !== null && isGoodFor(before.cert, names)) return before;
+  if (before !== null && isGoodFor(before.cert, names) && isUsable(before)) return before;
   const made = await make(names);
   await mkdir(folder, { recursive: true });
   await writeFile(files.key, made.key, { mode: 0o600 });
   await writeFile(files.cert, made.cert);
   return made;
+}
+
+/** Whether a key is that of a certificate. @throws Error where either is no PEM. */
+const isPair = ({ cert, key }: Certificate): boolean =>
+  new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
+
+/** As `isPair`; false where either was damaged. */
+function isUsable(certificate: Certificate): boolean {
+  try {
+    return isPair(certificate);
+  } catch {
+    return false;
+  }
 }
 
 async function readBoth({ cert, key }: Certificate): Promise<Certificate | null> {

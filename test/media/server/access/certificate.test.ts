@@ -1,8 +1,9 @@
-import { X509Certificate } from 'node:crypto';
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import os from 'node:os';
 import path from 'node:path';
+import { createSecureContext } from 'node:tls';
 import { afterAll, expect, test } from 'vitest';
 import { welcomeOf } from '../../../../src/commands/startup-banner.ts';
 import { defaultConfig } from '../../../../src/config.ts';
@@ -40,6 +41,28 @@ test('a given certificate is used, or refused with the reason', async () => {
   const made = (await certificateOf(config({ host: '0.0.0.0' })))!;
   expect(await certificateOf(config(files))).toEqual(made);
   await expect(certificateOf(config({ ...files, key: '/no/such/file' }))).rejects.toThrow(/server\.key.*no such file/);
+  const other = path.join(folder, 'other-key.pem');
+  writeFileSync(
+    other,
+    generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' }),
+  );
+  await expect(certificateOf(config({ ...files, key: other }))).rejects.toThrow(/key is not that of the certificate/);
+  await expect(certificateOf(config({ ...files, key: files.certificate }))).rejects.toMatchObject({
+    code: 'bad_certificate',
+  });
+});
+
+test.each(['https-key.pem', 'https-certificate.pem'])('a kept %s that was damaged is replaced', async (name) => {
+  const open = config({ host: '0.0.0.0' });
+  const made = (await certificateOf(open))!;
+  const file = path.join(folder, name);
+  const whole = readFileSync(file, 'utf8');
+  for (const damaged of ['', whole.slice(0, 80), whole.replace(/[A-Za-z]{8}\n/, 'AAAAAAAA\n')]) {
+    writeFileSync(file, damaged);
+    const again = (await certificateOf(open))!;
+    expect(again.key).not.toBe(made.key);
+    expect(() => createSecureContext(again)).not.toThrow();
+  }
 });
 
 test('a server with a certificate speaks HTTPS and marks its cookie Secure', async () => {
