@@ -107,6 +107,8 @@ async function buildServer() {
     'bench/bench': 'bench/speed/bench.ts',
     'bench/bench-server': 'bench/speed/live/bench-server.ts',
     'bench/fake-cameras': 'bench/speed/live/fake-cameras.ts',
+    'fuzz/fuzz': 'fuzz/fuzz.ts',
+    'fuzz/fuzz-child': 'fuzz/run/fuzz-child.ts',
   };
   const files = await build({
     entryPoints,
