@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import fastifyStatic from '@fastify/static';
 import websocket from '@fastify/websocket';
-import fastify, { type FastifyInstance } from 'fastify';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Config } from '../../config.ts';
 import type { Faces } from '../../faces/face-library.ts';
 import { errorBody } from '../../lib/error-body.ts';
@@ -120,6 +120,11 @@ function listener(https: Certificate | null, requestTimeout: number): FastifyIns
     forceCloseConnections: true,
     requestTimeout,
     clientErrorHandler: refuseClient,
+    // An address that cannot be decoded reaches no hook, so nothing else would close the connection of its upgrade.
+    frameworkErrors: (error: unknown, { raw }: FastifyRequest, reply: FastifyReply) => {
+      if (raw.headers.upgrade !== undefined) reply.raw.once('finish', () => raw.socket.destroy());
+      void sendError(reply, error);
+    },
     // Publishers write the address of an endpoint with and without a slash at its end.
     routerOptions: { ignoreTrailingSlash: true },
   } as const;
