@@ -108,6 +108,8 @@ async function buildServer() {
     'bench/bench-server': 'bench/speed/live/bench-server.ts',
     'bench/fake-cameras': 'bench/speed/live/fake-cameras.ts',
     'bench/soak-guests': 'bench/soak/soak-guests.ts',
+    'fuzz/fuzz': 'fuzz/fuzz.ts',
+    'fuzz/fuzz-child': 'fuzz/run/fuzz-child.ts',
   };
   const files = await build({
     entryPoints,

@@ -5,10 +5,12 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { inspect } from 'node:util';
 import { load } from 'js-yaml';
 import { z } from 'zod';
 import { isLocal } from './lib/address.ts';
 import { PRIORITIES } from './lib/priority.ts';
+import { listSchema, textSchema } from './lib/text-schema.ts';
 import { FaceOffError, messageOf } from './shared/errors.ts';
 import { RECORDING_FORMATS } from './shared/recording-formats.ts';
 import { FACE_CHOICES, FALLBACKS, RESERVES, SETTINGS } from './shared/settings.ts';
@@ -38,9 +40,9 @@ const section = <T extends z.ZodRawShape>(shape: T) => z.strictObject(shape).pre
 
 const Schema = z.strictObject({
   server: section({
-    host: z.string().min(1).default('127.0.0.1'),
+    host: textSchema(1).default('127.0.0.1'),
     port: whole(0, 65535, 8080),
-    names: z.array(z.string().min(1)).default([]),
+    names: z.array(textSchema(1)).default([]),
     basePath: z
       .string()
       .regex(
@@ -53,8 +55,8 @@ const Schema = z.strictObject({
       .regex(/^\S{16,200}$/, 'must have 16 to 200 characters, none of them a space')
       .nullable()
       .default(null),
-    certificate: z.string().min(1).nullable().default(null),
-    key: z.string().min(1).nullable().default(null),
+    certificate: textSchema(1).nullable().default(null),
+    key: textSchema(1).nullable().default(null),
     priority: choice(PRIORITIES, 'above'),
     origins: z
       .array(z.string().refine(isOrigin, 'must be an origin, such as https://studio.example'))
@@ -81,10 +83,10 @@ const Schema = z.strictObject({
     iceServers: z
       .array(
         z.strictObject({
-          urls: z.array(z.string().regex(/^(stun|turn)s?:/, 'must begin with stun: or turn:')).min(1),
+          urls: listSchema(z.string().regex(/^(stun|turn)s?:/, 'must begin with stun: or turn:'), 1),
           username: z.string().optional(),
           credential: z.string().optional(),
-          secret: z.string().min(1).optional(),
+          secret: textSchema(1).optional(),
         }),
       )
       .default([]),
@@ -154,13 +156,13 @@ const Schema = z.strictObject({
     engineTimeoutMs: whole(10_000, 86_400_000, 1_200_000),
   }),
   models: section({
-    dir: z.string().min(1).default('./models'),
-    cacheDir: z.string().min(1).default('./cache'),
+    dir: textSchema(1).default('./models'),
+    cacheDir: textSchema(1).default('./cache'),
     warmupRuns: whole(0, 100, 3),
   }),
-  storage: section({ dir: z.string().min(1).default('./data') }),
+  storage: section({ dir: textSchema(1).default('./data') }),
   recording: section({
-    dir: z.string().min(1).default('./recordings'),
+    dir: textSchema(1).default('./recordings'),
     format: choice(RECORDING_FORMATS, 'webm'),
     maxMb: whole(1, 100_000_000, 2048),
     minFreeMb: whole(0, 100_000_000, 512),
@@ -184,17 +186,14 @@ const Schema = z.strictObject({
   logging: section({
     level: choice(LEVELS, 'info'),
     fileLevel: choice(LEVELS, 'debug'),
-    dir: z.string().min(1).default('./logs'),
+    dir: textSchema(1).default('./logs'),
     fileSizeMb: number(0.001, 10_000, 10),
     files: whole(1, 1000, 5),
     pretty: choice(['auto', 'always', 'never'], 'auto'),
   }),
   metrics: section({
     enabled: z.boolean().default(true),
-    stageBucketsMs: z
-      .array(z.number().positive())
-      .min(1)
-      .default([...STAGE_BUCKETS_MS]),
+    stageBucketsMs: listSchema(z.number().positive(), 1).default([...STAGE_BUCKETS_MS]),
   }),
 });
 
@@ -324,9 +323,15 @@ function sentences(issue: z.core.$ZodIssue, tree: Tree): string[] {
     (node, key) => (isTree(node) || Array.isArray(node) ? (node as Tree)[String(key)] : undefined),
     tree,
   );
-  const shown = SECRET.test(at) ? 'not shown' : `it is ${JSON.stringify(value)}`;
+  const shown = SECRET.test(at) ? 'not shown' : `it is ${shownValue(value)}`;
   return [`${at}: ${issue.message} (${shown})`];
 }
+
+/** A value as JSON; of a list or a mapping, which YAML can make endless by references, the beginning. */
+const shownValue = (value: unknown): string =>
+  typeof value === 'object' && value !== null
+    ? inspect(value, { depth: 1, maxArrayLength: 8, maxStringLength: 100, breakLength: Infinity })
+    : JSON.stringify(value);
 
 /** Sentences about settings that are allowed alone, but not together. */
 function disagreements({ server, webrtc, memory, metrics }: Config): string[] {

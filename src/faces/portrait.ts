@@ -45,6 +45,8 @@ export async function decodePicture(data: Uint8Array, limits: PictureLimits): Pr
       'This file is not a picture that can be read. Use a JPEG, PNG, WebP, AVIF, GIF or TIFF picture.',
       { cause },
     );
+  // sharp throws for it at once.
+  if (data.byteLength === 0) throw unreadable('empty');
   const info = await sharp(data, { ...options, limitInputPixels: false })
     .metadata()
     .catch((cause: unknown) => {

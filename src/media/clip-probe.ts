@@ -37,10 +37,10 @@ export function parseStreams(said: string): ClipProbe {
   const streams = said.split('\n').filter((line) => /^\s*Stream #0/.test(line));
   const video = streams.find((line) => /: Video: /.test(line) && !/attached pic/.test(line)) ?? '';
   const rate = (unit: string): number | null => {
-    const found = new RegExp(`([\\d.]+)(k?) ${unit}\\b`).exec(video);
+    const found = new RegExp(`(\\d+(?:\\.\\d+)?)(k?) ${unit}\\b`).exec(video);
     return found === null ? null : Number(found[1]) * (found[2] === 'k' ? 1000 : 1);
   };
-  const duration = /Duration: (\d+):(\d+):([\d.]+)/.exec(said);
+  const duration = /Duration: (\d{1,6}):(\d{1,2}):(\d{1,2}(?:\.\d+)?)/.exec(said);
   const kind = (name: string): string[] =>
     streams.flatMap((line) => new RegExp(`: ${name}: (\\w+)`).exec(line)?.[1] ?? []);
   return {

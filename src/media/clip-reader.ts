@@ -169,6 +169,17 @@ function inLimitedRange(clip: Clip): Clip {
   return { ...clip, fullRange: false, [Symbol.asyncIterator]: frames };
 }
 
+const isSide = (pixels: number): boolean => Number.isSafeInteger(pixels) && pixels > 0;
+
+/** Two whole numbers, of the size that ffmpeg has for them. */
+const RATIO = /^\d{1,9}:\d{1,9}$/;
+
+/** The frames a second of a header; 30 where it says none, or what cannot be. */
+function rateOf(field: string): Clip['rate'] {
+  const [numerator, denominator] = (RATIO.test(field) ? field : '0:0').split(':').map(Number) as [number, number];
+  return numerator > 0 && denominator > 0 ? { numerator, denominator } : { numerator: 30, denominator: 1 };
+}
+
 /** Most bytes of a header line. */
 const LONGEST_LINE = 1024;
 
@@ -188,9 +199,13 @@ export async function readY4m(stream: Readable, file: string, { finished, close 
       ?.slice(1);
   const width = Number(field('W'));
   const height = Number(field('H'));
-  const [numerator, denominator] = (field('F') ?? '30:1').split(':').map(Number) as [number, number];
+  const rate = rateOf(field('F') ?? '');
   const colours = field('C') ?? '420jpeg';
-  if (!colours.startsWith('420') || /p\d\d/.test(colours) || !(width > 0 && height > 0 && width * height <= 1e8)) {
+  if (
+    !colours.startsWith('420') ||
+    /p\d\d/.test(colours) ||
+    !(isSide(width) && isSide(height) && width * height <= 1e8)
+  ) {
     throw new FaceOffError(
       'bad_clip',
       `${file} has a picture format that cannot be read (${header.slice(0, 100)}). It must be 8-bit 4:2:0; ffmpeg -pix_fmt yuv420p makes it so.`,
@@ -207,14 +222,13 @@ export async function readY4m(stream: Readable, file: string, { finished, close 
     }
     await finished();
   }
-  const fps = numerator > 0 && denominator > 0 ? numerator / denominator : 30;
   return {
     width,
     height,
-    fps,
-    rate: { numerator: numerator || 30, denominator: denominator || 1 },
+    fps: rate.numerator / rate.denominator,
+    rate,
     fullRange: header.includes('XCOLORRANGE=FULL'),
-    pixelAspect: field('A') ?? '0:0',
+    pixelAspect: RATIO.test(field('A') ?? '') ? field('A')! : '0:0',
     frames: null,
     close,
     [Symbol.asyncIterator]: frames,

@@ -19,6 +19,7 @@ export const ERRORS = {
     meaning: 'A setting is unknown or has a value it cannot take; `details.fields` names them.',
   },
   bad_name: { status: 400, meaning: 'A preset or a stream cannot have that name.' },
+  bad_form: { status: 400, meaning: 'The body of an upload is no whole multipart/form-data.' },
   bad_field: { status: 422, meaning: 'A field of an upload has a value it cannot take.' },
   wrong_type: { status: 415, meaning: 'The body of the request has another content type than the one expected.' },
   upgrade_required: { status: 426, meaning: 'The address takes WebSockets alone.' },

@@ -156,3 +156,22 @@ describe('refused, naming the key and what is allowed', () => {
     expect(() => loadConfig({ file: missing, set: ['nonsense'] })).toThrow(/section\.key=value/);
   });
 });
+
+test('a value whose length cannot be compared is refused as every other one', () => {
+  const odd = '{length: {toString: 1}}';
+  for (const text of [
+    `server: {host: ${odd}}`,
+    `webrtc: {iceServers: [{urls: ${odd}}]}`,
+    `metrics: {stageBucketsMs: ${odd}}`,
+    'metrics: {stageBucketsMs: []}',
+  ])
+    expect(() => loadConfig({ file: written(text) }), text).toThrow(expect.objectContaining({ code: 'bad_config' }));
+});
+
+test('a value that holds itself, or doubles with every line, is refused with its name', () => {
+  const refused = (text: string): void =>
+    expect(() => loadConfig({ file: written(text) })).toThrow(/swap\.face: .{1,400}$/m);
+  refused('swap:\n  face: &a [*a]\n');
+  const levels = Array.from({ length: 40 }, (_, n) => `&a${n + 1} [*a${n}, *a${n}]`).join(', ');
+  refused(`swap:\n  face: [&a0 [x], ${levels}]\n`);
+});

@@ -143,8 +143,10 @@ const files = tracked.filter((file) => {
   }
 });
 const isAssembly = (file: string): boolean => file.startsWith('src/pipeline/kernels/assembly/');
-const sources = files.filter((file) => /^(src|extension|bench)\/.*\.ts$/.test(file) && !isAssembly(file));
-const code = files.filter((file) => /^(src|extension|bench|test|scripts)\/.*\.(ts|mjs|mts|css|html|py)$/.test(file));
+const sources = files.filter((file) => /^(src|extension|bench|fuzz)\/.*\.ts$/.test(file) && !isAssembly(file));
+const code = files.filter((file) =>
+  /^(src|extension|bench|fuzz|test|scripts)\/.*\.(ts|mjs|mts|css|html|py)$/.test(file),
+);
 const documents = files.filter((file) => /\.(md|yaml|yml)$/.test(file) && !file.startsWith('models/'));
 
 /** Relative imports of a file, as paths from the root. */
@@ -263,7 +265,7 @@ describe('imports', () => {
 
 describe('names', () => {
   test('of files are kebab-case and occur once', () => {
-    const named = files.filter((file) => /^(src|extension|bench|scripts)\/.*\.(ts|mjs)$/.test(file));
+    const named = files.filter((file) => /^(src|extension|bench|fuzz|scripts)\/.*\.(ts|mjs)$/.test(file));
     const stem = (file: string): string => path.basename(file).replace(/(\.d)?\.(ts|mts|mjs)$/, '');
     expect(named.filter((file) => !/^[a-z0-9]+(-[a-z0-9]+)*$/.test(stem(file)))).toEqual([]);
     const pairs = named.map((file) => [stem(file), file] as const).filter(([name]) => !INDEX_LIKE.has(name));
@@ -279,7 +281,7 @@ describe('names', () => {
 describe('sizes', () => {
   test(`no folder but of tests holds more than ${MOST_FILES} files of its own`, () => {
     const counts = new Map<string, number>();
-    for (const file of files.filter((file) => /^(src|extension|bench|scripts)\//.test(file))) {
+    for (const file of files.filter((file) => /^(src|extension|bench|fuzz|scripts)\//.test(file))) {
       const folder = path.posix.dirname(file);
       counts.set(folder, (counts.get(folder) ?? 0) + 1);
     }

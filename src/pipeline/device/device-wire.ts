@@ -72,8 +72,7 @@ export class WireReader<Head> {
   #nextPart(): boolean {
     if (this.#part === this.#prefix) {
       const [head, floats] = [this.#prefix.readUInt32LE(0), this.#prefix.readUInt32LE(4)];
-      if (head === 0 || head > MAX_HEAD_BYTES || floats > MAX_FLOATS)
-        throw new FaceOffError('bad_device_message', 'Something else than FaceOff talks to the device process.');
+      if (head === 0 || head > MAX_HEAD_BYTES || floats > MAX_FLOATS) throw badMessage();
       this.#head = Buffer.alloc(head);
       this.#body = new Float32Array(floats);
       this.#part = this.#head;
@@ -90,7 +89,7 @@ export class WireReader<Head> {
   }
 
   #emit(): void {
-    const { lengths, ...head } = JSON.parse(this.#head.toString()) as Head & { lengths: number[] };
+    const { lengths, ...head } = parseHead<Head>(this.#head, this.#body.length);
     let end = 0;
     const tensors = lengths.map((length) => {
       end += length;
@@ -99,3 +98,21 @@ export class WireReader<Head> {
     this.#onMessage({ head: head as Head, tensors });
   }
 }
+
+/** @throws FaceOffError `bad_device_message` for a head that is no JSON, or whose lengths are not those of the floats. */
+function parseHead<Head>(bytes: Buffer, floats: number): Head & { lengths: number[] } {
+  let head: unknown;
+  try {
+    head = JSON.parse(bytes.toString());
+  } catch {
+    throw badMessage();
+  }
+  const lengths: unknown = typeof head === 'object' && head !== null ? (head as { lengths?: unknown }).lengths : null;
+  if (!Array.isArray(lengths) || !lengths.every((length) => Number.isInteger(length) && length >= 0))
+    throw badMessage();
+  if (lengths.reduce((sum: number, length: number) => sum + length, 0) !== floats) throw badMessage();
+  return head as Head & { lengths: number[] };
+}
+
+const badMessage = (): FaceOffError =>
+  new FaceOffError('bad_device_message', 'Something else than FaceOff talks to the device process.');

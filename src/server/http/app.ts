@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import os from 'node:os';
 import fastifyStatic from '@fastify/static';
 import websocket from '@fastify/websocket';
-import fastify, { type FastifyInstance } from 'fastify';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Config } from '../../config.ts';
 import type { Faces } from '../../faces/face-library.ts';
 import { errorBody } from '../../lib/error-body.ts';
@@ -123,6 +123,11 @@ function listener({ limits, server }: Config, https: Certificate | null): Fastif
     forceCloseConnections: true,
     requestTimeout,
     clientErrorHandler: refuseClient,
+    // An address that cannot be decoded reaches no hook, so nothing else would close the connection of its upgrade.
+    frameworkErrors: (error: unknown, { raw }: FastifyRequest, reply: FastifyReply) => {
+      if (raw.headers.upgrade !== undefined) reply.raw.once('finish', () => raw.socket.destroy());
+      void sendError(reply, error);
+    },
     // Publishers write the address of an endpoint with and without a slash at its end.
     routerOptions: { ignoreTrailingSlash: true },
     rewriteUrl: ({ url = '/', headers }: IncomingMessage) => withoutBase(url, headers, server.basePath),
@@ -132,9 +137,16 @@ function listener({ limits, server }: Config, https: Certificate | null): Fastif
     connectionsCheckingInterval: Math.min(1000, requestTimeout / 4),
   };
   // The types of the two listeners differ, but not in anything that routes use.
-  return https === null
-    ? fastify({ ...options, http })
-    : (fastify({ ...options, https: { ...https, ...http } }) as unknown as FastifyInstance);
+  const app =
+    https === null
+      ? fastify({ ...options, http })
+      : (fastify({ ...options, https: { ...https, ...http } }) as unknown as FastifyInstance);
+  app.server.on('checkExpectation', (_request, response) => {
+    const message = 'No other Expect is understood than 100-continue.';
+    response.writeHead(417, { 'content-type': 'application/json', connection: 'close' });
+    response.end(JSON.stringify({ code: 'bad_expectation', message }));
+  });
+  return app;
 }
 
 /** Connections may take half of the process's file descriptors; the other half is for peers, files and ffmpeg. */

@@ -2,7 +2,7 @@ import multipart, { type MultipartFile } from '@fastify/multipart';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Config } from '../../config.ts';
 import type { Faces, UploadedFace } from '../../faces/face-library.ts';
-import { FaceOffError } from '../../shared/errors.ts';
+import { FaceOffError, messageOf } from '../../shared/errors.ts';
 import { locationOf } from '../access/base-path.ts';
 
 type Fields = MultipartFile['fields'];
@@ -70,11 +70,30 @@ export async function faceRoutes(
   });
 }
 
-/** Reads the file and the fields, in any order. */
-async function readUpload(
-  request: { parts(): AsyncIterableIterator<import('@fastify/multipart').Multipart> },
-  config: Config,
-) {
+/** The parser of forms waits without end for some malformed parts: it gets so many looks once the whole body is here. */
+const LOOKS = 4;
+const LOOK_MS = 250;
+
+/** Reads the file and the fields, in any order. @throws FaceOffError `bad_form` (400), and as `readParts`. */
+async function readUpload(request: FastifyRequest, config: Config): ReturnType<typeof readParts> {
+  let timer: NodeJS.Timeout | undefined;
+  const stuck = new Promise<never>((_, reject) => {
+    let left = LOOKS;
+    timer = setInterval(() => {
+      if (request.raw.complete && --left === 0) reject(badForm(new Error('a part of it is malformed')));
+    }, LOOK_MS);
+  });
+  try {
+    return await Promise.race([readParts(request, config), stuck]);
+  } catch (cause) {
+    throw isRefusal(cause) ? cause : badForm(cause);
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/** @throws FaceOffError `picture_too_large` (413), `no_file` (422), or an error of the parser. */
+async function readParts(request: FastifyRequest, config: Config) {
   let data: Buffer | null = null;
   let fields: Fields = {};
   for await (const part of request.parts()) {
@@ -95,6 +114,19 @@ function tooLarge({ limits }: Config): FaceOffError {
     `The picture has more than ${Math.round(limits.uploadBytes / 2 ** 20)} MB. Save it smaller and try again.`,
   );
 }
+
+/** Whether an error says what is wrong; the parser of forms throws plain ones for bodies that are cut or malformed. */
+const isRefusal = (error: unknown): boolean =>
+  error instanceof FaceOffError || (error as { statusCode?: number }).statusCode !== undefined;
+
+const badForm = (cause: unknown): FaceOffError =>
+  new FaceOffError(
+    'bad_form',
+    `The form of the upload cannot be read: ${messageOf(cause)}. Send it again as a whole.`,
+    {
+      cause,
+    },
+  );
 
 function text(fields: Fields, name: string): string | undefined {
   const field = fields[name];

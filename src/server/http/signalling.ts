@@ -4,6 +4,7 @@ import type { Config } from '../../config.ts';
 import { errorBody } from '../../lib/error-body.ts';
 import type { Logger } from '../../lib/log.ts';
 import { SerialQueue } from '../../lib/serial.ts';
+import { textSchema } from '../../lib/text-schema.ts';
 import type { FaceInfo, PresetInfo, ServerMessage } from '../../shared/messages.ts';
 import type { SettingsPatch, SwapSettings } from '../../shared/settings.ts';
 import type { Guest, Member, Rooms } from '../session/rooms.ts';
@@ -14,20 +15,18 @@ import { STREAM_NAME, STUDIO_STREAM, type Streams } from '../session/streams.ts'
 import { iceServersOf } from '../webrtc/ice-servers.ts';
 
 const Candidate = z.object({
-  candidate: z.string().max(2000),
-  sdpMid: z.string().max(64).nullable(),
+  candidate: textSchema(0, 2000),
+  sdpMid: textSchema(0, 64).nullable(),
   sdpMLineIndex: z.number().int().min(0).max(64).nullable(),
 });
 
 /** A person's name is one line and not empty. */
 const Call = z.strictObject({
-  room: z.string().max(64),
+  room: textSchema(0, 64),
   name: z
     .string()
     .trim()
-    .min(1)
-    .max(40)
-    .regex(/^[^\p{C}\p{Zl}\p{Zp}]*$/u),
+    .regex(/^[^\p{C}\p{Zl}\p{Zp}]{1,40}$/u),
   muted: z.boolean(),
   camera: z.boolean(),
 });
@@ -39,7 +38,7 @@ const Message = z.discriminatedUnion('type', [
     sdp: z.string(),
     settings: z.unknown().optional(),
     stream: z.string().regex(STREAM_NAME).optional(),
-    again: z.string().max(64).optional(),
+    again: textSchema(0, 64).optional(),
     call: Call.optional(),
   }),
   z.strictObject({ type: z.literal('candidate'), candidate: Candidate.nullable() }),

@@ -1,6 +1,7 @@
 /** Checks the settings that clients send: by WebSocket, over REST, in a preset. */
 
 import { z } from 'zod';
+import { textSchema } from '../../lib/text-schema.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import {
   NAME_LENGTH,
@@ -12,7 +13,7 @@ import {
   type SettingValues,
 } from '../../shared/settings.ts';
 
-const name = z.string().min(1).max(NAME_LENGTH);
+const name = textSchema(1, NAME_LENGTH);
 
 /** The zod schema of one kind of values. */
 function schemaOf(values: SettingValues): z.ZodType {

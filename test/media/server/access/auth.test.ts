@@ -189,3 +189,13 @@ test('a server without a token accepts every request', async () => {
   await open.close();
   await until(() => openPeers() === 0, 'nothing to be left');
 });
+
+test.each(['if-none-match', 'if-modified-since', 'if-match', 'range'])(
+  'the login page in place of another comes as a whole, whatever %s says',
+  async (name) => {
+    const value = { 'if-modified-since': new Date(Date.now() + 60_000).toUTCString(), range: 'bytes=0-1' }[name] ?? '*';
+    const answer = await ask('GET', '/', { ...html, [name]: value });
+    expect(answer.status).toBe(401);
+    expect(await answer.text()).toMatch(/<\/html>\s*$/);
+  },
+);

@@ -123,14 +123,15 @@ describe('connections from one address', () => {
 
 test.each([
   ['another name', 'evil.example', ''],
+  ['an address that cannot be decoded', '127.0.0.1', '', '/%ff'],
   ['no token', '127.0.0.1', ''],
   ['another site', '127.0.0.1', 'origin: https://evil.example\r\n'],
-])('an upgrade with %s is refused, and its connection closed', async (_what, host, header) => {
+])('an upgrade with %s is refused, and its connection closed', async (_what, host, header, at = '/ws') => {
   server = await startEcho({ server: { token: 'sixteen-characters' } });
   const raw = await open();
   const upgrade = 'upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n';
   const key = 'sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n';
-  raw.socket.write(`GET /ws HTTP/1.1\r\nhost: ${host}\r\n${header}${upgrade}${key}\r\n`);
+  raw.socket.write(`GET ${at} HTTP/1.1\r\nhost: ${host}\r\n${header}${upgrade}${key}\r\n`);
   await until(() => !raw.isOpen, 'the connection to be closed');
   expect(raw.said).toMatch(/^HTTP\/1\.1 4\d\d /);
 });

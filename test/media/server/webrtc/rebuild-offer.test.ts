@@ -2,6 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
+import { mutatedOffer } from '../../../../fuzz/mutate/mutate-offer.ts';
+import { Random } from '../../../../fuzz/mutate/random.ts';
 import { root } from '../../../../src/lib/package-root.ts';
 import {
   isCandidate,
@@ -11,7 +13,6 @@ import {
   rebuildOffer,
 } from '../../../../src/server/webrtc/rebuild-offer.ts';
 import type { ServerMessage } from '../../../../src/shared/messages.ts';
-import { mutatedOffer, randomOf } from '../../../support/mutate.ts';
 import { Publisher } from '../../../support/publisher.ts';
 import { type Program, startProgram } from '../../../support/server.ts';
 
@@ -149,7 +150,7 @@ describe('an offer is refused with the reason:', () => {
 });
 
 test('a mutated offer is refused with a reason, or rebuilt to an offer that rebuilding keeps', () => {
-  const random = randomOf(11);
+  const random = new Random(11);
   const offers = real.map(([, offer]) => offer);
   let rebuilt = 0;
   for (let n = 0; n < 3000; n++) {
@@ -206,7 +207,7 @@ describe('a server survives', () => {
 
   /** Offers, and renegotiations of what was agreed, over one socket. @param answers counts what was said to them. */
   async function offerOver(count: number, seed: number, answers: Map<string, number>): Promise<void> {
-    const random = randomOf(seed);
+    const random = new Random(seed);
     const socket = new WebSocket(`${program.url.replace('http', 'ws')}/ws`);
     let onMessage: (message: ServerMessage | null) => void = () => undefined;
     socket.on('message', (data) => onMessage(JSON.parse(String(data)) as ServerMessage));
@@ -250,7 +251,7 @@ describe('a server survives', () => {
   });
 
   test.each(['/whip', '/whep/seen'])('a hundred mutated offers posted to %s', { timeout: 60_000 }, async (endpoint) => {
-    const random = randomOf(7);
+    const random = new Random(7);
     const post = async (body: string): Promise<void> => {
       const init = { method: 'POST', headers: { 'content-type': 'application/sdp' }, body };
       const { status, headers } = await fetch(program.url + endpoint, init);

@@ -41,6 +41,24 @@ describe('a reader', () => {
     const reader = new WireReader<Head>(() => undefined);
     expect(() => reader.feed(Buffer.from('GET / HTTP/1.1\r\n\r\n'))).toThrow(/Something else/);
   });
+
+  test.each([
+    ['no JSON', '{"id":1,', 0],
+    ['no object', 'null', 0],
+    ['no lengths', '{"id":1}', 0],
+    ['lengths that are no numbers', '{"lengths":["1"]}', 1],
+    ['a negative length', '{"lengths":[2,-1]}', 1],
+    ['lengths of fewer floats than there are', '{"lengths":[1]}', 2],
+    ['lengths of more', '{"lengths":[1,2]}', 2],
+  ])('refuses a head with %s', (_what, head, floats) => {
+    const prefix = Buffer.alloc(8);
+    prefix.writeUInt32LE(head.length, 0);
+    prefix.writeUInt32LE(floats, 4);
+    const reader = new WireReader<Head>(() => undefined);
+    expect(() => reader.feed(Buffer.concat([prefix, Buffer.from(head), Buffer.alloc(4 * floats)]))).toThrow(
+      expect.objectContaining({ code: 'bad_device_message' }),
+    );
+  });
 });
 
 test('tensors of a view go out as that view, over a real socket', async () => {

@@ -1,5 +1,7 @@
 /** Offers that are wrong in one way or several, the same ones for the same seed. */
 
+import type { Random } from './random.ts';
+
 const NUMBERS = [
   '0',
   '1',
@@ -18,7 +20,7 @@ const NUMBERS = [
   '-1',
   '007',
 ];
-const WORDS = [
+const SDP_WORDS = [
   'audio',
   'video',
   'application',
@@ -86,7 +88,7 @@ const LINES = [
   'a=rid:q send pt=999',
   'a=simulcast:send q;h;f recv',
   'a=group:BUNDLE 0 0 0',
-  'a=group:BUNDLE nobody',
+  'a=group:BUNDLE none',
   'a=mid:0',
   'a=mid:',
   'a=inactive',
@@ -101,21 +103,10 @@ const LINES = [
   'a=candidate:1 300 udp 99999999999 256.0.0.1 99999 typ none',
 ];
 
-/** Mulberry32. @returns numbers from 0 to 1. */
-export function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** An offer with one to four things wrong. @param offers real ones, of which one is taken and another lends sections. */
-export function mutatedOffer(offers: readonly string[], random: () => number): string {
-  const below = (n: number): number => Math.floor(random() * n);
-  const one = <T>(list: readonly T[]): T => list[below(list.length)]!;
+export function mutatedOffer(offers: readonly string[], random: Random): string {
+  const below = (n: number): number => random.below(n);
+  const one = <T>(list: readonly T[]): T => random.one(list);
   const sectionsIn = (lines: readonly string[]): string[][] =>
     lines
       .join('\n')
@@ -132,11 +123,11 @@ export function mutatedOffer(offers: readonly string[], random: () => number): s
       () => lines.push(one(LINES)),
       () => {
         const words = lines[at]!.split(/([ :/;=,])/);
-        words[below(words.length)] = one([...NUMBERS, ...WORDS]);
+        words[below(words.length)] = one([...NUMBERS, ...SDP_WORDS]);
         lines[at] = words.join('');
       },
       () => {
-        lines[at] = lines[at]!.replace(/\d+/g, (digits) => (random() < 0.5 ? one(NUMBERS) : digits));
+        lines[at] = lines[at]!.replace(/\d+/g, (digits) => (random.next() < 0.5 ? one(NUMBERS) : digits));
       },
       () => {
         lines[at] = lines[at]!.slice(0, below(lines[at]!.length + 1));
@@ -151,7 +142,7 @@ export function mutatedOffer(offers: readonly string[], random: () => number): s
         lines = [head, ...sections, one(others) ?? []].flat();
       },
       () => {
-        lines = [head, ...sections.filter(() => random() < 0.7)].flat();
+        lines = [head, ...sections.filter(() => random.next() < 0.7)].flat();
       },
     ];
     one(changes)();
