@@ -7,6 +7,7 @@ import { FaceOffError } from '../../shared/errors.ts';
 import type { Cause } from '../../shared/messages.ts';
 import type { SettingsPatch, SwapSettings } from '../../shared/settings.ts';
 import type { Swapping } from '../../shared/types.ts';
+import type { Peers } from '../h264/peers.ts';
 import { CAUSES, type MachineFigures } from '../monitor/verdict.ts';
 import type { IceCandidate } from '../webrtc/ice-fragment.ts';
 import { Session } from './session.ts';
@@ -27,6 +28,7 @@ export interface SessionsParts {
   config: Config;
   pool: Swapping;
   streams: Streams;
+  peers: Peers;
   metrics: Metrics;
   log: Logger;
   /** Figures of the machine over the last seconds; null before the first sample. */
@@ -72,7 +74,7 @@ export class Sessions {
    * `unknown_face` (404).
    */
   open(settings: SettingsPatch, hooks: SessionHooks = {}, stream?: string): Session {
-    const { config, pool, streams, metrics, log, machine } = this.#parts;
+    const { config, pool, streams, peers, metrics, log, machine } = this.#parts;
     this.#checkCapacity();
     if (stream !== undefined) streams.check(stream);
     const id = randomUUID();
@@ -81,6 +83,7 @@ export class Sessions {
       swap: pool.open(id, settings),
       stream: streams.claim(id, stream),
       webrtc: config.webrtc,
+      peers,
       largestPixels: config.limits.frameWidth * config.limits.frameHeight,
       metrics,
       log,
