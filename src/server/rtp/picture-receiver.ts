@@ -13,7 +13,7 @@ export interface PictureListener {
   onKeyframeNeeded(): void;
 }
 
-const REORDER = { settleMs: 30, waitMs: 200, askAfterMs: 10, askAgainMs: 50 };
+const REORDER = { settleMs: 30, waitMs: 200, askAfterMs: 10, askAgainMs: 35 };
 
 /**
  * The way of a received H.264 stream up to the decoder: order, pictures, and nothing from a loss up to the next keyframe.

@@ -23,12 +23,15 @@ export interface ReorderListener {
 
 /** A jump of more packets than this is a new beginning of the sender, not a gap. */
 const LONGEST_GAP = 2000;
+/** Longest time between two calls that counts: the caller ticks every few milliseconds while the process runs. */
+const MOST_STEP_MS = 30;
 /** Most sequence numbers in one request. */
 const MOST_ASKED = 256;
 
 /**
  * Delivers the packets of one RTP stream in order and once. Packets behind a gap wait; missing ones are asked for
- * (RFC 4585, generic NACK) until they come or have been missing for too long. The caller gives the time, in milliseconds.
+ * (RFC 4585, generic NACK) until they come or have been missing for too long. The caller gives the time, in milliseconds;
+ * a jump of it is a pause of this process, not of the network, and counts only in part.
  */
 export class ReorderBuffer {
   readonly #options: ReorderOptions;
@@ -41,6 +44,9 @@ export class ReorderBuffer {
   #next: number | null = null;
   #beganAtMs: number | null = null;
   #highest = 0;
+  #calledAtMs: number | null = null;
+  /** Time without the pauses of this process. */
+  #clockMs = 0;
   /** What came before the first packet is unknown. */
   #isAfterLoss = true;
 
@@ -56,49 +62,54 @@ export class ReorderBuffer {
 
   /** Takes a packet as it arrives. Late and repeated ones are dropped. */
   push(packet: RtpPacket, nowMs: number): void {
+    this.#advance(nowMs);
     const at = this.#unwrapper.unwrap(packet.sequence);
     if (this.#next === null) {
-      this.#beganAtMs ??= nowMs;
+      this.#beganAtMs ??= this.#clockMs;
       this.#waiting.set(at, packet);
-      this.tick(nowMs);
-      return;
-    }
-    this.#accept(packet, at, nowMs);
+    } else this.#accept(packet, at);
     this.tick(nowMs);
   }
 
   /** Gives up packets that are missing for too long and asks for the others. To be called every few milliseconds. */
   tick(nowMs: number): void {
-    if (this.#next === null) this.#settle(nowMs);
+    this.#advance(nowMs);
+    if (this.#next === null) this.#settle();
+    const now = this.#clockMs;
     const { waitMs, askAfterMs, askAgainMs } = this.#options;
     const asked: number[] = [];
     for (const [at, entry] of this.#missing) {
-      if (nowMs - entry.sinceMs >= waitMs) {
+      if (now - entry.sinceMs >= waitMs) {
         this.#giveUp(at);
         continue;
       }
-      const isDue =
-        entry.askedAtMs === null ? nowMs - entry.sinceMs >= askAfterMs : nowMs - entry.askedAtMs >= askAgainMs;
+      const isDue = entry.askedAtMs === null ? now - entry.sinceMs >= askAfterMs : now - entry.askedAtMs >= askAgainMs;
       if (!isDue || asked.length === MOST_ASKED) continue;
-      entry.askedAtMs = nowMs;
+      entry.askedAtMs = now;
       asked.push(at & 0xffff);
     }
     if (asked.length > 0) this.#listener.onMissing(asked);
   }
 
-  #settle(nowMs: number): void {
-    if (this.#beganAtMs === null || nowMs - this.#beganAtMs < this.#options.settleMs) return;
+  #advance(nowMs: number): void {
+    this.#clockMs += Math.min(MOST_STEP_MS, nowMs - (this.#calledAtMs ?? nowMs));
+    this.#calledAtMs = nowMs;
+  }
+
+  #settle(): void {
+    if (this.#beganAtMs === null || this.#clockMs - this.#beganAtMs < this.#options.settleMs) return;
     const packets = [...this.#waiting].sort(([a], [b]) => a - b);
     this.#waiting.clear();
     this.#next = packets[0]![0];
     this.#highest = this.#next - 1;
-    for (const [at, packet] of packets) this.#accept(packet, at, nowMs);
+    for (const [at, packet] of packets) this.#accept(packet, at);
   }
 
-  #accept(packet: RtpPacket, at: number, nowMs: number): void {
+  #accept(packet: RtpPacket, at: number): void {
     if (Math.abs(at - this.#highest) > LONGEST_GAP) this.#beginAgain(at);
     else if (at < this.#next! || this.#waiting.has(at)) return;
-    for (let gap = this.#highest + 1; gap < at; gap++) this.#missing.set(gap, { sinceMs: nowMs, askedAtMs: null });
+    for (let gap = this.#highest + 1; gap < at; gap++)
+      this.#missing.set(gap, { sinceMs: this.#clockMs, askedAtMs: null });
     this.#missing.delete(at);
     this.#highest = Math.max(this.#highest, at);
     this.#waiting.set(at, packet);
