@@ -153,7 +153,15 @@ export class PictureEncoder {
     context.rcMaxRate = BigInt(1000 * maxKbps);
     // Half a second of the bit rate: the largest keyframe, and the longest wait behind it.
     context.rcBufferSize = 500 * maxKbps;
-    const options = { preset: 'superfast', tune: 'zerolatency', profile, crf: QUALITY, 'forced-idr': '1' };
+    // No keyframes at cuts: each is a burst of packets, and no viewer needs it.
+    const options = {
+      preset: 'superfast',
+      tune: 'zerolatency',
+      profile,
+      crf: QUALITY,
+      'forced-idr': '1',
+      sc_threshold: '0',
+    };
     for (const [name, value] of Object.entries(options)) context.setOption(name, value);
     if (isSliced) context.setOption('x264-params', `slice-max-size=${SLICE_BYTES}`);
     const result = await context.open2(codec);
