@@ -33,9 +33,9 @@ export interface H264Source {
 const REGISTRY = process.env.npm_config_registry ?? 'https://registry.npmjs.org/';
 /** What the packages bring, told before and after. */
 const NOTICE = [
-  'The codec (node-av) carries a build of FFmpeg with x264 under the GNU General Public License, version 2 or later; the',
-  'transport (node-datachannel) is under the Mozilla Public License 2.0. H.264 is patented in some countries: whether you',
-  'need a licence for your use is for you to find out (https://www.via-la.com/licensing-programs/avc-h-264).',
+  'The codec (node-av) carries a build of FFmpeg with x264 under the GNU General Public License, version 3; the transport',
+  '(node-datachannel) is under the Mozilla Public License 2.0. H.264 is patented in some countries: whether your use needs a',
+  'licence is for you to find out. Both packages are fetched from npm as they are, and are no part of FaceOff.',
 ].join('\n');
 
 /** `faceoff h264 install`. */
