@@ -6,11 +6,13 @@ import { root } from '../../../../src/lib/package-root.ts';
 import { loudness } from '../../../../src/media/sound.ts';
 import type { H264Libraries } from '../../../../src/server/h264/h264-packages.ts';
 import { openPeers } from '../../../../src/server/h264/peers.ts';
+import { PictureDecoder } from '../../../../src/server/h264/picture-decoder.ts';
 import { nalUnitsOf } from '../../../../src/server/rtp/h264-depacketizer.ts';
 import { planesOf } from '../../../../src/shared/i420.ts';
 import type { Frame } from '../../../../src/shared/types.ts';
 import { type EchoServer, startEcho } from '../../../support/echo.ts';
 import { cacheWithH264, type EncodedUnit, encodeH264, h264Libraries, whyNoH264 } from '../../../support/h264.ts';
+import { H264Watcher } from '../../../support/h264-viewer.ts';
 import { Obs } from '../../../support/obs.ts';
 import { until } from '../../../support/server.ts';
 import { Watcher } from '../../../support/viewer.ts';
@@ -136,6 +138,37 @@ describe.skipIf(why !== null)(`a publisher in H.264${why === null ? '' : ` (skip
     expect(steady.filter((level) => level < 0.1).length).toBeLessThan(0.1 * steady.length + 2);
     sink.stop();
     await fetch(watcher.location, { method: 'DELETE' });
+  });
+
+  test('is watched in H.264: each viewer begins with a keyframe of its own', async () => {
+    const publisher = obs();
+    expect((await publisher.whip(server.url, '?stream=shared')).status).toBe(201);
+    publisher.play(await red('320x240'), 30);
+    const viewers: H264Watcher[] = [];
+    for (let i = 0; i < 3; i++) {
+      const viewer = new H264Watcher(libraries);
+      viewers.push(viewer);
+      clients.push(viewer);
+      const answer = await viewer.whep(server.url, 'shared');
+      expect(answer.status).toBe(201);
+      await until(() => viewer.units.length > 10, 'pictures');
+    }
+    for (const { units } of viewers) {
+      expect(units[0]!.isKeyframe).toBe(true);
+      const decoder = new PictureDecoder(libraries.codec);
+      let frame: Frame | null = null;
+      for (const { data } of units) frame = await decoder.decode(data);
+      expect([frame!.width, frame!.height]).toEqual([320, 240]);
+      expect(middleOf(frame!)).toSatisfy(isRed);
+      decoder.close();
+    }
+    const [first] = viewers;
+    const keyframes = (): number => first!.units.filter(({ isKeyframe }) => isKeyframe).length;
+    const before = keyframes();
+    first!.requestKeyframe();
+    await until(() => keyframes() > before, 'the keyframe that was asked for');
+    await until(() => first!.messages.some(({ type }) => type === 'sender-report'), 'a report');
+    for (const { location } of viewers) await fetch(location, { method: 'DELETE' });
   });
 
   test('cannot restart ICE, is told so, and ends by DELETE', async () => {
