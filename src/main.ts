@@ -8,6 +8,7 @@ import { cacheCommand } from './commands/cache.ts';
 import { cameraCommand } from './commands/camera.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { gpuCommand } from './commands/gpu-install.ts';
+import { h264Command } from './commands/h264-install.ts';
 import { modelsCommand } from './commands/models.ts';
 import { renderCommand } from './commands/render.ts';
 import { serveCommand } from './commands/serve.ts';
@@ -29,6 +30,7 @@ const program = new Command('faceoff')
   .addCommand(cacheCommand(config))
   .addCommand(cameraCommand(config))
   .addCommand(gpuCommand(config))
+  .addCommand(h264Command(config))
   .addCommand(doctorCommand(config));
 
 endWithNpm();

@@ -71,6 +71,11 @@ export const ERRORS = {
   bad_fragment: { status: 400, meaning: 'The SDP fragment (RFC 8840) cannot be used.' },
   no_video: { status: 422, meaning: 'The offer has no video that can be used.' },
   no_codec: { status: 406, meaning: 'The offer has no video codec that can be used.' },
+  no_h264_packages: {
+    status: 500,
+    meaning: 'The packages for H.264 are not published for this machine, or do not load.',
+  },
+  no_ice_restart: { status: 422, meaning: 'A session in H.264 cannot restart ICE; a new offer begins a new session.' },
   ports_taken: { status: 503, meaning: 'Every UDP port of `webrtc.portMin` to `portMax` is taken.' },
   tag_missing: { status: 428, meaning: 'A PATCH without `If-Match`.' },
   tag_old: { status: 412, meaning: 'The ETag in `If-Match` is of an ICE session that is over.' },

@@ -27,6 +27,7 @@ import { allowedOrigins, allowOrigins } from '../access/cors.ts';
 import { LoginRateLimit } from '../access/login-rate-limit.ts';
 import { checkOrigin } from '../access/origin.ts';
 import { PAGES_DIR, sendPage } from '../access/pages.ts';
+import { openPeers, Peers } from '../h264/peers.ts';
 import { Monitor } from '../monitor/monitor.ts';
 import { preflight } from '../monitor/preflight.ts';
 import { Recordings } from '../recording/recordings.ts';
@@ -35,7 +36,6 @@ import { newRoom, Rooms } from '../session/rooms.ts';
 import { Sessions } from '../session/sessions.ts';
 import { checkName, Streams } from '../session/streams.ts';
 import { mostDescriptors } from '../webrtc/descriptors.ts';
-import { openPeers } from '../webrtc/peer.ts';
 import { cacheRoutes } from './cache-routes.ts';
 import { controlRoutes } from './control-routes.ts';
 import { sendError } from './error-reply.ts';
@@ -180,8 +180,9 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     log.warn('too many wrong tokens from one address, which has to wait'),
   );
   const authenticator = new Authenticator(config.server, certificate !== null, rateLimit);
-  const streams = new Streams(config, metrics, log);
-  const sessions = new Sessions({ config, pool, streams, metrics, log, machine: () => monitor.figures });
+  const peers = new Peers(config, log);
+  const streams = new Streams(config, metrics, log, peers);
+  const sessions = new Sessions({ config, pool, streams, peers, metrics, log, machine: () => monitor.figures });
   const recordings = new Recordings(config, metrics, log);
   await recordings.recover();
   const presets = await PresetStore.open(config, log);

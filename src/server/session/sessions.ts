@@ -9,10 +9,10 @@ import { FaceOffError } from '../../shared/errors.ts';
 import type { Cause } from '../../shared/messages.ts';
 import type { SettingsPatch, SwapSettings } from '../../shared/settings.ts';
 import type { Frame, Swapping } from '../../shared/types.ts';
+import { openPeers, type Peers } from '../h264/peers.ts';
 import { CAUSES, type MachineFigures } from '../monitor/verdict.ts';
 import { requireDescriptors } from '../webrtc/descriptors.ts';
 import type { IceCandidate } from '../webrtc/ice-fragment.ts';
-import { openPeers } from '../webrtc/peer.ts';
 import { checkPorts } from '../webrtc/port-range.ts';
 import { Session } from './session.ts';
 import type { Streams } from './streams.ts';
@@ -32,6 +32,7 @@ export interface SessionsParts {
   config: Config;
   pool: Swapping;
   streams: Streams;
+  peers: Peers;
   metrics: Metrics;
   log: Logger;
   /** Figures of the machine over the last seconds; null before the first sample. */
@@ -106,7 +107,7 @@ export class Sessions {
    * `unknown_face` (404).
    */
   open(settings: SettingsPatch, hooks: SessionHooks = {}, stream?: string): Session {
-    const { config, pool, streams, metrics, log, machine } = this.#parts;
+    const { config, pool, streams, peers, metrics, log, machine } = this.#parts;
     this.#checkCapacity();
     if (stream !== undefined) streams.check(stream);
     const id = randomUUID();
@@ -115,6 +116,7 @@ export class Sessions {
       swap: pool.open(id, settings),
       stream: streams.claim(id, stream),
       webrtc: config.webrtc,
+      peers,
       largestPixels: config.limits.frameWidth * config.limits.frameHeight,
       metrics,
       log,
