@@ -17,7 +17,7 @@ import { h264Answer, ownUfrag, transportOffer, transportSection } from './h264-s
 import { isFragmentable, type MediaPlan, planMedia, profileOf } from './media-plan.ts';
 import { MediaReceiver } from './media-receiver.ts';
 import { MediaSender } from './media-sender.ts';
-import type { SharedEncoders } from './shared-encoder.ts';
+import type { EncoderUse, SharedEncoders } from './shared-encoder.ts';
 import type { TransportChannel, TransportConnection, TransportTrack } from './transport-library.ts';
 import { transportServers } from './transport-servers.ts';
 
@@ -210,9 +210,16 @@ export class H264Peer implements MediaPeer {
     if (isSame(before?.send ?? null, plan.send)) return;
     this.#sender?.close();
     const fmtp = plan.send.video?.fmtp ?? '';
-    const options = { profile: profileOf(fmtp), maxKbps: config.startKbps, isSliced: !isFragmentable(fmtp) };
-    const encoder = plan.send.video === null ? null : encoders.use(libraries.codec, stream, options);
-    this.#sender = new MediaSender({ library: libraries.codec, encoder, formats: plan.send, send, onFault });
+    const format = { profile: profileOf(fmtp), isSliced: !isFragmentable(fmtp) };
+    const openEncoder = (isLow: boolean): EncoderUse =>
+      encoders.use(libraries.codec, stream, { ...format, maxKbps: isLow ? config.minKbps : config.startKbps });
+    this.#sender = new MediaSender({
+      library: libraries.codec,
+      openEncoder: plan.send.video === null ? null : openEncoder,
+      formats: plan.send,
+      send,
+      onFault,
+    });
   }
 
   #useTrack(track: TransportTrack): void {
