@@ -16,6 +16,7 @@ interface Client {
 declare global {
   interface Window {
     clients: Record<string, Client>;
+    again: () => Promise<void>;
   }
 }
 
@@ -148,6 +149,63 @@ describe.skipIf(why !== null)(`Chromium with H.264 alone${why === null ? '' : ` 
     expect((await figures('other')).codec).toBe('video/H264');
     await end('other');
     await end('self');
+  });
+
+  test('publishes over the socket of the pages with candidates one by one, and adds its sound later', async () => {
+    await page.evaluate(async () => {
+      const connection = new RTCPeerConnection();
+      const socket = new WebSocket(`${location.origin.replace('http', 'ws')}/ws`);
+      await new Promise((resolve) => socket.addEventListener('open', resolve));
+      const answers: string[] = [];
+      const tell = (message: object): void => socket.send(JSON.stringify(message));
+      socket.addEventListener('message', async ({ data }) => {
+        const message = JSON.parse(data as string) as {
+          type: string;
+          sdp: string;
+          candidate: RTCIceCandidateInit | null;
+        };
+        if (message.type === 'answer') {
+          await connection.setRemoteDescription({ type: 'answer', sdp: message.sdp });
+          answers.push(message.sdp);
+        }
+        if (message.type === 'candidate' && message.candidate !== null)
+          await connection.addIceCandidate(message.candidate);
+        if (message.type === 'error') answers.push(JSON.stringify(message));
+      });
+      connection.onicecandidate = ({ candidate }) =>
+        tell({ type: 'candidate', candidate: candidate && pick(candidate) });
+      const pick = ({ candidate, sdpMid, sdpMLineIndex }: RTCIceCandidate) => ({ candidate, sdpMid, sdpMLineIndex });
+      const stream = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480 }, audio: true });
+      const video = connection.addTransceiver(stream.getVideoTracks()[0]!, {
+        direction: 'sendrecv',
+        streams: [stream],
+      });
+      video.setCodecPreferences(
+        RTCRtpReceiver.getCapabilities('video')!.codecs.filter(({ mimeType }) => mimeType === 'video/H264'),
+      );
+      await connection.setLocalDescription();
+      tell({ type: 'offer', sdp: connection.localDescription!.sdp, stream: 'socket' });
+      window.clients ??= {};
+      window.clients.socket = { connection, messages: answers, location: '' };
+      window.again = async () => {
+        connection.addTransceiver(stream.getAudioTracks()[0]!, { direction: 'sendonly', streams: [stream] });
+        await connection.setLocalDescription();
+        tell({ type: 'offer', sdp: connection.localDescription!.sdp });
+      };
+      const view = document.createElement('video');
+      view.id = 'socket';
+      document.body.append(view);
+    });
+    await until(async () => (await figures('socket')).decoded > 20, 'pictures to come back', 20_000);
+    await page.evaluate(() => window.again());
+    await until(async () => (await figures('socket')).messages.length > 1, 'the second answer');
+    expect((await figures('socket')).messages[1]).toMatch(/m=audio 9 [\s\S]*a=recvonly/);
+    expect((await connect('hearing', '/whep/socket', false)).status).toBe(201);
+    await until(async () => (await figures('hearing')).sounds > 20, 'sound', 20_000);
+    const before = (await figures('socket')).decoded;
+    await until(async () => (await figures('socket')).decoded > before + 20, 'pictures to go on');
+    await end('hearing');
+    await page.evaluate(() => window.clients.socket!.connection.close());
   });
 
   test('watches a publisher in VP8, in its colours, and a second viewer begins with a keyframe of its own', async () => {

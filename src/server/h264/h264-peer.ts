@@ -19,7 +19,7 @@ import { h264Answer, ownUfrag, transportOffer, transportSection } from './h264-s
 import { isFragmentable, type MediaPlan, planMedia, profileOf } from './media-plan.ts';
 import { MediaReceiver } from './media-receiver.ts';
 import { MediaSender } from './media-sender.ts';
-import type { SharedEncoders } from './shared-encoder.ts';
+import type { EncoderUse, SharedEncoders } from './shared-encoder.ts';
 import type { TransportChannel, TransportConnection, TransportTrack } from './transport-library.ts';
 import { transportServers } from './transport-servers.ts';
 
@@ -39,6 +39,8 @@ const GATHERING_MS = 2000;
 /** How often missing packets are looked for, and how often reports are sent. */
 const TICK_MS = 10;
 const REPORT_MS = 1000;
+/** After this many reports without a packet from it a publisher counts as disconnected. */
+const MOST_SILENT = 5;
 
 /**
  * A WebRTC peer that receives and sends H.264, for clients without VP8, VP9 and AV1: libdatachannel carries packets, FFmpeg
@@ -58,6 +60,9 @@ export class H264Peer implements MediaPeer {
   #receiver: MediaReceiver | null = null;
   #sender: MediaSender | null = null;
   #timers: NodeJS.Timeout[] = [];
+  #state: PeerState = 'new';
+  /** Reports since the last packet of the other side. */
+  #silent = 0;
   /** The last message, for a channel that opens later, and the last message that was sent on the channel. */
   #message: string | null = null;
   #sentMessage: string | null = null;
@@ -75,7 +80,8 @@ export class H264Peer implements MediaPeer {
     });
     this.#connection = connection;
     connection.onStateChange((state) => {
-      if (!this.#closed) listener.onState(state as PeerState);
+      this.#state = state as PeerState;
+      if (!this.#closed) listener.onState(this.#state);
     });
     connection.onLocalCandidate((candidate, mid) => {
       const local = { candidate: candidate.replace(/^a=/, ''), sdpMid: mid, sdpMLineIndex: null };
@@ -210,9 +216,16 @@ export class H264Peer implements MediaPeer {
     if (isSame(before?.send ?? null, plan.send)) return;
     this.#sender?.close();
     const fmtp = plan.send.video?.fmtp ?? '';
-    const options = { profile: profileOf(fmtp), maxKbps: config.startKbps, isSliced: !isFragmentable(fmtp) };
-    const encoder = plan.send.video === null ? null : encoders.use(libraries.codec, stream, options);
-    this.#sender = new MediaSender({ library: libraries.codec, encoder, formats: plan.send, send, onFault });
+    const format = { profile: profileOf(fmtp), isSliced: !isFragmentable(fmtp) };
+    const openEncoder = (isLow: boolean): EncoderUse =>
+      encoders.use(libraries.codec, stream, { ...format, maxKbps: isLow ? config.minKbps : config.startKbps });
+    this.#sender = new MediaSender({
+      library: libraries.codec,
+      openEncoder: plan.send.video === null ? null : openEncoder,
+      formats: plan.send,
+      send,
+      onFault,
+    });
   }
 
   #useTrack(track: TransportTrack): void {
@@ -225,6 +238,8 @@ export class H264Peer implements MediaPeer {
 
   #receive(data: Buffer): void {
     const nowMs = performance.now();
+    if (this.#silent >= MOST_SILENT && this.#state === 'connected') this.#parts.listener.onState('connected');
+    this.#silent = 0;
     if (!isRtcp(data)) {
       const packet = parseRtp(data);
       if (packet !== null) this.#receiver?.push(packet, nowMs);
@@ -238,6 +253,10 @@ export class H264Peer implements MediaPeer {
 
   #report(): void {
     if (!this.#isOpen) return;
+    // libdatachannel itself notices only after half a minute. Viewers need not send anything.
+    const isPublisher = this.#plan?.receive.video != null;
+    if (isPublisher && ++this.#silent === MOST_SILENT && this.#state === 'connected')
+      this.#parts.listener.onState('disconnected');
     this.#receiver?.report(performance.now());
     this.#sender?.report();
   }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Sound } from '../../media/sound.ts';
 import type { Frame } from '../../shared/types.ts';
+import { BitrateRung } from '../rtp/bitrate-rung.ts';
 import { packetizeH264 } from '../rtp/h264-packetizer.ts';
 import type { RtcpMessage } from '../rtp/rtcp.ts';
 import { RtpSender } from '../rtp/rtp-sender.ts';
@@ -22,8 +23,8 @@ const randomStream = (payloadType: number) => {
 /** What a sender of media is made of. */
 export interface MediaSenderParts {
   library: CodecLibrary;
-  /** Null if no video goes out. */
-  encoder: EncoderUse | null;
+  /** Opens an encoder for the higher or the lower bit rate; null if no video goes out. */
+  openEncoder: ((isLow: boolean) => EncoderUse) | null;
   formats: MediaPlan['send'];
   /** Puts a packet on the network. */
   send(data: Buffer): void;
@@ -41,11 +42,14 @@ export class MediaSender {
   #soundAt: { timestamp: number; dueMs: number } | null = null;
   #soundSentAtMs = 0;
   #fractionLost = 0;
+  readonly #rung = new BitrateRung();
+  #encoder: EncoderUse | null;
   #closed = false;
 
   constructor(parts: MediaSenderParts) {
     this.#parts = parts;
     const { video, sound } = parts.formats;
+    this.#encoder = parts.openEncoder?.(false) ?? null;
     const open = (payloadType: number): RtpSender => {
       const stream = randomStream(payloadType);
       return new RtpSender({ ...stream, ssrc: stream.ssrc >>> 0 }, parts.send);
@@ -66,10 +70,13 @@ export class MediaSender {
 
   /** Encodes and sends a frame; its data is copied before this returns. */
   sendFrame(frame: Frame): void {
-    const { encoder, onFault } = this.#parts;
+    const encoder = this.#encoder;
     if (this.#closed || this.#video === null || encoder === null) return;
     if (!this.#isStarted) encoder.requestKeyframe();
-    encoder.encode(frame).then((picture) => this.#sendPicture(picture), onFault);
+    encoder.encode(frame).then((picture) => {
+      // A picture of the encoder before would not be decodable any more.
+      if (encoder === this.#encoder) this.#sendPicture(picture);
+    }, this.#parts.onFault);
   }
 
   /** Sends ten milliseconds of sound at 48 kHz; sound of other rates is left out. */
@@ -90,11 +97,11 @@ export class MediaSender {
   /** Does what a message of the client asks for. */
   heed(message: RtcpMessage): void {
     const { video, sound } = this.ssrcs;
-    if (message.type === 'keyframe-request' && message.media === video) this.#parts.encoder?.requestKeyframe();
+    if (message.type === 'keyframe-request' && message.media === video) this.#encoder?.requestKeyframe();
     else if (message.type === 'nack' && message.media === video) this.#video?.resend(message.sequences);
     else if (message.type === 'nack' && message.media === sound) this.#sound?.stream.resend(message.sequences);
     else if (message.type === 'receiver-report' || message.type === 'sender-report')
-      this.#fractionLost = message.blocks.find(({ ssrc }) => ssrc === video)?.fractionLost ?? this.#fractionLost;
+      this.#noteLoss(message.blocks.find(({ ssrc }) => ssrc === video)?.fractionLost ?? null);
   }
 
   /** Sends the reports by which the client keeps sound and video in step. To be called once a second. */
@@ -113,8 +120,19 @@ export class MediaSender {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#parts.encoder?.close();
+    this.#encoder?.close();
     this.#sound?.encoder.close();
+  }
+
+  #noteLoss(loss: number | null): void {
+    if (loss === null || this.#closed) return;
+    this.#fractionLost = loss;
+    const before = this.#rung.isLow;
+    this.#rung.observe(loss, performance.now());
+    if (this.#rung.isLow === before || this.#encoder === null) return;
+    this.#encoder.close();
+    this.#encoder = this.#parts.openEncoder?.(this.#rung.isLow) ?? null;
+    this.#isStarted = false;
   }
 
   #sendPicture(picture: EncodedPicture | null): void {

@@ -56,7 +56,8 @@ describe.skipIf(why !== null)(`a publisher in H.264${why === null ? '' : ` (skip
 
   beforeAll(async () => {
     libraries = await h264Libraries();
-    server = await startEcho({ models: { cacheDir }, webrtc: { announce: ['203.0.113.9'] } });
+    const webrtc = { announce: ['203.0.113.9'], lostTimeoutMs: 1000, idleTimeoutMs: 60_000 };
+    server = await startEcho({ models: { cacheDir }, webrtc });
   });
   afterEach(async () => {
     for (const one of clients.splice(0)) one.close();
@@ -170,6 +171,16 @@ describe.skipIf(why !== null)(`a publisher in H.264${why === null ? '' : ` (skip
     await until(() => keyframes() > before, 'the keyframe that was asked for');
     await until(() => first!.messages.some(({ type }) => type === 'sender-report'), 'a report');
     for (const { location } of viewers) await fetch(location, { method: 'DELETE' });
+  });
+
+  test('that vanishes is noticed', async () => {
+    const publisher = obs();
+    expect((await publisher.whip(server.url)).status).toBe(201);
+    publisher.play(await red('320x240'), 30);
+    await until(() => server.sessions.all()[0]!.picture !== null, 'pictures');
+    publisher.close();
+    await until(() => server.sessions.size === 0, 'the session to end');
+    expect(server.lines.at(-1)).toMatchObject({ msg: 'session closed', why: 'connection lost' });
   });
 
   test('cannot restart ICE, is told so, and ends by DELETE', async () => {
