@@ -10,7 +10,13 @@ import { dashboardPanels, dashboardQueries } from '../support/dashboard.ts';
 const read = (file: string): string => readFileSync(path.join(root, file), 'utf8');
 const yaml = <T>(file: string): T => load(read(file)) as T;
 
-const { groups } = yaml<{ groups: { rules: { alert: string; expr: string }[] }[] }>('ops/prometheus/alerts.yml');
+interface Rule {
+  alert: string;
+  expr: string;
+  labels: { severity: string };
+}
+
+const { groups } = yaml<{ groups: { rules: Rule[] }[] }>('ops/prometheus/alerts.yml');
 const alerts = groups.flatMap(({ rules }) => rules);
 const metrics = new Set([...read('docs/metrics.md').matchAll(/^\| `(\w+)` \| \w+ \|/gm)].map(([, name]) => name!));
 
@@ -38,6 +44,19 @@ test('every alert is tested: once it fires, once it does not', () => {
   const names = (fires: boolean): Set<string> =>
     new Set(all.filter(({ exp_alerts = [] }) => exp_alerts.length > 0 === fires).map(({ alertname }) => alertname));
   expect(alerts.filter(({ alert }) => !names(true).has(alert) || !names(false).has(alert))).toEqual([]);
+});
+
+test('docs/monitoring.md lists every alert with its severity', () => {
+  const listed = [...read('docs/monitoring.md').matchAll(/^\| `(FaceOff\w+)` \| (\w+) \|/gm)];
+  expect(listed.map(([, alert, severity]) => [alert, severity])).toEqual(
+    alerts.map(({ alert, labels }) => [alert, labels.severity]),
+  );
+});
+
+test('docs/monitoring.md lists every row of the dashboard', () => {
+  const listed = [...read('docs/monitoring.md').matchAll(/^\| ([A-Z][\w ]+) \|/gm)].map(([, row]) => row);
+  const rows = dashboardPanels().filter(({ type }) => type === 'row');
+  expect(listed).toEqual(rows.map(({ title }) => title));
 });
 
 test('panels have ids of their own, a title, and do not overlap', () => {
