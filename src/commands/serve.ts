@@ -16,7 +16,8 @@ import { defaultSettings } from '../pipeline/pool/lane-options.ts';
 import type { ModelLoad } from '../pipeline/pool/lane-protocol.ts';
 import { Pool } from '../pipeline/pool/pool.ts';
 import { type Certificate, certificateOf } from '../server/access/certificate.ts';
-import { buildServer } from '../server/http/app.ts';
+import { buildServer, type Server } from '../server/http/app.ts';
+import { METRICS_HOST } from '../server/http/metrics-routes.ts';
 import { openGpu } from '../server/monitor/gpu-sensor.ts';
 import { portCount } from '../server/webrtc/port-range.ts';
 import { FaceOffError, messageOf } from '../shared/errors.ts';
@@ -115,11 +116,16 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
     await log.close();
     return false;
   };
+  const { host: metricsHost, port: metricsPort } = config.metrics;
   try {
-    await server.app.listen({ host: config.server.host, port: config.server.port });
-  } catch (cause) {
+    if (server.metricsApp !== null && metricsPort !== null) {
+      const at = { setting: 'metrics.port', host: metricsHost ?? METRICS_HOST, port: metricsPort };
+      logger.info(`metrics are served at ${await listen(server.metricsApp, at)}/metrics`);
+    }
+    await listen(server.app, { setting: '--port', ...config.server });
+  } catch (error) {
     await stop();
-    throw cannotListen(cause, config.server);
+    throw error;
   }
   const { port: actual } = server.app.server.address() as { port: number };
   const readyMs = Math.round(performance.now() - beganMs);
@@ -199,8 +205,18 @@ function endOn(stop: () => Promise<unknown>): void {
   }
 }
 
-function cannotListen(cause: unknown, { host, port }: { host: string; port: number }): FaceOffError {
-  const { code, message } = cause as NodeJS.ErrnoException;
-  const why = code === 'EADDRINUSE' ? `port ${port} is taken by another program; choose another with --port` : message;
-  return new FaceOffError('cannot_listen', `The server cannot listen on ${host}:${port}: ${why}.`, { cause });
+/** @returns the address. @throws FaceOffError `cannot_listen`, naming the `setting` of the port. */
+async function listen(
+  app: Server['app'],
+  { setting, host, port }: { setting: string; host: string; port: number },
+): Promise<string> {
+  try {
+    await app.listen({ host, port });
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const why =
+      code === 'EADDRINUSE' ? `port ${port} is taken by another program; choose another with ${setting}` : message;
+    throw new FaceOffError('cannot_listen', `The server cannot listen on ${host}:${port}: ${why}.`, { cause });
+  }
+  return urlOf(host, (app.server.address() as { port: number }).port, false);
 }

@@ -116,6 +116,13 @@ describe('refused, naming the key and what is allowed', () => {
     ['text for a list', 'webrtc:\n  iceServers: stun\n', /webrtc\.iceServers: .*expected array/],
     ['bit rates out of order', 'webrtc:\n  minKbps: 9000\n', /webrtc\.startKbps: must lie between/],
     ['buckets out of order', 'metrics:\n  stageBucketsMs: [1, 3, 2]\n', /metrics\.stageBucketsMs: must rise/],
+    ['a host for metrics that have no port', 'metrics:\n  host: 0.0.0.0\n', /metrics\.host: needs metrics\.port/],
+    [
+      'a port for metrics that are off',
+      'metrics:\n  enabled: false\n  port: 9464\n',
+      /metrics\.port: serves nothing while metrics\.enabled/,
+    ],
+    ['one port for two', 'metrics:\n  port: 8080\n', /metrics\.port: must not be server\.port \(8080\)/],
     ['memory thresholds out of order', 'memory:\n  releaseAt: 0.99\n', /memory\.releaseAt: must not be above/],
     ['ports out of order', 'webrtc:\n  portMin: 50000\n', /webrtc\.portMin: must not be above/],
     [

@@ -34,7 +34,10 @@ function datagram(random: Random, sequence: number, timestamp: number): Buffer {
   const picture = random.one(payloads);
   const at = random.below(picture.length);
   const packet = writeRtp({
-    ...{ payloadType: 96, marker: at === picture.length - 1, ssrc: 1, payload: picture[at]! },
+    payloadType: 96,
+    marker: at === picture.length - 1,
+    ssrc: 1,
+    payload: picture[at]!,
     sequence: sequence & 0xffff,
     timestamp: timestamp >>> 0,
   });

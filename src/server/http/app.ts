@@ -41,6 +41,7 @@ import { controlRoutes } from './control-routes.ts';
 import { sendError } from './error-reply.ts';
 import { faceRoutes } from './face-routes.ts';
 import { machineRoutes, machineStatus } from './machine-routes.ts';
+import { keepToMetrics, metricsRoute } from './metrics-routes.ts';
 import { presetRoutes } from './preset-routes.ts';
 import { recordingRoutes } from './recording-routes.ts';
 import { Signalling } from './signalling.ts';
@@ -69,9 +70,11 @@ export interface ServerParts {
 /** A server that is ready to listen. */
 export interface Server {
   app: FastifyInstance;
+  /** Serves /metrics alone, over HTTP and without a token; null while `app` serves them. */
+  metricsApp: FastifyInstance | null;
   sessions: Sessions;
   monitor: Monitor;
-  /** Ends sessions and sockets, then the listener. Idempotent. */
+  /** Ends sessions and sockets, then the listeners. Idempotent. */
   close(): Promise<void>;
 }
 
@@ -175,6 +178,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   const { config, pool, faces, metrics, models, log, version, defaults, gpu = null, certificate = null } = parts;
   const { states = new ModelStates(readCatalogue(config.models.dir)) } = parts;
   const app = listener(config, certificate);
+  const metricsApp = config.metrics.enabled && config.metrics.port !== null ? listener(config, null) : null;
   // The message names no address: logs hold none.
   const rateLimit = new LoginRateLimit(config.limits.wrongTokens, () =>
     log.warn('too many wrong tokens from one address, which has to wait'),
@@ -190,6 +194,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   const signalling = new Signalling({
     version,
     defaults,
+    metrics,
     sessions,
     streams,
     rooms,
@@ -216,21 +221,24 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     log.warn('one address has as many connections as limits.connectionsPerAddress lets it have'),
   );
   connections.watch(app.server);
+  if (metricsApp !== null) {
+    connections.watch(metricsApp.server);
+    keepToMetrics(metricsApp, config);
+  }
   shareDescriptors(app.server, log);
 
   app.setErrorHandler((error, { raw }, reply) => {
     // A caller that disconnects in the middle of a request is no defect of the server.
     const isAborted = raw.destroyed && !raw.complete;
-    if (errorBody(error).status === 500 && !isAborted)
+    const { status, body } = errorBody(error);
+    if (!isAborted) metrics.error(body.code);
+    if (status === 500 && !isAborted)
       log.error({ error: error instanceof Error ? error.stack : String(error) }, 'request failed');
     return sendError(reply, error);
   });
-  app.setNotFoundHandler((request, reply) =>
-    sendError(
-      reply,
-      new FaceOffError('not_found', `There is nothing at ${request.method} ${request.url.split('?')[0]}.`),
-    ),
-  );
+  app.setNotFoundHandler((request) => {
+    throw new FaceOffError('not_found', `There is nothing at ${request.method} ${request.url.split('?')[0]}.`);
+  });
   // Before every hook that refuses: its own hooks close the connection of an upgrade that is refused.
   await app.register(websocket, { options: { maxPayload: 512 * 1024 } });
   // Hooks run in the order in which they are registered: CORS headers and cookies first, then the checks that refuse.
@@ -277,12 +285,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
 
   app.get('/healthz', async () => ({ ok: true }));
   app.get('/readyz', async (_request, reply) => reply.code(ready ? 200 : 503).send({ ready }));
-  if (config.metrics.enabled) {
-    app.get('/metrics', async (_request, reply) => {
-      sessions.measure();
-      return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics());
-    });
-  }
+  if (config.metrics.enabled) metricsRoute(metricsApp ?? app, metrics, () => sessions.measure());
   app.get('/api/sessions', async () =>
     sessions.all().map((session) => ({
       ...session.stats,
@@ -321,6 +324,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
 
   return {
     app,
+    metricsApp,
     sessions,
     monitor,
     async close() {
@@ -331,7 +335,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
       streams.close();
       signalling.close();
       await recordings.close();
-      const closed = app.close();
+      const closed = Promise.all([app.close(), metricsApp?.close()]);
       const closingTimer = setTimeout(() => connections.destroyAll(), CLOSING_MS);
       await closed;
       clearTimeout(closingTimer);

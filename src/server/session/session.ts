@@ -128,6 +128,11 @@ export class Session implements RecordedSession {
     return this.#stats.level;
   }
 
+  /** Name of the last frame's plan. */
+  get plan(): string {
+    return this.#stats.last?.plan ?? 'full';
+  }
+
   /** What limits the session. */
   get verdict(): Verdict {
     return this.#steadyVerdict.verdict;
@@ -289,7 +294,7 @@ export class Session implements RecordedSession {
   #countDropped(isLate: boolean): void {
     if (isLate) this.#stats.miss();
     this.#stats.count('dropped');
-    this.#parts.metrics.count('dropped');
+    this.#parts.metrics.dropped(isLate);
   }
 
   async #swap(frame: Frame, dropped: number): Promise<SwappedFrame | null> {

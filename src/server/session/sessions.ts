@@ -142,6 +142,7 @@ export class Sessions {
   measure(): void {
     const { metrics } = this.#parts;
     metrics.sessions(this.#open.size, Math.max(0, ...this.all().map((session) => session.level)));
+    metrics.plans(this.all().map(({ plan }) => plan));
     const causes = this.all().map(({ verdict }) => verdict.cause);
     const counts = CAUSES.map((cause) => [cause, causes.filter((one) => one === cause).length]);
     metrics.verdicts(Object.fromEntries(counts) as Record<Cause, number>);
