@@ -58,6 +58,7 @@ const Schema = z.strictObject({
     certificate: textSchema(1).nullable().default(null),
     key: textSchema(1).nullable().default(null),
     priority: choice(PRIORITIES, 'above'),
+    drainMs: whole(0, 86_400_000, 0),
     origins: z
       .array(z.string().refine(isOrigin, 'must be an origin, such as https://studio.example'))
       .default([EXTENSION]),

@@ -138,6 +138,14 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
   if (welcome !== null && process.stdout.isTTY) process.stdout.write(welcome);
   listening();
   endOn(async () => {
+    const { drainMs } = config.server;
+    if (drainMs > 0 && server.sessions.size > 0) {
+      logger.info(
+        { sessions: server.sessions.size, drainMs },
+        'draining: running sessions go on, new ones are refused',
+      );
+      await server.drain(drainMs);
+    }
     logger.info('stopping');
     const isLate = await Promise.race([stop(), delay(GRACE_MS, true)]);
     if (isLate) logger.warn('not everything ended in time; a recording that was cut off is kept by the next start');

@@ -56,6 +56,7 @@ export const ERRORS = {
     status: 409,
     meaning: 'No session publishes that stream just now; `Retry-After` says when to try again.',
   },
+  server_stopping: { status: 503, meaning: 'The server is stopping; running sessions go on for `server.drainMs`.' },
   viewers_full: { status: 503, meaning: 'The stream has as many viewers as `limits.viewers` allows.' },
   name_taken: { status: 409, meaning: 'Another person in the call has that name.' },
   room_full: { status: 503, meaning: 'The call has as many people as `limits.roomPeople` allows.' },

@@ -3,6 +3,7 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import os from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import fastifyStatic from '@fastify/static';
 import websocket from '@fastify/websocket';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
@@ -17,6 +18,7 @@ import { ModelStates } from '../../pipeline/models/model-states.ts';
 import type { ModelLoad } from '../../pipeline/pool/lane-protocol.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import type { Gpu } from '../../shared/gpu.ts';
+import type { Preflight } from '../../shared/messages.ts';
 import type { SwapSettings } from '../../shared/settings.ts';
 import type { Swapping } from '../../shared/types.ts';
 import { Authenticator, loginRoutes } from '../access/auth.ts';
@@ -74,10 +76,14 @@ export interface Server {
   metricsApp: FastifyInstance | null;
   sessions: Sessions;
   monitor: Monitor;
+  /** Takes no new sessions from now on; resolves when those that run have ended, or after `patienceMs`. */
+  drain(patienceMs: number): Promise<void>;
   /** Ends sessions and sockets, then the listeners. Idempotent. */
   close(): Promise<void>;
 }
 
+/** How often a server that drains looks whether its sessions have ended. */
+const DRAIN_CHECK_MS = 200;
 /** How long open sockets may take to close when the server stops. */
 const CLOSING_MS = 500;
 
@@ -216,6 +222,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   monitor.onPressure((pressure) => pool.pressure(pressure));
   const startedAtMs = performance.now();
   let ready = true;
+  let draining = false;
   // The listener alone would wait without limit for WebSockets and for sockets whose upgrade was refused.
   const connections = new ConnectionLimit(config.limits.connectionsPerAddress, () =>
     log.warn('one address has as many connections as limits.connectionsPerAddress lets it have'),
@@ -284,7 +291,14 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   });
 
   app.get('/healthz', async () => ({ ok: true }));
-  app.get('/readyz', async (_request, reply) => reply.code(ready ? 200 : 503).send({ ready }));
+  app.get('/readyz', async (_request, reply) => {
+    const isReady = ready && !draining;
+    const most = config.limits.sessions;
+    const more = isReady ? roomFor().sessions : 0;
+    return reply
+      .code(isReady ? 200 : 503)
+      .send({ ready: isReady, draining, sessions: { open: sessions.size, most, more } });
+  });
   if (config.metrics.enabled) metricsRoute(metricsApp ?? app, metrics, () => sessions.measure());
   app.get('/api/sessions', async () =>
     sessions.all().map((session) => ({
@@ -310,7 +324,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   }));
   cacheRoutes(app, config);
   machineRoutes(app, monitor, config.memory.intervalMs);
-  app.get('/api/preflight', async () =>
+  const roomFor = (): Preflight =>
     preflight({
       capacity: pool.capacity ?? null,
       machine: monitor.figures,
@@ -319,14 +333,20 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
       engine: defaults.engine,
       limited: sessions.limitedCount,
       isAhead: os.getPriority() < 0,
-    }),
-  );
+    });
+  app.get('/api/preflight', async () => roomFor());
 
   return {
     app,
     metricsApp,
     sessions,
     monitor,
+    async drain(patienceMs) {
+      draining = true;
+      sessions.drain();
+      const untilMs = performance.now() + patienceMs;
+      while (ready && sessions.size > 0 && performance.now() < untilMs) await delay(DRAIN_CHECK_MS);
+    },
     async close() {
       if (!ready) return;
       ready = false;

@@ -56,6 +56,7 @@ const SHARED: ReadonlySet<Cause> = new Set(['processor', 'lane', 'memory']);
 export class Sessions {
   readonly #parts: SessionsParts;
   readonly #open = new Map<string, Session>();
+  #isDraining = false;
 
   constructor(parts: SessionsParts) {
     this.#parts = parts;
@@ -103,7 +104,7 @@ export class Sessions {
   /**
    * Opens a session with its lane state and its stream.
    * @param stream name by which viewers find the stream, besides the session's id.
-   * @throws FaceOffError `server_full`, `ports_taken` (503) and `stream_taken` (409), all with retryAfterMs, `bad_name` (400),
+   * @throws FaceOffError `server_full`, `server_stopping`, `ports_taken` (503) and `stream_taken` (409), all with retryAfterMs, `bad_name` (400),
    * `unknown_face` (404).
    */
   open(settings: SettingsPatch, hooks: SessionHooks = {}, stream?: string): Session {
@@ -167,6 +168,11 @@ export class Sessions {
     };
   }
 
+  /** Refuses new sessions from now on; those that run go on. Idempotent. */
+  drain(): void {
+    this.#isDraining = true;
+  }
+
   /** Closes all sessions. Idempotent. */
   close(): void {
     for (const session of this.all()) session.close('server stopping');
@@ -178,6 +184,8 @@ export class Sessions {
     const { sessions } = limits;
     const { rssLimitMb } = memory;
     const options = { details: { retryAfterMs: RETRY_AFTER_MS } };
+    if (this.#isDraining)
+      throw new FaceOffError('server_stopping', 'The server is stopping and takes no new sessions.', options);
     if (this.#open.size >= sessions) {
       throw new FaceOffError(
         'server_full',
