@@ -35,6 +35,8 @@ export interface SectionAnswer {
   feedback: string[];
   /** The one layer that is taken of several (RFC 8853); null where the offer has one. */
   layer: string | null;
+  /** Values of the extmap lines that belong to the layer; they are skipped when its packets are read. */
+  extensions: string[];
 }
 
 /** All sections, and the formats in use. */
@@ -83,11 +85,13 @@ export function planMedia(offer: string, receives: boolean, sendsSound: boolean)
     const comesIn = section === videoIn || section === soundIn;
     const goesOut = section === videoOut || section === soundOut;
     if (!comesIn && !goesOut && section !== channel) continue;
+    const layer = comesIn ? firstLayer(section.lines) : null;
     section.answer = {
       direction: comesIn === goesOut ? 'sendrecv' : comesIn ? 'recvonly' : 'sendonly',
       format: section === channel ? null : formatOf(section),
       feedback: feedbackOf(section),
-      layer: comesIn ? firstLayer(section.lines) : null,
+      layer,
+      extensions: layer === null ? [] : layerExtensions(section.lines),
     };
   }
   const used = (one: OfferedSection | undefined): PayloadFormat | null => one?.answer?.format ?? null;
@@ -161,8 +165,18 @@ function feedbackOf({ lines, formats, media }: OfferedSection): string[] {
   );
 }
 
-/** The layer that the sender prefers: the first one (RFC 8853, 5.2), without its alternatives. */
+/** Extensions that carry names of streams (RFC 8852) and of sections. Browsers want both in an answer with a layer. */
+const layerExtensions = (lines: readonly string[]): string[] =>
+  valuesOf(lines, 'extmap').filter((value) =>
+    /^\d+ urn:ietf:params:rtp-hdrext:sdes:(?:mid|rtp-stream-id)$/.test(value),
+  );
+
+/**
+ * The layer that the sender prefers: the first one (RFC 8853, 5.2), without its alternatives. Null where layers cannot be
+ * told apart, as the extension that names them is not offered.
+ */
 function firstLayer(lines: readonly string[]): string | null {
+  if (!layerExtensions(lines).some((value) => value.endsWith('rtp-stream-id'))) return null;
   const streams = /(?:^| )send (\S+)/.exec(valuesOf(lines, 'simulcast')[0] ?? '')?.[1];
   return /^~?([^;,]+)/.exec(streams ?? '')?.[1] ?? null;
 }
