@@ -1,6 +1,5 @@
 /** Chromium with H.264 alone, as a publisher and as a viewer, against the program people start. */
 
-import { rmSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { launchBrowser } from '../support/browser.ts';
@@ -53,7 +52,6 @@ describe.skipIf(why !== null)(`Chromium with H.264 alone${why === null ? '' : ` 
     camera?.close();
     await browser?.close();
     await program?.stop();
-    rmSync(cacheDir, { recursive: true, force: true });
   });
 
   /** Opens a connection in the page under a name. @returns the status and the answer. */
