@@ -1,6 +1,6 @@
 /** Sessions in H.264 and VP8, opened and closed one after another: they leave no thread, descriptor or memory behind. */
 
-import { readdirSync, rmSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { H264Libraries } from '../../src/server/h264/h264-packages.ts';
 import { openPeers } from '../../src/server/h264/peers.ts';
@@ -27,7 +27,6 @@ describe.skipIf(why !== null)(`sessions of both kinds${why === null ? '' : ` (sk
   });
   afterAll(async () => {
     await server.close();
-    rmSync(cacheDir, { recursive: true, force: true });
   });
 
   /** One publisher, in H.264 every other time, with a viewer in VP8 and sound. */

@@ -1,6 +1,6 @@
 /** What viewers cost the server: ten in H.264, which share an encoder, and three in VP8, which have one each. */
 
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { H264Libraries } from '../../src/server/h264/h264-packages.ts';
 import { cacheWithH264, encodeH264, h264Libraries, whyNoH264 } from '../support/h264.ts';
@@ -29,7 +29,6 @@ describe.skipIf(why !== null)(`viewers of a stream${why === null ? '' : ` (skipp
   afterAll(async () => {
     obs?.close();
     await program?.stop();
-    rmSync(cacheDir, { recursive: true, force: true });
   });
 
   /** Share of a core that the server uses. */

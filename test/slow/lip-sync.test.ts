@@ -1,6 +1,5 @@
 /** Sound and picture of a person in a call, as another browser receives them: a clapperboard flashes and beeps. */
 
-import { rmSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -40,7 +39,6 @@ afterEach(async () => {
 afterAll(async () => {
   await browser?.close();
   await program?.stop();
-  if (cacheDir !== null) rmSync(cacheDir, { recursive: true, force: true });
 });
 
 const claps = (which: 'near' | 'far'): Promise<Claps> =>

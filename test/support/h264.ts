@@ -1,7 +1,7 @@
 /** H.264 in tests: whether the packages are installed, and a publisher as OBS is one. */
 
 import { spawn } from 'node:child_process';
-import { mkdtempSync, symlinkSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { root } from '../../src/lib/package-root.ts';
@@ -17,9 +17,10 @@ export const whyNoH264 = (): string | null =>
 /** The libraries, where whyNoH264 is null. */
 export const h264Libraries = async () => (await loadH264(repositoryCache))!;
 
-/** A cache folder of its own that has the packages for H.264. */
+/** A cache folder of its own that has the packages for H.264; it goes with this process. */
 export function cacheWithH264(): string {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-h264-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   symlinkSync(path.join(repositoryCache, 'h264'), path.join(folder, 'h264'));
   return folder;
 }

@@ -116,6 +116,7 @@ function mediaLines(media: 'audio' | 'video' | 'application', answer: SectionAns
     `a=rtpmap:${payloadType} ${isVideo ? 'H264/90000' : 'opus/48000/2'}`,
     ...answer.feedback.map((type) => `a=rtcp-fb:${payloadType} ${type}`),
     `a=fmtp:${payloadType} ${isVideo ? videoParameters(fmtp, own.bitrates) : 'minptime=10;useinbandfec=1;stereo=1'}`,
+    ...answer.extensions.map((value) => `a=extmap:${value}`),
     ...(answer.layer === null ? [] : [`a=rid:${answer.layer} recv`, `a=simulcast:recv ${answer.layer}`]),
     ...(sends ? [`a=msid:${track}`, `a=ssrc:${ssrc} cname:${CNAME}`, `a=ssrc:${ssrc} msid:${track}`] : []),
   ];

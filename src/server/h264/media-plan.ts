@@ -36,6 +36,8 @@ export interface SectionAnswer {
   feedback: string[];
   /** The one layer that is taken of several (RFC 8853); null where the offer has one. */
   layer: string | null;
+  /** Values of the extmap lines that belong to the layer; they are skipped when its packets are read. */
+  extensions: string[];
 }
 
 /** All sections, and the formats in use. */
@@ -85,11 +87,13 @@ export function planMedia(offer: string, receives: boolean, sendsSound: boolean,
     const comesIn = section === videoIn || section === soundIn;
     const goesOut = section === videoOut || section === soundOut;
     if (!comesIn && !goesOut && section !== channel) continue;
+    const layer = comesIn ? layerOf(section.lines, isNative) : null;
     section.answer = {
       direction: comesIn === goesOut ? 'sendrecv' : comesIn ? 'recvonly' : 'sendonly',
       format: section === channel ? null : formatOf(section),
       feedback: feedbackOf(section),
-      layer: comesIn ? largestLayer(section.lines.join('\n'), isNative) : null,
+      layer,
+      extensions: layer === null ? [] : layerExtensions(section.lines),
     };
   }
   const used = (one: OfferedSection | undefined): PayloadFormat | null => one?.answer?.format ?? null;
@@ -161,4 +165,16 @@ function feedbackOf({ lines, formats, media }: OfferedSection): string[] {
   return FEEDBACK.filter((type) =>
     offered.some(([at, name]) => name === type && (at === '*' || formats.includes(at!))),
   );
+}
+
+/** Extensions that carry names of streams (RFC 8852) and of sections. Browsers want both in an answer with a layer. */
+const layerExtensions = (lines: readonly string[]): string[] =>
+  valuesOf(lines, 'extmap').filter((value) =>
+    /^\d+ urn:ietf:params:rtp-hdrext:sdes:(?:mid|rtp-stream-id)$/.test(value),
+  );
+
+/** The layer that is taken; null where layers cannot be told apart, as the extension that names them is not offered. */
+function layerOf(lines: readonly string[], isNative: boolean): string | null {
+  const isNamed = layerExtensions(lines).some((value) => value.endsWith('rtp-stream-id'));
+  return isNamed ? largestLayer(lines.join('\n'), isNative) : null;
 }

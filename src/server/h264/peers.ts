@@ -42,9 +42,10 @@ export class Peers {
         // Not before there is a need: the native code takes a moment to load, and memory.
         const libraries = await this.#libraries();
         if (libraries === null) return null;
-        openH264++;
         const parts = { config: this.#config.webrtc, listener, libraries, encoders: this.#encoders, stream };
-        return new H264Peer({ ...parts, onFault: (error) => this.#logFault(error) });
+        const peer = new H264Peer({ ...parts, onFault: (error) => this.#logFault(error) });
+        openH264++;
+        return peer;
       },
     );
   }

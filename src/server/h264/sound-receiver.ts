@@ -9,10 +9,13 @@ export interface SoundDecoder {
   decode(payload: Uint8Array): Int16Array<ArrayBuffer> | null;
 }
 
-/** Sound is not asked for again: what comes later than this is missing. */
+/**
+ * Sound is not asked for again: what comes later than this is missing. What follows a gap is late by as much, which must
+ * stay below the 40 ms from which a recording moves it.
+ */
 const REORDER = {
   settleMs: 20,
-  waitMs: 60,
+  waitMs: 35,
   askAfterMs: Number.POSITIVE_INFINITY,
   askAgainMs: Number.POSITIVE_INFINITY,
 };

@@ -1,7 +1,6 @@
 /** Publishing and watching with WebRTC stacks that are not ours: aiortc and GStreamer, where they are installed. */
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { root } from '../../../src/lib/package-root.ts';
@@ -59,7 +58,6 @@ afterEach(() => {
 });
 afterAll(async () => {
   await server.close();
-  if (cacheDir !== null) rmSync(cacheDir, { recursive: true, force: true });
 });
 
 interface Client {

@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import wrtc from '@roamhq/wrtc';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -66,7 +66,6 @@ describe.skipIf(why !== null)(`a publisher in H.264${why === null ? '' : ` (skip
   });
   afterAll(async () => {
     await server.close();
-    rmSync(cacheDir, { recursive: true, force: true });
   });
 
   test('as OBS is one is decoded whole, in its own colours', async () => {

@@ -114,11 +114,14 @@ describe('the answer', () => {
   });
 
   test('takes one layer of several and says which', () => {
-    const layers = 'a=rid:hi send\r\na=rid:lo send\r\na=simulcast:send hi;~lo\r\na=sendonly';
+    const named = 'a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\r\n';
+    const layers = `${named}a=rid:hi send\r\na=rid:lo send\r\na=simulcast:send hi;~lo\r\na=sendonly`;
     const offer = OBS.replace(/a=sendonly(?![\s\S]*a=sendonly)/, layers);
     const answer = h264Answer(planMedia(rebuildOffer(offer), true, false), own);
-    expect(answer).toContain('a=rid:hi recv\r\na=simulcast:recv hi\r\n');
+    expect(answer).toContain(`${named}a=rid:hi recv\r\na=simulcast:recv hi\r\n`);
     expect(answer).not.toContain('lo');
+    const nameless = h264Answer(planMedia(rebuildOffer(offer.replace(named, '')), true, false), own);
+    expect(nameless).not.toContain('simulcast');
   });
 
   test('to an offer both ways names what goes out', () => {
