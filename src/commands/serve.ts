@@ -1,6 +1,7 @@
 /** `faceoff serve`: starts every part of the server, prints its address, and stops it in order. */
 
 import { existsSync } from 'node:fs';
+import type { Server as HttpsServer } from 'node:https';
 import { constants } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -16,6 +17,7 @@ import { defaultSettings } from '../pipeline/pool/lane-options.ts';
 import type { ModelLoad } from '../pipeline/pool/lane-protocol.ts';
 import { Pool } from '../pipeline/pool/pool.ts';
 import { type Certificate, certificateOf } from '../server/access/certificate.ts';
+import { CertificateRenewal } from '../server/access/certificate-renewal.ts';
 import { buildServer, type Server } from '../server/http/app.ts';
 import { METRICS_HOST } from '../server/http/metrics-routes.ts';
 import { openGpu } from '../server/monitor/gpu-sensor.ts';
@@ -109,7 +111,17 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
     defaults: pool.defaults,
     certificate,
   });
+  const renewal =
+    certificate === null
+      ? null
+      : new CertificateRenewal({
+          config,
+          certificate,
+          use: (renewed) => (server.app.server as unknown as HttpsServer).setSecureContext(renewed),
+          log: logger,
+        });
   const stop = async (): Promise<false> => {
+    renewal?.close();
     await server.close();
     await pool.close();
     await cache.close();
