@@ -1,6 +1,6 @@
 /** The files of ops/ by which FaceOff is installed: they name settings, folders, ports and versions that there are. */
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { load, loadAll } from 'js-yaml';
 import { describe, expect, test } from 'vitest';
@@ -122,7 +122,18 @@ describe('compose.yaml', () => {
     expect(faceoff!.read_only).toBe(true);
   });
 
-  test('mounts content that there is', () => {
+  test('has Prometheus read the metrics where FaceOff serves them, and Grafana find Prometheus', () => {
+    const environment = faceoff!.environment!;
+    expect(configs.prometheus!.content).toContain(`'faceoff:${environment.FACEOFF_METRICS_PORT}'`);
+    expect(environment.FACEOFF_METRICS_HOST).toBe('0.0.0.0');
+    expect(configs['grafana-datasource']!.content).toContain("'http://prometheus:9090'");
+  });
+
+  test('mounts files and content that there are', () => {
+    const mounts = [...prometheus!.volumes!, ...grafana!.volumes!].map((mount) => mount.split(':')[0]!);
+    const files = mounts.filter((file) => file.startsWith('.')).map((file) => path.join(root, 'ops/docker', file));
+    expect(files.length).toBe(2);
+    expect(files.filter((file) => !existsSync(file))).toEqual([]);
     for (const { source } of [...prometheus!.configs!, ...grafana!.configs!])
       expect(load(configs[source]!.content), source).toBeTypeOf('object');
   });
