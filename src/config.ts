@@ -6,7 +6,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { inspect } from 'node:util';
-import { load } from 'js-yaml';
+import { load, loadAll } from 'js-yaml';
 import { z } from 'zod';
 import { isLocal } from './lib/address.ts';
 import { PRIORITIES } from './lib/priority.ts';
@@ -252,7 +252,10 @@ function readFile(file: string, isRequired: boolean): Tree {
   }
   let content: unknown;
   try {
-    content = load(readFileSync(file, 'utf8'), { filename: file }) ?? {};
+    // A file of comments alone has no document.
+    const documents = loadAll(readFileSync(file, 'utf8'), { filename: file });
+    if (documents.length > 1) throw new Error('it holds several documents, parted by ---');
+    content = documents[0] ?? {};
   } catch (cause) {
     throw bad([`${file} is not valid YAML: ${messageOf(cause)}`]);
   }

@@ -12,6 +12,7 @@ import { h264Command } from './commands/h264-install.ts';
 import { modelsCommand } from './commands/models.ts';
 import { renderCommand } from './commands/render.ts';
 import { serveCommand } from './commands/serve.ts';
+import { serviceCommand } from './commands/service.ts';
 import { defaultConfigFile } from './lib/installation.ts';
 import { endWithNpm } from './lib/npm-parent.ts';
 import { root } from './lib/package-root.ts';
@@ -31,6 +32,7 @@ const program = new Command('faceoff')
   .addCommand(cameraCommand(config))
   .addCommand(gpuCommand(config))
   .addCommand(h264Command(config))
+  .addCommand(serviceCommand(config))
   .addCommand(doctorCommand(config));
 
 endWithNpm();

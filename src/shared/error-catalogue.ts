@@ -186,6 +186,14 @@ export const ERRORS = {
   no_server: { status: 500, meaning: 'The server that `faceoff camera --stream` names cannot be reached.' },
   follow_lost: { status: 500, meaning: 'The connection to that server is lost.' },
   follow_refused: { status: 500, meaning: 'That server refused the stream.' },
+  no_systemd: { status: 500, meaning: 'systemd does not run here, so that `faceoff service` can do nothing.' },
+  needs_root: {
+    status: 500,
+    meaning: 'A service of the machine was to be changed without root, or one of a person as root.',
+  },
+  bad_place: { status: 500, meaning: 'FaceOff or Node is in a folder that a service of the machine cannot read.' },
+  foreign_unit: { status: 500, meaning: 'There is a unit `faceoff.service` that FaceOff did not write.' },
+  service_failed: { status: 500, meaning: 'The unit cannot be written, or systemctl refused it.' },
 } as const satisfies Record<string, ErrorEntry>;
 
 /** The code of an error: a key of the catalogue. */

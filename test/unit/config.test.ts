@@ -52,6 +52,13 @@ test('a section whose settings are all commented out keeps its defaults', () => 
   );
 });
 
+test.each(['', '\n', '# server:\n#   port: 1\n', '---\n'])(
+  'a file without a setting keeps the defaults: %j',
+  (text) => {
+    expect(loadConfig({ file: written(text), isRequired: true }).server).toEqual(defaultConfig().server);
+  },
+);
+
 test('a variable is text where text is wanted, and a number or list where that is', () => {
   const env = {
     FACEOFF_SWAP_FACE: '123',
@@ -134,6 +141,7 @@ describe('refused, naming the key and what is allowed', () => {
     ['half a certificate', 'server:\n  key: a.pem\n', /server\.certificate: must be set together/],
     ['an origin with a path', 'server:\n  origins: ["https://a.example/x"]\n', /server\.origins\.0: must be an origin/],
     ['broken YAML, with its line', 'server:\n  port: 1\n  host: [\n', /not valid YAML.*\([34]:\d+\)/s],
+    ['several documents', 'server:\n  port: 1\n---\nserver:\n  port: 2\n', /not valid YAML.*several documents/],
     ['a key given twice', 'server:\n  port: 1\n  port: 2\n', /not valid YAML: duplicated mapping key.*\(3:/],
     ['no settings at all', '- 1\n- 2\n', /must hold sections/],
   ])('%s', (_what, text, message) => {
