@@ -8,6 +8,8 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { lower, NICE, raise } from '../../../src/lib/priority.ts';
 import { startProgram } from '../../support/server.ts';
 
+// A server that gives way to other programs takes long to start beside them.
+vi.setConfig({ testTimeout: 240_000 });
 afterEach(() => {
   vi.restoreAllMocks();
 });

@@ -77,7 +77,7 @@ describe('a machine with a GPU', () => {
     const endMs = performance.now() + 300;
     while (performance.now() < endMs);
     await until(async () => (await history(atMs)).samples.some(({ loopDelayMs }) => loopDelayMs > 200), 'the delay');
-    expect(Math.max(...(await history(atMs)).samples.map(({ cores }) => cores))).toBeGreaterThan(0.3);
+    expect(Math.max(...(await history(atMs)).samples.map(({ cores }) => cores))).toBeGreaterThan(0.05);
   });
 
   test('sends only samples newer than the given time', async () => {
