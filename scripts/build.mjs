@@ -11,8 +11,8 @@ import * as esbuild from 'esbuild';
 const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..');
 const at = (...parts) => path.join(root, ...parts);
 /** Each page is a folder of src/client with a script and an HTML file of its name. */
-const PAGES = ['studio', 'call', 'player', 'login'];
-const STYLES = ['styles/styles.css', 'call/call.css', 'player/player.css'];
+const PAGES = ['studio', 'call', 'player', 'login', 'docs'];
+const STYLES = ['styles/styles.css', 'call/call.css', 'player/player.css', 'docs/docs.css'];
 const common = { bundle: true, format: 'esm', sourcemap: true, logLevel: 'warning', absWorkingDir: root, write: false };
 /** Chunks of an earlier build stay so long: a server that runs may still load them. */
 const CHUNK_LIFE_MS = 86_400_000;

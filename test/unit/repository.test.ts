@@ -63,6 +63,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'server/recording',
   ],
   'server/access': ['shared', 'lib', 'config'],
+  'server/openapi': ['shared', 'lib', 'server/access', 'server/session'],
   'server/http': [
     'shared',
     'lib',
@@ -77,6 +78,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'server/webrtc',
     'server/recording',
     'server/session',
+    'server/openapi',
   ],
   commands: [
     'shared',
@@ -103,6 +105,7 @@ const ROOMS: Record<string, readonly string[]> = {
   'client/call': ['shared', 'client/lib', 'client/peer', 'client/studio'],
   'client/player': ['shared', 'client/lib', 'client/peer'],
   'client/login': ['shared', 'client/lib'],
+  'client/docs': ['shared', 'client/lib'],
 };
 
 /** The one home of each package that is native or must stay on one thread. */

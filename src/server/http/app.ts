@@ -29,6 +29,8 @@ import { checkOrigin } from '../access/origin.ts';
 import { PAGES_DIR, sendPage } from '../access/pages.ts';
 import { Monitor } from '../monitor/monitor.ts';
 import { preflight } from '../monitor/preflight.ts';
+import { nothingAt } from '../openapi/allowed-methods.ts';
+import { openApiRoutes } from '../openapi/openapi-routes.ts';
 import { Recordings } from '../recording/recordings.ts';
 import { PresetStore } from '../session/presets.ts';
 import { newRoom, Rooms } from '../session/rooms.ts';
@@ -149,6 +151,13 @@ function listener({ limits, server }: Config, https: Certificate | null): Fastif
   return app;
 }
 
+/** Answers a request that no route takes. */
+function refuseUnrouted({ method, url }: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const { error, allow } = nothingAt(method, url);
+  if (allow.length > 0) void reply.header('allow', allow.join(', '));
+  return sendError(reply, error);
+}
+
 /** Connections may take half of the process's file descriptors; the other half is for peers, files and ffmpeg. */
 function shareDescriptors(server: Server['app']['server'], log: Logger): void {
   const most = mostDescriptors();
@@ -224,12 +233,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
       log.error({ error: error instanceof Error ? error.stack : String(error) }, 'request failed');
     return sendError(reply, error);
   });
-  app.setNotFoundHandler((request, reply) =>
-    sendError(
-      reply,
-      new FaceOffError('not_found', `There is nothing at ${request.method} ${request.url.split('?')[0]}.`),
-    ),
-  );
+  app.setNotFoundHandler(refuseUnrouted);
   // Before every hook that refuses: its own hooks close the connection of an upgrade that is refused.
   await app.register(websocket, { options: { maxPayload: 512 * 1024 } });
   // Hooks run in the order in which they are registered: CORS headers and cookies first, then the checks that refuse.
@@ -240,6 +244,8 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     checkOrigin(request.headers, config.server, allowedOrigins(request, config.server.origins));
     return authenticator.check(request, reply);
   });
+  // Before the body is read, of which this server may not know the type.
+  app.addHook('onRequest', async (request, reply) => (request.is404 ? refuseUnrouted(request, reply) : undefined));
 
   await app.register(fastifyStatic, { root: PAGES_DIR, cacheControl: false, index: false });
   app.route({
@@ -304,6 +310,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     models,
     ...machineStatus(monitor, config.memory.rssLimitMb),
   }));
+  openApiRoutes(app, { version, locked: config.server.token !== null, metrics: config.metrics.enabled });
   cacheRoutes(app, config);
   machineRoutes(app, monitor, config.memory.intervalMs);
   app.get('/api/preflight', async () =>

@@ -11,6 +11,7 @@ import {
   type SettingKey,
   type SettingsPatch,
   type SettingValues,
+  type SwapSettings,
 } from '../../shared/settings.ts';
 
 const name = textSchema(1, NAME_LENGTH);
@@ -42,7 +43,13 @@ const objectOf = <T>(keys: readonly SettingKey[]) =>
     Object.fromEntries(keys.map((key) => [key, schemaOf(SETTINGS[key].values).optional()])),
   ) as unknown as z.ZodType<T> & { shape: object };
 
-const patchSchema = objectOf<SettingsPatch>(SETTING_KEYS);
+/** A change of settings. */
+export const patchSchema = objectOf<SettingsPatch>(SETTING_KEYS);
+
+/** All settings, as replies have them. */
+export const allSettingsSchema = z.object(
+  Object.fromEntries(SETTING_KEYS.map((key) => [key, schemaOf(SETTINGS[key].values)])),
+) as unknown as z.ZodType<SwapSettings>;
 
 /** Checks what a preset holds: any settings but `map`, because track ids are valid for one session only. */
 export const presetSchema = objectOf<PresetSettings>(SETTING_KEYS.filter((key) => SETTINGS[key].preset !== 'never'));
