@@ -14,7 +14,6 @@ const LIBRARY_CODES: Record<number, ErrorCode> = {
   408: 'request_timeout',
   412: 'precondition_failed',
   413: 'body_too_large',
-  414: 'address_too_long',
   415: 'wrong_type',
   416: 'bad_range',
   431: 'headers_too_large',

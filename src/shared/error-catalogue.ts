@@ -27,7 +27,6 @@ export const ERRORS = {
   not_found: { status: 404, meaning: 'There is nothing at that method and path.' },
   request_timeout: { status: 408, meaning: 'The request took longer to arrive than `limits.requestTimeoutMs`.' },
   body_too_large: { status: 413, meaning: 'The body of the request is too large.' },
-  address_too_long: { status: 414, meaning: 'A part of the address is longer than a name or an id can be.' },
   precondition_failed: { status: 412, meaning: 'The file is not as a header such as `If-Match` wants it.' },
   bad_range: { status: 416, meaning: 'The file does not have the part that `Range` asks for.' },
   bad_expectation: { status: 417, meaning: 'No other `Expect` is understood than `100-continue`.' },

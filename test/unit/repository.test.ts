@@ -63,7 +63,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'server/recording',
   ],
   'server/access': ['shared', 'lib', 'config'],
-  'server/openapi': ['shared', 'lib', 'server/access', 'server/session'],
+  'server/openapi': ['shared', 'lib', 'config', 'server/access', 'server/session'],
   'server/http': [
     'shared',
     'lib',

@@ -2,14 +2,14 @@
 
 import { createElement, element } from '../lib/dom.ts';
 import { serverUrl } from '../lib/server-url.ts';
-import { operationView, paragraphs, type ShownOperation } from './operation-view.ts';
+import { operationView, paragraphs, type ShownOperation, type ShownReply } from './operation-view.ts';
 import { type ShownSchema, schemaText } from './schema-text.ts';
 
 interface ShownDocument {
   info: { version: string; description: string };
   tags: { name: string; description: string }[];
   paths: Record<string, Record<string, ShownOperation>>;
-  components: { schemas: Record<string, ShownSchema> };
+  components: { schemas: Record<string, ShownSchema>; responses: Record<string, ShownReply> };
 }
 
 const main = element('operations', HTMLElement);
@@ -27,12 +27,21 @@ function section(id: string, title: string, text: string, parts: readonly HTMLEl
   return createElement('section', { id }, {}, heading, description, ...parts);
 }
 
+/** An operation with the shared replies in place of their names. */
+function withReplies(operation: ShownOperation, shared: Record<string, ShownReply>): ShownOperation {
+  const replies = Object.entries(operation.responses).map(([status, reply]) => {
+    const name = reply.$ref?.split('/').at(-1);
+    return [status, name === undefined ? reply : shared[name]!] as const;
+  });
+  return { ...operation, responses: Object.fromEntries(replies) };
+}
+
 function show({ info, tags, paths, components }: ShownDocument): void {
   element('version', HTMLElement).textContent = info.version;
   const operations = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({
       tag: operation.tags[0],
-      view: operationView(method, path, operation),
+      view: operationView(method, path, withReplies(operation, components.responses)),
     })),
   );
   const schemas = Object.entries(components.schemas).map(([name, schema]) =>

@@ -5,6 +5,14 @@ import { type ShownSchema, schemaText } from './schema-text.ts';
 
 type Content = Record<string, { schema?: ShownSchema; example?: string }>;
 
+/** A reply, or in `$ref` the name of a shared one. */
+export interface ShownReply {
+  $ref?: string;
+  description: string;
+  headers?: Record<string, { description: string }>;
+  content?: Content;
+}
+
 /** One operation of the document, as far as the page shows it. */
 export interface ShownOperation {
   operationId: string;
@@ -12,10 +20,8 @@ export interface ShownOperation {
   summary: string;
   parameters?: { name: string; in: string; required: boolean; description: string }[];
   requestBody?: { content: Content };
-  responses: Record<
-    string,
-    { description: string; headers?: Record<string, { description: string }>; content?: Content }
-  >;
+  /** By status. */
+  responses: Record<string, ShownReply>;
   security?: unknown[];
 }
 

@@ -131,7 +131,8 @@ function listener({ limits, server }: Config, https: Certificate | null): Fastif
       void sendError(reply, error);
     },
     // Publishers write the address of an endpoint with and without a slash at its end.
-    routerOptions: { ignoreTrailingSlash: true },
+    // A name that is too long is one that there is not; all headers and the address together have at most 16 kB.
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 16_384 },
     rewriteUrl: ({ url = '/', headers }: IncomingMessage) => withoutBase(url, headers, server.basePath),
   } as const;
   const http = {
@@ -150,6 +151,9 @@ function listener({ limits, server }: Config, https: Certificate | null): Fastif
   });
   return app;
 }
+
+/** Whether no route takes a request; that of CORS takes OPTIONS of every path, and has no reply. */
+const isUnrouted = ({ is404, routeOptions }: FastifyRequest): boolean => is404 || routeOptions.url === '*';
 
 /** Answers a request that no route takes. */
 function refuseUnrouted({ method, url }: FastifyRequest, reply: FastifyReply): FastifyReply {
@@ -245,7 +249,9 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     return authenticator.check(request, reply);
   });
   // Before the body is read, of which this server may not know the type.
-  app.addHook('onRequest', async (request, reply) => (request.is404 ? refuseUnrouted(request, reply) : undefined));
+  app.addHook('onRequest', async (request, reply) =>
+    isUnrouted(request) ? refuseUnrouted(request, reply) : undefined,
+  );
 
   await app.register(fastifyStatic, { root: PAGES_DIR, cacheControl: false, index: false });
   app.route({
@@ -310,7 +316,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     models,
     ...machineStatus(monitor, config.memory.rssLimitMb),
   }));
-  openApiRoutes(app, { version, locked: config.server.token !== null, metrics: config.metrics.enabled });
+  openApiRoutes(app, version, config);
   cacheRoutes(app, config);
   machineRoutes(app, monitor, config.memory.intervalMs);
   app.get('/api/preflight', async () =>

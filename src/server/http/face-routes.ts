@@ -86,7 +86,7 @@ async function readUpload(request: FastifyRequest, config: Config): ReturnType<t
   try {
     return await Promise.race([readParts(request, config), stuck]);
   } catch (cause) {
-    throw isRefusal(cause) ? cause : badForm(cause);
+    throw cause instanceof FaceOffError ? cause : badForm(cause);
   } finally {
     clearInterval(timer);
   }
@@ -114,10 +114,6 @@ function tooLarge({ limits }: Config): FaceOffError {
     `The picture has more than ${Math.round(limits.uploadBytes / 2 ** 20)} MB. Save it smaller and try again.`,
   );
 }
-
-/** Whether an error says what is wrong; the parser of forms throws plain ones for bodies that are cut or malformed. */
-const isRefusal = (error: unknown): boolean =>
-  error instanceof FaceOffError || (error as { statusCode?: number }).statusCode !== undefined;
 
 const badForm = (cause: unknown): FaceOffError =>
   new FaceOffError(

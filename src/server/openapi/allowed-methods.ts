@@ -3,14 +3,20 @@ import { OPERATIONS } from './operations.ts';
 
 const PATHS = OPERATIONS.map(({ method, path }) => ({
   method: method.toUpperCase(),
+  names: path.split('{').length,
   pattern: new RegExp(`^${path.replaceAll('.', '\\.').replace(/\{\w+\}/g, '[^/]+')}/?$`),
 }));
 
-/** The methods that a path of the server takes, each once; none if there is nothing at that path. */
+/**
+ * The methods that a path of the server takes, each once; none if there is nothing at that path. As in OpenAPI, a path
+ * without names takes precedence.
+ */
 export function methodsAt(path: string): string[] {
-  const methods = PATHS.filter(({ pattern }) => pattern.test(path)).flatMap(({ method }) =>
-    method === 'GET' ? ['GET', 'HEAD'] : [method],
-  );
+  const fitting = PATHS.filter(({ pattern }) => pattern.test(path));
+  const fewest = Math.min(...fitting.map(({ names }) => names));
+  const methods = fitting
+    .filter(({ names }) => names === fewest)
+    .flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
   return [...new Set(methods)];
 }
 

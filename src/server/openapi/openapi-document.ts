@@ -93,27 +93,51 @@ export function errorCodesOf({ errors, isPublic }: Operation): ErrorCode[] {
   return [...new Set([...errors, ...(isPublic === true ? [] : TOKEN_ERRORS), ...EVERYWHERE])];
 }
 
+function byStatus(codes: readonly ErrorCode[]): Map<number, ErrorCode[]> {
+  const found = new Map<number, ErrorCode[]>();
+  for (const code of codes) found.set(ERRORS[code].status, [...(found.get(ERRORS[code].status) ?? []), code]);
+  return found;
+}
+
+/** The refusals that most operations share, by status. */
+const SHARED = byStatus([...TOKEN_ERRORS, ...EVERYWHERE]);
+
+/** The shared refusals by name: those of every operation, and those that have a page in their place. */
+const sharedRefusals = (): Json =>
+  Object.fromEntries(
+    [...SHARED].flatMap(([status, codes]) => [
+      [`Error${status}`, refusal(status, codes, false)],
+      ...(status === 401 || status === 429 ? [[`Login${status}`, refusal(status, codes, true)]] : []),
+    ]),
+  );
+
+function refusalOrShared(status: number, codes: readonly ErrorCode[], isPage: boolean): Json {
+  if (String(SHARED.get(status)) !== String(codes)) return refusal(status, codes, isPage);
+  const name = isPage && (status === 401 || status === 429) ? 'Login' : 'Error';
+  return { $ref: `#/components/responses/${name}${status}` };
+}
+
 function responsesOf(operation: Operation): Json {
-  const byStatus = new Map<number, ErrorCode[]>();
-  for (const code of errorCodesOf(operation)) {
-    const { status } = ERRORS[code];
-    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
-  }
   const isPage = operation.method === 'get' && operation.isPublic !== true;
   return Object.fromEntries([
-    ...[...byStatus].map(([status, codes]) => [status, refusal(status, codes, isPage)] as const),
+    ...[...byStatus(errorCodesOf(operation))].map(
+      ([status, codes]) => [status, refusalOrShared(status, codes, isPage)] as const,
+    ),
     ...Object.entries(operation.replies).map(([status, reply]) => [status, replyOf(reply)] as const),
   ]);
 }
 
-function parameter(name: ParameterName, place: 'path' | 'query'): Json {
-  const { text, most } = PARAMETERS[name];
-  const limits = place === 'path' ? { minLength: 1, maxLength: most } : { maxLength: most };
+function parameter(name: ParameterName, place: 'path' | 'query', isLimited: boolean): Json {
+  const { text, most } = { most: undefined, ...PARAMETERS[name] };
+  const limits = { ...(place === 'path' && { minLength: 1 }), ...(isLimited && { maxLength: most }) };
   return { name, in: place, required: place === 'path', description: text, schema: { type: 'string', ...limits } };
 }
 
-function parametersOf({ path, query = [], ifMatch }: Operation): Json[] {
-  const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => parameter(name as ParameterName, 'path'));
+function parametersOf({ method, path, query = [], ifMatch }: Operation): Json[] {
+  const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) =>
+    // OPTIONS tells of an address, whether or not there is what it names.
+    parameter(name as ParameterName, 'path', method !== 'options'),
+  );
   const tag = {
     name: 'If-Match',
     in: 'header',
@@ -121,7 +145,7 @@ function parametersOf({ path, query = [], ifMatch }: Operation): Json[] {
     description: 'The ETag last received, or `*`.',
     schema: { type: 'string' },
   };
-  return [...inPath, ...query.map((name) => parameter(name, 'query')), ...(ifMatch === true ? [tag] : [])];
+  return [...inPath, ...query.map((name) => parameter(name, 'query', false)), ...(ifMatch === true ? [tag] : [])];
 }
 
 function bodyOf(body: OperationBody): Json {
@@ -157,7 +181,7 @@ function operationOf(operation: Operation, locked: boolean): Json {
   };
 }
 
-/** The document, as JSON. Its server is the folder above its own, so that it is right under every path of a proxy. */
+/** The document, as JSON, without `servers`, which depend on the way of a request. */
 export function openApiDocument({ version, locked, metrics }: DocumentedServer): Json {
   const paths: Record<string, Json> = {};
   for (const operation of OPERATIONS) {
@@ -168,7 +192,6 @@ export function openApiDocument({ version, locked, metrics }: DocumentedServer):
   return {
     openapi: '3.1.0',
     info: { title: 'FaceOff', version, description: DESCRIPTION, license: { name: 'MIT', identifier: 'MIT' } },
-    servers: [{ url: '..' }],
     security: [{ bearer: [] }, { cookie: [] }],
     tags: Object.entries(GROUPS).map(([name, description]) => ({ name, description })),
     paths,
@@ -177,6 +200,7 @@ export function openApiDocument({ version, locked, metrics }: DocumentedServer):
         bearer: { type: 'http', scheme: 'bearer', description: 'The token of the server, `server.token`.' },
         cookie: { type: 'apiKey', in: 'cookie', name: 'faceoff', description: 'Set by `POST /api/login`.' },
       },
+      responses: sharedRefusals(),
       schemas: componentsOf(),
     },
   };

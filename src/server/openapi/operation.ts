@@ -18,7 +18,7 @@ export const GROUPS = {
 /** The name of a group. */
 export type Group = keyof typeof GROUPS;
 
-/** Parameters in paths and queries: what each means, and the limits of its text. */
+/** Parameters in paths and queries: what each means, and the most characters that it has in a path. */
 export const PARAMETERS = {
   session: { text: 'Id of a session: `GET /api/sessions` lists them.', most: 100 },
   stream: { text: 'Name of a stream: 1 to 64 letters, digits, `-` and `_`.', most: 64 },
@@ -28,11 +28,11 @@ export const PARAMETERS = {
   file: { text: 'Name of a finished recording: `GET /api/recordings` lists them.', most: 100 },
   room: { text: 'Name of a call: 1 to 64 letters, digits, `-` and `_`.', most: 64 },
   viewer: { text: 'Id of a viewer, the end of its `Location`.', most: 100 },
-  format: { text: 'Container of the recording; `recording.format` of config.yaml without it.', most: 100 },
-  since: { text: 'Only samples after this time: `atMs` of the last known sample.', most: 100 },
-  again: { text: 'Id of the publisher’s session before this one: its name is taken over.', most: 100 },
-  sound: { text: 'With the publisher’s sound.', most: 100 },
-} as const;
+  format: { text: 'Container of the recording; `recording.format` of config.yaml without it.' },
+  since: { text: 'Only samples after this time: `atMs` of the last known sample.' },
+  again: { text: 'Id of the publisher’s session before this one: its name is taken over.' },
+  sound: { text: 'With the publisher’s sound.' },
+} as const satisfies Record<string, { text: string; most?: number }>;
 
 /** The name of a parameter. */
 export type ParameterName = keyof typeof PARAMETERS;
@@ -104,11 +104,13 @@ export const EVERYWHERE: readonly ErrorCode[] = [
   'foreign_origin',
   'foreign_host',
   'request_timeout',
-  'address_too_long',
   'bad_expectation',
   'headers_too_large',
   'internal',
 ];
+
+/** Refusals of a body where none is wanted, by operations that read it as JSON all the same. */
+export const UNWANTED_BODY: readonly ErrorCode[] = ['bad_json', 'wrong_type', 'body_too_large'];
 
 /** Refusals of every operation that needs the token. */
 export const TOKEN_ERRORS: readonly ErrorCode[] = ['no_token', 'wrong_token', 'too_many_attempts'];

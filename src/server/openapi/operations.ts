@@ -8,7 +8,14 @@ import type { ErrorCode } from '../../shared/error-catalogue.ts';
 import { RECORDING_FORMATS } from '../../shared/recording-formats.ts';
 import { SWITCHES } from '../../shared/steps.ts';
 import { allSettingsSchema, patchSchema, presetSchema } from '../session/session-settings.ts';
-import type { FormFields, Group, Operation, OperationReply, ParameterName } from './operation.ts';
+import {
+  type FormFields,
+  type Group,
+  type Operation,
+  type OperationReply,
+  type ParameterName,
+  UNWANTED_BODY,
+} from './operation.ts';
 import {
   cacheSchema,
   clearedSchema,
@@ -155,7 +162,7 @@ function negotiated(name: 'Publish' | 'Watch', endpoint: string, id: ParameterNa
       group,
       summary: 'What the address takes',
       replies: { 200: { text: 'See the headers.', headers: ['Allow', 'Accept-Post'] } },
-      errors: [],
+      errors: ['wrong_type', 'offer_too_large'],
       isPublic: true,
     },
     {
@@ -198,7 +205,7 @@ function negotiated(name: 'Publish' | 'Watch', endpoint: string, id: ParameterNa
       group,
       summary: 'What the address takes',
       replies: { 200: { text: 'See the headers.', headers: ['Allow', 'Accept-Patch'] } },
-      errors: [],
+      errors: ['wrong_type', 'offer_too_large'],
       isPublic: true,
     },
   ];
@@ -244,7 +251,7 @@ const faceOperations: readonly Operation[] = [
     group: 'faces',
     summary: 'Deletes a face that was added',
     replies: deleted,
-    errors: ['unknown_face', 'built_in_face', 'not_saved'],
+    errors: ['unknown_face', 'built_in_face', 'not_saved', ...UNWANTED_BODY],
   },
   get('/api/faces/{face}/thumbnail', 'faceThumbnail', 'A picture of a face, 160 x 160', {
     group: 'faces',
@@ -290,6 +297,12 @@ const ofRecording = (method: 'get' | 'post' | 'delete', id: string, summary: str
   ...rest,
 });
 
+const recordingFile = {
+  schema: 'binary',
+  types: ['video/webm', 'video/mp4'],
+  headers: ['Content-Disposition'],
+} as const;
+
 const recordingOperations: readonly Operation[] = [
   ofRecording('get', 'readRecording', 'The recording of a session that is under way, or its last one', {}),
   ofRecording('post', 'startRecording', `Records a session, as ${RECORDING_FORMATS.join(' or ')}`, {
@@ -306,9 +319,12 @@ const recordingOperations: readonly Operation[] = [
       'disk_full',
       'recordings_unwritable',
       'recording_failed',
+      ...UNWANTED_BODY,
     ],
   }),
-  ofRecording('delete', 'stopRecording', 'Ends the recording of a session', {}),
+  ofRecording('delete', 'stopRecording', 'Ends the recording of a session', {
+    errors: ['unknown_session', 'not_recording', ...UNWANTED_BODY],
+  }),
   get('/api/sessions/{session}/snapshot.png', 'snapshot', 'The picture that a session shows now', {
     group: 'recordings',
     replies: { 200: { text: 'The picture.', schema: 'binary', types: ['image/png'], headers: ['Cache-Control'] } },
@@ -320,15 +336,11 @@ const recordingOperations: readonly Operation[] = [
   }),
   get('/api/recordings/{file}', 'downloadRecording', 'A finished recording; takes `Range`', {
     group: 'recordings',
-    replies: Object.fromEntries(
-      [
-        [200, 'The whole file.'],
-        [206, 'The part that `Range` asks for.'],
-      ].map(([status, text]) => [
-        status,
-        { text, schema: 'binary', types: ['video/webm', 'video/mp4'], headers: ['Content-Disposition'] },
-      ]),
-    ),
+    replies: {
+      200: { ...recordingFile, text: 'The whole file.' },
+      206: { ...recordingFile, text: 'The part that `Range` asks for.' },
+      304: { text: 'It has not changed since the caller got it.' },
+    },
     errors: ['unknown_recording', 'bad_range', 'precondition_failed'],
   }),
   {
@@ -338,7 +350,7 @@ const recordingOperations: readonly Operation[] = [
     group: 'recordings',
     summary: 'Deletes a finished recording',
     replies: deleted,
-    errors: ['unknown_recording'],
+    errors: ['unknown_recording', ...UNWANTED_BODY],
   },
 ];
 
@@ -370,7 +382,7 @@ const machineOperations: readonly Operation[] = [
     group: 'machine',
     summary: 'Deletes the items of a kind that are not in use',
     replies: json('Number and size of what was deleted, and number of items in use.', clearedSchema),
-    errors: ['unknown_kind', 'not_ours'],
+    errors: ['unknown_kind', 'not_ours', ...UNWANTED_BODY],
   },
   get('/healthz', 'live', 'Whether the process answers', {
     isPublic: true,

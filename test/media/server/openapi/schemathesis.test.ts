@@ -1,0 +1,103 @@
+/**
+ * Schemathesis (PyPI) makes requests from the document, right and wrong ones, and holds the replies against it. A longer
+ * run: FACEOFF_SCHEMATHESIS_EXAMPLES=100 (docs/api.md).
+ */
+
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { root } from '../../../../src/lib/package-root.ts';
+import { Publisher } from '../../../support/publisher.ts';
+import { startServer, type TestServer, until } from '../../../support/server.ts';
+
+const program = process.env.FACEOFF_SCHEMATHESIS ?? 'schemathesis';
+const examples = Number(process.env.FACEOFF_SCHEMATHESIS_EXAMPLES ?? 2);
+const isThere = spawnSync(program, ['--version']).status === 0;
+if (!isThere)
+  process.stderr.write(`no ${program} here: pip install schemathesis, or name it in FACEOFF_SCHEMATHESIS\n`);
+
+const token = 'a-token-of-this-test';
+const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-schemathesis-'));
+let server: TestServer;
+let camera: Publisher;
+
+beforeAll(async () => {
+  if (!isThere) return;
+  server = await startServer({
+    server: { token },
+    // Wrong tokens are part of the run, offers whose callers never connect, too.
+    limits: { wrongTokens: 0, connectionsPerAddress: 0, sessions: 64, viewers: 64 },
+    webrtc: { connectTimeoutMs: 1000 },
+    recording: { dir: path.join(folder, 'recordings') },
+  });
+  camera = new Publisher();
+  camera.send(160, 120);
+  expect((await camera.whip(server.url, '?stream=desk', { authorization: `Bearer ${token}` })).status).toBe(201);
+  await until(() => camera.received.length > 0, 'a picture');
+}, 120_000);
+afterAll(async () => {
+  camera?.close();
+  await server?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Names that there are, for some of the requests. */
+function settingsFor(session: string): string {
+  const known = { session: [session], stream: ['desk'], preset: ['Evening'], face: ['astronaut'] };
+  const lists = Object.entries(known).map(([name, values]) => `${name} = { values = ${JSON.stringify(values)} }`);
+  const uses = Object.keys(known).map((name) => `${name} = { dictionary = "${name}", probability = 0.7 }`);
+  return [
+    '[dictionaries]',
+    ...lists,
+    '[[operations]]',
+    'include-tag = ["live", "recordings", "presets", "faces"]',
+    `parameters = { ${uses.join(', ')} }`,
+    '',
+  ].join('\n');
+}
+
+/** Runs schemathesis. @returns its exit status and what it wrote. */
+function run(args: readonly string[]): Promise<{ status: number | null; said: string }> {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, {
+      cwd: folder,
+      env: { ...process.env, SCHEMATHESIS_HOOKS: path.join(root, 'test/support/schemathesis_hooks.py') },
+    });
+    let said = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (data: Buffer) => {
+        said += data.toString();
+      });
+    child.once('exit', (status) => resolve({ status, said }));
+  });
+}
+
+test.runIf(isThere)(
+  'schemathesis finds no defect and no reply that the document does not tell of',
+  async () => {
+    const settings = path.join(folder, 'schemathesis.toml');
+    writeFileSync(settings, settingsFor(server.sessions.all()[0]!.id));
+    const { status, said } = await run([
+      `--config-file=${settings}`,
+      'run',
+      `${server.url}/api/openapi.json`,
+      `--header=Authorization: Bearer ${token}`,
+      '--checks=all',
+      // No schema says that a picture has a face, or that an offer fits the codecs there are.
+      '--exclude-checks=positive_data_acceptance',
+      '--phases=coverage,fuzzing',
+      `--max-examples=${examples}`,
+      '--seed=23',
+      '--max-redirects=0',
+      '--continue-on-failure',
+      '--no-shrink',
+    ]);
+    process.stdout.write(said.slice(said.indexOf('SUMMARY')));
+    expect(`${status} ${status === 0 ? '' : said}`).toBe('0 ');
+    expect(said).toMatch(/Tested: *[6-9]\d/);
+    expect(camera.connection.connectionState).toBe('connected');
+  },
+  (60 + 10 * examples) * 1000,
+);
