@@ -116,6 +116,8 @@ const UPLOAD_ERRORS: readonly ErrorCode[] = [
   'too_many_faces',
   'too_many_photos',
   'closing',
+  'lane_lost',
+  'lane_ended',
 ];
 
 /** Errors of an offer. */
@@ -232,7 +234,7 @@ const faceOperations: readonly Operation[] = [
     summary: 'Adds a face, or a further photo of one',
     body: { form: UPLOAD },
     replies: { 201: { text: 'The face.', schema: faceSchema, headers: ['Location'] } },
-    errors: [...UPLOAD_ERRORS, 'not_saved', 'disk_full'],
+    errors: [...UPLOAD_ERRORS, 'not_saved'],
   },
   {
     method: 'post',
@@ -431,7 +433,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...recordingOperations,
   ...negotiated('Publish', '/whip', 'session', {
     query: ['face', 'stream', 'again'],
-    errors: [...OFFER, ...CHANGE, 'bad_name', 'stream_taken', 'bad_field'],
+    errors: [...OFFER, ...CHANGE, 'bad_name', 'stream_taken'],
   }),
   ...negotiated('Watch', '/whep/{stream}', 'viewer', {
     errors: [...OFFER, 'unknown_stream', 'no_publisher', 'viewers_full'],
