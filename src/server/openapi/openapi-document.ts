@@ -69,7 +69,8 @@ function replyOf(reply: OperationReply): Json {
 /** The reply of one status to requests that are refused, with the codes that it may have. */
 function refusal(status: number, codes: readonly ErrorCode[], isPage: boolean): Json {
   const description = codes.map((code) => `\`${code}\`: ${ERRORS[code].meaning}`).join('\n\n');
-  const schema: Json = { $ref: `${REF}Error`, properties: { code: { enum: codes } } };
+  // Many tools leave out what stands beside a reference.
+  const schema: Json = { allOf: [{ $ref: `${REF}Error` }, { properties: { code: { enum: codes } } }] };
   if (codes.includes('several_faces'))
     schema.anyOf = [
       { properties: { code: { not: { const: 'several_faces' } } } },

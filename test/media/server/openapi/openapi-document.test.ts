@@ -72,8 +72,8 @@ test('operations have ids of their own, and codes stand under their status', asy
   const shared = Object.entries(components.responses).map(([name, reply]) => [name.slice(-3), reply] as const);
   for (const [status, reply] of [...replies, ...shared]) {
     if (Number(status) < 400 || reply.$ref !== undefined) continue;
-    const schema = reply.content?.['application/json']?.schema as { properties?: { code?: { enum: string[] } } };
-    for (const code of schema.properties?.code?.enum ?? [])
+    const schema = reply.content?.['application/json']?.schema as { allOf?: { properties?: { code?: { enum: string[] } } }[] };
+    for (const code of schema.allOf?.[1]?.properties?.code?.enum ?? [])
       expect(`${code} ${ERRORS[code as keyof typeof ERRORS].status}`).toBe(`${code} ${status}`);
   }
 });
