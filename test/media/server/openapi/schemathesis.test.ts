@@ -13,7 +13,7 @@ import { Publisher } from '../../../support/publisher.ts';
 import { startServer, type TestServer, until } from '../../../support/server.ts';
 
 const program = process.env.FACEOFF_SCHEMATHESIS ?? 'schemathesis';
-const examples = Number(process.env.FACEOFF_SCHEMATHESIS_EXAMPLES ?? 2);
+const examples = Number(process.env.FACEOFF_SCHEMATHESIS_EXAMPLES ?? 10);
 const isThere = spawnSync(program, ['--version']).status === 0;
 if (!isThere)
   process.stderr.write(`no ${program} here: pip install schemathesis, or name it in FACEOFF_SCHEMATHESIS\n`);
