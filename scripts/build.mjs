@@ -13,6 +13,8 @@ const at = (...parts) => path.join(root, ...parts);
 /** Each page is a folder of src/client with a script and an HTML file of its name. */
 const PAGES = ['studio', 'call', 'player', 'login', 'docs'];
 const STYLES = ['styles/styles.css', 'call/call.css', 'player/player.css', 'docs/docs.css'];
+/** A container image is built without the benches, which need test/ too. */
+const hasBenches = existsSync(at('bench'));
 const common = { bundle: true, format: 'esm', sourcemap: true, logLevel: 'warning', absWorkingDir: root, write: false };
 /** Chunks of an earlier build stay so long: a server that runs may still load them. */
 const CHUNK_LIFE_MS = 86_400_000;
@@ -94,6 +96,7 @@ async function buildPages() {
 
 /** The scripts that the benches of live streams run in the browser. */
 async function buildBenchPages() {
+  if (!hasBenches) return;
   const entryPoints = [at('bench/speed/live/bench-page.ts'), at('bench/speed/live/steady-page.ts')];
   await build({ format: 'iife', sourcemap: false, entryPoints, outdir: at('dist/bench') });
 }
@@ -104,6 +107,8 @@ async function buildServer() {
     'pipeline/worker': 'src/pipeline/lane/worker.ts',
     'pipeline/device': 'src/pipeline/device/device-process.ts',
     'pipeline/builder': 'src/pipeline/inference/builder.ts',
+  };
+  const benches = {
     'bench/bench': 'bench/speed/bench.ts',
     'bench/bench-server': 'bench/speed/live/bench-server.ts',
     'bench/fake-cameras': 'bench/speed/live/fake-cameras.ts',
@@ -112,7 +117,7 @@ async function buildServer() {
     'fuzz/fuzz-child': 'fuzz/run/fuzz-child.ts',
   };
   const files = await build({
-    entryPoints,
+    entryPoints: hasBenches ? { ...entryPoints, ...benches } : entryPoints,
     outdir: at('dist'),
     splitting: true,
     chunkNames: 'chunks/[name]-[hash]',

@@ -6,7 +6,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { inspect } from 'node:util';
-import { load } from 'js-yaml';
+import { load, loadAll } from 'js-yaml';
 import { z } from 'zod';
 import { isLocal } from './lib/address.ts';
 import { PRIORITIES } from './lib/priority.ts';
@@ -58,6 +58,7 @@ const Schema = z.strictObject({
     certificate: textSchema(1).nullable().default(null),
     key: textSchema(1).nullable().default(null),
     priority: choice(PRIORITIES, 'above'),
+    drainMs: whole(0, 86_400_000, 0),
     origins: z
       .array(z.string().refine(isOrigin, 'must be an origin, such as https://studio.example'))
       .default([EXTENSION]),
@@ -193,6 +194,8 @@ const Schema = z.strictObject({
   }),
   metrics: section({
     enabled: z.boolean().default(true),
+    host: textSchema(1).nullable().default(null),
+    port: z.int().min(0).max(65535).nullable().default(null),
     stageBucketsMs: listSchema(z.number().positive(), 1).default([...STAGE_BUCKETS_MS]),
   }),
 });
@@ -249,7 +252,10 @@ function readFile(file: string, isRequired: boolean): Tree {
   }
   let content: unknown;
   try {
-    content = load(readFileSync(file, 'utf8'), { filename: file }) ?? {};
+    // A file of comments alone has no document.
+    const documents = loadAll(readFileSync(file, 'utf8'), { filename: file });
+    if (documents.length > 1) throw new Error('it holds several documents, parted by ---');
+    content = documents[0] ?? {};
   } catch (cause) {
     throw bad([`${file} is not valid YAML: ${messageOf(cause)}`]);
   }
@@ -336,7 +342,6 @@ const shownValue = (value: unknown): string =>
 /** Sentences about settings that are allowed alone, but not together. */
 function disagreements({ server, webrtc, memory, metrics }: Config): string[] {
   const { portMin, portMax, minKbps, startKbps, maxKbps } = webrtc;
-  const { stageBucketsMs } = metrics;
   const wrong: string[] = [];
   if (!isLocal(server.host) && server.token === null) {
     wrong.push(
@@ -351,6 +356,20 @@ function disagreements({ server, webrtc, memory, metrics }: Config): string[] {
   }
   if (memory.releaseAt > memory.degradeAt)
     wrong.push(`memory.releaseAt: must not be above memory.degradeAt (${memory.releaseAt} > ${memory.degradeAt})`);
+  return [...wrong, ...disagreeingMetrics(metrics, server)];
+}
+
+function disagreeingMetrics(
+  { enabled, host, port, stageBucketsMs }: Config['metrics'],
+  server: Config['server'],
+): string[] {
+  const wrong: string[] = [];
+  if (host !== null && port === null)
+    wrong.push('metrics.host: needs metrics.port too; without a port of their own, metrics are served on server.port');
+  if (port !== null && !enabled)
+    wrong.push('metrics.port: serves nothing while metrics.enabled is false; leave out one of the two');
+  if (port !== null && port !== 0 && port === server.port)
+    wrong.push(`metrics.port: must not be server.port (${port}); leave it out to serve metrics there`);
   if (stageBucketsMs.some((ms, i) => i > 0 && ms <= stageBucketsMs[i - 1]!))
     wrong.push('metrics.stageBucketsMs: must rise from one to the next');
   return wrong;

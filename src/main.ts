@@ -8,9 +8,11 @@ import { cacheCommand } from './commands/cache.ts';
 import { cameraCommand } from './commands/camera.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { gpuCommand } from './commands/gpu-install.ts';
+import { h264Command } from './commands/h264-install.ts';
 import { modelsCommand } from './commands/models.ts';
 import { renderCommand } from './commands/render.ts';
 import { serveCommand } from './commands/serve.ts';
+import { serviceCommand } from './commands/service.ts';
 import { defaultConfigFile } from './lib/installation.ts';
 import { endWithNpm } from './lib/npm-parent.ts';
 import { root } from './lib/package-root.ts';
@@ -29,6 +31,8 @@ const program = new Command('faceoff')
   .addCommand(cacheCommand(config))
   .addCommand(cameraCommand(config))
   .addCommand(gpuCommand(config))
+  .addCommand(h264Command(config))
+  .addCommand(serviceCommand(config))
   .addCommand(doctorCommand(config));
 
 endWithNpm();

@@ -1,8 +1,12 @@
-/** What Prometheus reads at /metrics. The metrics' names are part of the product and do not change. */
+/**
+ * What Prometheus reads at /metrics. The metrics' names are part of the product and do not change; docs/metrics.md lists
+ * them. Labels name stages, causes, codes and models, never a session, a stream, a face or an address.
+ */
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { DeviceReport } from './pipeline/device/device-protocol.ts';
 import type { ModelLoad } from './pipeline/pool/lane-protocol.ts';
+import { isErrorCode } from './shared/error-catalogue.ts';
 import type { GpuState } from './shared/gpu.ts';
 import type { Cause } from './shared/messages.ts';
 import { STAGE_BUCKETS_MS } from './shared/stage-buckets.ts';
@@ -15,6 +19,8 @@ export interface MetricsOptions {
 }
 
 const RESULTS: readonly FrameResult[] = ['swapped', 'passed', 'dropped', 'failed'];
+/** Codes that are counted from 0 on, as alerts watch them: an increase from no value at all is none. */
+const WATCHED_CODES = ['internal', 'server_full', 'viewers_full'] as const;
 
 /** Every metric of the server, in one registry of its own. Units are seconds, bytes and ratios, as Prometheus wants. */
 export class Metrics {
@@ -23,7 +29,9 @@ export class Metrics {
   readonly #stage: Histogram<'stage'>;
   readonly #wait: Histogram;
   readonly #frames: Counter<'result'>;
+  readonly #lateFrames: Counter;
   readonly #level: Gauge;
+  readonly #plans: Gauge<'plan'>;
   readonly #verdicts: Gauge<'cause'>;
   readonly #sessions: Gauge;
   readonly #viewers: Gauge;
@@ -35,7 +43,9 @@ export class Metrics {
   readonly #batchWait: Histogram<'model'>;
   readonly #late: Counter;
   readonly #pressure: Gauge;
+  readonly #memory: Gauge<'kind'>;
   readonly #oom: Counter;
+  readonly #errors: Counter<'code'>;
   /** Registered with the first reading of a GPU. */
   #gpu: { vram: Gauge<'kind'>; busy: Gauge } | null = null;
 
@@ -68,9 +78,20 @@ export class Metrics {
       labelNames: ['result'],
       registers,
     });
+    this.#lateFrames = new Counter({
+      name: 'faceoff_late_frames_total',
+      help: 'Dropped frames that were left out because time was short, not by the rate of their plan',
+      registers,
+    });
     this.#level = new Gauge({
       name: 'faceoff_degradation_level',
       help: 'Worst level of any session, 0 is full quality',
+      registers,
+    });
+    this.#plans = new Gauge({
+      name: 'faceoff_plan',
+      help: 'Sessions by the plan in force: a place on the ladder of quality, from full to passthrough',
+      labelNames: ['plan'],
       registers,
     });
     this.#verdicts = new Gauge({
@@ -123,11 +144,24 @@ export class Metrics {
     });
     this.#pressure = new Gauge({
       name: 'faceoff_memory_pressure',
-      help: 'How short memory is: 0 not, 1 what nobody needs is given up, 2 streams do less',
+      help: 'How short memory is: 0 not, 1 what no session uses is freed, 2 streams do less',
+      registers,
+    });
+    this.#memory = new Gauge({
+      name: 'faceoff_memory_bytes',
+      help: 'Resident memory of all processes of FaceOff, and memory.rssLimitMb',
+      labelNames: ['kind'],
       registers,
     });
     this.#oom = new Counter({ name: 'faceoff_oom_total', help: 'Times that a model ran out of memory', registers });
+    this.#errors = new Counter({
+      name: 'faceoff_errors_total',
+      help: 'Refusals and errors by their code, other for those of the HTTP library',
+      labelNames: ['code'],
+      registers,
+    });
     for (const result of RESULTS) this.#frames.inc({ result }, 0);
+    for (const code of WATCHED_CODES) this.#errors.inc({ code }, 0);
   }
 
   /** @param frameMs from the decoder to the hand-over to the encoder. */
@@ -143,6 +177,12 @@ export class Metrics {
     this.#frames.inc({ result });
   }
 
+  /** Counts a dropped frame, by its result alone. @param isLate whether time was short, not the plan's rate the reason. */
+  dropped(isLate: boolean): void {
+    this.count('dropped');
+    if (isLate) this.#lateFrames.inc();
+  }
+
   /** Sets the number of open sessions and the worst place of any on the ladder, 0 = full quality. */
   sessions(open: number, worstLevel: number): void {
     this.#sessions.set(open);
@@ -152,6 +192,18 @@ export class Metrics {
   /** Sets the number of sessions per cause. */
   verdicts(counts: Record<Cause, number>): void {
     for (const [cause, sessions] of Object.entries(counts)) this.#verdicts.set({ cause }, sessions);
+  }
+
+  /** Sets the number of sessions per plan. @param plans the plan of each session. */
+  plans(plans: readonly string[]): void {
+    this.#plans.reset();
+    this.#plans.set({ plan: 'full' }, 0);
+    for (const plan of plans) this.#plans.inc({ plan });
+  }
+
+  /** Counts a refusal or an error that a caller was told. @param code of the catalogue, or another library's. */
+  error(code: string): void {
+    this.#errors.inc({ code: isErrorCode(code) ? code : 'other' });
   }
 
   /** Sets the number of viewers. */
@@ -181,6 +233,12 @@ export class Metrics {
     this.#gpu.vram.set({ kind: 'used' }, state?.usedBytes ?? Number.NaN);
     this.#gpu.vram.set({ kind: 'total' }, state?.totalBytes ?? Number.NaN);
     this.#gpu.busy.set(state?.utilisation ?? Number.NaN);
+  }
+
+  /** Sets the memory of all processes together, and its limit. */
+  memory(usedBytes: number, limitBytes: number): void {
+    this.#memory.set({ kind: 'used' }, usedBytes);
+    this.#memory.set({ kind: 'limit' }, limitBytes);
   }
 
   /** Sets how short memory is. */

@@ -48,3 +48,9 @@ export class Random {
     return out;
   }
 }
+
+/** The numbers of a seed as a function, each from 0 to below 1. */
+export function randomOf(seed: number): () => number {
+  const random = new Random(seed);
+  return () => random.next();
+}

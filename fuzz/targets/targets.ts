@@ -1,6 +1,8 @@
 /** Every target of the fuzzer. */
 
 import type { Target } from '../run/target.ts';
+import { planTarget } from './h264/plan-target.ts';
+import { rtpTarget } from './h264/rtp-target.ts';
 import { animationTarget } from './parsers/animation-target.ts';
 import { clipTarget } from './parsers/clip-target.ts';
 import { configTarget } from './parsers/config-target.ts';
@@ -32,6 +34,8 @@ export const QUICK_TARGETS: readonly Target[] = [
   y4mTarget,
   wireTarget,
   printedTarget,
+  planTarget,
+  rtpTarget,
 ];
 
 /** All targets, but for the stand-in, which is asked for by name alone. */

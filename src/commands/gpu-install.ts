@@ -15,7 +15,7 @@ import { extract } from 'tar-stream';
 import { makeFolder } from '../lib/system/make-folder.ts';
 import { bundledFolder, libraryName } from '../pipeline/inference/native/ort-api.ts';
 import { probeProviders } from '../pipeline/inference/native/provider-probe.ts';
-import { GPU_MANIFEST, gpuFolder, hasGpuLibraries } from '../pipeline/inference/native/runtime-paths.ts';
+import { GPU_MANIFEST, gpuFolder, hasGpuLibraries, runtimeFolder } from '../pipeline/inference/native/runtime-paths.ts';
 import { download } from '../pipeline/models/download.ts';
 import { FaceOffError } from '../shared/errors.ts';
 import { type ConfigOptions, configOf, withConfig } from './options.ts';
@@ -125,7 +125,7 @@ async function writeManifest(folder: string, { name: source, version }: GpuPacka
 
 function report(cacheDir: string): void {
   const { lacks } = probeProviders(cacheDir);
-  console.log(`The GPU provider libraries are in ${gpuFolder(cacheDir)}.`);
+  console.log(`The GPU provider libraries are in ${runtimeFolder(cacheDir)}.`);
   for (const kind of ['cuda', 'tensorrt'] as const) {
     const lack = lacks[kind];
     console.log(lack === null ? `${kind}: every library it needs is here.` : `${kind}: still missing: ${lack.why}`);

@@ -1,6 +1,7 @@
 /** `faceoff serve`: starts every part of the server, prints its address, and stops it in order. */
 
 import { existsSync } from 'node:fs';
+import type { Server as HttpsServer } from 'node:https';
 import { constants } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -16,7 +17,9 @@ import { defaultSettings } from '../pipeline/pool/lane-options.ts';
 import type { ModelLoad } from '../pipeline/pool/lane-protocol.ts';
 import { Pool } from '../pipeline/pool/pool.ts';
 import { type Certificate, certificateOf } from '../server/access/certificate.ts';
-import { buildServer } from '../server/http/app.ts';
+import { CertificateRenewal } from '../server/access/certificate-renewal.ts';
+import { buildServer, type Server } from '../server/http/app.ts';
+import { METRICS_HOST } from '../server/http/metrics-routes.ts';
 import { openGpu } from '../server/monitor/gpu-sensor.ts';
 import { portCount } from '../server/webrtc/port-range.ts';
 import { FaceOffError, messageOf } from '../shared/errors.ts';
@@ -108,18 +111,33 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
     defaults: pool.defaults,
     certificate,
   });
+  const renewal =
+    certificate === null
+      ? null
+      : new CertificateRenewal({
+          config,
+          certificate,
+          use: (renewed) => (server.app.server as unknown as HttpsServer).setSecureContext(renewed),
+          log: logger,
+        });
   const stop = async (): Promise<false> => {
+    renewal?.close();
     await server.close();
     await pool.close();
     await cache.close();
     await log.close();
     return false;
   };
+  const { host: metricsHost, port: metricsPort } = config.metrics;
   try {
-    await server.app.listen({ host: config.server.host, port: config.server.port });
-  } catch (cause) {
+    if (server.metricsApp !== null && metricsPort !== null) {
+      const at = { setting: 'metrics.port', host: metricsHost ?? METRICS_HOST, port: metricsPort };
+      logger.info(`metrics are served at ${await listen(server.metricsApp, at)}/metrics`);
+    }
+    await listen(server.app, { setting: '--port', ...config.server });
+  } catch (error) {
     await stop();
-    throw cannotListen(cause, config.server);
+    throw error;
   }
   const { port: actual } = server.app.server.address() as { port: number };
   const readyMs = Math.round(performance.now() - beganMs);
@@ -132,6 +150,14 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
   if (welcome !== null && process.stdout.isTTY) process.stdout.write(welcome);
   listening();
   endOn(async () => {
+    const { drainMs } = config.server;
+    if (drainMs > 0 && server.sessions.size > 0) {
+      logger.info(
+        { sessions: server.sessions.size, drainMs },
+        'draining: running sessions go on, new ones are refused',
+      );
+      await server.drain(drainMs);
+    }
     logger.info('stopping');
     const isLate = await Promise.race([stop(), delay(GRACE_MS, true)]);
     if (isLate) logger.warn('not everything ended in time; a recording that was cut off is kept by the next start');
@@ -199,8 +225,18 @@ function endOn(stop: () => Promise<unknown>): void {
   }
 }
 
-function cannotListen(cause: unknown, { host, port }: { host: string; port: number }): FaceOffError {
-  const { code, message } = cause as NodeJS.ErrnoException;
-  const why = code === 'EADDRINUSE' ? `port ${port} is taken by another program; choose another with --port` : message;
-  return new FaceOffError('cannot_listen', `The server cannot listen on ${host}:${port}: ${why}.`, { cause });
+/** @returns the address. @throws FaceOffError `cannot_listen`, naming the `setting` of the port. */
+async function listen(
+  app: Server['app'],
+  { setting, host, port }: { setting: string; host: string; port: number },
+): Promise<string> {
+  try {
+    await app.listen({ host, port });
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const why =
+      code === 'EADDRINUSE' ? `port ${port} is taken by another program; choose another with ${setting}` : message;
+    throw new FaceOffError('cannot_listen', `The server cannot listen on ${host}:${port}: ${why}.`, { cause });
+  }
+  return urlOf(host, (app.server.address() as { port: number }).port, false);
 }

@@ -18,13 +18,26 @@ export interface Surroundings {
   home: string;
 }
 
+/**
+ * The person's home folder; the current folder for a user that has none, as under systemd's DynamicUser or in a container
+ * that was given a number for a user.
+ * @param find for tests.
+ */
+export function homeFolder(find: () => string = os.homedir): string {
+  try {
+    return find();
+  } catch {
+    return process.cwd();
+  }
+}
+
 const here = (): Surroundings => ({
   isPackage,
   root,
   cwd: process.cwd(),
   platform: process.platform,
   env: process.env,
-  home: os.homedir(),
+  home: homeFolder(),
 });
 
 /**

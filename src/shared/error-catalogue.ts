@@ -57,6 +57,7 @@ export const ERRORS = {
     status: 409,
     meaning: 'No session publishes that stream just now; `Retry-After` says when to try again.',
   },
+  server_stopping: { status: 503, meaning: 'The server is stopping; running sessions go on for `server.drainMs`.' },
   viewers_full: { status: 503, meaning: 'The stream has as many viewers as `limits.viewers` allows.' },
   name_taken: { status: 409, meaning: 'Another person in the call has that name.' },
   room_full: { status: 503, meaning: 'The call has as many people as `limits.roomPeople` allows.' },
@@ -72,6 +73,11 @@ export const ERRORS = {
   bad_fragment: { status: 400, meaning: 'The SDP fragment (RFC 8840) cannot be used.' },
   no_video: { status: 422, meaning: 'The offer has no video that can be used.' },
   no_codec: { status: 406, meaning: 'The offer has no video codec that can be used.' },
+  no_h264_packages: {
+    status: 500,
+    meaning: 'The packages for H.264 are not published for this machine, or do not load.',
+  },
+  no_ice_restart: { status: 422, meaning: 'A session in H.264 cannot restart ICE; a new offer begins a new session.' },
   ports_taken: { status: 503, meaning: 'Every UDP port of `webrtc.portMin` to `portMax` is taken.' },
   tag_missing: { status: 428, meaning: 'A PATCH without `If-Match`.' },
   tag_old: { status: 412, meaning: 'The ETag in `If-Match` is of an ICE session that is over.' },
@@ -181,6 +187,14 @@ export const ERRORS = {
   no_server: { status: 500, meaning: 'The server that `faceoff camera --stream` names cannot be reached.' },
   follow_lost: { status: 500, meaning: 'The connection to that server is lost.' },
   follow_refused: { status: 500, meaning: 'That server refused the stream.' },
+  no_systemd: { status: 500, meaning: 'systemd does not run here, so that `faceoff service` can do nothing.' },
+  needs_root: {
+    status: 500,
+    meaning: 'A service of the machine was to be changed without root, or one of a person as root.',
+  },
+  bad_place: { status: 500, meaning: 'FaceOff or Node is in a folder that a service of the machine cannot read.' },
+  foreign_unit: { status: 500, meaning: 'There is a unit `faceoff.service` that FaceOff did not write.' },
+  service_failed: { status: 500, meaning: 'The unit cannot be written, or systemctl refused it.' },
 } as const satisfies Record<string, ErrorEntry>;
 
 /** The code of an error: a key of the catalogue. */

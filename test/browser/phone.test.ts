@@ -155,7 +155,7 @@ describe.skipIf(whyNoTurn !== null)(`a browser and a server that only a TURN ser
 });
 
 describe.skipIf(whyNoRouters !== null)(`a server behind a router that forwards ports${unless(whyNoRouters)}`, () => {
-  test('swaps for a browser behind another router, at the announced address', async () => {
+  test('swaps for a browser behind another router, and is watched there, at the announced address', async () => {
     networks = new Networks();
     const [desk, office, home, phone] = ['desk', 'office', 'home', 'phone'].map((name) => networks.machine(name)) as [
       Machine,
@@ -195,5 +195,8 @@ describe.skipIf(whyNoRouters !== null)(`a server behind a router that forwards p
     await logInAndStart(page);
     await until(async () => (await swapped(page)) > 20, 'swapped pictures', 30_000);
     expect(await pathOf(page)).not.toContain('relay');
+    const viewer = await page.context().newPage();
+    await viewer.goto('https://203.0.113.7:8443/view/studio');
+    await viewer.waitForSelector('body[data-state="live"]', { timeout: 30_000 });
   }, 120_000);
 });

@@ -1,5 +1,6 @@
 /** A server whose pipeline only hands pictures back: for tests of everything around it, without a model. */
 
+import path from 'node:path';
 import { pino } from 'pino';
 import type { Faces } from '../../src/faces/face-library.ts';
 import { Metrics } from '../../src/metrics.ts';
@@ -82,6 +83,8 @@ export async function startEcho(
   faces: Faces = noFaces,
 ): Promise<EchoServer> {
   const config = patchedConfig(patch);
+  // What happens to be installed in the repository's cache changes no test that does not ask for it.
+  config.models = { ...config.models, cacheDir: path.join(config.storage.dir, 'cache'), ...patch.models };
   const defaults = defaultSettings(config);
   const lines: EchoServer['lines'] = [];
   const log = pino({ level: 'debug', base: null }, { write: (line: string) => void lines.push(JSON.parse(line)) });

@@ -79,6 +79,7 @@ export async function startServer(patch: Patch = {}, gpu: Gpu | null = null, pro
     version: 'test',
     defaults: pool.defaults,
   });
+  await server.metricsApp?.listen({ host: '127.0.0.1', port: config.metrics.port! });
   const url = await server.app.listen({ host: '127.0.0.1', port: 0 });
   return {
     ...server,

@@ -52,6 +52,13 @@ test('a section whose settings are all commented out keeps its defaults', () => 
   );
 });
 
+test.each(['', '\n', '# server:\n#   port: 1\n', '---\n'])(
+  'a file without a setting keeps the defaults: %j',
+  (text) => {
+    expect(loadConfig({ file: written(text), isRequired: true }).server).toEqual(defaultConfig().server);
+  },
+);
+
 test('a variable is text where text is wanted, and a number or list where that is', () => {
   const env = {
     FACEOFF_SWAP_FACE: '123',
@@ -116,6 +123,13 @@ describe('refused, naming the key and what is allowed', () => {
     ['text for a list', 'webrtc:\n  iceServers: stun\n', /webrtc\.iceServers: .*expected array/],
     ['bit rates out of order', 'webrtc:\n  minKbps: 9000\n', /webrtc\.startKbps: must lie between/],
     ['buckets out of order', 'metrics:\n  stageBucketsMs: [1, 3, 2]\n', /metrics\.stageBucketsMs: must rise/],
+    ['a host for metrics that have no port', 'metrics:\n  host: 0.0.0.0\n', /metrics\.host: needs metrics\.port/],
+    [
+      'a port for metrics that are off',
+      'metrics:\n  enabled: false\n  port: 9464\n',
+      /metrics\.port: serves nothing while metrics\.enabled/,
+    ],
+    ['one port for two', 'metrics:\n  port: 8080\n', /metrics\.port: must not be server\.port \(8080\)/],
     ['memory thresholds out of order', 'memory:\n  releaseAt: 0.99\n', /memory\.releaseAt: must not be above/],
     ['ports out of order', 'webrtc:\n  portMin: 50000\n', /webrtc\.portMin: must not be above/],
     [
@@ -127,6 +141,7 @@ describe('refused, naming the key and what is allowed', () => {
     ['half a certificate', 'server:\n  key: a.pem\n', /server\.certificate: must be set together/],
     ['an origin with a path', 'server:\n  origins: ["https://a.example/x"]\n', /server\.origins\.0: must be an origin/],
     ['broken YAML, with its line', 'server:\n  port: 1\n  host: [\n', /not valid YAML.*\([34]:\d+\)/s],
+    ['several documents', 'server:\n  port: 1\n---\nserver:\n  port: 2\n', /not valid YAML.*several documents/],
     ['a key given twice', 'server:\n  port: 1\n  port: 2\n', /not valid YAML: duplicated mapping key.*\(3:/],
     ['no settings at all', '- 1\n- 2\n', /must hold sections/],
   ])('%s', (_what, text, message) => {

@@ -1,5 +1,10 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { expect, test } from 'vitest';
+import { root } from '../../src/lib/package-root.ts';
 import { Metrics } from '../../src/metrics.ts';
+import { ladderFor } from '../../src/pipeline/lane/quality-ladder.ts';
+import { CAUSES } from '../../src/server/monitor/verdict.ts';
 import type { FrameResult, SwappedFrame } from '../../src/shared/types.ts';
 
 const frame = (result: FrameResult): SwappedFrame => ({
@@ -55,6 +60,69 @@ test('sessions, quality and models are gauges', async () => {
     'faceoff_verdict{cause="lane"}': 0,
     'faceoff_model_load_seconds{model="mesh",provider="cpu",cache="miss"}': 1.5,
   });
+});
+
+test('a plan that no session has any more is gone, full quality never is', async () => {
+  const metrics = new Metrics();
+  metrics.plans(['full', '15 fps', '15 fps']);
+  expect(await figures(metrics)).toMatchObject({ 'faceoff_plan{plan="full"}': 1, 'faceoff_plan{plan="15 fps"}': 2 });
+  metrics.plans([]);
+  const plans = Object.entries(await figures(metrics)).filter(([name]) => name.startsWith('faceoff_plan'));
+  expect(plans).toEqual([['faceoff_plan{plan="full"}', 0]]);
+});
+
+test('late frames are a part of the dropped ones', async () => {
+  const metrics = new Metrics();
+  metrics.dropped(true);
+  metrics.dropped(false);
+  expect(await figures(metrics)).toMatchObject({
+    'faceoff_frames_total{result="dropped"}': 2,
+    faceoff_late_frames_total: 1,
+  });
+});
+
+test('an error is counted by a code of the catalogue, or as other', async () => {
+  const metrics = new Metrics();
+  for (const code of ['unknown_face', 'fst_err_ctp_body_too_large', 'toString']) metrics.error(code);
+  expect(await figures(metrics)).toMatchObject({
+    'faceoff_errors_total{code="unknown_face"}': 1,
+    'faceoff_errors_total{code="other"}': 2,
+    'faceoff_errors_total{code="internal"}': 0,
+  });
+});
+
+test('docs/metrics.md lists every metric with its type, labels and meaning', async () => {
+  const metrics = new Metrics();
+  metrics.gpu({ usedBytes: 1, totalBytes: 2, utilisation: null });
+  const listed = [
+    ...readFileSync(path.join(root, 'docs/metrics.md'), 'utf8').matchAll(/^\| `(\w+)` \| (\w+) \| (.*) \| (.*) \|$/gm),
+  ].map(([row]) => row);
+  // The library's types leave out what each metric has besides.
+  const registered = metrics.registry.getMetricsAsArray() as unknown as {
+    name: string;
+    type: string;
+    labelNames: readonly string[];
+    help: string;
+  }[];
+  const rows = registered.map(({ name, type, labelNames, help }) => {
+    const labels = labelNames.map((label) => `\`${label}\``).join(', ');
+    return `| \`${name}\` | ${type} | ${labels || '—'} | ${help.replace(/\.$/, '')} |`;
+  });
+  // What the process tells of itself is most on Linux.
+  const isOwn = (row: string): boolean => row.startsWith('| `faceoff_');
+  expect(listed.filter(isOwn)).toEqual(rows.filter(isOwn));
+  expect(listed).toEqual(expect.arrayContaining(rows));
+  if (process.platform === 'linux') expect(listed).toHaveLength(rows.length);
+});
+
+test.each([
+  ['plan', ladderFor(true, true).map(({ name }) => name)],
+  ['cause', [...CAUSES, 'good']],
+])('docs/metrics.md lists the values of %s', (label, values) => {
+  const row = readFileSync(path.join(root, 'docs/metrics.md'), 'utf8').match(
+    new RegExp(`^\\| \`${label}\` \\| (.*) \\|$`, 'm'),
+  )!;
+  expect([...row[1]!.matchAll(/`([^`]+)`/g)].map(([, value]) => value)).toEqual(values);
 });
 
 test('buckets are those of the settings, and two registries do not share anything', async () => {

@@ -48,6 +48,8 @@ const ROOMS: Record<string, readonly string[]> = {
   metrics: ['shared', 'lib', 'pipeline/device', 'pipeline/pool'],
   'server/monitor': ['shared', 'lib', 'config', 'metrics', 'pipeline/inference/native'],
   'server/webrtc': ['shared', 'lib', 'config', 'media'],
+  'server/rtp': ['shared', 'lib'],
+  'server/h264': ['shared', 'lib', 'config', 'cache', 'media', 'server/rtp', 'server/webrtc'],
   'server/audio': ['shared', 'lib', 'media', 'server/webrtc'],
   'server/recording': ['shared', 'lib', 'config', 'metrics', 'media', 'server/monitor'],
   'server/session': [
@@ -59,6 +61,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'media',
     'server/monitor',
     'server/webrtc',
+    'server/h264',
     'server/audio',
     'server/recording',
   ],
@@ -74,6 +77,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'pipeline/models',
     'pipeline/pool',
     'server/access',
+    'server/h264',
     'server/monitor',
     'server/webrtc',
     'server/recording',
@@ -93,6 +97,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'pipeline/inference/native',
     'pipeline/pool',
     'server/access',
+    'server/h264',
     'server/http',
     'server/monitor',
     'server/session',
@@ -113,6 +118,8 @@ const HOMES: Record<string, string> = {
   '@roamhq/wrtc': 'src/server/webrtc/',
   'onnxruntime-node': 'src/pipeline/inference/',
   koffi: 'src/pipeline/inference/native/',
+  'node-datachannel': 'src/server/h264/',
+  'node-av': 'src/server/h264/',
 };
 
 /** Files that may have the name of another one: what every folder or every thread has. */
@@ -309,7 +316,7 @@ describe('documents', () => {
   });
 
   test('ARCHITECTURE lists the rooms that there are', () => {
-    const listed = [...read('ARCHITECTURE.md').matchAll(/^\| `(src\/[a-z/]*)` \|/gm)].map(([, room]) => room!);
+    const listed = [...read('ARCHITECTURE.md').matchAll(/^\| `(src\/[a-z0-9/]*)` \|/gm)].map(([, room]) => room!);
     const there = new Set(
       files
         .filter((file) => file.startsWith('src/') && path.posix.dirname(file) !== 'src')

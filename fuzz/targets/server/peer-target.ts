@@ -1,6 +1,6 @@
 import { defaultConfig } from '../../../src/config.ts';
 import { readFragment } from '../../../src/server/webrtc/ice-fragment.ts';
-import { openPeers, Peer } from '../../../src/server/webrtc/peer.ts';
+import { openWrtcPeers, Peer } from '../../../src/server/webrtc/peer.ts';
 import { mutatedOffer } from '../../mutate/mutate-offer.ts';
 import { mutatedText } from '../../mutate/mutate-text.ts';
 import { holds, type Target } from '../../run/target.ts';
@@ -40,7 +40,7 @@ export const peerTarget: Target = {
           return true;
         } finally {
           peer.close();
-          holds(openPeers() === 0, 'a peer stays open');
+          holds(openWrtcPeers() === 0, 'a peer stays open');
         }
       },
       usedBytes: async () => process.memoryUsage.rss(),

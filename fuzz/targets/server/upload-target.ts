@@ -28,7 +28,7 @@ export const uploadTarget: Target = {
   name: 'upload',
   reads: 'uploads: multipart forms, and pictures decoded and searched for faces by the server',
   share: 1.5,
-  parallel: 3,
+  parallel: 1,
   growthBytes: 256 * 2 ** 20,
   async open(folder) {
     const samples = await pictureSamples();

@@ -191,7 +191,15 @@ export function cameraProblem(error: { name: string; message?: string }): Omit<S
 }
 
 /** Codes of refusals that are worth another try. */
-const TRANSIENT = new Set(['server_full', 'ports_taken', 'stream_taken', 'session_closed', 'lane_lost', 'internal']);
+const TRANSIENT = new Set([
+  'server_full',
+  'ports_taken',
+  'server_stopping',
+  'stream_taken',
+  'session_closed',
+  'lane_lost',
+  'internal',
+]);
 
 /** The state event and the reason for the server's refusal of an offer. */
 export function refusalText({ code, message }: { code: string; message: string }): {

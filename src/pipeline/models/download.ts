@@ -4,6 +4,8 @@
  * target's name.
  */
 
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { FaceOffError, messageOf } from '../../shared/errors.ts';
@@ -16,6 +18,8 @@ export interface Download {
   file: string;
   /** The expected digest; null accepts any file. */
   sha256: string | null;
+  /** Another digest to check, as npm's registry gives it: `sha512-` and base64. */
+  integrity?: string;
   /** @param total size of the file in bytes; null where the server does not send it. */
   onProgress?: (bytes: number, total: number | null) => void;
   /** How often a broken connection is retried without any progress in between. */
@@ -35,7 +39,7 @@ const SILENT_MS = 30_000;
  *   kept).
  */
 export async function download(job: Download): Promise<string> {
-  const { file, sha256, retries = 4, pauseMs = 500 } = job;
+  const { file, sha256, integrity, retries = 4, pauseMs = 500 } = job;
   const part = `${file}.part`;
   let furthest = await sizeOf(part);
   for (let failures = 0; ; ) {
@@ -57,6 +61,13 @@ export async function download(job: Download): Promise<string> {
     throw new FaceOffError(
       'model_differs',
       `What ${job.url} serves is not the expected file: its sha256 is ${digest}, not ${sha256}. Nothing was kept.`,
+    );
+  }
+  if (integrity !== undefined && (await integrityOf(part)) !== integrity) {
+    await discard(part);
+    throw new FaceOffError(
+      'model_differs',
+      `What ${job.url} serves is not the expected file: its digest is not ${integrity}. Nothing was kept.`,
     );
   }
   await rename(part, file);
@@ -156,6 +167,12 @@ function unreachable({ url, file }: Download, cause: unknown): FaceOffError {
     `${url} cannot be fetched: ${why}. Try again later (what has come is kept), or get the file on another machine and place it as ${file}.`,
     { cause },
   );
+}
+
+async function integrityOf(file: string): Promise<string> {
+  const hash = createHash('sha512');
+  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
+  return `sha512-${hash.digest('base64')}`;
 }
 
 const etagFileOf = (part: string): string => `${part}.etag`;

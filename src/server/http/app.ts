@@ -3,6 +3,7 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import os from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import fastifyStatic from '@fastify/static';
 import websocket from '@fastify/websocket';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
@@ -17,6 +18,7 @@ import { ModelStates } from '../../pipeline/models/model-states.ts';
 import type { ModelLoad } from '../../pipeline/pool/lane-protocol.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import type { Gpu } from '../../shared/gpu.ts';
+import type { Preflight } from '../../shared/messages.ts';
 import type { SwapSettings } from '../../shared/settings.ts';
 import type { Swapping } from '../../shared/types.ts';
 import { Authenticator, loginRoutes } from '../access/auth.ts';
@@ -27,6 +29,7 @@ import { allowedOrigins, allowOrigins } from '../access/cors.ts';
 import { LoginRateLimit } from '../access/login-rate-limit.ts';
 import { checkOrigin } from '../access/origin.ts';
 import { PAGES_DIR, sendPage } from '../access/pages.ts';
+import { openPeers, Peers } from '../h264/peers.ts';
 import { Monitor } from '../monitor/monitor.ts';
 import { preflight } from '../monitor/preflight.ts';
 import { nothingAt } from '../openapi/allowed-methods.ts';
@@ -37,12 +40,12 @@ import { newRoom, Rooms } from '../session/rooms.ts';
 import { Sessions } from '../session/sessions.ts';
 import { checkName, Streams } from '../session/streams.ts';
 import { mostDescriptors } from '../webrtc/descriptors.ts';
-import { openPeers } from '../webrtc/peer.ts';
 import { cacheRoutes } from './cache-routes.ts';
 import { controlRoutes } from './control-routes.ts';
 import { sendError } from './error-reply.ts';
 import { faceRoutes } from './face-routes.ts';
 import { machineRoutes, machineStatus } from './machine-routes.ts';
+import { keepToMetrics, metricsRoute } from './metrics-routes.ts';
 import { presetRoutes } from './preset-routes.ts';
 import { recordingRoutes } from './recording-routes.ts';
 import { Signalling } from './signalling.ts';
@@ -71,12 +74,18 @@ export interface ServerParts {
 /** A server that is ready to listen. */
 export interface Server {
   app: FastifyInstance;
+  /** Serves /metrics alone, over HTTP and without a token; null while `app` serves them. */
+  metricsApp: FastifyInstance | null;
   sessions: Sessions;
   monitor: Monitor;
-  /** Ends sessions and sockets, then the listener. Idempotent. */
+  /** Takes no new sessions from now on; resolves when those that run have ended, or after `patienceMs`. */
+  drain(patienceMs: number): Promise<void>;
+  /** Ends sessions and sockets, then the listeners. Idempotent. */
   close(): Promise<void>;
 }
 
+/** How often a server that drains looks whether its sessions have ended. */
+const DRAIN_CHECK_MS = 200;
 /** How long open sockets may take to close when the server stops. */
 const CLOSING_MS = 500;
 
@@ -155,11 +164,11 @@ function listener({ limits, server }: Config, https: Certificate | null): Fastif
 /** Whether no route takes a request; that of CORS takes OPTIONS of every path, and has no reply. */
 const isUnrouted = ({ is404, routeOptions }: FastifyRequest): boolean => is404 || routeOptions.url === '*';
 
-/** Answers a request that no route takes. */
-function refuseUnrouted({ method, url }: FastifyRequest, reply: FastifyReply): FastifyReply {
+/** Refuses a request that no route takes. @throws FaceOffError `wrong_method` (405), `not_found` (404). */
+function refuseUnrouted({ method, url }: FastifyRequest, reply: FastifyReply): never {
   const { error, allow } = nothingAt(method, url);
   if (allow.length > 0) void reply.header('allow', allow.join(', '));
-  return sendError(reply, error);
+  throw error;
 }
 
 /** Connections may take half of the process's file descriptors; the other half is for peers, files and ffmpeg. */
@@ -188,13 +197,15 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   const { config, pool, faces, metrics, models, log, version, defaults, gpu = null, certificate = null } = parts;
   const { states = new ModelStates(readCatalogue(config.models.dir)) } = parts;
   const app = listener(config, certificate);
+  const metricsApp = config.metrics.enabled && config.metrics.port !== null ? listener(config, null) : null;
   // The message names no address: logs hold none.
   const rateLimit = new LoginRateLimit(config.limits.wrongTokens, () =>
     log.warn('too many wrong tokens from one address, which has to wait'),
   );
   const authenticator = new Authenticator(config.server, certificate !== null, rateLimit);
-  const streams = new Streams(config, metrics, log);
-  const sessions = new Sessions({ config, pool, streams, metrics, log, machine: () => monitor.figures });
+  const peers = new Peers(config, log);
+  const streams = new Streams(config, metrics, log, peers);
+  const sessions = new Sessions({ config, pool, streams, peers, metrics, log, machine: () => monitor.figures });
   const recordings = new Recordings(config, metrics, log);
   await recordings.recover();
   const presets = await PresetStore.open(config, log);
@@ -202,6 +213,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   const signalling = new Signalling({
     version,
     defaults,
+    metrics,
     sessions,
     streams,
     rooms,
@@ -223,17 +235,24 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   monitor.onPressure((pressure) => pool.pressure(pressure));
   const startedAtMs = performance.now();
   let ready = true;
+  let draining = false;
   // The listener alone would wait without limit for WebSockets and for sockets whose upgrade was refused.
   const connections = new ConnectionLimit(config.limits.connectionsPerAddress, () =>
     log.warn('one address has as many connections as limits.connectionsPerAddress lets it have'),
   );
   connections.watch(app.server);
+  if (metricsApp !== null) {
+    connections.watch(metricsApp.server);
+    keepToMetrics(metricsApp, config);
+  }
   shareDescriptors(app.server, log);
 
   app.setErrorHandler((error, { raw }, reply) => {
     // A caller that disconnects in the middle of a request is no defect of the server.
     const isAborted = raw.destroyed && !raw.complete;
-    if (errorBody(error).status === 500 && !isAborted)
+    const { status, body } = errorBody(error);
+    if (!isAborted) metrics.error(body.code);
+    if (status === 500 && !isAborted)
       log.error({ error: error instanceof Error ? error.stack : String(error) }, 'request failed');
     return sendError(reply, error);
   });
@@ -287,13 +306,15 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   });
 
   app.get('/healthz', async () => ({ ok: true }));
-  app.get('/readyz', async (_request, reply) => reply.code(ready ? 200 : 503).send({ ready }));
-  if (config.metrics.enabled) {
-    app.get('/metrics', async (_request, reply) => {
-      sessions.measure();
-      return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics());
-    });
-  }
+  app.get('/readyz', async (_request, reply) => {
+    const isReady = ready && !draining;
+    const most = config.limits.sessions;
+    const more = isReady ? roomFor().sessions : 0;
+    return reply
+      .code(isReady ? 200 : 503)
+      .send({ ready: isReady, draining, sessions: { open: sessions.size, most, more } });
+  });
+  if (config.metrics.enabled) metricsRoute(metricsApp ?? app, metrics, () => sessions.measure());
   app.get('/api/sessions', async () =>
     sessions.all().map((session) => ({
       ...session.stats,
@@ -319,7 +340,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   openApiRoutes(app, version, config);
   cacheRoutes(app, config);
   machineRoutes(app, monitor, config.memory.intervalMs);
-  app.get('/api/preflight', async () =>
+  const roomFor = (): Preflight =>
     preflight({
       capacity: pool.capacity ?? null,
       machine: monitor.figures,
@@ -328,13 +349,20 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
       engine: defaults.engine,
       limited: sessions.limitedCount,
       isAhead: os.getPriority() < 0,
-    }),
-  );
+    });
+  app.get('/api/preflight', async () => roomFor());
 
   return {
     app,
+    metricsApp,
     sessions,
     monitor,
+    async drain(patienceMs) {
+      draining = true;
+      sessions.drain();
+      const untilMs = performance.now() + patienceMs;
+      while (ready && sessions.size > 0 && performance.now() < untilMs) await delay(DRAIN_CHECK_MS);
+    },
     async close() {
       if (!ready) return;
       ready = false;
@@ -343,7 +371,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
       streams.close();
       signalling.close();
       await recordings.close();
-      const closed = app.close();
+      const closed = Promise.all([app.close(), metricsApp?.close()]);
       const closingTimer = setTimeout(() => connections.destroyAll(), CLOSING_MS);
       await closed;
       clearTimeout(closingTimer);

@@ -5,6 +5,7 @@ import { errorBody } from '../../lib/error-body.ts';
 import type { Logger } from '../../lib/log.ts';
 import { SerialQueue } from '../../lib/serial.ts';
 import { textSchema } from '../../lib/text-schema.ts';
+import type { Metrics } from '../../metrics.ts';
 import type { FaceInfo, PresetInfo, ServerMessage } from '../../shared/messages.ts';
 import type { SettingsPatch, SwapSettings } from '../../shared/settings.ts';
 import type { Guest, Member, Rooms } from '../session/rooms.ts';
@@ -65,6 +66,7 @@ export interface SignallingParts {
   streams: Streams;
   rooms: Rooms;
   config: Config;
+  metrics: Metrics;
   log: Logger;
   faces(): FaceInfo[];
   presets(): PresetInfo[];
@@ -183,6 +185,7 @@ class StudioSocket {
       const { body, status } = errorBody(error);
       if (status === 500)
         this.#parts.log.error({ error: error instanceof Error ? error.stack : String(error) }, 'signalling failed');
+      this.#parts.metrics.error(body.code);
       this.send({ type: 'error', error: body });
     }
   }

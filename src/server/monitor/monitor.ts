@@ -172,6 +172,7 @@ export class Monitor {
     });
     if (this.#history.length > this.#most) this.#history.shift();
     metrics.gpu(gpu);
+    metrics.memory(rssBytes, this.#parts.memory.rssLimitMb * 2 ** 20);
     metrics.pressure(pressure);
     if (pressure !== before) this.#announcePressure(pressure, gpu, rssBytes);
     if (pressure !== 'none' && before === 'none') this.#heapTrim.trimNow();

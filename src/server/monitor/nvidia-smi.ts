@@ -16,7 +16,7 @@ const RESTART_MS = 10_000;
 /**
  * @param program name or path of nvidia-smi.
  * @param device index or id.
- * @returns null where the program is not on this machine.
+ * @returns null where the program is not on this machine, or may not be run.
  * @throws Error with the program's last line when it ends or reports nothing.
  */
 export async function openSmi(program: string, device: string): Promise<Gpu | null> {
@@ -25,7 +25,8 @@ export async function openSmi(program: string, device: string): Promise<Gpu | nu
     return await smi.open();
   } catch (error) {
     smi.close();
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    // EACCES: a folder of PATH cannot be searched, and no other has the program.
+    if (['ENOENT', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? '')) return null;
     throw error;
   }
 }

@@ -25,7 +25,7 @@ export interface DocumentedServer {
   version: string;
   /** Whether callers need the token. */
   locked: boolean;
-  /** Whether `/metrics` is served. */
+  /** Whether `/metrics` is served here, and not on a port of its own. */
   metrics: boolean;
 }
 

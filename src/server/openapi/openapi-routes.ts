@@ -6,7 +6,11 @@ import { openApiDocument } from './openapi-document.ts';
 
 /** `/api/openapi.json` and `/api/docs`, the page that shows it. */
 export function openApiRoutes(app: FastifyInstance, version: string, { server, metrics }: Config): void {
-  const document = openApiDocument({ version, locked: server.token !== null, metrics: metrics.enabled });
+  const document = openApiDocument({
+    version,
+    locked: server.token !== null,
+    metrics: metrics.enabled && metrics.port === null,
+  });
   app.get('/api/openapi.json', async (request, reply) => {
     const url = locationOf(request, '/', server.basePath).replace(/(?<=.)\/$/, '');
     return reply.header('cache-control', 'no-cache').send({ ...document, servers: [{ url }] });

@@ -94,7 +94,7 @@ export interface Operation {
   errors: readonly ErrorCode[];
   /** Whether it needs no token. */
   isPublic?: true;
-  /** Whether only servers with `metrics.enabled` have it. */
+  /** Whether only servers with `metrics.enabled`, and without `metrics.port`, have it. */
   isMetrics?: true;
 }
 
@@ -119,6 +119,7 @@ export const TOKEN_ERRORS: readonly ErrorCode[] = ['no_token', 'wrong_token', 't
 export const RETRYABLE: ReadonlySet<ErrorCode> = new Set([
   'too_many_attempts',
   'server_full',
+  'server_stopping',
   'ports_taken',
   'stream_taken',
   'no_publisher',

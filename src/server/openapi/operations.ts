@@ -187,6 +187,7 @@ function negotiated(name: 'Publish' | 'Watch', endpoint: string, id: ParameterNa
         'bad_fragment',
         'bad_candidate',
         'bad_sdp',
+        'no_ice_restart',
         'tag_missing',
         'tag_old',
       ],
@@ -356,7 +357,12 @@ const recordingOperations: readonly Operation[] = [
   },
 ];
 
-const ready = z.object({ ready: z.boolean() });
+const count = z.int().min(0);
+const ready = z.object({
+  ready: z.boolean(),
+  draining: z.boolean(),
+  sessions: z.object({ open: count, most: count, more: count }).describe('More: how many the machine can swap now.'),
+});
 
 const machineOperations: readonly Operation[] = [
   get('/api/sessions', 'listSessions', 'All live sessions, with their figures and settings', {
@@ -392,7 +398,7 @@ const machineOperations: readonly Operation[] = [
   }),
   get('/readyz', 'ready', 'Whether the server takes sessions', {
     isPublic: true,
-    replies: { ...json('It does.', ready), 503: { text: 'It is stopping.', schema: ready } },
+    replies: { ...json('It does.', ready), 503: { text: 'It is draining or stopping.', schema: ready } },
   }),
   get('/metrics', 'metrics', 'All figures, for Prometheus', {
     isMetrics: true,
@@ -433,7 +439,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...recordingOperations,
   ...negotiated('Publish', '/whip', 'session', {
     query: ['face', 'stream', 'again'],
-    errors: [...OFFER, ...CHANGE, 'bad_name', 'stream_taken'],
+    errors: [...OFFER, ...CHANGE, 'bad_name', 'stream_taken', 'server_stopping'],
   }),
   ...negotiated('Watch', '/whep/{stream}', 'viewer', {
     errors: [...OFFER, 'unknown_stream', 'no_publisher', 'viewers_full'],

@@ -9,12 +9,13 @@ import type { Traffic } from '../../shared/traffic.ts';
 import type { Frame, SwappedFrame, SwapSession } from '../../shared/types.ts';
 import { LipSync } from '../audio/lip-sync.ts';
 import { VoiceActivity } from '../audio/voice-activity.ts';
+import type { Peers } from '../h264/peers.ts';
 import { type MachineFigures, type SessionFigures, SteadyVerdict, verdictOf } from '../monitor/verdict.ts';
 import type { RecordedSession } from '../recording/recorded-session.ts';
 import type { Recorder } from '../recording/recorder.ts';
 import { ConnectionTimeout } from '../webrtc/connection-timeout.ts';
 import type { IceCandidate } from '../webrtc/ice-fragment.ts';
-import { Peer, type PeerEndpoint, type PeerState } from '../webrtc/peer.ts';
+import type { MediaPeer, PeerEndpoint, PeerState } from '../webrtc/peer.ts';
 import { disclosureHeader, disclosureMessage } from './disclosure.ts';
 import { Intake } from './intake.ts';
 import type { NamedStream } from './named-stream.ts';
@@ -28,6 +29,7 @@ export interface SessionParts {
   swap: SwapSession;
   stream: NamedStream;
   webrtc: Config['webrtc'];
+  peers: Peers;
   /** Frames with more pixels are sent back unswapped. */
   largestPixels: number;
   metrics: Metrics;
@@ -57,7 +59,7 @@ const NEVER_CONNECTED_MS = 5000;
 export class Session implements RecordedSession {
   readonly id: string;
   readonly #parts: SessionParts;
-  readonly #peer: Peer;
+  readonly #peer: MediaPeer;
   readonly #stats = new RollingStats();
   readonly #intake: Intake;
   readonly #connectionTimeout: ConnectionTimeout;
@@ -97,7 +99,7 @@ export class Session implements RecordedSession {
       onFrame: (frame) => parts.stream.show(frame, this.#recorder !== null),
     });
     this.#connectionTimeout = new ConnectionTimeout(parts.webrtc, (why) => this.close(why));
-    this.#peer = new Peer(parts.webrtc, {
+    this.#peer = parts.peers.open({
       onFrame: (frame) => this.#receive(frame),
       onSound: (sound) => {
         this.#voiceActivity.addSound(sound);
@@ -124,6 +126,11 @@ export class Session implements RecordedSession {
   /** Place of the last frame's plan on the ladder; 0 is full quality. */
   get level(): number {
     return this.#stats.level;
+  }
+
+  /** Name of the last frame's plan. */
+  get plan(): string {
+    return this.#stats.last?.plan ?? 'full';
   }
 
   /** What limits the session. */
@@ -287,7 +294,7 @@ export class Session implements RecordedSession {
   #countDropped(isLate: boolean): void {
     if (isLate) this.#stats.miss();
     this.#stats.count('dropped');
-    this.#parts.metrics.count('dropped');
+    this.#parts.metrics.dropped(isLate);
   }
 
   async #swap(frame: Frame, dropped: number): Promise<SwappedFrame | null> {

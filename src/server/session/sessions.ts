@@ -9,10 +9,10 @@ import { FaceOffError } from '../../shared/errors.ts';
 import type { Cause } from '../../shared/messages.ts';
 import type { SettingsPatch, SwapSettings } from '../../shared/settings.ts';
 import type { Frame, Swapping } from '../../shared/types.ts';
+import { openPeers, type Peers } from '../h264/peers.ts';
 import { CAUSES, type MachineFigures } from '../monitor/verdict.ts';
 import { requireDescriptors } from '../webrtc/descriptors.ts';
 import type { IceCandidate } from '../webrtc/ice-fragment.ts';
-import { openPeers } from '../webrtc/peer.ts';
 import { checkPorts } from '../webrtc/port-range.ts';
 import { Session } from './session.ts';
 import type { Streams } from './streams.ts';
@@ -32,6 +32,7 @@ export interface SessionsParts {
   config: Config;
   pool: Swapping;
   streams: Streams;
+  peers: Peers;
   metrics: Metrics;
   log: Logger;
   /** Figures of the machine over the last seconds; null before the first sample. */
@@ -55,6 +56,7 @@ const SHARED: ReadonlySet<Cause> = new Set(['processor', 'lane', 'memory']);
 export class Sessions {
   readonly #parts: SessionsParts;
   readonly #open = new Map<string, Session>();
+  #isDraining = false;
 
   constructor(parts: SessionsParts) {
     this.#parts = parts;
@@ -102,11 +104,11 @@ export class Sessions {
   /**
    * Opens a session with its lane state and its stream.
    * @param stream name by which viewers find the stream, besides the session's id.
-   * @throws FaceOffError `server_full`, `ports_taken` (503) and `stream_taken` (409), all with retryAfterMs, `bad_name` (400),
+   * @throws FaceOffError `server_full`, `server_stopping`, `ports_taken` (503) and `stream_taken` (409), all with retryAfterMs, `bad_name` (400),
    * `unknown_face` (404).
    */
   open(settings: SettingsPatch, hooks: SessionHooks = {}, stream?: string): Session {
-    const { config, pool, streams, metrics, log, machine } = this.#parts;
+    const { config, pool, streams, peers, metrics, log, machine } = this.#parts;
     this.#checkCapacity();
     if (stream !== undefined) streams.check(stream);
     const id = randomUUID();
@@ -115,6 +117,7 @@ export class Sessions {
       swap: pool.open(id, settings),
       stream: streams.claim(id, stream),
       webrtc: config.webrtc,
+      peers,
       largestPixels: config.limits.frameWidth * config.limits.frameHeight,
       metrics,
       log,
@@ -140,6 +143,7 @@ export class Sessions {
   measure(): void {
     const { metrics } = this.#parts;
     metrics.sessions(this.#open.size, Math.max(0, ...this.all().map((session) => session.level)));
+    metrics.plans(this.all().map(({ plan }) => plan));
     const causes = this.all().map(({ verdict }) => verdict.cause);
     const counts = CAUSES.map((cause) => [cause, causes.filter((one) => one === cause).length]);
     metrics.verdicts(Object.fromEntries(counts) as Record<Cause, number>);
@@ -164,6 +168,11 @@ export class Sessions {
     };
   }
 
+  /** Refuses new sessions from now on; those that run go on. Idempotent. */
+  drain(): void {
+    this.#isDraining = true;
+  }
+
   /** Closes all sessions. Idempotent. */
   close(): void {
     for (const session of this.all()) session.close('server stopping');
@@ -175,6 +184,8 @@ export class Sessions {
     const { sessions } = limits;
     const { rssLimitMb } = memory;
     const options = { details: { retryAfterMs: RETRY_AFTER_MS } };
+    if (this.#isDraining)
+      throw new FaceOffError('server_stopping', 'The server is stopping and takes no new sessions.', options);
     if (this.#open.size >= sessions) {
       throw new FaceOffError(
         'server_full',

@@ -4,8 +4,8 @@ import { RETRY_AFTER_MS } from '../../lib/error-body.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Metrics } from '../../metrics.ts';
 import { FaceOffError } from '../../shared/errors.ts';
+import { openPeers, type Peers } from '../h264/peers.ts';
 import { requireDescriptors } from '../webrtc/descriptors.ts';
-import { openPeers } from '../webrtc/peer.ts';
 import { checkPorts } from '../webrtc/port-range.ts';
 import { NamedStream } from './named-stream.ts';
 import { Viewer } from './viewer.ts';
@@ -30,15 +30,17 @@ export class Streams {
   readonly #config: Config;
   readonly #metrics: Metrics;
   readonly #log: Logger;
+  readonly #peers: Peers;
   readonly #streams = new Map<string, NamedStream>();
   /** Live streams by the ids of their sessions; a viewer can ask for either. */
   readonly #bySession = new Map<string, NamedStream>();
   readonly #viewers = new Map<string, Viewer>();
 
-  constructor(config: Config, metrics: Metrics, log: Logger) {
+  constructor(config: Config, metrics: Metrics, log: Logger, peers: Peers) {
     this.#config = config;
     this.#metrics = metrics;
     this.#log = log;
+    this.#peers = peers;
   }
 
   /** Whether no live stream has this name. */
@@ -102,8 +104,11 @@ export class Streams {
     const stream = this.#published(name);
     this.#checkCapacity();
     requireDescriptors();
-    const viewer = new Viewer(randomUUID(), this.#config.webrtc, (closed, why) =>
-      this.#onViewerClosed(stream, closed, why),
+    const viewer = new Viewer(
+      randomUUID(),
+      this.#config.webrtc,
+      (listener) => this.#peers.open(listener, stream),
+      (closed, why) => this.#onViewerClosed(stream, closed, why),
     );
     stream.add(viewer);
     this.#viewers.set(viewer.id, viewer);

@@ -2,7 +2,7 @@ import type { Config } from '../../config.ts';
 import type { Sound } from '../../media/sound.ts';
 import type { Frame } from '../../shared/types.ts';
 import { ConnectionTimeout } from '../webrtc/connection-timeout.ts';
-import { Peer, type PeerEndpoint } from '../webrtc/peer.ts';
+import type { MediaPeer, PeerEndpoint, PeerListener } from '../webrtc/peer.ts';
 import { disclosureHeader, disclosureMessage } from './disclosure.ts';
 
 /**
@@ -11,18 +11,27 @@ import { disclosureHeader, disclosureMessage } from './disclosure.ts';
  */
 export class Viewer {
   readonly id: string;
-  readonly #peer: Peer;
+  readonly #peer: MediaPeer;
   readonly #connectionTimeout: ConnectionTimeout;
   readonly #onClose: (viewer: Viewer, why: string) => void;
   #connected = false;
   #closed = false;
   #modified = false;
 
-  constructor(id: string, webrtc: Config['webrtc'], onClose: (viewer: Viewer, why: string) => void) {
+  /**
+   * @param openPeer opens the viewer's peer.
+   * @param onClose called once, when the viewer has closed.
+   */
+  constructor(
+    id: string,
+    webrtc: Config['webrtc'],
+    openPeer: (listener: PeerListener) => MediaPeer,
+    onClose: (viewer: Viewer, why: string) => void,
+  ) {
     this.id = id;
     this.#onClose = onClose;
     this.#connectionTimeout = new ConnectionTimeout(webrtc, (why) => this.close(why));
-    this.#peer = new Peer(webrtc, {
+    this.#peer = openPeer({
       onFrame: null,
       onSound: null,
       onState: (state) => {

@@ -8,7 +8,7 @@ import type { Frame } from '../../shared/types.ts';
 import { type AnnouncedAddresses, announcedAddresses } from './announce.ts';
 import { type IceCandidate, type IceCredentials, iceFragmentOf, withIce } from './ice-fragment.ts';
 import { iceServersOf } from './ice-servers.ts';
-import { badSdp, isCandidate, rebuildOffer } from './rebuild-offer.ts';
+import { badSdp, isCandidate, MOST_TRICKLED, rebuildOffer } from './rebuild-offer.ts';
 import {
   CODECS,
   type Direction,
@@ -65,17 +65,34 @@ export interface PeerEndpoint {
   restartIce(ice: IceCredentials, candidates: readonly IceCandidate[]): Promise<string>;
 }
 
+/** A peer as sessions and viewers use it. */
+export interface MediaPeer extends PeerEndpoint {
+  /** Sends a frame; the data is copied. */
+  sendFrame(frame: Frame): void;
+  /** Sends ten milliseconds of sound, if the other side receives sound. */
+  sendSound(sound: Sound): void;
+  /**
+   * Sends a message on the data channel that the other side opened, unless it was the last one sent. A channel that
+   * opens later gets the last message as well.
+   */
+  sendMessage(message: string): void;
+  /** Means since the last call; null while sound or pictures do not arrive. */
+  buffersMs(): Promise<BufferDelays | null>;
+  /** Packet statistics of the video since the last call; null if there were too few packets. */
+  traffic(): Promise<Traffic | null>;
+  /** Idempotent. */
+  close(): void;
+}
+
 let open = 0;
-/** Number of open peers in this process, for /api/status and the leak tests. */
-export const openPeers = (): number => open;
+/** Number of open peers of this kind in this process. */
+export const openWrtcPeers = (): number => open;
 
 let connecting = 0;
 /** Number of open peers in this process that have not connected yet. */
 export const connectingPeers = (): number => connecting;
 
 const GATHERING_MS = 2000;
-/** Most candidates accepted after an offer: libwebrtc compares each one with all earlier ones. */
-const MOST_TRICKLED = 256;
 /** A share of fewer packets than this is not reported. */
 const FEWEST_PACKETS = 20;
 
@@ -83,7 +100,7 @@ const FEWEST_PACKETS = 20;
  * One WebRTC peer: receives frames and sound, sends frames and sound. Together with `whep-client.ts` the home of
  * @roamhq/wrtc, which must stay on the main thread.
  */
-export class Peer implements PeerEndpoint {
+export class Peer implements MediaPeer {
   readonly #config: Config['webrtc'];
   readonly #listener: PeerListener;
   readonly #announced: AnnouncedAddresses;
@@ -226,20 +243,14 @@ export class Peer implements PeerEndpoint {
     }
   }
 
-  /** Sends a frame; the data is copied. */
   sendFrame({ width, height, data }: Frame): void {
     if (!this.#closed) this.#source.onFrame({ width, height, data });
   }
 
-  /** Sends ten milliseconds of sound, if the other side receives sound. */
   sendSound(sound: Sound): void {
     if (!this.#closed) this.#outgoingSound?.source.onData(sound);
   }
 
-  /**
-   * Sends a message on the data channel that the other side opened, unless it was the last one sent. A channel that
-   * opens later gets the last message as well.
-   */
   sendMessage(message: string): void {
     this.#message = message;
     if (this.#closed || this.#sentMessage === message || this.#channel?.readyState !== 'open') return;
@@ -247,7 +258,6 @@ export class Peer implements PeerEndpoint {
     this.#sentMessage = message;
   }
 
-  /** Means since the last call; null while sound or pictures do not arrive. */
   async buffersMs(): Promise<BufferDelays | null> {
     if (this.#closed || this.#incomingSound === null) return null;
     const inbound = [...(await this.#connection.getStats()).values()].filter(({ type }) => type === 'inbound-rtp');
@@ -258,7 +268,6 @@ export class Peer implements PeerEndpoint {
     return sound === null || picture === null ? null : { sound, picture };
   }
 
-  /** Packet statistics of the video since the last call; null if there were too few packets. */
   async traffic(): Promise<Traffic | null> {
     if (this.#closed) return null;
     const entries = [...(await this.#connection.getStats()).values()].filter(({ kind }) => kind === 'video');
@@ -273,7 +282,6 @@ export class Peer implements PeerEndpoint {
     return { lostIn, lostOut: remote?.fractionLost ?? 0, jitterMs: 1000 * jitter };
   }
 
-  /** Idempotent. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

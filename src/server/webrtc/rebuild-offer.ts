@@ -11,6 +11,8 @@ import { FaceOffError } from '../../shared/errors.ts';
 export const OFFER_BYTES = 32 * 1024;
 /** Most candidates of one section of an offer, or of a fragment. */
 export const MOST_CANDIDATES = 64;
+/** Most candidates accepted after an offer: libwebrtc compares each one with all earlier ones. */
+export const MOST_TRICKLED = 256;
 /** Most media sections; a browser that sends and receives needs two or three. */
 export const MOST_SECTIONS = 16;
 /** Most payload types of a section; a browser offers 20 to 45, one for each of its codecs and profiles. */

@@ -45,12 +45,16 @@ export function largestLayer(section: string, isNative: boolean): string | null 
 /** Whether an offer is of a program: browsers have user names of their own in it (JSEP, RFC 9429, 5.2.1). */
 export const isNativeOffer = (offer: string): boolean => !/^o=(-|mozilla\S*) /m.test(offer);
 
+/** The extension that names the layer of a packet (RFC 8852); browsers refuse a layer in an answer without it. */
+const NAMED = /^a=extmap:\d+ urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\r?$/m;
+
 /** Says in an answer which layer of each video section of the rebuilt offer is taken. */
 export function withOneLayer(answer: string, offer: string, isNative: boolean): string {
   const offered = sectionsOf(offer);
   return sectionsOf(answer)
     .map((section, index) => {
-      const rid = /^m=video [1-9]/.test(section) ? largestLayer(offered[index] ?? '', isNative) : null;
+      const rid =
+        /^m=video [1-9]/.test(section) && NAMED.test(section) ? largestLayer(offered[index] ?? '', isNative) : null;
       return rid === null ? section : `${section}a=rid:${rid} recv\r\na=simulcast:recv ${rid}\r\n`;
     })
     .join('');

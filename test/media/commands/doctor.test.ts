@@ -6,6 +6,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import type { Finding } from '../../../src/commands/doctor.ts';
 import { root } from '../../../src/lib/package-root.ts';
 import { buildCuda, cacheDir, whyNoGpuTests } from '../../support/cuda.ts';
+import { whyNoH264 } from '../../support/h264.ts';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-doctor-test-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -34,6 +35,10 @@ describe('the doctor', () => {
       state: 'absent',
       advice: expect.stringContaining('gpu:install'),
     });
+    expect(found.get('H.264 (OBS, GStreamer)')).toMatchObject({
+      state: 'absent',
+      advice: expect.stringContaining('h264:install'),
+    });
     expect(found.get('ffmpeg')).toMatchObject({
       state: 'absent',
       advice: expect.stringContaining('apt install ffmpeg'),
@@ -48,6 +53,12 @@ describe('the doctor', () => {
 
   test('prints a table for people', () => {
     expect(doctor({ FACEOFF_MODELS_CACHE_DIR: folder })).toMatch(/^✓ Node {2,}v\d+/);
+  });
+
+  const whyNot = whyNoH264();
+  test.skipIf(whyNot !== null)(`tells the packages for H.264${whyNot === null ? '' : ` (skipped: ${whyNot})`}`, () => {
+    const found = findings({ FACEOFF_MODELS_CACHE_DIR: path.join(root, 'cache') });
+    expect(found.get('H.264 (OBS, GStreamer)')).toMatchObject({ state: 'ok', found: expect.stringContaining('GPL') });
   });
 
   const why = whyNoGpuTests();

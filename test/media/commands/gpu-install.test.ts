@@ -52,6 +52,15 @@ describe.skipIf(!here)(`installing the GPU libraries${here ? '' : ' (skipped: fo
     rmSync(cacheDir, { recursive: true, force: true });
   });
 
+  test('libraries that came with the program serve an empty cache, and those of the cache come first', async () => {
+    const programDir = path.join(cacheDir, 'program');
+    await installGpu(programDir, source());
+    expect(hasGpuLibraries(cacheDir, programDir)).toBe(true);
+    expect(runtimeFolder(cacheDir, programDir)).toBe(gpuFolder(programDir));
+    await installGpu(cacheDir, source());
+    expect(runtimeFolder(cacheDir, programDir)).toBe(gpuFolder(cacheDir));
+  });
+
   test('places the libraries beside a copy of ONNX Runtime, whole, and once', async () => {
     expect(runtimeFolder(cacheDir)).toBe(bundledFolder());
     await installGpu(cacheDir, source());

@@ -1,4 +1,4 @@
-"""WHIP and WHEP with GStreamer's webrtcbin. Usage: gstreamer_client.py publish|play URL SECONDS [TOKEN]; says `ready` once
+"""WHIP and WHEP with GStreamer's webrtcbin. Usage: gstreamer_client.py publish|play URL SECONDS [TOKEN [CODEC]]; says `ready` once
 it is connected, and at the end how many pictures came and of what size."""
 
 import sys
@@ -13,7 +13,13 @@ from gi.repository import GLib, Gst, GstSdp, GstWebRTC  # noqa: E402
 
 what, url, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
 token = sys.argv[4] if len(sys.argv) > 4 else None
-VP8 = "application/x-rtp,media=video,encoding-name=VP8,payload=96,clock-rate=90000"
+codec = sys.argv[5] if len(sys.argv) > 5 else "VP8"
+CAPS = f"application/x-rtp,media=video,encoding-name={codec},payload=96,clock-rate=90000"
+ENCODE = {
+    "VP8": "vp8enc deadline=1 keyframe-max-dist=20 ! rtpvp8pay",
+    "H264": "x264enc tune=zerolatency speed-preset=veryfast key-int-max=20 bitrate=800 ! rtph264pay config-interval=-1",
+}[codec]
+DECODE = {"VP8": "rtpvp8depay ! vp8dec", "H264": "rtph264depay ! h264parse ! openh264dec"}[codec]
 
 Gst.init(None)
 loop = GLib.MainLoop()
@@ -23,7 +29,7 @@ state = {"location": None, "ready": False}
 if what == "publish":
     pipe = Gst.parse_launch(
         "videotestsrc is-live=true pattern=ball ! video/x-raw,width=320,height=240,framerate=20/1 ! "
-        f"vp8enc deadline=1 keyframe-max-dist=20 ! rtpvp8pay ! {VP8} ! webrtcbin name=rtc bundle-policy=max-bundle"
+        f"{ENCODE} ! {CAPS} ! webrtcbin name=rtc bundle-policy=max-bundle"
     )
     rtc = pipe.get_by_name("rtc")
     rtc.emit("get-transceiver", 0).set_property("direction", GstWebRTC.WebRTCRTPTransceiverDirection.SENDONLY)
@@ -32,7 +38,7 @@ else:
     rtc = Gst.ElementFactory.make("webrtcbin", "rtc")
     rtc.set_property("bundle-policy", GstWebRTC.WebRTCBundlePolicy.MAX_BUNDLE)
     pipe.add(rtc)
-    rtc.emit("add-transceiver", GstWebRTC.WebRTCRTPTransceiverDirection.RECVONLY, Gst.Caps.from_string(VP8))
+    rtc.emit("add-transceiver", GstWebRTC.WebRTCRTPTransceiverDirection.RECVONLY, Gst.Caps.from_string(CAPS))
 
 
 def picture(_sink, _buffer, pad):
@@ -45,7 +51,7 @@ def take(_rtc, pad):
     if pad.direction != Gst.PadDirection.SRC:
         return
     sink = Gst.parse_bin_from_description(
-        "rtpvp8depay ! vp8dec ! fakesink name=end signal-handoffs=true sync=false", True
+        f"{DECODE} ! fakesink name=end signal-handoffs=true sync=false", True
     )
     pipe.add(sink)
     sink.get_by_name("end").connect("handoff", picture)

@@ -5,13 +5,15 @@ import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { root } from '../../../src/lib/package-root.ts';
 import { type EchoServer, startEcho } from '../../support/echo.ts';
+import { cacheWithH264, whyNoH264 } from '../../support/h264.ts';
 import { Publisher } from '../../support/publisher.ts';
 import { until } from '../../support/server.ts';
 import { Watcher } from '../../support/viewer.ts';
 
 const TOKEN = 'a-token-that-nobody-guesses';
 const HEADERS = { authorization: `Bearer ${TOKEN}` };
-const CLIENTS = [
+const cacheDir = whyNoH264() === null ? cacheWithH264() : null;
+const CLIENTS: { name: string; script: string; codec?: string; needs: string; from: string }[] = [
   { name: 'aiortc', script: 'aiortc_client.py', needs: 'import aiortc', from: 'Debian: python3-aiortc' },
   {
     name: 'GStreamer',
@@ -22,6 +24,17 @@ const CLIENTS = [
       'assert all(Gst.ElementFactory.find(n) for n in ("webrtcbin", "nicesrc", "vp8enc", "rtpvp8pay"))',
     ].join('; '),
     from: 'Debian: python3-gst-1.0 gir1.2-gst-plugins-bad-1.0 gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-nice',
+  },
+  {
+    name: 'GStreamer in H.264',
+    script: 'gstreamer_client.py',
+    codec: 'H264',
+    needs: [
+      'import gi; gi.require_version("Gst", "1.0"); gi.require_version("GstWebRTC", "1.0")',
+      'from gi.repository import Gst, GstWebRTC; Gst.init(None)',
+      'assert all(Gst.ElementFactory.find(n) for n in ("webrtcbin", "nicesrc", "x264enc", "rtph264pay", "openh264dec"))',
+    ].join('; '),
+    from: 'Debian: as GStreamer, and gstreamer1.0-plugins-ugly',
   },
 ];
 
@@ -37,13 +50,15 @@ const pictures = (said: string): string => said.match(/\d+ pictures of \S+/)?.[0
 let server: EchoServer;
 let ends: (() => void)[] = [];
 beforeAll(async () => {
-  server = await startEcho({ server: { token: TOKEN } });
+  server = await startEcho({ server: { token: TOKEN }, ...(cacheDir !== null && { models: { cacheDir } }) });
 });
 afterEach(() => {
   for (const end of ends) end();
   ends = [];
 });
-afterAll(() => server.close());
+afterAll(async () => {
+  await server.close();
+});
 
 interface Client {
   child: ChildProcess;
@@ -52,12 +67,14 @@ interface Client {
   done: Promise<string>;
 }
 
-describe.each(CLIENTS)('$name', ({ name, script, needs, from }) => {
-  const python = pythonFor(needs);
-  if (python === null) console.warn(`${name} is not installed here, so nothing is tried with it (${from}).`);
+describe.each(CLIENTS)('$name', ({ name, script, codec, needs, from }) => {
+  const why = codec === undefined ? null : whyNoH264();
+  const python = why === null ? pythonFor(needs) : null;
+  if (python === null) console.warn(`${name} is not installed here, so nothing is tried with it (${why ?? from}).`);
 
   const run = (what: 'publish' | 'play', address: string, seconds: number): Client => {
     const args = [path.join(root, 'test/slow/interop', script), what, server.url + address, String(seconds), TOKEN];
+    if (codec !== undefined) args.push(codec);
     const child = spawn(python!, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     ends.push(() => child.kill('SIGKILL'));
     let said = '';

@@ -2,7 +2,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { defaultConfigFile, isPackage, type Surroundings, shippedModels } from '../../../src/lib/installation.ts';
+import {
+  defaultConfigFile,
+  homeFolder,
+  isPackage,
+  type Surroundings,
+  shippedModels,
+} from '../../../src/lib/installation.ts';
 import { root } from '../../../src/lib/package-root.ts';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-installation-'));
@@ -29,4 +35,12 @@ test('a package keeps settings and data in the data folder of the person', () =>
 test('a config.yaml in the current folder comes first', () => {
   writeFileSync(path.join(folder, 'config.yaml'), '');
   expect(at({})).toBe(path.join(folder, 'config.yaml'));
+});
+
+test('a user without a home folder has the current one', () => {
+  const find = (): never => {
+    throw new Error('ENOENT: no such file or directory, uv_os_homedir');
+  };
+  expect(homeFolder(find)).toBe(process.cwd());
+  expect(homeFolder(() => HOME)).toBe(HOME);
 });

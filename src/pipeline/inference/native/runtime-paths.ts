@@ -4,6 +4,7 @@
 
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { root } from '../../../lib/package-root.ts';
 import { bundledFolder } from './ort-api.ts';
 
 /** Release of ONNX Runtime that the GPU provider libraries belong to. */
@@ -15,9 +16,15 @@ export const GPU_MANIFEST = 'manifest.json';
 export const gpuFolder = (cacheDir: string): string =>
   path.join(cacheDir, 'gpu', `onnxruntime-${GPU_RELEASE}-${process.platform}-${process.arch}`);
 
-/** Whether the folder holds every file of its list, each with the listed size. */
-export function hasGpuLibraries(cacheDir: string): boolean {
-  const folder = gpuFolder(cacheDir);
+/**
+ * The complete folder of GPU libraries: that of the cache, else one that came with the program, as in the container image,
+ * whose cache is a volume. Null where neither has every file of its list, each with the listed size.
+ */
+function installedFolder(cacheDir: string, programDir: string): string | null {
+  return [cacheDir, programDir].map(gpuFolder).find(isComplete) ?? null;
+}
+
+function isComplete(folder: string): boolean {
   const list = path.join(folder, GPU_MANIFEST);
   if (!existsSync(list)) return false;
   try {
@@ -28,6 +35,10 @@ export function hasGpuLibraries(cacheDir: string): boolean {
   }
 }
 
+/** Whether GPU provider libraries are installed, in the cache or with the program. */
+export const hasGpuLibraries = (cacheDir: string, programDir = root): boolean =>
+  installedFolder(cacheDir, programDir) !== null;
+
 /** Folder of the library to use: the one with the GPU providers where they are installed, else onnxruntime-node's. */
-export const runtimeFolder = (cacheDir: string): string =>
-  hasGpuLibraries(cacheDir) ? gpuFolder(cacheDir) : bundledFolder();
+export const runtimeFolder = (cacheDir: string, programDir = root): string =>
+  installedFolder(cacheDir, programDir) ?? bundledFolder();

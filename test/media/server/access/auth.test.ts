@@ -1,7 +1,7 @@
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
-import { openPeers } from '../../../../src/server/webrtc/peer.ts';
+import { openPeers } from '../../../../src/server/h264/peers.ts';
 import { type EchoServer, startEcho } from '../../../support/echo.ts';
 import { until } from '../../../support/server.ts';
 import { Watcher } from '../../../support/viewer.ts';

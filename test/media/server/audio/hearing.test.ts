@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs';
 import wrtc from '@roamhq/wrtc';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loudness } from '../../../../src/media/sound.ts';
-import { openPeers } from '../../../../src/server/webrtc/peer.ts';
+import { openPeers } from '../../../../src/server/h264/peers.ts';
 import { type EchoServer, startEcho } from '../../../support/echo.ts';
 import { Publisher } from '../../../support/publisher.ts';
 import { until } from '../../../support/server.ts';

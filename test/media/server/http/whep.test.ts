@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { openPeers } from '../../../../src/server/webrtc/peer.ts';
+import { openPeers } from '../../../../src/server/h264/peers.ts';
 import { type EchoServer, startEcho } from '../../../support/echo.ts';
 import { Publisher } from '../../../support/publisher.ts';
 import { until } from '../../../support/server.ts';

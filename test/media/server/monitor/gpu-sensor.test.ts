@@ -33,6 +33,14 @@ test('a machine without library and program has no GPU, without a report', async
   expect(problems).toEqual([]);
 });
 
+test('a program that may not be run is none', async () => {
+  const program = path.join(folder, 'not-executable');
+  writeFileSync(program, '', { mode: 0o600 });
+  const problems: string[] = [];
+  expect(await open({ program, onProblem: (why) => problems.push(why) })).toBeNull();
+  expect(problems).toEqual([]);
+});
+
 test('the first GPU that CUDA may see is the one that is read', () => {
   expect(firstVisible(undefined)).toBe('0');
   expect(firstVisible('2,0')).toBe('2');

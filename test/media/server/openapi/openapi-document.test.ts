@@ -43,6 +43,7 @@ const operationsOf = ({ paths }: ApiDocument): string[] =>
 test.each<[string, Patch]>([
   ['the usual server', {}],
   ['one without metrics', { metrics: { enabled: false } }],
+  ['one with metrics on another port', { metrics: { port: 9 } }],
 ])('the document of %s has every route of it, and none besides', async (_name, patch) => {
   const other = await startEcho(patch);
   try {

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
 import { root } from '../../../../src/lib/package-root.ts';
-import { openPeers } from '../../../../src/server/webrtc/peer.ts';
+import { openPeers } from '../../../../src/server/h264/peers.ts';
 import type { ServerMessage, Verdict } from '../../../../src/shared/messages.ts';
 import { killLane } from '../../../support/crashes.ts';
 import { astronaut, readFrame } from '../../../support/lane.ts';

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import WebSocket from 'ws';
-import { openPeers } from '../../../../src/server/webrtc/peer.ts';
+import { openPeers } from '../../../../src/server/h264/peers.ts';
 import type { CallJoin, ClientMessage, ServerMessage } from '../../../../src/shared/messages.ts';
 import { type EchoServer, startEcho } from '../../../support/echo.ts';
 import { Publisher } from '../../../support/publisher.ts';

@@ -1,7 +1,7 @@
 /** A publisher that was cut and comes back before the server gave its session up. */
 
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { openPeers } from '../../../../src/server/webrtc/peer.ts';
+import { openPeers } from '../../../../src/server/h264/peers.ts';
 import { type EchoServer, startEcho } from '../../../support/echo.ts';
 import { Publisher } from '../../../support/publisher.ts';
 import { until } from '../../../support/server.ts';

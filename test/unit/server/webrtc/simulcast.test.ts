@@ -27,12 +27,19 @@ test('a section without simulcast, or that only receives it, has no layer', () =
   expect(largestLayer(section(['a recv'], 'recv a'), false)).toBeNull();
 });
 
+const NAMES = 'a=extmap:10 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\r\n';
+
 test('the answer names the layer in its video section, and in no other', () => {
-  const answer = 'v=0\r\nm=audio 9 x 111\r\na=mid:1\r\nm=video 9 x 96\r\na=mid:0\r\nm=video 0 x 96\r\na=mid:2\r\n';
+  const answer = `v=0\r\nm=audio 9 x 111\r\na=mid:1\r\nm=video 9 x 96\r\n${NAMES}a=mid:0\r\nm=video 0 x 96\r\n${NAMES}a=mid:2\r\n`;
   const offer = `v=0\r\nm=audio 9 x 111\r\n${section(['q send', 'f send'], 'send q;f').repeat(2)}`;
   expect(withOneLayer(answer, offer, false)).toBe(
     answer.replace('a=mid:0\r\n', 'a=mid:0\r\na=rid:f recv\r\na=simulcast:recv f\r\n'),
   );
+});
+
+test('an answer whose packets name no layer says nothing of one', () => {
+  const answer = 'v=0\r\nm=video 9 x 96\r\na=mid:0\r\n';
+  expect(withOneLayer(answer, `v=0\r\n${section(['q send', 'f send'], 'send q;f')}`, false)).toBe(answer);
 });
 
 test('offers of browsers and of programs are told apart', () => {

@@ -1,0 +1,58 @@
+/**
+ * The used part of node-datachannel, the bindings of libdatachannel. It is not a dependency: `faceoff h264 install`
+ * fetches it. It must stay on the main thread: in a worker together with node-av it ends the process.
+ */
+
+/** A media section: packets go in and out as they are, RTCP and RTP, decrypted. */
+export interface TransportTrack {
+  sendMessageBinary(data: Buffer): boolean;
+  isOpen(): boolean;
+  onMessage(callback: (data: Buffer) => void): void;
+  onOpen(callback: () => void): void;
+  close(): void;
+}
+
+/** A data channel. */
+export interface TransportChannel {
+  isOpen(): boolean;
+  sendMessage(text: string): boolean;
+  onOpen(callback: () => void): void;
+  close(): void;
+}
+
+/** A connection: ICE, DTLS, SRTP and SCTP. */
+export interface TransportConnection {
+  setRemoteDescription(sdp: string, type: 'offer'): void;
+  setLocalDescription(type: 'answer'): void;
+  localDescription(): { sdp: string } | null;
+  addRemoteCandidate(candidate: string, mid: string): void;
+  gatheringState(): 'new' | 'in-progress' | 'complete';
+  onLocalCandidate(callback: (candidate: string, mid: string) => void): void;
+  onGatheringStateChange(callback: (state: string) => void): void;
+  onStateChange(callback: (state: string) => void): void;
+  onTrack(callback: (track: TransportTrack) => void): void;
+  onDataChannel(callback: (channel: TransportChannel) => void): void;
+  close(): void;
+}
+
+/** A STUN or TURN server. */
+export interface TransportServer {
+  hostname: string;
+  port: number;
+  username?: string;
+  password?: string;
+  relayType?: 'TurnUdp' | 'TurnTcp' | 'TurnTls';
+}
+
+/** `node-datachannel`. */
+export interface TransportLibrary {
+  PeerConnection: new (
+    name: string,
+    options: {
+      iceServers: (string | TransportServer)[];
+      disableAutoNegotiation: boolean;
+      portRangeBegin?: number;
+      portRangeEnd?: number;
+    },
+  ) => TransportConnection;
+}

@@ -1,0 +1,191 @@
+/** Coding with the real library: pictures and sound, there and back. */
+
+import { beforeAll, describe, expect, test } from 'vitest';
+import { randomOf } from '../../../../fuzz/mutate/random.ts';
+import { loudness } from '../../../../src/media/sound.ts';
+import type { CodecLibrary } from '../../../../src/server/h264/codec-library.ts';
+import { OpusDecoder, OpusEncoder, pieceOf } from '../../../../src/server/h264/opus.ts';
+import { PictureDecoder } from '../../../../src/server/h264/picture-decoder.ts';
+import { type H264Profile, PictureEncoder } from '../../../../src/server/h264/picture-encoder.ts';
+import { SharedEncoders } from '../../../../src/server/h264/shared-encoder.ts';
+import { nalUnitsOf } from '../../../../src/server/rtp/h264-depacketizer.ts';
+import { planesOf } from '../../../../src/shared/i420.ts';
+import type { Frame } from '../../../../src/shared/types.ts';
+import { h264Libraries, whyNoH264 } from '../../../support/h264.ts';
+
+const why = whyNoH264();
+
+/** A smooth picture whose planes differ. */
+function frameOf(width: number, height: number, shade = 0): Frame {
+  const { bytes, u, v, chromaWidth } = planesOf({ width, height });
+  const data = new Uint8Array(bytes);
+  for (let i = 0; i < u; i++) data[i] = 40 + shade + Math.floor((100 * (i % width)) / width);
+  for (let i = u; i < v; i++) data[i] = 100 + Math.floor((40 * ((i - u) % chromaWidth)) / chromaWidth);
+  data.fill(180, v);
+  return { width, height, data, receivedAtMs: 0 };
+}
+const meanError = (a: Uint8Array, b: Uint8Array): number =>
+  a.reduce((sum, value, i) => sum + Math.abs(value - b[i]!), 0) / a.length;
+const OPTIONS = { profile: 'baseline' as H264Profile, maxKbps: 4000, isSliced: false };
+
+describe.skipIf(why !== null)(`the codecs of H.264${why === null ? '' : ` (skipped: ${why})`}`, () => {
+  let library: CodecLibrary;
+  beforeAll(async () => {
+    library = (await h264Libraries()).codec;
+  });
+
+  test.each([
+    ['baseline', 320, 240, 66],
+    ['main', 322, 242, 77],
+    ['high', 640, 360, 100],
+  ] as const)('a picture in %s of %dx%d comes back as it was', async (profile, width, height, code) => {
+    const encoder = new PictureEncoder(library, { ...OPTIONS, profile });
+    const decoder = new PictureDecoder(library);
+    for (let n = 0; n < 5; n++) {
+      const frame = frameOf(width, height, 5 * n);
+      const picture = (await encoder.encode(frame))!;
+      expect(picture.isKeyframe).toBe(n === 0);
+      const [first] = nalUnitsOf(picture.data);
+      if (n === 0) expect([first![0]! & 31, first![1]]).toEqual([7, code]);
+      const decoded = (await decoder.decode(picture.data))!;
+      expect([decoded.width, decoded.height, decoded.data.length]).toEqual([width, height, frame.data.length]);
+      expect(meanError(decoded.data, frame.data)).toBeLessThan(2);
+      // A frame owns its buffer, so that it can be moved to another thread.
+      expect(decoded.data.buffer.byteLength).toBe(decoded.data.length);
+    }
+    encoder.close();
+    decoder.close();
+  });
+
+  test('a frame is copied before encode returns', async () => {
+    const encoder = new PictureEncoder(library, OPTIONS);
+    const decoder = new PictureDecoder(library);
+    const frame = frameOf(320, 240);
+    const before = frame.data.slice();
+    const encoding = encoder.encode(frame);
+    frame.data.fill(0);
+    const decoded = (await decoder.decode((await encoding)!.data))!;
+    expect(meanError(decoded.data, before)).toBeLessThan(2);
+    encoder.close();
+    decoder.close();
+  });
+
+  test('another size begins with a keyframe, and so does a request', async () => {
+    const encoder = new PictureEncoder(library, OPTIONS);
+    const keys: boolean[] = [];
+    for (const [n, width] of [320, 320, 320, 160, 160, 320].entries()) {
+      if (n === 2) encoder.requestKeyframe();
+      keys.push((await encoder.encode(frameOf(width, 240)))!.isKeyframe);
+    }
+    expect(keys).toEqual([true, false, true, true, false, true]);
+    encoder.close();
+    expect(await encoder.encode(frameOf(320, 240))).toBeNull();
+  });
+
+  test('frames that come faster than they can be encoded are left out', async () => {
+    const encoder = new PictureEncoder(library, OPTIONS);
+    const all = await Promise.all(Array.from({ length: 6 }, () => encoder.encode(frameOf(320, 240))));
+    expect(all.map((picture) => picture !== null)).toEqual([true, true, false, false, false, false]);
+    encoder.close();
+  });
+
+  test('without fragments every NAL unit fits into a packet', async () => {
+    const encoder = new PictureEncoder(library, { ...OPTIONS, isSliced: true });
+    const random = randomOf(2);
+    const noise = frameOf(320, 240);
+    noise.data = noise.data.map((value) => value + Math.floor(random() * 60));
+    const { data } = (await encoder.encode(noise))!;
+    expect(data.length).toBeGreaterThan(5000);
+    for (const unit of nalUnitsOf(data)) expect(unit.length).toBeLessThanOrEqual(1180);
+    encoder.close();
+  });
+
+  test('connections of one stream and format share an encoder, and one of another format does not', async () => {
+    const encoders = new SharedEncoders();
+    const stream = {};
+    const [a, b] = [encoders.use(library, stream, OPTIONS), encoders.use(library, stream, OPTIONS)];
+    const c = encoders.use(library, stream, { ...OPTIONS, profile: 'high' });
+    const d = encoders.use(library, {}, OPTIONS);
+    expect(encoders.size).toBe(3);
+    const frame = frameOf(320, 240);
+    const [one, two, three] = await Promise.all([a.encode(frame), b.encode(frame), c.encode(frame)]);
+    expect(one).toBe(two);
+    expect(one).not.toBe(three);
+    for (const use of [a, c, d, a]) use.close();
+    expect(encoders.size).toBe(1);
+    expect((await b.encode(frameOf(320, 240)))!.isKeyframe).toBe(false);
+    expect(await a.encode(frame)).toBeNull();
+    b.close();
+    expect(encoders.size).toBe(0);
+  });
+
+  test('of many requests for a keyframe one counts in half a second, and the last is not lost', async () => {
+    const use = new SharedEncoders().use(library, {}, OPTIONS);
+    const keys: number[] = [];
+    const beganMs = performance.now();
+    for (let n = 0; performance.now() - beganMs < 1400; n++) {
+      // Requests stop after 900 ms.
+      if (performance.now() - beganMs < 900) use.requestKeyframe();
+      if ((await use.encode(frameOf(160, 120, n % 50)))?.isKeyframe) keys.push(performance.now() - beganMs);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    // The first of all, and at most one in each half second since.
+    expect(keys.length).toBeGreaterThanOrEqual(2);
+    expect(keys.length).toBeLessThanOrEqual(4);
+    use.close();
+  });
+
+  test('bytes that are no H.264 are refused or give nothing, and a keyframe works again after them', async () => {
+    const encoder = new PictureEncoder(library, OPTIONS);
+    const whole = (await encoder.encode(frameOf(320, 240)))!.data;
+    const random = randomOf(6);
+    const decoder = new PictureDecoder(library);
+    let pictures = 0;
+    for (let i = 0; i < 400; i++) {
+      const data = Buffer.from(whole);
+      for (let n = 0; n < 1 + random() * 20; n++) data[Math.floor(random() * data.length)] = Math.floor(random() * 256);
+      const frame = await decoder.decode(data.subarray(0, Math.floor(random() * data.length))).catch(() => null);
+      if (frame !== null) pictures++;
+    }
+    console.log(`of 400 broken units ${pictures} gave a picture`);
+    expect((await decoder.decode(whole))!.width).toBe(320);
+    encoder.close();
+    decoder.close();
+  });
+
+  test('sound comes back as loud as it was, in packets of twenty milliseconds', () => {
+    const encoder = new OpusEncoder(library);
+    const decoder = new OpusDecoder(library);
+    const levels: number[] = [];
+    for (let n = 0; n < 50; n++) {
+      const samples = Int16Array.from({ length: 480 }, (_, i) => 10_000 * Math.sin((480 * n + i) * 0.05));
+      const packet = encoder.encode(pieceOf(samples, 1));
+      expect(packet === null).toBe(n % 2 === 0);
+      if (packet === null) continue;
+      const decoded = decoder.decode(packet)!;
+      expect(decoded).toHaveLength(2 * 960);
+      levels.push(loudness({ ...pieceOf(decoded, 2) }));
+    }
+    expect(levels.at(-1)).toBeCloseTo(10_000 / Math.SQRT2 / 32_768, 1);
+    expect(decoder.decode(Uint8Array.of(0xff, 0xff))).toBeNull();
+    expect(encoder.encode({ ...pieceOf(new Int16Array(480), 1), sampleRate: 44_100 })).toBeNull();
+    encoder.close();
+    decoder.close();
+  });
+
+  test('a hundred decoders and encoders leave the memory where it was', async () => {
+    const round = async (): Promise<void> => {
+      const encoder = new PictureEncoder(library, OPTIONS);
+      const decoder = new PictureDecoder(library);
+      for (let n = 0; n < 3; n++) await decoder.decode((await encoder.encode(frameOf(640, 360)))!.data);
+      encoder.close();
+      decoder.close();
+    };
+    for (let i = 0; i < 50; i++) await round();
+    const before = process.memoryUsage.rss();
+    for (let i = 0; i < 100; i++) await round();
+    const grewMb = (process.memoryUsage.rss() - before) / 2 ** 20;
+    console.log(`memory grew by ${grewMb.toFixed(0)} MiB`);
+    expect(grewMb).toBeLessThan(100);
+  });
+});
