@@ -33,7 +33,7 @@ export function kindNamed(name: string): CacheKind {
   const kind = KINDS.find((one) => one.name === name);
   if (kind === undefined) {
     const names = KINDS.map((one) => one.name).join(', ');
-    throw new FaceOffError('unknown_kind', `Nothing of the kind "${name}" is cached. The kinds are: ${names}.`);
+    throw new FaceOffError('unknown_kind', `Nothing of the kind "${name.slice(0, 64)}" is cached. The kinds are: ${names}.`);
   }
   if (kind.own) return kind;
   throw new FaceOffError(

@@ -5,11 +5,14 @@
 
 import { z } from 'zod';
 
-/** A text of so many characters (code points). */
+/** A text of so many characters (code points); its JSON Schema says so, too. */
 export function textSchema(min: number, max = Number.MAX_SAFE_INTEGER): z.ZodString {
-  return z.string().refine((text) => isWithin(text.length > 2 * max ? text.length : [...text].length, min, max), {
-    error: said(min, max, 'character'),
-  });
+  return z
+    .string()
+    .refine((text) => isWithin(text.length > 2 * max ? text.length : [...text].length, min, max), {
+      error: said(min, max, 'character'),
+    })
+    .meta({ minLength: min, ...(max !== Number.MAX_SAFE_INTEGER && { maxLength: max }) });
 }
 
 /** A list of at least so many items. */

@@ -66,6 +66,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'server/recording',
   ],
   'server/access': ['shared', 'lib', 'config'],
+  'server/openapi': ['shared', 'lib', 'config', 'server/access', 'server/session'],
   'server/http': [
     'shared',
     'lib',
@@ -81,6 +82,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'server/webrtc',
     'server/recording',
     'server/session',
+    'server/openapi',
   ],
   commands: [
     'shared',
@@ -108,6 +110,7 @@ const ROOMS: Record<string, readonly string[]> = {
   'client/call': ['shared', 'client/lib', 'client/peer', 'client/studio'],
   'client/player': ['shared', 'client/lib', 'client/peer'],
   'client/login': ['shared', 'client/lib'],
+  'client/docs': ['shared', 'client/lib'],
 };
 
 /** The one home of each package that is native or must stay on one thread. */

@@ -32,6 +32,8 @@ import { PAGES_DIR, sendPage } from '../access/pages.ts';
 import { openPeers, Peers } from '../h264/peers.ts';
 import { Monitor } from '../monitor/monitor.ts';
 import { preflight } from '../monitor/preflight.ts';
+import { nothingAt } from '../openapi/allowed-methods.ts';
+import { openApiRoutes } from '../openapi/openapi-routes.ts';
 import { Recordings } from '../recording/recordings.ts';
 import { PresetStore } from '../session/presets.ts';
 import { newRoom, Rooms } from '../session/rooms.ts';
@@ -138,7 +140,8 @@ function listener({ limits, server }: Config, https: Certificate | null): Fastif
       void sendError(reply, error);
     },
     // Publishers write the address of an endpoint with and without a slash at its end.
-    routerOptions: { ignoreTrailingSlash: true },
+    // A name that is too long is one that there is not; all headers and the address together have at most 16 kB.
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 16_384 },
     rewriteUrl: ({ url = '/', headers }: IncomingMessage) => withoutBase(url, headers, server.basePath),
   } as const;
   const http = {
@@ -156,6 +159,16 @@ function listener({ limits, server }: Config, https: Certificate | null): Fastif
     response.end(JSON.stringify({ code: 'bad_expectation', message }));
   });
   return app;
+}
+
+/** Whether no route takes a request; that of CORS takes OPTIONS of every path, and has no reply. */
+const isUnrouted = ({ is404, routeOptions }: FastifyRequest): boolean => is404 || routeOptions.url === '*';
+
+/** Refuses a request that no route takes. @throws FaceOffError `wrong_method` (405), `not_found` (404). */
+function refuseUnrouted({ method, url }: FastifyRequest, reply: FastifyReply): never {
+  const { error, allow } = nothingAt(method, url);
+  if (allow.length > 0) void reply.header('allow', allow.join(', '));
+  throw error;
 }
 
 /** Connections may take half of the process's file descriptors; the other half is for peers, files and ffmpeg. */
@@ -243,9 +256,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
       log.error({ error: error instanceof Error ? error.stack : String(error) }, 'request failed');
     return sendError(reply, error);
   });
-  app.setNotFoundHandler((request) => {
-    throw new FaceOffError('not_found', `There is nothing at ${request.method} ${request.url.split('?')[0]}.`);
-  });
+  app.setNotFoundHandler(refuseUnrouted);
   // Before every hook that refuses: its own hooks close the connection of an upgrade that is refused.
   await app.register(websocket, { options: { maxPayload: 512 * 1024 } });
   // Hooks run in the order in which they are registered: CORS headers and cookies first, then the checks that refuse.
@@ -256,6 +267,10 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     checkOrigin(request.headers, config.server, allowedOrigins(request, config.server.origins));
     return authenticator.check(request, reply);
   });
+  // Before the body is read, of which this server may not know the type.
+  app.addHook('onRequest', async (request, reply) =>
+    isUnrouted(request) ? refuseUnrouted(request, reply) : undefined,
+  );
 
   await app.register(fastifyStatic, { root: PAGES_DIR, cacheControl: false, index: false });
   app.route({
@@ -322,6 +337,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     models,
     ...machineStatus(monitor, config.memory.rssLimitMb),
   }));
+  openApiRoutes(app, version, config);
   cacheRoutes(app, config);
   machineRoutes(app, monitor, config.memory.intervalMs);
   const roomFor = (): Preflight =>

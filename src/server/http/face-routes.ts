@@ -74,7 +74,7 @@ export async function faceRoutes(
 const LOOKS = 4;
 const LOOK_MS = 250;
 
-/** Reads the file and the fields, in any order. @throws FaceOffError `bad_form` (400), and as `readParts`. */
+/** Reads the file and the fields, in any order. @throws FaceOffError `picture_too_large` (413), `bad_form` (400), `no_file` (422). */
 async function readUpload(request: FastifyRequest, config: Config): ReturnType<typeof readParts> {
   let timer: NodeJS.Timeout | undefined;
   const stuck = new Promise<never>((_, reject) => {
@@ -84,24 +84,23 @@ async function readUpload(request: FastifyRequest, config: Config): ReturnType<t
     }, LOOK_MS);
   });
   try {
-    return await Promise.race([readParts(request, config), stuck]);
+    return await Promise.race([readParts(request), stuck]);
   } catch (cause) {
-    throw isRefusal(cause) ? cause : badForm(cause);
+    if (cause instanceof FaceOffError) throw cause;
+    throw (cause as { code?: string }).code === 'FST_REQ_FILE_TOO_LARGE' ? tooLarge(config) : badForm(cause);
   } finally {
     clearInterval(timer);
   }
 }
 
-/** @throws FaceOffError `picture_too_large` (413), `no_file` (422), or an error of the parser. */
-async function readParts(request: FastifyRequest, config: Config) {
+/** @throws FaceOffError `no_file` (422), or an error of the parser. */
+async function readParts(request: FastifyRequest) {
   let data: Buffer | null = null;
   let fields: Fields = {};
   for await (const part of request.parts()) {
     fields = part.fields;
     if (part.type !== 'file') continue;
-    data = await part.toBuffer().catch((cause: { code?: string }) => {
-      throw cause.code === 'FST_REQ_FILE_TOO_LARGE' ? tooLarge(config) : cause;
-    });
+    data = await part.toBuffer();
   }
   if (data === null || data.length === 0)
     throw new FaceOffError('no_file', 'There is no picture in the upload. Send it as the field "file".');
@@ -114,10 +113,6 @@ function tooLarge({ limits }: Config): FaceOffError {
     `The picture has more than ${Math.round(limits.uploadBytes / 2 ** 20)} MB. Save it smaller and try again.`,
   );
 }
-
-/** Whether an error says what is wrong; the parser of forms throws plain ones for bodies that are cut or malformed. */
-const isRefusal = (error: unknown): boolean =>
-  error instanceof FaceOffError || (error as { statusCode?: number }).statusCode !== undefined;
 
 const badForm = (cause: unknown): FaceOffError =>
   new FaceOffError(

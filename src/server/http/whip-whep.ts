@@ -75,8 +75,6 @@ export function resourceRoutes(app: FastifyInstance, routes: ResourceRoutes): vo
   app.options(routes.session, async (_request, reply) =>
     reply.headers({ allow: EDIT, 'accept-patch': FRAGMENT }).send(),
   );
-  app.route({ method: ['GET', 'PUT', 'PATCH', 'DELETE'], url: routes.endpoint, ...notAllowed(POST) });
-  app.route({ method: ['GET', 'PUT', 'POST'], url: routes.session, ...notAllowed(EDIT) });
 }
 
 const POST = 'POST, OPTIONS';
@@ -115,15 +113,6 @@ const only = (wanted: string) => async (request: FastifyRequest) => {
   if (given?.split(';')[0]?.trim().toLowerCase() === wanted) return;
   throw new FaceOffError('wrong_type', `The body must be ${wanted}, not ${given ?? 'without a content type'}.`);
 };
-
-/** Options of a route that refuses every request before its body is read. */
-const notAllowed = (allow: string) => ({
-  onRequest: async (_request: FastifyRequest, reply: FastifyReply) => {
-    void reply.header('allow', allow);
-    throw new FaceOffError('wrong_method', `Only ${allow} can be done here.`);
-  },
-  handler: () => undefined,
-});
 
 /** Link headers with the STUN and TURN servers (RFC 9725, 4.6). */
 function iceLinks(servers: readonly IceServer[]): string[] {

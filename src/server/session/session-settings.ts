@@ -11,6 +11,7 @@ import {
   type SettingKey,
   type SettingsPatch,
   type SettingValues,
+  type SwapSettings,
 } from '../../shared/settings.ts';
 
 const name = textSchema(1, NAME_LENGTH);
@@ -36,13 +37,39 @@ function schemaOf(values: SettingValues): z.ZodType {
   }
 }
 
+/** What each setting means, for the OpenAPI document. */
+const MEANINGS: Record<SettingKey, string> = {
+  on: 'Whether anything is swapped; false shows the camera and keeps all other settings.',
+  face: 'Id of the source face; null shows the camera.',
+  engine: '`mesh`, the name of a generator that was added, or `none`.',
+  choice: 'Which faces of a frame are swapped; `mapped`: each person has their own.',
+  map: 'With `mapped`: source face of each person, by track; replaced as a whole.',
+  strength: 'How much of the source is shown.',
+  shape: 'How far the live face takes the shape of the source’s.',
+  keepEyes: 'Whether the live eyes stay as they are.',
+  keepMouth: 'Whether the live mouth stays as it is.',
+  fallback: 'What is shown when a swap cannot be made: the camera, a mosaic, the last swapped picture.',
+  guarded: 'Whether pictures in which a real face may be seen are held back.',
+  badge: 'Whether pictures carry a visible mark that they are modified.',
+};
+
+const settingSchema = (key: SettingKey): z.ZodType => schemaOf(SETTINGS[key].values).describe(MEANINGS[key]);
+
 /** A strict object of the settings of the given keys, each optional. The shape is the table's, so the cast holds. */
 const objectOf = <T>(keys: readonly SettingKey[]) =>
   z.strictObject(
-    Object.fromEntries(keys.map((key) => [key, schemaOf(SETTINGS[key].values).optional()])),
-  ) as unknown as z.ZodType<T> & { shape: object };
+    Object.fromEntries(keys.map((key) => [key, settingSchema(key).optional()])),
+  ) as unknown as z.ZodType<T> & {
+    shape: object;
+  };
 
-const patchSchema = objectOf<SettingsPatch>(SETTING_KEYS);
+/** A change of settings. */
+export const patchSchema = objectOf<SettingsPatch>(SETTING_KEYS);
+
+/** All settings, as replies have them. */
+export const allSettingsSchema = z.object(
+  Object.fromEntries(SETTING_KEYS.map((key) => [key, settingSchema(key)])),
+) as unknown as z.ZodType<SwapSettings>;
 
 /** Checks what a preset holds: any settings but `map`, because track ids are valid for one session only. */
 export const presetSchema = objectOf<PresetSettings>(SETTING_KEYS.filter((key) => SETTINGS[key].preset !== 'never'));

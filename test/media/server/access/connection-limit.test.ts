@@ -45,17 +45,17 @@ async function drip({ socket }: Raw, text: string): Promise<void> {
 
 describe('a request that comes a byte at a time', () => {
   const body = 'x'.repeat(10_000);
-  const headers = (path: string, type: string): string =>
-    `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: ${type}\r\ncontent-length: 10000\r\n\r\n`;
+  const headers = (route: string, type: string): string =>
+    `${route} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: ${type}\r\ncontent-length: 10000\r\n\r\n`;
 
   test.each([
-    ['an offer', '/whip', 'application/sdp'],
-    ['a picture', '/api/faces', 'multipart/form-data; boundary=x'],
-    ['settings', '/api/streams/studio/settings', 'application/json'],
-  ])('is answered 408 and closed: %s', async (_what, path, type) => {
+    ['an offer', 'POST /whip', 'application/sdp'],
+    ['a picture', 'POST /api/faces', 'multipart/form-data; boundary=x'],
+    ['settings', 'PATCH /api/streams/studio/settings', 'application/json'],
+  ])('is answered 408 and closed: %s', async (_what, route, type) => {
     server = await startEcho({ limits: { requestTimeoutMs: 400 } });
     const raw = await open();
-    raw.socket.write(headers(path, type));
+    raw.socket.write(headers(route, type));
     void drip(raw, body);
     await until(() => !raw.isOpen, 'the connection to be closed');
     expect(raw.said).toMatch(/^HTTP\/1\.1 408 /);

@@ -83,7 +83,7 @@ describe('settings over REST', () => {
     ['GET', '/api/streams/none/settings', undefined, 404, 'unknown_stream'],
     ['POST', `${desk}/preset/none`, undefined, 404, 'unknown_preset'],
     ['POST', `${desk}/toggle/strength`, undefined, 404, 'not_found'],
-    ['GET', `${desk}/toggle`, undefined, 404, 'not_found'],
+    ['GET', `${desk}/toggle`, undefined, 405, 'wrong_method'],
   ])('%s %s with %s: %i', async (method, at, body, status, code) => {
     const refused = await ask<ErrorBody>(method, at, body);
     expect([refused.status, refused.body.code]).toEqual([status, code]);

@@ -1,0 +1,32 @@
+import { FaceOffError } from '../../shared/errors.ts';
+import { OPERATIONS } from './operations.ts';
+
+const PATHS = OPERATIONS.map(({ method, path }) => ({
+  method: method.toUpperCase(),
+  names: path.split('{').length,
+  pattern: new RegExp(`^${path.replaceAll('.', '\\.').replace(/\{\w+\}/g, '[^/]+')}/?$`),
+}));
+
+/**
+ * The methods that a path of the server takes, each once; none if there is nothing at that path. As in OpenAPI, a path
+ * without names takes precedence.
+ */
+export function methodsAt(path: string): string[] {
+  const fitting = PATHS.filter(({ pattern }) => pattern.test(path));
+  const fewest = Math.min(...fitting.map(({ names }) => names));
+  const methods = fitting
+    .filter(({ names }) => names === fewest)
+    .flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
+  return [...new Set(methods)];
+}
+
+/** The refusal of a request that no route takes, and the methods for `Allow`. */
+export function nothingAt(method: string, url: string): { error: FaceOffError; allow: string[] } {
+  const path = url.split('?')[0]!;
+  const allow = methodsAt(path);
+  const error =
+    allow.length > 0
+      ? new FaceOffError('wrong_method', `Only ${allow.join(', ')} can be done at ${path}.`)
+      : new FaceOffError('not_found', `There is nothing at ${method} ${path}.`);
+  return { error, allow };
+}

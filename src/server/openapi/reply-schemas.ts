@@ -1,0 +1,274 @@
+/**
+ * The zod schemas of the JSON replies, from which the OpenAPI document is made. Types hold them against messages.ts: a
+ * field that one of both lacks, or has with another type, does not compile. A test holds them against real replies.
+ */
+
+import { z } from 'zod';
+import type {
+  CacheReport,
+  Cause,
+  ErrorBody,
+  FaceInfo,
+  FacePreview,
+  MachineHistory,
+  MachineSample,
+  ModelInfo,
+  PhotoFinding,
+  PhotoFlaw,
+  PickableFace,
+  Preflight,
+  PresetInfo,
+  ProcessorSample,
+  RecordingInfo,
+  RecordingState,
+  SessionStats,
+  SeveralFaces,
+  Verdict,
+} from '../../shared/messages.ts';
+import type { Pressure, SeenFace } from '../../shared/types.ts';
+import { allSettingsSchema, patchSchema, presetSchema } from '../session/session-settings.ts';
+
+/** Schemas that the document lists under their names, in `components.schemas`. */
+export const namedSchemas = z.registry<{ id: string }>();
+
+/** An object with exactly the fields of T. */
+const objectOf = <T>(shape: { [K in keyof T]-?: z.ZodType<T[K]> }): z.ZodObject<typeof shape> => z.object(shape);
+
+/** As `objectOf`, with a name in the document. */
+function named<T>(id: string, shape: { [K in keyof T]-?: z.ZodType<T[K]> }): z.ZodObject<typeof shape> {
+  const schema = objectOf<T>(shape);
+  namedSchemas.add(schema, { id });
+  return schema;
+}
+
+/** One of the texts of a union, all of which are given. */
+const oneOf = <T extends string>(values: Record<T, true>): z.ZodType<T> => z.enum(Object.keys(values) as T[]);
+
+const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
+const figure = z.number();
+const time = z.iso.datetime();
+const pressure = oneOf<Pressure>({ none: true, release: true, degrade: true });
+
+/** Every refusal. */
+export const errorSchema = named<ErrorBody>('Error', {
+  code: z.string().describe('What is wrong, for programs. A code has one meaning and one status.'),
+  message: z.string().describe('What is wrong and what to do, for people.'),
+  details: z.unknown().optional().describe('What else programs may need, by code.'),
+});
+
+/** A source face. */
+export const faceSchema = named<FaceInfo>('Face', {
+  id: z.string(),
+  name: z.string(),
+  builtIn: z.boolean().describe('Shipped faces cannot be deleted.'),
+  thumbnail: z.string().describe('Path on this server.'),
+  addedAt: time,
+  photos: count.describe('Number of photos the face was made from.'),
+});
+
+const finding = objectOf<PhotoFinding>({
+  flaw: oneOf<PhotoFlaw>({
+    'cut-off': true,
+    covered: true,
+    turned: true,
+    small: true,
+    blurred: true,
+    dark: true,
+    'burnt-out': true,
+    'uneven-light': true,
+    colourless: true,
+  }),
+  message: z.string(),
+});
+
+/** How a face would look. */
+export const facePreviewSchema = named<FacePreview>('FacePreview', {
+  picture: z.string().describe('The face on a shipped portrait: a data URL, WebP.'),
+  findings: z.array(finding).describe('What is wrong with the photo, the gravest first; empty for a good one.'),
+});
+
+const pickable = { index: count, x: figure, y: figure, width: figure, height: figure };
+
+/** The `details` of `several_faces`. */
+export const severalFacesSchema = named<SeveralFaces>('SeveralFaces', {
+  width: count.describe('Of the upright picture, in pixels.'),
+  height: count,
+  faces: z.array(objectOf<PickableFace>(pickable)),
+});
+
+/** A preset. */
+export const presetInfoSchema = named<PresetInfo>('Preset', { name: z.string(), settings: presetSchema });
+namedSchemas.add(presetSchema, { id: 'PresetSettings' });
+namedSchemas.add(patchSchema, { id: 'SettingsPatch' });
+namedSchemas.add(allSettingsSchema, { id: 'Settings' });
+
+const verdict = objectOf<Verdict>({
+  cause: oneOf<Cause>({
+    good: true,
+    size: true,
+    processor: true,
+    lane: true,
+    network: true,
+    camera: true,
+    memory: true,
+    model: true,
+    faces: true,
+  }),
+  text: z.string().describe('One sentence with figures and what would help.'),
+});
+
+const seenFace = objectOf<SeenFace>({
+  track: count.describe('Stays with the person for the session; the key of `map`.'),
+  x: figure,
+  y: figure,
+  width: figure,
+  height: figure,
+  swapped: z.boolean(),
+});
+
+/** A recording under way, or the last one of a session. */
+export const recordingStateSchema = named<RecordingState>('RecordingState', {
+  active: z.boolean(),
+  startedAt: time,
+  lastedMs: figure,
+  folder: z.string().describe('Folder on the server.'),
+  files: z.array(z.string()).describe('Finished files, in order.'),
+  bytes: count,
+  frames: count,
+  dropped: count.describe('Frames that were left out because the encoder or the disk was too slow.'),
+  error: errorSchema.nullable().describe('The error that ended it; null if none did.'),
+});
+
+const spread = (what: string) =>
+  objectOf<{ p50: number; p95: number }>({ p50: figure, p95: figure }).describe(`${what}, in milliseconds.`);
+
+/** What `/api/sessions` adds to the figures of a session. */
+interface SessionEntry extends SessionStats {
+  stream: string;
+  viewers: number;
+  modified: boolean;
+  settings: z.infer<typeof allSettingsSchema>;
+}
+
+/** A live session. */
+export const sessionSchema = named<SessionEntry>('Session', {
+  session: z.string().describe('Id of the session.'),
+  stream: z.string().describe('Name of its stream.'),
+  viewers: count,
+  modified: z.boolean().describe('Whether its pictures count as modified by AI.'),
+  settings: allSettingsSchema,
+  width: count.describe('Of the camera’s frames, in pixels.'),
+  height: count,
+  fpsIn: figure.describe('Frames a second from the decoder.'),
+  fpsOut: figure.describe('Frames a second to the encoder.'),
+  frameMs: spread('From the decoder to the encoder'),
+  waitMs: spread('From the decoder to the lane'),
+  stagesMs: z.record(z.string(), figure).describe('Time per stage, in milliseconds.'),
+  swapped: count,
+  passed: count,
+  dropped: count,
+  failed: count,
+  plan: z.string().describe('Name of the plan in force.'),
+  level: count.describe('Its place on the ladder, 0 = full quality.'),
+  maxFps: figure.nullable().describe('Most frames a second that the plan swaps; null for all.'),
+  faces: z.array(seenFace),
+  verdict: verdict.describe('What limits the session.'),
+  recording: recordingStateSchema.exactOptional(),
+});
+
+/** A finished recording. */
+export const recordingSchema = named<RecordingInfo>('Recording', {
+  file: z.string(),
+  bytes: count,
+  finishedAt: time,
+  url: z.string().describe('Path on this server.'),
+});
+
+const gpuState = { usedBytes: count, totalBytes: count, utilisation: figure.nullable() };
+const gpuName = { name: z.string(), driver: z.string(), computeCapability: z.string().nullable() };
+
+/** The machine at one moment. */
+const sampleSchema = named<MachineSample>('MachineSample', {
+  atMs: figure.describe('Milliseconds since 1970.'),
+  gpu: z.object(gpuState).nullable(),
+  rssBytes: count,
+  availableBytes: count,
+  cores: figure.describe('Cores that the server’s processes use: 1 is one core.'),
+  processor: objectOf<ProcessorSample>({ cores: figure, busy: figure, allowed: figure, throttled: figure }),
+  loopDelayMs: figure,
+  sessions: count,
+  fps: figure,
+  frameMs: figure,
+  level: count,
+  pressure,
+});
+
+/** The machine's last minutes. */
+export const historySchema = named<MachineHistory>('MachineHistory', {
+  intervalMs: figure,
+  gpu: z.object(gpuName).nullable(),
+  samples: z.array(sampleSchema),
+});
+
+/** A model of the catalogue. */
+export const modelSchema = named<ModelInfo>('Model', {
+  name: z.string(),
+  role: z.string(),
+  state: oneOf<ModelInfo['state']>({
+    absent: true,
+    present: true,
+    verified: true,
+    loading: true,
+    ready: true,
+    failed: true,
+  }),
+  provider: z.string().nullable(),
+  why: z.string().nullable().describe('One sentence: why it failed, or what is being built for it.'),
+  licence: z.string(),
+  commercialUse: z.boolean(),
+  bytes: count.nullable(),
+  comesAlong: z.boolean(),
+  needs: z.array(z.string()),
+});
+
+const cacheKind = named<CacheReport>('CacheKind', {
+  kind: z.string(),
+  meaning: z.string(),
+  swept: z.boolean().describe('Whether the schedule cleans it.'),
+  items: count,
+  bytes: count,
+  inUse: count,
+  usedAt: time.nullable(),
+});
+
+/** The cache folder. */
+export const cacheSchema = z.object({
+  limits: z.object({ maxMb: figure, maxAgeDays: figure, cleanIntervalMs: figure }),
+  kinds: z.array(cacheKind),
+});
+
+/** What a deletion from the cache deleted. */
+export const clearedSchema = z.object({ deleted: count, bytes: count, inUse: count });
+
+/** How many more cameras the machine can swap. */
+export const preflightSchema = named<Preflight>('Preflight', {
+  sessions: count,
+  fps: figure.nullable(),
+  text: z.string(),
+});
+
+/** The server. */
+export const statusSchema = z.object({
+  version: z.string(),
+  node: z.string(),
+  uptimeMs: count,
+  sessions: count,
+  rooms: count,
+  peers: count,
+  laneSessions: count,
+  rssBytes: count,
+  models: z.array(z.object({ model: z.string(), provider: z.string(), cached: z.boolean(), loadMs: figure })),
+  gpu: z.object({ ...gpuName, ...z.object(gpuState).partial().shape }).nullable(),
+  memory: z.object({ rssBytes: count, limitBytes: count, pressure }),
+});
+namedSchemas.add(statusSchema, { id: 'Status' });
