@@ -165,8 +165,8 @@ function listener({ limits, server }: Config, https: Certificate | null): Fastif
 const isUnrouted = ({ is404, routeOptions }: FastifyRequest): boolean => is404 || routeOptions.url === '*';
 
 /** Refuses a request that no route takes. @throws FaceOffError `wrong_method` (405), `not_found` (404). */
-function refuseUnrouted({ method, url }: FastifyRequest, reply: FastifyReply): never {
-  const { error, allow } = nothingAt(method, url);
+function refuseUnrouted(request: FastifyRequest, reply: FastifyReply, { metrics }: Config): never {
+  const { error, allow } = nothingAt(request, metrics.enabled && metrics.port === null);
   if (allow.length > 0) void reply.header('allow', allow.join(', '));
   throw error;
 }
@@ -256,7 +256,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
       log.error({ error: error instanceof Error ? error.stack : String(error) }, 'request failed');
     return sendError(reply, error);
   });
-  app.setNotFoundHandler(refuseUnrouted);
+  app.setNotFoundHandler((request, reply) => refuseUnrouted(request, reply, config));
   // Before every hook that refuses: its own hooks close the connection of an upgrade that is refused.
   await app.register(websocket, { options: { maxPayload: 512 * 1024 } });
   // Hooks run in the order in which they are registered: CORS headers and cookies first, then the checks that refuse.
@@ -269,7 +269,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   });
   // Before the body is read, of which this server may not know the type.
   app.addHook('onRequest', async (request, reply) =>
-    isUnrouted(request) ? refuseUnrouted(request, reply) : undefined,
+    isUnrouted(request) ? refuseUnrouted(request, reply, config) : undefined,
   );
 
   await app.register(fastifyStatic, { root: PAGES_DIR, cacheControl: false, index: false });
