@@ -46,7 +46,7 @@ export function serveCommand(defaultConfig: string, version: string): Command {
 }
 
 async function serve(options: ServeOptions, version: string): Promise<void> {
-  const listening = endAtOnce();
+  const endBy = endOnSignals();
   const { host, port } = options;
   const set = [
     ...options.set,
@@ -148,8 +148,7 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
   const welcome = welcomeOf(config, actual);
   // Only a terminal shows the banner; a pipe gets log lines alone.
   if (welcome !== null && process.stdout.isTTY) process.stdout.write(welcome);
-  listening();
-  endOn(async () => {
+  endBy(async () => {
     const { drainMs } = config.server;
     if (drainMs > 0 && server.sessions.size > 0) {
       logger.info(
@@ -194,35 +193,32 @@ function whereabouts(file: string): { folder: string; config: string } {
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
- * Ends at once on a signal, as there is nothing to end in order while the server starts: the first process of a container
- * would ignore it otherwise. @returns what ends that.
+ * Ends the program on SIGINT (Ctrl-C), SIGTERM and SIGHUP (the terminal was closed): at once while it starts, as there is
+ * nothing to end in order, and the first process of a container would ignore the signal otherwise; in order from then
+ * on, and at once on a second signal. The handlers stay the same all the time: one that is exchanged loses the signal
+ * that comes meanwhile.
+ * @returns what says how the program ends in order.
  */
-function endAtOnce(): () => void {
-  const end = (): never => process.exit(0);
-  for (const signal of SIGNALS) process.on(signal, end);
-  return () => {
-    for (const signal of SIGNALS) process.off(signal, end);
-  };
-}
-
-/**
- * Ends in order on SIGINT (Ctrl-C), SIGTERM and SIGHUP (the terminal was closed), and at once on a second one.
- */
-function endOn(stop: () => Promise<unknown>): void {
+function endOnSignals(): (stop: () => Promise<unknown>) => void {
   // A terminal that was closed takes no more lines.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+  let endInOrder: (() => Promise<unknown>) | null = null;
   let sinceMs: number | null = null;
   for (const signal of SIGNALS) {
     process.on(signal, () => {
+      if (endInOrder === null) process.exit(0);
       if (sinceMs === null) {
         sinceMs = performance.now();
         // WebRTC's threads outlive their peers, so the process is ended once everything is closed.
-        void stop().finally(() => process.exit(0));
+        void endInOrder().finally(() => process.exit(0));
       } else if (performance.now() - sinceMs > SAME_SIGNAL_MS) {
         process.exit(128 + constants.signals[signal]);
       }
     });
   }
+  return (stop) => {
+    endInOrder = stop;
+  };
 }
 
 /** @returns the address. @throws FaceOffError `cannot_listen`, naming the `setting` of the port. */
