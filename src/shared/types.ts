@@ -17,6 +17,8 @@ export interface Frame {
   data: Uint8Array<ArrayBuffer>;
   /** When the decoder returned the frame, on the clock of `performance.now()`. */
   receivedAtMs: number;
+  /** How long it was decoded, in milliseconds; absent where that is not known, as of libwebrtc's decoders. */
+  decodeMs?: number;
 }
 
 /**

@@ -157,10 +157,11 @@ export class MediaReceiver {
 
   async #decode(data: Buffer, arrivedAtMs: number, pictures: PictureReceiver): Promise<void> {
     try {
+      const beganMs = performance.now();
       const frame = await this.#decoder!.decode(data);
       if (frame === null || this.#closed) return;
       this.#pictureWait.add(frame.receivedAtMs - arrivedAtMs);
-      this.#parts.onFrame(frame);
+      this.#parts.onFrame({ ...frame, decodeMs: frame.receivedAtMs - beganMs });
     } catch {
       if (!this.#closed) pictures.waitForKeyframe(performance.now());
     }

@@ -301,6 +301,7 @@ export class Session implements RecordedSession {
     const { swap, metrics, log } = this.#parts;
     try {
       const swapped = await swap.swap(frame, dropped);
+      if (frame.decodeMs !== undefined) swapped.stagesMs.decode = frame.decodeMs;
       if (this.#closed) return swapped;
       const isHeld = this.#opening.holds(swapped, this.modified);
       const done: SwappedFrame = isHeld ? { ...swapped, result: 'dropped', hold: true } : swapped;

@@ -78,6 +78,7 @@ describe.skipIf(why !== null)(`a publisher in H.264${why === null ? '' : ` (skip
     const session = server.sessions.all()[0]!;
     await until(() => session.stats.fpsOut > 20 && session.picture !== null, 'pictures');
     expect(session.stats).toMatchObject({ width: 640, height: 360 });
+    expect(session.stats.stagesMs.decode).toBeGreaterThan(0);
     expect(middleOf(session.picture!)).toSatisfy(isRed);
     expect(server.lines.filter(({ level }) => level > 30)).toEqual([]);
   });
