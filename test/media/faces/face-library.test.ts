@@ -38,8 +38,8 @@ test.each([
 ])('a face whose photo is %s is listed, and refused with what to do', async (_what, photo) => {
   const faces = await libraryWith(photo);
   expect(faces.list().map(({ id }) => id)).toContain('own');
-  for (const read of [faces.thumbnail('own'), faces.portraits('own')])
-    await expect(read).rejects.toMatchObject({
+  for (const read of [() => faces.thumbnail('own'), () => faces.portraits('own')])
+    await expect(read()).rejects.toMatchObject({
       code: 'face_damaged',
       status: 410,
       message: expect.stringMatching(/Delete the face/),
