@@ -7,6 +7,7 @@ import { z } from 'zod';
 import type {
   CacheReport,
   Cause,
+  ConfigReport,
   ErrorBody,
   FaceInfo,
   FacePreview,
@@ -22,6 +23,7 @@ import type {
   RecordingInfo,
   RecordingState,
   SessionStats,
+  SettingReport,
   SeveralFaces,
   Verdict,
 } from '../../shared/messages.ts';
@@ -229,6 +231,23 @@ export const modelSchema = named<ModelInfo>('Model', {
   bytes: count.nullable(),
   comesAlong: z.boolean(),
   needs: z.array(z.string()),
+});
+
+const settingSchema = named<SettingReport>('Setting', {
+  value: z.unknown().describe('The value in force, without secrets.'),
+  isDefault: z.boolean(),
+  from: oneOf<SettingReport['from']>({ default: true, file: true, environment: true, 'command line': true }),
+  at: z.string().nullable().describe('`FILE:LINE`, the name of the variable, or `--set`; null for a default.'),
+  live: z.boolean().describe('Whether a running server takes it over from a changed file.'),
+  takenAt: time.nullable().describe('When the running server last took a new value over.'),
+  needsRestart: z.boolean().describe('Whether the file has another value by now, which needs a restart.'),
+});
+
+/** The configuration in force. */
+export const configSchema = named<ConfigReport>('Configuration', {
+  file: z.string().nullable().describe('Path of config.yaml; null where there is none.'),
+  refused: z.string().nullable().describe('Why the file, as it was last read, was refused; null if it was not.'),
+  settings: z.record(z.string(), settingSchema).describe('By `section.key`.'),
 });
 
 const cacheKind = named<CacheReport>('CacheKind', {

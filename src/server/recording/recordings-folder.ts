@@ -21,9 +21,9 @@ export class RecordingsFolder {
   readonly dir: string;
   readonly #limits: Pick<Config['recording'], 'maxMb' | 'minFreeMb'>;
 
-  constructor({ dir, maxMb, minFreeMb }: Config['recording']) {
-    this.dir = dir;
-    this.#limits = { maxMb, minFreeMb };
+  constructor(recording: Config['recording']) {
+    this.dir = recording.dir;
+    this.#limits = recording;
   }
 
   /**

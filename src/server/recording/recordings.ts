@@ -12,14 +12,14 @@ import { RecordingsFolder } from './recordings-folder.ts';
 /** Starts recordings and owns those in progress; the finished ones are in its folder. */
 export class Recordings {
   readonly folder: RecordingsFolder;
-  readonly #format: RecordingFormat;
+  readonly #config: Pick<Config['recording'], 'format'>;
   readonly #metrics: Metrics;
   readonly #log: Logger;
   readonly #open = new Set<Recorder>();
 
   constructor({ recording }: Config, metrics: Metrics, log: Logger) {
     this.folder = new RecordingsFolder(recording);
-    this.#format = recording.format;
+    this.#config = recording;
     this.#metrics = metrics;
     this.#log = log;
   }
@@ -35,7 +35,7 @@ export class Recordings {
    * @throws FaceOffError `already_recording` (409), `no_ffmpeg`, `no_encoder` (503), `recordings_full`, `disk_full`
    *   (507), `recordings_unwritable` (500), `session_closed` (410).
    */
-  async start(session: RecordedSession, format: RecordingFormat = this.#format): Promise<void> {
+  async start(session: RecordedSession, format: RecordingFormat = this.#config.format): Promise<void> {
     refuseTwice(session);
     const { encoder, sound } = FORMATS[format];
     await requireEncoder(encoder, `A recording as ${format}`);
