@@ -3,6 +3,7 @@
 import type { z } from 'zod';
 import { meantName } from '../lib/nearest-name.ts';
 import { FaceOffError } from '../shared/errors.ts';
+import { isSecretSetting } from './secret-settings.ts';
 
 /** One thing that is wrong. */
 export interface ConfigFault {
@@ -20,9 +21,6 @@ export function configError(lines: readonly string[]): FaceOffError {
     { details: { faults: lines } },
   );
 }
-
-/** Keys whose value must not be shown in an error. */
-const SECRET = /(token|secret|credential)$/;
 
 type Names = Readonly<Record<string, object>>;
 
@@ -45,7 +43,7 @@ export function faultsOf(issue: z.core.$ZodIssue, tree: unknown, known: Names): 
       typeof node === 'object' && node !== null ? (node as Record<PropertyKey, unknown>)[key] : undefined,
     tree,
   );
-  const shown = SECRET.test(at) ? 'not shown' : `it is ${shownValue(value)}`;
+  const shown = isSecretSetting(at) ? 'not shown' : `it is ${shownValue(value)}`;
   return [{ path: issue.path, text: `${at}: ${issue.message} (${shown})` }];
 }
 
@@ -58,6 +56,10 @@ function unknownKey(key: string, section: string, here: readonly string[], known
   return `${name}: there is no such setting${meant}${allowed}`;
 }
 
-/** A value as JSON; of a list or a mapping, which may hold secrets and can be endless, its kind. */
+/** A value as JSON; of a list or a mapping, which may hold secrets and be endless by references, what it is. */
 const shownValue = (value: unknown): string =>
-  Array.isArray(value) ? 'a list' : typeof value === 'object' && value !== null ? 'a mapping' : JSON.stringify(value);
+  Array.isArray(value)
+    ? 'a list'
+    : typeof value === 'object' && value !== null
+      ? `a mapping of ${Object.keys(value).slice(0, 8).join(', ').slice(0, 200) || 'nothing'}`
+      : JSON.stringify(value);

@@ -17,16 +17,7 @@ import {
 import { FaceOffError } from '../shared/errors.ts';
 import type { ConfigReport, SettingReport } from '../shared/messages.ts';
 import { configError } from './config-errors.ts';
-
-/** PLACEHOLDER until `withoutSecrets` of src/config.ts is there. */
-export const withoutSecrets = (config: Config): Config => ({
-  ...config,
-  server: { ...config.server, token: config.server.token === null ? null : '(secret)' },
-  webrtc: {
-    ...config.webrtc,
-    iceServers: config.webrtc.iceServers.map(({ urls }) => ({ urls })),
-  },
-});
+import { withoutSecrets } from './secret-settings.ts';
 
 /** What reading the file again changed, by `section.key`. */
 export interface Reloaded {
