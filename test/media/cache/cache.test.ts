@@ -214,7 +214,7 @@ describe('the sweeper', () => {
 
 test('a changed schedule of the cache begins at once', async () => {
   everything();
-  const config = patchedConfig({ models: { cacheDir: cache } });
+  const config = patchedConfig({ models: { cacheDir: cache }, cache: { maxMb: 5 } });
   const sweeper = await CacheSweeper.start(config, pino({ level: 'silent' }));
   await until(() => left('optimised').length === 0, 'the first cleaning');
   Object.assign(config.cache, { maxMb: 0, cleanIntervalMs: 1000 });
