@@ -7,7 +7,7 @@ export function meantName(name: string, known: readonly string[]): string {
 }
 
 /** The closest known name by edit distance, in any case; null if none is close. */
-export function nearestName(name: string, known: readonly string[]): string | null {
+function nearestName(name: string, known: readonly string[]): string | null {
   const scored = known.map((other) => [other, distance(name.toLowerCase(), other.toLowerCase())] as const);
   const [best, d] = scored.reduce((a, b) => (b[1] < a[1] ? b : a), ['', Infinity]);
   return d <= Math.max(2, name.length / 4) ? best : null;

@@ -31,7 +31,7 @@ export function configCommand(defaultConfig: string): Command {
  * Checks a file together with variables and `--set`, without which it may not be whole: a token is often a variable.
  * @returns the exit status: 0 where a server would start with it, else 1.
  */
-export function checkConfig(file: string, set: readonly string[], env: NodeJS.ProcessEnv): number {
+function checkConfig(file: string, set: readonly string[], env: NodeJS.ProcessEnv): number {
   let loaded: LoadedConfig;
   try {
     loaded = readConfig({ file, isRequired: true, env, set });

@@ -52,7 +52,7 @@ const time = z.iso.datetime();
 const pressure = oneOf<Pressure>({ none: true, release: true, degrade: true });
 
 /** Every refusal. */
-export const errorSchema = named<ErrorBody>('Error', {
+const errorSchema = named<ErrorBody>('Error', {
   code: z.string().describe('What is wrong, for programs. A code has one meaning and one status.'),
   message: z.string().describe('What is wrong and what to do, for people.'),
   details: z.unknown().optional().describe('What else programs may need, by code.'),
@@ -92,7 +92,7 @@ export const facePreviewSchema = named<FacePreview>('FacePreview', {
 const pickable = { index: count, x: figure, y: figure, width: figure, height: figure };
 
 /** The `details` of `several_faces`. */
-export const severalFacesSchema = named<SeveralFaces>('SeveralFaces', {
+named<SeveralFaces>('SeveralFaces', {
   width: count.describe('Of the upright picture, in pixels.'),
   height: count,
   faces: z.array(objectOf<PickableFace>(pickable)),

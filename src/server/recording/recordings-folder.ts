@@ -150,7 +150,7 @@ export function stampOf(date: Date): string {
 }
 
 /** Format of a recording, from its file's extension. */
-export const formatOf = (file: string): RecordingFormat =>
+const formatOf = (file: string): RecordingFormat =>
   RECORDING_FORMATS.find((format) => file.endsWith(`.${format}`)) ?? 'webm';
 
 /** Whether the file holds at least one whole second of pictures. */
