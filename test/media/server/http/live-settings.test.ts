@@ -1,8 +1,12 @@
 /** Live settings take effect in a server that runs: what uses them reads them when they are needed. */
 
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Config } from '../../../../src/config.ts';
+import { RecordingsFolder } from '../../../../src/server/recording/recordings-folder.ts';
 import { type EchoServer, startEcho } from '../../../support/echo.ts';
 import { Publisher } from '../../../support/publisher.ts';
 import { Watcher } from '../../../support/viewer.ts';
@@ -116,4 +120,16 @@ test('memory.rssLimitMb refuses the next publisher', async () => {
   server.config.memory.rssLimitMb = 1;
   const refused = await publish();
   expect([refused.status, await codeOf(refused)]).toEqual([503, 'server_full']);
+});
+
+test('recording.maxMb and recording.minFreeMb are those of now', async () => {
+  const recording = { ...before.recording, dir: mkdtempSync(path.join(os.tmpdir(), 'faceoff-live-')), minFreeMb: 0 };
+  left.push(() => rmSync(recording.dir, { recursive: true }));
+  writeFileSync(path.join(recording.dir, 'studio.webm'), new Uint8Array(2 ** 20));
+  const folder = new RecordingsFolder(recording);
+  await folder.prepare();
+  recording.maxMb = 1;
+  await expect(folder.checkRoom()).rejects.toMatchObject({ code: 'recordings_full' });
+  Object.assign(recording, { maxMb: 2, minFreeMb: 100_000_000 });
+  await expect(folder.checkRoom()).rejects.toMatchObject({ code: 'disk_full' });
 });
