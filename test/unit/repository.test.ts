@@ -120,6 +120,7 @@ const HOMES: Record<string, string> = {
   koffi: 'src/pipeline/inference/native/',
   'node-datachannel': 'src/server/h264/',
   'node-av': 'src/server/h264/',
+  sharp: 'src/lib/sharp.ts',
 };
 
 /** Files that may have the name of another one: what every folder or every thread has. */
