@@ -105,6 +105,7 @@ const Schema = z.strictObject({
     startKbps: whole(100, 100_000, 4000),
     minKbps: whole(30, 100_000, 1000),
     maxKbps: whole(100, 100_000, 8000),
+    h264Encoder: z.enum(['auto', 'x264']).default('auto'),
     connectTimeoutMs: whole(100, 600_000, 15_000),
     lostTimeoutMs: whole(100, 600_000, 10_000),
     idleTimeoutMs: whole(100, 3_600_000, 30_000),

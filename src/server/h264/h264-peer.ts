@@ -14,12 +14,12 @@ import type { BufferDelays, MediaPeer, PeerListener, PeerState } from '../webrtc
 import { badSdp, isCandidate, MOST_TRICKLED, rebuildOffer } from '../webrtc/rebuild-offer.ts';
 import { iceUfrag, readVideo } from '../webrtc/sdp.ts';
 import { isNativeOffer } from '../webrtc/simulcast.ts';
+import type { EncoderUse, SharedEncoders } from './codec/shared-encoder.ts';
 import type { H264Libraries } from './h264-packages.ts';
 import { h264Answer, ownUfrag, transportOffer, transportSection } from './h264-sdp.ts';
 import { isFragmentable, type MediaPlan, planMedia, profileOf } from './media-plan.ts';
 import { MediaReceiver } from './media-receiver.ts';
 import { MediaSender } from './media-sender.ts';
-import type { EncoderUse, SharedEncoders } from './shared-encoder.ts';
 import type { TransportChannel, TransportConnection, TransportTrack } from './transport-library.ts';
 import { transportServers } from './transport-servers.ts';
 

@@ -10,9 +10,10 @@ import type { IceCandidate, IceCredentials } from '../webrtc/ice-fragment.ts';
 import { type BufferDelays, type MediaPeer, openWrtcPeers, Peer, type PeerListener } from '../webrtc/peer.ts';
 import { badSdp, rebuildOffer } from '../webrtc/rebuild-offer.ts';
 import { CODECS, readVideo } from '../webrtc/sdp.ts';
+import { encodersFor } from './codec/encoders.ts';
+import { SharedEncoders } from './codec/shared-encoder.ts';
 import { type H264Libraries, loadH264 } from './h264-packages.ts';
 import { H264Peer } from './h264-peer.ts';
-import { SharedEncoders } from './shared-encoder.ts';
 
 let openH264 = 0;
 /** Number of open peers of both kinds in this process, for /api/status and the leak tests. */
@@ -25,12 +26,13 @@ export const H264_COMMAND = isPackage ? 'npx faceoff h264 install' : 'npm run h2
 export class Peers {
   readonly #config: Config;
   readonly #log: Logger;
-  readonly #encoders = new SharedEncoders();
+  readonly #encoders: SharedEncoders;
   #isFaultLogged = false;
 
   constructor(config: Config, log: Logger) {
     this.#config = config;
     this.#log = log;
+    this.#encoders = new SharedEncoders(encodersFor(config.webrtc.h264Encoder));
   }
 
   /** @param stream identifies the stream whose frames the peer will send; peers of one stream share an encoder. */
