@@ -102,6 +102,7 @@ const Schema = z.strictObject({
     turnLifetimeMs: whole(60_000, 7 * 86_400_000, 12 * 3_600_000),
     portMin: whole(0, 65535, 0),
     portMax: whole(0, 65535, 0),
+    h264Port: whole(0, 65535, 0),
     startKbps: whole(100, 100_000, 4000),
     minKbps: whole(30, 100_000, 1000),
     maxKbps: whole(100, 100_000, 8000),
@@ -342,7 +343,7 @@ const shownValue = (value: unknown): string =>
 
 /** Sentences about settings that are allowed alone, but not together. */
 function disagreements({ server, webrtc, memory, metrics }: Config): string[] {
-  const { portMin, portMax, minKbps, startKbps, maxKbps } = webrtc;
+  const { portMin, portMax, h264Port, minKbps, startKbps, maxKbps } = webrtc;
   const wrong: string[] = [];
   if (!isLocal(server.host) && server.token === null) {
     wrong.push(
@@ -352,6 +353,10 @@ function disagreements({ server, webrtc, memory, metrics }: Config): string[] {
   if ((server.certificate === null) !== (server.key === null))
     wrong.push('server.certificate: must be set together with server.key');
   if (portMin > portMax) wrong.push(`webrtc.portMin: must not be above webrtc.portMax (${portMin} > ${portMax})`);
+  if (h264Port > 0 && portMin <= h264Port && h264Port <= portMax)
+    wrong.push(
+      `webrtc.h264Port: must lie outside portMin to portMax (${portMin} to ${portMax}), whose ports others take`,
+    );
   if (minKbps > startKbps || startKbps > maxKbps) {
     wrong.push(`webrtc.startKbps: must lie between minKbps and maxKbps (${minKbps}, ${startKbps}, ${maxKbps})`);
   }

@@ -6,15 +6,10 @@ import { launchBrowser } from '../support/browser.ts';
 import { cacheWithH264, whyNoH264 } from '../support/h264.ts';
 import { Publisher } from '../support/publisher.ts';
 import { type Program, startProgram, until } from '../support/server.ts';
+import { connectInPage } from './h264-page.ts';
 
-interface Client {
-  connection: RTCPeerConnection;
-  messages: string[];
-  location: string;
-}
 declare global {
   interface Window {
-    clients: Record<string, Client>;
     again: () => Promise<void>;
   }
 }
@@ -60,52 +55,7 @@ describe.skipIf(why !== null)(`Chromium with H.264 alone${why === null ? '' : ` 
     path: string,
     publishes: boolean,
     layers: readonly string[] = [],
-  ): Promise<{ status: number; answer: string }> =>
-    page.evaluate(
-      async ({ name, path, publishes, layers }) => {
-        const connection = new RTCPeerConnection();
-        const h264 = RTCRtpReceiver.getCapabilities('video')!.codecs.filter(
-          ({ mimeType }) => mimeType === 'video/H264',
-        );
-        const messages: string[] = [];
-        connection.createDataChannel('disclosure').onmessage = ({ data }) => messages.push(data as string);
-        if (publishes) {
-          const stream = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480 }, audio: true });
-          const video = connection.addTransceiver(stream.getVideoTracks()[0]!, {
-            direction: 'sendrecv',
-            streams: [stream],
-            sendEncodings: layers.map((rid, n) => ({ rid, scaleResolutionDownBy: 2 ** n })),
-          });
-          video.setCodecPreferences(h264);
-          connection.addTransceiver(stream.getAudioTracks()[0]!, { direction: 'sendonly', streams: [stream] });
-        } else {
-          connection.addTransceiver('video', { direction: 'recvonly' }).setCodecPreferences(h264);
-          connection.addTransceiver('audio', { direction: 'recvonly' });
-        }
-        const view = document.createElement('video');
-        view.id = name;
-        view.muted = true;
-        view.autoplay = true;
-        document.body.append(view);
-        view.style.cssText = 'position:fixed;left:0;top:0;width:320px;height:240px;opacity:1;z-index:9';
-        connection.ontrack = ({ streams: [stream] }) => {
-          view.srcObject = stream!;
-        };
-        await connection.setLocalDescription();
-        while (connection.iceGatheringState !== 'complete') await new Promise((resolve) => setTimeout(resolve, 20));
-        const response = await fetch(path, {
-          method: 'POST',
-          headers: { 'content-type': 'application/sdp' },
-          body: connection.localDescription!.sdp,
-        });
-        const answer = await response.text();
-        if (response.status === 201) await connection.setRemoteDescription({ type: 'answer', sdp: answer });
-        window.clients ??= {};
-        window.clients[name] = { connection, messages, location: response.headers.get('location') ?? '' };
-        return { status: response.status, answer };
-      },
-      { name, path, publishes, layers },
-    );
+  ): Promise<{ status: number; answer: string }> => page.evaluate(connectInPage, { name, path, publishes, layers });
 
   const figures = (name: string): Promise<Figures> =>
     page.evaluate(async (name) => {

@@ -8,6 +8,7 @@ import type { Traffic } from '../../shared/traffic.ts';
 import type { Frame } from '../../shared/types.ts';
 import type { IceCandidate, IceCredentials } from '../webrtc/ice-fragment.ts';
 import { type BufferDelays, type MediaPeer, openWrtcPeers, Peer, type PeerListener } from '../webrtc/peer.ts';
+import { checkPorts } from '../webrtc/port-range.ts';
 import { badSdp, rebuildOffer } from '../webrtc/rebuild-offer.ts';
 import { CODECS, readVideo } from '../webrtc/sdp.ts';
 import { encodersFor } from './codec/encoders.ts';
@@ -35,16 +36,24 @@ export class Peers {
     this.#encoders = new SharedEncoders(encodersFor(config.webrtc.h264Encoder));
   }
 
-  /** @param stream identifies the stream whose frames the peer will send; peers of one stream share an encoder. */
+  /**
+   * The peer's `answer` throws FaceOffError `ports_taken` (503) where no port is left for it.
+   * @param stream identifies the stream whose frames the peer will send; peers of one stream share an encoder.
+   */
   open(listener: PeerListener, stream: object = {}): MediaPeer {
+    const { webrtc } = this.#config;
     return new OfferedPeer(
       listener.onFrame !== null,
-      () => new Peer(this.#config.webrtc, listener),
+      () => {
+        checkPorts(webrtc, webrtc.h264Port > 0 ? openWrtcPeers() : openPeers());
+        return new Peer(webrtc, listener);
+      },
       async () => {
         // Not before there is a need: the native code takes a moment to load, and memory.
         const libraries = await this.#libraries();
         if (libraries === null) return null;
-        const parts = { config: this.#config.webrtc, listener, libraries, encoders: this.#encoders, stream };
+        if (webrtc.h264Port === 0) checkPorts(webrtc, openPeers());
+        const parts = { config: webrtc, listener, libraries, encoders: this.#encoders, stream };
         const peer = new H264Peer({ ...parts, onFault: (error) => this.#logFault(error) });
         openH264++;
         return peer;

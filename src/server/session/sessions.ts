@@ -9,11 +9,10 @@ import { FaceOffError } from '../../shared/errors.ts';
 import type { Cause } from '../../shared/messages.ts';
 import type { SettingsPatch, SwapSettings } from '../../shared/settings.ts';
 import type { Frame, Swapping } from '../../shared/types.ts';
-import { openPeers, type Peers } from '../h264/peers.ts';
+import type { Peers } from '../h264/peers.ts';
 import { CAUSES, type MachineFigures } from '../monitor/verdict.ts';
 import { requireDescriptors } from '../webrtc/descriptors.ts';
 import type { IceCandidate } from '../webrtc/ice-fragment.ts';
-import { checkPorts } from '../webrtc/port-range.ts';
 import { Session } from './session.ts';
 import type { Streams } from './streams.ts';
 
@@ -104,7 +103,7 @@ export class Sessions {
   /**
    * Opens a session with its lane state and its stream.
    * @param stream name by which viewers find the stream, besides the session's id.
-   * @throws FaceOffError `server_full`, `server_stopping`, `ports_taken` (503) and `stream_taken` (409), all with retryAfterMs, `bad_name` (400),
+   * @throws FaceOffError `server_full`, `server_stopping` (503) and `stream_taken` (409), all with retryAfterMs, `bad_name` (400),
    * `unknown_face` (404).
    */
   open(settings: SettingsPatch, hooks: SessionHooks = {}, stream?: string): Session {
@@ -179,8 +178,7 @@ export class Sessions {
   }
 
   #checkCapacity(): void {
-    const { limits, memory, webrtc } = this.#parts.config;
-    checkPorts(webrtc, openPeers());
+    const { limits, memory } = this.#parts.config;
     const { sessions } = limits;
     const { rssLimitMb } = memory;
     const options = { details: { retryAfterMs: RETRY_AFTER_MS } };

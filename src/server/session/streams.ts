@@ -4,9 +4,8 @@ import { RETRY_AFTER_MS } from '../../lib/error-body.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Metrics } from '../../metrics.ts';
 import { FaceOffError } from '../../shared/errors.ts';
-import { openPeers, type Peers } from '../h264/peers.ts';
+import type { Peers } from '../h264/peers.ts';
 import { requireDescriptors } from '../webrtc/descriptors.ts';
-import { checkPorts } from '../webrtc/port-range.ts';
 import { NamedStream } from './named-stream.ts';
 import { Viewer } from './viewer.ts';
 
@@ -97,7 +96,7 @@ export class Streams {
 
   /**
    * Adds a viewer to a live stream.
-   * @throws FaceOffError `unknown_stream` (404), `no_publisher` (409), `viewers_full`, `server_full` and `ports_taken` (503),
+   * @throws FaceOffError `unknown_stream` (404), `no_publisher` (409), `viewers_full` and `server_full` (503),
    *   all but the first with retryAfterMs.
    */
   watch(name: string): Viewer {
@@ -142,7 +141,6 @@ export class Streams {
   }
 
   #checkCapacity(): void {
-    checkPorts(this.#config.webrtc, openPeers());
     const { viewers } = this.#config.limits;
     if (this.#viewers.size < viewers) return;
     throw new FaceOffError('viewers_full', `All ${viewers} viewers’ places are taken. Raise limits.viewers.`, {
