@@ -1,8 +1,9 @@
 /** The HTTP server: builds all parts of the main thread that serve requests, and registers their routes. */
 
-import { type IncomingMessage, STATUS_CODES } from 'node:http';
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import os from 'node:os';
+import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import fastifyStatic from '@fastify/static';
 import websocket from '@fastify/websocket';
@@ -161,6 +162,20 @@ function listener({ limits, server }: Config, https: Certificate | null): Fastif
   return app;
 }
 
+/** Closes connections on which an upgrade follows a request that is not answered yet: the plugin for WebSockets leaves them open. */
+function closePipelinedUpgrades(server: Server['app']['server']): void {
+  const unanswered = new WeakMap<Duplex, ServerResponse>();
+  server.on('request', ({ socket }, response) => {
+    unanswered.set(socket, response);
+    response.once('close', () => {
+      if (unanswered.get(socket) === response) unanswered.delete(socket);
+    });
+  });
+  server.on('upgrade', (_request, socket) => {
+    unanswered.get(socket)?.once('close', () => socket.destroy());
+  });
+}
+
 /** Whether no route takes a request; that of CORS takes OPTIONS of every path, and has no reply. */
 const isUnrouted = ({ is404, routeOptions }: FastifyRequest): boolean => is404 || routeOptions.url === '*';
 
@@ -246,6 +261,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     keepToMetrics(metricsApp, config);
   }
   shareDescriptors(app.server, log);
+  closePipelinedUpgrades(app.server);
 
   app.setErrorHandler((error, { raw }, reply) => {
     // A caller that disconnects in the middle of a request is no defect of the server.
