@@ -87,6 +87,17 @@ describe.skipIf(why !== null)(`Chromium with H.264 alone${why === null ? '' : ` 
       await fetch(location, { method: 'DELETE' });
     }, name);
 
+  /** A publisher in VP8 under the name `vp8`, once for all tests. */
+  async function publishInVp8(): Promise<Publisher> {
+    if (camera !== null) return camera;
+    const publisher = new Publisher();
+    camera = publisher;
+    publisher.send(320, 240);
+    expect((await publisher.whip(program.url, '?stream=vp8')).status).toBe(201);
+    await until(() => publisher.received.length > 0, 'pictures to come back');
+    return publisher;
+  }
+
   test('publishes with sound and gets the pictures back on the same connection, in H.264', async () => {
     const { status, answer } = await connect('self', '/whip?stream=self', true);
     expect([status, answer.match(/^m=(?:video|audio) 9.*$/gm)?.length]).toEqual([201, 2]);
@@ -179,10 +190,7 @@ describe.skipIf(why !== null)(`Chromium with H.264 alone${why === null ? '' : ` 
   });
 
   test('watches a publisher in VP8, in its colours, and a second viewer begins with a keyframe of its own', async () => {
-    camera = new Publisher();
-    camera.send(320, 240);
-    expect((await camera.whip(program.url, '?stream=vp8')).status).toBe(201);
-    await until(() => camera!.received.length > 0, 'pictures to come back');
+    const publisher = await publishInVp8();
     expect((await connect('first', '/whep/vp8', false)).status).toBe(201);
     await until(async () => (await figures('first')).decoded > 20, 'pictures', 20_000);
     expect((await connect('second', '/whep/vp8', false)).status).toBe(201);
@@ -195,8 +203,31 @@ describe.skipIf(why !== null)(`Chromium with H.264 alone${why === null ? '' : ` 
       expect(Math.abs(red - 60) + Math.abs(green - 135) + Math.abs(blue - 206)).toBeLessThan(40);
     }
     // A larger picture from the same publisher comes on the same connections.
-    camera.send(480, 360);
+    publisher.send(480, 360);
     await until(async () => (await figures('second')).size === '480x360', 'the new size', 20_000);
     for (const name of ['first', 'second']) await end(name);
+  });
+
+  test('in the page of a viewer gets H.264 by itself', async () => {
+    await publishInVp8();
+    const viewer = await page.context().newPage();
+    await viewer.addInitScript(() => {
+      const Peer = window.RTCPeerConnection;
+      window.RTCPeerConnection = class extends Peer {
+        constructor(configuration?: RTCConfiguration) {
+          super(configuration);
+          Object.assign(window, { peer: this });
+        }
+      };
+    });
+    await viewer.goto(`${program.url}/view/vp8`);
+    await viewer.waitForSelector('body[data-state="live"]', { timeout: 20_000 });
+    const codec = await viewer.evaluate(async () => {
+      const stats = [...(await (window as unknown as { peer: RTCPeerConnection }).peer.getStats()).values()];
+      const video = stats.find(({ type, kind }) => type === 'inbound-rtp' && kind === 'video');
+      return stats.find(({ id }) => id === video?.codecId)?.mimeType as string;
+    });
+    expect(codec).toBe('video/H264');
+    await viewer.close();
   });
 });
