@@ -20,6 +20,7 @@ import { type Certificate, certificateOf } from '../server/access/certificate.ts
 import { CertificateRenewal } from '../server/access/certificate-renewal.ts';
 import { buildServer, type Server } from '../server/http/app.ts';
 import { METRICS_HOST } from '../server/http/metrics-routes.ts';
+import { limitArenas } from '../server/monitor/arenas.ts';
 import { openGpu } from '../server/monitor/gpu-sensor.ts';
 import { portCount } from '../server/webrtc/port-range.ts';
 import { FaceOffError, messageOf } from '../shared/errors.ts';
@@ -47,6 +48,7 @@ export function serveCommand(defaultConfig: string, version: string): Command {
 
 async function serve(options: ServeOptions, version: string): Promise<void> {
   const endBy = endOnSignals();
+  limitArenas();
   const { host, port } = options;
   const set = [
     ...options.set,
