@@ -5,9 +5,9 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { inspect } from 'node:util';
 import { load, loadAll } from 'js-yaml';
 import { z } from 'zod';
+import { isSecretSetting } from './config/secret-settings.ts';
 import { isLocal } from './lib/address.ts';
 import { PRIORITIES } from './lib/priority.ts';
 import { listSchema, textSchema } from './lib/text-schema.ts';
@@ -311,9 +311,6 @@ function put(tree: Tree, key: string, text: string): void {
 
 const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** Keys whose value must not be shown in an error. */
-const SECRET = /(token|secret|credential)$/;
-
 function sentences(issue: z.core.$ZodIssue, tree: Tree): string[] {
   const at = issue.path.join('.');
   if (issue.code === 'unrecognized_keys') {
@@ -329,15 +326,17 @@ function sentences(issue: z.core.$ZodIssue, tree: Tree): string[] {
     (node, key) => (isTree(node) || Array.isArray(node) ? (node as Tree)[String(key)] : undefined),
     tree,
   );
-  const shown = SECRET.test(at) ? 'not shown' : `it is ${shownValue(value)}`;
+  const shown = isSecretSetting(at) ? 'not shown' : `it is ${shownValue(value)}`;
   return [`${at}: ${issue.message} (${shown})`];
 }
 
-/** A value as JSON; of a list or a mapping, which YAML can make endless by references, the beginning. */
+/** A value as JSON; of a list or a mapping, which may hold secrets and be endless by references, what it is. */
 const shownValue = (value: unknown): string =>
-  typeof value === 'object' && value !== null
-    ? inspect(value, { depth: 1, maxArrayLength: 8, maxStringLength: 100, breakLength: Infinity })
-    : JSON.stringify(value);
+  Array.isArray(value)
+    ? 'a list'
+    : isTree(value)
+      ? `a mapping of ${Object.keys(value).slice(0, 8).join(', ').slice(0, 200) || 'nothing'}`
+      : JSON.stringify(value);
 
 /** Sentences about settings that are allowed alone, but not together. */
 function disagreements({ server, webrtc, memory, metrics }: Config): string[] {
