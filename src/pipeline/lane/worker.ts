@@ -63,7 +63,7 @@ async function serve(lane: Lane, message: LaneRequest): Promise<void> {
 try {
   const lane = await Lane.start(
     workerData as LaneOptions,
-    (error) => post({ fault: toWire(error) }),
+    (error, session) => post({ fault: toWire(error), session }),
     (news) => post({ news }),
   );
   port.on('message', (message: LaneRequest) => {

@@ -80,6 +80,8 @@ export type LaneReply = { id: number; answer: unknown } | { id: number; error: W
 /** Message of the worker: an error that cost a frame its swap. The frame itself is answered. */
 export interface LaneFault {
   fault: WireError;
+  /** Whose frame it was; absent where it was no frame. */
+  session?: string | undefined;
 }
 
 /** Message of the worker: a model of this thread was loaded, failed or is gone. */

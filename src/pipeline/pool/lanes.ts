@@ -44,6 +44,8 @@ export interface LanesParts {
   faults: LaneFaults;
   enrolment: Enrolment;
   log: Logger;
+  /** Called when a thread died that sessions may use. @param cause one sentence. */
+  onLost(cause: string): void;
 }
 
 /** Pause before a second attempt to replace a lane; it doubles with each attempt that fails. */
@@ -172,7 +174,7 @@ export class Lanes {
     const { options, models, faults } = this.#parts;
     return LaneThread.start(options, {
       onDeath,
-      onFault: (error) => faults.report(error, source),
+      onFault: (error, session) => faults.report(error, source, session),
       onNews: (news) => models.note(source, news),
     });
   }
@@ -188,6 +190,7 @@ export class Lanes {
     models.forget(slot.source);
     if (this.#closed) return;
     log.warn({ sessions: slot.sessions.size, cause: cause.message }, 'lane lost, replacing it');
+    this.#parts.onLost(cause.message);
     for (let pauseMs = FIRST_PAUSE_MS; !this.#closed; pauseMs = Math.min(LONGEST_PAUSE_MS, 2 * pauseMs)) {
       try {
         const thread = await this.#startThread(slot.source, (next) => this.#replaceLater(slot, next));
