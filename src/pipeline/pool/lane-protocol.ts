@@ -64,6 +64,10 @@ export interface Calls {
   preview: { ask: { portraits: Portrait[] }; answer: LanePreview };
   /** Makes a face ready for a generator. */
   enrolFor: { ask: { engine: string; portraits: Portrait[] }; answer: NeuralFace };
+  /** Begins a CPU profile of the thread. */
+  startProfile: { ask: undefined; answer: undefined };
+  /** Ends it; the answer is the profile, as JSON. */
+  stopProfile: { ask: undefined; answer: string };
   /** Ends the lane after the calls in hand; terminating a thread inside a model's run would abort the process. */
   end: { ask: undefined; answer: undefined };
 }

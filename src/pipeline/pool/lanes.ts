@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import { Semaphore } from '../../lib/semaphore.ts';
 import { FaceOffError, messageOf } from '../../shared/errors.ts';
 import { isGenerator, MESH, type SwapSettings } from '../../shared/settings.ts';
-import type { Capacity } from '../../shared/types.ts';
+import type { Capacity, ProfiledThread } from '../../shared/types.ts';
 import type { ModelStates } from '../models/model-states.ts';
 import { type Enrolment, engineOfKey, faceKey, idOfKey, isMeshFace } from './enrolment.ts';
 import type { LaneFaults } from './lane-faults.ts';
@@ -93,6 +93,13 @@ export class Lanes {
       swapMs: measured.length === 0 ? null : Math.max(...measured),
       lanes: this.#slots.map(({ busy, reportedAtMs }) => (nowMs - reportedAtMs > IDLE_AFTER_MS ? 0 : busy)),
     };
+  }
+
+  /** Records CPU profiles of the thread that is in a slot now, by the slot's number from 0. */
+  profiler(lane: number): ProfiledThread | undefined {
+    const thread = this.#slots[lane]?.thread;
+    if (thread === undefined) return undefined;
+    return { start: () => thread.ask('startProfile', undefined), stop: () => thread.ask('stopProfile', undefined) };
   }
 
   /** Adds a lane; resolves when its models are loaded and warm. @throws FaceOffError what the lane met while starting. */

@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../../config.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import { isGenerator, MESH, type SettingsPatch, type SwapSettings } from '../../shared/settings.ts';
-import type { Capacity, Frame, Pressure, Swapping, SwapSession } from '../../shared/types.ts';
+import type { Capacity, Frame, Pressure, ProfiledThread, Swapping, SwapSession } from '../../shared/types.ts';
 import { DeviceHost } from '../device/device-host.ts';
 import type { DeviceReport } from '../device/device-protocol.ts';
 import type { Portrait } from '../engines/engine.ts';
@@ -116,6 +116,10 @@ export class Pool implements Swapping, SessionHost {
 
   get capacity(): Capacity {
     return this.#lanes.capacity;
+  }
+
+  profiler(lane: number): ProfiledThread | undefined {
+    return this.#lanes.profiler(lane);
   }
 
   /** Makes a source face known, or replaces it; it is enrolled when a session first wants it. */

@@ -36,6 +36,7 @@ import { Monitor } from '../monitor/monitor.ts';
 import { preflight } from '../monitor/preflight.ts';
 import { nothingAt } from '../openapi/allowed-methods.ts';
 import { openApiRoutes } from '../openapi/openapi-routes.ts';
+import { profileRoutes } from '../profile/profile-routes.ts';
 import { Recordings } from '../recording/recordings.ts';
 import { PresetStore } from '../session/presets.ts';
 import { newRoom, Rooms } from '../session/rooms.ts';
@@ -364,6 +365,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   openApiRoutes(app, version, config);
   cacheRoutes(app, config);
   machineRoutes(app, monitor, config.memory.intervalMs);
+  profileRoutes(app, pool, config);
   const roomFor = (): Preflight =>
     preflight({
       capacity: pool.capacity ?? null,
