@@ -12,6 +12,9 @@ const ADDRESS = '[address]';
 /** Addresses that say nothing about the machine. */
 const isCommon = (name: string): boolean => isLocal(name) || name === '0.0.0.0' || name === '::';
 
+/** Shorter texts are in many words by chance; no token and no secret of a webhook is as short. */
+const LEAST_LENGTH = 8;
+
 const PATTERNS: readonly (readonly [RegExp, string])[] = [
   [/\bBearer\s+[^\s"'\\]+/gi, `Bearer ${HIDDEN}`],
   [/\bwhsec_[\w+/=]+/g, HIDDEN],
@@ -36,14 +39,16 @@ export const knownOf = (config: Config): Known => ({
 
 /** A function that takes secrets, addresses, the home folder's path and the machine's name out of a text. */
 export function scrubber({ secrets, home, hostname }: Known): (text: string) => string {
-  const literal = (text: string, found: string, put: string): string =>
-    found.length < 4 ? text : text.replaceAll(found, put);
+  const searched = secrets.filter(({ length }) => length >= LEAST_LENGTH);
+  // A container's home may be the root folder.
+  const hasHome = home.length > 3;
+  const hasName = hostname.length > 3 && !isLocal(hostname);
   return (text) => {
     let clean = text;
-    for (const secret of secrets) clean = literal(clean, secret, HIDDEN);
+    for (const secret of searched) clean = clean.replaceAll(secret, HIDDEN);
     for (const [pattern, put] of PATTERNS) clean = clean.replace(pattern, put);
-    clean = literal(clean, home, '~');
-    if (!isLocal(hostname)) clean = literal(clean, hostname, ADDRESS);
+    if (hasHome) clean = clean.replaceAll(home, '~');
+    if (hasName) clean = clean.replaceAll(hostname, ADDRESS);
     return clean
       .replace(/(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\d)/g, hideAddress)
       .replace(/(?<![\w:.])[\da-f]{0,4}(?::[\da-f]{0,4}){2,7}(?:\.\d{1,3}){0,3}(?![\w:])/gi, hideAddress)

@@ -5,8 +5,10 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { createServer } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, expect, test } from 'vitest';
 import { root } from '../../../../src/lib/package-root.ts';
+import { isAlive } from '../../../../src/lib/process-alive.ts';
 import { modelsDir } from '../../../support/lane.ts';
 import { Publisher } from '../../../support/publisher.ts';
 import { Receiver, SECRET } from '../../../support/receiver.ts';
@@ -101,6 +103,21 @@ test('a receiver that is silent and a command that hangs do not hold the end of 
   expect(() => process.kill(Number(readFileSync(pid, 'utf8')), 0)).toThrow();
   expect(program.said()).toMatch(/"dropped":[1-9]\d*,.*hooks were not told of every event/);
   expect(program.said()).not.toContain('not everything ended in time');
+});
+
+test.skipIf(process.platform === 'win32')('a second Ctrl-C takes a command along', LIMIT, async () => {
+  const file = path.join(folder, 'second');
+  const run = ['/bin/sh', '-c', 'echo $$ > "$0"; exec sleep 1000', file];
+  const program = await start({ commands: [{ run, events: ['stream.up'] }] }, 'swap.engine=none');
+  await publish(program);
+  await until(() => existsSync(file), 'the command to run');
+  const gone = new Promise<number | null>((resolve) => program.child.once('exit', resolve));
+  program.child.kill('SIGINT');
+  await until(() => program.said().includes('"msg":"stopping"'), 'the end to begin');
+  await delay(300);
+  program.child.kill('SIGINT');
+  expect(await gone).toBe(130);
+  await until(() => !isAlive(Number(readFileSync(file, 'utf8'))), 'the command to be gone');
 });
 
 test('the receiver of docs/hooks.md takes what is signed right, and nothing else', LIMIT, async () => {
