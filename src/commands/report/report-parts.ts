@@ -38,7 +38,8 @@ export async function gatherParts(config: Config, args: readonly string[]): Prom
     return { file, what, text: scrub(text) };
   };
   return [
-    await part('versions.json', 'FaceOff, Node, system, packages', versions),
+    // A version of four numbers looks like an address.
+    { file: 'versions.json', what: 'FaceOff, Node, system, packages', text: versions() },
     await part('doctor.txt', 'what `faceoff doctor` finds', async () => textOfFindings(await examine(config, args))),
     await part('config.yaml', 'settings in force, without secrets and addresses', () => dump(shareableConfig(config))),
     await part('models.json', 'states of the models', () => models(config)),

@@ -12,7 +12,7 @@ const ADDRESS = '[address]';
 /** Addresses that say nothing about the machine. */
 const isCommon = (name: string): boolean => isLocal(name) || name === '0.0.0.0' || name === '::';
 
-/** Shorter texts are in many words by chance; no token and no secret of a webhook is as short. */
+/** Shorter texts are in many words by chance: a machine may be called node. No token and no secret is as short. */
 const LEAST_LENGTH = 8;
 
 const PATTERNS: readonly (readonly [RegExp, string])[] = [
@@ -42,7 +42,7 @@ export function scrubber({ secrets, home, hostname }: Known): (text: string) => 
   const searched = secrets.filter(({ length }) => length >= LEAST_LENGTH);
   // A container's home may be the root folder.
   const hasHome = home.length > 3;
-  const hasName = hostname.length > 3 && !isLocal(hostname);
+  const hasName = hostname.length >= LEAST_LENGTH && !isLocal(hostname);
   return (text) => {
     let clean = text;
     for (const secret of searched) clean = clean.replaceAll(secret, HIDDEN);

@@ -96,7 +96,7 @@ test('a report of a running server, over HTTPS, holds its figures and no secret'
   expect(said).toContain(output);
   expect(JSON.parse(parts['versions.json']!)).toMatchObject({
     faceoff: expect.any(String),
-    node: { node: process.versions.node },
+    node: { ...process.versions },
   });
   expect(parts['doctor.txt']).toContain('✓ ONNX Runtime');
   expect(load(parts['config.yaml']!)).toMatchObject({ server: { token: '[hidden]', host: '0.0.0.0' } });

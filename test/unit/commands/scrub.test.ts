@@ -30,6 +30,10 @@ test.each([
   expect(scrub(text)).toBe(text);
 });
 
+test('the name of a machine that is a common word stays', () => {
+  expect(scrubber({ secrets: [], home: '/', hostname: 'node' })('/usr/bin/node')).toBe('/usr/bin/node');
+});
+
 test('the configuration to share has neither secrets nor hosts', () => {
   const standard = defaultConfig();
   const config = {
