@@ -5,9 +5,10 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { inspect } from 'node:util';
 import { load, loadAll } from 'js-yaml';
 import { z } from 'zod';
+import { disagreeingHooks, HOOK_VARIABLES, hookSettings } from './config/hook-settings.ts';
+import { isSecretSetting } from './config/secret-settings.ts';
 import { isLocal } from './lib/address.ts';
 import { PRIORITIES } from './lib/priority.ts';
 import { listSchema, textSchema } from './lib/text-schema.ts';
@@ -200,6 +201,7 @@ const Schema = z.strictObject({
     port: z.int().min(0).max(65535).nullable().default(null),
     stageBucketsMs: listSchema(z.number().positive(), 1).default([...STAGE_BUCKETS_MS]),
   }),
+  hooks: section(hookSettings),
 });
 
 /** All settings, resolved; config.yaml documents each key. Paths are absolute after `loadConfig`. */
@@ -228,7 +230,7 @@ export function loadConfig({ file, isRequired = false, env = {}, set = [] }: Con
   const wrong: string[] = [];
   const variables = new Map(settingPaths().map((key) => [variableOfKey(key), key]));
   for (const [name, value] of Object.entries(env)) {
-    if (value === undefined || !name.startsWith(PREFIX) || isServiceLink(name, value)) continue;
+    if (value === undefined || !name.startsWith(PREFIX) || isNoSetting(name, value)) continue;
     const key = variables.get(name);
     if (key === undefined) wrong.push(`the variable ${name} is not a setting${meant(name, [...variables.keys()])}`);
     else put(tree, key, value);
@@ -277,6 +279,9 @@ const isServiceLink = (name: string, value: string): boolean =>
   /^FACEOFF_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?|NAME|ENV_\w+)$/.test(name) ||
   (name === 'FACEOFF_PORT' && /^(tcp|udp|sctp):\/\//.test(value));
 
+/** Whether the variable was set by others: by the ways to tell where a service is, or by a hook for its command. */
+const isNoSetting = (name: string, value: string): boolean => isServiceLink(name, value) || HOOK_VARIABLES.has(name);
+
 /** `server.port` → `FACEOFF_SERVER_PORT`. */
 export const variableOfKey = (key: string): string =>
   PREFIX +
@@ -313,9 +318,6 @@ function put(tree: Tree, key: string, text: string): void {
 
 const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** Keys whose value must not be shown in an error. */
-const SECRET = /(token|secret|credential)$/;
-
 function sentences(issue: z.core.$ZodIssue, tree: Tree): string[] {
   const at = issue.path.join('.');
   if (issue.code === 'unrecognized_keys') {
@@ -324,25 +326,28 @@ function sentences(issue: z.core.$ZodIssue, tree: Tree): string[] {
     return issue.keys.map((key) => {
       const name = at === '' ? key : `${at}.${key}`;
       const names = Object.keys(group);
-      return `${name}: there is no such setting${meant(key, names)} Allowed here: ${names.join(', ')}`;
+      const allowed = names.length === 0 ? '' : ` Allowed here: ${names.join(', ')}`;
+      return `${name}: there is no such setting${meant(key, names)}${allowed}`;
     });
   }
   const value = issue.path.reduce<unknown>(
     (node, key) => (isTree(node) || Array.isArray(node) ? (node as Tree)[String(key)] : undefined),
     tree,
   );
-  const shown = SECRET.test(at) ? 'not shown' : `it is ${shownValue(value)}`;
+  const shown = isSecretSetting(at) ? 'not shown' : `it is ${shownValue(value)}`;
   return [`${at}: ${issue.message} (${shown})`];
 }
 
-/** A value as JSON; of a list or a mapping, which YAML can make endless by references, the beginning. */
+/** A value as JSON; of a list or a mapping, which may hold secrets and be endless by references, what it is. */
 const shownValue = (value: unknown): string =>
-  typeof value === 'object' && value !== null
-    ? inspect(value, { depth: 1, maxArrayLength: 8, maxStringLength: 100, breakLength: Infinity })
-    : JSON.stringify(value);
+  Array.isArray(value)
+    ? 'a list'
+    : isTree(value)
+      ? `a mapping of ${Object.keys(value).slice(0, 8).join(', ').slice(0, 200) || 'nothing'}`
+      : JSON.stringify(value);
 
 /** Sentences about settings that are allowed alone, but not together. */
-function disagreements({ server, webrtc, memory, metrics }: Config): string[] {
+function disagreements({ server, webrtc, memory, metrics, hooks }: Config): string[] {
   const { portMin, portMax, h264Port, minKbps, startKbps, maxKbps } = webrtc;
   const wrong: string[] = [];
   if (!isLocal(server.host) && server.token === null) {
@@ -362,7 +367,7 @@ function disagreements({ server, webrtc, memory, metrics }: Config): string[] {
   }
   if (memory.releaseAt > memory.degradeAt)
     wrong.push(`memory.releaseAt: must not be above memory.degradeAt (${memory.releaseAt} > ${memory.degradeAt})`);
-  return [...wrong, ...disagreeingMetrics(metrics, server)];
+  return [...wrong, ...disagreeingMetrics(metrics, server), ...disagreeingHooks(hooks)];
 }
 
 function disagreeingMetrics(
@@ -382,7 +387,7 @@ function disagreeingMetrics(
 }
 
 function withPaths(config: Config, folder: string): Config {
-  const { server, models, storage, recording, logging } = config;
+  const { server, models, storage, recording, logging, hooks } = config;
   const at = (name: string): string => path.resolve(folder, name);
   const maybeAt = (name: string | null): string | null => (name === null ? null : at(name));
   return {
@@ -392,8 +397,15 @@ function withPaths(config: Config, folder: string): Config {
     storage: { ...storage, dir: at(storage.dir) },
     recording: { ...recording, dir: at(recording.dir) },
     logging: { ...logging, dir: at(logging.dir) },
+    hooks: { ...hooks, commands: hooks.commands.map((one) => ({ ...one, run: programAt(one.run, folder) })) },
   };
 }
+
+/** A program that is named by a relative path starts at the folder, one by its name alone is looked for in PATH. */
+const programAt = ([program = '', ...args]: readonly string[], folder: string): string[] => [
+  /[/\\]/.test(program) ? path.resolve(folder, program) : program,
+  ...args,
+];
 
 function bad(lines: string[]): FaceOffError {
   return new FaceOffError(

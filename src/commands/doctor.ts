@@ -67,12 +67,19 @@ function printFindings(findings: Finding[], json: boolean): void {
     console.log(JSON.stringify(findings, null, 2));
     return;
   }
+  process.stdout.write(textOfFindings(findings));
+}
+
+/** The findings as lines for people. */
+export function textOfFindings(findings: readonly Finding[]): string {
   const marks = { ok: '✓', absent: '–', wrong: '✗' };
   const width = Math.max(...findings.map(({ name }) => name.length));
-  for (const { name, state, found, advice } of findings) {
-    console.log(`${marks[state]} ${name.padEnd(width)}  ${found}`);
-    if (advice !== undefined) console.log(`${' '.repeat(width + 4)}→ ${advice}`);
-  }
+  return findings
+    .flatMap(({ name, state, found, advice }) => [
+      `${marks[state]} ${name.padEnd(width)}  ${found}\n`,
+      ...(advice === undefined ? [] : [`${' '.repeat(width + 4)}→ ${advice}\n`]),
+    ])
+    .join('');
 }
 
 /**
