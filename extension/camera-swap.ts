@@ -1,7 +1,7 @@
 /** A page's camera, sent to the server and swapped there, as one track. */
 
 import { iceServersInLinks } from '../src/client/peer/link-header.ts';
-import { preferVp8 } from '../src/client/peer/prefer-codec.ts';
+import { PUBLISHER_CODECS, preferCodecs, VIEWER_CODECS } from '../src/client/peer/prefer-codec.ts';
 import { type PeerAttempt, ReconnectingPeer } from '../src/client/peer/reconnecting-peer.ts';
 import { askExtension } from './ask-extension.ts';
 
@@ -100,11 +100,8 @@ export class CameraSwap {
     const peer = new RTCPeerConnection();
     const attempt: SwapAttempt = { peer, session: null };
     this.#quietSinceMs = performance.now();
-    preferVp8(
-      this.#camera === null
-        ? peer.addTransceiver('video', { direction: 'recvonly' })
-        : peer.addTransceiver(this.#camera, { direction: 'sendrecv' }),
-    );
+    if (this.#camera === null) preferCodecs(peer.addTransceiver('video', { direction: 'recvonly' }), VIEWER_CODECS);
+    else preferCodecs(peer.addTransceiver(this.#camera, { direction: 'sendrecv' }), PUBLISHER_CODECS);
     peer.ontrack = ({ track }) => void this.#pump(attempt, track);
     return attempt;
   }

@@ -8,8 +8,9 @@ import { load } from 'js-yaml';
 import { z } from 'zod';
 import { configError, faultsOf } from './config/config-errors.ts';
 import { type ConfigTree, isTree, readConfigFile } from './config/config-file.ts';
+import { disagreeingHooks, HOOK_VARIABLES, hookSettings } from './config/hook-settings.ts';
+import { meantName } from './config/nearest-name.ts';
 import { isLocal } from './lib/address.ts';
-import { meantName } from './lib/nearest-name.ts';
 import { PRIORITIES } from './lib/priority.ts';
 import { listSchema, textSchema } from './lib/text-schema.ts';
 import { RECORDING_FORMATS } from './shared/recording-formats.ts';
@@ -111,9 +112,11 @@ const Schema = z.strictObject({
     turnLifetimeMs: live(whole(60_000, 7 * 86_400_000, 12 * 3_600_000)),
     portMin: live(whole(0, 65535, 0)),
     portMax: live(whole(0, 65535, 0)),
+    h264Port: whole(0, 65535, 0),
     startKbps: live(whole(100, 100_000, 4000)),
     minKbps: live(whole(30, 100_000, 1000)),
     maxKbps: live(whole(100, 100_000, 8000)),
+    h264Encoder: z.enum(['auto', 'x264']).default('auto'),
     connectTimeoutMs: live(whole(100, 600_000, 15_000)),
     lostTimeoutMs: live(whole(100, 600_000, 10_000)),
     idleTimeoutMs: live(whole(100, 3_600_000, 30_000)),
@@ -209,6 +212,7 @@ const Schema = z.strictObject({
     port: z.int().min(0).max(65535).nullable().default(null),
     stageBucketsMs: listSchema(z.number().positive(), 1).default([...STAGE_BUCKETS_MS]),
   }),
+  hooks: section(hookSettings),
 });
 
 /** All settings, resolved; config.yaml documents each key. Paths are absolute after `loadConfig`. */
@@ -260,7 +264,7 @@ export function readConfig({ file, isRequired = false, env = {}, set = [] }: Con
       origins.set(`${name}.${key}`, { from: 'file', at: `${file}:${positionOf([name, key])?.line ?? 1}` });
   const variables = new Map(settingPaths().map((key) => [variableOfKey(key), key]));
   for (const [name, value] of Object.entries(env)) {
-    if (value === undefined || !name.startsWith(PREFIX) || isServiceLink(name, value)) continue;
+    if (value === undefined || !name.startsWith(PREFIX) || isNoSetting(name, value)) continue;
     const key = variables.get(name);
     if (key === undefined) wrong.push(`the variable ${name} is not a setting${meantName(name, [...variables.keys()])}`);
     else {
@@ -311,6 +315,9 @@ const isServiceLink = (name: string, value: string): boolean =>
   /^FACEOFF_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?|NAME|ENV_\w+)$/.test(name) ||
   (name === 'FACEOFF_PORT' && /^(tcp|udp|sctp):\/\//.test(value));
 
+/** Whether the variable was set by others: by the ways to tell where a service is, or by a hook for its command. */
+const isNoSetting = (name: string, value: string): boolean => isServiceLink(name, value) || HOOK_VARIABLES.has(name);
+
 /** `server.port` → `FACEOFF_SERVER_PORT`. */
 export const variableOfKey = (key: string): string =>
   PREFIX +
@@ -354,8 +361,8 @@ function put(tree: ConfigTree, key: string, text: string): void {
 }
 
 /** Sentences about settings that are allowed alone, but not together; each begins with the name of one of them. */
-export function disagreements({ server, webrtc, memory, metrics }: Config): string[] {
-  const { portMin, portMax, minKbps, startKbps, maxKbps } = webrtc;
+export function disagreements({ server, webrtc, memory, metrics, hooks }: Config): string[] {
+  const { portMin, portMax, h264Port, minKbps, startKbps, maxKbps } = webrtc;
   const wrong: string[] = [];
   if (!isLocal(server.host) && server.token === null) {
     wrong.push(
@@ -365,12 +372,16 @@ export function disagreements({ server, webrtc, memory, metrics }: Config): stri
   if ((server.certificate === null) !== (server.key === null))
     wrong.push('server.certificate: must be set together with server.key');
   if (portMin > portMax) wrong.push(`webrtc.portMin: must not be above webrtc.portMax (${portMin} > ${portMax})`);
+  if (h264Port > 0 && portMin <= h264Port && h264Port <= portMax)
+    wrong.push(
+      `webrtc.h264Port: must lie outside portMin to portMax (${portMin} to ${portMax}), whose ports others take`,
+    );
   if (minKbps > startKbps || startKbps > maxKbps) {
     wrong.push(`webrtc.startKbps: must lie between minKbps and maxKbps (${minKbps}, ${startKbps}, ${maxKbps})`);
   }
   if (memory.releaseAt > memory.degradeAt)
     wrong.push(`memory.releaseAt: must not be above memory.degradeAt (${memory.releaseAt} > ${memory.degradeAt})`);
-  return [...wrong, ...disagreeingMetrics(metrics, server)];
+  return [...wrong, ...disagreeingMetrics(metrics, server), ...disagreeingHooks(hooks)];
 }
 
 function disagreeingMetrics(
@@ -390,7 +401,7 @@ function disagreeingMetrics(
 }
 
 function withPaths(config: Config, folder: string): Config {
-  const { server, models, storage, recording, logging } = config;
+  const { server, models, storage, recording, logging, hooks } = config;
   const at = (name: string): string => path.resolve(folder, name);
   const maybeAt = (name: string | null): string | null => (name === null ? null : at(name));
   return {
@@ -400,5 +411,12 @@ function withPaths(config: Config, folder: string): Config {
     storage: { ...storage, dir: at(storage.dir) },
     recording: { ...recording, dir: at(recording.dir) },
     logging: { ...logging, dir: at(logging.dir) },
+    hooks: { ...hooks, commands: hooks.commands.map((one) => ({ ...one, run: programAt(one.run, folder) })) },
   };
 }
+
+/** A program that is named by a relative path starts at the folder, one by its name alone is looked for in PATH. */
+const programAt = ([program = '', ...args]: readonly string[], folder: string): string[] => [
+  /[/\\]/.test(program) ? path.resolve(folder, program) : program,
+  ...args,
+];

@@ -8,12 +8,13 @@ import { cacheCommand } from './commands/cache.ts';
 import { cameraCommand } from './commands/camera.ts';
 import { configCommand } from './commands/config/config-command.ts';
 import { doctorCommand } from './commands/doctor.ts';
-import { gpuCommand } from './commands/gpu-install.ts';
-import { h264Command } from './commands/h264-install.ts';
+import { gpuCommand } from './commands/install/gpu-install.ts';
+import { h264Command } from './commands/install/h264-install.ts';
 import { modelsCommand } from './commands/models.ts';
-import { renderCommand } from './commands/render.ts';
+import { renderCommand } from './commands/render/render.ts';
+import { reportCommand } from './commands/report/report.ts';
 import { serveCommand } from './commands/serve.ts';
-import { serviceCommand } from './commands/service.ts';
+import { serviceCommand } from './commands/service/service.ts';
 import { defaultConfigFile } from './lib/installation.ts';
 import { endWithNpm } from './lib/npm-parent.ts';
 import { root } from './lib/package-root.ts';
@@ -35,7 +36,8 @@ const program = new Command('faceoff')
   .addCommand(gpuCommand(config))
   .addCommand(h264Command(config))
   .addCommand(serviceCommand(config))
-  .addCommand(doctorCommand(config));
+  .addCommand(doctorCommand(config))
+  .addCommand(reportCommand(config));
 
 endWithNpm();
 disableTelemetry();

@@ -4,6 +4,7 @@
  */
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { HOOK_EVENTS, type HookEvent } from './config/hook-settings.ts';
 import type { DeviceReport } from './pipeline/device/device-protocol.ts';
 import type { ModelLoad } from './pipeline/pool/lane-protocol.ts';
 import { isErrorCode } from './shared/error-catalogue.ts';
@@ -19,6 +20,8 @@ export interface MetricsOptions {
 }
 
 const RESULTS: readonly FrameResult[] = ['swapped', 'passed', 'dropped', 'failed'];
+/** What becomes of an event for a hook. An attempt that is `retried` is no end. */
+export const HOOK_RESULTS = ['delivered', 'retried', 'failed', 'dropped'] as const;
 /** Codes that are counted from 0 on, as alerts watch them: an increase from no value at all is none. */
 const WATCHED_CODES = ['internal', 'server_full', 'viewers_full'] as const;
 
@@ -46,6 +49,7 @@ export class Metrics {
   readonly #memory: Gauge<'kind'>;
   readonly #oom: Counter;
   readonly #errors: Counter<'code'>;
+  readonly #hooks: Counter<'event' | 'result'>;
   /** Registered with the first reading of a GPU. */
   #gpu: { vram: Gauge<'kind'>; busy: Gauge } | null = null;
 
@@ -160,7 +164,14 @@ export class Metrics {
       labelNames: ['code'],
       registers,
     });
+    this.#hooks = new Counter({
+      name: 'faceoff_hooks_total',
+      help: 'Events for webhooks and commands, by what became of them',
+      labelNames: ['event', 'result'],
+      registers,
+    });
     for (const result of RESULTS) this.#frames.inc({ result }, 0);
+    for (const event of HOOK_EVENTS) for (const result of HOOK_RESULTS) this.#hooks.inc({ event, result }, 0);
     for (const code of WATCHED_CODES) this.#errors.inc({ code }, 0);
   }
 
@@ -204,6 +215,11 @@ export class Metrics {
   /** Counts a refusal or an error that a caller was told. @param code of the catalogue, or another library's. */
   error(code: string): void {
     this.#errors.inc({ code: isErrorCode(code) ? code : 'other' });
+  }
+
+  /** Counts an event for a hook by what became of it. */
+  hook(event: HookEvent, result: (typeof HOOK_RESULTS)[number]): void {
+    this.#hooks.inc({ event, result });
   }
 
   /** Sets the number of viewers. */

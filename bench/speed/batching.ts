@@ -95,7 +95,9 @@ function host(cacheDir: string, maxBatch: number): Hosted {
     cacheDir,
     inference: defaultConfig().inference,
   };
-  const device = new DeviceHost(options, pino({ level: 'silent' }), (report) => reports.push(report));
+  const device = new DeviceHost(options, pino({ level: 'silent' }), {
+    onReport: (report) => reports.push(report),
+  });
   device.start();
   return { address: device.address, reports, close: () => device.close() };
 }

@@ -23,6 +23,8 @@ import { GPU_RELEASE, hasGpuLibraries, runtimeFolder } from '../pipeline/inferen
 import { vulkanDevices } from '../pipeline/inference/native/vulkan.ts';
 import { ProviderLadder } from '../pipeline/inference/provider-ladder.ts';
 import { readCatalogue } from '../pipeline/models/catalogue.ts';
+import { encodersFor } from '../server/h264/codec/encoders.ts';
+import { workingEncoder } from '../server/h264/codec/picture-encoder.ts';
 import { H264_RELEASES, h264Folder, hasH264, loadH264 } from '../server/h264/h264-packages.ts';
 import { H264_COMMAND } from '../server/h264/peers.ts';
 import { messageOf } from '../shared/errors.ts';
@@ -65,12 +67,19 @@ function printFindings(findings: Finding[], json: boolean): void {
     console.log(JSON.stringify(findings, null, 2));
     return;
   }
+  process.stdout.write(textOfFindings(findings));
+}
+
+/** The findings as lines for people. */
+export function textOfFindings(findings: readonly Finding[]): string {
   const marks = { ok: '✓', absent: '–', wrong: '✗' };
   const width = Math.max(...findings.map(({ name }) => name.length));
-  for (const { name, state, found, advice } of findings) {
-    console.log(`${marks[state]} ${name.padEnd(width)}  ${found}`);
-    if (advice !== undefined) console.log(`${' '.repeat(width + 4)}→ ${advice}`);
-  }
+  return findings
+    .flatMap(({ name, state, found, advice }) => [
+      `${marks[state]} ${name.padEnd(width)}  ${found}\n`,
+      ...(advice === undefined ? [] : [`${' '.repeat(width + 4)}→ ${advice}\n`]),
+    ])
+    .join('');
 }
 
 /**
@@ -181,18 +190,19 @@ function gpuLibraries(config: Config): Finding {
 }
 
 /** What publishers and viewers in H.264 need. */
-async function h264({ models: { cacheDir } }: Config): Promise<Finding> {
+async function h264({ models: { cacheDir }, webrtc }: Config): Promise<Finding> {
   const name = 'H.264 (OBS, GStreamer)';
   if (!hasH264(cacheDir))
     return { name, state: 'absent', found: 'not installed', advice: `${H264_COMMAND} (70 MB; its codec is GPL).` };
   const { transport, codec } = H264_RELEASES;
   const found = `node-datachannel ${transport} and node-av ${codec} (FFmpeg with x264, GPL), in ${h264Folder(cacheDir)}`;
-  const failure = await loadH264(cacheDir).then(
-    () => null,
-    (error: unknown) => messageOf(error),
-  );
-  if (failure === null) return { name, state: 'ok', found };
-  return { name, state: 'absent', found: `${found}; they do not load: ${failure}` };
+  try {
+    const library = (await loadH264(cacheDir))!.codec;
+    const encoder = await workingEncoder(library, encodersFor(webrtc.h264Encoder));
+    return { name, state: 'ok', found: `${found}; pictures are encoded by ${encoder}` };
+  } catch (error) {
+    return { name, state: 'absent', found: `${found}; they do not work: ${messageOf(error)}` };
+  }
 }
 
 function libraries(name: string, list: Record<string, string>): Finding[] {

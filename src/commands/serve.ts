@@ -21,8 +21,11 @@ import type { ModelLoad } from '../pipeline/pool/lane-protocol.ts';
 import { Pool } from '../pipeline/pool/pool.ts';
 import { type Certificate, certificateOf } from '../server/access/certificate.ts';
 import { CertificateRenewal } from '../server/access/certificate-renewal.ts';
+import { Hooks } from '../server/hooks/hooks.ts';
+import { ServerEvents } from '../server/hooks/server-events.ts';
 import { buildServer, type Server } from '../server/http/app.ts';
 import { METRICS_HOST } from '../server/http/metrics-routes.ts';
+import { limitArenas } from '../server/monitor/arenas.ts';
 import { openGpu } from '../server/monitor/gpu-sensor.ts';
 import { portCount } from '../server/webrtc/port-range.ts';
 import { FaceOffError, messageOf } from '../shared/errors.ts';
@@ -37,6 +40,8 @@ interface ServeOptions extends ConfigOptions {
 
 /** Time to close everything in; Docker kills after ten seconds, Kubernetes after thirty. */
 const GRACE_MS = 8000;
+/** Part of that time which is for hooks: the last events, and commands that run. */
+const HOOKS_GRACE_MS = 2000;
 /** A Ctrl-C may arrive twice: from the terminal, which signals every process of its group, and passed on by npm. */
 const SAME_SIGNAL_MS = 200;
 /** How long after SIGHUP its terminal is looked for. */
@@ -52,6 +57,7 @@ export function serveCommand(defaultConfig: string, version: string): Command {
 
 async function serve(options: ServeOptions, version: string): Promise<void> {
   const onSignal = heedSignals();
+  limitArenas();
   const { host, port } = options;
   const set = [
     ...options.set,
@@ -74,6 +80,8 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
   const beganMs = performance.now();
   const cache = await CacheSweeper.start(config, logger);
   const metrics = new Metrics(config.metrics);
+  const events = new ServerEvents();
+  const hooks = new Hooks({ settings: config.hooks, events, metrics, log: logger });
   // Every lane loads the same models.
   const models = new Map<string, ModelLoad>();
   const pool = await Pool.start(config, logger, {
@@ -83,6 +91,7 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
       logger.debug(load, 'model loaded');
     },
     onDevice: (report) => metrics.device(report),
+    onLost: (part, cause) => events.tell('fault', { part, code: `${part}_lost`, cause, stream: null, session: null }),
   });
   const faces = await FaceLibrary.open(config, pool, logger);
   const { face } = defaultSettings(config);
@@ -100,6 +109,7 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
     pool,
     faces,
     metrics,
+    events,
     models: [...models.values()],
     states: pool.models,
     log: logger,
@@ -121,7 +131,7 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
     reload.close();
     renewal?.close();
     await server.close();
-    await pool.close();
+    await Promise.all([pool.close(), hooks.close(HOOKS_GRACE_MS)]);
     await cache.close();
     await log.close();
     return false;

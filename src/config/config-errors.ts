@@ -1,8 +1,8 @@
 /** What is wrong with a configuration, in sentences that name the setting, its place and what is allowed. */
 
 import type { z } from 'zod';
-import { meantName } from '../lib/nearest-name.ts';
 import { FaceOffError } from '../shared/errors.ts';
+import { meantName } from './nearest-name.ts';
 import { isSecretSetting } from './secret-settings.ts';
 
 /** One thing that is wrong. */

@@ -25,11 +25,14 @@ export function withoutSecrets<T extends Settings>(config: T): T {
   return redacted(config, '') as T;
 }
 
-/** Every text of a configuration that must not be shown, such as the token, to look for it elsewhere. */
+/**
+ * Every text of a configuration that must not be shown, such as the token, to look for it elsewhere. The programs of commands
+ * are left out: their names are in many texts.
+ */
 export function secretsIn(config: Settings, path = ''): string[] {
   return Object.entries(config).flatMap(([key, value]): string[] => {
     const at = path === '' ? key : `${path}.${key}`;
-    if (typeof value === 'string') return isSecretSetting(at) ? [value] : [];
+    if (typeof value === 'string') return isSecretSetting(at) && !at.endsWith('.run.0') ? [value] : [];
     return typeof value === 'object' && value !== null ? secretsIn(value as Settings, at) : [];
   });
 }

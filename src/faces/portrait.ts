@@ -1,6 +1,6 @@
 /** Decodes pictures that people bring, within limits, upright, to one I420 frame; and chooses the face to take of it. */
 
-import sharp, { type Metadata } from 'sharp';
+import { type Metadata, sharp } from '../lib/sharp.ts';
 import { type FoundFace, PORTRAIT_SIDE } from '../pipeline/pool/lane-protocol.ts';
 import { FaceOffError } from '../shared/errors.ts';
 import { planesOf } from '../shared/i420.ts';

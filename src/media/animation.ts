@@ -1,8 +1,8 @@
 /** Animated GIF and WebP, read and written by sharp. Each frame has a time of its own, and may be transparent. */
 
 import path from 'node:path';
-import sharp from 'sharp';
 import { frameToRgb, rgbToFrame } from '../faces/portrait.ts';
+import { sharp } from '../lib/sharp.ts';
 import { FaceOffError, messageOf } from '../shared/errors.ts';
 import { type Clip, type ClipFrame, type ClipSink, SHORTEST_MS, shownMs } from './clip.ts';
 

@@ -12,6 +12,11 @@ export interface ClipColour {
 
 /** What a file holds. */
 export interface ClipProbe {
+  /** Whether it holds moving pictures; null where ffmpeg cannot say. */
+  hasVideo: boolean | null;
+  /** Whether its pictures are RGB, and whether they are two fields that were taken one after the other. */
+  isRgb: boolean;
+  isInterlaced: boolean;
   /** Frames a second on average, and the rate at which all of its times can be counted; null where ffmpeg cannot say. */
   fps: number | null;
   tickRate: number | null;
@@ -43,7 +48,11 @@ export function parseStreams(said: string): ClipProbe {
   const duration = /Duration: (\d{1,6}):(\d{1,2}):(\d{1,2}(?:\.\d+)?)/.exec(said);
   const kind = (name: string): string[] =>
     streams.flatMap((line) => new RegExp(`: ${name}: (\\w+)`).exec(line)?.[1] ?? []);
+  const pixels = /Video: [^,]*, (\w+)/.exec(video)?.[1] ?? '';
   return {
+    hasVideo: streams.length === 0 ? null : video !== '',
+    isRgb: RGB.test(pixels),
+    isInterlaced: /\b(top|bottom) (coded )?first\b/.test(video),
     fps: rate('fps'),
     tickRate: rate('tbr'),
     durationMs:
@@ -69,6 +78,8 @@ function colourOf(video: string): ClipColour {
   };
 }
 
+/** Pixel formats without luma, by ffmpeg's names. */
+const RGB = /^(?:x2)?(?:0?rgb|0?bgr|gbr|argb|abgr|pal8)/;
 /** Words in those brackets that are no colours. */
 const NO_COLOUR = /^(tv|pc|progressive|top|bottom|left|center|topleft)$/;
 

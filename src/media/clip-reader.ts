@@ -18,6 +18,10 @@ const TONE_MAP = [
   'zscale=t=linear:npl=203,format=gbrpf32le,zscale=p=bt709',
   'tonemap=mobius:desat=0,zscale=t=bt709:m=bt709:r=tv,format=yuv420p',
 ].join(',');
+/** Filter: RGB as video of BT.709, which is what players take it for. */
+const RGB_TO_BT709 = 'scale=out_color_matrix=bt709:out_range=tv,format=yuv420p';
+/** Filter: one whole picture of two fields, where a picture says that it is interlaced. */
+const DEINTERLACE = 'bwdif=mode=send_frame:deint=interlaced';
 const BT709: ClipColour = { range: 'tv', matrix: 'bt709', primaries: 'bt709', transfer: 'bt709' };
 
 /** What the frames of a clip are read for. */
@@ -38,19 +42,28 @@ export async function openClip(file: string, { asPictures = false }: ReadOptions
     return asPictures && clip.fullRange ? inLimitedRange(clip) : clip;
   }
   const probe = await probeClip(file);
-  const colour = isHighDynamicRange(probe.colour) && (await hasFilter('zscale')) ? BT709 : probe.colour;
-  const toned = colour === probe.colour ? [] : [TONE_MAP];
-  const filters = [...toned, asPictures ? TO_BT601 : KEEP_RANGE].join(',');
+  if (probe.hasVideo === false) throw new FaceOffError('bad_clip', `${file} has no moving pictures in it.`);
+  const isToned = isHighDynamicRange(probe.colour) && (await hasFilter('zscale'));
+  const isConverted = probe.isRgb && !isToned;
+  const colour = isToned ? BT709 : isConverted ? { ...probe.colour, range: 'tv', matrix: 'bt709' } : probe.colour;
+  const kept = isConverted ? RGB_TO_BT709 : KEEP_RANGE;
+  const filters = [
+    ...(probe.isInterlaced ? [DEINTERLACE] : []),
+    ...(isToned ? [TONE_MAP] : []),
+    asPictures ? TO_BT601 : kept,
+  ].join(',');
   const input = ['-i', ffmpegArgument(file)];
   const y4m = ['-strict', '-1', '-f', 'yuv4mpegpipe', 'pipe:1'];
   if (!hasOwnTimes(probe)) {
-    const ffmpeg = startFfmpeg([...input, '-fps_mode', 'cfr', '-vf', filters, ...y4m], { stdout: 'pipe' });
+    const ffmpeg = startFfmpeg([...input, '-map', '0:V:0', '-fps_mode', 'cfr', '-vf', filters, ...y4m], {
+      stdout: 'pipe',
+    });
     const end = { finished: () => successOf(ffmpeg), close: () => ffmpeg.kill() };
     const clip = await readY4m(ffmpeg.stdout!, file, end);
     return { ...clip, colour, frames: expectedFrames(probe, clip.fps) };
   }
   // One output has the pictures, the other their times, of a corner each.
-  const graph = `[0:v:0]${filters},split[pictures][times];[times]crop=2:2:0:0[corner]`;
+  const graph = `[0:V:0]${filters},split[pictures][times];[times]crop=2:2:0:0[corner]`;
   const timed = [
     '-map',
     '[corner]',

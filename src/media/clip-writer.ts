@@ -10,6 +10,9 @@ import { matroskaBlock, matroskaHeader, PICTURES } from './matroska.ts';
 /** Filter: H.264 in 4:2:0 has even sizes only, so an odd size loses its last row or column. */
 const MAKE_EVEN = 'crop=trunc(iw/2)*2:trunc(ih/2)*2';
 
+/** Largest number of a pixel's aspect ratio that is written as it is; ffmpeg's filter rounds to a hundred. */
+const MOST_ASPECT = 100_000;
+
 /** How a clip is written. */
 export interface SinkOptions {
   /** Whether the coding is lossless, for measuring. */
@@ -40,7 +43,7 @@ export async function openSink(
     ? ['-fps_mode', 'vfr', '-enc_time_base:v', `1/${TICKS_PER_SECOND}`]
     : ['-fps_mode', 'passthrough'];
   const filters = [KEEP_RANGE, ...taggingFor(colour, fullRange), ...(coding.includes('libx264') ? [MAKE_EVEN] : [])];
-  if (isTimed) filters.push(`setsar=${pixelAspect.replace('0:0', '1:1').replace(':', '/')}`);
+  if (isTimed) filters.push(`setsar=r=${pixelAspect.replace('0:0', '1:1').replace(':', '/')}:max=${MOST_ASPECT}`);
   const ffmpeg = startFfmpeg(
     ['-y', ...pictures, ...tracks, ...timing, ...coding, '-vf', filters.join(','), ffmpegArgument(file)],
     { stdin: 'pipe' },
@@ -76,9 +79,9 @@ const HOLDS: Record<string, RegExp> = {
   mkv: /./,
   mp4: /^(aac|mp3|ac3|eac3|alac|opus)$/,
   m4v: /^(aac|mp3|ac3|eac3|alac)$/,
-  mov: /^(aac|mp3|ac3|eac3|alac|pcm_s16le)$/,
+  mov: /^(aac|mp3|ac3|eac3|alac|pcm_([su]8|(s16|s24|s32|f32|f64)[lb]e|alaw|mulaw))$/,
   webm: /^(opus|vorbis)$/,
-  avi: /^(mp3|ac3|pcm_s16le)$/,
+  avi: /^(mp3|ac3|pcm_(u8|(s16|s24|s32|f32|f64)le|alaw|mulaw))$/,
 };
 /** Subtitles that are text: they can be written in another format. */
 const TEXT = /^(subrip|srt|ass|ssa|mov_text|webvtt|text)$/;

@@ -18,6 +18,7 @@ export const ERRORS = {
     status: 400,
     meaning: 'A setting is unknown or has a value it cannot take; `details.fields` names them.',
   },
+  bad_query: { status: 400, meaning: 'A parameter of the address has a value it cannot take.' },
   bad_name: { status: 400, meaning: 'A preset or a stream cannot have that name.' },
   bad_form: { status: 400, meaning: 'The body of an upload is no whole multipart/form-data.' },
   bad_field: { status: 422, meaning: 'A field of an upload has a value it cannot take.' },
@@ -38,6 +39,10 @@ export const ERRORS = {
   no_token: { status: 401, meaning: 'The server wants its token (`server.token`), and none was given.' },
   wrong_token: { status: 401, meaning: 'The token is not that of the server.' },
   too_many_attempts: { status: 429, meaning: 'The address gave too many wrong tokens (`limits.wrongTokens`).' },
+  local_only: {
+    status: 403,
+    meaning: 'A server without a token answers that to programs of its own machine alone, and not through a proxy.',
+  },
   foreign_origin: { status: 403, meaning: 'The page belongs to another site, and `server.origins` does not list it.' },
   foreign_host: { status: 421, meaning: 'The request names a host that the server is not known by (`server.names`).' },
   bad_certificate: { status: 500, meaning: '`server.certificate` or `server.key` is no readable PEM file.' },
@@ -102,6 +107,10 @@ export const ERRORS = {
   face_turned: { status: 422, meaning: 'The face is turned too far from the camera.' },
   face_too_small: { status: 422, meaning: 'The face has too few pixels.' },
   preview_failed: { status: 500, meaning: 'A face could not be drawn for its preview.' },
+
+  // Looking inside
+  profile_running: { status: 409, meaning: 'A CPU profile is being recorded already; one at a time is.' },
+  unknown_thread: { status: 404, meaning: 'There is no thread of that name: `main`, or a lane from `lane-0` on.' },
 
   // Recordings
   unknown_recording: { status: 404, meaning: 'There is no recording with that name.' },
@@ -194,6 +203,7 @@ export const ERRORS = {
   },
   bad_place: { status: 500, meaning: 'FaceOff or Node is in a folder that a service of the machine cannot read.' },
   foreign_unit: { status: 500, meaning: 'There is a unit `faceoff.service` that FaceOff did not write.' },
+  report_not_written: { status: 500, meaning: 'The file of `faceoff report` cannot be written.' },
   service_failed: { status: 500, meaning: 'The unit cannot be written, or systemctl refused it.' },
 } as const satisfies Record<string, ErrorEntry>;
 

@@ -131,6 +131,13 @@ export interface SwapSession {
   close(): void;
 }
 
+/** A thread whose CPU profile can be recorded: which functions run, sampled once a millisecond. */
+export interface ProfiledThread {
+  start(): Promise<void>;
+  /** Ends the recording. @returns the profile as JSON, in the form of V8's `.cpuprofile`. */
+  stop(): Promise<string>;
+}
+
 /** The pipeline as the server sees it; `Pool` implements it, tests have their own. */
 export interface Swapping {
   /** @throws FaceOffError `unknown_face`, `unknown_model` (404), `model_missing` (409). */
@@ -143,6 +150,8 @@ export interface Swapping {
   readonly deviceCpuMs?: number;
   /** Absent where it is not measured. */
   readonly capacity?: Capacity;
+  /** The thread of a lane, by its number from 0; undefined where there is no such lane. Absent where none is a thread. */
+  profiler?(lane: number): ProfiledThread | undefined;
   /** Called when memory gets short, and when it no longer is. */
   pressure(pressure: Pressure): void;
   /** Idempotent. Resolves when every thread and process has ended. */

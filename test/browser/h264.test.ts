@@ -6,15 +6,10 @@ import { launchBrowser } from '../support/browser.ts';
 import { cacheWithH264, whyNoH264 } from '../support/h264.ts';
 import { Publisher } from '../support/publisher.ts';
 import { type Program, startProgram, until } from '../support/server.ts';
+import { connectInPage } from './h264-page.ts';
 
-interface Client {
-  connection: RTCPeerConnection;
-  messages: string[];
-  location: string;
-}
 declare global {
   interface Window {
-    clients: Record<string, Client>;
     again: () => Promise<void>;
   }
 }
@@ -60,52 +55,7 @@ describe.skipIf(why !== null)(`Chromium with H.264 alone${why === null ? '' : ` 
     path: string,
     publishes: boolean,
     layers: readonly string[] = [],
-  ): Promise<{ status: number; answer: string }> =>
-    page.evaluate(
-      async ({ name, path, publishes, layers }) => {
-        const connection = new RTCPeerConnection();
-        const h264 = RTCRtpReceiver.getCapabilities('video')!.codecs.filter(
-          ({ mimeType }) => mimeType === 'video/H264',
-        );
-        const messages: string[] = [];
-        connection.createDataChannel('disclosure').onmessage = ({ data }) => messages.push(data as string);
-        if (publishes) {
-          const stream = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480 }, audio: true });
-          const video = connection.addTransceiver(stream.getVideoTracks()[0]!, {
-            direction: 'sendrecv',
-            streams: [stream],
-            sendEncodings: layers.map((rid, n) => ({ rid, scaleResolutionDownBy: 2 ** n })),
-          });
-          video.setCodecPreferences(h264);
-          connection.addTransceiver(stream.getAudioTracks()[0]!, { direction: 'sendonly', streams: [stream] });
-        } else {
-          connection.addTransceiver('video', { direction: 'recvonly' }).setCodecPreferences(h264);
-          connection.addTransceiver('audio', { direction: 'recvonly' });
-        }
-        const view = document.createElement('video');
-        view.id = name;
-        view.muted = true;
-        view.autoplay = true;
-        document.body.append(view);
-        view.style.cssText = 'position:fixed;left:0;top:0;width:320px;height:240px;opacity:1;z-index:9';
-        connection.ontrack = ({ streams: [stream] }) => {
-          view.srcObject = stream!;
-        };
-        await connection.setLocalDescription();
-        while (connection.iceGatheringState !== 'complete') await new Promise((resolve) => setTimeout(resolve, 20));
-        const response = await fetch(path, {
-          method: 'POST',
-          headers: { 'content-type': 'application/sdp' },
-          body: connection.localDescription!.sdp,
-        });
-        const answer = await response.text();
-        if (response.status === 201) await connection.setRemoteDescription({ type: 'answer', sdp: answer });
-        window.clients ??= {};
-        window.clients[name] = { connection, messages, location: response.headers.get('location') ?? '' };
-        return { status: response.status, answer };
-      },
-      { name, path, publishes, layers },
-    );
+  ): Promise<{ status: number; answer: string }> => page.evaluate(connectInPage, { name, path, publishes, layers });
 
   const figures = (name: string): Promise<Figures> =>
     page.evaluate(async (name) => {
@@ -136,6 +86,17 @@ describe.skipIf(why !== null)(`Chromium with H.264 alone${why === null ? '' : ` 
       document.getElementById(name)!.remove();
       await fetch(location, { method: 'DELETE' });
     }, name);
+
+  /** A publisher in VP8 under the name `vp8`, once for all tests. */
+  async function publishInVp8(): Promise<Publisher> {
+    if (camera !== null) return camera;
+    const publisher = new Publisher();
+    camera = publisher;
+    publisher.send(320, 240);
+    expect((await publisher.whip(program.url, '?stream=vp8')).status).toBe(201);
+    await until(() => publisher.received.length > 0, 'pictures to come back');
+    return publisher;
+  }
 
   test('publishes with sound and gets the pictures back on the same connection, in H.264', async () => {
     const { status, answer } = await connect('self', '/whip?stream=self', true);
@@ -229,10 +190,7 @@ describe.skipIf(why !== null)(`Chromium with H.264 alone${why === null ? '' : ` 
   });
 
   test('watches a publisher in VP8, in its colours, and a second viewer begins with a keyframe of its own', async () => {
-    camera = new Publisher();
-    camera.send(320, 240);
-    expect((await camera.whip(program.url, '?stream=vp8')).status).toBe(201);
-    await until(() => camera!.received.length > 0, 'pictures to come back');
+    const publisher = await publishInVp8();
     expect((await connect('first', '/whep/vp8', false)).status).toBe(201);
     await until(async () => (await figures('first')).decoded > 20, 'pictures', 20_000);
     expect((await connect('second', '/whep/vp8', false)).status).toBe(201);
@@ -245,8 +203,31 @@ describe.skipIf(why !== null)(`Chromium with H.264 alone${why === null ? '' : ` 
       expect(Math.abs(red - 60) + Math.abs(green - 135) + Math.abs(blue - 206)).toBeLessThan(40);
     }
     // A larger picture from the same publisher comes on the same connections.
-    camera.send(480, 360);
+    publisher.send(480, 360);
     await until(async () => (await figures('second')).size === '480x360', 'the new size', 20_000);
     for (const name of ['first', 'second']) await end(name);
+  });
+
+  test('in the page of a viewer gets H.264 by itself', async () => {
+    await publishInVp8();
+    const viewer = await page.context().newPage();
+    await viewer.addInitScript(() => {
+      const Peer = window.RTCPeerConnection;
+      window.RTCPeerConnection = class extends Peer {
+        constructor(configuration?: RTCConfiguration) {
+          super(configuration);
+          Object.assign(window, { peer: this });
+        }
+      };
+    });
+    await viewer.goto(`${program.url}/view/vp8`);
+    await viewer.waitForSelector('body[data-state="live"]', { timeout: 20_000 });
+    const codec = await viewer.evaluate(async () => {
+      const stats = [...(await (window as unknown as { peer: RTCPeerConnection }).peer.getStats()).values()];
+      const video = stats.find(({ type, kind }) => type === 'inbound-rtp' && kind === 'video');
+      return stats.find(({ id }) => id === video?.codecId)?.mimeType as string;
+    });
+    expect(codec).toBe('video/H264');
+    await viewer.close();
   });
 });

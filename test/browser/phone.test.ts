@@ -11,9 +11,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { root } from '../../src/lib/package-root.ts';
 import { launchBrowser } from '../support/browser.ts';
 import { writeClip } from '../support/clip.ts';
+import { cacheWithH264, whyNoH264 } from '../support/h264.ts';
 import { cutFrame, group } from '../support/lane.ts';
 import { type Machine, Networks, whyNo, whyNoNetworks } from '../support/networks.ts';
 import { type Program, startProgram, until } from '../support/server.ts';
+import { connectInPage } from './h264-page.ts';
 
 const TOKEN = 'a-token-that-nobody-guesses';
 const why = whyNoNetworks();
@@ -21,6 +23,7 @@ const whyNoTurn = why ?? whyNo('turnserver', 'coturn');
 const whyNoRouters = why ?? whyNo('nft', 'nftables');
 for (const reason of new Set([why, whyNoTurn, whyNoRouters]))
   if (reason !== null) console.info(`the way of a phone is not tested: ${reason}`);
+const whyNoCodec = whyNoH264();
 const unless = (reason: string | null): string => (reason === null ? '' : ` (skipped: ${reason})`);
 
 let networks: Networks;
@@ -155,7 +158,8 @@ describe.skipIf(whyNoTurn !== null)(`a browser and a server that only a TURN ser
 });
 
 describe.skipIf(whyNoRouters !== null)(`a server behind a router that forwards ports${unless(whyNoRouters)}`, () => {
-  test('swaps for a browser behind another router, and is watched there, at the announced address', async () => {
+  /** Joins a desk and a phone through the routers of an office and of a home; the office's forwards `udp` to the desk. */
+  async function startBehindRouters(udp: string, set: string[]): Promise<Machine> {
     networks = new Networks();
     const [desk, office, home, phone] = ['desk', 'office', 'home', 'phone'].map((name) => networks.machine(name)) as [
       Machine,
@@ -168,8 +172,7 @@ describe.skipIf(whyNoRouters !== null)(`a server behind a router that forwards p
     networks.join([phone, '10.72.2.2/24'], [home, '10.72.2.1/24']);
     desk.ip('route', 'add', 'default', 'via', '10.72.1.1');
     phone.ip('route', 'add', 'default', 'via', '10.72.2.1');
-    const ports = ['webrtc.portMin=41000', 'webrtc.portMax=41009'];
-    const port = await startServer(desk, [...ports, 'webrtc.announce=[203.0.113.7]']);
+    const port = await startServer(desk, [...set, 'webrtc.announce=[203.0.113.7]']);
     const forward = (protocol: string, from: string, to: string) =>
       `add rule ip nat in ip daddr 203.0.113.7 ${protocol} dport ${from} dnat to ${to}`;
     const translate = (...rules: string[]): string =>
@@ -180,7 +183,7 @@ describe.skipIf(whyNoRouters !== null)(`a server behind a router that forwards p
         'add rule ip nat out ip saddr 10.72.0.0/16 masquerade',
         ...rules,
       ].join('\n');
-    const inwards = [forward('tcp', '8443', `10.72.1.2:${port}`), forward('udp', '41000-41009', '10.72.1.2')];
+    const inwards = [forward('tcp', '8443', `10.72.1.2:${port}`), forward('udp', udp, '10.72.1.2')];
     for (const [router, rules] of [
       [office, translate(...inwards)],
       [home, translate()],
@@ -190,7 +193,11 @@ describe.skipIf(whyNoRouters !== null)(`a server behind a router that forwards p
       });
     }
     expect(phone.reaches('10.72.1.2', port)).toBe(false);
+    return phone;
+  }
 
+  test('swaps for a browser behind another router, and is watched there, at the announced address', async () => {
+    const phone = await startBehindRouters('41000-41009', ['webrtc.portMin=41000', 'webrtc.portMax=41009']);
     const page = await openPage(phone, 'https://203.0.113.7:8443');
     await logInAndStart(page);
     await until(async () => (await swapped(page)) > 20, 'swapped pictures', 30_000);
@@ -199,4 +206,34 @@ describe.skipIf(whyNoRouters !== null)(`a server behind a router that forwards p
     await viewer.goto('https://203.0.113.7:8443/view/studio');
     await viewer.waitForSelector('body[data-state="live"]', { timeout: 30_000 });
   }, 120_000);
+
+  test.skipIf(whyNoCodec !== null)(
+    `takes publishers and viewers in H.264 through one UDP port${unless(whyNoCodec)}`,
+    async () => {
+      const set = ['webrtc.h264Port=41010', `models.cacheDir=${cacheWithH264()}`];
+      const phone = await startBehindRouters('41010', set);
+      const page = await openPage(phone, 'https://203.0.113.7:8443');
+      await page.fill('#token', TOKEN);
+      await page.press('#token', 'Enter');
+      await page.waitForSelector('[data-face-id="astronaut"]');
+      for (const name of ['left', 'right']) {
+        const publisher = { name, path: `/whip?face=astronaut&stream=${name}`, publishes: true, layers: [] };
+        expect((await page.evaluate(connectInPage, publisher)).status).toBe(201);
+        const viewer = { name: `${name}-viewer`, path: `/whep/${name}`, publishes: false, layers: [] };
+        await until(async () => (await page.evaluate(connectInPage, viewer)).status === 201, 'the stream', 20_000);
+      }
+      const decoded = (): Promise<number[]> =>
+        page.evaluate(() =>
+          Promise.all(
+            Object.values(window.clients).map(async ({ connection }) => {
+              const stats = [...(await connection.getStats()).values()];
+              return Number(stats.find(({ type, kind }) => type === 'inbound-rtp' && kind === 'video')?.framesDecoded);
+            }),
+          ),
+        );
+      await until(async () => (await decoded()).every((pictures) => pictures > 20), 'pictures at all four', 30_000);
+      expect(await swapped(page)).toBeGreaterThan(20);
+    },
+    120_000,
+  );
 });

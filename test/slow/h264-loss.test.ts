@@ -5,10 +5,10 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { defaultConfig } from '../../src/config.ts';
+import { PictureDecoder } from '../../src/server/h264/codec/picture-decoder.ts';
+import { SharedEncoders } from '../../src/server/h264/codec/shared-encoder.ts';
 import type { H264Libraries } from '../../src/server/h264/h264-packages.ts';
 import { H264Peer } from '../../src/server/h264/h264-peer.ts';
-import { PictureDecoder } from '../../src/server/h264/picture-decoder.ts';
-import { SharedEncoders } from '../../src/server/h264/shared-encoder.ts';
 import { type EncodedUnit, encodeH264, h264Libraries, whyNoH264 } from '../support/h264.ts';
 import { throughRelay } from '../support/lossy-relay.ts';
 import { Obs } from '../support/obs.ts';

@@ -7,6 +7,7 @@ import type { Faces } from '../../src/faces/face-library.ts';
 import { Metrics } from '../../src/metrics.ts';
 import { defaultSettings } from '../../src/pipeline/pool/lane-options.ts';
 import type { Certificate } from '../../src/server/access/certificate.ts';
+import { ServerEvents } from '../../src/server/hooks/server-events.ts';
 import { buildServer, type Server } from '../../src/server/http/app.ts';
 import { FaceOffError } from '../../src/shared/errors.ts';
 import type { FaceInfo } from '../../src/shared/messages.ts';
@@ -75,6 +76,7 @@ export interface EchoServer extends Server {
   pool: Echo;
   metrics: Metrics;
   config: Config;
+  events: ServerEvents;
   /** What was logged, one object a line. */
   lines: { level: number; msg: string; [key: string]: unknown }[];
 }
@@ -92,11 +94,13 @@ export async function startEcho(
   const log = pino({ level: 'debug', base: null }, { write: (line: string) => void lines.push(JSON.parse(line)) });
   const pool = new Echo(defaults);
   const metrics = new Metrics(config.metrics);
+  const events = new ServerEvents();
   const server = await buildServer({
     config,
     pool,
     faces,
     metrics,
+    events,
     models: [],
     log,
     version: 'test',
@@ -104,5 +108,5 @@ export async function startEcho(
     certificate,
   });
   const url = await server.app.listen({ host: '127.0.0.1', port: 0 });
-  return { ...server, url, pool, metrics, config, lines };
+  return { ...server, url, pool, metrics, config, events, lines };
 }

@@ -17,7 +17,7 @@ export const astronaut = path.join(modelsDir, 'portraits/astronaut.webp');
 export const group = path.join(root, 'node_modules/@vladmandic/face-api/demo/sample1.jpg');
 
 export async function startLane(
-  onFault: (error: unknown) => void = () => undefined,
+  onFault: (error: unknown, session?: string) => void = () => undefined,
   options: Partial<LaneOptions> = {},
 ): Promise<Lane> {
   const config = defaultConfig();

@@ -3,8 +3,8 @@
  * from 4,000 kept packets, none to PLIs), one codec, its profile always called 42e01f, no candidates in the offer.
  */
 
+import { OpusEncoder, pieceOf } from '../../src/server/h264/codec/opus.ts';
 import type { H264Libraries } from '../../src/server/h264/h264-packages.ts';
-import { OpusEncoder, pieceOf } from '../../src/server/h264/opus.ts';
 import type { EncodedUnit } from './h264.ts';
 
 interface Handler {

@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { pino } from 'pino';
 import { afterAll, beforeAll, vi } from 'vitest';
-import { renderCommand } from '../../src/commands/render.ts';
+import { renderCommand } from '../../src/commands/render/render.ts';
 import { defaultConfig } from '../../src/config.ts';
 import { root } from '../../src/lib/package-root.ts';
 import { Pool } from '../../src/pipeline/pool/pool.ts';

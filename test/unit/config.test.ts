@@ -151,6 +151,11 @@ describe('refused, naming the key and what is allowed', () => {
     ['memory thresholds out of order', 'memory:\n  releaseAt: 0.99\n', /memory\.releaseAt: must not be above/],
     ['ports out of order', 'webrtc:\n  portMin: 50000\n', /webrtc\.portMin: must not be above/],
     [
+      'a shared port inside the range',
+      'webrtc:\n  portMin: 41000\n  portMax: 41009\n  h264Port: 41009\n',
+      /webrtc\.h264Port: must lie outside portMin to portMax \(41000 to 41009\)/,
+    ],
+    [
       'a host for others without a token',
       'server:\n  host: 0.0.0.0\n',
       /server\.token: must be set where server\.host/,

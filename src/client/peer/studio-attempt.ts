@@ -1,6 +1,6 @@
 /** The peer connection of a page that sends its camera: tracks, answer and candidates of one attempt. */
 
-import { preferVp8 } from './prefer-codec.ts';
+import { PUBLISHER_CODECS, preferCodecs } from './prefer-codec.ts';
 import type { PeerAttempt } from './reconnecting-peer.ts';
 import { keepResolution } from './sender-limits.ts';
 
@@ -29,7 +29,7 @@ export function createStudioAttempt(
   const streams = [new MediaStream([camera])];
   const transceiver = peer.addTransceiver(camera, { direction: 'sendrecv', streams });
   const soundSender = sound === null ? null : peer.addTransceiver(sound, { direction: 'sendonly', streams }).sender;
-  preferVp8(transceiver);
+  preferCodecs(transceiver, PUBLISHER_CODECS);
   keepResolution(transceiver.sender);
   return { peer, sender: transceiver.sender, soundSender, isAnswered: false, isConnected: false, early: [] };
 }

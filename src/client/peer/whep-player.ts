@@ -2,7 +2,7 @@
 
 import { candidateFragment } from './candidate-fragment.ts';
 import { iceServersInLinks } from './link-header.ts';
-import { preferVp8 } from './prefer-codec.ts';
+import { preferCodecs, VIEWER_CODECS } from './prefer-codec.ts';
 import { type PeerAttempt, ReconnectingPeer } from './reconnecting-peer.ts';
 
 /** What a player plays, and what its page is told. */
@@ -79,7 +79,7 @@ export class WhepPlayer {
   #create(): WhepAttempt {
     const peer = new RTCPeerConnection();
     const attempt: WhepAttempt = { peer, session: null, candidates: [] };
-    preferVp8(peer.addTransceiver('video', { direction: 'recvonly' }));
+    preferCodecs(peer.addTransceiver('video', { direction: 'recvonly' }), VIEWER_CODECS);
     if (this.#conf.sound === true) peer.addTransceiver('audio', { direction: 'recvonly' });
     const stream = new MediaStream();
     peer.ontrack = ({ track }) => {

@@ -19,12 +19,19 @@ const HEALTHY_MS = 30_000;
 /** Time for the process to end by itself when the host is closed. */
 const EXIT_MS = 5000;
 
+/** Receives what the device process reports, and that it was lost. Called on the main thread. */
+export interface DeviceListener {
+  onReport(report: DeviceReport): void;
+  /** The process ended by itself, and is started again. @param cause one sentence. */
+  onLost?(cause: string): void;
+}
+
 /** Supervises the device process. Runs on the main thread. */
 export class DeviceHost {
   readonly #options: Omit<DeviceOptions, 'address'>;
   readonly #folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-device-'));
   readonly #log: Logger;
-  readonly #onReport: (report: DeviceReport) => void;
+  readonly #listener: DeviceListener;
   #child: ChildProcess | null = null;
   #startedAtMs = 0;
   #pauseMs = FIRST_PAUSE_MS;
@@ -37,10 +44,10 @@ export class DeviceHost {
   /** How many times the process was lost and restarted. */
   restarts = 0;
 
-  constructor(options: Omit<DeviceOptions, 'address'>, log: Logger, onReport: (report: DeviceReport) => void) {
+  constructor(options: Omit<DeviceOptions, 'address'>, log: Logger, listener: DeviceListener) {
     this.#options = options;
     this.#log = log;
-    this.#onReport = onReport;
+    this.#listener = listener;
   }
 
   /** Address that lanes connect to, whether the process runs yet or not. The folder belongs to this user alone. */
@@ -113,7 +120,7 @@ export class DeviceHost {
     this.rssBytes = report.rssBytes;
     this.#cpuMs.current = report.cpuMs;
     for (const news of report.news) this.#logNews(news);
-    this.#onReport(report);
+    this.#listener.onReport(report);
   }
 
   /** Builders report every second; the log has a line every LOG_BUILD_MS. */
@@ -131,6 +138,7 @@ export class DeviceHost {
     if (this.#closed) return;
     this.restarts++;
     this.#log.warn({ code, signal, restarts: this.restarts }, 'device process lost, starting it again');
+    this.#listener.onLost?.(`The device process ended with ${signal ?? `code ${code}`} and is started again.`);
     this.#restart();
   }
 

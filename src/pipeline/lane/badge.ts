@@ -1,6 +1,6 @@
 /** The visible mark “AI-modified” in outgoing frames. */
 
-import sharp from 'sharp';
+import { sharp } from '../../lib/sharp.ts';
 import { planesOf } from '../../shared/i420.ts';
 import type { Corner, Frame } from '../../shared/types.ts';
 

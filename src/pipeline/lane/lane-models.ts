@@ -29,8 +29,8 @@ const AT_ENROLMENT: readonly Role[] = ['delight'];
 export interface LaneSetup {
   options: LaneOptions;
   mutex: LaneMutex;
-  /** Receives every error that cost a frame its swap, or the lane an optional model. */
-  onFault: (error: unknown) => void;
+  /** Receives every error that cost a frame its swap, with the frame's session, or the lane an optional model. */
+  onFault: (error: unknown, session?: string) => void;
   /** Receives what becomes of each model. */
   onModelNews: OnModelNews;
 }

@@ -20,6 +20,8 @@ export type SwapperMaker = (request: SwapperRequest) => Swapper | null;
 
 /** What a lane gives a stream. */
 export interface StreamParts {
+  /** Id of the stream's session. */
+  id: string;
   tracker: Tracker;
   /** Closed with the stream. */
   degrader: Degrader;
@@ -41,6 +43,7 @@ interface FittedSwapper {
  * lane's worker thread from open to close; used in the lane's mutex, except for `close` when the lane ends.
  */
 export class LaneStream implements FrameStream {
+  readonly id: string;
   readonly cuts = new Cuts();
   readonly tracker: Tracker;
   readonly degrader: Degrader;
@@ -67,6 +70,7 @@ export class LaneStream implements FrameStream {
   #lateFrames = 0;
 
   constructor(parts: StreamParts, settings: SwapSettings, makeSwapper: SwapperMaker) {
+    this.id = parts.id;
     this.tracker = parts.tracker;
     this.degrader = parts.degrader;
     this.costs = parts.costs;

@@ -62,7 +62,7 @@ export class Lane {
    */
   static async start(
     options: LaneOptions,
-    onFault: (error: unknown) => void,
+    onFault: LaneSetup['onFault'],
     onModelNews: OnModelNews = () => undefined,
   ): Promise<Lane> {
     const setup: LaneSetup = { options, mutex: new LaneMutex(), onFault, onModelNews };
@@ -195,6 +195,7 @@ export class Lane {
     const { options } = this.#setup;
     const degrader = new Degrader(this.#load);
     const parts = {
+      id: session,
       tracker: new Tracker(trackingOf(options)),
       degrader,
       costs: new Costs(this.#costs),
@@ -286,7 +287,7 @@ export class Lane {
       const { tools } = this.#models;
       return await stream.keepingSwappers(() => swapFrame({ frame, stream, tools, plan, budget }));
     } catch (error) {
-      if (!(error instanceof NotReady)) this.#setup.onFault(error);
+      if (!(error instanceof NotReady)) this.#setup.onFault(error, stream.id);
       // Lost tracks are dropped however long swaps fail; else the detector would look for them in every frame.
       for (const lost of stream.tracker.prune()) stream.forget(lost);
       return { result: 'failed', faces: [], exposed: true };

@@ -1,8 +1,8 @@
 /** Still pictures: their faces, and the preview of a face that may be added. Runs in the lane's thread and mutex. */
 
 import { readFileSync } from 'node:fs';
-import sharp from 'sharp';
 import { rgbToFrame } from '../../faces/portrait.ts';
+import { sharp } from '../../lib/sharp.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import type { Frame, SwappedFrame } from '../../shared/types.ts';
 import { poseOf } from '../face/pose.ts';

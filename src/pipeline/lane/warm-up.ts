@@ -5,9 +5,9 @@
 
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import sharp from 'sharp';
 import { rgbToFrame } from '../../faces/portrait.ts';
 import { root } from '../../lib/package-root.ts';
+import { sharp } from '../../lib/sharp.ts';
 import type { Frame } from '../../shared/types.ts';
 
 /** Frames until the compiler has optimised the code. */

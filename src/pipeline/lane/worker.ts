@@ -1,6 +1,7 @@
 /** The worker thread of a lane: answers the calls of lane-protocol.ts with a Lane. */
 
 import { parentPort, workerData } from 'node:worker_threads';
+import { CpuProfiler } from '../../lib/system/cpu-profiler.ts';
 import { toWire } from '../../shared/errors.ts';
 import type {
   CallName,
@@ -17,6 +18,8 @@ import { Lane } from './lane.ts';
 const port = parentPort!;
 /** Calls that are not answered yet. */
 const pending = new Set<Promise<void>>();
+
+const profiler = new CpuProfiler();
 
 type Answers = { [K in CallName]: (lane: Lane, ask: Calls[K]['ask']) => Promise<unknown> };
 
@@ -35,6 +38,8 @@ const ANSWERS: Answers = {
   enrol: (lane, { portraits }) => lane.enrol(portraits),
   preview: (lane, { portraits }) => lane.preview(portraits),
   enrolFor: (lane, { engine, portraits }) => lane.enrolFor(engine, portraits),
+  startProfile: () => profiler.start(),
+  stopProfile: () => profiler.stop(),
   async end(lane) {
     await Promise.all(pending);
     await lane.end();
@@ -64,7 +69,7 @@ async function serve(lane: Lane, message: LaneRequest): Promise<void> {
 try {
   const lane = await Lane.start(
     workerData as LaneOptions,
-    (error) => post({ fault: toWire(error) }),
+    (error, session) => post({ fault: toWire(error), session }),
     (news) => post({ news }),
   );
   port.on('message', (message: LaneRequest) => {

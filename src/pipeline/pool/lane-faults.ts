@@ -33,8 +33,8 @@ export class LaneFaults {
     this.#log = log;
   }
 
-  /** @param source identifies the thread towards `ModelStates`. */
-  report(error: FaceOffError, source: object): void {
+  /** @param source identifies the thread towards `ModelStates`. @param session whose frame it was, if it was a frame. */
+  report(error: FaceOffError, source: object, session?: string): void {
     // A generator may fail before its model is loaded, or long after.
     if (error.code === 'engine_failed' && isEngineFailure(error.details)) {
       const { model, why } = error.details;
@@ -44,6 +44,6 @@ export class LaneFaults {
     if (performance.now() - this.#loggedAtMs < LOG_INTERVAL_MS) return;
     this.#loggedAtMs = performance.now();
     const what = SERVED.has(error.code) ? 'served without a model that was wanted' : 'frame not swapped';
-    this.#log.warn({ code: error.code, error: error.message, faults: this.#count }, what);
+    this.#log.warn({ session, code: error.code, error: error.message, faults: this.#count }, what);
   }
 }

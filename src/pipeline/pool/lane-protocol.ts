@@ -66,6 +66,10 @@ export interface Calls {
   preview: { ask: { portraits: Portrait[] }; answer: LanePreview };
   /** Makes a face ready for a generator. */
   enrolFor: { ask: { engine: string; portraits: Portrait[] }; answer: NeuralFace };
+  /** Begins a CPU profile of the thread. */
+  startProfile: { ask: undefined; answer: undefined };
+  /** Ends it; the answer is the profile, as JSON. */
+  stopProfile: { ask: undefined; answer: string };
   /** Ends the lane after the calls in hand; terminating a thread inside a model's run would abort the process. */
   end: { ask: undefined; answer: undefined };
 }
@@ -82,6 +86,8 @@ export type LaneReply = { id: number; answer: unknown } | { id: number; error: W
 /** Message of the worker: an error that cost a frame its swap. The frame itself is answered. */
 export interface LaneFault {
   fault: WireError;
+  /** Whose frame it was; absent where it was no frame. */
+  session?: string | undefined;
 }
 
 /** Message of the worker: a model of this thread was loaded, failed or is gone. */

@@ -26,8 +26,8 @@ interface Waiting {
 export interface LaneListener {
   /** Called once if the thread dies before `end` was called. */
   onDeath(cause: FaceOffError): void;
-  /** An error cost a frame its swap. */
-  onFault(error: FaceOffError): void;
+  /** An error cost a frame its swap, or a model its use. @param session whose frame it was, if it was a frame. */
+  onFault(error: FaceOffError, session?: string): void;
   /** A model of the thread was loaded, failed or is gone. */
   onNews(news: ModelNews): void;
 }
@@ -46,7 +46,7 @@ export class LaneThread {
     this.#worker = worker;
     this.loads = loads;
     worker.on('message', (message: LaneReply | LaneFault | LaneNews) => {
-      if ('fault' in message) onFault(fromWire(message.fault));
+      if ('fault' in message) onFault(fromWire(message.fault), message.session);
       else if ('news' in message) onNews(message.news);
       else this.#settle(message);
     });
@@ -72,7 +72,7 @@ export class LaneThread {
       worker.once('exit', early);
       const onMessage = (message: Started | LaneFault | LaneNews) => {
         // A model that the lane can do without may fail before the lane is ready.
-        if ('fault' in message) return listener.onFault(fromWire(message.fault));
+        if ('fault' in message) return listener.onFault(fromWire(message.fault), message.session);
         if ('news' in message) return listener.onNews(message.news);
         worker.off('error', reject).off('exit', early).off('message', onMessage);
         resolve(message);

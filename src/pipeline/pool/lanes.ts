@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import { Semaphore } from '../../lib/semaphore.ts';
 import { FaceOffError, messageOf } from '../../shared/errors.ts';
 import { isGenerator, MESH, type SwapSettings } from '../../shared/settings.ts';
-import type { Capacity } from '../../shared/types.ts';
+import type { Capacity, ProfiledThread } from '../../shared/types.ts';
 import type { ModelStates } from '../models/model-states.ts';
 import { type Enrolment, engineOfKey, faceKey, idOfKey, isMeshFace } from './enrolment.ts';
 import type { LaneFaults } from './lane-faults.ts';
@@ -44,6 +44,8 @@ export interface LanesParts {
   faults: LaneFaults;
   enrolment: Enrolment;
   log: Logger;
+  /** Called when a thread died that sessions may use. @param cause one sentence. */
+  onLost(cause: string): void;
 }
 
 /** Pause before a second attempt to replace a lane; it doubles with each attempt that fails. */
@@ -91,6 +93,13 @@ export class Lanes {
       swapMs: measured.length === 0 ? null : Math.max(...measured),
       lanes: this.#slots.map(({ busy, reportedAtMs }) => (nowMs - reportedAtMs > IDLE_AFTER_MS ? 0 : busy)),
     };
+  }
+
+  /** Records CPU profiles of the thread that is in a slot now, by the slot's number from 0. */
+  profiler(lane: number): ProfiledThread | undefined {
+    const thread = this.#slots[lane]?.thread;
+    if (thread === undefined) return undefined;
+    return { start: () => thread.ask('startProfile', undefined), stop: () => thread.ask('stopProfile', undefined) };
   }
 
   /** Adds a lane; resolves when its models are loaded and warm. @throws FaceOffError what the lane met while starting. */
@@ -178,7 +187,7 @@ export class Lanes {
     const { options, models, faults } = this.#parts;
     return LaneThread.start(options, {
       onDeath,
-      onFault: (error) => faults.report(error, source),
+      onFault: (error, session) => faults.report(error, source, session),
       onNews: (news) => models.note(source, news),
     });
   }
@@ -194,6 +203,7 @@ export class Lanes {
     models.forget(slot.source);
     if (this.#closed) return;
     log.warn({ sessions: slot.sessions.size, cause: cause.message }, 'lane lost, replacing it');
+    this.#parts.onLost(cause.message);
     for (let pauseMs = FIRST_PAUSE_MS; !this.#closed; pauseMs = Math.min(LONGEST_PAUSE_MS, 2 * pauseMs)) {
       try {
         const thread = await this.#startThread(slot.source, (next) => this.#replaceLater(slot, next));

@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../../config.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import { isGenerator, MESH, type SettingsPatch, type SwapSettings } from '../../shared/settings.ts';
-import type { Capacity, Frame, Pressure, Swapping, SwapSession } from '../../shared/types.ts';
+import type { Capacity, Frame, Pressure, ProfiledThread, Swapping, SwapSession } from '../../shared/types.ts';
 import { DeviceHost } from '../device/device-host.ts';
 import type { DeviceReport } from '../device/device-protocol.ts';
 import type { Portrait } from '../engines/engine.ts';
@@ -25,6 +25,8 @@ export interface PoolOptions {
   onModelLoad?: (load: ModelLoad) => void;
   /** Called for each report of the device process, about once a second. */
   onDevice?: (report: DeviceReport) => void;
+  /** Called when a lane's thread or the device process is lost, and replaced. @param cause one sentence. */
+  onLost?: (part: 'lane' | 'device', cause: string) => void;
   /** False where every frame is to be swapped at full quality, however long it takes. */
   deadline?: boolean;
 }
@@ -47,17 +49,27 @@ export class Pool implements Swapping, SessionHost {
   readonly #lanes: Lanes;
   readonly #sessions = new Set<PoolSession>();
 
-  private constructor(catalogue: Catalogue, config: Config, log: Logger, { deadline, onDevice }: PoolOptions) {
+  private constructor(catalogue: Catalogue, config: Config, log: Logger, { deadline, onDevice, onLost }: PoolOptions) {
     const budgetMs = deadline === false ? Number.POSITIVE_INFINITY : config.pipeline.budgetMs;
     const models = new ModelStates(catalogue);
-    this.#device = new DeviceHost(deviceOptions(config), log, (report) => {
-      this.#noteReport(report);
-      onDevice?.(report);
+    this.#device = new DeviceHost(deviceOptions(config), log, {
+      onReport: (report) => {
+        this.#noteReport(report);
+        onDevice?.(report);
+      },
+      onLost: (cause) => onLost?.('device', cause),
     });
     const options = { ...laneOptions(config), budgetMs, deviceAddress: this.#device.address };
     const faults = new LaneFaults(models, log);
     this.#enrolment = new Enrolment({ options, models, faults });
-    this.#lanes = new Lanes({ options, models, faults, enrolment: this.#enrolment, log });
+    this.#lanes = new Lanes({
+      options,
+      models,
+      faults,
+      enrolment: this.#enrolment,
+      log,
+      onLost: (cause) => onLost?.('lane', cause),
+    });
     this.#catalogue = catalogue;
     this.models = models;
     this.defaults = defaultSettings(config);
@@ -104,6 +116,10 @@ export class Pool implements Swapping, SessionHost {
 
   get capacity(): Capacity {
     return this.#lanes.capacity;
+  }
+
+  profiler(lane: number): ProfiledThread | undefined {
+    return this.#lanes.profiler(lane);
   }
 
   /** Makes a source face known, or replaces it; it is enrolled when a session first wants it. */

@@ -7,7 +7,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { CacheLeases } from '../../cache/leases.ts';
-import { AV, type CodecLibrary } from './codec-library.ts';
+import { AV, type CodecLibrary } from './codec/codec-library.ts';
 import type { TransportLibrary } from './transport-library.ts';
 
 /** Both libraries. */

@@ -14,13 +14,13 @@ import type { BufferDelays, MediaPeer, PeerListener, PeerState } from '../webrtc
 import { badSdp, isCandidate, MOST_TRICKLED, rebuildOffer } from '../webrtc/rebuild-offer.ts';
 import { iceUfrag, readVideo } from '../webrtc/sdp.ts';
 import { isNativeOffer } from '../webrtc/simulcast.ts';
+import type { EncoderUse, SharedEncoders } from './codec/shared-encoder.ts';
 import type { H264Libraries } from './h264-packages.ts';
 import { h264Answer, ownUfrag, transportOffer, transportSection } from './h264-sdp.ts';
 import { isFragmentable, type MediaPlan, planMedia, profileOf } from './media-plan.ts';
 import { MediaReceiver } from './media-receiver.ts';
 import { MediaSender } from './media-sender.ts';
-import type { EncoderUse, SharedEncoders } from './shared-encoder.ts';
-import type { TransportChannel, TransportConnection, TransportTrack } from './transport-library.ts';
+import type { TransportChannel, TransportConnection, TransportPorts, TransportTrack } from './transport-library.ts';
 import { transportServers } from './transport-servers.ts';
 
 /** What an H.264 peer is made of. */
@@ -72,11 +72,10 @@ export class H264Peer implements MediaPeer {
     this.#parts = parts;
     this.#announced = announcedAddresses(parts.config.announce);
     const { config, listener, libraries } = parts;
-    const { portMin, portMax } = config;
     const connection = new libraries.transport.PeerConnection('faceoff', {
       iceServers: transportServers(iceServersOf(config)),
       disableAutoNegotiation: true,
-      ...(portMax > 0 && { portRangeBegin: portMin, portRangeEnd: portMax }),
+      ...transportPorts(config),
     });
     this.#connection = connection;
     connection.onStateChange((state) => {
@@ -286,6 +285,12 @@ export class H264Peer implements MediaPeer {
     while (!this.#closed && this.#connection.gatheringState() !== 'complete' && performance.now() < untilMs)
       await new Promise((resolve) => setTimeout(resolve, 5));
   }
+}
+
+/** Of which ports the transport takes one: of any, of a range, or the one that all connections share. */
+function transportPorts({ portMin, portMax, h264Port }: Config['webrtc']): TransportPorts {
+  if (h264Port > 0) return { portRangeBegin: h264Port, portRangeEnd: h264Port, enableIceUdpMux: true };
+  return portMax > 0 ? { portRangeBegin: portMin, portRangeEnd: portMax } : {};
 }
 
 /** Refuses an offer without usable video. @param receives whether the other side has to send video. */

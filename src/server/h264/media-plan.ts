@@ -5,7 +5,7 @@
 
 import type { Direction } from '../webrtc/sdp.ts';
 import { largestLayer } from '../webrtc/simulcast.ts';
-import type { H264Profile } from './picture-encoder.ts';
+import type { H264Profile } from './codec/encoders.ts';
 
 /** A payload type and its parameters. */
 export interface PayloadFormat {

@@ -7,11 +7,11 @@ import { Reception } from '../rtp/reception.ts';
 import { type RtcpMessage, writeBitrateLimit, writeNack, writePli, writeReceiverReport } from '../rtp/rtcp.ts';
 import type { RtpPacket } from '../rtp/rtp-packet.ts';
 import type { BufferDelays } from '../webrtc/peer.ts';
-import type { CodecLibrary } from './codec-library.ts';
+import type { CodecLibrary } from './codec/codec-library.ts';
+import { OPUS_RATE, OpusDecoder } from './codec/opus.ts';
+import { PictureDecoder } from './codec/picture-decoder.ts';
 import { CNAME } from './h264-sdp.ts';
 import type { MediaPlan } from './media-plan.ts';
-import { OPUS_RATE, OpusDecoder } from './opus.ts';
-import { PictureDecoder } from './picture-decoder.ts';
 import { SoundReceiver } from './sound-receiver.ts';
 
 /** What a receiver of media is made of. */

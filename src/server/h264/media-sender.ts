@@ -5,12 +5,12 @@ import { BitrateRung } from '../rtp/bitrate-rung.ts';
 import { packetizeH264 } from '../rtp/h264-packetizer.ts';
 import type { RtcpMessage } from '../rtp/rtcp.ts';
 import { RtpSender } from '../rtp/rtp-sender.ts';
-import type { CodecLibrary } from './codec-library.ts';
+import type { CodecLibrary } from './codec/codec-library.ts';
+import { OPUS_RATE, OpusEncoder } from './codec/opus.ts';
+import type { EncodedPicture } from './codec/picture-encoder.ts';
+import type { EncoderUse } from './codec/shared-encoder.ts';
 import { CNAME } from './h264-sdp.ts';
 import type { MediaPlan } from './media-plan.ts';
-import { OPUS_RATE, OpusEncoder } from './opus.ts';
-import type { EncodedPicture } from './picture-encoder.ts';
-import type { EncoderUse } from './shared-encoder.ts';
 
 /** Sound that is off its place by more than this begins a new stretch on the clock, in milliseconds. */
 const MOST_OFF_MS = 60;

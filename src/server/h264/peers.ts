@@ -8,11 +8,13 @@ import type { Traffic } from '../../shared/traffic.ts';
 import type { Frame } from '../../shared/types.ts';
 import type { IceCandidate, IceCredentials } from '../webrtc/ice-fragment.ts';
 import { type BufferDelays, type MediaPeer, openWrtcPeers, Peer, type PeerListener } from '../webrtc/peer.ts';
+import { checkPorts } from '../webrtc/port-range.ts';
 import { badSdp, rebuildOffer } from '../webrtc/rebuild-offer.ts';
 import { CODECS, readVideo } from '../webrtc/sdp.ts';
+import { encodersFor } from './codec/encoders.ts';
+import { SharedEncoders } from './codec/shared-encoder.ts';
 import { type H264Libraries, loadH264 } from './h264-packages.ts';
 import { H264Peer } from './h264-peer.ts';
-import { SharedEncoders } from './shared-encoder.ts';
 
 let openH264 = 0;
 /** Number of open peers of both kinds in this process, for /api/status and the leak tests. */
@@ -21,47 +23,61 @@ export const openPeers = (): number => openWrtcPeers() + openH264;
 /** How people install what H.264 needs. */
 export const H264_COMMAND = isPackage ? 'npx faceoff h264 install' : 'npm run h264:install';
 
+/** What a peer belongs to. */
+export interface PeerOwner {
+  /** Identifies the stream whose frames the peer will send; peers of one stream share an encoder. */
+  stream?: object;
+  /** Its lines carry the id of the peer's session. */
+  log?: Logger;
+}
+
 /** Opens the peers of a server: of one kind for VP8, VP9 and AV1, of another for H.264. */
 export class Peers {
   readonly #config: Config;
   readonly #log: Logger;
-  readonly #encoders = new SharedEncoders();
+  readonly #encoders: SharedEncoders;
   #isFaultLogged = false;
 
   constructor(config: Config, log: Logger) {
     this.#config = config;
     this.#log = log;
+    this.#encoders = new SharedEncoders(encodersFor(config.webrtc.h264Encoder));
   }
 
-  /** @param stream identifies the stream whose frames the peer will send; peers of one stream share an encoder. */
-  open(listener: PeerListener, stream: object = {}): MediaPeer {
+  /** Opens a peer of the kind that its first offer asks for; its `answer` throws FaceOffError `ports_taken` (503) where no port is left for it. */
+  open(listener: PeerListener, { stream = {}, log = this.#log }: PeerOwner = {}): MediaPeer {
+    const { webrtc } = this.#config;
     return new OfferedPeer(
       listener.onFrame !== null,
-      () => new Peer(this.#config.webrtc, listener),
+      () => {
+        checkPorts(webrtc, webrtc.h264Port > 0 ? openWrtcPeers() : openPeers());
+        return new Peer(webrtc, listener);
+      },
       async () => {
         // Not before there is a need: the native code takes a moment to load, and memory.
-        const libraries = await this.#libraries();
+        const libraries = await this.#libraries(log);
         if (libraries === null) return null;
-        const parts = { config: this.#config.webrtc, listener, libraries, encoders: this.#encoders, stream };
-        const peer = new H264Peer({ ...parts, onFault: (error) => this.#logFault(error) });
+        if (webrtc.h264Port === 0) checkPorts(webrtc, openPeers());
+        const parts = { config: webrtc, listener, libraries, encoders: this.#encoders, stream };
+        const peer = new H264Peer({ ...parts, onFault: (error) => this.#logFault(error, log) });
         openH264++;
         return peer;
       },
     );
   }
 
-  async #libraries(): Promise<H264Libraries | null> {
+  async #libraries(log: Logger): Promise<H264Libraries | null> {
     try {
       return await loadH264(this.#config.models.cacheDir);
     } catch (error) {
-      this.#log.error({ error: messageOf(error) }, 'the packages for H.264 do not load');
+      log.error({ error: messageOf(error) }, 'the packages for H.264 do not load');
       return null;
     }
   }
 
   /** One line in the log is enough: a fault repeats with every picture. */
-  #logFault(error: unknown): void {
-    if (!this.#isFaultLogged) this.#log.warn({ error: messageOf(error) }, 'pictures could not be encoded as H.264');
+  #logFault(error: unknown, log: Logger): void {
+    if (!this.#isFaultLogged) log.warn({ error: messageOf(error) }, 'pictures could not be encoded as H.264');
     this.#isFaultLogged = true;
   }
 }

@@ -1,7 +1,7 @@
 import type { Sound } from '../../media/sound.ts';
 import { ReorderBuffer } from '../rtp/reorder-buffer.ts';
 import type { RtpPacket } from '../rtp/rtp-packet.ts';
-import { PIECE_SAMPLES, pieceOf } from './opus.ts';
+import { PIECE_SAMPLES, pieceOf } from './codec/opus.ts';
 
 /** Decodes one packet; null for bytes that are none. */
 export interface SoundDecoder {

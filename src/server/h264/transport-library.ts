@@ -44,15 +44,17 @@ export interface TransportServer {
   relayType?: 'TurnUdp' | 'TurnTcp' | 'TurnTls';
 }
 
+/** UDP ports that a connection may take one of; with `enableIceUdpMux` all connections of a port share its socket. */
+export interface TransportPorts {
+  portRangeBegin?: number;
+  portRangeEnd?: number;
+  enableIceUdpMux?: boolean;
+}
+
 /** `node-datachannel`. */
 export interface TransportLibrary {
   PeerConnection: new (
     name: string,
-    options: {
-      iceServers: (string | TransportServer)[];
-      disableAutoNegotiation: boolean;
-      portRangeBegin?: number;
-      portRangeEnd?: number;
-    },
+    options: TransportPorts & { iceServers: (string | TransportServer)[]; disableAutoNegotiation: boolean },
   ) => TransportConnection;
 }

@@ -1,8 +1,9 @@
 /** The HTTP server: builds all parts of the main thread that serve requests, and registers their routes. */
 
-import { type IncomingMessage, STATUS_CODES } from 'node:http';
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import os from 'node:os';
+import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import fastifyStatic from '@fastify/static';
 import websocket from '@fastify/websocket';
@@ -21,7 +22,7 @@ import { FaceOffError } from '../../shared/errors.ts';
 import type { Gpu } from '../../shared/gpu.ts';
 import type { Preflight } from '../../shared/messages.ts';
 import type { SwapSettings } from '../../shared/settings.ts';
-import type { Swapping } from '../../shared/types.ts';
+import type { Pressure, Swapping } from '../../shared/types.ts';
 import { Authenticator, loginRoutes } from '../access/auth.ts';
 import { locationOf, withoutBase } from '../access/base-path.ts';
 import type { Certificate } from '../access/certificate.ts';
@@ -31,10 +32,13 @@ import { LoginRateLimit } from '../access/login-rate-limit.ts';
 import { checkOrigin } from '../access/origin.ts';
 import { PAGES_DIR, sendPage } from '../access/pages.ts';
 import { openPeers, Peers } from '../h264/peers.ts';
+import type { EventData } from '../hooks/event-schemas.ts';
+import { ServerEvents } from '../hooks/server-events.ts';
 import { Monitor } from '../monitor/monitor.ts';
 import { preflight } from '../monitor/preflight.ts';
 import { nothingAt } from '../openapi/allowed-methods.ts';
 import { openApiRoutes } from '../openapi/openapi-routes.ts';
+import { profileRoutes } from '../profile/profile-routes.ts';
 import { Recordings } from '../recording/recordings.ts';
 import { PresetStore } from '../session/presets.ts';
 import { newRoom, Rooms } from '../session/rooms.ts';
@@ -70,6 +74,8 @@ export interface ServerParts {
   states?: ModelStates;
   /** The GPU's sensor; the server closes it. */
   gpu?: Gpu | null;
+  /** Told what happens, for hooks. */
+  events?: ServerEvents;
   /** Makes the server speak HTTPS; without it the server speaks HTTP. */
   certificate?: Certificate | null;
 }
@@ -164,6 +170,20 @@ function listener({ limits, server }: Config, https: Certificate | null): Fastif
   return app;
 }
 
+/** Closes connections on which an upgrade follows a request that is not answered yet: the plugin for WebSockets leaves them open. */
+function closePipelinedUpgrades(server: Server['app']['server']): void {
+  const unanswered = new WeakMap<Duplex, ServerResponse>();
+  server.on('request', ({ socket }, response) => {
+    unanswered.set(socket, response);
+    response.once('close', () => {
+      if (unanswered.get(socket) === response) unanswered.delete(socket);
+    });
+  });
+  server.on('upgrade', (_request, socket) => {
+    unanswered.get(socket)?.once('close', () => socket.destroy());
+  });
+}
+
 /** Whether no route takes a request; that of CORS takes OPTIONS of every path, and has no reply. */
 const isUnrouted = ({ is404, routeOptions }: FastifyRequest): boolean => is404 || routeOptions.url === '*';
 
@@ -184,6 +204,18 @@ function shareDescriptors(server: Server['app']['server'], log: Logger): void {
   );
 }
 
+/** The event that memory is short. */
+const memoryShort = (pressure: Pressure): EventData<'fault'> => ({
+  part: 'memory',
+  code: 'memory_short',
+  cause:
+    pressure === 'degrade'
+      ? 'Memory is above memory.degradeAt: every stream does less.'
+      : 'Memory is above memory.releaseAt: what no session uses is freed.',
+  stream: null,
+  session: null,
+});
+
 /** A plugin for routes with body parsers of their own: what they register does not affect other routes. */
 const scoped =
   (register: (plugin: FastifyInstance) => void) =>
@@ -198,7 +230,8 @@ const scoped =
  */
 export async function buildServer(parts: ServerParts): Promise<Server> {
   const { config, pool, faces, metrics, models, log, version, defaults, gpu = null, certificate = null } = parts;
-  const { states = new ModelStates(readCatalogue(config.models.dir)), inForce = ConfigInForce.of(config) } = parts;
+  const { states = new ModelStates(readCatalogue(config.models.dir)) } = parts;
+  const { events = new ServerEvents(), inForce = ConfigInForce.of(config) } = parts;
   const app = listener(config, certificate);
   const metricsApp = config.metrics.enabled && config.metrics.port !== null ? listener(config, null) : null;
   // The message names no address: logs hold none.
@@ -207,9 +240,9 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   );
   const authenticator = new Authenticator(config.server, certificate !== null, rateLimit);
   const peers = new Peers(config, log);
-  const streams = new Streams(config, metrics, log, peers);
-  const sessions = new Sessions({ config, pool, streams, peers, metrics, log, machine: () => monitor.figures });
-  const recordings = new Recordings(config, metrics, log);
+  const streams = new Streams({ config, metrics, events, log, peers });
+  const sessions = new Sessions({ config, pool, streams, peers, metrics, events, log, machine: () => monitor.figures });
+  const recordings = new Recordings({ config, metrics, events, log });
   await recordings.recover();
   const presets = await PresetStore.open(config, log);
   const rooms = new Rooms(config);
@@ -235,7 +268,10 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     othersCpuMs: () => pool.deviceCpuMs ?? 0,
     load: () => sessions.load(),
   });
-  monitor.onPressure((pressure) => pool.pressure(pressure));
+  monitor.onPressure((pressure) => {
+    pool.pressure(pressure);
+    if (pressure !== 'none') events.tell('fault', memoryShort(pressure));
+  });
   const startedAtMs = performance.now();
   let ready = true;
   let draining = false;
@@ -249,14 +285,17 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     keepToMetrics(metricsApp, config);
   }
   shareDescriptors(app.server, log);
+  closePipelinedUpgrades(app.server);
 
-  app.setErrorHandler((error, { raw }, reply) => {
+  app.setErrorHandler((error, { raw, params }, reply) => {
     // A caller that disconnects in the middle of a request is no defect of the server.
     const isAborted = raw.destroyed && !raw.complete;
     const { status, body } = errorBody(error);
     if (!isAborted) metrics.error(body.code);
-    if (status === 500 && !isAborted)
-      log.error({ error: error instanceof Error ? error.stack : String(error) }, 'request failed');
+    if (status === 500 && !isAborted) {
+      const session = Object.values(params as object).find((id) => sessions.get(String(id)) !== undefined);
+      log.error({ session, error: error instanceof Error ? error.stack : String(error) }, 'request failed');
+    }
     return sendError(reply, error);
   });
   app.setNotFoundHandler((request, reply) => refuseUnrouted(request, reply, config));
@@ -286,7 +325,10 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   });
   await app.register(scoped((plugin) => whipRoutes(plugin, sessions, config)));
   await app.register(scoped((plugin) => whepRoutes(plugin, streams, config)));
-  await faceRoutes(app, faces, config, () => signalling.facesChanged());
+  await faceRoutes(app, faces, config, (added) => {
+    signalling.facesChanged();
+    if (added !== undefined) events.tell('face.added', { face: added.id, name: added.name });
+  });
   await app.register(scoped((plugin) => presetRoutes(plugin, presets, () => signalling.presetsChanged())));
   await app.register(scoped((plugin) => controlRoutes(plugin, { sessions, presets, faces: () => faces.list() })));
 
@@ -344,6 +386,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   openApiRoutes(app, version, config);
   cacheRoutes(app, config);
   machineRoutes(app, monitor, config.memory.intervalMs);
+  profileRoutes(app, pool, config);
   const roomFor = (): Preflight =>
     preflight({
       capacity: pool.capacity ?? null,

@@ -3,16 +3,20 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Config } from '../../config.ts';
 import type { Faces, UploadedFace } from '../../faces/face-library.ts';
 import { FaceOffError, messageOf } from '../../shared/errors.ts';
+import type { FaceInfo } from '../../shared/messages.ts';
 import { locationOf } from '../access/base-path.ts';
 
 type Fields = MultipartFile['fields'];
 
-/** `/api/faces`: list, preview, upload, deletion and thumbnails. @param onChange called after every change of the list. */
+/**
+ * `/api/faces`: list, preview, upload, deletion and thumbnails.
+ * @param onChange called after every change of the list, with the face where it is a new one.
+ */
 export async function faceRoutes(
   app: FastifyInstance,
   faces: Faces,
   config: Config,
-  onChange: () => void,
+  onChange: (added?: FaceInfo) => void,
 ): Promise<void> {
   await app.register(multipart, { limits: { files: 1, fields: 10, fieldSize: 1000 } });
 
@@ -48,8 +52,9 @@ export async function faceRoutes(
   app.post('/api/faces/preview', async (request) => faces.preview(await uploadOf(request)));
 
   app.post('/api/faces', async (request, reply) => {
-    const info = await faces.add(await uploadOf(request));
-    onChange();
+    const upload = await uploadOf(request);
+    const info = await faces.add(upload);
+    onChange(upload.to === undefined ? info : undefined);
     return reply
       .code(201)
       .header('location', locationOf(request, `/api/faces/${info.id}`, config.server.basePath))

@@ -184,7 +184,10 @@ class StudioSocket {
     } catch (error) {
       const { body, status } = errorBody(error);
       if (status === 500)
-        this.#parts.log.error({ error: error instanceof Error ? error.stack : String(error) }, 'signalling failed');
+        this.#parts.log.error(
+          { session: this.#session?.id, error: error instanceof Error ? error.stack : String(error) },
+          'signalling failed',
+        );
       this.#parts.metrics.error(body.code);
       this.send({ type: 'error', error: body });
     }

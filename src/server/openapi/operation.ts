@@ -32,6 +32,8 @@ export const PARAMETERS = {
   since: { text: 'Only samples after this time: `atMs` of the last known sample.' },
   again: { text: 'Id of the publisher’s session before this one: its name is taken over.' },
   sound: { text: 'With the publisher’s sound.' },
+  seconds: { text: 'How long the profile is recorded: a whole number from 1 to 60; 10 without it.' },
+  thread: { text: '`main`, or the number of a lane: `lane-0`; `main` without it.' },
 } as const satisfies Record<string, { text: string; most?: number }>;
 
 /** The name of a parameter. */

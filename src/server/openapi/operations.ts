@@ -11,6 +11,7 @@ import { allSettingsSchema, patchSchema, presetSchema } from '../session/session
 import {
   type FormFields,
   type Group,
+  type HeaderName,
   type Operation,
   type OperationReply,
   type ParameterName,
@@ -26,6 +27,7 @@ import {
   modelSchema,
   preflightSchema,
   presetInfoSchema,
+  profileSchema,
   recordingSchema,
   recordingStateSchema,
   sessionSchema,
@@ -35,7 +37,11 @@ import {
 const SDP = 'application/sdp';
 const FRAGMENT = 'application/trickle-ice-sdpfrag';
 
-const json = (text: string, schema: z.ZodType): Record<number, OperationReply> => ({ 200: { text, schema } });
+const json = (
+  text: string,
+  schema: z.ZodType,
+  headers: readonly HeaderName[] = [],
+): Record<number, OperationReply> => ({ 200: { text, schema, headers } });
 const deleted: Record<number, OperationReply> = { 204: { text: 'It is deleted.' } };
 const page: Record<number, OperationReply> = {
   200: { text: 'The page.', schema: 'text', types: ['text/html'], headers: ['Cache-Control'] },
@@ -407,6 +413,11 @@ const machineOperations: readonly Operation[] = [
   get('/metrics', 'metrics', 'All figures, for Prometheus', {
     isMetrics: true,
     replies: { 200: { text: 'The figures.', schema: 'text', types: ['text/plain'] } },
+  }),
+  get('/api/profile', 'profile', 'A CPU profile of a thread, for DevTools; without a token to this machine alone', {
+    query: ['seconds', 'thread'],
+    replies: json('The profile, as `.cpuprofile`.', profileSchema, ['Content-Disposition', 'Cache-Control']),
+    errors: ['bad_query', 'local_only', 'unknown_thread', 'profile_running', 'lane_lost', 'lane_ended'],
   }),
   get('/api/openapi.json', 'document', 'This document', {
     replies: json('An OpenAPI document.', z.looseObject({ openapi: z.string(), paths: z.looseObject({}) })),

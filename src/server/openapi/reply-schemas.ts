@@ -291,3 +291,13 @@ export const statusSchema = z.object({
   memory: z.object({ rssBytes: count, limitBytes: count, pressure }),
 });
 namedSchemas.add(statusSchema, { id: 'Status' });
+
+/** A CPU profile, in the form of V8's `.cpuprofile`. */
+export const profileSchema = z.looseObject({
+  nodes: z.array(z.looseObject({ id: count, callFrame: z.looseObject({ functionName: z.string(), url: z.string() }) })),
+  startTime: figure.describe('Microseconds, from an arbitrary moment.'),
+  endTime: figure,
+  samples: z.array(count).describe('Node that ran, at each sample.'),
+  timeDeltas: z.array(figure).describe('Microseconds between samples.'),
+});
+namedSchemas.add(profileSchema, { id: 'CpuProfile' });

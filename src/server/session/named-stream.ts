@@ -13,7 +13,7 @@ export class NamedStream {
   readonly name: string;
   readonly viewers = new Set<Viewer>();
   readonly #newest: NewestWins<Frame>;
-  #live = true;
+  #session: string | null = null;
   #last: Frame | null = null;
   /** Whether something else may still use the last frame. */
   #isShared = false;
@@ -28,7 +28,12 @@ export class NamedStream {
 
   /** Whether the stream has a publisher. */
   get isLive(): boolean {
-    return this.#live;
+    return this.#session !== null;
+  }
+
+  /** Id of the publisher's session; null without a publisher. */
+  get session(): string | null {
+    return this.#session;
   }
 
   /** The frame shown now; null without a publisher and before the first frame. The caller must not change it. */
@@ -37,15 +42,15 @@ export class NamedStream {
     return this.#last;
   }
 
-  /** A publisher took the stream over. */
-  begin(): void {
-    this.#live = true;
+  /** A publisher took the stream over. @param session id of its session. */
+  begin(session: string): void {
+    this.#session = session;
     clearTimeout(this.#endTimer);
   }
 
   /** The publisher left. @param patienceMs how long viewers wait for the next publisher before `onEnd` is called. */
   pause(patienceMs: number, onEnd: () => void): void {
-    this.#live = false;
+    this.#session = null;
     this.#last = null;
     this.#newest.clear();
     this.#endTimer = setTimeout(onEnd, patienceMs);

@@ -10,12 +10,13 @@ import type { Frame, SwappedFrame, SwapSession } from '../../shared/types.ts';
 import { LipSync } from '../audio/lip-sync.ts';
 import { VoiceActivity } from '../audio/voice-activity.ts';
 import type { Peers } from '../h264/peers.ts';
+import type { ServerEvents } from '../hooks/server-events.ts';
 import { type MachineFigures, type SessionFigures, SteadyVerdict, verdictOf } from '../monitor/verdict.ts';
 import type { RecordedSession } from '../recording/recorded-session.ts';
 import type { Recorder } from '../recording/recorder.ts';
 import { ConnectionTimeout } from '../webrtc/connection-timeout.ts';
 import type { IceCandidate } from '../webrtc/ice-fragment.ts';
-import type { MediaPeer, PeerEndpoint, PeerState } from '../webrtc/peer.ts';
+import type { MediaPeer, PeerEndpoint, PeerListener, PeerState } from '../webrtc/peer.ts';
 import { disclosureHeader, disclosureMessage } from './disclosure.ts';
 import { Intake } from './intake.ts';
 import type { NamedStream } from './named-stream.ts';
@@ -33,6 +34,8 @@ export interface SessionParts {
   /** Frames with more pixels are sent back unswapped. */
   largestPixels: number;
   metrics: Metrics;
+  events: ServerEvents;
+  /** Its lines carry the session's id. */
   log: Logger;
   /** Figures of the machine over the last seconds; null before the first sample. */
   machine: () => MachineFigures | null;
@@ -77,6 +80,7 @@ export class Session implements RecordedSession {
   #isLossLogged = false;
   #isSizeLogged = false;
   #plan = 'full';
+  #planLevel = 0;
   #closed = false;
   #connected = false;
   #recorder: Recorder | null = null;
@@ -99,7 +103,7 @@ export class Session implements RecordedSession {
       onFrame: (frame) => parts.stream.show(frame, this.#recorder !== null),
     });
     this.#connectionTimeout = new ConnectionTimeout(parts.webrtc, (why) => this.close(why));
-    this.#peer = parts.peers.open({
+    const listener: PeerListener = {
       onFrame: (frame) => this.#receive(frame),
       onSound: (sound) => {
         this.#voiceActivity.addSound(sound);
@@ -109,7 +113,8 @@ export class Session implements RecordedSession {
       },
       onState: (state) => this.#onPeerState(state),
       onCandidate: (candidate) => parts.onCandidate?.(candidate),
-    });
+    };
+    this.#peer = parts.peers.open(listener, { log: parts.log });
     const { idleTimeoutMs } = parts.webrtc;
     this.#disclose();
     this.#idleTimer = setInterval(() => this.#checkIdle(), Math.max(50, idleTimeoutMs / 4));
@@ -230,7 +235,13 @@ export class Session implements RecordedSession {
     this.#peer.close();
     this.#parts.swap.close();
     void this.#recorder?.stop();
+    if (this.#connected) this.#parts.events.tell('stream.down', { ...this.#names, cause: why });
     this.#parts.onClose(this, why);
+  }
+
+  /** How events name the session. */
+  get #names(): { stream: string; session: string } {
+    return { stream: this.stream, session: this.id };
   }
 
   /** Milliseconds since the last frame, or since the connection or the session began. */
@@ -286,8 +297,10 @@ export class Session implements RecordedSession {
   #warnIfTooLarge({ width, height }: Frame): void {
     if (this.#isSizeLogged || !this.#isTooLarge(width, height)) return;
     this.#isSizeLogged = true;
-    const size = { session: this.id, width, height };
-    this.#parts.log.warn(size, 'frames too large to swap go out as they came; raise limits.frameWidth and frameHeight');
+    this.#parts.log.warn(
+      { width, height },
+      'frames too large to swap go out as they came; raise limits.frameWidth and frameHeight',
+    );
   }
 
   /** @param isLate whether the frame was dropped because time was short, rather than by the plan's rate. */
@@ -306,7 +319,7 @@ export class Session implements RecordedSession {
       const isHeld = this.#opening.holds(swapped, this.modified);
       const done: SwappedFrame = isHeld ? { ...swapped, result: 'dropped', hold: true } : swapped;
       this.#showSwapped(done);
-      this.#logPlan(done.plan);
+      this.#notePlan(done);
       if (done.result === 'dropped') {
         this.#countDropped(!isHeld);
         return done;
@@ -322,7 +335,7 @@ export class Session implements RecordedSession {
       metrics.count('failed');
       // The frame was lost with its lane; the next frame finds a new lane. One line in the log is enough.
       const code = error instanceof FaceOffError ? error.code : 'internal';
-      if (!this.#isLossLogged) log.warn({ session: this.id, code }, 'frame lost');
+      if (!this.#isLossLogged) log.warn({ code }, 'frame lost');
       this.#isLossLogged = true;
       return null;
     }
@@ -355,18 +368,27 @@ export class Session implements RecordedSession {
     this.#parts.stream.disclose(this.modified);
   }
 
-  /** Logs one line per change of quality. */
-  #logPlan(plan: string): void {
+  /** Logs one line per change of quality, and tells of it. */
+  #notePlan({ plan, level }: SwappedFrame): void {
     if (plan === this.#plan) return;
-    this.#parts.log.info({ session: this.id, from: this.#plan, to: plan }, 'quality changed');
+    const { events, log } = this.#parts;
+    const change = { from: this.#plan, to: plan };
+    log.info(change, 'quality changed');
+    if (level < this.#planLevel) events.tell('quality.restored', { ...this.#names, ...change });
+    if (level > this.#planLevel)
+      events.tell('quality.fallen', { ...this.#names, ...change, cause: this.verdict.cause });
     this.#plan = plan;
+    this.#planLevel = level;
   }
 
   #onPeerState(state: PeerState): void {
     if (this.#closed) return;
     this.#connectionTimeout.onState(state);
     if (state !== 'connected') return;
-    if (!this.#connected) this.#parts.log.info({ session: this.id }, 'session connected');
+    if (!this.#connected) {
+      this.#parts.log.info('session connected');
+      this.#parts.events.tell('stream.up', this.#names);
+    }
     this.#connected = true;
     this.#lastFrameAtMs = performance.now();
   }

@@ -9,11 +9,11 @@ import { FaceOffError } from '../../shared/errors.ts';
 import type { Cause } from '../../shared/messages.ts';
 import type { SettingsPatch, SwapSettings } from '../../shared/settings.ts';
 import type { Frame, Swapping } from '../../shared/types.ts';
-import { openPeers, type Peers } from '../h264/peers.ts';
+import type { Peers } from '../h264/peers.ts';
+import type { ServerEvents } from '../hooks/server-events.ts';
 import { CAUSES, type MachineFigures } from '../monitor/verdict.ts';
 import { requireDescriptors } from '../webrtc/descriptors.ts';
 import type { IceCandidate } from '../webrtc/ice-fragment.ts';
-import { checkPorts } from '../webrtc/port-range.ts';
 import { Session } from './session.ts';
 import type { Streams } from './streams.ts';
 
@@ -34,6 +34,7 @@ export interface SessionsParts {
   streams: Streams;
   peers: Peers;
   metrics: Metrics;
+  events: ServerEvents;
   log: Logger;
   /** Figures of the machine over the last seconds; null before the first sample. */
   machine: () => MachineFigures | null;
@@ -104,14 +105,15 @@ export class Sessions {
   /**
    * Opens a session with its lane state and its stream.
    * @param stream name by which viewers find the stream, besides the session's id.
-   * @throws FaceOffError `server_full`, `server_stopping`, `ports_taken` (503) and `stream_taken` (409), all with retryAfterMs, `bad_name` (400),
+   * @throws FaceOffError `server_full`, `server_stopping` (503) and `stream_taken` (409), all with retryAfterMs, `bad_name` (400),
    * `unknown_face` (404).
    */
   open(settings: SettingsPatch, hooks: SessionHooks = {}, stream?: string): Session {
-    const { config, pool, streams, peers, metrics, log, machine } = this.#parts;
+    const { config, pool, streams, peers, metrics, events, machine } = this.#parts;
     this.#checkCapacity();
     if (stream !== undefined) streams.check(stream);
     const id = randomUUID();
+    const log = this.#parts.log.child({ session: id });
     const session = new Session({
       id,
       swap: pool.open(id, settings),
@@ -120,6 +122,7 @@ export class Sessions {
       peers,
       largestPixels: config.limits.frameWidth * config.limits.frameHeight,
       metrics,
+      events,
       log,
       machine,
       onCandidate: hooks.onCandidate ?? (() => undefined),
@@ -128,13 +131,13 @@ export class Sessions {
       onClose: (closed, why) => {
         this.#open.delete(closed.id);
         streams.release(closed.id);
-        log.info({ session: id, why, open: this.#open.size }, 'session closed');
+        log.info({ why, open: this.#open.size }, 'session closed');
         this.measure();
         hooks.onClose?.(why);
       },
     });
     this.#open.set(id, session);
-    log.info({ session: id, open: this.#open.size }, 'session opened');
+    log.info({ open: this.#open.size }, 'session opened');
     this.measure();
     return session;
   }
@@ -179,8 +182,7 @@ export class Sessions {
   }
 
   #checkCapacity(): void {
-    const { limits, memory, webrtc } = this.#parts.config;
-    checkPorts(webrtc, openPeers());
+    const { limits, memory } = this.#parts.config;
     const { sessions } = limits;
     const { rssLimitMb } = memory;
     const options = { details: { retryAfterMs: RETRY_AFTER_MS } };

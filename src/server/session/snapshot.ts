@@ -1,6 +1,6 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
-import sharp from 'sharp';
 import { frameToRgb } from '../../faces/portrait.ts';
+import { sharp } from '../../lib/sharp.ts';
 import { planesOf } from '../../shared/i420.ts';
 import type { Frame } from '../../shared/types.ts';
 import { DISCLOSURE } from '../recording/recording-format.ts';

@@ -4,9 +4,9 @@ import { RETRY_AFTER_MS } from '../../lib/error-body.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Metrics } from '../../metrics.ts';
 import { FaceOffError } from '../../shared/errors.ts';
-import { openPeers, type Peers } from '../h264/peers.ts';
+import type { Peers } from '../h264/peers.ts';
+import type { ServerEvents } from '../hooks/server-events.ts';
 import { requireDescriptors } from '../webrtc/descriptors.ts';
-import { checkPorts } from '../webrtc/port-range.ts';
 import { NamedStream } from './named-stream.ts';
 import { Viewer } from './viewer.ts';
 
@@ -25,22 +25,25 @@ export function checkName(name: string): void {
     throw new FaceOffError('unknown_stream', 'No stream can have that name: it has 1 to 64 letters, digits, - and _.');
 }
 
+/** What all streams share. */
+export interface StreamsParts {
+  config: Config;
+  metrics: Metrics;
+  events: ServerEvents;
+  log: Logger;
+  peers: Peers;
+}
+
 /** All streams by name, and all viewers. */
 export class Streams {
-  readonly #config: Config;
-  readonly #metrics: Metrics;
-  readonly #log: Logger;
-  readonly #peers: Peers;
+  readonly #parts: StreamsParts;
   readonly #streams = new Map<string, NamedStream>();
   /** Live streams by the ids of their sessions; a viewer can ask for either. */
   readonly #bySession = new Map<string, NamedStream>();
   readonly #viewers = new Map<string, Viewer>();
 
-  constructor(config: Config, metrics: Metrics, log: Logger, peers: Peers) {
-    this.#config = config;
-    this.#metrics = metrics;
-    this.#log = log;
-    this.#peers = peers;
+  constructor(parts: StreamsParts) {
+    this.#parts = parts;
   }
 
   /** Whether no live stream has this name. */
@@ -55,8 +58,8 @@ export class Streams {
    */
   claim(session: string, name = session): NamedStream {
     this.check(name);
-    const stream = this.#streams.get(name) ?? new NamedStream(name, () => this.#metrics.viewerSkip());
-    stream.begin();
+    const stream = this.#streams.get(name) ?? new NamedStream(name, () => this.#parts.metrics.viewerSkip());
+    stream.begin(session);
     this.#streams.set(name, stream);
     this.#bySession.set(session, stream);
     return stream;
@@ -86,7 +89,7 @@ export class Streams {
     this.#bySession.delete(session);
     // A session's id is never used again.
     if (stream.name === session || stream.viewers.size === 0) this.#end(stream, 'the stream ended');
-    else stream.pause(this.#config.webrtc.idleTimeoutMs, () => this.#end(stream, 'the stream did not come back'));
+    else stream.pause(this.#parts.config.webrtc.idleTimeoutMs, () => this.#end(stream, 'the stream did not come back'));
   }
 
   /** Ends a stream without a publisher at once: no publisher will use its name again. */
@@ -97,22 +100,27 @@ export class Streams {
 
   /**
    * Adds a viewer to a live stream.
-   * @throws FaceOffError `unknown_stream` (404), `no_publisher` (409), `viewers_full`, `server_full` and `ports_taken` (503),
+   * @throws FaceOffError `unknown_stream` (404), `no_publisher` (409), `viewers_full` and `server_full` (503),
    *   all but the first with retryAfterMs.
    */
   watch(name: string): Viewer {
     const stream = this.#published(name);
     this.#checkCapacity();
     requireDescriptors();
+    const { config, peers, events } = this.#parts;
+    const id = randomUUID();
+    const log = this.#parts.log.child({ session: stream.session, viewer: id });
     const viewer = new Viewer(
-      randomUUID(),
-      this.#config.webrtc,
-      (listener) => this.#peers.open(listener, stream),
+      id,
+      config.webrtc,
+      (listener) => peers.open(listener, { stream, log }),
       (closed, why) => this.#onViewerClosed(stream, closed, why),
     );
     stream.add(viewer);
-    this.#viewers.set(viewer.id, viewer);
-    this.#logViewer(viewer, 'viewer opened');
+    this.#viewers.set(id, viewer);
+    this.#countViewers();
+    log.info({ open: this.#viewers.size }, 'viewer opened');
+    events.tell('viewer.joined', { stream: stream.name, session: stream.session!, viewer: id });
     return viewer;
   }
 
@@ -142,8 +150,7 @@ export class Streams {
   }
 
   #checkCapacity(): void {
-    checkPorts(this.#config.webrtc, openPeers());
-    const { viewers } = this.#config.limits;
+    const { viewers } = this.#parts.config.limits;
     if (this.#viewers.size < viewers) return;
     throw new FaceOffError('viewers_full', `All ${viewers} viewers’ places are taken. Raise limits.viewers.`, {
       details: { retryAfterMs: RETRY_AFTER_MS },
@@ -151,9 +158,12 @@ export class Streams {
   }
 
   #onViewerClosed(stream: NamedStream, viewer: Viewer, why: string): void {
+    const { log, events } = this.#parts;
     stream.viewers.delete(viewer);
     this.#viewers.delete(viewer.id);
-    this.#logViewer(viewer, 'viewer closed', why);
+    this.#countViewers();
+    log.info({ session: stream.session, viewer: viewer.id, why, open: this.#viewers.size }, 'viewer closed');
+    events.tell('viewer.left', { stream: stream.name, session: stream.session, viewer: viewer.id, cause: why });
     if (!stream.isLive && stream.viewers.size === 0) this.#end(stream, why);
   }
 
@@ -162,8 +172,7 @@ export class Streams {
     stream.end(why);
   }
 
-  #logViewer(viewer: Viewer, message: string, why?: string): void {
-    this.#metrics.viewers(this.#viewers.size);
-    this.#log.info({ viewer: viewer.id, ...(why !== undefined && { why }), open: this.#viewers.size }, message);
+  #countViewers(): void {
+    this.#parts.metrics.viewers(this.#viewers.size);
   }
 }

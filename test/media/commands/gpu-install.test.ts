@@ -8,7 +8,7 @@ import { buffer } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { installGpu } from '../../../src/commands/gpu-install.ts';
+import { installGpu } from '../../../src/commands/install/gpu-install.ts';
 import { bundledFolder, libraryName } from '../../../src/pipeline/inference/native/ort-api.ts';
 import { gpuFolder, hasGpuLibraries, runtimeFolder } from '../../../src/pipeline/inference/native/runtime-paths.ts';
 

@@ -8,8 +8,8 @@ import { buffer } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import archives from '../../../src/commands/h264-archives.json' with { type: 'json' };
-import { installH264 } from '../../../src/commands/h264-install.ts';
+import archives from '../../../src/commands/install/h264-archives.json' with { type: 'json' };
+import { installH264 } from '../../../src/commands/install/h264-install.ts';
 import { H264_RELEASES, h264Folder, hasH264, loadH264 } from '../../../src/server/h264/h264-packages.ts';
 
 const digestOf = (data: Buffer): string => `sha512-${createHash('sha512').update(data).digest('base64')}`;

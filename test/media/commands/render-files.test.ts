@@ -129,6 +129,10 @@ describe.skipIf(ffmpeg('-version').status !== 0)('a video (needs ffmpeg)', () =>
     expect((await render(input, at('fast-out.mp4'))).stderr).toBe('');
     expect(Math.abs(times(at('fast-out.mp4')).length - 30)).toBeLessThanOrEqual(1);
     expect(described(at('fast-out.mp4'))).toMatch(/Duration: 00:00:00\.(49|50|51)/);
+    // Also where the shape of its pixels is no simple fraction.
+    expect(ffmpeg('-i', input, '-vf', 'setsar=r=297/296:max=1000', at('fast-odd.mp4')).status).toBe(0);
+    await render(at('fast-odd.mp4'), at('fast-odd-out.mp4'));
+    expect(described(at('fast-odd-out.mp4'))).toContain('SAR 297:296');
   });
 
   test('that a phone held upright comes out upright, with its own times', async () => {
@@ -150,6 +154,65 @@ describe.skipIf(ffmpeg('-version').status !== 0)('a video (needs ffmpeg)', () =>
     expect((await render(input, at('pal-out.mp4'))).stderr).toBe('');
     expect(described(at('pal-out.mp4'))).toMatch(/360x288 \[SAR 64:45/);
     expect(described(at('pal-out.mp4'))).toMatch(/tv, bt709/);
+  });
+
+  test('of RGB keeps its colours, which then have names', async () => {
+    const red = 'color=0xE02010:s=320x240:r=10:d=0.3';
+    expect(ffmpeg('-f', 'lavfi', '-i', red, '-c:v', 'libx264rgb', '-qp', '0', at('rgb.mkv')).status).toBe(0);
+    await render(at('rgb.mkv'), at('rgb-out.mp4'));
+    expect(described(at('rgb-out.mp4'))).toMatch(/yuv420p\(tv, bt709/);
+    ffmpeg('-i', at('rgb-out.mp4'), '-frames:v', '1', '-pix_fmt', 'rgb24', '-f', 'rawvideo', at('rgb.raw'));
+    const off = [...readFileSync(at('rgb.raw')).subarray(0, 3)].map((value, n) => value - [0xe0, 0x20, 0x10][n]!);
+    expect(Math.max(...off.map(Math.abs)), off.join()).toBeLessThan(6);
+    process.exitCode = 0;
+  });
+
+  test('that is interlaced gets whole pictures', async () => {
+    // A bar that moves by 8 pixels a field: in the rows of one field it is elsewhere than in those of the other.
+    const [width, height, pictures] = [320, 240, 12];
+    const raw = Buffer.alloc(width * height * pictures, 90);
+    for (let n = 0; n < pictures; n++)
+      for (let y = 0; y < height; y++) {
+        const x = 20 + 8 * (2 * n + (y % 2));
+        raw.fill(220, width * (height * n + y) + x, width * (height * n + y) + x + 40);
+      }
+    const input = ['-f', 'rawvideo', '-pix_fmt', 'gray', '-s', '320x240', '-r', '25', '-i', written('comb.gray', raw)];
+    const fields = ['-vf', 'setfield=tff,format=yuv420p', '-flags', '+ilme+ildct', '-c:v', 'libx264'];
+    const made = ffmpeg(...input, ...fields, '-x264opts', 'tff=1', '-qp', '4', at('comb.mkv'));
+    expect(made.status, made.stderr).toBe(0);
+    await render(at('comb.mkv'), at('comb-out.mp4'));
+    expect(times(at('comb-out.mp4'))).toHaveLength(times(at('comb.mkv')).length);
+    /** Share of pixels of the fifth picture that differ by much from the mean of those above and below. */
+    const combing = (file: string): number => {
+      ffmpeg(
+        '-i',
+        file,
+        '-vf',
+        'select=eq(n\\,5)',
+        '-frames:v',
+        '1',
+        '-pix_fmt',
+        'gray',
+        '-f',
+        'rawvideo',
+        at('comb.raw'),
+      );
+      const luma = readFileSync(at('comb.raw'));
+      let torn = 0;
+      for (let p = 320; p < luma.length - 320; p++)
+        if (Math.abs(luma[p]! - (luma[p - 320]! + luma[p + 320]!) / 2) > 40) torn++;
+      return torn / luma.length;
+    };
+    expect(combing(at('comb.mkv'))).toBeGreaterThan(0.02);
+    expect(combing(at('comb-out.mp4'))).toBeLessThan(0.003);
+    process.exitCode = 0;
+  });
+
+  test('without pictures is refused in a sentence', async () => {
+    expect(ffmpeg('-f', 'lavfi', '-i', 'sine=d=1', at('voice.m4a')).status).toBe(0);
+    const { status, stderr } = await render(at('voice.m4a'), at('voice-out.mp4'));
+    expect([status, stderr]).toEqual([1, expect.stringContaining('voice.m4a has no moving pictures in it')]);
+    process.exitCode = 0;
   });
 
   test.skipIf(!ffmpeg('-filters').stdout.includes('zscale'))(

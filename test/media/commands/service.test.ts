@@ -5,8 +5,13 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, wri
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { installService, type ServiceHost, serviceStatus, uninstallService } from '../../../src/commands/service.ts';
-import { systemConfig, unitOf } from '../../../src/commands/systemd-unit.ts';
+import {
+  installService,
+  type ServiceHost,
+  serviceStatus,
+  uninstallService,
+} from '../../../src/commands/service/service.ts';
+import { systemConfig, unitOf } from '../../../src/commands/service/systemd-unit.ts';
 import { loadConfig } from '../../../src/config.ts';
 import { root } from '../../../src/lib/package-root.ts';
 

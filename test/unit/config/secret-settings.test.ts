@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { HIDDEN, isSecretSetting, withoutSecrets } from '../../../src/config/secret-settings.ts';
+import { HIDDEN, isSecretSetting, secretsIn, withoutSecrets } from '../../../src/config/secret-settings.ts';
 import { defaultConfig } from '../../../src/config.ts';
 
 /** A configuration with every kind of secret, each of which holds the word `hush`. */
@@ -47,6 +47,21 @@ test('no secret of a configuration is shown, and every other setting is', () => 
       commands: [{ run: ['/usr/bin/curl', HIDDEN, HIDDEN], events: ['fault'] }],
     },
   });
+});
+
+test('the secrets of a configuration are all found, and nothing besides', () => {
+  expect(secretsIn(configured)).toEqual([
+    'hush-hush-hush-hush',
+    'hush',
+    'hush',
+    'hush',
+    'whsec_hush',
+    'https://user:hush@chat.example/services/hush?key=hush',
+    'whsec_hush',
+    'http://127.0.0.1:9000',
+    '--header',
+    'Authorization: Bearer hush',
+  ]);
 });
 
 test('a secret that is not set is shown as such', () => {

@@ -16,3 +16,22 @@ test.each([
   const { durationMs, fps } = parseStreams(said(duration, rate));
   for (const value of [durationMs, fps]) expect(value === null || Number.isFinite(value)).toBe(true);
 });
+
+test.each([
+  [
+    'h264 (High 4:4:4 Predictive), gbrp(pc, gbr/unknown/unknown, progressive), 320x216',
+    { isRgb: true, isInterlaced: false },
+  ],
+  ['png, rgb24(pc), 640x480', { isRgb: true }],
+  ['rawvideo (BGR[24] / 0x18524742), bgr24, 64x64', { isRgb: true }],
+  ['h264 (High 4:2:2) (avc1 / 0x31637661), yuv422p(top first), 320x216', { isRgb: false, isInterlaced: true }],
+  ['mpeg2video (Main), yuv420p(tv, bt470bg, bottom coded first (swapped)), 720x576', { isInterlaced: true }],
+  ['prores (4444) (ap4h / 0x68347061), yuva444p12le(tv, progressive), 320x216', { isRgb: false, isInterlaced: false }],
+])('what pictures are made of is read: %s', (video, expected) => {
+  expect(parseStreams(`  Stream #0:0[0x1](und): Video: ${video}, 30 fps, 30 tbr\n`)).toMatchObject(expected);
+});
+
+test('a file of sound alone is told from one that ffmpeg cannot read', () => {
+  expect(parseStreams('  Stream #0:0: Audio: aac (LC), 44100 Hz, mono\n').hasVideo).toBe(false);
+  expect(parseStreams('x.mp4: Invalid data found when processing input\n').hasVideo).toBeNull();
+});

@@ -19,6 +19,7 @@ import type { DeviceOptions } from '../../../../src/pipeline/device/device-proto
 import type { ModelSpec } from '../../../../src/pipeline/inference/model-device.ts';
 import type { ModelSession } from '../../../../src/pipeline/inference/model-session.ts';
 import { FaceOffError } from '../../../../src/shared/errors.ts';
+import { killDevice } from '../../../support/crashes.ts';
 import { Puppet } from '../../../support/puppet.ts';
 
 let folder: string;
@@ -229,10 +230,21 @@ describe('the device process', () => {
     await within(8000, gone);
   });
 
+  test('that is lost is told of, and started again', async () => {
+    const lost: string[] = [];
+    const onLost = (cause: string): void => void lost.push(cause);
+    const host = new DeviceHost(optionsOf(), pino({ level: 'silent' }), { onReport: () => undefined, onLost });
+    endings.push(() => host.close());
+    host.start();
+    killDevice();
+    await expect.poll(() => host.restarts, { timeout: 10_000 }).toBe(1);
+    expect(lost).toEqual(['The device process ended with SIGKILL and is started again.']);
+  });
+
   test('is started again when it cannot be started, and its host closes without waiting for it', async () => {
     const lines: string[] = [];
     const log = pino({ level: 'warn' }, { write: (line: string) => lines.push(line) });
-    const host = new DeviceHost(optionsOf(), log, () => undefined);
+    const host = new DeviceHost(optionsOf(), log, { onReport: () => undefined });
     const { execPath } = process;
     process.execPath = path.join(folder, 'no-such-program');
     try {

@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { defaultConfig } from '../../../../src/config.ts';
 import { distance } from '../../../../src/pipeline/face/embed.ts';
+import { Landmarker } from '../../../../src/pipeline/face/landmarks.ts';
 import type { Lane } from '../../../../src/pipeline/lane/lane.ts';
 import { liveLaneOptions } from '../../../../src/pipeline/pool/lane-options.ts';
 import type { SettingsPatch } from '../../../../src/shared/settings.ts';
@@ -14,11 +15,13 @@ const settings = swapSettings();
 const PART = { left: 1400, top: 130, width: 460, height: 345 };
 
 let lane: Lane;
+/** What the lane reported, with the session. */
+const faults: [error: unknown, session: string | undefined][] = [];
 let who: Who;
 let camera: Frame;
 let people: Frame;
 beforeAll(async () => {
-  lane = await startLane();
+  lane = await startLane((error, session) => faults.push([error, session]));
   who = await openWho();
   const picture = await readFrame(astronaut);
   const [face] = await lane.analyse(picture);
@@ -84,6 +87,19 @@ test('pixels outside the face are unchanged, bit for bit', async () => {
   check((w * h * 5) / 4, w / 2, h / 2, 2);
   expect(changed.outside).toBe(0);
   expect(changed.inside).toBeGreaterThan(5000);
+});
+
+test('a stage that throws costs one frame its swap, and is reported with its session', async () => {
+  const broken = new Error('a defect');
+  const find = vi.spyOn(Landmarker.prototype, 'find').mockRejectedValueOnce(broken);
+  faults.length = 0;
+  await lane.open('broken', settings);
+  const first = await lane.swap('broken', copyFrame(camera));
+  const second = await lane.swap('broken', { ...copyFrame(camera), receivedAtMs: 33 });
+  await lane.close('broken');
+  find.mockRestore();
+  expect([first.result, second.result]).toEqual(['failed', 'swapped']);
+  expect(faults).toEqual([[broken, 'broken']]);
 });
 
 test('several faces in one frame are all swapped, or only the largest', async () => {

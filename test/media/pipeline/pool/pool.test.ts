@@ -112,7 +112,9 @@ test('a face that is chosen while a lane is replaced is used afterwards, without
   const lines: string[] = [];
   const log = pino({ level: 'warn' }, { write: (line: string) => lines.push(line) });
   const config = patchedConfig({ models: { dir: modelsDir, warmupRuns: 0, cacheDir: folder }, pipeline: { lanes: 1 } });
-  const pool = await Pool.start(config, log, { deadline: false });
+  const losses: string[] = [];
+  const onLost = (part: string, cause: string): void => void losses.push(`${part}: ${cause}`);
+  const pool = await Pool.start(config, log, { deadline: false, onLost });
   endings.push(() => pool.close());
   const [face] = await pool.analyse(copyFrame(picture));
   pool.offer('mine', async () => [{ picture, points: face!.points }]);
@@ -122,8 +124,9 @@ test('a face that is chosen while a lane is replaced is used afterwards, without
     const done = await session.swap(copyFrame(camera)).catch(() => null);
     return done?.result === 'swapped';
   };
-  await until(swapped, 'a swap');
+  await until(swapped, 'a swap', 30_000);
   expect(lines.join()).toMatch(/lane lost/);
+  expect(losses).toEqual([expect.stringMatching(/^lane: A worker thread was lost: .* It is being replaced\.$/)]);
   expect(lines.join()).not.toMatch(/face cannot be used/);
 });
 

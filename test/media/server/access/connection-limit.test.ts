@@ -135,3 +135,14 @@ test.each([
   await until(() => !raw.isOpen, 'the connection to be closed');
   expect(raw.said).toMatch(/^HTTP\/1\.1 4\d\d /);
 });
+
+test('an upgrade behind a request that is not answered yet has its connection closed after the answer', async () => {
+  server = await startEcho();
+  const raw = await open();
+  const head = 'HTTP/1.1\r\nhost: 127.0.0.1\r\n';
+  const upgrade = 'upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n';
+  const key = 'sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n';
+  raw.socket.write(`GET /healthz ${head}\r\nGET /ws ${head}${upgrade}${key}\r\n`);
+  await until(() => !raw.isOpen, 'the connection to be closed');
+  expect(raw.said).toMatch(/^HTTP\/1\.1 200 /);
+});

@@ -3,11 +3,12 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { randomOf } from '../../../../fuzz/mutate/random.ts';
 import { loudness } from '../../../../src/media/sound.ts';
-import type { CodecLibrary } from '../../../../src/server/h264/codec-library.ts';
-import { OpusDecoder, OpusEncoder, pieceOf } from '../../../../src/server/h264/opus.ts';
-import { PictureDecoder } from '../../../../src/server/h264/picture-decoder.ts';
-import { type H264Profile, PictureEncoder } from '../../../../src/server/h264/picture-encoder.ts';
-import { SharedEncoders } from '../../../../src/server/h264/shared-encoder.ts';
+import { AV, type CodecLibrary } from '../../../../src/server/h264/codec/codec-library.ts';
+import { encodersFor, type H264Profile, X264 } from '../../../../src/server/h264/codec/encoders.ts';
+import { OpusDecoder, OpusEncoder, pieceOf } from '../../../../src/server/h264/codec/opus.ts';
+import { PictureDecoder } from '../../../../src/server/h264/codec/picture-decoder.ts';
+import { PictureEncoder } from '../../../../src/server/h264/codec/picture-encoder.ts';
+import { SharedEncoders } from '../../../../src/server/h264/codec/shared-encoder.ts';
 import { nalUnitsOf } from '../../../../src/server/rtp/h264-depacketizer.ts';
 import { planesOf } from '../../../../src/shared/i420.ts';
 import type { Frame } from '../../../../src/shared/types.ts';
@@ -87,6 +88,49 @@ describe.skipIf(why !== null)(`the codecs of H.264${why === null ? '' : ` (skipp
     const all = await Promise.all(Array.from({ length: 6 }, () => encoder.encode(frameOf(320, 240))));
     expect(all.map((picture) => picture !== null)).toEqual([true, true, false, false, false, false]);
     encoder.close();
+  });
+
+  test('an encoder that does not open or is not there is replaced by the next', async () => {
+    const absent = { ...X264, name: 'no-such-encoder' };
+    // Hardware of other systems, and this machine's, which has none or a working one.
+    const encoder = new PictureEncoder(library, OPTIONS, [absent, ...encodersFor('auto')]);
+    const decoder = new PictureDecoder(library);
+    for (const width of [320, 160]) {
+      const frame = frameOf(width, 240);
+      const picture = (await encoder.encode(frame))!;
+      expect(picture.isKeyframe).toBe(true);
+      expect(meanError((await decoder.decode(picture.data))!.data, frame.data)).toBeLessThan(4);
+    }
+    expect(encodersFor('auto').map(({ name }) => name)).toContain(encoder.encoderName);
+    encoder.close();
+    decoder.close();
+    const none = new PictureEncoder(library, OPTIONS, [absent]);
+    await expect(none.encode(frameOf(320, 240))).rejects.toThrow(
+      'no-such-encoder does not open for 320x240 (FFmpeg was built without it)',
+    );
+    none.close();
+  });
+
+  test('an encoder that holds pictures back is replaced by the next, which begins with a keyframe', async () => {
+    // x264 as it is without "zerolatency" looks some forty pictures ahead.
+    const late = { ...X264, options: () => ({ preset: 'medium' }) };
+    const encoder = new PictureEncoder(library, OPTIONS, [late, X264]);
+    const pictures: (boolean | null)[] = [];
+    for (let n = 0; n < 6; n++) pictures.push((await encoder.encode(frameOf(320, 240, n)))?.isKeyframe ?? null);
+    expect(pictures).toEqual([null, null, null, null, true, false]);
+    encoder.close();
+  });
+
+  test('an encoder that takes NV12 gets it', async () => {
+    const encoder = new PictureEncoder(library, OPTIONS, [{ ...X264, pixelFormat: AV.NV12 }]);
+    const decoder = new PictureDecoder(library);
+    for (let n = 0; n < 4; n++) {
+      const frame = frameOf(322, 242, 10 * n);
+      const decoded = (await decoder.decode((await encoder.encode(frame))!.data))!;
+      expect(meanError(decoded.data, frame.data)).toBeLessThan(2);
+    }
+    encoder.close();
+    decoder.close();
   });
 
   test('without fragments every NAL unit fits into a packet', async () => {

@@ -193,6 +193,9 @@ test('the machine, the pages and the login', async () => {
     '/api/docs',
   ])
     await expectStatus(200, 'GET', at);
+  await expectStatus(200, 'GET', '/api/profile?seconds=1');
+  await expectStatus(400, 'GET', '/api/profile?seconds=x');
+  await expectStatus(404, 'GET', '/api/profile?thread=lane-99');
   await expectStatus(200, 'GET', '/view/{stream}', { stream: 'desk' });
   await expectStatus(404, 'GET', '/view/{stream}', { stream: 'a b' });
   await expectStatus(302, 'GET', '/call');

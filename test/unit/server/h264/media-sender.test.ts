@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { CodecLibrary } from '../../../../src/server/h264/codec-library.ts';
+import type { CodecLibrary } from '../../../../src/server/h264/codec/codec-library.ts';
+import type { EncodedPicture } from '../../../../src/server/h264/codec/picture-encoder.ts';
 import { MediaSender } from '../../../../src/server/h264/media-sender.ts';
-import type { EncodedPicture } from '../../../../src/server/h264/picture-encoder.ts';
 import { parseRtcp, writeReceiverReport } from '../../../../src/server/rtp/rtcp.ts';
 import { isRtcp, parseRtp } from '../../../../src/server/rtp/rtp-packet.ts';
 

@@ -12,13 +12,18 @@ import { createGunzip } from 'node:zlib';
 import { SingleBar } from 'cli-progress';
 import { Command } from 'commander';
 import { extract } from 'tar-stream';
-import { makeFolder } from '../lib/system/make-folder.ts';
-import { bundledFolder, libraryName } from '../pipeline/inference/native/ort-api.ts';
-import { probeProviders } from '../pipeline/inference/native/provider-probe.ts';
-import { GPU_MANIFEST, gpuFolder, hasGpuLibraries, runtimeFolder } from '../pipeline/inference/native/runtime-paths.ts';
-import { download } from '../pipeline/models/download.ts';
-import { FaceOffError } from '../shared/errors.ts';
-import { type ConfigOptions, configOf, withConfig } from './options.ts';
+import { makeFolder } from '../../lib/system/make-folder.ts';
+import { bundledFolder, libraryName } from '../../pipeline/inference/native/ort-api.ts';
+import { probeProviders } from '../../pipeline/inference/native/provider-probe.ts';
+import {
+  GPU_MANIFEST,
+  gpuFolder,
+  hasGpuLibraries,
+  runtimeFolder,
+} from '../../pipeline/inference/native/runtime-paths.ts';
+import { download } from '../../pipeline/models/download.ts';
+import { FaceOffError } from '../../shared/errors.ts';
+import { type ConfigOptions, configOf, withConfig } from '../options.ts';
 
 /**
  * Microsoft publishes these libraries on NuGet only; this npm package carries the same files for Unity, under MIT. The

@@ -11,11 +11,11 @@ import { createGunzip } from 'node:zlib';
 import { SingleBar } from 'cli-progress';
 import { Command } from 'commander';
 import { extract } from 'tar-stream';
-import { download } from '../pipeline/models/download.ts';
-import { H264_MANIFEST, h264Folder, hasH264, loadH264 } from '../server/h264/h264-packages.ts';
-import { FaceOffError, messageOf } from '../shared/errors.ts';
+import { download } from '../../pipeline/models/download.ts';
+import { H264_MANIFEST, h264Folder, hasH264, loadH264 } from '../../server/h264/h264-packages.ts';
+import { FaceOffError, messageOf } from '../../shared/errors.ts';
+import { type ConfigOptions, configOf, withConfig } from '../options.ts';
 import archives from './h264-archives.json' with { type: 'json' };
-import { type ConfigOptions, configOf, withConfig } from './options.ts';
 
 /** An npm package: its name, version, and the digest of its archive. */
 export interface NpmArchive {

@@ -1,6 +1,6 @@
 /** Opus (RFC 6716) at 48 kHz. Takes a fraction of a millisecond for a packet, on the calling thread. */
 
-import type { Sound } from '../../media/sound.ts';
+import type { Sound } from '../../../media/sound.ts';
 import { AV, type AvCodecContext, type AvFrame, type AvPacket, type CodecLibrary } from './codec-library.ts';
 
 /** Samples a second, and samples per channel of one piece of `Sound`. */

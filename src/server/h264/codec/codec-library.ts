@@ -110,6 +110,7 @@ export interface CodecLibrary {
 /** The used values of FFmpeg's enumerations (`node-av/constants`); they belong to FFmpeg's stable interface. */
 export const AV = {
   YUV420P: 0,
+  NV12: 23,
   S16: 1,
   /** Matrices: ITU-R BT.709, unknown, and BT.601. */
   BT709: 1,

@@ -1,6 +1,6 @@
 /** The text of FaceOff's systemd unit and of the configuration that comes with a system-wide one. */
 
-import { NICE } from '../lib/priority.ts';
+import { NICE } from '../../lib/priority.ts';
 
 /** What the unit starts, and for which user. */
 export interface UnitPlan {

@@ -1,5 +1,6 @@
-import type { Frame } from '../../shared/types.ts';
+import type { Frame } from '../../../shared/types.ts';
 import type { CodecLibrary } from './codec-library.ts';
+import { type EncoderKind, encodersFor } from './encoders.ts';
 import { type EncodedPicture, type EncoderOptions, PictureEncoder } from './picture-encoder.ts';
 
 /** Least time between two keyframes on request, in milliseconds. */
@@ -29,6 +30,12 @@ interface Entry {
  */
 export class SharedEncoders {
   readonly #entries = new Map<object, Map<string, Entry>>();
+  readonly #kinds: readonly EncoderKind[];
+
+  /** @param kinds encoders to try, best first. */
+  constructor(kinds: readonly EncoderKind[] = encodersFor('x264')) {
+    this.#kinds = kinds;
+  }
 
   /** Number of open encoders. */
   get size(): number {
@@ -40,7 +47,7 @@ export class SharedEncoders {
     const format = JSON.stringify([options.profile, options.maxKbps, options.isSliced]);
     const formats = this.#entries.get(stream) ?? new Map<string, Entry>();
     const entry = formats.get(format) ?? {
-      encoder: new PictureEncoder(library, options),
+      encoder: new PictureEncoder(library, options, this.#kinds),
       uses: 0,
       last: null,
       keyframeAtMs: Number.NEGATIVE_INFINITY,

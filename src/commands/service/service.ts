@@ -4,11 +4,11 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { Command } from 'commander';
-import { homeFolder, isPackage } from '../lib/installation.ts';
-import { root } from '../lib/package-root.ts';
-import { makeFolder } from '../lib/system/make-folder.ts';
-import { writeWhole } from '../lib/system/whole-file.ts';
-import { FaceOffError, messageOf } from '../shared/errors.ts';
+import { homeFolder, isPackage } from '../../lib/installation.ts';
+import { root } from '../../lib/package-root.ts';
+import { makeFolder } from '../../lib/system/make-folder.ts';
+import { writeWhole } from '../../lib/system/whole-file.ts';
+import { FaceOffError, messageOf } from '../../shared/errors.ts';
 import { ENVIRONMENT_FILE, systemConfig, UNIT_MARK, UNIT_NAME, unitOf } from './systemd-unit.ts';
 
 interface ServiceOptions {

@@ -1,11 +1,11 @@
 /** The part of `faceoff render` for one picture: its size, transparency, colour profile and EXIF stay. */
 
 import { readFile } from 'node:fs/promises';
-import sharp, { type Sharp } from 'sharp';
-import { decodePicture, frameToRgb } from '../faces/portrait.ts';
-import { FaceOffError, messageOf } from '../shared/errors.ts';
-import { planesOf } from '../shared/i420.ts';
-import type { Frame, SeenFace, SwapSession } from '../shared/types.ts';
+import { decodePicture, frameToRgb } from '../../faces/portrait.ts';
+import { type Sharp, sharp } from '../../lib/sharp.ts';
+import { FaceOffError, messageOf } from '../../shared/errors.ts';
+import { planesOf } from '../../shared/i420.ts';
+import type { Frame, SeenFace, SwapSession } from '../../shared/types.ts';
 
 /** Endings of pictures that are written. */
 export const WRITTEN_PICTURES = /\.(png|jpe?g|jfif|webp|gif|avif|tiff?)$/i;

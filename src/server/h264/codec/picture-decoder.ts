@@ -1,5 +1,5 @@
-import { SerialQueue } from '../../lib/serial.ts';
-import type { Frame } from '../../shared/types.ts';
+import { SerialQueue } from '../../../lib/serial.ts';
+import type { Frame } from '../../../shared/types.ts';
 import {
   AV,
   type AvCodecContext,
