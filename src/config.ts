@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { configError, faultsOf } from './config/config-errors.ts';
 import { type ConfigTree, isTree, readConfigFile } from './config/config-file.ts';
 import { disagreeingHooks, HOOK_VARIABLES, hookSettings } from './config/hook-settings.ts';
+import { live } from './config/live-setting.ts';
 import { meantName } from './config/nearest-name.ts';
 import { isLocal } from './lib/address.ts';
 import { PRIORITIES } from './lib/priority.ts';
@@ -37,11 +38,6 @@ const modelName = (standard: string) =>
     .string()
     .regex(/^[a-z0-9][a-z0-9_.-]{0,63}$/, 'must be the name of a model (`faceoff models list`) or none')
     .default(standard);
-/**
- * Marks a setting that a running server takes over from a changed file; every other one needs a restart. What uses it
- * reads it from the configuration whenever it is needed, or is told by `faceoff serve` of the change.
- */
-const live = <T extends z.ZodType>(schema: T): T => schema.meta({ live: true });
 const section = <T extends z.ZodRawShape>(shape: T) => z.strictObject(shape).prefault({} as never);
 
 const Schema = z.strictObject({

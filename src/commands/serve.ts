@@ -162,6 +162,7 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
       log.setLevels(config.logging);
       pool.configure(config);
       cache.reschedule();
+      hooks.configure(config.hooks);
       // Other names want another certificate; and this is when a person has put new files in place.
       void renewal?.check();
       warnOf(config, logger);

@@ -46,6 +46,7 @@ test('the shipped config.yaml marks what a running server takes over', () => {
     ['server.host', 'server.token', 'server.certificate', 'server.key'],
     ['webrtc.portMin', 'webrtc.portMax'],
     ['memory.releaseAt', 'memory.degradeAt'],
+    ['hooks.webhooks', 'hooks.secret'],
   ])
     expect(new Set(group.map((key) => liveSettings().has(key))).size, String(group)).toBe(1);
 });
