@@ -171,7 +171,8 @@ describe.skipIf(isWindows || !hasScript)('SIGHUP to a server that was started fr
     const serve = [process.execPath, main, 'serve', '--port', '0', ...keptIn(kept), '--set', 'swap.engine=none'];
     const terminal = spawn('script', ['--quiet', '--command', line, '/dev/null'], {
       cwd: kept,
-      env: { ...env, SERVE: serve.join(' ') },
+      // Under npx the server would end with the npm that runs it, here the one of the tests.
+      env: { ...env, npm_lifecycle_event: undefined, SERVE: serve.join(' ') },
       stdio: 'ignore',
     });
     const log = (): string => {
