@@ -1,6 +1,6 @@
 /** The states of a stream, and their texts for people. Free of the DOM, for tests. */
 
-import type { SessionStats } from '../../shared/messages.ts';
+import type { CameraState, SessionStats } from '../../shared/messages.ts';
 import type { SwapSettings } from '../../shared/settings.ts';
 
 /** `idle`: never started. `failed`: not tried again by itself. */
@@ -188,6 +188,25 @@ export function cameraProblem(error: { name: string; message?: string }): Omit<S
       return { reason: 'camera_failed', message: `The browser says: ${error.message || error.name}` };
     }
   }
+}
+
+/** Reasons that are states of the camera. */
+const CAMERA_REASONS: ReadonlySet<string> = new Set<CameraState>([
+  'asking',
+  'insecure',
+  'denied',
+  'denied_by_system',
+  'no_camera',
+  'unplugged',
+  'busy',
+  'unfit',
+  'camera_failed',
+]);
+
+/** What a situation says of the page's camera. */
+export function cameraStateOf({ state, reason }: Situation): CameraState {
+  if (CAMERA_REASONS.has(reason)) return reason as CameraState;
+  return isActive(state) ? 'open' : 'off';
 }
 
 /** Codes of refusals that are worth another try. */

@@ -109,7 +109,7 @@ export class Sessions {
    */
   open(settings: SettingsPatch, hooks: SessionHooks = {}, stream?: string): Session {
     const { config, pool, streams, peers, metrics, log, machine } = this.#parts;
-    this.#checkCapacity();
+    this.checkCapacity();
     if (stream !== undefined) streams.check(stream);
     const id = randomUUID();
     const session = new Session({
@@ -178,7 +178,8 @@ export class Sessions {
     for (const session of this.all()) session.close('server stopping');
   }
 
-  #checkCapacity(): void {
+  /** Refuses what `open` would refuse for lack of room. @throws FaceOffError `server_full`, `server_stopping`, `ports_taken` (503). */
+  checkCapacity(): void {
     const { limits, memory, webrtc } = this.#parts.config;
     checkPorts(webrtc, openPeers());
     const { sessions } = limits;
