@@ -118,7 +118,7 @@ const NOTICES: Record<Exclude<Reason, 'live'>, Notice> = {
   refused: { title: 'The server refused the stream', text: 'It did not say why.', action: AGAIN },
   insecure: {
     title: 'This page may not use a camera',
-    text: 'Browsers give cameras only to pages from this machine or over HTTPS. Open FaceOff at http://127.0.0.1 or through HTTPS.',
+    text: 'Browsers give cameras only to pages over HTTPS or from the machine itself. Write https:// before the address; on the server’s own machine, open http://127.0.0.1.',
     action: { label: 'Reload', does: 'reload' },
   },
   denied: {
