@@ -1,4 +1,4 @@
-/** The load balancers of docs/balance.md, each with its file of ops/balance and two servers of one place or two. */
+/** The load balancers of docs/balance.md, each with its file of ops/balance and two servers. */
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -72,9 +72,7 @@ const isThere = (program: string): boolean => spawnSync('sh', ['-c', `command -v
 
 describe.each(balancers)('$program', ({ program, file, listens, line }) => {
   const hasProgram = isThere(program);
-  if (!hasProgram) console.info(`${program} is not tested: it is not installed (apt-get install ${program})`);
-
-  describe.skipIf(!hasProgram)('between two servers', () => {
+  describe.skipIf(!hasProgram)(`between two servers${hasProgram ? '' : ' (skipped: not installed)'}`, () => {
     const servers: Program[] = [];
     const publishers = new Map<string, Publisher>();
     const watchers: Watcher[] = [];
