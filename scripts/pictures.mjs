@@ -98,7 +98,9 @@ async function guide() {
     await desk.waitForSelector('#phone-steps li:nth-child(3)[aria-current]');
     // Its address is this machine's; readers' machines have others.
     await desk.evaluate(() => {
-      document.querySelector('#phone-address option').textContent = 'https://192.168.1.20:8080/';
+      const select = document.querySelector('#phone-address');
+      select.replaceChildren(new Option('https://192.168.1.20:8080/'));
+      select.dispatchEvent(new Event('change'));
     });
     return sharp(await desk.locator('#phone').screenshot());
   } finally {
