@@ -1,5 +1,6 @@
 /**
- * Takes the screenshots in docs/: `npm run build && node scripts/pictures.mjs`. Starts a server, gives Chromium
+ * Takes the screenshots in docs/: `npm run build && node scripts/pictures.mjs`, or those that are named: `node
+ * scripts/pictures.mjs phone-guide`, of studio (with panels), phone and phone-guide. Starts a server, gives Chromium
  * (/usr/bin/chromium, or the path in CHROMIUM) a photo of an npm devDependency as its camera, and opens the studio.
  */
 import { spawn } from 'node:child_process';
@@ -32,12 +33,15 @@ try {
   const camera = path.join(folder, 'camera.mjpeg');
   const picture = await sharp(PHOTO).extract(PART).resize(640, 480, { fit: 'fill' }).jpeg({ quality: 95 }).toBuffer();
   await writeFile(camera, picture);
-  await withStudio(camera, DESKTOP, async (page) => {
-    await keep(sharp(await page.screenshot()), 'studio.webp');
-    await page.click('.times summary');
-    await keep(await columns(page, PANELS), 'panels.webp');
-  });
-  await withStudio(camera, PHONE, async (page) => keep(sharp(await page.screenshot()), 'phone.webp'));
+  if (isWanted('studio'))
+    await withStudio(camera, DESKTOP, async (page) => {
+      await keep(sharp(await page.screenshot()), 'studio.webp');
+      await page.click('.times summary');
+      await keep(await columns(page, PANELS), 'panels.webp');
+    });
+  if (isWanted('phone'))
+    await withStudio(camera, PHONE, async (page) => keep(sharp(await page.screenshot()), 'phone.webp'));
+  if (isWanted('phone-guide')) await keep(await guide(), 'phone-guide.webp');
 } finally {
   server.child.kill('SIGTERM');
   await rm(folder, { recursive: true, force: true });
@@ -72,6 +76,39 @@ async function withStudio(camera, context, capture) {
   }
 }
 
+function isWanted(name) {
+  const names = process.argv.slice(2);
+  return names.length === 0 || names.includes(name);
+}
+
+/** The guide for a phone, as a phone has come to the login page. */
+async function guide() {
+  const open = await startServer(['--host', '0.0.0.0', '--set', 'server.token=a-token-for-pictures']);
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu'],
+  });
+  try {
+    const desk = await browser.newPage({ ...DESKTOP, ignoreHTTPSErrors: true, deviceScaleFactor: 1.5 });
+    await desk.goto(`${open.url.replace('0.0.0.0', '127.0.0.1')}/?token=a-token-for-pictures`);
+    await desk.click('#phone summary');
+    await desk.waitForSelector('#phone-steps li');
+    const phone = await browser.newPage({ ...PHONE, ignoreHTTPSErrors: true });
+    await phone.goto(await desk.inputValue('#phone-address'));
+    await desk.waitForSelector('#phone-steps li:nth-child(3)[aria-current]');
+    // Its address is this machine's; readers' machines have others.
+    await desk.evaluate(() => {
+      const select = document.querySelector('#phone-address');
+      select.replaceChildren(new Option('https://192.168.1.20:8080/'));
+      select.dispatchEvent(new Event('change'));
+    });
+    return sharp(await desk.locator('#phone').screenshot());
+  } finally {
+    await browser.close();
+    open.child.kill('SIGTERM');
+  }
+}
+
 function keep(picture, file) {
   return picture.webp({ quality: 88 }).toFile(path.join(root, 'docs', file));
 }
@@ -98,11 +135,11 @@ async function columns(page, selectors) {
 }
 
 /** Starts a server with the default settings. What it stores is removed with the folder. */
-async function startServer() {
+async function startServer(more = []) {
   const set = [`models.cacheDir=${folder}/cache`, `storage.dir=${folder}/data`, `logging.dir=${folder}/logs`].flatMap(
     (one) => ['--set', one],
   );
-  const words = [path.join(root, 'dist/main.js'), 'serve', '--port', '0', ...set];
+  const words = [path.join(root, 'dist/main.js'), 'serve', '--port', '0', ...set, ...more];
   const child = spawn('node', words, { stdio: ['ignore', 'pipe', 'inherit'] });
   let said = '';
   const url = await new Promise((resolve, reject) => {

@@ -8,7 +8,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { pino } from 'pino';
 import type { Config } from '../config.ts';
 import { FaceLibrary } from '../faces/face-library.ts';
-import { isLocal } from '../lib/address.ts';
+import { isLocal, urlOf } from '../lib/address.ts';
 import { checkInput, checkOutput, isFile } from '../media/camera-errors.ts';
 import { readInput } from '../media/camera-input.ts';
 import { CameraOutput } from '../media/camera-output.ts';
@@ -21,7 +21,6 @@ import { shownFor } from '../shared/missed-swap.ts';
 import type { Frame } from '../shared/types.ts';
 import { movePersonalData } from './move-personal-data.ts';
 import { type ConfigOptions, configOf, withConfig } from './options.ts';
-import { urlOf } from './startup-banner.ts';
 
 interface CameraOptions extends ConfigOptions {
   input?: string;

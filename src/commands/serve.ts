@@ -11,6 +11,7 @@ import { ConfigInForce } from '../config/config-in-force.ts';
 import { ConfigReload } from '../config/config-reload.ts';
 import type { Config } from '../config.ts';
 import { FaceLibrary } from '../faces/face-library.ts';
+import { urlOf } from '../lib/address.ts';
 import { isPackage } from '../lib/installation.ts';
 import { type Logger, openLog } from '../lib/log.ts';
 import { raise } from '../lib/priority.ts';
@@ -31,7 +32,7 @@ import { portCount } from '../server/webrtc/port-range.ts';
 import { FaceOffError, messageOf } from '../shared/errors.ts';
 import { movePersonalData } from './move-personal-data.ts';
 import { type ConfigOptions, sourcesOf, withConfig } from './options.ts';
-import { urlOf, welcomeOf } from './startup-banner.ts';
+import { welcomeOf } from './startup-banner.ts';
 
 interface ServeOptions extends ConfigOptions {
   host?: string;

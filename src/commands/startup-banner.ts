@@ -2,12 +2,7 @@
 
 import { renderUnicodeCompact } from 'uqr';
 import type { Config } from '../config.ts';
-import { addressesOf, isLocal } from '../lib/address.ts';
-
-/** `http://host:port` or `https://host:port`; an IPv6 address is put in brackets. */
-export function urlOf(host: string, port: number, secure: boolean): string {
-  return `${secure ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
-}
+import { addressesOf, isLocal, urlOf } from '../lib/address.ts';
 
 /**
  * The server's addresses, and the first one as a QR code for a phone; null where the server listens on this machine

@@ -55,7 +55,7 @@ export const ERRORS = {
   server_full: {
     status: 503,
     meaning:
-      'All places are taken (`limits.sessions`), or memory (`memory.rssLimitMb`) or file descriptors (`ulimit -n`) are short.',
+      'All places are taken (`limits.sessions`), or memory (`memory.rssLimitMb`), file descriptors (`ulimit -n`) or, for `/enter`, the processor are short.',
   },
   stream_taken: { status: 409, meaning: 'Another session publishes under that name.' },
   no_publisher: {

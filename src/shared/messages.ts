@@ -103,6 +103,37 @@ export interface PresetInfo {
   settings: PresetSettings;
 }
 
+/** What became of a page's camera. All but the first three are reasons why it does not open. */
+export type CameraState =
+  | 'off'
+  | 'asking'
+  | 'open'
+  | 'insecure'
+  | 'denied'
+  | 'denied_by_system'
+  | 'no_camera'
+  | 'unplugged'
+  | 'busy'
+  | 'unfit'
+  | 'camera_failed';
+
+/** Steps of a phone that becomes a camera, in their order; `none` before the first. */
+export type PhoneStep = 'none' | 'network' | 'certificate' | 'token' | 'camera' | 'live';
+
+/** How another device becomes a camera, and how far one has come. */
+export interface PhoneGuide {
+  /** Addresses by which other devices reach the server; none while it listens on this machine alone. */
+  urls: string[];
+  /** Whether browsers warn of the server's certificate, as it made it itself. */
+  selfSigned: boolean;
+  /** The last step that is done. */
+  step: PhoneStep;
+  /** State of the camera on that device; null until its page is open. */
+  camera: CameraState | null;
+  /** Name of its stream; null while it is not live. */
+  stream: string | null;
+}
+
 /** Messages from a page to the server on /ws. */
 export type ClientMessage =
   /**
@@ -115,6 +146,10 @@ export type ClientMessage =
   | { type: 'settings'; settings: SettingsPatch }
   /** Sent on to the others in the call. */
   | { type: 'presence'; muted: boolean; camera: boolean }
+  /** At each change, for guides on other pages. */
+  | { type: 'camera'; state: CameraState }
+  /** Whether the page shows the guide for a phone, and is to be sent `guide` messages. */
+  | { type: 'guide'; on: boolean }
   | { type: 'close' };
 
 /** Messages from the server to a page on /ws. */
@@ -139,6 +174,8 @@ export type ServerMessage =
   /** All people in the call, on every change; `you` is the name of the page's own person. */
   | { type: 'room'; room: string; you: string; people: CallPerson[] }
   | { type: 'presets'; presets: PresetInfo[] }
+  /** While the page follows: at once and at each change. */
+  | { type: 'guide'; guide: PhoneGuide }
   /** The session ended on the server's side; `why` is for people. A new offer opens another. */
   | { type: 'closed'; why: string }
   | { type: 'error'; error: ErrorBody };

@@ -21,6 +21,9 @@ const MESSAGES: readonly Json[] = [
   { type: 'candidate', candidate: null },
   ...SETTINGS_SAMPLES.map((settings): Json => ({ type: 'settings', settings })),
   { type: 'presence', muted: true, camera: false },
+  { type: 'camera', state: 'open' },
+  { type: 'guide', on: true },
+  { type: 'guide', on: false },
   { type: 'close' },
 ];
 const TERMS = [
@@ -29,6 +32,9 @@ const TERMS = [
   'candidate',
   'settings',
   'presence',
+  'camera',
+  'guide',
+  'denied',
   'close',
   'type',
   'sdp',

@@ -1,6 +1,14 @@
 /** What a page gives to its StudioConnection, and what it is told. */
 
-import type { CallJoin, CallPerson, ErrorBody, FaceInfo, PresetInfo, SessionStats } from '../../shared/messages.ts';
+import type {
+  CallJoin,
+  CallPerson,
+  ErrorBody,
+  FaceInfo,
+  PhoneGuide,
+  PresetInfo,
+  SessionStats,
+} from '../../shared/messages.ts';
 import type { SettingsPatch, SwapSettings } from '../../shared/settings.ts';
 import type { DownReason } from './reconnecting-socket.ts';
 import type { Situation } from './stream-state.ts';
@@ -16,6 +24,8 @@ export interface ConnectionConf {
   onAway(reason: DownReason): void;
   onFaces(faces: FaceInfo[]): void;
   onPresets?(presets: PresetInfo[]): void;
+  /** How far a phone has come; while `follow` asks for it. */
+  onGuide?(guide: PhoneGuide): void;
   onStats(stats: SessionStats): void;
   /** @param elsewhere changed from another page, not the answer to a change from here. */
   onSettings(settings: SwapSettings, elsewhere: boolean): void;

@@ -1,6 +1,6 @@
 /** The states of a stream, and their texts for people. Free of the DOM, for tests. */
 
-import type { SessionStats } from '../../shared/messages.ts';
+import type { CameraState, SessionStats } from '../../shared/messages.ts';
 import type { SwapSettings } from '../../shared/settings.ts';
 
 /** `idle`: never started. `failed`: not tried again by itself. */
@@ -118,7 +118,7 @@ const NOTICES: Record<Exclude<Reason, 'live'>, Notice> = {
   refused: { title: 'The server refused the stream', text: 'It did not say why.', action: AGAIN },
   insecure: {
     title: 'This page may not use a camera',
-    text: 'Browsers give cameras only to pages from this machine or over HTTPS. Open FaceOff at http://127.0.0.1 or through HTTPS.',
+    text: 'Browsers give cameras only to pages over HTTPS or from the machine itself. Write https:// before the address; on the server’s own machine, open http://127.0.0.1.',
     action: { label: 'Reload', does: 'reload' },
   },
   denied: {
@@ -188,6 +188,25 @@ export function cameraProblem(error: { name: string; message?: string }): Omit<S
       return { reason: 'camera_failed', message: `The browser says: ${error.message || error.name}` };
     }
   }
+}
+
+/** Reasons that are states of the camera. */
+const CAMERA_REASONS: ReadonlySet<string> = new Set<CameraState>([
+  'asking',
+  'insecure',
+  'denied',
+  'denied_by_system',
+  'no_camera',
+  'unplugged',
+  'busy',
+  'unfit',
+  'camera_failed',
+]);
+
+/** What a situation says of the page's camera. */
+export function cameraStateOf({ state, reason }: Situation): CameraState {
+  if (CAMERA_REASONS.has(reason)) return reason as CameraState;
+  return isActive(state) ? 'open' : 'off';
 }
 
 /** Codes of refusals that are worth another try. */

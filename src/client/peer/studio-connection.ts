@@ -1,6 +1,6 @@
 /** The stream of the studio or of a call to the server and back. */
 
-import type { ClientMessage, ErrorBody, ServerMessage } from '../../shared/messages.ts';
+import type { CameraState, ClientMessage, ErrorBody, ServerMessage } from '../../shared/messages.ts';
 import type { SettingsPatch } from '../../shared/settings.ts';
 import type { ConnectionConf } from './connection-conf.ts';
 import type { StatsEntry } from './network-stats.ts';
@@ -33,6 +33,9 @@ export class StudioConnection {
   #patch: SettingsPatch | null = null;
   /** The last session, whose place and name the next one takes. */
   #session: string | null = null;
+  /** What a new socket has to tell the server again. */
+  #camera: CameraState = 'off';
+  #isFollowing = false;
 
   constructor(conf: ConnectionConf) {
     this.#conf = conf;
@@ -109,6 +112,19 @@ export class StudioConnection {
     if (this.#peers.current !== null) this.#socket.send(message);
   }
 
+  /** Tells the server what became of the camera, for guides on other pages. */
+  tellCamera(state: CameraState): void {
+    if (state === this.#camera) return;
+    this.#camera = state;
+    this.#socket.send({ type: 'camera', state });
+  }
+
+  /** Begins or ends to ask how far a phone has come; `onGuide` is told. */
+  follow(on: boolean): void {
+    this.#isFollowing = on;
+    this.#socket.send({ type: 'guide', on });
+  }
+
   /** Entries of the browser's WebRTC statistics; none without a connection. */
   async network(): Promise<Iterable<StatsEntry>> {
     const report = await this.#peers.current?.peer.getStats().catch(() => undefined);
@@ -127,6 +143,8 @@ export class StudioConnection {
     switch (message.type) {
       case 'hello': {
         this.#iceServers = message.iceServers;
+        if (this.#camera !== 'off') this.#socket.send({ type: 'camera', state: this.#camera });
+        if (this.#isFollowing) this.#socket.send({ type: 'guide', on: true });
         this.#conf.onHello(message.defaults, message.locked);
         this.#peers.open();
         break;
@@ -167,6 +185,10 @@ export class StudioConnection {
       }
       case 'presets': {
         this.#conf.onPresets?.(message.presets);
+        break;
+      }
+      case 'guide': {
+        this.#conf.onGuide?.(message.guide);
         break;
       }
       case 'closed': {

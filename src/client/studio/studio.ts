@@ -10,7 +10,7 @@ import { toast } from '../lib/toast.ts';
 import { keepAwake } from '../lib/wake-lock.ts';
 import { mayUseCameras } from '../peer/camera-capture.ts';
 import { NetworkStats } from '../peer/network-stats.ts';
-import { isActive, remarkOf, type Situation } from '../peer/stream-state.ts';
+import { cameraStateOf, isActive, remarkOf, type Situation } from '../peer/stream-state.ts';
 import { StudioConnection } from '../peer/studio-connection.ts';
 import { FaceBoxes } from './face-boxes.ts';
 import { FaceUpload } from './face-upload.ts';
@@ -19,6 +19,7 @@ import { adopt, keepable, OptimisticSettings, presetOf, restored, withoutGone } 
 import { FaceGallery } from './panels/face-gallery.ts';
 import { MachinePanel } from './panels/machine-panel.ts';
 import { ModelsPanel } from './panels/models-panel.ts';
+import { PhonePanel } from './panels/phone-panel.ts';
 import { PreflightLine } from './panels/preflight-line.ts';
 import { PresetsBar } from './panels/presets-bar.ts';
 import { RecordingPanel } from './panels/recording-panel.ts';
@@ -80,6 +81,7 @@ const connection = new StudioConnection({
   onFaces: showFaces,
   onStats: (stats) => void showStats(stats),
   onPresets: (all) => presets.show(all),
+  onGuide: (guide) => phone.show(guide),
   onSettings(settings, elsewhere) {
     if (elsewhere) optimistic?.told(settings);
     else optimistic?.answered(settings);
@@ -100,6 +102,7 @@ const connection = new StudioConnection({
   },
   onSent: () => optimistic?.sent(),
 });
+const phone = new PhonePanel((on) => connection.follow(on));
 const stream = new StreamControl({ connection, view, situation: () => situation, show });
 
 function isServerAway({ state, reason }: Situation): boolean {
@@ -110,6 +113,7 @@ function show(next: Situation): void {
   situation = next;
   keepAwake(isActive(next.state));
   display.show(next);
+  connection.tellCamera(cameraStateOf(next));
   const { state, reason } = next;
   preflight.on = (state === 'idle' || state === 'stopped') && (reason === 'welcome' || reason === 'stopped');
   if (state !== 'live') clearLive();

@@ -6,9 +6,8 @@ import { get as getOverHttps } from 'node:https';
 import path from 'node:path';
 import { rootCertificates } from 'node:tls';
 import type { Config } from '../../config.ts';
-import { isLocal } from '../../lib/address.ts';
+import { isLocal, urlOf } from '../../lib/address.ts';
 import { METRICS_HOST } from '../../server/http/metrics-routes.ts';
-import { urlOf } from '../startup-banner.ts';
 
 const PATIENCE_MS = 5000;
 const MOST_BYTES = 8 * 2 ** 20;

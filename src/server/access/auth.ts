@@ -16,8 +16,8 @@ import { sendPage } from './pages.ts';
 
 const COOKIE = 'faceoff';
 const YEAR_S = 365 * 86_400;
-/** Open to all callers: the probes, what the login page needs, and the scripts and styles of all pages. */
-const PUBLIC = /^\/(healthz|readyz|api\/login|[\w-]+\.(js|css|svg|js\.map))$/;
+/** Open to all callers: the probes, the load balancer's way in, what the login page needs, and the scripts and styles of all pages. */
+const PUBLIC = /^\/(healthz|readyz|enter|enter\/call|api\/login|[\w-]+\.(js|css|svg|js\.map))$/;
 
 /** Checks each request's token or cookie. Needs `loginRoutes`, which registers the parsing of cookies. */
 export class Authenticator {
@@ -112,7 +112,9 @@ export async function loginRoutes(app: FastifyInstance, authenticator: Authentic
 const wrongToken = (): FaceOffError =>
   new FaceOffError('wrong_token', 'That is not the token of this server (server.token).');
 
-const isPublic = ({ url, method }: FastifyRequest): boolean => method === 'OPTIONS' || PUBLIC.test(url.split('?')[0]!);
+/** Whether a request needs no token. */
+export const isPublic = ({ url, method }: FastifyRequest): boolean =>
+  method === 'OPTIONS' || PUBLIC.test(url.split('?')[0]!);
 
 /** Compares in constant time: hashes make the lengths equal. */
 function isSame(given: string, secret: string): boolean {

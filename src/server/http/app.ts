@@ -1,6 +1,7 @@
 /** The HTTP server: builds all parts of the main thread that serve requests, and registers their routes. */
 
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Server as HttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import os from 'node:os';
 import type { Duplex } from 'node:stream';
@@ -11,7 +12,8 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { ConfigInForce } from '../../config/config-in-force.ts';
 import type { Config } from '../../config.ts';
 import type { Faces } from '../../faces/face-library.ts';
-import { errorBody } from '../../lib/error-body.ts';
+import { addressesOf, isLocal, urlOf } from '../../lib/address.ts';
+import { errorBody, RETRY_AFTER_MS } from '../../lib/error-body.ts';
 import type { Logger } from '../../lib/log.ts';
 import { residentBytes } from '../../lib/system/resident-memory.ts';
 import type { Metrics } from '../../metrics.ts';
@@ -23,7 +25,8 @@ import type { Gpu } from '../../shared/gpu.ts';
 import type { Preflight } from '../../shared/messages.ts';
 import type { SwapSettings } from '../../shared/settings.ts';
 import type { Pressure, Swapping } from '../../shared/types.ts';
-import { Authenticator, loginRoutes } from '../access/auth.ts';
+import { Arrivals, deviceOf } from '../access/arrivals.ts';
+import { Authenticator, isPublic, loginRoutes } from '../access/auth.ts';
 import { locationOf, withoutBase } from '../access/base-path.ts';
 import type { Certificate } from '../access/certificate.ts';
 import { ConnectionLimit } from '../access/connection-limit.ts';
@@ -31,6 +34,7 @@ import { allowedOrigins, allowOrigins } from '../access/cors.ts';
 import { LoginRateLimit } from '../access/login-rate-limit.ts';
 import { checkOrigin } from '../access/origin.ts';
 import { PAGES_DIR, sendPage } from '../access/pages.ts';
+import { redirectPlainHttp } from '../access/plain-http.ts';
 import { openPeers, Peers } from '../h264/peers.ts';
 import type { EventData } from '../hooks/event-schemas.ts';
 import { ServerEvents } from '../hooks/server-events.ts';
@@ -45,6 +49,7 @@ import { newRoom, Rooms } from '../session/rooms.ts';
 import { Sessions } from '../session/sessions.ts';
 import { checkName, Streams } from '../session/streams.ts';
 import { mostDescriptors } from '../webrtc/descriptors.ts';
+import { checkPorts } from '../webrtc/port-range.ts';
 import { cacheRoutes } from './cache-routes.ts';
 import { controlRoutes } from './control-routes.ts';
 import { sendError } from './error-reply.ts';
@@ -162,6 +167,7 @@ function listener({ limits, server }: Config, https: Certificate | null): Fastif
     https === null
       ? fastify({ ...options, http })
       : (fastify({ ...options, https: { ...https, ...http } }) as unknown as FastifyInstance);
+  if (https !== null) redirectPlainHttp(app.server as unknown as HttpsServer);
   app.server.on('checkExpectation', (_request, response) => {
     const message = 'No other Expect is understood than 100-continue.';
     response.writeHead(417, { 'content-type': 'application/json', connection: 'close' });
@@ -216,6 +222,14 @@ const memoryShort = (pressure: Pressure): EventData<'fault'> => ({
   session: null,
 });
 
+/** Addresses of the studio for other devices; none while the server listens on this machine alone. */
+function urlsOf({ server, webrtc }: Config, app: FastifyInstance): string[] {
+  if (isLocal(server.host)) return [];
+  const { port } = app.server.address() as { port: number };
+  const hosts = [...webrtc.announce, ...addressesOf(server.host)];
+  return [...new Set(hosts)].map((host) => `${urlOf(host, port, true)}${server.basePath.replace(/\/$/, '')}/`);
+}
+
 /** A plugin for routes with body parsers of their own: what they register does not affect other routes. */
 const scoped =
   (register: (plugin: FastifyInstance) => void) =>
@@ -246,6 +260,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   await recordings.recover();
   const presets = await PresetStore.open(config, log);
   const rooms = new Rooms(config);
+  const arrivals = new Arrivals();
   const signalling = new Signalling({
     version,
     defaults,
@@ -256,7 +271,12 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     config,
     log,
     faces: () => faces.list(),
+    arrivals,
     presets: () => presets.list(),
+    reach: () => ({
+      urls: urlsOf(config, app),
+      selfSigned: certificate !== null && config.server.certificate === null,
+    }),
   });
   const monitor = new Monitor({
     memory: config.memory,
@@ -280,6 +300,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     log.warn('one address has as many connections as limits.connectionsPerAddress lets it have'),
   );
   connections.watch(app.server);
+  app.server.on('connection', ({ remoteAddress }: Socket) => arrivals.note(deviceOf(remoteAddress), 'network'));
   if (metricsApp !== null) {
     connections.watch(metricsApp.server);
     keepToMetrics(metricsApp, config);
@@ -307,7 +328,11 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   app.addHook('onRequest', async (request, reply) => {
     void reply.headers(HEADERS).header('content-security-policy', contentPolicy(request.url, config.server.origins));
     checkOrigin(request.headers, config.server, allowedOrigins(request, config.server.origins));
-    return authenticator.check(request, reply);
+    const device = deviceOf(request.ip, request.headers);
+    arrivals.note(device, 'certificate');
+    await authenticator.check(request, reply);
+    // Else the login page was sent.
+    if (!reply.sent && !isPublic(request)) arrivals.note(device, 'token');
   });
   // Before the body is read, of which this server may not know the type.
   app.addHook('onRequest', async (request, reply) =>
@@ -321,7 +346,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     handler: async () => {
       throw new FaceOffError('upgrade_required', 'Only a WebSocket can be opened here.');
     },
-    wsHandler: (socket) => signalling.accept(socket),
+    wsHandler: (socket, { ip, headers }) => signalling.accept(socket, deviceOf(ip, headers)),
   });
   await app.register(scoped((plugin) => whipRoutes(plugin, sessions, config)));
   await app.register(scoped((plugin) => whepRoutes(plugin, streams, config)));
@@ -350,6 +375,17 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     return sendPage(request, reply, 'call.html');
   });
 
+  // For load balancers: their address has no server yet, the reply names this one by server.basePath.
+  const enter = (to: string) => async (request: FastifyRequest, reply: FastifyReply) => {
+    sessions.checkCapacity();
+    checkPorts(config.webrtc, openPeers());
+    const { sessions: more, text } = roomFor();
+    if (more === 0) throw new FaceOffError('server_full', text, { details: { retryAfterMs: RETRY_AFTER_MS } });
+    const [, query] = request.url.split('?');
+    return reply.redirect(`${basePath.replace(/\/$/, '')}${to}${query === undefined ? '' : `?${query}`}`);
+  };
+  app.get('/enter', enter('/'));
+  app.get('/enter/call', enter('/call'));
   app.get('/healthz', async () => ({ ok: true }));
   app.get('/readyz', async (_request, reply) => {
     const isReady = ready && !draining;

@@ -6,8 +6,9 @@ import type { Logger } from '../../lib/log.ts';
 import { SerialQueue } from '../../lib/serial.ts';
 import { textSchema } from '../../lib/text-schema.ts';
 import type { Metrics } from '../../metrics.ts';
-import type { FaceInfo, PresetInfo, ServerMessage } from '../../shared/messages.ts';
+import type { CameraState, FaceInfo, PhoneGuide, PresetInfo, ServerMessage } from '../../shared/messages.ts';
 import type { SettingsPatch, SwapSettings } from '../../shared/settings.ts';
+import type { Arrivals, OpenPage } from '../access/arrivals.ts';
 import type { Guest, Member, Rooms } from '../session/rooms.ts';
 import type { Session } from '../session/session.ts';
 import { settingsFrom } from '../session/session-settings.ts';
@@ -32,6 +33,20 @@ const Call = z.strictObject({
   camera: z.boolean(),
 });
 
+const CAMERA_STATES = [
+  'off',
+  'asking',
+  'open',
+  'insecure',
+  'denied',
+  'denied_by_system',
+  'no_camera',
+  'unplugged',
+  'busy',
+  'unfit',
+  'camera_failed',
+] as const satisfies readonly CameraState[];
+
 const Message = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('offer'),
@@ -45,6 +60,8 @@ const Message = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('candidate'), candidate: Candidate.nullable() }),
   z.strictObject({ type: z.literal('settings'), settings: z.unknown() }),
   z.strictObject({ type: z.literal('presence'), muted: z.boolean(), camera: z.boolean() }),
+  z.strictObject({ type: z.literal('camera'), state: z.enum(CAMERA_STATES) }),
+  z.strictObject({ type: z.literal('guide'), on: z.boolean() }),
   z.strictObject({ type: z.literal('close') }),
 ]);
 
@@ -68,8 +85,11 @@ export interface SignallingParts {
   config: Config;
   metrics: Metrics;
   log: Logger;
+  arrivals: Arrivals;
   faces(): FaceInfo[];
   presets(): PresetInfo[];
+  /** The part of the guide for a phone that is the same all the time. */
+  reach(): Pick<PhoneGuide, 'urls' | 'selfSigned'>;
 }
 
 /** The server side of `/ws`: signalling and live control of the studio's pages, one socket per page. */
@@ -81,9 +101,12 @@ export class Signalling {
     this.#parts = parts;
   }
 
-  /** Serves a page over its WebSocket until the socket closes. */
-  accept(socket: WebSocket): void {
-    const studioSocket = new StudioSocket(socket, this.#parts, () => this.#sockets.delete(studioSocket));
+  /** Serves a page over its WebSocket until the socket closes. @param device that the page is on, as `deviceOf` says. */
+  accept(socket: WebSocket, device: string | null): void {
+    const studioSocket = new StudioSocket(socket, device, this.#parts, {
+      onClose: () => this.#sockets.delete(studioSocket),
+      pages: () => [...this.#sockets],
+    });
     this.#sockets.add(studioSocket);
   }
 
@@ -103,10 +126,25 @@ export class Signalling {
   }
 }
 
+/** What a socket's owner is asked and told. */
+interface SocketHooks {
+  onClose(): void;
+  /** All open pages. */
+  pages(): OpenPage[];
+}
+
 /** One page's socket. It has at most one session, which ends with the socket. */
-class StudioSocket {
+class StudioSocket implements OpenPage {
+  readonly device: string | null;
+  /** What the page last said of its camera. */
+  camera: CameraState = 'off';
   readonly #socket: WebSocket;
   readonly #parts: SignallingParts;
+  readonly #hooks: SocketHooks;
+  /** Ends following; null while the page does not show the guide. */
+  #unfollow: (() => void) | null = null;
+  /** The guide that the page was last sent, as JSON. */
+  #guide = '';
   #session: Session | null = null;
   /** The page's place in a call; it belongs to the session and ends with it. */
   #member: Member | null = null;
@@ -119,9 +157,11 @@ class StudioSocket {
   /** Handles the messages one after another. */
   readonly #messages = new SerialQueue();
 
-  constructor(socket: WebSocket, parts: SignallingParts, onClose: () => void) {
+  constructor(socket: WebSocket, device: string | null, parts: SignallingParts, hooks: SocketHooks) {
+    this.device = device;
     this.#socket = socket;
     this.#parts = parts;
+    this.#hooks = hooks;
     socket.on('message', (data: Buffer) => {
       this.#missedPongs = 0;
       if (++this.#unanswered > MOST_UNANSWERED) socket.close(1008, 'too many messages at once');
@@ -134,7 +174,8 @@ class StudioSocket {
     socket.on('close', () => {
       this.#closed = true;
       clearInterval(this.#ticker);
-      onClose();
+      this.#follow(false);
+      hooks.onClose();
       this.#session?.close('page closed');
     });
     this.#ticker = setInterval(() => this.#tick(), STATS_MS);
@@ -151,6 +192,11 @@ class StudioSocket {
     this.send({ type: 'presets', presets: parts.presets() });
   }
 
+  /** Name of the page's stream, while it shows pictures. */
+  get liveStream(): string | null {
+    return this.#session === null || this.#session.picture === null ? null : this.#session.stream;
+  }
+
   send(message: ServerMessage): void {
     if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(JSON.stringify(message));
   }
@@ -164,7 +210,27 @@ class StudioSocket {
     if (++this.#missedPongs > MOST_MISSED_PONGS) this.#socket.terminate();
     else this.#socket.ping();
     this.#renewIce();
+    this.#sendGuide();
     if (this.#session !== null) this.send({ type: 'stats', stats: this.#session.stats });
+  }
+
+  /** The page shows the guide for a phone, or hides it. */
+  #follow(on: boolean): void {
+    if (on === (this.#unfollow !== null)) return;
+    this.#unfollow?.();
+    this.#unfollow = on ? this.#parts.arrivals.follow(this.device) : null;
+    this.#guide = '';
+    this.#sendGuide();
+  }
+
+  #sendGuide(): void {
+    if (this.#unfollow === null) return;
+    const { arrivals, reach } = this.#parts;
+    const guide: PhoneGuide = { ...reach(), ...arrivals.furthest(this.#hooks.pages()) };
+    const text = JSON.stringify(guide);
+    if (text === this.#guide) return;
+    this.#guide = text;
+    this.send({ type: 'guide', guide });
   }
 
   /** User names for TURN servers expire; a page that reconnects needs a valid one. */
@@ -224,6 +290,14 @@ class StudioSocket {
       case 'presence': {
         const { muted, camera } = message;
         this.#member?.update({ muted, camera });
+        break;
+      }
+      case 'camera': {
+        this.camera = message.state;
+        break;
+      }
+      case 'guide': {
+        this.#follow(message.on);
         break;
       }
       case 'close': {

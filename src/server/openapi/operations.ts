@@ -432,6 +432,19 @@ const pageOperations: readonly Operation[] = [
     replies: page,
     errors: ['unknown_stream'],
   }),
+  ...(['studio', 'call'] as const).map((what) =>
+    get(
+      what === 'studio' ? '/enter' : '/enter/call',
+      `enter${what === 'studio' ? 'Studio' : 'Call'}`,
+      'For load balancers',
+      {
+        group: 'pages',
+        isPublic: true,
+        replies: { 302: { text: `To the ${what} under \`server.basePath\`: there is room.`, headers: ['Location'] } },
+        errors: ['server_full', 'server_stopping', 'ports_taken'],
+      },
+    ),
+  ),
   get('/call', 'newCall', 'A new call', {
     group: 'pages',
     replies: { 302: { text: 'To the page of the call.', headers: ['Location'] } },

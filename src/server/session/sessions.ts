@@ -110,7 +110,7 @@ export class Sessions {
    */
   open(settings: SettingsPatch, hooks: SessionHooks = {}, stream?: string): Session {
     const { config, pool, streams, peers, metrics, events, machine } = this.#parts;
-    this.#checkCapacity();
+    this.checkCapacity();
     if (stream !== undefined) streams.check(stream);
     const id = randomUUID();
     const log = this.#parts.log.child({ session: id });
@@ -181,7 +181,8 @@ export class Sessions {
     for (const session of this.all()) session.close('server stopping');
   }
 
-  #checkCapacity(): void {
+  /** Refuses what `open` would refuse for lack of room. @throws FaceOffError `server_full`, `server_stopping` (503). */
+  checkCapacity(): void {
     const { limits, memory } = this.#parts.config;
     const { sessions } = limits;
     const { rssLimitMb } = memory;

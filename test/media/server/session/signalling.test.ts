@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import WebSocket from 'ws';
 import { openPeers } from '../../../../src/server/h264/peers.ts';
-import type { CallJoin, ClientMessage, ServerMessage } from '../../../../src/shared/messages.ts';
+import type { CallJoin, ClientMessage, PhoneGuide, ServerMessage } from '../../../../src/shared/messages.ts';
 import { type EchoServer, startEcho } from '../../../support/echo.ts';
 import { Publisher } from '../../../support/publisher.ts';
 import { until } from '../../../support/server.ts';
@@ -25,8 +25,10 @@ class StudioPage {
   readonly heard: ServerMessage[] = [];
   readonly camera = new Publisher();
 
-  constructor(url = server.url) {
-    this.socket = new WebSocket(`${url.replace('http', 'ws')}/ws`);
+  /** @param device its address, as a proxy would tell it. */
+  constructor(url = server.url, device?: string) {
+    const headers = device === undefined ? {} : { 'x-forwarded-for': device };
+    this.socket = new WebSocket(`${url.replace('http', 'ws')}/ws`, { headers });
     pages.push(this);
     this.socket.on('message', (data) => {
       const message = JSON.parse(String(data)) as ServerMessage;
@@ -229,4 +231,33 @@ test.each([
   await until(() => page.all('error').length === 1, 'the refusal');
   expect(page.all('error')[0]!.error.code).toBe(code);
   expect([server.sessions.size, openPeers()]).toEqual([0, 0]);
+});
+
+test('the guide for a phone tells the steps of another device, and no address', async () => {
+  const desk = new StudioPage(server.url, '192.0.2.7');
+  await until(() => desk.all('hello').length === 1, 'the greeting');
+  desk.say({ type: 'guide', on: true });
+  const tells = (guide: Partial<PhoneGuide>) =>
+    until(() => {
+      const last = desk.all('guide').at(-1)?.guide;
+      return last !== undefined && Object.entries(guide).every(([key, value]) => Reflect.get(last, key) === value);
+    }, JSON.stringify(guide));
+  await tells({ step: 'none', camera: null, stream: null });
+  await fetch(`${server.url}/healthz`, { headers: { 'x-forwarded-for': '192.0.2.8' } });
+  await tells({ step: 'certificate' });
+  const phone = new StudioPage(server.url, '192.0.2.8');
+  await until(() => phone.all('hello').length === 1, 'the greeting');
+  await tells({ step: 'token', camera: 'off' });
+  phone.say({ type: 'camera', state: 'denied' });
+  await tells({ step: 'token', camera: 'denied' });
+  phone.say({ type: 'camera', state: 'open' });
+  await tells({ step: 'camera', camera: 'open' });
+  await phone.live();
+  await tells({ step: 'live', stream: 'studio' });
+  phone.leave();
+  await tells({ step: 'token', camera: null, stream: null });
+  expect(JSON.stringify([desk.heard, server.lines])).not.toContain('192.0.2.');
+  desk.say({ type: 'guide', on: false });
+  desk.say({ type: 'guide', on: true });
+  await tells({ step: 'none' });
 });

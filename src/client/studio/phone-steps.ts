@@ -1,0 +1,49 @@
+/** The steps of a phone that becomes a camera, in words. Free of the DOM, for tests. */
+
+import type { CameraState, PhoneGuide, PhoneStep } from '../../shared/messages.ts';
+import { noticeOf, type Reason } from '../peer/stream-state.ts';
+
+/** A step as the panel shows it. */
+export interface GuideStep {
+  title: string;
+  /** What to do on the phone; null where the step is done, or not yet its turn. */
+  hint: string | null;
+  state: 'done' | 'now' | 'later';
+}
+
+const ORDER: readonly PhoneStep[] = ['none', 'network', 'certificate', 'token', 'camera', 'live'];
+/** States of a camera in which nothing is wrong. */
+const FINE: ReadonlySet<CameraState | null> = new Set(['off', 'asking', 'open', null]);
+
+/** All steps; the first that is not done has a hint. */
+export function guideSteps({ selfSigned, step, camera }: PhoneGuide): GuideStep[] {
+  const steps: [PhoneStep, title: string, hint: string][] = [
+    [
+      'network',
+      'Same network',
+      'Join the Wi-Fi of this machine, then scan the code or type the address, with https://.',
+    ],
+    ['certificate', 'Certificate accepted', certificateHint(selfSigned)],
+    ['token', 'Token', 'Type the server’s token (server.token) on the phone’s page.'],
+    ['camera', 'Camera', cameraHint(camera)],
+    ['live', 'Live', 'Waiting for the first picture. The phone’s page says what it waits for.'],
+  ];
+  const reached = ORDER.indexOf(step);
+  return steps.map(([name, title, hint]) => {
+    const at = ORDER.indexOf(name);
+    if (at <= reached) return { title, hint: null, state: 'done' };
+    return at === reached + 1 ? { title, hint, state: 'now' } : { title, hint: null, state: 'later' };
+  });
+}
+
+const certificateHint = (selfSigned: boolean): string =>
+  selfSigned
+    ? 'The phone warns, as the server made its certificate itself. Choose “Advanced” or “Show details”, then go on to the page.'
+    : 'The phone’s browser does not trust the certificate (server.certificate), or opens the page just now.';
+
+function cameraHint(camera: CameraState | null): string {
+  if (camera === 'asking') return 'Allow the camera on the phone.';
+  if (FINE.has(camera)) return 'Press “Start camera” on the phone.';
+  const notice = noticeOf({ state: 'failed', reason: camera as Reason });
+  return `On the phone: ${notice?.title ?? ''}. ${notice?.text ?? ''}`;
+}
