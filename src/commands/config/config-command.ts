@@ -6,13 +6,20 @@ import { isDeepStrictEqual } from 'node:util';
 import { Command } from 'commander';
 import { settingOf } from '../../config/config-in-force.ts';
 import { withoutSecrets } from '../../config/secret-settings.ts';
-import { type Config, type LoadedConfig, liveSettings, readConfig, settingPaths } from '../../config.ts';
+import {
+  type Config,
+  type ConfigSources,
+  type LoadedConfig,
+  liveSettings,
+  readConfig,
+  settingPaths,
+} from '../../config.ts';
 import { isStoredFace } from '../../faces/face-library.ts';
 import { shippedModels } from '../../lib/installation.ts';
 import { readCatalogue } from '../../pipeline/models/catalogue.ts';
 import { requireModelNames } from '../../pipeline/pool/lane-options.ts';
 import { FaceOffError, messageOf } from '../../shared/errors.ts';
-import { collect, printTable } from '../options.ts';
+import { collect, printTable, sourcesOf } from '../options.ts';
 
 /** `faceoff config check`. */
 export function configCommand(defaultConfig: string): Command {
@@ -22,7 +29,7 @@ export function configCommand(defaultConfig: string): Command {
       .argument('[file]', 'configuration file', defaultConfig)
       .option('--set <section.key=value>', 'one setting; may be given several times', collect, [])
       .action((file: string, { set }: { set: string[] }) => {
-        process.exitCode = checkConfig(file, set, process.env);
+        process.exitCode = checkConfig(sourcesOf({ config: file, set }));
       }),
   );
 }
@@ -31,20 +38,21 @@ export function configCommand(defaultConfig: string): Command {
  * Checks a file together with variables and `--set`, without which it may not be whole: a token is often a variable.
  * @returns the exit status: 0 where a server would start with it, else 1.
  */
-function checkConfig(file: string, set: readonly string[], env: NodeJS.ProcessEnv): number {
+function checkConfig(sources: ConfigSources): number {
   let loaded: LoadedConfig;
   try {
-    loaded = readConfig({ file, isRequired: true, env, set });
+    loaded = readConfig(sources);
   } catch (error) {
     if (!(error instanceof FaceOffError)) throw error;
     return refused(faultsIn(error));
   }
   const { faults, notes } = namesIn(loaded);
   if (faults.length > 0) return refused(faults);
-  console.log(`${file}: a server can start with it.`);
+  const { file } = sources;
+  console.log(loaded.hasFile ? `${file}: a server can start with it.` : `${file} is not there, and need not be.`);
   const rows = rowsOf(loaded);
   if (rows.length > 0) printTable(rows);
-  else console.log('It sets nothing: every setting has its default.');
+  else console.log('Nothing is set: every setting has its default.');
   for (const note of notes) console.log(note);
   return 0;
 }
