@@ -176,7 +176,7 @@ export function realSize() {
   const next = random(3);
   /** A random block of at most 32 in each direction, repeated. */
   const weights = (shape, scale) => {
-    const small = shape.map((d) => (d > 32 ? 32 : d));
+    const small = shape.map((d) => Math.min(d, 32));
     const count = small.reduce((a, b) => a * b, 1);
     const block = graph.floats(
       Array.from({ length: count }, () => scale * (2 * next() - 1)),

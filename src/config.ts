@@ -3,16 +3,17 @@
  * environment (`FACEOFF_SERVER_PORT=9000`), command line (`--set server.port=9000`). Unknown keys are refused at start.
  */
 
-import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { load, loadAll } from 'js-yaml';
+import { load } from 'js-yaml';
 import { z } from 'zod';
+import { configError, faultsOf } from './config/config-errors.ts';
+import { type ConfigTree, isTree, readConfigFile } from './config/config-file.ts';
 import { disagreeingHooks, HOOK_VARIABLES, hookSettings } from './config/hook-settings.ts';
-import { isSecretSetting } from './config/secret-settings.ts';
+import { live } from './config/live-setting.ts';
+import { meantName } from './config/nearest-name.ts';
 import { isLocal } from './lib/address.ts';
 import { PRIORITIES } from './lib/priority.ts';
 import { listSchema, textSchema } from './lib/text-schema.ts';
-import { FaceOffError, messageOf } from './shared/errors.ts';
 import { RECORDING_FORMATS } from './shared/recording-formats.ts';
 import { FACE_CHOICES, FALLBACKS, RESERVES, SETTINGS } from './shared/settings.ts';
 import { STAGE_BUCKETS_MS } from './shared/stage-buckets.ts';
@@ -43,7 +44,7 @@ const Schema = z.strictObject({
   server: section({
     host: textSchema(1).default('127.0.0.1'),
     port: whole(0, 65535, 8080),
-    names: z.array(textSchema(1)).default([]),
+    names: live(z.array(textSchema(1)).default([])),
     basePath: z
       .string()
       .regex(
@@ -59,93 +60,99 @@ const Schema = z.strictObject({
     certificate: textSchema(1).nullable().default(null),
     key: textSchema(1).nullable().default(null),
     priority: choice(PRIORITIES, 'above'),
-    drainMs: whole(0, 86_400_000, 0),
-    origins: z
-      .array(z.string().refine(isOrigin, 'must be an origin, such as https://studio.example'))
-      .default([EXTENSION]),
+    drainMs: live(whole(0, 86_400_000, 0)),
+    origins: live(
+      z.array(z.string().refine(isOrigin, 'must be an origin, such as https://studio.example')).default([EXTENSION]),
+    ),
   }),
   limits: section({
-    sessions: whole(1, 1000, 4),
-    uploadBytes: whole(1024, 2 ** 30, 20 * 2 ** 20),
-    picturePixels: whole(10_000, 1e9, 50e6),
-    pictureSide: whole(100, 1e6, 16_384),
-    pictureMemoryMb: whole(16, 100_000, 512),
-    pictureTimeoutMs: whole(1000, 600_000, 10_000),
+    sessions: live(whole(1, 1000, 4)),
+    uploadBytes: live(whole(1024, 2 ** 30, 20 * 2 ** 20)),
+    picturePixels: live(whole(10_000, 1e9, 50e6)),
+    pictureSide: live(whole(100, 1e6, 16_384)),
+    pictureMemoryMb: live(whole(16, 100_000, 512)),
+    pictureTimeoutMs: live(whole(1000, 600_000, 10_000)),
     frameWidth: whole(64, 7680, 3840),
     frameHeight: whole(64, 4320, 2160),
-    faces: whole(1, 10_000, 64),
-    presets: whole(0, 1000, 64),
-    viewers: whole(0, 1000, 12),
-    roomPeople: whole(2, 16, 4),
-    wrongTokens: whole(0, 10_000, 10),
+    faces: live(whole(1, 10_000, 64)),
+    presets: live(whole(0, 1000, 64)),
+    viewers: live(whole(0, 1000, 12)),
+    roomPeople: live(whole(2, 16, 4)),
+    wrongTokens: live(whole(0, 10_000, 10)),
     requestTimeoutMs: whole(200, 3_600_000, 60_000),
-    connectionsPerAddress: whole(0, 100_000, 256),
+    connectionsPerAddress: live(whole(0, 100_000, 256)),
   }),
   webrtc: section({
-    iceServers: z
-      .array(
-        z.strictObject({
-          urls: listSchema(z.string().regex(/^(stun|turn)s?:/, 'must begin with stun: or turn:'), 1),
-          username: z.string().optional(),
-          credential: z.string().optional(),
-          secret: textSchema(1).optional(),
-        }),
-      )
-      .default([]),
-    announce: z
-      .array(
-        z
-          .string()
-          .regex(/^(?:[\w-]+(?:\.[\w-]+)*\.?|[\d.]+|[\da-f:.]+)$/i, 'must be an address or a name, without a port'),
-      )
-      .max(8)
-      .default([]),
-    turnLifetimeMs: whole(60_000, 7 * 86_400_000, 12 * 3_600_000),
-    portMin: whole(0, 65535, 0),
-    portMax: whole(0, 65535, 0),
+    iceServers: live(
+      z
+        .array(
+          z.strictObject({
+            urls: listSchema(z.string().regex(/^(stun|turn)s?:/, 'must begin with stun: or turn:'), 1),
+            username: z.string().optional(),
+            credential: z.string().optional(),
+            secret: textSchema(1).optional(),
+          }),
+        )
+        .default([]),
+    ),
+    announce: live(
+      z
+        .array(
+          z
+            .string()
+            .regex(/^(?:[\w-]+(?:\.[\w-]+)*\.?|[\d.]+|[\da-f:.]+)$/i, 'must be an address or a name, without a port'),
+        )
+        .max(8)
+        .default([]),
+    ),
+    turnLifetimeMs: live(whole(60_000, 7 * 86_400_000, 12 * 3_600_000)),
+    portMin: live(whole(0, 65535, 0)),
+    portMax: live(whole(0, 65535, 0)),
     h264Port: whole(0, 65535, 0),
-    startKbps: whole(100, 100_000, 4000),
-    minKbps: whole(30, 100_000, 1000),
-    maxKbps: whole(100, 100_000, 8000),
+    startKbps: live(whole(100, 100_000, 4000)),
+    minKbps: live(whole(30, 100_000, 1000)),
+    maxKbps: live(whole(100, 100_000, 8000)),
     h264Encoder: z.enum(['auto', 'x264']).default('auto'),
-    connectTimeoutMs: whole(100, 600_000, 15_000),
-    lostTimeoutMs: whole(100, 600_000, 10_000),
-    idleTimeoutMs: whole(100, 3_600_000, 30_000),
+    connectTimeoutMs: live(whole(100, 600_000, 15_000)),
+    lostTimeoutMs: live(whole(100, 600_000, 10_000)),
+    idleTimeoutMs: live(whole(100, 3_600_000, 30_000)),
   }),
   pipeline: section({
     lanes: z.union([z.literal('auto'), z.int().min(1).max(64)]).default('auto'),
     budgetMs: number(5, 1000, 33),
-    fallback: choice(FALLBACKS, SETTINGS.fallback.default),
-    guarded: z.boolean().default(SETTINGS.guarded.default),
+    fallback: live(choice(FALLBACKS, SETTINGS.fallback.default)),
+    guarded: live(z.boolean().default(SETTINGS.guarded.default)),
   }),
   detection: section({
-    score: number(0.1, 0.99, 0.5),
-    intervalMs: whole(0, 60_000, 1000),
-    faces: whole(1, 16, 4),
-    minSize: whole(16, 1000, 32),
+    score: live(number(0.1, 0.99, 0.5)),
+    intervalMs: live(whole(0, 60_000, 1000)),
+    faces: live(whole(1, 16, 4)),
+    minSize: live(whole(16, 1000, 32)),
   }),
   tracking: section({
-    minCutoffHz: number(0.01, 1000, 2),
-    beta: number(0, 1000, 8),
-    lostAfterFrames: whole(1, 300, 3),
+    minCutoffHz: live(number(0.01, 1000, 2)),
+    beta: live(number(0, 1000, 8)),
+    lostAfterFrames: live(whole(1, 300, 3)),
   }),
   swap: section({
-    engine: modelName(SETTINGS.engine.default),
-    face: z
-      .string()
-      .regex(/^[a-z0-9-]{1,64}$/)
-      .default(SETTINGS.face.default ?? ''),
-    choice: choice(FACE_CHOICES, SETTINGS.choice.default),
-    strength: number(0, 1, SETTINGS.strength.default),
-    shape: number(0, 1, SETTINGS.shape.default),
-    keepEyes: z.boolean().default(SETTINGS.keepEyes.default),
-    keepMouth: z.boolean().default(SETTINGS.keepMouth.default),
-    colour: number(0, 1, 1),
+    engine: live(modelName(SETTINGS.engine.default)),
+    face: live(
+      z
+        .string()
+        .regex(/^[a-z0-9-]{1,64}$/)
+        .default(SETTINGS.face.default ?? ''),
+    ),
+    choice: live(choice(FACE_CHOICES, SETTINGS.choice.default)),
+    strength: live(number(0, 1, SETTINGS.strength.default)),
+    shape: live(number(0, 1, SETTINGS.shape.default)),
+    keepEyes: live(z.boolean().default(SETTINGS.keepEyes.default)),
+    keepMouth: live(z.boolean().default(SETTINGS.keepMouth.default)),
+    colour: live(number(0, 1, 1)),
     boost: whole(1, 4, 1),
     mask: modelName('none'),
     reserve: choice(RESERVES, 'mesh'),
   }),
-  restoration: section({ sharpness: number(0, 1, 0.85), model: modelName('none'), blend: number(0, 1, 0.8) }),
+  restoration: section({ sharpness: live(number(0, 1, 0.85)), model: modelName('none'), blend: number(0, 1, 0.8) }),
   inference: section({
     provider: choice(['auto', 'tensorrt', 'cuda', 'webgpu', 'cpu'], 'auto'),
     threads: whole(1, 64, 1),
@@ -167,29 +174,29 @@ const Schema = z.strictObject({
   storage: section({ dir: textSchema(1).default('./data') }),
   recording: section({
     dir: textSchema(1).default('./recordings'),
-    format: choice(RECORDING_FORMATS, 'webm'),
-    maxMb: whole(1, 100_000_000, 2048),
-    minFreeMb: whole(0, 100_000_000, 512),
+    format: live(choice(RECORDING_FORMATS, 'webm')),
+    maxMb: live(whole(1, 100_000_000, 2048)),
+    minFreeMb: live(whole(0, 100_000_000, 512)),
   }),
   disclosure: section({
-    badge: z.boolean().default(SETTINGS.badge.default),
+    badge: live(z.boolean().default(SETTINGS.badge.default)),
     corner: choice(CORNERS, 'bottom-right'),
   }),
   memory: section({
-    rssLimitMb: whole(128, 1_000_000, 4096),
-    releaseAt: number(0.1, 1, 0.85),
-    degradeAt: number(0.1, 1, 0.95),
+    rssLimitMb: live(whole(128, 1_000_000, 4096)),
+    releaseAt: live(number(0.1, 1, 0.85)),
+    degradeAt: live(number(0.1, 1, 0.95)),
     intervalMs: whole(100, 60_000, 1000),
-    historyMinutes: whole(1, 1440, 10),
+    historyMinutes: live(whole(1, 1440, 10)),
   }),
   cache: section({
-    maxMb: whole(0, 100_000_000, 20_000),
-    maxAgeDays: number(0, 36_500, 90),
-    cleanIntervalMs: whole(1000, 7 * 86_400_000, 3_600_000),
+    maxMb: live(whole(0, 100_000_000, 20_000)),
+    maxAgeDays: live(number(0, 36_500, 90)),
+    cleanIntervalMs: live(whole(1000, 7 * 86_400_000, 3_600_000)),
   }),
   logging: section({
-    level: choice(LEVELS, 'info'),
-    fileLevel: choice(LEVELS, 'debug'),
+    level: live(choice(LEVELS, 'info')),
+    fileLevel: live(choice(LEVELS, 'debug')),
     dir: textSchema(1).default('./logs'),
     fileSizeMb: number(0.001, 10_000, 10),
     files: whole(1, 1000, 5),
@@ -222,51 +229,76 @@ export interface ConfigSources {
   set?: readonly string[];
 }
 
-type Tree = { [key: string]: unknown };
+/** Where a value comes from. */
+export interface SettingOrigin {
+  from: 'default' | 'file' | 'environment' | 'command line';
+  /** `FILE:LINE`, the name of the variable, or `--set`; null for a default. */
+  at: string | null;
+}
 
-/** @throws FaceOffError `bad_config`: one line for each thing wrong, with the key's path and what is allowed. */
-export function loadConfig({ file, isRequired = false, env = {}, set = [] }: ConfigSources): Config {
-  const tree = readFile(file, isRequired);
+/** The configuration, and where it comes from. */
+export interface LoadedConfig {
+  config: Config;
+  /** The configuration of a file in the same folder that sets nothing. */
+  defaults: Config;
+  /** By `section.key`; a setting that is not in it has its default. */
+  origins: ReadonlyMap<string, SettingOrigin>;
+  /** Whether there is a file. */
+  hasFile: boolean;
+}
+
+/** @throws FaceOffError `bad_config`: one line for each thing wrong, with the key's place, path and what is allowed. */
+export const loadConfig = (sources: ConfigSources): Config => readConfig(sources).config;
+
+/** As `loadConfig`, with the origin of each value. @throws FaceOffError `bad_config`. */
+export function readConfig({ file, isRequired = false, env = {}, set = [] }: ConfigSources): LoadedConfig {
+  const { tree, exists, positionOf } = readConfigFile(file, isRequired);
   const wrong: string[] = [];
+  const origins = new Map<string, SettingOrigin>();
+  for (const [name, keys] of Object.entries(tree))
+    for (const key of isTree(keys) ? Object.keys(keys) : [])
+      origins.set(`${name}.${key}`, { from: 'file', at: `${file}:${positionOf([name, key])?.line ?? 1}` });
   const variables = new Map(settingPaths().map((key) => [variableOfKey(key), key]));
   for (const [name, value] of Object.entries(env)) {
     if (value === undefined || !name.startsWith(PREFIX) || isNoSetting(name, value)) continue;
     const key = variables.get(name);
-    if (key === undefined) wrong.push(`the variable ${name} is not a setting${meant(name, [...variables.keys()])}`);
-    else put(tree, key, value);
+    if (key === undefined) wrong.push(`the variable ${name} is not a setting${meantName(name, [...variables.keys()])}`);
+    else {
+      put(tree, key, value);
+      origins.set(key, { from: 'environment', at: name });
+    }
   }
   for (const assignment of set) {
     const at = assignment.indexOf('=');
     const key = assignment.slice(0, at);
     if (at < 1) wrong.push(`--set ${assignment}: write it as section.key=value, for instance --set server.port=9000`);
     else if (!settingPaths().includes(key))
-      wrong.push(`--set ${assignment}: there is no setting ${key}${meant(key, settingPaths())}`);
-    else put(tree, key, assignment.slice(at + 1));
+      wrong.push(`--set ${assignment}: there is no setting ${key}${meantName(key, settingPaths())}`);
+    else {
+      put(tree, key, assignment.slice(at + 1));
+      origins.set(key, { from: 'command line', at: '--set' });
+    }
   }
+  const place = (at: readonly PropertyKey[]): string => {
+    const origin = origins.get(at.slice(0, 2).join('.'));
+    if (origin !== undefined && origin.from !== 'file') return `${origin.at}: `;
+    const position = positionOf(at);
+    return position === null ? '' : `${file}:${position.line}:${position.column}: `;
+  };
   const result = Schema.safeParse(tree);
-  wrong.push(...(result.success ? disagreements(result.data) : result.error.issues.flatMap((i) => sentences(i, tree))));
-  if (!result.success || wrong.length > 0) throw bad(wrong);
-  return withPaths(result.data, path.dirname(path.resolve(file)));
-}
-
-function readFile(file: string, isRequired: boolean): Tree {
-  if (!existsSync(file)) {
-    if (isRequired) throw bad([`--config ${file}: there is no such file`]);
-    return {};
-  }
-  let content: unknown;
-  try {
-    // A file of comments alone has no document.
-    const documents = loadAll(readFileSync(file, 'utf8'), { filename: file });
-    if (documents.length > 1) throw new Error('it holds several documents, parted by ---');
-    content = documents[0] ?? {};
-  } catch (cause) {
-    throw bad([`${file} is not valid YAML: ${messageOf(cause)}`]);
-  }
-  if (!isTree(content))
-    throw bad([`${file} must hold sections with settings, like "server:" with "port: 8080" under it`]);
-  // A section whose settings are all commented out is empty, not wrong.
-  return Object.fromEntries(Object.entries(content).map(([name, keys]) => [name, keys ?? {}]));
+  const known = defaultConfig();
+  const faults = result.success
+    ? disagreements(result.data).map((text) => ({ path: text.slice(0, text.indexOf(':')).split('.'), text }))
+    : result.error.issues.flatMap((issue) => faultsOf(issue, tree, known));
+  wrong.push(...faults.map((fault) => place(fault.path) + fault.text));
+  if (!result.success || wrong.length > 0) throw configError(wrong);
+  const folder = path.dirname(path.resolve(file));
+  return {
+    config: withPaths(result.data, folder),
+    defaults: withPaths(known, folder),
+    origins,
+    hasFile: exists,
+  };
 }
 
 const PREFIX = 'FACEOFF_';
@@ -295,6 +327,14 @@ export function settingPaths(): string[] {
   return Object.entries(defaultConfig()).flatMap(([name, keys]) => Object.keys(keys).map((key) => `${name}.${key}`));
 }
 
+/** The settings that a running server takes over from a changed file, as `section.key`; the others need a restart. */
+export function liveSettings(): ReadonlySet<string> {
+  const sections = Object.entries(Schema.shape).flatMap(([name, keys]) =>
+    Object.entries(keys.unwrap().shape as z.ZodRawShape).map(([key, schema]) => [`${name}.${key}`, schema] as const),
+  );
+  return new Set(sections.flatMap(([key, schema]) => ((schema as z.ZodType).meta()?.live === true ? [key] : [])));
+}
+
 /**
  * The value that a variable or --set gives to a setting. The text is YAML, so that numbers, booleans and lists come out
  * as such, unless the setting takes the text itself: a face may be called 123.
@@ -309,45 +349,15 @@ function parseValue(section: string, setting: string, text: string): unknown {
 }
 
 /** Sets a key that exists. */
-function put(tree: Tree, key: string, text: string): void {
+function put(tree: ConfigTree, key: string, text: string): void {
   const [section, setting] = key.split('.') as [string, string];
   const keys = tree[section] ?? {};
   // The schema refuses a section that is not a mapping.
   if (isTree(keys)) tree[section] = { ...keys, [setting]: parseValue(section, setting, text) };
 }
 
-const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null && !Array.isArray(value);
-
-function sentences(issue: z.core.$ZodIssue, tree: Tree): string[] {
-  const at = issue.path.join('.');
-  if (issue.code === 'unrecognized_keys') {
-    const defaults = defaultConfig() as unknown as Tree;
-    const group = at === '' ? defaults : ((defaults[at] as Tree | undefined) ?? {});
-    return issue.keys.map((key) => {
-      const name = at === '' ? key : `${at}.${key}`;
-      const names = Object.keys(group);
-      const allowed = names.length === 0 ? '' : ` Allowed here: ${names.join(', ')}`;
-      return `${name}: there is no such setting${meant(key, names)}${allowed}`;
-    });
-  }
-  const value = issue.path.reduce<unknown>(
-    (node, key) => (isTree(node) || Array.isArray(node) ? (node as Tree)[String(key)] : undefined),
-    tree,
-  );
-  const shown = isSecretSetting(at) ? 'not shown' : `it is ${shownValue(value)}`;
-  return [`${at}: ${issue.message} (${shown})`];
-}
-
-/** A value as JSON; of a list or a mapping, which may hold secrets and be endless by references, what it is. */
-const shownValue = (value: unknown): string =>
-  Array.isArray(value)
-    ? 'a list'
-    : isTree(value)
-      ? `a mapping of ${Object.keys(value).slice(0, 8).join(', ').slice(0, 200) || 'nothing'}`
-      : JSON.stringify(value);
-
-/** Sentences about settings that are allowed alone, but not together. */
-function disagreements({ server, webrtc, memory, metrics, hooks }: Config): string[] {
+/** Sentences about settings that are allowed alone, but not together; each begins with the name of one of them. */
+export function disagreements({ server, webrtc, memory, metrics, hooks }: Config): string[] {
   const { portMin, portMax, h264Port, minKbps, startKbps, maxKbps } = webrtc;
   const wrong: string[] = [];
   if (!isLocal(server.host) && server.token === null) {
@@ -406,37 +416,3 @@ const programAt = ([program = '', ...args]: readonly string[], folder: string): 
   /[/\\]/.test(program) ? path.resolve(folder, program) : program,
   ...args,
 ];
-
-function bad(lines: string[]): FaceOffError {
-  return new FaceOffError(
-    'bad_config',
-    `The configuration cannot be used:\n${lines.map((line) => `  ${line}`).join('\n')}`,
-  );
-}
-
-/** `; did you mean …?` if a known name is close, else an empty text. */
-function meant(name: string, known: readonly string[]): string {
-  const near = nearest(name, known);
-  return near === null ? '' : `; did you mean ${near}?`;
-}
-
-/** The closest known name by edit distance; null if none is close. */
-function nearest(name: string, known: readonly string[]): string | null {
-  const scored = known.map((other) => [other, distance(name.toLowerCase(), other.toLowerCase())] as const);
-  const [best, d] = scored.reduce((a, b) => (b[1] < a[1] ? b : a), ['', Infinity]);
-  return d <= Math.max(2, name.length / 4) ? best : null;
-}
-
-/** Levenshtein distance. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(change, row[j]! + 1, next[j - 1]! + 1));
-    }
-    row = next;
-  }
-  return row[b.length]!;
-}

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { Command } from 'commander';
 import { cacheCommand } from './commands/cache.ts';
 import { cameraCommand } from './commands/camera.ts';
+import { configCommand } from './commands/config/config-command.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { gpuCommand } from './commands/install/gpu-install.ts';
 import { h264Command } from './commands/install/h264-install.ts';
@@ -31,6 +32,7 @@ const program = new Command('faceoff')
   .addCommand(modelsCommand(config))
   .addCommand(cacheCommand(config))
   .addCommand(cameraCommand(config))
+  .addCommand(configCommand(config))
   .addCommand(gpuCommand(config))
   .addCommand(h264Command(config))
   .addCommand(serviceCommand(config))

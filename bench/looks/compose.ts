@@ -68,7 +68,7 @@ export const CLIPS: readonly ClipRecipe[] = [
 export const [WIDTH, HEIGHT] = [640, 480];
 
 /** A group photo. */
-export const photoOf = (number: number): string =>
+const photoOf = (number: number): string =>
   path.join(root, `node_modules/@vladmandic/face-api/demo/sample${number}.jpg`);
 
 /** The frames of a clip, without its prop: the same ones each time. */

@@ -36,7 +36,7 @@ export interface TargetResult extends InputCounts {
 }
 
 /** Longest time of one input. */
-export const HANG_MS = 5000;
+const HANG_MS = 5000;
 /** How long a target may take to start, and to close. */
 const OPEN_MS = 120_000;
 /** The child says itself that an input takes too long, unless it is held. */

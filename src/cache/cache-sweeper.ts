@@ -15,7 +15,8 @@ export class CacheSweeper {
   readonly #cacheDir: string;
   readonly #limits: Config['cache'];
   readonly #log: Logger;
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout;
+  #intervalMs: number;
   #sweeping: Promise<void> = Promise.resolve();
   /** Whether it was said that the folder cannot be written. */
   #isTold = false;
@@ -32,7 +33,8 @@ export class CacheSweeper {
         'models.cacheDir cannot be written: what it would keep is made again at each start',
       );
     });
-    this.#timer = setInterval(() => this.#sweep(), cache.cleanIntervalMs).unref();
+    this.#intervalMs = cache.cleanIntervalMs;
+    this.#timer = this.#schedule();
   }
 
   static async start(config: Pick<Config, 'models' | 'cache'>, log: Logger): Promise<CacheSweeper> {
@@ -42,11 +44,23 @@ export class CacheSweeper {
     return sweeper;
   }
 
+  /** Takes a changed `cache.cleanIntervalMs` over; the interval begins anew. */
+  reschedule(): void {
+    if (this.#intervalMs === this.#limits.cleanIntervalMs) return;
+    this.#intervalMs = this.#limits.cleanIntervalMs;
+    clearInterval(this.#timer);
+    this.#timer = this.#schedule();
+  }
+
   /** Idempotent. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
     await this.#sweeping;
     await this.use.close();
+  }
+
+  #schedule(): NodeJS.Timeout {
+    return setInterval(() => this.#sweep(), this.#intervalMs).unref();
   }
 
   /** One sweep at a time; a failure is logged and has no other effect. */

@@ -3,7 +3,7 @@
 import path from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { type Command, InvalidArgumentError } from 'commander';
-import { type Config, loadConfig } from '../config.ts';
+import { type Config, type ConfigSources, loadConfig } from '../config.ts';
 import { defaultConfigFile } from '../lib/installation.ts';
 
 /** The options of every command that reads the configuration. */
@@ -29,10 +29,14 @@ export function withConfig(command: Command, defaultConfig: string): Command {
  * @param first assignments that `--set` can change.
  * @throws FaceOffError `bad_config`.
  */
-export function configOf({ config: file, set }: ConfigOptions, first: readonly string[] = []): Config {
+export const configOf = (options: ConfigOptions, first: readonly string[] = []): Config =>
+  loadConfig(sourcesOf({ ...options, set: [...first, ...options.set] }));
+
+/** Where `--config`, the environment and `--set` have the configuration read. */
+export function sourcesOf({ config: file, set }: ConfigOptions): ConfigSources {
   // The usual file may be missing; one that a person names may not.
   const isRequired = path.resolve(file) !== path.resolve(defaultConfigFile());
-  return loadConfig({ file, isRequired, env: process.env, set: [...first, ...set] });
+  return { file, isRequired, env: process.env, set };
 }
 
 /** Parses an option that takes a whole number, 0 or more. @throws InvalidArgumentError */

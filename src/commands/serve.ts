@@ -7,12 +7,15 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command } from 'commander';
 import { CacheSweeper } from '../cache/cache-sweeper.ts';
+import { ConfigInForce } from '../config/config-in-force.ts';
+import { ConfigReload } from '../config/config-reload.ts';
 import type { Config } from '../config.ts';
 import { FaceLibrary } from '../faces/face-library.ts';
 import { urlOf } from '../lib/address.ts';
 import { isPackage } from '../lib/installation.ts';
 import { type Logger, openLog } from '../lib/log.ts';
 import { raise } from '../lib/priority.ts';
+import { StartTerminal } from '../lib/system/terminal.ts';
 import { Metrics } from '../metrics.ts';
 import { defaultSettings } from '../pipeline/pool/lane-options.ts';
 import type { ModelLoad } from '../pipeline/pool/lane-protocol.ts';
@@ -28,7 +31,7 @@ import { openGpu } from '../server/monitor/gpu-sensor.ts';
 import { portCount } from '../server/webrtc/port-range.ts';
 import { FaceOffError, messageOf } from '../shared/errors.ts';
 import { movePersonalData } from './move-personal-data.ts';
-import { type ConfigOptions, configOf, withConfig } from './options.ts';
+import { type ConfigOptions, sourcesOf, withConfig } from './options.ts';
 import { welcomeOf } from './startup-banner.ts';
 
 interface ServeOptions extends ConfigOptions {
@@ -42,6 +45,8 @@ const GRACE_MS = 8000;
 const HOOKS_GRACE_MS = 2000;
 /** A Ctrl-C may arrive twice: from the terminal, which signals every process of its group, and passed on by npm. */
 const SAME_SIGNAL_MS = 200;
+/** How long after SIGHUP its terminal is looked for. */
+const HANG_UP_MS = 100;
 
 /** `faceoff serve`, the default command. */
 export function serveCommand(defaultConfig: string, version: string): Command {
@@ -52,7 +57,7 @@ export function serveCommand(defaultConfig: string, version: string): Command {
 }
 
 async function serve(options: ServeOptions, version: string): Promise<void> {
-  const endBy = endOnSignals();
+  const onSignal = heedSignals();
   limitArenas();
   const { host, port } = options;
   const set = [
@@ -60,22 +65,13 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
     ...(host === undefined ? [] : [`server.host=${host}`]),
     ...(port === undefined ? [] : [`server.port=${port}`]),
   ];
-  const config = configOf({ config: options.config, set });
+  const inForce = ConfigInForce.read(sourcesOf({ config: options.config, set }));
+  const { config } = inForce;
   const log = await openLog(config.logging);
   const { logger } = log;
+  const reload = new ConfigReload(inForce, logger);
   if (isPackage) logger.info(whereabouts(options.config), 'settings and data are in this folder');
-  const { names, token } = config.server;
-  if (names.length > 0 && token === null)
-    logger.warn(
-      { names },
-      'the server has a name that others may reach it by, and no token: set server.token, unless the proxy asks for a password',
-    );
-  const most = config.limits.sessions + config.limits.viewers;
-  if (portCount(config.webrtc) < most)
-    logger.warn(
-      { ports: portCount(config.webrtc), needed: most },
-      'webrtc.portMin to portMax has fewer ports than limits.sessions and limits.viewers together: each takes one',
-    );
+  warnOf(config, logger);
   // Before the lanes and WebRTC start threads, which inherit the priority.
   raise(config.server.priority, logger);
   const certificate = await prepare(config, logger).catch(async (error: unknown) => {
@@ -110,6 +106,7 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
   if (gpu !== null) logger.info({ gpu: gpu.name, driver: gpu.driver }, 'GPU found');
   const server = await buildServer({
     config,
+    inForce,
     pool,
     faces,
     metrics,
@@ -132,6 +129,7 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
           log: logger,
         });
   const stop = async (): Promise<false> => {
+    reload.close();
     renewal?.close();
     await server.close();
     await Promise.all([pool.close(), hooks.close(HOOKS_GRACE_MS)]);
@@ -159,7 +157,20 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
   const welcome = welcomeOf(config, actual);
   // Only a terminal shows the banner; a pipe gets log lines alone.
   if (welcome !== null && process.stdout.isTTY) process.stdout.write(welcome);
-  endBy(async () => {
+  reload.start({
+    check: (next) => requireDefaults(next, pool),
+    apply: () => {
+      log.setLevels(config.logging);
+      pool.configure(config);
+      cache.reschedule();
+      hooks.configure(config.hooks);
+      // Other names want another certificate; and this is when a person has put new files in place.
+      void renewal?.check();
+      warnOf(config, logger);
+    },
+  });
+  onSignal.reload = () => reload.now();
+  onSignal.end = async () => {
     const { drainMs } = config.server;
     if (drainMs > 0 && server.sessions.size > 0) {
       logger.info(
@@ -171,7 +182,30 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
     logger.info('stopping');
     const isLate = await Promise.race([stop(), delay(GRACE_MS, true)]);
     if (isLate) logger.warn('not everything ended in time; a recording that was cut off is kept by the next start');
-  });
+  };
+}
+
+/** Warns of settings that are allowed, and probably not meant. */
+function warnOf({ server, limits, webrtc }: Config, log: Logger): void {
+  const { names, token } = server;
+  if (names.length > 0 && token === null)
+    log.warn(
+      { names },
+      'the server has a name that others may reach it by, and no token: set server.token, unless the proxy asks for a password',
+    );
+  const most = limits.sessions + limits.viewers;
+  if (portCount(webrtc) < most)
+    log.warn(
+      { ports: portCount(webrtc), needed: most },
+      'webrtc.portMin to portMax has fewer ports than limits.sessions and limits.viewers together: each takes one',
+    );
+}
+
+/** Refuses settings of new sessions that cannot be used. @throws FaceOffError `bad_config`. */
+async function requireDefaults(config: Config, pool: Pool): Promise<void> {
+  pool.check(config);
+  const { face } = defaultSettings(config);
+  if (face !== null) await preloadDefault(pool, face);
 }
 
 /** Brings the data of older installations over, and makes or reads the certificate. */
@@ -201,35 +235,46 @@ function whereabouts(file: string): { folder: string; config: string } {
   return { folder: path.dirname(at), config: existsSync(at) ? at : advice };
 }
 
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+/** What signals do once the server runs. */
+interface OnSignal {
+  /** Ends the server in order. */
+  end: (() => Promise<unknown>) | null;
+  /** Reads the configuration again. */
+  reload: (() => Promise<void>) | null;
+}
 
 /**
- * Ends the program on SIGINT (Ctrl-C), SIGTERM and SIGHUP (the terminal was closed): at once while it starts, as there is
- * nothing to end in order, and the first process of a container would ignore the signal otherwise; in order from then
- * on, and at once on a second signal. The handlers stay the same all the time: one that is exchanged loses the signal
- * that comes meanwhile.
- * @returns what says how the program ends in order.
+ * Ends the program on SIGINT (Ctrl-C), SIGTERM and a SIGHUP with which its terminal was closed: at once while it starts,
+ * as there is nothing to end in order, and the first process of a container would ignore the signal otherwise; in order
+ * from then on, and at once on a second signal. Any other SIGHUP reads the configuration again. The handlers stay the
+ * same all the time: one that is exchanged loses the signal that comes meanwhile.
+ * @returns where what signals do is set; null does nothing.
  */
-function endOnSignals(): (stop: () => Promise<unknown>) => void {
+function heedSignals(): OnSignal {
   // A terminal that was closed takes no more lines.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
-  let endInOrder: (() => Promise<unknown>) | null = null;
+  const onSignal: OnSignal = { end: null, reload: null };
   let sinceMs: number | null = null;
-  for (const signal of SIGNALS) {
-    process.on(signal, () => {
-      if (endInOrder === null) process.exit(0);
-      if (sinceMs === null) {
-        sinceMs = performance.now();
-        // WebRTC's threads outlive their peers, so the process is ended once everything is closed.
-        void endInOrder().finally(() => process.exit(0));
-      } else if (performance.now() - sinceMs > SAME_SIGNAL_MS) {
-        process.exit(128 + constants.signals[signal]);
-      }
-    });
-  }
-  return (stop) => {
-    endInOrder = stop;
+  const end = (signal: NodeJS.Signals): void => {
+    if (onSignal.end === null) process.exit(0);
+    if (sinceMs === null) {
+      sinceMs = performance.now();
+      // WebRTC's threads outlive their peers, so the process is ended once everything is closed.
+      void onSignal.end().finally(() => process.exit(0));
+    } else if (performance.now() - sinceMs > SAME_SIGNAL_MS) {
+      process.exit(128 + constants.signals[signal]);
+    }
   };
+  process.on('SIGINT', end).on('SIGTERM', end);
+  const terminal = new StartTerminal();
+  process.on('SIGHUP', () => {
+    // The signal comes a moment before the terminal is gone where a shell is killed.
+    setTimeout(() => {
+      if (terminal.isGone) end('SIGHUP');
+      else if (sinceMs === null) void onSignal.reload?.();
+    }, HANG_UP_MS);
+  });
+  return onSignal;
 }
 
 /** @returns the address. @throws FaceOffError `cannot_listen`, naming the `setting` of the port. */

@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { listSchema, textSchema } from '../lib/text-schema.ts';
+import { live } from './live-setting.ts';
 
 /** What hooks can be told of; docs/hooks.md says when each comes and what it holds. */
 export const HOOK_EVENTS = [
@@ -75,16 +76,18 @@ const command = z.strictObject({
 
 /** The settings of the section. */
 export const hookSettings = {
-  webhooks: z.array(webhook).default([]),
-  commands: z.array(command).default([]),
-  secret: secret.nullable().default(null),
-  queue: z.int().min(1).max(100_000).default(256),
-  retryForMs: z
-    .int()
-    .min(0)
-    .max(7 * 86_400_000)
-    .default(3_600_000),
-  commandsAtOnce: z.int().min(1).max(64).default(4),
+  webhooks: live(z.array(webhook).default([])),
+  commands: live(z.array(command).default([])),
+  secret: live(secret.nullable().default(null)),
+  queue: live(z.int().min(1).max(100_000).default(256)),
+  retryForMs: live(
+    z
+      .int()
+      .min(0)
+      .max(7 * 86_400_000)
+      .default(3_600_000),
+  ),
+  commandsAtOnce: live(z.int().min(1).max(64).default(4)),
 };
 
 /** The section, with its defaults. */

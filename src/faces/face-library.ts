@@ -5,6 +5,7 @@
  */
 
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Logger } from 'pino';
@@ -67,11 +68,14 @@ interface Entry extends z.infer<typeof Record> {
   folder: string;
 }
 
+/** Whether a face comes with FaceOff, or is on disk; its photos may still be damaged. */
+export const isStoredFace = ({ storage }: Pick<Config, 'storage'>, id: string): boolean =>
+  SHIPPED.some((face) => face.id === id) || existsSync(path.join(storage.dir, 'faces', id, 'face.json'));
+
 /** The faces on disk. Runs on the main thread; lanes analyse the photos. */
 export class FaceLibrary implements Faces {
   readonly #folder: string;
-  readonly #limits: PictureLimits;
-  readonly #most: number;
+  readonly #config: Config['limits'];
   readonly #pool: Pool;
   readonly #entries = new Map<string, Entry>();
   /** Additions and removals, one at a time. */
@@ -81,14 +85,7 @@ export class FaceLibrary implements Faces {
 
   private constructor({ storage, limits }: Config, pool: Pool) {
     this.#folder = path.join(storage.dir, 'faces');
-    this.#limits = {
-      bytes: limits.uploadBytes,
-      pixels: limits.picturePixels,
-      side: limits.pictureSide,
-      memory: limits.pictureMemoryMb * 2 ** 20,
-      timeMs: limits.pictureTimeoutMs,
-    };
-    this.#most = limits.faces;
+    this.#config = limits;
     this.#pool = pool;
   }
 
@@ -151,13 +148,24 @@ export class FaceLibrary implements Faces {
     return { picture: `data:image/webp;base64,${image.toString('base64')}`, findings: adviceOn(flaws) };
   }
 
+  get #limits(): PictureLimits {
+    const { uploadBytes, picturePixels, pictureSide, pictureMemoryMb, pictureTimeoutMs } = this.#config;
+    return {
+      bytes: uploadBytes,
+      pixels: picturePixels,
+      side: pictureSide,
+      memory: pictureMemoryMb * 2 ** 20,
+      timeMs: pictureTimeoutMs,
+    };
+  }
+
   /** @returns the face that the upload is a further photo of, or null. @throws FaceOffError when there is no room. */
   #checkRoom(upload: UploadedFace): Entry | null {
     const known = upload.to === undefined ? null : this.#ownEntry(upload.to);
-    if (known === null && this.#entries.size >= this.#most) {
+    if (known === null && this.#entries.size >= this.#config.faces) {
       throw new FaceOffError(
         'too_many_faces',
-        `There are already ${this.#most} faces. Delete one first, or raise limits.faces.`,
+        `There are already ${this.#config.faces} faces. Delete one first, or raise limits.faces.`,
       );
     }
     if (known !== null && known.photos.length >= MOST_PHOTOS) {

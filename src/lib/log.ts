@@ -6,7 +6,7 @@
 
 import { rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { type Logger, multistream, type Level as PinoLevel, pino, type StreamEntry } from 'pino';
+import { type Logger, multistream, type Level as PinoLevel, pino } from 'pino';
 import { PinoPretty } from 'pino-pretty';
 import roll from 'pino-roll';
 import { FaceOffError, messageOf } from '../shared/errors.ts';
@@ -50,9 +50,15 @@ export interface LogOptions {
 /** An open log. */
 export interface Log {
   logger: Logger;
+  /** Changes the least levels of console and files. */
+  setLevels(levels: Pick<LogOptions, 'level' | 'fileLevel'>): void;
   /** Resolves when every line is on disk, or cannot be written. */
   close(): Promise<void>;
 }
+
+/** The number by which pino compares a level. */
+const rankOf = (level: LogOptions['level']): number =>
+  level === 'silent' ? Number.POSITIVE_INFINITY : pino.levels.values[level]!;
 
 /** @throws FaceOffError `bad_config` where the folder cannot be made or written. */
 async function requireFolder(dir: string): Promise<void> {
@@ -101,13 +107,20 @@ export async function openLog(
   const shown = isPretty
     ? PinoPretty({ destination: console, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname' })
     : console;
-  const streams: StreamEntry[] = [];
-  if (level !== 'silent') streams.push({ level, stream: shown });
-  if (fileLevel !== 'silent') streams.push({ level: fileLevel, stream: file });
+  const streams = multistream([
+    { level: rankOf(level), stream: shown },
+    { level: rankOf(fileLevel), stream: file },
+  ]);
   const paths = PRIVATE.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]);
-  const logger = pino({ level: 'trace', base: null, redact: { paths, censor: '[private]' } }, multistream(streams));
+  const logger = pino({ level: 'trace', base: null, redact: { paths, censor: '[private]' } }, streams);
   return {
     logger,
+    setLevels(levels) {
+      for (const entry of streams.streams)
+        entry.level = rankOf(entry.stream === file ? levels.fileLevel : levels.level);
+      // Lines go to the streams in this order, until one wants a higher level.
+      streams.streams.sort((a, b) => Number(a.level) - Number(b.level));
+    },
     close: () =>
       new Promise((resolve) => {
         file.once('close', resolve);

@@ -106,7 +106,7 @@ let timingName: '-fps_mode' | '-vsync' | null = null;
  * The name of the option that says how frames are timed: ffmpeg before 5.1 (Debian 11, Ubuntu 22.04) has an older one.
  * Asked for once, which takes some tens of milliseconds.
  */
-export function timingOption(): '-fps_mode' | '-vsync' {
+function timingOption(): '-fps_mode' | '-vsync' {
   if (timingName === null) {
     const { stdout } = spawnSync('ffmpeg', ['-version'], { encoding: 'utf8' });
     const [, major, minor] = /^ffmpeg version n?(\d+)\.(\d+)/.exec(stdout ?? '') ?? [];

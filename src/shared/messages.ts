@@ -331,6 +331,33 @@ export interface ModelInfo {
   needs: string[];
 }
 
+/** One setting in force, as `/api/config` lists it. */
+export interface SettingReport {
+  /** The value in force, without secrets. */
+  value: unknown;
+  /** Whether it is the default. */
+  isDefault: boolean;
+  from: 'default' | 'file' | 'environment' | 'command line';
+  /** `FILE:LINE`, the name of the variable, or `--set`; null for a default. */
+  at: string | null;
+  /** Whether a running server takes it over from a changed file. */
+  live: boolean;
+  /** When the running server last took a new value over, in ISO 8601; null if it has the value of its start. */
+  takenAt: string | null;
+  /** Whether the file has another value by now, which needs a restart. */
+  needsRestart: boolean;
+}
+
+/** The configuration in force. */
+export interface ConfigReport {
+  /** Path of config.yaml; null where there is none. */
+  file: string | null;
+  /** Why the file, as it was last read, was refused; null if it was not. */
+  refused: string | null;
+  /** By `section.key`. */
+  settings: Record<string, SettingReport>;
+}
+
 /** One kind of cache entry, as `/api/cache` lists it. */
 export interface CacheReport {
   kind: string;

@@ -2,6 +2,7 @@
 
 import path from 'node:path';
 import { pino } from 'pino';
+import type { Config } from '../../src/config.ts';
 import type { Faces } from '../../src/faces/face-library.ts';
 import { Metrics } from '../../src/metrics.ts';
 import { defaultSettings } from '../../src/pipeline/pool/lane-options.ts';
@@ -74,6 +75,7 @@ export interface EchoServer extends Server {
   url: string;
   pool: Echo;
   metrics: Metrics;
+  config: Config;
   events: ServerEvents;
   /** What was logged, one object a line. */
   lines: { level: number; msg: string; [key: string]: unknown }[];
@@ -106,5 +108,5 @@ export async function startEcho(
     certificate,
   });
   const url = await server.app.listen({ host: '127.0.0.1', port: 0 });
-  return { ...server, url, pool, metrics, events, lines };
+  return { ...server, url, pool, metrics, config, events, lines };
 }

@@ -40,7 +40,7 @@ export async function encodeH264(input: readonly string[], coding: readonly stri
 }
 
 /** Splits an Annex B stream with access unit delimiters into pictures. */
-export function unitsOf(stream: Buffer): EncodedUnit[] {
+function unitsOf(stream: Buffer): EncodedUnit[] {
   const units: Buffer[][] = [];
   for (const nal of nalUnitsOf(stream)) {
     if ((nal[0]! & 31) === 9) units.push([]);

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { defaultConfig, loadConfig, settingPaths, variableOfKey } from '../../src/config.ts';
+import { defaultConfig, liveSettings, loadConfig, settingPaths, variableOfKey } from '../../src/config.ts';
 import { root } from '../../src/lib/package-root.ts';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-config-'));
@@ -30,6 +30,25 @@ test('the shipped config.yaml names every setting, with a line of meaning', () =
     if (key !== undefined) documented.add(`${section}.${key}`);
   }
   expect([...documented].sort()).toEqual(settingPaths().sort());
+});
+
+test('the shipped config.yaml marks what a running server takes over', () => {
+  const marked: string[] = [];
+  let section = '';
+  for (const line of readFileSync(shipped, 'utf8').split('\n')) {
+    section = line.match(/^(\w+):$/)?.[1] ?? section;
+    const key = line.match(/^ {2}(\w+): \S.* # \(live\) /)?.[1];
+    if (key !== undefined) marked.push(`${section}.${key}`);
+  }
+  expect(marked).toEqual([...liveSettings()]);
+  // Settings that are allowed only together are all live, or none is.
+  for (const group of [
+    ['server.host', 'server.token', 'server.certificate', 'server.key'],
+    ['webrtc.portMin', 'webrtc.portMax'],
+    ['memory.releaseAt', 'memory.degradeAt'],
+    ['hooks.webhooks', 'hooks.secret'],
+  ])
+    expect(new Set(group.map((key) => liveSettings().has(key))).size, String(group)).toBe(1);
 });
 
 test('a missing file means defaults', () => {
@@ -145,12 +164,56 @@ describe('refused, naming the key and what is allowed', () => {
     ['a short token', 'server:\n  token: secret-word\n', /server\.token: must have 16 .*\(not shown\)/],
     ['half a certificate', 'server:\n  key: a.pem\n', /server\.certificate: must be set together/],
     ['an origin with a path', 'server:\n  origins: ["https://a.example/x"]\n', /server\.origins\.0: must be an origin/],
-    ['broken YAML, with its line', 'server:\n  port: 1\n  host: [\n', /not valid YAML.*\([34]:\d+\)/s],
+    ['broken YAML, with its line', 'server:\n  port: 1\n  host: [\n', /config\.yaml:[34]:\d+: not valid YAML/],
     ['several documents', 'server:\n  port: 1\n---\nserver:\n  port: 2\n', /not valid YAML.*several documents/],
-    ['a key given twice', 'server:\n  port: 1\n  port: 2\n', /not valid YAML: duplicated mapping key.*\(3:/],
+    [
+      'a key given twice',
+      'server:\n  port: 1\n  port: 2\n',
+      /config\.yaml:3:3: not valid YAML: duplicated mapping key/,
+    ],
+    ['a key of another section', 'server:\n  sessions: 4\n', /server\.sessions: .* did you mean limits\.sessions\?/],
+    [
+      'a key like no other',
+      'server:\n  zzzzzzzz: 1\n',
+      /server\.zzzzzzzz: there is no such setting\. Allowed here: host/,
+    ],
     ['no settings at all', '- 1\n- 2\n', /must hold sections/],
   ])('%s', (_what, text, message) => {
     expect(() => loadConfig({ file: written(text) })).toThrow(message);
+  });
+
+  test.each([
+    ['a value', 'server:\n  # a comment\n  port: many\n', 'config.yaml:3:3: server.port:'],
+    ['an unknown key', 'server: { host: ::1, prot: 1 }\n', 'config.yaml:1:22: server.prot:'],
+    ['an unknown section', '# a comment\n\nsever:\n  port: 1\n', 'config.yaml:3:1: sever:'],
+    [
+      'an item of a list',
+      'webrtc:\n  iceServers:\n    - urls: stun:a\n    - urls: [http://b]\n',
+      'config.yaml:4:14: webrtc.iceServers.1.urls.0:',
+    ],
+    [
+      'what is not there, by its section',
+      'webrtc:\n  maxKbps: 200\nserver:\n  host: 0.0.0.0\n',
+      'config.yaml:3:1: server.token:',
+    ],
+    ['a file of Windows', 'server:\r\n  port: 1\r\n  host: 5\r\n', 'config.yaml:3:3: server.host:'],
+  ])('with the place of %s', (_what, text, message) => {
+    expect(() => loadConfig({ file: written(text) })).toThrow(message);
+  });
+
+  test('with the variable or the option that it comes from', () => {
+    const file = written('server:\n  port: 1\n');
+    expect(() => loadConfig({ file, env: { FACEOFF_SERVER_PORT: 'x' } })).toThrow('FACEOFF_SERVER_PORT: server.port:');
+    expect(() => loadConfig({ file, set: ['server.port=x'] })).toThrow('--set: server.port:');
+  });
+
+  test.each([
+    ['a broken line beside a token', 'server:\n  token: hunter2hunter2hunter2\n  host: [\n'],
+    ['a list that is a mapping', 'webrtc:\n  iceServers: { urls: turn:a, credential: hunter2hunter2hunter2 }\n'],
+    ['an unknown key', 'server:\n  tokn: hunter2hunter2hunter2\n'],
+    ['a token of spaces', 'server:\n  token: hunter2hunter2 hunter2\n'],
+  ])('without the secret in %s', (_what, text) => {
+    expect(() => loadConfig({ file: written(text) })).toThrow(/^((?!hunter2).)*$/s);
   });
 
   test('all problems at once', () => {

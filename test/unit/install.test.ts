@@ -1,6 +1,7 @@
 /** The files of ops/ by which FaceOff is installed: they name settings, folders, ports and versions that there are. */
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { load, loadAll } from 'js-yaml';
 import { describe, expect, test } from 'vitest';
@@ -148,9 +149,10 @@ describe('the Kubernetes manifests', () => {
         spec: {
           terminationGracePeriodSeconds: number;
           containers: {
+            args: string[];
             env: { name: string }[];
             ports: { name: string; containerPort: number }[];
-            volumeMounts: { name: string; mountPath: string }[];
+            volumeMounts: { name: string; mountPath: string; subPath?: string }[];
             resources: { limits: { memory: string } };
           }[];
           volumes: { name: string }[];
@@ -180,9 +182,24 @@ describe('the Kubernetes manifests', () => {
 
   test('mount every folder that FaceOff writes to, its configuration, and /tmp', () => {
     const at = container!.volumeMounts.map(({ mountPath }) => mountPath).sort();
-    expect(at).toEqual([...written, '/faceoff/config.yaml', '/tmp'].sort());
+    expect(at).toEqual([...written, '/etc/faceoff', '/tmp'].sort());
     const volumes = new Set(pod.volumes.map(({ name }) => name));
     expect(container!.volumeMounts.filter(({ name }) => !volumes.has(name))).toEqual([]);
+  });
+
+  test('mount the configuration so that it can change, and have FaceOff read it with the folders of the image', () => {
+    expect(container!.volumeMounts.find(({ name }) => name === 'config')).toEqual({
+      name: 'config',
+      mountPath: '/etc/faceoff',
+      readOnly: true,
+    });
+    expect(container!.args).toEqual(['serve', '--config', '/etc/faceoff/config.yaml']);
+    const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-configmap-'));
+    writeFileSync(path.join(folder, 'config.yaml'), data['config.yaml']!);
+    const { storage, models, recording, logging } = loadConfig({ file: path.join(folder, 'config.yaml') });
+    rmSync(folder, { recursive: true });
+    const folders = [storage.dir, models.cacheDir, recording.dir, logging.dir, `${models.dir}/optional`];
+    expect(folders.sort()).toEqual(written);
   });
 
   test('reach the port of the defaults, and leave time to end in order', () => {

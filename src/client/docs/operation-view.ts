@@ -46,7 +46,7 @@ function contentOf(content: Content): HTMLElement[] {
 }
 
 /** A command line that makes the request. */
-export function curlOf(method: string, path: string, { requestBody, parameters = [] }: ShownOperation): string {
+function curlOf(method: string, path: string, { requestBody, parameters = [] }: ShownOperation): string {
   const address = new URL(
     path.slice(1).replaceAll(/\{(\w+)\}/g, (_all, name: string) => name.toUpperCase()),
     document.baseURI,

@@ -139,7 +139,7 @@ function report(cacheDir: string): void {
 }
 
 /** Tells people how to install the libraries that only NVIDIA distributes. */
-export const NVIDIA_HINT = [
+const NVIDIA_HINT = [
   'They want the NVIDIA driver 580 or later, CUDA 13, cuDNN 9 and, for TensorRT, TensorRT 10. On Debian and Ubuntu, with',
   "NVIDIA's package source (https://docs.nvidia.com/cuda/cuda-installation-guide-linux):",
   '  apt install cuda-libraries-13-0 libcudnn9-cuda-13 libnvinfer10 libnvonnxparsers10',

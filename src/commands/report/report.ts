@@ -40,7 +40,7 @@ export function reportCommand(defaultConfig: string): Command {
  * Writes the parts as a gzipped tar archive in a folder of its own, readable by its owner alone; whole or not at all.
  * @throws FaceOffError `report_not_written`.
  */
-export async function writeArchive(file: string, parts: readonly ReportPart[], now: Date): Promise<void> {
+async function writeArchive(file: string, parts: readonly ReportPart[], now: Date): Promise<void> {
   const archive = pack();
   for (const { file: name, text } of parts)
     archive.entry({ name: `faceoff-report/${name}`, mtime: now, mode: 0o644 }, text);

@@ -90,6 +90,9 @@ StartLimitBurst=5
 [Service]
 Type=exec
 ExecStart=${quoted(node)} ${argument(program)} serve --config ${argument(config)}
+# A file that is wrong is told by \`systemctl reload\`, and changes nothing.
+ExecReload=${quoted(node)} ${argument(program)} config check ${argument(config)}
+ExecReload=/bin/kill -HUP $MAINPID
 # The server ends its own processes, ffmpeg and the device process, in order.
 KillMode=mixed
 KillSignal=SIGTERM

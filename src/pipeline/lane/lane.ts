@@ -10,7 +10,7 @@ import type { MeshFace } from '../engines/mesh/mesh-engine.ts';
 import type { NeuralFace } from '../engines/neural/neural-engine.ts';
 import { Tracker, type TrackingOptions } from '../face/track.ts';
 import type { OnModelNews } from '../models/model-states.ts';
-import type { FoundFace, LaneOptions, LanePreview, ModelLoad } from '../pool/lane-protocol.ts';
+import type { FoundFace, LaneOptions, LanePreview, LiveLaneOptions, ModelLoad } from '../pool/lane-protocol.ts';
 import { Budget, Costs } from './budget.ts';
 import { Degrader } from './degrade.ts';
 import { LaneEngines } from './lane-engines.ts';
@@ -124,6 +124,13 @@ export class Lane {
   /** Forgets a source face in all its forms. */
   drop(id: string): Promise<void> {
     return this.runExclusively(() => this.#engines.dropFace(id));
+  }
+
+  /** Takes changed options over, for streams that open from now on. */
+  configure(options: LiveLaneOptions): Promise<void> {
+    return this.runExclusively(() => {
+      Object.assign(this.#setup.options, options);
+    });
   }
 
   /** Makes every stream, and each that opens later, do less while memory is short. */

@@ -32,6 +32,7 @@ const ANSWERS: Answers = {
   take: (lane, { id, face }) => lane.take(id, face),
   takeFor: (lane, { engine, id, face }) => lane.takeFor(engine, id, face),
   drop: (lane, { id }) => lane.drop(id),
+  configure: (lane, options) => lane.configure(options),
   hold: (lane, { on }) => lane.limitQuality(on),
   analyse: (lane, { picture }) => lane.analyse(picture),
   enrol: (lane, { portraits }) => lane.enrol(portraits),

@@ -5,7 +5,7 @@ import { FaceOffError, messageOf } from '../../shared/errors.ts';
 import { DEFAULT_SETTINGS, MESH, NONE, SETTING_KEYS, SETTINGS, type SwapSettings } from '../../shared/settings.ts';
 import type { DeviceOptions } from '../device/device-protocol.ts';
 import type { Catalogue } from '../models/catalogue.ts';
-import type { LaneOptions } from './lane-protocol.ts';
+import type { LaneOptions, LiveLaneOptions } from './lane-protocol.ts';
 
 /** The models that the configuration names; null for none. */
 export interface ModelNames {
@@ -54,17 +54,11 @@ export function defaultSettings(config: Config): SwapSettings {
   return settings.engine === NONE ? { ...settings, engine: MESH, face: null } : settings;
 }
 
-/** The options of every lane, without the address of the device process. */
-export function laneOptions(config: Config): LaneOptions {
-  const { limits, pipeline, detection, tracking, swap, restoration, inference, models, disclosure } = config;
+/** The options that lanes take over while they run: those of live settings. */
+export function liveLaneOptions(config: Config): LiveLaneOptions {
+  const { detection, tracking, swap, restoration } = config;
   return {
-    modelsDir: models.dir,
-    threads: inference.threads,
-    warmupRuns: models.warmupRuns,
-    deviceAddress: null,
-    reserve: swap.reserve,
-    maxPixels: limits.frameWidth * limits.frameHeight,
-    budgetMs: pipeline.budgetMs,
+    engine: modelNames(config).engine,
     score: detection.score,
     intervalMs: detection.intervalMs,
     faces: detection.faces,
@@ -74,10 +68,25 @@ export function laneOptions(config: Config): LaneOptions {
     beta: tracking.beta,
     colour: swap.colour,
     sharpness: restoration.sharpness,
+  };
+}
+
+/** The options of every lane, without the address of the device process. */
+export function laneOptions(config: Config): LaneOptions {
+  const { limits, pipeline, swap, restoration, inference, models, disclosure } = config;
+  return {
+    modelsDir: models.dir,
+    threads: inference.threads,
+    warmupRuns: models.warmupRuns,
+    deviceAddress: null,
+    reserve: swap.reserve,
+    maxPixels: limits.frameWidth * limits.frameHeight,
+    budgetMs: pipeline.budgetMs,
     boost: swap.boost,
     restoreBlend: restoration.blend,
     badgeCorner: disclosure.corner,
     ...modelNames(config),
+    ...liveLaneOptions(config),
   };
 }
 

@@ -54,6 +54,8 @@ export interface Calls {
   takeFor: { ask: { id: string; engine: string; face: NeuralFace }; answer: undefined };
   /** Forgets a face for every engine. */
   drop: { ask: { id: string }; answer: undefined };
+  /** Takes changed options over, for streams that open from then on. */
+  configure: { ask: LiveLaneOptions; answer: undefined };
   /** Lowers the quality of every stream while `on`, because memory is short. */
   hold: { ask: { on: boolean }; answer: undefined };
   /** Finds every face of a still picture. */
@@ -154,3 +156,18 @@ export interface LaneOptions {
   /** Where the mark “AI-modified” is drawn, for sessions that want it. */
   badgeCorner: Corner;
 }
+
+/** The options that a lane takes over while it runs. */
+export type LiveLaneOptions = Pick<
+  LaneOptions,
+  | 'engine'
+  | 'score'
+  | 'intervalMs'
+  | 'faces'
+  | 'minSize'
+  | 'lostAfterFrames'
+  | 'minCutoffHz'
+  | 'beta'
+  | 'colour'
+  | 'sharpness'
+>;

@@ -9,7 +9,7 @@ import type { Capacity, ProfiledThread } from '../../shared/types.ts';
 import type { ModelStates } from '../models/model-states.ts';
 import { type Enrolment, engineOfKey, faceKey, idOfKey, isMeshFace } from './enrolment.ts';
 import type { LaneFaults } from './lane-faults.ts';
-import type { LaneOptions, ModelLoad } from './lane-protocol.ts';
+import type { LaneOptions, LiveLaneOptions, ModelLoad } from './lane-protocol.ts';
 import { type LaneListener, LaneThread } from './lane-thread.ts';
 
 /** A session as its slot sees it. */
@@ -152,6 +152,12 @@ export class Lanes {
     for (const slot of this.#slots) if (takeBack(slot, id).length > 0) dropFrom(slot, id);
   }
 
+  /** Every lane, also one that replaces another later, takes changed options over for streams that open from then on. */
+  configure(options: LiveLaneOptions): void {
+    Object.assign(this.#parts.options, options);
+    for (const { thread } of this.#slots) this.#sendOptions(thread, options);
+  }
+
   /** While memory is short, every lane lowers its quality. */
   limitQuality(isLimited: boolean): void {
     this.#isLimited = isLimited;
@@ -202,6 +208,8 @@ export class Lanes {
       try {
         const thread = await this.#startThread(slot.source, (next) => this.#replaceLater(slot, next));
         slot.thread = thread;
+        // They may have changed while the thread started.
+        this.#sendOptions(thread, this.#parts.options);
         this.#sendLimit(thread);
         slot.faces.clear();
         for (const session of slot.sessions) session.reopen();
@@ -237,6 +245,10 @@ export class Lanes {
       if (this.#closed || isLost) return;
       log.warn({ face: id, engine, error: messageOf(error) }, 'face cannot be used');
     }
+  }
+
+  #sendOptions(thread: LaneThread, options: LiveLaneOptions): void {
+    void thread.ask('configure', options).catch(() => undefined);
   }
 
   #sendLimit(thread: LaneThread): void {

@@ -14,7 +14,7 @@ import { ModelStates } from '../models/model-states.ts';
 import { requireFile } from '../models/model-store.ts';
 import { Enrolment, type Photos } from './enrolment.ts';
 import { LaneFaults } from './lane-faults.ts';
-import { defaultSettings, deviceOptions, laneOptions, requireModelNames } from './lane-options.ts';
+import { defaultSettings, deviceOptions, laneOptions, liveLaneOptions, requireModelNames } from './lane-options.ts';
 import type { FoundFace, LanePreview, ModelLoad } from './lane-protocol.ts';
 import { facesOf, type LaneSlot, Lanes, wantedFaces } from './lanes.ts';
 import { PoolSession, type SessionHost } from './pool-session.ts';
@@ -41,7 +41,7 @@ const MOST_AUTO_LANES = 8;
 export class Pool implements Swapping, SessionHost {
   /** The state of every model; other code that loads models notes it here. */
   readonly models: ModelStates;
-  /** Settings of a new session. */
+  /** Settings of a new session; `configure` changes them in place. */
   readonly defaults: SwapSettings;
   readonly #catalogue: Catalogue;
   readonly #device: DeviceHost;
@@ -139,6 +139,18 @@ export class Pool implements Swapping, SessionHost {
       if (engine === MESH) await this.#enrolment.face(engine, id);
       await this.#lanes.giveAll(engine, id);
     }
+  }
+
+  /** Refuses a configuration that names an unknown model. @throws FaceOffError `bad_config`. */
+  check(config: Config): void {
+    requireModelNames(this.#catalogue, config);
+  }
+
+  /** Takes live settings over, for sessions that are opened from now on. */
+  configure(config: Config): void {
+    Object.assign(this.defaults, defaultSettings(config));
+    this.#lanes.configure(liveLaneOptions(config));
+    if (isGenerator(this.defaults.engine)) this.#device.start();
   }
 
   /** Forgets a source face. Sessions that wear it go on without a face. */

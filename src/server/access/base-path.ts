@@ -20,7 +20,7 @@ const PROXY_HEADERS = ['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto
  * The path under which a proxy serves this server, without a slash at its end: `server.basePath`, else what the proxy
  * says; empty where neither names one.
  */
-export function basePathOf(headers: IncomingHttpHeaders, basePath: string): string {
+function basePathOf(headers: IncomingHttpHeaders, basePath: string): string {
   const said = basePath === '/' ? headers['x-forwarded-prefix'] : basePath;
   const prefix = String(said ?? '')
     .split(',')[0]!

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '../../config.ts';
 import { messageOf } from '../../shared/errors.ts';
 import { type Certificate, type CertificateLog, certificateOf, isGoodFor } from './certificate.ts';
@@ -17,24 +18,30 @@ export interface RenewalParts {
 
 /**
  * Follows the certificate over its life: configured files that another program renews, and the self-made one, which is
- * replaced before it expires. Looks once an hour; a certificate that cannot be read leaves the one in use.
+ * replaced before it expires and where `server.names` has changed. Looks once an hour; a certificate that cannot be read leaves the one in use.
  */
 export class CertificateRenewal {
   readonly #parts: RenewalParts;
   readonly #timer: NodeJS.Timeout;
   #current: Certificate;
+  /** `server.names` for which a certificate was last looked for. */
+  #names: readonly string[];
 
   constructor(parts: RenewalParts) {
     this.#parts = parts;
     this.#current = parts.certificate;
+    this.#names = parts.config.server.names;
     this.#timer = setInterval(() => void this.check(), CHECK_MS).unref();
   }
 
   /** Looks now. Never throws. */
   async check(): Promise<void> {
     const { config, use, log } = this.#parts;
+    const { certificate, names } = config.server;
+    const isRenamed = !isDeepStrictEqual(names, this.#names);
+    this.#names = names;
     // A self-made one that could not be kept would be made anew every time.
-    if (config.server.certificate === null && isGoodFor(this.#current.cert, [])) return;
+    if (certificate === null && !isRenamed && isGoodFor(this.#current.cert, [])) return;
     try {
       const found = await certificateOf(config, log);
       if (found === null || found.cert === this.#current.cert) return;

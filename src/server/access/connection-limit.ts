@@ -1,20 +1,21 @@
 import type { Server, Socket } from 'node:net';
+import type { Config } from '../../config.ts';
 import { networkOf } from '../../lib/address.ts';
 
 /** Tracks every TCP connection of the server, WebSockets and refused requests included, and limits them per address. */
 export class ConnectionLimit {
   readonly #sockets = new Set<Socket>();
   readonly #byNetwork = new Map<string, number>();
-  readonly #most: number;
+  readonly #limits: Pick<Config['limits'], 'connectionsPerAddress'>;
   readonly #onFull: () => void;
 
   /**
-   * @param most limit of open connections from one address, or from one IPv6 network; further connections are closed at
-   *   once. 0 means no limit.
+   * @param limits `connectionsPerAddress` is the limit of open connections from one address, or from one IPv6 network;
+   *   further connections are closed at once. 0 means no limit.
    * @param onFull called when an address reaches the limit; it is not told which address.
    */
-  constructor(most: number, onFull: () => void) {
-    this.#most = most;
+  constructor(limits: Pick<Config['limits'], 'connectionsPerAddress'>, onFull: () => void) {
+    this.#limits = limits;
     this.#onFull = onFull;
   }
 
@@ -31,11 +32,12 @@ export class ConnectionLimit {
   #admit(socket: Socket): void {
     const network = networkOf(socket.remoteAddress ?? '');
     const open = this.#byNetwork.get(network) ?? 0;
-    if (this.#most > 0 && open >= this.#most) {
+    const most = this.#limits.connectionsPerAddress;
+    if (most > 0 && open >= most) {
       socket.destroy();
       return;
     }
-    if (open + 1 === this.#most) this.#onFull();
+    if (open + 1 === most) this.#onFull();
     this.#sockets.add(socket);
     this.#byNetwork.set(network, open + 1);
     socket.once('close', () => {

@@ -2,6 +2,7 @@
 
 import cors from '@fastify/cors';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Config } from '../../config.ts';
 
 /** Response headers with which WHIP and WHEP answer. */
 const EXPOSED = ['Location', 'ETag', 'Link', 'Accept-Patch', 'Retry-After', 'WWW-Authenticate', 'AI-Disclosure'];
@@ -16,12 +17,12 @@ export function allowedOrigins({ url }: Pick<FastifyRequest, 'url'>, origins: re
  * Adds CORS headers to the replies that allowed origins may read, refusals included; has to be registered before
  * all hooks that refuse. Never allows cookies: pages of other origins send the token.
  */
-export async function allowOrigins(app: FastifyInstance, origins: readonly string[]): Promise<void> {
+export async function allowOrigins(app: FastifyInstance, server: Pick<Config['server'], 'origins'>): Promise<void> {
   await app.register(cors, {
     delegator: (request, done) => {
       const { origin = '' } = request.headers;
       done(null, {
-        origin: allowedOrigins(request, origins).includes(origin) ? origin : false,
+        origin: allowedOrigins(request, server.origins).includes(origin) ? origin : false,
         exposedHeaders: EXPOSED,
         methods: ['POST', 'PATCH', 'DELETE', 'OPTIONS'],
         allowedHeaders: ['Authorization', 'Content-Type', 'If-Match'],

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Config } from '../../config.ts';
 import { networkOf } from '../../lib/address.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 
@@ -14,19 +15,23 @@ interface Attempts {
 
 /** Limits the number of different wrong tokens per address, against guessing. Keeps its data in memory only. */
 export class LoginRateLimit {
-  readonly #most: number;
+  readonly #limits: Pick<Config['limits'], 'wrongTokens'>;
   readonly #onFull: () => void;
   readonly #clock: () => number;
   /** By network, in the order of their first attempts. */
   readonly #attempts = new Map<string, Attempts>();
 
   /**
-   * @param most number of different wrong tokens per address and minute, after which the address has to wait until the
-   *   minute ends; 0 means no limit.
+   * @param limits `wrongTokens` is the number of different wrong tokens per address and minute, after which the address
+   *   has to wait until the minute ends; 0 means no limit.
    * @param onFull called when an address has to wait; it is not told which address.
    */
-  constructor(most: number, onFull: () => void, clock: () => number = () => performance.now()) {
-    this.#most = most;
+  constructor(
+    limits: Pick<Config['limits'], 'wrongTokens'>,
+    onFull: () => void,
+    clock: () => number = () => performance.now(),
+  ) {
+    this.#limits = limits;
     this.#onFull = onFull;
     this.#clock = clock;
   }
@@ -52,18 +57,20 @@ export class LoginRateLimit {
       this.#attempts.delete(network);
     }
     const attempts = this.#attempts.get(networkOf(address));
-    if (attempts === undefined || attempts.tokens.size < this.#most) return 0;
+    const { wrongTokens } = this.#limits;
+    if (attempts === undefined || wrongTokens === 0 || attempts.tokens.size < wrongTokens) return 0;
     return attempts.sinceMs + WINDOW_MS - now;
   }
 
   /** Counts a wrong token. */
   wrong(address: string, token: string): void {
-    if (this.#most === 0) return;
+    const { wrongTokens } = this.#limits;
+    if (wrongTokens === 0) return;
     const network = networkOf(address);
     const attempts = this.#attempts.get(network) ?? { sinceMs: this.#clock(), tokens: new Set() };
     attempts.tokens.add(createHash('sha256').update(token).digest('base64'));
     this.#attempts.set(network, attempts);
-    if (attempts.tokens.size === this.#most) this.#onFull();
+    if (attempts.tokens.size === wrongTokens) this.#onFull();
     if (this.#attempts.size > MOST_ADDRESSES) this.#attempts.delete(this.#attempts.keys().next().value!);
   }
 }

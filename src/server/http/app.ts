@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import fastifyStatic from '@fastify/static';
 import websocket from '@fastify/websocket';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { ConfigInForce } from '../../config/config-in-force.ts';
 import type { Config } from '../../config.ts';
 import type { Faces } from '../../faces/face-library.ts';
 import { addressesOf, isLocal, urlOf } from '../../lib/address.ts';
@@ -64,6 +65,8 @@ import { whipRoutes } from './whip.ts';
 /** What the server serves; all of it is loaded before `buildServer`. */
 export interface ServerParts {
   config: Config;
+  /** What `/api/config` shows; `config` as it is by default. */
+  inForce?: ConfigInForce;
   pool: Swapping;
   faces: Faces;
   metrics: Metrics;
@@ -241,11 +244,12 @@ const scoped =
  */
 export async function buildServer(parts: ServerParts): Promise<Server> {
   const { config, pool, faces, metrics, models, log, version, defaults, gpu = null, certificate = null } = parts;
-  const { states = new ModelStates(readCatalogue(config.models.dir)), events = new ServerEvents() } = parts;
+  const { states = new ModelStates(readCatalogue(config.models.dir)) } = parts;
+  const { events = new ServerEvents(), inForce = ConfigInForce.of(config) } = parts;
   const app = listener(config, certificate);
   const metricsApp = config.metrics.enabled && config.metrics.port !== null ? listener(config, null) : null;
   // The message names no address: logs hold none.
-  const rateLimit = new LoginRateLimit(config.limits.wrongTokens, () =>
+  const rateLimit = new LoginRateLimit(config.limits, () =>
     log.warn('too many wrong tokens from one address, which has to wait'),
   );
   const authenticator = new Authenticator(config.server, certificate !== null, rateLimit);
@@ -292,7 +296,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   let ready = true;
   let draining = false;
   // The listener alone would wait without limit for WebSockets and for sockets whose upgrade was refused.
-  const connections = new ConnectionLimit(config.limits.connectionsPerAddress, () =>
+  const connections = new ConnectionLimit(config.limits, () =>
     log.warn('one address has as many connections as limits.connectionsPerAddress lets it have'),
   );
   connections.watch(app.server);
@@ -319,7 +323,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   // Before every hook that refuses: its own hooks close the connection of an upgrade that is refused.
   await app.register(websocket, { options: { maxPayload: 512 * 1024 } });
   // Hooks run in the order in which they are registered: CORS headers and cookies first, then the checks that refuse.
-  await allowOrigins(app, config.server.origins);
+  await allowOrigins(app, config.server);
   await loginRoutes(app, authenticator);
   app.addHook('onRequest', async (request, reply) => {
     void reply.headers(HEADERS).header('content-security-policy', contentPolicy(request.url, config.server.origins));
@@ -414,6 +418,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     models,
     ...machineStatus(monitor, config.memory.rssLimitMb),
   }));
+  app.get('/api/config', async () => inForce.report());
   openApiRoutes(app, version, config);
   cacheRoutes(app, config);
   machineRoutes(app, monitor, config.memory.intervalMs);

@@ -36,7 +36,7 @@ const COLUMNS: Record<string, (sample: MachineSample) => string | number | null 
 };
 
 /** The samples as CSV (RFC 4180) with a header line; no cell needs quotes. */
-export function csvOf(samples: readonly MachineSample[]): string {
+function csvOf(samples: readonly MachineSample[]): string {
   const rows = samples.map((sample) => Object.values(COLUMNS).map((cell) => cell(sample) ?? ''));
   return [Object.keys(COLUMNS), ...rows].map((row) => `${row.join(',')}\r\n`).join('');
 }

@@ -13,13 +13,17 @@ const SETTLED_MS = 5000;
  * five seconds with memory to spare, so that it does not oscillate.
  */
 export class MemoryWatch {
-  /** The share at which each pressure begins. */
-  readonly #begins: readonly number[];
+  readonly #limits: { readonly releaseAt: number; readonly degradeAt: number };
   #rank = 0;
   #settledSinceMs: number | null = null;
 
-  constructor({ releaseAt, degradeAt }: { releaseAt: number; degradeAt: number }) {
-    this.#begins = [0, releaseAt, degradeAt];
+  /** @param limits the shares at which pressures begin. */
+  constructor(limits: { readonly releaseAt: number; readonly degradeAt: number }) {
+    this.#limits = limits;
+  }
+
+  get #begins(): readonly number[] {
+    return [0, this.#limits.releaseAt, this.#limits.degradeAt];
   }
 
   get pressure(): Pressure {

@@ -43,7 +43,6 @@ export class Monitor {
   readonly #parts: MonitorParts;
   readonly #memoryWatch: MemoryWatch;
   readonly #heapTrim = new HeapTrim();
-  readonly #most: number;
   readonly #listeners = new Set<(pressure: Pressure) => void>();
   readonly #history: MachineSample[] = [];
   readonly #timer: NodeJS.Timeout;
@@ -58,11 +57,10 @@ export class Monitor {
   #closed = false;
 
   constructor(parts: MonitorParts) {
-    const { intervalMs, historyMinutes } = parts.memory;
+    const { intervalMs } = parts.memory;
     this.#parts = parts;
     this.#memoryWatch = new MemoryWatch(parts.memory);
     this.#cpuMs = this.#cpuTimeMs();
-    this.#most = Math.max(1, Math.round((historyMinutes * MINUTE_MS) / intervalMs));
     // Node's own histogram of delays misses a delay right after its reset.
     this.#beatTimer = setInterval(() => this.#beat(), BEAT_MS).unref();
     this.#timer = setInterval(() => void this.#sample(), intervalMs).unref();
@@ -170,7 +168,9 @@ export class Monitor {
       ...loadNow,
       pressure,
     });
-    if (this.#history.length > this.#most) this.#history.shift();
+    const { intervalMs, historyMinutes } = this.#parts.memory;
+    const most = Math.max(1, Math.round((historyMinutes * MINUTE_MS) / intervalMs));
+    this.#history.splice(0, this.#history.length - most);
     metrics.gpu(gpu);
     metrics.memory(rssBytes, this.#parts.memory.rssLimitMb * 2 ** 20);
     metrics.pressure(pressure);

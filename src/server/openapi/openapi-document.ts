@@ -90,7 +90,7 @@ function refusal(status: number, codes: readonly ErrorCode[], isPage: boolean): 
 }
 
 /** Codes of an operation's refusals, each once. */
-export function errorCodesOf({ errors, isPublic }: Operation): ErrorCode[] {
+function errorCodesOf({ errors, isPublic }: Operation): ErrorCode[] {
   return [...new Set([...errors, ...(isPublic === true ? [] : TOKEN_ERRORS), ...EVERYWHERE])];
 }
 

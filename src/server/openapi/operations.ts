@@ -20,6 +20,7 @@ import {
 import {
   cacheSchema,
   clearedSchema,
+  configSchema,
   facePreviewSchema,
   faceSchema,
   historySchema,
@@ -375,6 +376,9 @@ const machineOperations: readonly Operation[] = [
     replies: json('The sessions.', z.array(sessionSchema)),
   }),
   get('/api/status', 'status', 'The server', { replies: json('The server.', statusSchema) }),
+  get('/api/config', 'config', 'The settings in force, and where each value comes from', {
+    replies: json('The configuration.', configSchema),
+  }),
   get('/api/status/memory', 'memory', 'The machine’s last minutes', {
     query: ['since'],
     replies: json('The samples.', historySchema),

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import type {
   CacheReport,
   Cause,
+  ConfigReport,
   ErrorBody,
   FaceInfo,
   FacePreview,
@@ -22,6 +23,7 @@ import type {
   RecordingInfo,
   RecordingState,
   SessionStats,
+  SettingReport,
   SeveralFaces,
   Verdict,
 } from '../../shared/messages.ts';
@@ -50,7 +52,7 @@ const time = z.iso.datetime();
 const pressure = oneOf<Pressure>({ none: true, release: true, degrade: true });
 
 /** Every refusal. */
-export const errorSchema = named<ErrorBody>('Error', {
+const errorSchema = named<ErrorBody>('Error', {
   code: z.string().describe('What is wrong, for programs. A code has one meaning and one status.'),
   message: z.string().describe('What is wrong and what to do, for people.'),
   details: z.unknown().optional().describe('What else programs may need, by code.'),
@@ -90,7 +92,7 @@ export const facePreviewSchema = named<FacePreview>('FacePreview', {
 const pickable = { index: count, x: figure, y: figure, width: figure, height: figure };
 
 /** The `details` of `several_faces`. */
-export const severalFacesSchema = named<SeveralFaces>('SeveralFaces', {
+named<SeveralFaces>('SeveralFaces', {
   width: count.describe('Of the upright picture, in pixels.'),
   height: count,
   faces: z.array(objectOf<PickableFace>(pickable)),
@@ -229,6 +231,23 @@ export const modelSchema = named<ModelInfo>('Model', {
   bytes: count.nullable(),
   comesAlong: z.boolean(),
   needs: z.array(z.string()),
+});
+
+const settingSchema = named<SettingReport>('Setting', {
+  value: z.unknown().describe('The value in force, without secrets.'),
+  isDefault: z.boolean(),
+  from: oneOf<SettingReport['from']>({ default: true, file: true, environment: true, 'command line': true }),
+  at: z.string().nullable().describe('`FILE:LINE`, the name of the variable, or `--set`; null for a default.'),
+  live: z.boolean().describe('Whether a running server takes it over from a changed file.'),
+  takenAt: time.nullable().describe('When the running server last took a new value over.'),
+  needsRestart: z.boolean().describe('Whether the file has another value by now, which needs a restart.'),
+});
+
+/** The configuration in force. */
+export const configSchema = named<ConfigReport>('Configuration', {
+  file: z.string().nullable().describe('Path of config.yaml; null where there is none.'),
+  refused: z.string().nullable().describe('Why the file, as it was last read, was refused; null if it was not.'),
+  settings: z.record(z.string(), settingSchema).describe('By `section.key`.'),
 });
 
 const cacheKind = named<CacheReport>('CacheKind', {

@@ -21,9 +21,9 @@ export class RecordingsFolder {
   readonly dir: string;
   readonly #limits: Pick<Config['recording'], 'maxMb' | 'minFreeMb'>;
 
-  constructor({ dir, maxMb, minFreeMb }: Config['recording']) {
-    this.dir = dir;
-    this.#limits = { maxMb, minFreeMb };
+  constructor(recording: Config['recording']) {
+    this.dir = recording.dir;
+    this.#limits = recording;
   }
 
   /**
@@ -150,7 +150,7 @@ export function stampOf(date: Date): string {
 }
 
 /** Format of a recording, from its file's extension. */
-export const formatOf = (file: string): RecordingFormat =>
+const formatOf = (file: string): RecordingFormat =>
   RECORDING_FORMATS.find((format) => file.endsWith(`.${format}`)) ?? 'webm';
 
 /** Whether the file holds at least one whole second of pictures. */

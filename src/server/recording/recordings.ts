@@ -23,14 +23,12 @@ export interface RecordingsParts {
 /** Starts recordings and owns those in progress; the finished ones are in its folder. */
 export class Recordings {
   readonly folder: RecordingsFolder;
-  readonly #format: RecordingFormat;
   readonly #parts: RecordingsParts;
   readonly #open = new Set<Recorder>();
 
   constructor(parts: RecordingsParts) {
     const { recording } = parts.config;
     this.folder = new RecordingsFolder(recording);
-    this.#format = recording.format;
     this.#parts = parts;
   }
 
@@ -45,7 +43,7 @@ export class Recordings {
    * @throws FaceOffError `already_recording` (409), `no_ffmpeg`, `no_encoder` (503), `recordings_full`, `disk_full`
    *   (507), `recordings_unwritable` (500), `session_closed` (410).
    */
-  async start(session: RecordedSession, format: RecordingFormat = this.#format): Promise<void> {
+  async start(session: RecordedSession, format: RecordingFormat = this.#parts.config.recording.format): Promise<void> {
     refuseTwice(session);
     const log = this.#parts.log.child({ session: session.id });
     const { encoder, sound } = FORMATS[format];

@@ -19,7 +19,7 @@ const File = z.array(z.strictObject({ name: z.string().regex(NAME), settings: pr
 /** Named settings, kept in presets.json in `storage.dir`; every change replaces the whole file. */
 export class PresetStore {
   readonly #file: string;
-  readonly #most: number;
+  readonly #limits: Config['limits'];
   /** In the order in which they were first saved, which is that of the keys 1 to 9. */
   #presets: readonly PresetInfo[] = [];
   /** Makes changes one after another. */
@@ -27,7 +27,7 @@ export class PresetStore {
 
   private constructor({ storage, limits }: Config) {
     this.#file = path.join(storage.dir, 'presets.json');
-    this.#most = limits.presets;
+    this.#limits = limits;
   }
 
   /** Reads the file. An unreadable file is renamed, so that it is not lost, and a warning is logged. */
@@ -73,10 +73,10 @@ export class PresetStore {
           'A preset’s name has 1 to 40 characters, without slashes, and no space at its ends.',
         );
       const at = this.#presets.findIndex(({ name }) => name === preset.name);
-      if (at < 0 && this.#presets.length >= this.#most)
+      if (at < 0 && this.#presets.length >= this.#limits.presets)
         throw new FaceOffError(
           'too_many_presets',
-          `There are already ${this.#most} presets. Delete one first, or raise limits.presets.`,
+          `There are already ${this.#limits.presets} presets. Delete one first, or raise limits.presets.`,
         );
       await this.#write(at < 0 ? [...this.#presets, preset] : this.#presets.with(at, preset));
       return preset;

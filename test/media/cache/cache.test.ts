@@ -212,6 +212,17 @@ describe('the sweeper', () => {
   });
 });
 
+test('a changed schedule of the cache begins at once', async () => {
+  everything();
+  const config = patchedConfig({ models: { cacheDir: cache }, cache: { maxMb: 5 } });
+  const sweeper = await CacheSweeper.start(config, pino({ level: 'silent' }));
+  await until(() => left('optimised').length === 0, 'the first cleaning');
+  Object.assign(config.cache, { maxMb: 0, cleanIntervalMs: 1000 });
+  sweeper.reschedule();
+  await until(() => left('tensorrt').length === 0, 'the next cleaning');
+  await sweeper.close();
+});
+
 /** A face and a preset as people have them, and what lies where an older FaceOff kept them. */
 function people(data: string): void {
   for (const at of [data, cache]) {

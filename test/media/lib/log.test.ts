@@ -44,6 +44,23 @@ test('console and file have their own levels', async () => {
   expect(filed()).toContain('großes Ärgernis 顔');
 });
 
+test('levels can be changed while the log is open, also to and from silent', async () => {
+  const shown = collector();
+  const log = await openLog(configured({ level: 'silent', fileLevel: 'info', pretty: 'never' }), shown.stream);
+  log.logger.info('one');
+  log.setLevels({ level: 'debug', fileLevel: 'error' });
+  log.logger.debug('two');
+  log.logger.error('three');
+  log.setLevels({ level: 'error', fileLevel: 'trace' });
+  log.logger.trace('four');
+  log.setLevels({ level: 'info', fileLevel: 'silent' });
+  log.logger.error('five');
+  await log.close();
+  const messages = (text: string): string[] => [...text.matchAll(/"msg":"(\w+)"/g)].map(([, message]) => message!);
+  expect(messages(shown.text())).toEqual(['two', 'three', 'five']);
+  expect(messages(filed())).toEqual(['one', 'three', 'four']);
+});
+
 test('files rotate at their size and only so many are kept', async () => {
   const log = await openLog(configured({ level: 'silent', fileSizeMb: 0.01, files: 3 }), collector().stream);
   for (let n = 0; n < 40; n++) {

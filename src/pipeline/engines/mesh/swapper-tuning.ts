@@ -14,9 +14,6 @@ export const SWAPPER_TUNING = {
   edgeMargin: 0.02,
 };
 
-/** Values of the swapper that an experiment may set anew; see `SWAPPER_TUNING` for units and ranges. */
-export type SwapperTuning = Readonly<typeof SWAPPER_TUNING>;
-
 /** Tuning of how the texture follows the live face. Hand-tuned. */
 export const TEXTURE_TUNING = {
   /** Distance from the wanted softness at which the level is changed, so that it does not flip; levels, above 0.5. */

@@ -16,7 +16,7 @@ const FIVE = [EYE_RIGHT, EYE_LEFT, NOSE, [MOUTH_RIGHT], [MOUTH_LEFT]];
  * Eyes (left on screen first), nose tip, mouth corners: 5 points, x, y. Eyes are the means of their outlines, so that
  * gaze does not rotate the crop.
  */
-export function fivePoints(points: Float32Array): Float32Array {
+function fivePoints(points: Float32Array): Float32Array {
   const five = new Float32Array(10);
   for (const [k, group] of FIVE.entries()) {
     for (const i of group) {

@@ -29,7 +29,7 @@ export function unit(v: Float32Array): Float32Array {
  * One raw embedding of several photos: the mean of their directions, equally weighted, at the mean of their lengths, as
  * converters were trained on raw lengths.
  */
-export function meanEmbedding(embeddings: readonly Float32Array[]): Float32Array {
+function meanEmbedding(embeddings: readonly Float32Array[]): Float32Array {
   const sum = new Float32Array(embeddings[0]!.length);
   let length = 0;
   for (const embedding of embeddings) {
@@ -40,7 +40,7 @@ export function meanEmbedding(embeddings: readonly Float32Array[]): Float32Array
 }
 
 /** e / |e| times a row-major matrix [512, 512], normalised: the latent of InsightFace's generators. */
-export function throughMatrix(embedding: Float32Array, matrix: Float32Array): Float32Array {
+function throughMatrix(embedding: Float32Array, matrix: Float32Array): Float32Array {
   const from = unit(embedding);
   const n = from.length;
   const out = new Float32Array(n);

@@ -41,7 +41,7 @@ export const X264: EncoderKind = {
  * among them: its pictures have to be in the GPU's memory already. None of them was run by FaceOff's authors; what does not
  * open or does not give pictures is replaced by x264.
  */
-export const HARDWARE: readonly EncoderKind[] = [
+const HARDWARE: readonly EncoderKind[] = [
   {
     name: 'h264_nvenc',
     pixelFormat: AV.YUV420P,

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { defaultConfig } from '../../../../src/config.ts';
 import { distance } from '../../../../src/pipeline/face/embed.ts';
 import { Landmarker } from '../../../../src/pipeline/face/landmarks.ts';
 import type { Lane } from '../../../../src/pipeline/lane/lane.ts';
+import { liveLaneOptions } from '../../../../src/pipeline/pool/lane-options.ts';
 import type { SettingsPatch } from '../../../../src/shared/settings.ts';
 import type { Frame } from '../../../../src/shared/types.ts';
 import { astronaut, copyFrame, cutFrame, group, readFrame, startLane } from '../../../support/lane.ts';
@@ -228,4 +230,18 @@ test('lips and brows stay too where the settings keep them', async () => {
   ];
   expect(await all({})).toEqual([true, true, true]);
   expect(await all({ keepEyes: true, keepMouth: true })).toEqual([false, false, true]);
+});
+
+test('changed options hold for streams that open from then on', async () => {
+  const found = async (id: string): Promise<number> => (await lane.swap(id, copyFrame(people))).faces.length;
+  const config = defaultConfig();
+  await lane.open('before', settings);
+  await lane.configure(liveLaneOptions({ ...config, detection: { ...config.detection, faces: 1 } }));
+  await lane.open('after', settings);
+  const [before, after] = [await found('before'), await found('after')];
+  await lane.configure(liveLaneOptions(config));
+  await lane.close('before');
+  await lane.close('after');
+  expect(before).toBeGreaterThan(1);
+  expect(after).toBe(1);
 });

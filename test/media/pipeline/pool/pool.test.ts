@@ -183,3 +183,21 @@ test('faces that left are dropped and new ones found while an engine loads and n
   const { faces } = await show(camera);
   expect(faces.every(({ swapped }) => swapped)).toBe(true);
 });
+
+test('changed defaults hold for the next session, also in a lane that replaces another', async () => {
+  const { pool } = await startPool();
+  const config = patchedConfig({ models: { dir: modelsDir, warmupRuns: 0, cacheDir: folder } });
+  Object.assign(config.swap, { strength: 0.3, face: 'astronaut' });
+  config.detection.score = 0.9;
+  const ask = vi.spyOn(LaneThread.prototype, 'ask');
+  endings.push(() => ask.mockRestore());
+  pool.offer('astronaut', async () => []);
+  pool.configure(config);
+  expect(pool.open('next', {}).settings).toMatchObject({ strength: 0.3 });
+  const options = (): unknown[] => ask.mock.calls.filter(([call]) => call === 'configure').map(([, given]) => given);
+  expect(options()).toEqual([expect.objectContaining({ score: 0.9 })]);
+  await killLane();
+  await until(() => options().length === 2, 'the lane to be replaced');
+  expect(options()[1]).toMatchObject({ score: 0.9 });
+  expect(() => pool.check({ ...config, swap: { ...config.swap, engine: 'no-such-model' } })).toThrow(/^swap\.engine: /);
+});

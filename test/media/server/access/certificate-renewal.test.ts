@@ -74,3 +74,19 @@ test('a self-made certificate stays while it is good, also where it cannot be ke
   expect(uses).toBe(0);
   renewal.close();
 });
+
+test('a self-made certificate is replaced where the server got another name', async () => {
+  const certificate = await newCertificate();
+  const used: Certificate[] = [];
+  const { server } = defaultConfig();
+  const config = { server: { ...server, host: '0.0.0.0' }, storage: { dir: path.join(folder, 'renamed') } };
+  const log = { info: () => undefined, warn: () => undefined };
+  const renewal = new CertificateRenewal({ config, certificate, use: (made) => used.push(made), log });
+  config.server.names = ['faces.example.org'];
+  await renewal.check();
+  await renewal.check();
+  expect(used.map(({ cert }) => new X509Certificate(cert).checkHost('faces.example.org'))).toEqual([
+    'faces.example.org',
+  ]);
+  renewal.close();
+});

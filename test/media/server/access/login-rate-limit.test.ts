@@ -10,7 +10,7 @@ describe('wrong tokens are counted', () => {
   const full: true[] = [];
   const counting = (most: number) =>
     new LoginRateLimit(
-      most,
+      { wrongTokens: most },
       () => full.push(true),
       () => nowMs,
     );

@@ -40,11 +40,16 @@ async function receiver(): Promise<Receiver> {
   return one;
 }
 
-/** Starts hooks with these settings, as config.yaml gives them. */
-function start(patch: object): Hooks {
+/** The settings, as config.yaml gives them. */
+function settingsOf(patch: object): HookSettings {
   const file = at('config.yaml');
   writeFileSync(file, JSON.stringify({ hooks: { secret: SECRET, ...patch } }));
-  const { hooks: settings }: { hooks: HookSettings } = loadConfig({ file });
+  return loadConfig({ file }).hooks;
+}
+
+/** Starts hooks with these settings. */
+function start(patch: object): Hooks {
+  const settings = settingsOf(patch);
   const log = pino({ level: 'trace' }, { write: (line: string) => lines.push(JSON.parse(line)) });
   hooks = new Hooks({ settings, events, metrics, log });
   return hooks;
@@ -254,6 +259,29 @@ describe.skipIf(process.platform === 'win32')('a command', () => {
     for (const stream of ['a', 'b']) up(stream);
     await until(async () => (await counted('delivered')) === 6, 'all runs, none beside another');
   });
+});
+
+test('changed hooks hold for the next event, those that stay go on, and what waits gets a last attempt', async () => {
+  const [stays, leaves, comes] = [await receiver(), await receiver(), await receiver()];
+  stays.status = 503;
+  leaves.status = 503;
+  const running = start({ webhooks: [{ url: stays.url }, { url: leaves.url }] });
+  up('a');
+  await until(() => stays.received.length === 1 && leaves.received.length === 1, 'the first attempts');
+  leaves.status = 204;
+  running.configure(settingsOf({ webhooks: [{ url: stays.url }, { url: comes.url }] }));
+  await until(() => leaves.received.length === 2, 'the last attempt');
+  up('b');
+  await until(() => comes.received.length === 1, 'the next event');
+  stays.status = 204;
+  await until(() => streams(stays).includes('b'), 'the attempt again, and the next event');
+  expect(streams(stays).filter((stream) => stream === 'b')).toHaveLength(1);
+  expect(streams(comes)).toEqual(['b']);
+  expect(streams(leaves)).toEqual(['a', 'a']);
+  running.configure(settingsOf({}));
+  up('c');
+  await running.close(1000);
+  expect([stays, leaves, comes].flatMap(streams)).not.toContain('c');
 });
 
 test('hooks that were told nothing close at once', async () => {

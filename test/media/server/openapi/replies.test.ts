@@ -180,6 +180,9 @@ test('the machine, the pages and the login', async () => {
   await until(() => server.monitor.history().length > 0, 'a sample of the machine');
   for (const at of ['/api/sessions', '/api/status', '/api/status/memory', '/api/status/memory.csv', '/api/preflight'])
     await expectStatus(200, 'GET', at);
+  const { text } = await expectStatus(200, 'GET', '/api/config');
+  expect(text).toContain('"limits.sessions"');
+  expect(text).not.toContain(token);
   for (const at of [
     '/api/models',
     '/api/cache',

@@ -53,3 +53,11 @@ test('memory just below the threshold keeps the pressure', () => {
 test('a short dip does not end the pressure', () => {
   expect(changes([0.97, ...hold(0.5, 4), 0.97, ...hold(0.5, 4), 0.97])).toEqual([[0, 'degrade']]);
 });
+
+test('thresholds that change count from the next measurement on', () => {
+  const limits = { ...LIMITS };
+  const watch = new MemoryWatch(limits);
+  expect(watch.observe(0.8, 0)).toBe('none');
+  limits.releaseAt = 0.7;
+  expect(watch.observe(0.8, 1000)).toBe('release');
+});
