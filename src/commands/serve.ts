@@ -2,29 +2,24 @@
 
 import { existsSync } from 'node:fs';
 import type { Server as HttpsServer } from 'node:https';
-import { constants } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command } from 'commander';
 import { CacheSweeper } from '../cache/cache-sweeper.ts';
 import type { Config } from '../config.ts';
-import { FaceLibrary } from '../faces/face-library.ts';
 import { isPackage } from '../lib/installation.ts';
 import { type Logger, openLog } from '../lib/log.ts';
 import { raise } from '../lib/priority.ts';
-import { Metrics } from '../metrics.ts';
-import { defaultSettings } from '../pipeline/pool/lane-options.ts';
-import type { ModelLoad } from '../pipeline/pool/lane-protocol.ts';
-import { Pool } from '../pipeline/pool/pool.ts';
 import { type Certificate, certificateOf } from '../server/access/certificate.ts';
 import { CertificateRenewal } from '../server/access/certificate-renewal.ts';
-import { buildServer, type Server } from '../server/http/app.ts';
+import { buildServer } from '../server/http/app.ts';
 import { METRICS_HOST } from '../server/http/metrics-routes.ts';
-import { openGpu } from '../server/monitor/gpu-sensor.ts';
 import { portCount } from '../server/webrtc/port-range.ts';
-import { FaceOffError, messageOf } from '../shared/errors.ts';
 import { movePersonalData } from './move-personal-data.ts';
 import { type ConfigOptions, configOf, withConfig } from './options.ts';
+import { endOnSignals } from './start/end-on-signals.ts';
+import { listenAt } from './start/listen.ts';
+import { startPipeline } from './start/start-pipeline.ts';
 import { urlOf, welcomeOf } from './startup-banner.ts';
 
 interface ServeOptions extends ConfigOptions {
@@ -34,8 +29,6 @@ interface ServeOptions extends ConfigOptions {
 
 /** Time to close everything in; Docker kills after ten seconds, Kubernetes after thirty. */
 const GRACE_MS = 8000;
-/** A Ctrl-C may arrive twice: from the terminal, which signals every process of its group, and passed on by npm. */
-const SAME_SIGNAL_MS = 200;
 
 /** `faceoff serve`, the default command. */
 export function serveCommand(defaultConfig: string, version: string): Command {
@@ -77,33 +70,16 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
   });
   const beganMs = performance.now();
   const cache = await CacheSweeper.start(config, logger);
-  const metrics = new Metrics(config.metrics);
-  // Every lane loads the same models.
-  const models = new Map<string, ModelLoad>();
-  const pool = await Pool.start(config, logger, {
-    onModelLoad: (load) => {
-      models.set(load.model, load);
-      metrics.modelLoad(load);
-      logger.debug(load, 'model loaded');
-    },
-    onDevice: (report) => metrics.device(report),
+  const { pool, faces, gpu, metrics, models } = await startPipeline(config, logger).catch(async (error: unknown) => {
+    await log.close();
+    throw error;
   });
-  const faces = await FaceLibrary.open(config, pool, logger);
-  const { face } = defaultSettings(config);
-  if (face !== null)
-    await preloadDefault(pool, face).catch(async (error: unknown) => {
-      await pool.close();
-      await log.close();
-      throw error;
-    });
-  const gpu = await openGpu({ onProblem: (why) => logger.warn({ why }, 'the GPU cannot be watched') });
-  if (gpu !== null) logger.info({ gpu: gpu.name, driver: gpu.driver }, 'GPU found');
   const server = await buildServer({
     config,
     pool,
     faces,
     metrics,
-    models: [...models.values()],
+    models,
     states: pool.models,
     log: logger,
     gpu,
@@ -132,9 +108,9 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
   try {
     if (server.metricsApp !== null && metricsPort !== null) {
       const at = { setting: 'metrics.port', host: metricsHost ?? METRICS_HOST, port: metricsPort };
-      logger.info(`metrics are served at ${await listen(server.metricsApp, at)}/metrics`);
+      logger.info(`metrics are served at ${await listenAt(server.metricsApp, at)}/metrics`);
     }
-    await listen(server.app, { setting: '--port', ...config.server });
+    await listenAt(server.app, { setting: '--port', ...config.server });
   } catch (error) {
     await stop();
     throw error;
@@ -169,70 +145,9 @@ async function prepare(config: Config, log: Logger): Promise<Certificate | null>
   return certificateOf(config, log);
 }
 
-/**
- * Readies the face that sessions start with. Without it they would show the real one, so the server does not start.
- * @throws FaceOffError `bad_config`.
- */
-async function preloadDefault(pool: Pool, face: string): Promise<void> {
-  await pool.preload(face).catch((cause: unknown) => {
-    throw new FaceOffError(
-      'bad_config',
-      `swap.face: the face "${face}" cannot be used (${messageOf(cause)}). Name another one, or restore its file.`,
-      { cause },
-    );
-  });
-}
-
 /** The folder that relative paths of the configuration start at, and the configuration where there is one. */
 function whereabouts(file: string): { folder: string; config: string } {
   const at = path.resolve(file);
   const advice = `none; a config.yaml there, or in the folder that FaceOff is started in, changes settings`;
   return { folder: path.dirname(at), config: existsSync(at) ? at : advice };
-}
-
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-
-/**
- * Ends the program on SIGINT (Ctrl-C), SIGTERM and SIGHUP (the terminal was closed): at once while it starts, as there is
- * nothing to end in order, and the first process of a container would ignore the signal otherwise; in order from then
- * on, and at once on a second signal. The handlers stay the same all the time: one that is exchanged loses the signal
- * that comes meanwhile.
- * @returns what says how the program ends in order.
- */
-function endOnSignals(): (stop: () => Promise<unknown>) => void {
-  // A terminal that was closed takes no more lines.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
-  let endInOrder: (() => Promise<unknown>) | null = null;
-  let sinceMs: number | null = null;
-  for (const signal of SIGNALS) {
-    process.on(signal, () => {
-      if (endInOrder === null) process.exit(0);
-      if (sinceMs === null) {
-        sinceMs = performance.now();
-        // WebRTC's threads outlive their peers, so the process is ended once everything is closed.
-        void endInOrder().finally(() => process.exit(0));
-      } else if (performance.now() - sinceMs > SAME_SIGNAL_MS) {
-        process.exit(128 + constants.signals[signal]);
-      }
-    });
-  }
-  return (stop) => {
-    endInOrder = stop;
-  };
-}
-
-/** @returns the address. @throws FaceOffError `cannot_listen`, naming the `setting` of the port. */
-async function listen(
-  app: Server['app'],
-  { setting, host, port }: { setting: string; host: string; port: number },
-): Promise<string> {
-  try {
-    await app.listen({ host, port });
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    const why =
-      code === 'EADDRINUSE' ? `port ${port} is taken by another program; choose another with ${setting}` : message;
-    throw new FaceOffError('cannot_listen', `The server cannot listen on ${host}:${port}: ${why}.`, { cause });
-  }
-  return urlOf(host, (app.server.address() as { port: number }).port, false);
 }
