@@ -65,8 +65,8 @@ export interface PeerEndpoint {
   restartIce(ice: IceCredentials, candidates: readonly IceCandidate[]): Promise<string>;
 }
 
-/** A peer as sessions and viewers use it. */
-export interface MediaPeer extends PeerEndpoint {
+/** The part of a peer that carries media. */
+export interface MediaLink {
   /** Sends a frame; the data is copied. */
   sendFrame(frame: Frame): void;
   /** Sends ten milliseconds of sound, if the other side receives sound. */
@@ -82,6 +82,14 @@ export interface MediaPeer extends PeerEndpoint {
   traffic(): Promise<Traffic | null>;
   /** Idempotent. */
   close(): void;
+}
+
+/** A peer as sessions and viewers of the server use it. */
+export interface MediaPeer extends MediaLink, PeerEndpoint {}
+
+/** Opens the peers of publishers; each is connected afterwards. */
+export interface PeerSource<P extends MediaLink = MediaPeer> {
+  open(listener: PeerListener): P;
 }
 
 let open = 0;
