@@ -4,6 +4,8 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command } from 'commander';
+import { agentCommand } from './commands/agent/agent-command.ts';
+import { tokenCommand } from './commands/agent/token-command.ts';
 import { cacheCommand } from './commands/cache.ts';
 import { cameraCommand } from './commands/camera.ts';
 import { doctorCommand } from './commands/doctor.ts';
@@ -32,6 +34,8 @@ const program = new Command('faceoff')
   .addCommand(cameraCommand(config))
   .addCommand(gpuCommand(config))
   .addCommand(h264Command(config))
+  .addCommand(agentCommand(config, version))
+  .addCommand(tokenCommand(config))
   .addCommand(serviceCommand(config))
   .addCommand(doctorCommand(config));
 

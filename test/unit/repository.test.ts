@@ -66,6 +66,21 @@ const ROOMS: Record<string, readonly string[]> = {
     'server/recording',
   ],
   'server/access': ['shared', 'lib', 'config'],
+  livekit: ['shared', 'config'],
+  agent: [
+    'shared',
+    'lib',
+    'config',
+    'cache',
+    'metrics',
+    'livekit',
+    'server/access',
+    'server/h264',
+    'server/monitor',
+    'server/webrtc',
+    'server/session',
+  ],
+  'server/cluster': ['shared', 'lib', 'config', 'livekit', 'server/session'],
   'server/openapi': ['shared', 'lib', 'config', 'server/access', 'server/session'],
   'server/http': [
     'shared',
@@ -82,6 +97,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'server/webrtc',
     'server/recording',
     'server/session',
+    'server/cluster',
     'server/openapi',
   ],
   commands: [
@@ -96,6 +112,8 @@ const ROOMS: Record<string, readonly string[]> = {
     'pipeline/inference',
     'pipeline/inference/native',
     'pipeline/pool',
+    'livekit',
+    'agent',
     'server/access',
     'server/h264',
     'server/http',
@@ -120,6 +138,7 @@ const HOMES: Record<string, string> = {
   koffi: 'src/pipeline/inference/native/',
   'node-datachannel': 'src/server/h264/',
   'node-av': 'src/server/h264/',
+  '@livekit/rtc-node': 'src/agent/',
 };
 
 /** Files that may have the name of another one: what every folder or every thread has. */

@@ -29,6 +29,8 @@ import { allowedOrigins, allowOrigins } from '../access/cors.ts';
 import { LoginRateLimit } from '../access/login-rate-limit.ts';
 import { checkOrigin } from '../access/origin.ts';
 import { PAGES_DIR, sendPage } from '../access/pages.ts';
+import { Cluster } from '../cluster/cluster.ts';
+import { clusterRoutes } from '../cluster/cluster-routes.ts';
 import { openPeers, Peers } from '../h264/peers.ts';
 import { Monitor } from '../monitor/monitor.ts';
 import { preflight } from '../monitor/preflight.ts';
@@ -44,6 +46,7 @@ import { cacheRoutes } from './cache-routes.ts';
 import { controlRoutes } from './control-routes.ts';
 import { sendError } from './error-reply.ts';
 import { faceRoutes } from './face-routes.ts';
+import { acceptAnyBody, jsonOf } from './json-body.ts';
 import { machineRoutes, machineStatus } from './machine-routes.ts';
 import { keepToMetrics, metricsRoute } from './metrics-routes.ts';
 import { presetRoutes } from './preset-routes.ts';
@@ -287,6 +290,14 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   await app.register(scoped((plugin) => presetRoutes(plugin, presets, () => signalling.presetsChanged())));
   await app.register(scoped((plugin) => controlRoutes(plugin, { sessions, presets, faces: () => faces.list() })));
 
+  const cluster = config.livekit.url === null ? null : new Cluster(config, log);
+  await app.register(
+    scoped((plugin) => {
+      acceptAnyBody(plugin);
+      clusterRoutes(plugin, cluster, config, jsonOf);
+    }),
+  );
+
   recordingRoutes(app, sessions, recordings);
 
   app.get('/', (request, reply) => sendPage(request, reply, 'index.html'));
@@ -366,6 +377,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     async close() {
       if (!ready) return;
       ready = false;
+      cluster?.close();
       monitor.close();
       sessions.close();
       streams.close();
