@@ -8,6 +8,7 @@ import path from 'node:path';
 import { Argument, Command, InvalidArgumentError } from 'commander';
 import { root } from '../../src/lib/package-root.ts';
 import { benchCluster, tableOfCluster } from '../cluster/cluster-bench.ts';
+import { benchLiveKit, tableOfLiveKit } from '../cluster/livekit-cost.ts';
 import { benchLooks } from '../looks/looks.ts';
 import { benchSoak, tableOfSoak } from '../soak/soak.ts';
 import { benchBatching } from './batching.ts';
@@ -48,6 +49,7 @@ const BENCHES: Record<string, Bench> = {
   traces: recordTraces,
   looks,
   cluster,
+  livekit,
 };
 /** The benches that run when none is named: neither needs a browser or minutes. */
 const QUICK = ['kernels', 'frame'];
@@ -63,6 +65,13 @@ async function cluster() {
   const rows = benchCluster();
   console.log('a simulated cluster, under two ways to dispatch:');
   console.table(tableOfCluster(rows));
+  return rows;
+}
+
+async function livekit() {
+  const rows = await benchLiveKit();
+  console.log('a worker of LiveKit, 640x480 at 30 a second in H.264, beside the camera itself:');
+  console.table(tableOfLiveKit(rows ?? []));
   return rows;
 }
 

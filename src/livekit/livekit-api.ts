@@ -77,6 +77,11 @@ export class LiveKitApi {
     this.#at = at;
   }
 
+  /** Asks for nothing, to learn early whether LiveKit is there and takes the key. */
+  async check(): Promise<void> {
+    await this.#call('RoomService/ListRooms', { names: ['-'] }, { roomList: true });
+  }
+
   /** All rooms. */
   async rooms(): Promise<LiveKitRoom[]> {
     const answer = await this.#call('RoomService/ListRooms', {}, { roomList: true });

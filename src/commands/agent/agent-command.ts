@@ -9,6 +9,7 @@ import { CacheSweeper } from '../../cache/cache-sweeper.ts';
 import type { Config } from '../../config.ts';
 import { openLog } from '../../lib/log.ts';
 import { raise } from '../../lib/priority.ts';
+import { LiveKitApi } from '../../livekit/livekit-api.ts';
 import { liveKitOf } from '../../livekit/livekit-settings.ts';
 import { livekitInstallCommand } from '../install/livekit-install.ts';
 import { type ConfigOptions, configOf, withConfig } from '../options.ts';
@@ -46,6 +47,8 @@ async function work({ config: file, set, livekit }: AgentOptions, version: strin
     // Before the lanes and WebRTC start threads, which inherit the priority.
     raise(config.server.priority, logger);
     const library = await loadRtc(config.models.cacheDir);
+    // Before the lanes are warmed up, which takes seconds.
+    await new LiveKitApi(at).check();
     const beganMs = performance.now();
     const cache = await CacheSweeper.start(config, logger);
     closing.push(() => cache.close());
