@@ -35,7 +35,7 @@ export class SimWorker {
 
   constructor(kind: WorkerKind) {
     this.kind = kind;
-    this.#meter.observe({ swapMs: kind.swapMs, lanes: this.#lanes(RATES[0]!) }, 0);
+    this.#meter.observe({ swapMs: kind.swapMs, lanes: this.#lanes(RATES[0]!) }, 0, 0);
   }
 
   /** Takes a job if there is room, by the agent's rule. */
@@ -52,7 +52,7 @@ export class SimWorker {
     this.level = RATES.findIndex((fps) => Math.max(...this.#lanes(fps)) <= 1);
     if (this.level < 0) this.level = RATES.length - 1;
     const busy = this.#lanes(RATES[this.level]!).map((share) => Math.min(1, share));
-    this.#meter.observe({ swapMs: this.kind.swapMs, lanes: busy }, this.level);
+    this.#meter.observe({ swapMs: this.kind.swapMs, lanes: busy }, this.level, this.jobs.size - this.#pending(nowS));
     this.tell(nowS);
   }
 

@@ -189,7 +189,7 @@ export class Agent {
 
   #tick(): void {
     const { capacity } = this.#parts.pool;
-    if (capacity !== undefined) this.#meter.observe(capacity, this.#sessions.load().level);
+    if (capacity !== undefined) this.#meter.observe(capacity, this.#sessions.load().level, this.#jobs.settled);
     this.#jobs.tick();
     this.#report();
   }

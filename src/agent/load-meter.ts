@@ -6,8 +6,9 @@ const FOLLOW = 0.3;
 const RUNG = 0.2;
 /** Rate that a new job is planned with, per second. */
 const FPS = 30;
-/** Share of a worker that a job takes, until a swap was measured. */
+/** Share of a worker that a job takes, until a swap was measured, and at least: a picture may hold no face now. */
 const UNMEASURED = 0.25;
+const LEAST_SHARE = 0.01;
 
 /**
  * The load of a worker, 0..1: the lanes' smoothed busy share of what may be planned with, the rung of the worst session, and
@@ -18,12 +19,18 @@ export class LoadMeter {
   #rung = 0;
   #jobShare = UNMEASURED;
 
-  /** Takes what the lanes say; at regular times. @param level place of the worst session on the ladder, 0 = full quality. */
-  observe({ swapMs, lanes }: Capacity, level: number): void {
+  /**
+   * Takes what the lanes say; at regular times.
+   * @param level place of the worst session on the ladder, 0 = full quality.
+   * @param settled number of jobs that show in the lanes.
+   */
+  observe({ swapMs, lanes }: Capacity, level: number, settled: number): void {
     const busy = lanes.reduce((sum, share) => sum + share, 0) / Math.max(1, lanes.length) / MOST_BUSY;
     this.#busy += FOLLOW * (busy - this.#busy);
     this.#rung = RUNG * level;
-    if (swapMs !== null) this.#jobShare = (FPS * swapMs) / 1000 / Math.max(1, lanes.length) / MOST_BUSY;
+    // What jobs here take is known best from those that run, before that from the warm-up.
+    if (settled > 0) this.#jobShare += FOLLOW * (Math.max(LEAST_SHARE, busy / settled) - this.#jobShare);
+    else if (swapMs !== null) this.#jobShare = (FPS * swapMs) / 1000 / Math.max(1, lanes.length) / MOST_BUSY;
   }
 
   /** Share of the worker that one more job is planned with. */

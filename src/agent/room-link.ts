@@ -101,7 +101,7 @@ export class RoomLink implements MediaLink {
     }
     const options = { autoSubscribe: false, dynacast: false };
     const joined = [
-      camera.connect(target.url, target.cameraToken, options),
+      camera.connect(target.url, target.cameraToken, options).then(() => this.#find(target)),
       stream.connect(target.url, target.streamToken, options),
     ];
     const failed = (await Promise.allSettled(joined)).find(({ status }) => status === 'rejected');
@@ -110,11 +110,6 @@ export class RoomLink implements MediaLink {
     if (this.#closed) return;
     this.#parts.listener.onState('connected');
     if (this.#message !== null) this.#tell(stream, { [DISCLOSURE_ATTRIBUTE]: this.#message });
-    const there = camera.remoteParticipants.get(publisher);
-    if (there === undefined) return this.#lost();
-    for (const publication of there.trackPublications.values()) this.#subscribe(publication);
-    const settings = there.attributes[SETTINGS_ATTRIBUTE];
-    if (settings !== undefined) target.onSettings(settings);
   }
 
   /** Shows the publisher's page an attribute of the job. */
@@ -149,6 +144,18 @@ export class RoomLink implements MediaLink {
     void this.#reader?.cancel().catch(() => undefined);
     this.#track.close();
     this.#leave();
+  }
+
+  /** Finds the publisher in the camera's room. */
+  #find({ publisher, onSettings }: LinkTarget): void {
+    const there = this.#camera.remoteParticipants.get(publisher);
+    if (there === undefined) {
+      this.#lost();
+      return;
+    }
+    for (const publication of there.trackPublications.values()) this.#subscribe(publication);
+    const settings = there.attributes[SETTINGS_ATTRIBUTE];
+    if (settings !== undefined) onSettings(settings);
   }
 
   #leave(): void {

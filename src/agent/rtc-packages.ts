@@ -42,6 +42,7 @@ export async function loadRtc(cacheDir: string): Promise<RtcLibrary> {
       log: { level: string };
     };
     log.level = 'silent';
+    await warmUp(library);
     return library;
   } catch (cause) {
     throw new FaceOffError(
@@ -50,4 +51,11 @@ export async function loadRtc(cacheDir: string): Promise<RtcLibrary> {
       { cause },
     );
   }
+}
+
+/** Starts the library's threads and codecs, which would cost the first job a second. */
+async function warmUp({ VideoSource, LocalVideoTrack }: RtcLibrary): Promise<void> {
+  const source = new VideoSource(64, 64);
+  await LocalVideoTrack.createVideoTrack('warm-up', source).close(false);
+  await source.close();
 }

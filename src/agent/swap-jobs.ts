@@ -74,8 +74,13 @@ export class SwapJobs {
   get pending(): number {
     const nowMs = performance.now();
     for (const [id, atMs] of this.#accepted) if (nowMs - atMs > ASSIGNED_WITHIN_MS) this.#accepted.delete(id);
-    const young = this.all().filter(({ assignedAtMs }) => nowMs - assignedAtMs < SETTLED_MS);
-    return this.#accepted.size + young.length;
+    return this.#accepted.size + this.size - this.settled;
+  }
+
+  /** Number of jobs that show in the lanes. */
+  get settled(): number {
+    const nowMs = performance.now();
+    return this.all().filter(({ assignedAtMs }) => nowMs - assignedAtMs >= SETTLED_MS).length;
   }
 
   /** Decides on a job that the server offers. @returns the identity that it will have; null to refuse it. */

@@ -107,7 +107,8 @@ export class SwappedTrack {
   }
 
   #publishIfNeeded(frame: Frame): void {
-    if (this.#isPublishing) return;
+    // Pictures may come before the room is entered.
+    if (this.#isPublishing || !this.#room.isConnected) return;
     const kbps = kbpsOf(this.#coding.kbps, frame, this.#fps);
     if (this.#published !== null && !this.#isOff(this.#published.kbps, kbps)) return;
     this.#isPublishing = true;

@@ -20,13 +20,18 @@ import { WaitingList } from './waiting-list.ts';
 const LOOK_MS = 2000;
 /** A publisher without a worker for so long has none coming: a job begins within a second. */
 const MISSED_MS = 1500;
-/** How long a dispatch may take to find a worker, and how often that is looked at. */
-const TAKEN_WITHIN_MS = 1500;
+/** How long a dispatch may take to find a worker, as LiveKit does not say that none was found; how often that is looked at. */
+const TAKEN_WITHIN_MS = 3000;
 const POLL_MS = 100;
-/** A room whose publisher asks again within this time is answered without another dispatch. */
-const ASKED_AGAIN_MS = 2000;
+/**
+ * A room whose publisher asks again within this time is answered without another dispatch: the job that began may need seconds
+ * to its first picture on a busy machine, and another dispatch would end it.
+ */
+const ASKED_AGAIN_MS = 5000;
 /** For so long the page of a publisher is believed that its worker is gone. */
-const BELIEVED_MS = 5000;
+const BELIEVED_MS = 6000;
+/** How long a job stays beside the one that replaces it. */
+const OVERLAP_MS = 2000;
 /** Rooms that are looked into at once. */
 const AT_ONCE = 8;
 
@@ -135,7 +140,7 @@ export class Cluster {
   }
 
   /**
-   * Dispatches a room anew. Once a worker took the job, the room's earlier dispatches and jobs end; if none did, they stay.
+   * Dispatches a room anew. Once a worker took the job, the room's earlier dispatches and jobs end soon; if none did, they stay.
    * @returns whether a worker took the job.
    */
   async #dispatch(room: string): Promise<boolean> {
@@ -148,17 +153,26 @@ export class Cluster {
       return false;
     }
     const jobs = participants.map(({ identity }) => identity).filter(isJob);
-    const { stream } = publisherOf(room)!;
-    await Promise.all([
-      ...before.map((dispatch) => api.removeDispatch(room, dispatch.id)),
-      // The job of a worker that was killed would stay for twenty seconds, with a track that shows nothing.
-      ...jobs.flatMap((job) => [api.removeParticipant(room, job), api.removeParticipant(stream, job)]),
-    ]);
+    void this.#retire(room, { dispatches: before.map((dispatch) => dispatch.id), jobs }).catch((error: unknown) =>
+      this.#log.warn({ error: messageOf(error) }, 'a job that was replaced could not be ended'),
+    );
     return true;
   }
 
+  /**
+   * Ends what was replaced, once the new job shows pictures: a page may have asked for another worker although the first one was
+   * well. The job of a worker that was killed would stay for twenty seconds, with a track that shows nothing.
+   */
+  async #retire(room: string, { dispatches, jobs }: { dispatches: string[]; jobs: string[] }): Promise<void> {
+    const api = this.#api;
+    const { stream } = publisherOf(room)!;
+    await delay(OVERLAP_MS);
+    for (const id of dispatches) await api.removeDispatch(room, id);
+    for (const job of jobs) await Promise.all([api.removeParticipant(room, job), api.removeParticipant(stream, job)]);
+  }
+
   async #isTaken(room: string, id: string): Promise<boolean> {
-    for (let waitedMs = 0; waitedMs < TAKEN_WITHIN_MS; waitedMs += POLL_MS) {
+    for (const untilMs = performance.now() + TAKEN_WITHIN_MS; performance.now() < untilMs; ) {
       const dispatch = (await this.#api.dispatches(room)).find((one) => one.id === id);
       if (dispatch?.state?.jobs.some(({ state }) => state?.status === 'JS_RUNNING')) return true;
       await delay(POLL_MS);

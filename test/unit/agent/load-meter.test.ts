@@ -4,7 +4,7 @@ import { kbpsOf } from '../../../src/agent/swapped-track.ts';
 import { MOST_BUSY } from '../../../src/shared/types.ts';
 
 const observe = (meter: LoadMeter, lanes: number[], level = 0, swapMs: number | null = 8, times = 40): void => {
-  for (let n = 0; n < times; n++) meter.observe({ swapMs, lanes }, level);
+  for (let n = 0; n < times; n++) meter.observe({ swapMs, lanes }, level, 0);
 };
 
 test('the load is the lanes’ busy share of what may be planned with, smoothed', () => {
@@ -24,6 +24,16 @@ test('jobs that have not begun count by what a swap takes, and before it was mea
   expect(meter.jobShare).toBeCloseTo((30 * 8) / 1000 / 2 / MOST_BUSY, 6);
   expect(meter.load(2)).toBeCloseTo(2 * meter.jobShare, 6);
   expect(meter.load(100)).toBe(1);
+});
+
+test('what a job takes follows the jobs that run, and from the warm-up only while there is none', () => {
+  const meter = new LoadMeter();
+  observe(meter, [0], 0, 30);
+  expect(meter.jobShare).toBeGreaterThan(1);
+  for (let n = 0; n < 40; n++) meter.observe({ swapMs: 30, lanes: [0.4] }, 0, 4);
+  expect(meter.jobShare).toBeCloseTo(0.4 / 4 / MOST_BUSY, 3);
+  for (let n = 0; n < 60; n++) meter.observe({ swapMs: 30, lanes: [0] }, 0, 4);
+  expect(meter.jobShare).toBeCloseTo(0.01, 3);
 });
 
 test('each rung of the ladder adds, so that a worker that lowers quality gets no more jobs', () => {

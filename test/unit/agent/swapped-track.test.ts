@@ -40,6 +40,7 @@ const library = {
   LocalVideoTrack: { createVideoTrack: () => ({ close: async () => undefined }) },
 } as unknown as RtcLibrary;
 const room = {
+  isConnected: true,
   localParticipant: {
     publishTrack: async (_track: unknown, { given }: TrackPublishOptions) => {
       const { videoCodec, videoEncoding } = given as { videoCodec: number; videoEncoding: { maxBitrate: bigint } };
@@ -82,6 +83,15 @@ test('is published with the first picture, once, and never before', async () => 
   expect(told).toEqual([]);
   await play(500);
   expect(without(/^picture/)).toEqual(['published T1 codec 1 at 3000000']);
+  expect(track.isPublished).toBe(true);
+});
+
+test('pictures that come before the room is entered are not published, and those after it are', async () => {
+  Object.assign(room, { isConnected: false });
+  await play(500);
+  expect(track.isPublished).toBe(false);
+  Object.assign(room, { isConnected: true });
+  await play(200);
   expect(track.isPublished).toBe(true);
 });
 
