@@ -14,6 +14,7 @@ import { pause, repositoryCache, startAgent, startLiveKit, whyNoLiveKit } from '
 import { CameraOfCluster, ViewerOfCluster } from '../../test/support/livekit-people.ts';
 import { until } from '../../test/support/server.ts';
 import { cpuOf } from '../speed/thread-time.ts';
+import { SimWorker } from './sim-worker.ts';
 
 /** Figures with a number of jobs. */
 export interface LiveKitRow {
@@ -29,6 +30,12 @@ export interface LiveKitRow {
   sfuCores: number;
   /** Memory of the worker (PSS), in MiB. */
   workerMib: number;
+  /** Time of a lane that a frame took, in milliseconds, and pictures a second of all jobs. */
+  swapMs: number;
+  allFps: number;
+  /** Load that the worker told, and what the simulator's worker tells with as many jobs of that time and rate. */
+  load: number;
+  simulatedLoad: number;
 }
 
 const SECONDS = 12;
@@ -72,11 +79,16 @@ export async function benchLiveKit(mostJobs = 3): Promise<LiveKitRow[] | null> {
     await pause(SETTLE_MS);
     const fromMs = performance.now();
     const before = [cpuOf([agent.child.pid!]), cpuOf([livekit.child.pid!])];
+    const framesBefore = await framesOf(agent.health);
     await pause(1000 * SECONDS);
     const forS = (performance.now() - fromMs) / 1000;
     const [worker, sfu] = [cpuOf([agent.child.pid!]), cpuOf([livekit.child.pid!])].map(
       (cpuS, n) => (cpuS - before[n]!) / forS,
     );
+    const frames = await framesOf(agent.health);
+    const count = frames.count - framesBefore.count;
+    const swapMs = count === 0 ? 0 : (1000 * (frames.stageS - framesBefore.stageS)) / count;
+    const { load } = (await (await fetch(`${agent.health}/readyz`)).json()) as { load: number };
     const seen = first?.viewer.seen.filter(({ atMs }) => atMs > fromMs).length ?? 0;
     rows.push({
       jobs,
@@ -87,6 +99,10 @@ export async function benchLiveKit(mostJobs = 3): Promise<LiveKitRow[] | null> {
       workerCores: worker!,
       sfuCores: sfu!,
       workerMib: pssMib(agent.child.pid!),
+      swapMs,
+      allFps: count / forS,
+      load,
+      simulatedLoad: jobs === 0 ? 0 : simulatedLoad(jobs, swapMs * (count / forS / jobs / FPS)),
     });
   };
   try {
@@ -111,7 +127,7 @@ export async function benchLiveKit(mostJobs = 3): Promise<LiveKitRow[] | null> {
 export function tableOfLiveKit(rows: readonly LiveKitRow[]): Record<string, Record<string, number>> {
   const short = (value: number): number => Math.round(100 * value) / 100;
   return Object.fromEntries(
-    rows.map(({ jobs, swap, directMs, swappedMs, fps, workerCores, sfuCores, workerMib }) => [
+    rows.map(({ jobs, swap, directMs, swappedMs, fps, workerCores, sfuCores, workerMib, swapMs, ...loads }) => [
       `${jobs} jobs${jobs > 0 && !swap ? ', no swap' : ''}`,
       {
         'direct p50 ms': short(directMs.p50),
@@ -123,6 +139,9 @@ export function tableOfLiveKit(rows: readonly LiveKitRow[]): Record<string, Reco
         'worker cores': short(workerCores),
         'LiveKit cores': short(sfuCores),
         'worker MiB': short(workerMib),
+        'swap ms': short(swapMs),
+        load: short(loads.load),
+        'simulated load': short(loads.simulatedLoad),
       },
     ]),
   );
@@ -132,6 +151,25 @@ const spreadOf = (rising: readonly number[]): { p50: number; p95: number } => ({
   p50: rising[Math.floor(0.5 * rising.length)] ?? Number.NaN,
   p95: rising[Math.floor(0.95 * rising.length)] ?? Number.NaN,
 });
+
+/** What the simulator's worker tells when its jobs have settled. */
+function simulatedLoad(jobs: number, swapMs: number): number {
+  const worker = new SimWorker({ lanes: 1, swapMs, maxLoad: 1, mostJobs: jobs });
+  for (let n = 0; n < jobs; n++) worker.offer(n, 0);
+  for (let atS = 0; atS < 30; atS += 0.5) worker.tick(atS);
+  return worker.told.load;
+}
+
+/** Frames that a worker swapped or passed so far, and the time of its stages, in seconds. */
+async function framesOf(health: string): Promise<{ count: number; stageS: number }> {
+  const lines = (await (await fetch(`${health}/metrics`)).text()).split('\n');
+  const sum = (pattern: RegExp): number =>
+    lines.filter((line) => pattern.test(line)).reduce((total, line) => total + Number(line.split(' ').at(-1)), 0);
+  return {
+    count: sum(/^faceoff_frames_total\{result="(swapped|passed)"\}/),
+    stageS: sum(/^faceoff_stage_seconds_sum\{/),
+  };
+}
 
 function pssMib(pid: number): number {
   const [, kib] = /^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')) ?? [];

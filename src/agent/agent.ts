@@ -162,19 +162,21 @@ export class Agent {
     const waiting = new AbortController();
     try {
       await this.#api.dispatch(job.room, config.livekit.agentName);
-      const isTaken = await Promise.race([
-        job.successor.then(() => true),
-        delay(patienceMs, false, { signal: waiting.signal }),
+      const came = await Promise.race([
+        job.successor.then(() => 'taken' as const),
+        job.ended.then(() => 'ended' as const),
+        delay(patienceMs, 'late' as const, { signal: waiting.signal }),
       ]);
-      waiting.abort();
-      if (isTaken) {
+      if (came === 'taken') {
         await delay(OVERLAP_MS);
         this.#metrics.handedOver();
-      } else log.warn({ session: job.session.id }, 'no other worker took the job in time');
-      // Both dispatches would answer a publisher that comes back.
-      if (isTaken) await this.#api.removeDispatch(job.room, job.dispatch);
+        // Both dispatches would answer a publisher that comes back.
+        await this.#api.removeDispatch(job.room, job.dispatch);
+      } else if (came === 'late') log.warn({ session: job.session.id }, 'no other worker took the job in time');
     } catch (error) {
       log.warn({ session: job.session.id, error: messageOf(error) }, 'a job could not be handed over');
+    } finally {
+      waiting.abort();
     }
     job.session.close('another worker took the job');
   }

@@ -35,8 +35,9 @@ interface RunningJob extends ClusterPublisher {
   assignedAtMs: number;
   /** Whether its pictures were seen to be published. */
   isShown: boolean;
-  /** Resolves when another job of the publisher shows pictures. */
+  /** Resolves when another job of the publisher shows pictures, and when the job ended. */
   successor: Promise<void>;
+  ended: Promise<void>;
 }
 
 /** An accepted job that the server did not assign within this time went to another worker. */
@@ -103,19 +104,22 @@ export class SwapJobs {
     const publisher = publisherOf(job.room.name);
     if (publisher === null) return;
     const { at, sessions, defaults, log, onEnd } = this.#parts;
+    const [successor, shown] = signal();
+    const [ended, end] = signal();
     let session: Session<RoomLink>;
     try {
-      session = sessions.open(defaults, { onClose: (why) => this.#closed(job.id, why) });
+      session = sessions.open(defaults, {
+        onClose: (why) => {
+          this.#closed(job.id, why);
+          end();
+        },
+      });
     } catch (error) {
       // Memory or file descriptors became short since the offer.
       log.warn({ error: messageOf(error) }, 'a job cannot begin');
       onEnd(job.id, 'JS_FAILED', messageOf(error));
       return;
     }
-    let shown = (): void => undefined;
-    const successor = new Promise<void>((resolve) => {
-      shown = resolve;
-    });
     const identity = jobIdentity(publisher.publisher, job.id);
     this.#running.set(job.id, {
       ...publisher,
@@ -126,6 +130,7 @@ export class SwapJobs {
       assignedAtMs: performance.now(),
       isShown: false,
       successor,
+      ended,
     });
     this.#parts.onChange();
     const base = session.settings;
@@ -200,4 +205,13 @@ export class SwapJobs {
     this.#parts.onEnd(job, failed ? 'JS_FAILED' : 'JS_SUCCESS', failed ? why : '');
     this.#parts.onChange();
   }
+}
+
+/** A promise, and what resolves it. */
+function signal(): [Promise<void>, () => void] {
+  let resolve = (): void => undefined;
+  const promise = new Promise<void>((settle) => {
+    resolve = settle;
+  });
+  return [promise, resolve];
 }
