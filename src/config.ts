@@ -202,6 +202,29 @@ const Schema = z.strictObject({
     files: whole(1, 1000, 5),
     pretty: choice(['auto', 'always', 'never'], 'auto'),
   }),
+  livekit: section({
+    url: z
+      .string()
+      .refine(
+        (text) => /^(ws|http)s?:/.test(text) && URL.canParse(text),
+        'must be an address, such as wss://livekit.example',
+      )
+      .nullable()
+      .default(null),
+    key: textSchema(1).nullable().default(null),
+    secret: textSchema(1).nullable().default(null),
+    agentName: z
+      .string()
+      .regex(/^[\w-]{1,64}$/, 'must have 1 to 64 letters, digits, - and _')
+      .default('faceoff'),
+    maxLoad: number(0.05, 1, 0.75),
+    codec: choice(['h264', 'vp8'], 'h264'),
+    kbps: whole(100, 100_000, 3000),
+    drainMs: whole(0, 3_600_000, 10_000),
+    tokenLifetimeMs: whole(60_000, 30 * 86_400_000, 6 * 3_600_000),
+    healthHost: textSchema(1).default('127.0.0.1'),
+    healthPort: z.int().min(0).max(65535).nullable().default(8081),
+  }),
   metrics: section({
     enabled: z.boolean().default(true),
     host: textSchema(1).nullable().default(null),
@@ -357,7 +380,7 @@ function put(tree: ConfigTree, key: string, text: string): void {
 }
 
 /** Sentences about settings that are allowed alone, but not together; each begins with the name of one of them. */
-export function disagreements({ server, webrtc, memory, metrics, hooks }: Config): string[] {
+export function disagreements({ server, webrtc, memory, metrics, hooks, livekit }: Config): string[] {
   const { portMin, portMax, h264Port, minKbps, startKbps, maxKbps } = webrtc;
   const wrong: string[] = [];
   if (!isLocal(server.host) && server.token === null) {
@@ -377,6 +400,8 @@ export function disagreements({ server, webrtc, memory, metrics, hooks }: Config
   }
   if (memory.releaseAt > memory.degradeAt)
     wrong.push(`memory.releaseAt: must not be above memory.degradeAt (${memory.releaseAt} > ${memory.degradeAt})`);
+  if (livekit.url !== null && (livekit.key === null || livekit.secret === null))
+    wrong.push('livekit.url: needs livekit.key and livekit.secret too (FACEOFF_LIVEKIT_KEY, FACEOFF_LIVEKIT_SECRET)');
   return [...wrong, ...disagreeingMetrics(metrics, server), ...disagreeingHooks(hooks)];
 }
 

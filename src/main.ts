@@ -4,6 +4,8 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command } from 'commander';
+import { agentCommand } from './commands/agent/agent-command.ts';
+import { tokenCommand } from './commands/agent/token-command.ts';
 import { cacheCommand } from './commands/cache.ts';
 import { cameraCommand } from './commands/camera.ts';
 import { configCommand } from './commands/config/config-command.ts';
@@ -35,6 +37,8 @@ const program = new Command('faceoff')
   .addCommand(configCommand(config))
   .addCommand(gpuCommand(config))
   .addCommand(h264Command(config))
+  .addCommand(agentCommand(config, version))
+  .addCommand(tokenCommand(config))
   .addCommand(serviceCommand(config))
   .addCommand(doctorCommand(config))
   .addCommand(reportCommand(config));

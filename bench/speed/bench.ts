@@ -7,6 +7,8 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } fr
 import path from 'node:path';
 import { Argument, Command, InvalidArgumentError } from 'commander';
 import { root } from '../../src/lib/package-root.ts';
+import { benchCluster, tableOfCluster } from '../cluster/cluster-bench.ts';
+import { benchLiveKit, tableOfLiveKit } from '../cluster/livekit-cost.ts';
 import { benchLooks } from '../looks/looks.ts';
 import { benchSoak, tableOfSoak } from '../soak/soak.ts';
 import { benchBatching } from './batching.ts';
@@ -46,6 +48,8 @@ const BENCHES: Record<string, Bench> = {
   steady,
   traces: recordTraces,
   looks,
+  cluster,
+  livekit,
 };
 /** The benches that run when none is named: neither needs a browser or minutes. */
 const QUICK = ['kernels', 'frame'];
@@ -54,6 +58,20 @@ async function kernels() {
   const rows = await benchKernels();
   console.log('pixel kernels beside plain loops:');
   console.table(Object.fromEntries(rows.map(({ kernel, ...figures }) => [kernel, figures])));
+  return rows;
+}
+
+async function cluster() {
+  const rows = benchCluster();
+  console.log('a simulated cluster, under two ways to dispatch:');
+  console.table(tableOfCluster(rows));
+  return rows;
+}
+
+async function livekit() {
+  const rows = await benchLiveKit();
+  console.log('a worker of LiveKit, 640x480 at 30 a second in H.264, beside the camera itself:');
+  console.table(tableOfLiveKit(rows ?? []));
   return rows;
 }
 

@@ -34,6 +34,7 @@ export const KINDS: readonly CacheKind[] = [
   { name: 'tensorrt', meaning: 'TensorRT engines', swept: true, own: true, folder: 'tensorrt/' },
   { name: 'gpu', meaning: 'libraries for the GPU', swept: false, own: true, folder: 'gpu/' },
   { name: 'h264', meaning: 'packages for H.264', swept: false, own: true, folder: 'h264/' },
+  { name: 'livekit', meaning: 'packages for LiveKit', swept: false, own: true, folder: 'livekit/' },
   { name: 'tuning', meaning: 'batch sizes measured on this machine', swept: false, own: true, folder: 'tuning/' },
   { name: 'other', meaning: 'not made by FaceOff, never deleted', swept: false, own: false, folder: '' },
 ];

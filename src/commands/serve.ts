@@ -2,7 +2,6 @@
 
 import { existsSync } from 'node:fs';
 import type { Server as HttpsServer } from 'node:https';
-import { constants } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command } from 'commander';
@@ -10,28 +9,25 @@ import { CacheSweeper } from '../cache/cache-sweeper.ts';
 import { ConfigInForce } from '../config/config-in-force.ts';
 import { ConfigReload } from '../config/config-reload.ts';
 import type { Config } from '../config.ts';
-import { FaceLibrary } from '../faces/face-library.ts';
 import { urlOf } from '../lib/address.ts';
 import { isPackage } from '../lib/installation.ts';
 import { type Logger, openLog } from '../lib/log.ts';
 import { raise } from '../lib/priority.ts';
-import { StartTerminal } from '../lib/system/terminal.ts';
-import { Metrics } from '../metrics.ts';
 import { defaultSettings } from '../pipeline/pool/lane-options.ts';
-import type { ModelLoad } from '../pipeline/pool/lane-protocol.ts';
-import { Pool } from '../pipeline/pool/pool.ts';
+import type { Pool } from '../pipeline/pool/pool.ts';
 import { type Certificate, certificateOf } from '../server/access/certificate.ts';
 import { CertificateRenewal } from '../server/access/certificate-renewal.ts';
 import { Hooks } from '../server/hooks/hooks.ts';
 import { ServerEvents } from '../server/hooks/server-events.ts';
-import { buildServer, type Server } from '../server/http/app.ts';
+import { buildServer } from '../server/http/app.ts';
 import { METRICS_HOST } from '../server/http/metrics-routes.ts';
 import { limitArenas } from '../server/monitor/arenas.ts';
-import { openGpu } from '../server/monitor/gpu-sensor.ts';
 import { portCount } from '../server/webrtc/port-range.ts';
-import { FaceOffError, messageOf } from '../shared/errors.ts';
 import { movePersonalData } from './move-personal-data.ts';
 import { type ConfigOptions, sourcesOf, withConfig } from './options.ts';
+import { listenAt } from './start/listen.ts';
+import { heedSignals } from './start/signals.ts';
+import { preloadDefault, startPipeline } from './start/start-pipeline.ts';
 import { welcomeOf } from './startup-banner.ts';
 
 interface ServeOptions extends ConfigOptions {
@@ -43,10 +39,6 @@ interface ServeOptions extends ConfigOptions {
 const GRACE_MS = 8000;
 /** Part of that time which is for hooks: the last events, and commands that run. */
 const HOOKS_GRACE_MS = 2000;
-/** A Ctrl-C may arrive twice: from the terminal, which signals every process of its group, and passed on by npm. */
-const SAME_SIGNAL_MS = 200;
-/** How long after SIGHUP its terminal is looked for. */
-const HANG_UP_MS = 100;
 
 /** `faceoff serve`, the default command. */
 export function serveCommand(defaultConfig: string, version: string): Command {
@@ -80,30 +72,15 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
   });
   const beganMs = performance.now();
   const cache = await CacheSweeper.start(config, logger);
-  const metrics = new Metrics(config.metrics);
   const events = new ServerEvents();
-  const hooks = new Hooks({ settings: config.hooks, events, metrics, log: logger });
-  // Every lane loads the same models.
-  const models = new Map<string, ModelLoad>();
-  const pool = await Pool.start(config, logger, {
-    onModelLoad: (load) => {
-      models.set(load.model, load);
-      metrics.modelLoad(load);
-      logger.debug(load, 'model loaded');
-    },
-    onDevice: (report) => metrics.device(report),
-    onLost: (part, cause) => events.tell('fault', { part, code: `${part}_lost`, cause, stream: null, session: null }),
+  const onLost = (part: 'lane' | 'device', cause: string): void =>
+    events.tell('fault', { part, code: `${part}_lost`, cause, stream: null, session: null });
+  const started = await startPipeline(config, logger, onLost).catch(async (error: unknown) => {
+    await log.close();
+    throw error;
   });
-  const faces = await FaceLibrary.open(config, pool, logger);
-  const { face } = defaultSettings(config);
-  if (face !== null)
-    await preloadDefault(pool, face).catch(async (error: unknown) => {
-      await pool.close();
-      await log.close();
-      throw error;
-    });
-  const gpu = await openGpu({ onProblem: (why) => logger.warn({ why }, 'the GPU cannot be watched') });
-  if (gpu !== null) logger.info({ gpu: gpu.name, driver: gpu.driver }, 'GPU found');
+  const { pool, faces, gpu, metrics, models } = started;
+  const hooks = new Hooks({ settings: config.hooks, events, metrics, log: logger });
   const server = await buildServer({
     config,
     inForce,
@@ -111,7 +88,7 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
     faces,
     metrics,
     events,
-    models: [...models.values()],
+    models,
     states: pool.models,
     log: logger,
     gpu,
@@ -141,9 +118,9 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
   try {
     if (server.metricsApp !== null && metricsPort !== null) {
       const at = { setting: 'metrics.port', host: metricsHost ?? METRICS_HOST, port: metricsPort };
-      logger.info(`metrics are served at ${await listen(server.metricsApp, at)}/metrics`);
+      logger.info(`metrics are served at ${await listenAt(server.metricsApp, at)}/metrics`);
     }
-    await listen(server.app, { setting: '--port', ...config.server });
+    await listenAt(server.app, { setting: '--port', ...config.server });
   } catch (error) {
     await stop();
     throw error;
@@ -214,81 +191,9 @@ async function prepare(config: Config, log: Logger): Promise<Certificate | null>
   return certificateOf(config, log);
 }
 
-/**
- * Readies the face that sessions start with. Without it they would show the real one, so the server does not start.
- * @throws FaceOffError `bad_config`.
- */
-async function preloadDefault(pool: Pool, face: string): Promise<void> {
-  await pool.preload(face).catch((cause: unknown) => {
-    throw new FaceOffError(
-      'bad_config',
-      `swap.face: the face "${face}" cannot be used (${messageOf(cause)}). Name another one, or restore its file.`,
-      { cause },
-    );
-  });
-}
-
 /** The folder that relative paths of the configuration start at, and the configuration where there is one. */
 function whereabouts(file: string): { folder: string; config: string } {
   const at = path.resolve(file);
   const advice = `none; a config.yaml there, or in the folder that FaceOff is started in, changes settings`;
   return { folder: path.dirname(at), config: existsSync(at) ? at : advice };
-}
-
-/** What signals do once the server runs. */
-interface OnSignal {
-  /** Ends the server in order. */
-  end: (() => Promise<unknown>) | null;
-  /** Reads the configuration again. */
-  reload: (() => Promise<void>) | null;
-}
-
-/**
- * Ends the program on SIGINT (Ctrl-C), SIGTERM and a SIGHUP with which its terminal was closed: at once while it starts,
- * as there is nothing to end in order, and the first process of a container would ignore the signal otherwise; in order
- * from then on, and at once on a second signal. Any other SIGHUP reads the configuration again. The handlers stay the
- * same all the time: one that is exchanged loses the signal that comes meanwhile.
- * @returns where what signals do is set; null does nothing.
- */
-function heedSignals(): OnSignal {
-  // A terminal that was closed takes no more lines.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
-  const onSignal: OnSignal = { end: null, reload: null };
-  let sinceMs: number | null = null;
-  const end = (signal: NodeJS.Signals): void => {
-    if (onSignal.end === null) process.exit(0);
-    if (sinceMs === null) {
-      sinceMs = performance.now();
-      // WebRTC's threads outlive their peers, so the process is ended once everything is closed.
-      void onSignal.end().finally(() => process.exit(0));
-    } else if (performance.now() - sinceMs > SAME_SIGNAL_MS) {
-      process.exit(128 + constants.signals[signal]);
-    }
-  };
-  process.on('SIGINT', end).on('SIGTERM', end);
-  const terminal = new StartTerminal();
-  process.on('SIGHUP', () => {
-    // The signal comes a moment before the terminal is gone where a shell is killed.
-    setTimeout(() => {
-      if (terminal.isGone) end('SIGHUP');
-      else if (sinceMs === null) void onSignal.reload?.();
-    }, HANG_UP_MS);
-  });
-  return onSignal;
-}
-
-/** @returns the address. @throws FaceOffError `cannot_listen`, naming the `setting` of the port. */
-async function listen(
-  app: Server['app'],
-  { setting, host, port }: { setting: string; host: string; port: number },
-): Promise<string> {
-  try {
-    await app.listen({ host, port });
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    const why =
-      code === 'EADDRINUSE' ? `port ${port} is taken by another program; choose another with ${setting}` : message;
-    throw new FaceOffError('cannot_listen', `The server cannot listen on ${host}:${port}: ${why}.`, { cause });
-  }
-  return urlOf(host, (app.server.address() as { port: number }).port, false);
 }

@@ -87,6 +87,15 @@ export const ERRORS = {
   tag_missing: { status: 428, meaning: 'A PATCH without `If-Match`.' },
   tag_old: { status: 412, meaning: 'The ETag in `If-Match` is of an ICE session that is over.' },
 
+  // LiveKit
+  no_livekit: { status: 409, meaning: 'No LiveKit is set (`livekit.url`), so that there is no cluster.' },
+  livekit_refused: { status: 502, meaning: 'LiveKit refused `livekit.key` or `livekit.secret`.' },
+  livekit_unreachable: { status: 502, meaning: 'LiveKit cannot be reached at `livekit.url`, or failed.' },
+  no_livekit_packages: {
+    status: 500,
+    meaning: 'The packages for LiveKit’s media are not installed, not published for this machine, or do not load.',
+  },
+
   // Faces and pictures
   unknown_face: { status: 404, meaning: 'There is no face with that id.' },
   face_damaged: { status: 410, meaning: 'The photos of a face were damaged on disk, or are gone.' },

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
+import { AgentMetrics } from '../../src/agent/agent-metrics.ts';
 import { root } from '../../src/lib/package-root.ts';
 import { Metrics } from '../../src/metrics.ts';
 import { ladderFor } from '../../src/pipeline/lane/quality-ladder.ts';
@@ -94,6 +95,7 @@ test('an error is counted by a code of the catalogue, or as other', async () => 
 test('docs/metrics.md lists every metric with its type, labels and meaning', async () => {
   const metrics = new Metrics();
   metrics.gpu({ usedBytes: 1, totalBytes: 2, utilisation: null });
+  new AgentMetrics(metrics.registry);
   const listed = [
     ...readFileSync(path.join(root, 'docs/metrics.md'), 'utf8').matchAll(/^\| `(\w+)` \| (\w+) \| (.*) \| (.*) \|$/gm),
   ].map(([row]) => row);

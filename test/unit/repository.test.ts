@@ -69,6 +69,22 @@ const ROOMS: Record<string, readonly string[]> = {
     'server/recording',
   ],
   'server/access': ['shared', 'lib', 'config'],
+  livekit: ['shared', 'config'],
+  agent: [
+    'shared',
+    'lib',
+    'config',
+    'cache',
+    'metrics',
+    'livekit',
+    'server/access',
+    'server/h264',
+    'server/hooks',
+    'server/monitor',
+    'server/webrtc',
+    'server/session',
+  ],
+  'server/cluster': ['shared', 'lib', 'config', 'livekit', 'server/session'],
   'server/openapi': ['shared', 'lib', 'config', 'server/access', 'server/session'],
   'server/http': [
     'shared',
@@ -87,6 +103,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'server/webrtc',
     'server/recording',
     'server/session',
+    'server/cluster',
     'server/openapi',
   ],
   commands: [
@@ -101,6 +118,8 @@ const ROOMS: Record<string, readonly string[]> = {
     'pipeline/inference',
     'pipeline/inference/native',
     'pipeline/pool',
+    'livekit',
+    'agent',
     'server/access',
     'server/h264',
     'server/hooks',
@@ -127,6 +146,7 @@ const HOMES: Record<string, string> = {
   'node-datachannel': 'src/server/h264/',
   'node-av': 'src/server/h264/',
   sharp: 'src/lib/sharp.ts',
+  '@livekit/rtc-node': 'src/agent/',
 };
 
 /** Files that may have the name of another one: what every folder or every thread has. */

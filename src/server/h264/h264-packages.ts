@@ -3,10 +3,10 @@
  * be loaded on the main thread.
  */
 
-import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { CacheLeases } from '../../cache/leases.ts';
+import { hasPackages } from '../../lib/system/package-folder.ts';
 import { AV, type CodecLibrary } from './codec/codec-library.ts';
 import type { TransportLibrary } from './transport-library.ts';
 
@@ -18,25 +18,12 @@ export interface H264Libraries {
 
 /** Releases that FaceOff was tried with. */
 export const H264_RELEASES = { transport: '0.33.4', codec: '6.1.1' };
-/** The list of packages, which the installation writes last: without it the installation is incomplete. */
-export const H264_MANIFEST = 'manifest.json';
-
 /** The folder that `faceoff h264 install` fills. */
 export const h264Folder = (cacheDir: string): string =>
   path.join(cacheDir, 'h264', `${H264_RELEASES.transport}-${H264_RELEASES.codec}-${process.platform}-${process.arch}`);
 
 /** Whether the folder is complete. */
-export function hasH264(cacheDir: string): boolean {
-  const folder = h264Folder(cacheDir);
-  const list = path.join(folder, H264_MANIFEST);
-  if (!existsSync(list)) return false;
-  try {
-    const { packages } = JSON.parse(readFileSync(list, 'utf8')) as { packages: string[] };
-    return packages.every((name) => existsSync(path.join(folder, 'node_modules', name, 'package.json')));
-  } catch {
-    return false;
-  }
-}
+export const hasH264 = (cacheDir: string): boolean => hasPackages(h264Folder(cacheDir));
 
 let loaded: { folder: string; libraries: Promise<H264Libraries> } | null = null;
 

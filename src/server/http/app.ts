@@ -35,6 +35,8 @@ import { LoginRateLimit } from '../access/login-rate-limit.ts';
 import { checkOrigin } from '../access/origin.ts';
 import { PAGES_DIR, sendPage } from '../access/pages.ts';
 import { redirectPlainHttp } from '../access/plain-http.ts';
+import { Cluster } from '../cluster/cluster.ts';
+import { clusterRoutes } from '../cluster/cluster-routes.ts';
 import { openPeers, Peers } from '../h264/peers.ts';
 import type { EventData } from '../hooks/event-schemas.ts';
 import { ServerEvents } from '../hooks/server-events.ts';
@@ -54,6 +56,7 @@ import { cacheRoutes } from './cache-routes.ts';
 import { controlRoutes } from './control-routes.ts';
 import { sendError } from './error-reply.ts';
 import { faceRoutes } from './face-routes.ts';
+import { acceptAnyBody, jsonOf } from './json-body.ts';
 import { machineRoutes, machineStatus } from './machine-routes.ts';
 import { keepToMetrics, metricsRoute } from './metrics-routes.ts';
 import { presetRoutes } from './preset-routes.ts';
@@ -357,6 +360,14 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   await app.register(scoped((plugin) => presetRoutes(plugin, presets, () => signalling.presetsChanged())));
   await app.register(scoped((plugin) => controlRoutes(plugin, { sessions, presets, faces: () => faces.list() })));
 
+  const cluster = config.livekit.url === null ? null : new Cluster(config, log);
+  await app.register(
+    scoped((plugin) => {
+      acceptAnyBody(plugin);
+      clusterRoutes(plugin, cluster, config, jsonOf);
+    }),
+  );
+
   recordingRoutes(app, sessions, recordings);
 
   app.get('/', (request, reply) => sendPage(request, reply, 'index.html'));
@@ -449,6 +460,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     async close() {
       if (!ready) return;
       ready = false;
+      cluster?.close();
       monitor.close();
       sessions.close();
       streams.close();

@@ -1,6 +1,6 @@
 /** JSON bodies of programs that do not declare their content type, such as curl and the keys of a stream deck. */
 
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { FaceOffError } from '../../shared/errors.ts';
 
 const BODY_LIMIT = 64 * 1024;
@@ -14,7 +14,7 @@ export function acceptAnyBody(app: FastifyInstance): void {
 }
 
 /** Parses the body of a route under `acceptAnyBody`. @throws FaceOffError `bad_json` (400). */
-export function jsonOf({ body }: FastifyRequest): unknown {
+export function jsonOf({ body }: { body: unknown }): unknown {
   try {
     return JSON.parse(String(body ?? ''));
   } catch (cause) {

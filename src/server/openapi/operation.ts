@@ -10,6 +10,7 @@ export const GROUPS = {
   presets: 'Settings under a name',
   recordings: 'Recordings and still pictures',
   webrtc: 'WHIP (RFC 9725), to publish, and WHEP (draft-ietf-wish-whep), to watch',
+  cluster: 'A cluster by LiveKit',
   machine: 'State of the server and of the machine',
   access: 'The login',
   pages: 'Pages for browsers',
@@ -22,6 +23,7 @@ export type Group = keyof typeof GROUPS;
 export const PARAMETERS = {
   session: { text: 'Id of a session: `GET /api/sessions` lists them.', most: 100 },
   stream: { text: 'Name of a stream: 1 to 64 letters, digits, `-` and `_`.', most: 64 },
+  publisher: { text: 'Identity of a publisher of a cluster, as its tokens have it.', most: 64 },
   preset: { text: 'Name of a preset: 1 to 40 characters, no slash.', most: 40 },
   face: { text: 'Id of a face: `GET /api/faces` lists them.', most: 64 },
   kind: { text: 'Kind of cache entry: `GET /api/cache` lists them.', most: 64 },

@@ -8,6 +8,7 @@ import type { ErrorCode } from '../../shared/error-catalogue.ts';
 import { RECORDING_FORMATS } from '../../shared/recording-formats.ts';
 import { SWITCHES } from '../../shared/steps.ts';
 import { allSettingsSchema, patchSchema, presetSchema } from '../session/session-settings.ts';
+import { clusterOperations } from './cluster-operations.ts';
 import {
   type FormFields,
   type Group,
@@ -472,6 +473,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...negotiated('Watch', '/whep/{stream}', 'viewer', {
     errors: [...OFFER, 'unknown_stream', 'no_publisher', 'viewers_full'],
   }),
+  ...clusterOperations,
   ...machineOperations,
   {
     method: 'post',

@@ -9,14 +9,13 @@ import type { Traffic } from '../../shared/traffic.ts';
 import type { Frame, SwappedFrame, SwapSession } from '../../shared/types.ts';
 import { LipSync } from '../audio/lip-sync.ts';
 import { VoiceActivity } from '../audio/voice-activity.ts';
-import type { Peers } from '../h264/peers.ts';
 import type { ServerEvents } from '../hooks/server-events.ts';
 import { type MachineFigures, type SessionFigures, SteadyVerdict, verdictOf } from '../monitor/verdict.ts';
 import type { RecordedSession } from '../recording/recorded-session.ts';
 import type { Recorder } from '../recording/recorder.ts';
 import { ConnectionTimeout } from '../webrtc/connection-timeout.ts';
 import type { IceCandidate } from '../webrtc/ice-fragment.ts';
-import type { MediaPeer, PeerEndpoint, PeerListener, PeerState } from '../webrtc/peer.ts';
+import type { MediaLink, MediaPeer, PeerListener, PeerSource, PeerState } from '../webrtc/peer.ts';
 import { disclosureHeader, disclosureMessage } from './disclosure.ts';
 import { Intake } from './intake.ts';
 import type { NamedStream } from './named-stream.ts';
@@ -25,12 +24,12 @@ import { PrivacyGate } from './privacy-gate.ts';
 import { RollingStats } from './session-stats.ts';
 
 /** What a session is made of, and what it reports. */
-export interface SessionParts {
+export interface SessionParts<P extends MediaLink = MediaPeer> {
   id: string;
   swap: SwapSession;
   stream: NamedStream;
   webrtc: Config['webrtc'];
-  peers: Peers;
+  peers: PeerSource<P>;
   /** Frames with more pixels are sent back unswapped. */
   largestPixels: number;
   metrics: Metrics;
@@ -43,7 +42,7 @@ export interface SessionParts {
   onSpeaking?: (speaking: boolean) => void;
   /** Called after a change of the settings that did not come from the publisher. */
   onSettings?: (settings: SwapSettings) => void;
-  onClose: (session: Session, why: string) => void;
+  onClose: (session: Session<P>, why: string) => void;
 }
 
 /** Time between two updates of the verdict on what limits the session. */
@@ -59,10 +58,10 @@ const NEVER_CONNECTED_MS = 5000;
  * and to the viewers of its stream. It closes itself when it never connects, loses its connection or gets no more
  * frames. Runs on the main thread.
  */
-export class Session implements RecordedSession {
+export class Session<P extends MediaLink = MediaPeer> implements RecordedSession {
   readonly id: string;
-  readonly #parts: SessionParts;
-  readonly #peer: MediaPeer;
+  readonly #parts: SessionParts<P>;
+  readonly #peer: P;
   readonly #stats = new RollingStats();
   readonly #intake: Intake;
   readonly #connectionTimeout: ConnectionTimeout;
@@ -87,7 +86,7 @@ export class Session implements RecordedSession {
   /** The last incoming piece of sound. */
   #lastSound: Sound | null = null;
 
-  constructor(parts: SessionParts) {
+  constructor(parts: SessionParts<P>) {
     this.id = parts.id;
     this.#parts = parts;
     this.#intake = new Intake(
@@ -193,8 +192,8 @@ export class Session implements RecordedSession {
     return this.#parts.stream.viewers.size;
   }
 
-  /** Negotiates the connection: the first offer opens it, a later one renegotiates. */
-  get peer(): PeerEndpoint {
+  /** What connects the session to its publisher. */
+  get peer(): P {
     return this.#peer;
   }
 

@@ -9,11 +9,11 @@ import { FaceOffError } from '../../shared/errors.ts';
 import type { Cause } from '../../shared/messages.ts';
 import type { SettingsPatch, SwapSettings } from '../../shared/settings.ts';
 import type { Frame, Swapping } from '../../shared/types.ts';
-import type { Peers } from '../h264/peers.ts';
 import type { ServerEvents } from '../hooks/server-events.ts';
 import { CAUSES, type MachineFigures } from '../monitor/verdict.ts';
 import { requireDescriptors } from '../webrtc/descriptors.ts';
 import type { IceCandidate } from '../webrtc/ice-fragment.ts';
+import type { MediaLink, MediaPeer, PeerSource } from '../webrtc/peer.ts';
 import { Session } from './session.ts';
 import type { Streams } from './streams.ts';
 
@@ -28,11 +28,11 @@ export interface SessionHooks {
 }
 
 /** What all sessions share. */
-export interface SessionsParts {
+export interface SessionsParts<P extends MediaLink = MediaPeer> {
   config: Config;
   pool: Swapping;
   streams: Streams;
-  peers: Peers;
+  peers: PeerSource<P>;
   metrics: Metrics;
   events: ServerEvents;
   log: Logger;
@@ -54,12 +54,12 @@ const PROBE_MS = 1200;
 const SHARED: ReadonlySet<Cause> = new Set(['processor', 'lane', 'memory']);
 
 /** All open sessions; decides whether the server has room for one more. */
-export class Sessions {
-  readonly #parts: SessionsParts;
-  readonly #open = new Map<string, Session>();
+export class Sessions<P extends MediaLink = MediaPeer> {
+  readonly #parts: SessionsParts<P>;
+  readonly #open = new Map<string, Session<P>>();
   #isDraining = false;
 
-  constructor(parts: SessionsParts) {
+  constructor(parts: SessionsParts<P>) {
     this.#parts = parts;
   }
 
@@ -69,17 +69,17 @@ export class Sessions {
   }
 
   /** All open sessions, in the order in which they were opened. */
-  all(): Session[] {
+  all(): Session<P>[] {
     return [...this.#open.values()];
   }
 
   /** The open session with this id. */
-  get(id: string): Session | undefined {
+  get(id: string): Session<P> | undefined {
     return this.#open.get(id);
   }
 
   /** The session that publishes this stream now. */
-  named(stream: string): Session | undefined {
+  named(stream: string): Session<P> | undefined {
     return this.all().find((session) => session.stream === stream);
   }
 
@@ -108,13 +108,13 @@ export class Sessions {
    * @throws FaceOffError `server_full`, `server_stopping` (503) and `stream_taken` (409), all with retryAfterMs, `bad_name` (400),
    * `unknown_face` (404).
    */
-  open(settings: SettingsPatch, hooks: SessionHooks = {}, stream?: string): Session {
+  open(settings: SettingsPatch, hooks: SessionHooks = {}, stream?: string): Session<P> {
     const { config, pool, streams, peers, metrics, events, machine } = this.#parts;
     this.checkCapacity();
     if (stream !== undefined) streams.check(stream);
     const id = randomUUID();
     const log = this.#parts.log.child({ session: id });
-    const session = new Session({
+    const session = new Session<P>({
       id,
       swap: pool.open(id, settings),
       stream: streams.claim(id, stream),

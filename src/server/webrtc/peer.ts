@@ -1,5 +1,6 @@
 import wrtc, { type DataChannel, type MediaTrack, type RTCPeerConnection, type Transceiver } from '@roamhq/wrtc';
 import type { Config } from '../../config.ts';
+import type { Logger } from '../../lib/log.ts';
 import { SerialQueue } from '../../lib/serial.ts';
 import type { Sound } from '../../media/sound.ts';
 import { FaceOffError, messageOf } from '../../shared/errors.ts';
@@ -65,8 +66,8 @@ export interface PeerEndpoint {
   restartIce(ice: IceCredentials, candidates: readonly IceCandidate[]): Promise<string>;
 }
 
-/** A peer as sessions and viewers use it. */
-export interface MediaPeer extends PeerEndpoint {
+/** The part of a peer that carries media. */
+export interface MediaLink {
   /** Sends a frame; the data is copied. */
   sendFrame(frame: Frame): void;
   /** Sends ten milliseconds of sound, if the other side receives sound. */
@@ -82,6 +83,15 @@ export interface MediaPeer extends PeerEndpoint {
   traffic(): Promise<Traffic | null>;
   /** Idempotent. */
   close(): void;
+}
+
+/** A peer as sessions and viewers of the server use it. */
+export interface MediaPeer extends MediaLink, PeerEndpoint {}
+
+/** Opens the peers of publishers; each is connected afterwards. */
+export interface PeerSource<P extends MediaLink = MediaPeer> {
+  /** @param owner whose log the peer's faults go to. */
+  open(listener: PeerListener, owner?: { log?: Logger }): P;
 }
 
 let open = 0;

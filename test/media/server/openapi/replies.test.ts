@@ -2,6 +2,8 @@
 
 import { spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -17,6 +19,7 @@ const FRAGMENT = 'application/trickle-ice-sdpfrag';
 const token = 'a-token-of-this-test';
 const hasFfmpeg = spawnSync('ffmpeg', ['-version']).status === 0;
 
+let livekit: Server;
 let server: TestServer;
 let api: Conformity;
 let camera: Publisher;
@@ -25,7 +28,16 @@ let session: string;
 
 beforeAll(async () => {
   // A machine that was not measured has room for as many as it has places: how busy it is does not matter.
-  server = await startServer({ server: { token }, swap: { face: 'astronaut' }, models: { warmupRuns: 0 } });
+  // A LiveKit in which there is nothing.
+  livekit = createServer((_request, response) => response.end('{}'));
+  await new Promise<void>((resolve) => livekit.listen(0, '127.0.0.1', resolve));
+  const url = `ws://127.0.0.1:${(livekit.address() as AddressInfo).port}`;
+  server = await startServer({
+    server: { token },
+    swap: { face: 'astronaut' },
+    models: { warmupRuns: 0 },
+    livekit: { url, key: 'key', secret: 'secret' },
+  });
   api = await Conformity.of(server.url, token);
   camera = new Publisher();
   camera.send(320, 240);
@@ -38,6 +50,7 @@ beforeAll(async () => {
 afterAll(async () => {
   camera?.close();
   await server?.stop();
+  livekit?.close();
 });
 
 /** Asks for an operation and expects this status. */
@@ -71,6 +84,18 @@ test.each(['session', 'stream'])('live control of a %s', async (kind) => {
   await expectStatus(404, 'GET', `${of}/settings`, { session: 'none', stream: 'none' });
   await expectStatus(204, 'DELETE', '/api/presets/{preset}', at);
   await expectStatus(404, 'DELETE', '/api/presets/{preset}', at);
+});
+
+test('a cluster', async () => {
+  const at = { stream: 'show', publisher: 'ann' };
+  const of = '/api/cluster/streams/{stream}';
+  await expectStatus(201, 'POST', `${of}/publishers`, at, json({ face: 'astronaut' }));
+  await expectStatus(400, 'POST', `${of}/publishers`, at, json({ strenght: 1 }));
+  await expectStatus(400, 'POST', `${of}/publishers`, { stream: 'a.in.b' }, json({}));
+  await expectStatus(201, 'POST', `${of}/viewers`, at);
+  await expectStatus(400, 'POST', `${of}/viewers`, { stream: 'a.in.b' });
+  await expectStatus(200, 'POST', `${of}/publishers/{publisher}/dispatch`, at);
+  await expectStatus(400, 'POST', `${of}/publishers/{publisher}/dispatch`, { ...at, publisher: 'faceoff-ann-J' });
 });
 
 test('faces', async () => {

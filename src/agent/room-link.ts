@@ -1,0 +1,222 @@
+import type { Logger } from '../lib/log.ts';
+import { type ClusterPublisher, jobsOf } from '../livekit/room-names.ts';
+import { SETTINGS_ATTRIBUTE } from '../livekit/stream-tokens.ts';
+import type { MediaLink, PeerListener, PeerSource } from '../server/webrtc/peer.ts';
+import { upright } from '../server/webrtc/upright.ts';
+import { messageOf } from '../shared/errors.ts';
+import type { Frame } from '../shared/types.ts';
+import type { RtcFrameEvent, RtcLibrary, RtcPublication, RtcRoom, RtcTrack } from './rtc-library.ts';
+import { SwappedTrack, type TrackCoding } from './swapped-track.ts';
+
+/** What a link connects to. */
+export interface LinkTarget extends ClusterPublisher {
+  /** ws: or wss:. */
+  url: string;
+  /** Identity of the job in both rooms. */
+  identity: string;
+  /** Tokens of the camera's room and of the stream's. */
+  cameraToken: string;
+  streamToken: string;
+  /** The publisher changed its settings. @param text the attribute, JSON of anyone's making. */
+  onSettings: (text: string) => void;
+  /** Another job of the publisher shows pictures. */
+  onSuccessor: () => void;
+}
+
+/** The attribute of a job, in the stream's room, that tells whether its pictures are modified: the data channel's message. */
+const DISCLOSURE_ATTRIBUTE = 'faceoff.disclosure';
+const LEAST_SIDE = 16;
+
+/** Opens links. */
+export class RoomLinks implements PeerSource<RoomLink> {
+  readonly #library: RtcLibrary;
+  readonly #coding: TrackCoding;
+  readonly #log: Logger;
+
+  constructor(library: RtcLibrary, coding: TrackCoding, log: Logger) {
+    this.#library = library;
+    this.#coding = coding;
+    this.#log = log;
+  }
+
+  open(listener: PeerListener): RoomLink {
+    return new RoomLink({ library: this.#library, coding: this.#coding, log: this.#log, listener });
+  }
+}
+
+interface LinkParts {
+  library: RtcLibrary;
+  coding: TrackCoding;
+  log: Logger;
+  listener: PeerListener;
+}
+
+/**
+ * A session's connection to LiveKit, in place of a peer: takes the camera from one room, publishes the swapped track in
+ * another. `join` connects it. Every promise of the library is caught: one that rejects while a room is left would end the
+ * process with all its jobs. Main thread.
+ */
+export class RoomLink implements MediaLink {
+  readonly #parts: LinkParts;
+  readonly #camera: RtcRoom;
+  readonly #stream: RtcRoom;
+  readonly #track: SwappedTrack;
+  #reader: ReadableStreamDefaultReader<RtcFrameEvent> | null = null;
+  #message: string | null = null;
+  #closed = false;
+
+  constructor(parts: LinkParts) {
+    const { library, coding, log } = parts;
+    this.#parts = parts;
+    this.#camera = new library.Room();
+    this.#stream = new library.Room();
+    this.#track = new SwappedTrack(library, this.#stream, coding, (error) =>
+      log.warn({ error }, 'the swapped track could not be published'),
+    );
+  }
+
+  /** Whether viewers can see the swapped track. */
+  get isPublished(): boolean {
+    return this.#track.isPublished;
+  }
+
+  /** Highest rate of the pictures that are sent, per second; the bit rate follows. */
+  set fps(fps: number) {
+    this.#track.fps = fps;
+  }
+
+  /** Enters both rooms. @throws Error of the library; the link is then closed by its owner. */
+  async join(target: LinkTarget): Promise<void> {
+    const { publisher, identity, onSuccessor } = target;
+    const camera = this.#camera;
+    const stream = this.#stream;
+    this.#followCamera(target);
+    stream.on('trackPublished', (_publication, by) => {
+      if (by.identity !== identity && by.identity.startsWith(jobsOf(publisher))) onSuccessor();
+    });
+    for (const room of [camera, stream]) {
+      room.on('reconnecting', () => this.#parts.listener.onState('disconnected'));
+      room.on('reconnected', () => this.#parts.listener.onState('connected'));
+      room.on('disconnected', () => this.#lost());
+    }
+    const options = { autoSubscribe: false, dynacast: false };
+    const joined = [
+      camera.connect(target.url, target.cameraToken, options).then(() => this.#find(target)),
+      stream.connect(target.url, target.streamToken, options),
+    ];
+    const failed = (await Promise.allSettled(joined)).find(({ status }) => status === 'rejected');
+    if (this.#closed) this.#leave();
+    if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
+    if (this.#closed) return;
+    this.#parts.listener.onState('connected');
+    if (this.#message !== null) this.#tell(stream, { [DISCLOSURE_ATTRIBUTE]: this.#message });
+  }
+
+  /** Shows the publisher's page an attribute of the job. */
+  showPublisher(attributes: Record<string, string>): void {
+    this.#tell(this.#camera, attributes);
+  }
+
+  sendFrame(frame: Frame): void {
+    if (!this.#closed) this.#track.send(frame);
+  }
+
+  /** Sound goes from the publisher to the stream's room by itself. */
+  sendSound(): void {}
+
+  sendMessage(message: string): void {
+    if (this.#message === message) return;
+    this.#message = message;
+    this.#tell(this.#stream, { [DISCLOSURE_ATTRIBUTE]: message });
+  }
+
+  async buffersMs(): Promise<null> {
+    return null;
+  }
+
+  async traffic(): Promise<null> {
+    return null;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    void this.#reader?.cancel().catch(() => undefined);
+    this.#track.close();
+    this.#leave();
+  }
+
+  /** Finds the publisher in the camera's room. */
+  #find({ publisher, onSettings }: LinkTarget): void {
+    const there = this.#camera.remoteParticipants.get(publisher);
+    if (there === undefined) {
+      this.#lost();
+      return;
+    }
+    for (const publication of there.trackPublications.values()) this.#subscribe(publication);
+    const settings = there.attributes[SETTINGS_ATTRIBUTE];
+    if (settings !== undefined) onSettings(settings);
+  }
+
+  #leave(): void {
+    for (const room of [this.#stream, this.#camera]) void room.disconnect().catch(() => undefined);
+  }
+
+  #lost(): void {
+    if (!this.#closed) this.#parts.listener.onState('closed');
+  }
+
+  #followCamera({ publisher, onSettings }: LinkTarget): void {
+    const camera = this.#camera;
+    camera.on('trackPublished', (publication, { identity }) => {
+      if (identity === publisher) this.#subscribe(publication);
+    });
+    camera.on('trackSubscribed', (track) => void this.#read(track));
+    camera.on('participantDisconnected', ({ identity }) => {
+      if (identity === publisher) this.#lost();
+    });
+    camera.on('participantAttributesChanged', (changed, { identity }) => {
+      const settings = changed[SETTINGS_ATTRIBUTE];
+      if (identity === publisher && settings !== undefined) onSettings(settings);
+    });
+  }
+
+  #subscribe(publication: RtcPublication): void {
+    const { TrackSource } = this.#parts.library;
+    if (!this.#closed && publication.source === TrackSource.SOURCE_CAMERA) publication.setSubscribed(true);
+  }
+
+  /** Reads every picture of a track; those of the track before it come to their end. */
+  async #read(track: RtcTrack): Promise<void> {
+    void this.#reader?.cancel().catch(() => undefined);
+    const reader = new this.#parts.library.VideoStream(track).getReader();
+    this.#reader = reader;
+    try {
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done || this.#closed) return;
+        this.#receive(value);
+      }
+    } catch (error) {
+      this.#parts.log.warn({ error: messageOf(error) }, 'a camera cannot be read');
+    }
+  }
+
+  #receive({ frame, rotation }: RtcFrameEvent): void {
+    const { I420 } = this.#parts.library.VideoBufferType;
+    if (Math.min(frame.width, frame.height) < LEAST_SIDE) return;
+    const { data, width, height } = frame.type === I420 ? frame : frame.convert(I420);
+    // The buffer of a received picture belongs to the library and cannot be moved to a lane.
+    const owned = data.slice();
+    this.#parts.listener.onFrame?.(
+      upright({ width, height, data: owned, receivedAtMs: performance.now() }, 90 * rotation),
+    );
+  }
+
+  #tell(room: RtcRoom, attributes: Record<string, string>): void {
+    if (this.#closed || !room.isConnected) return;
+    void room.localParticipant?.setAttributes(attributes).catch((error: unknown) => {
+      if (!this.#closed) this.#parts.log.debug({ error: messageOf(error) }, 'an attribute could not be set');
+    });
+  }
+}

@@ -1,0 +1,192 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Config } from '../../config.ts';
+import type { Logger } from '../../lib/log.ts';
+import { LiveKitApi, type LiveKitParticipant } from '../../livekit/livekit-api.ts';
+import { issuerOf, liveKitOf } from '../../livekit/livekit-settings.ts';
+import { cameraRoom, checkPublisher, checkStreamName, isJob, publisherOf } from '../../livekit/room-names.ts';
+import {
+  type PublisherTickets,
+  publisherTickets,
+  type RoomTicket,
+  type TicketIssuer,
+  viewerTicket,
+} from '../../livekit/stream-tokens.ts';
+import { messageOf } from '../../shared/errors.ts';
+import type { SettingsPatch } from '../../shared/settings.ts';
+import { WaitingList } from './waiting-list.ts';
+
+/** Time between two looks for publishers without a worker. */
+const LOOK_MS = 2000;
+/** A publisher without a worker for so long has none coming: a job begins within a second. */
+const MISSED_MS = 1500;
+/** How long a dispatch may take to find a worker, as LiveKit does not say that none was found; how often that is looked at. */
+const TAKEN_WITHIN_MS = 3000;
+const POLL_MS = 100;
+/**
+ * A room whose publisher asks again within this time is answered without another dispatch: the job that began may need seconds
+ * to its first picture on a busy machine, and another dispatch would end it.
+ */
+const ASKED_AGAIN_MS = 5000;
+/** For so long the page of a publisher is believed that its worker is gone. */
+const BELIEVED_MS = 6000;
+/** How long a job stays beside the one that replaces it. */
+const OVERLAP_MS = 2000;
+/** Rooms that are looked into at once. */
+const AT_ONCE = 8;
+
+/** What a dispatch came to. */
+export interface DispatchAnswer {
+  /** Place among the publishers that wait for a worker, from 1 on; null if a worker has the job. */
+  place: number | null;
+}
+
+/**
+ * What the server does for a LiveKit cluster: gives out tokens, and sees to it that every publisher has a worker, as LiveKit
+ * gives a job out once, and again only where a room's node is lost. Publishers that find all workers full wait in line. Its
+ * only memory is that line, so that several servers can do the same. Main thread.
+ */
+export class Cluster {
+  readonly #api: LiveKitApi;
+  readonly #issuer: TicketIssuer;
+  readonly #url: string;
+  readonly #log: Logger;
+  readonly #waiting = new WaitingList();
+  /** When each room was last dispatched on request. */
+  readonly #askedAtMs = new Map<string, number>();
+  readonly #ending = new AbortController();
+  #isReachable = true;
+
+  /** @throws FaceOffError `no_livekit` (409). */
+  constructor(config: Config, log: Logger) {
+    const at = liveKitOf(config);
+    this.#api = new LiveKitApi(at);
+    this.#issuer = issuerOf(config);
+    this.#url = at.url;
+    this.#log = log;
+    void this.#watch();
+  }
+
+  /** Tickets of a new publisher. @throws FaceOffError `bad_name` (400). */
+  publisher(stream: string, settings: SettingsPatch): PublisherTickets & { url: string } {
+    return { url: this.#url, ...publisherTickets(this.#issuer, { stream, publisher: newIdentity() }, settings) };
+  }
+
+  /** Ticket of a new viewer. @throws FaceOffError `bad_name` (400). */
+  viewer(stream: string): RoomTicket & { url: string } {
+    return { url: this.#url, ...viewerTicket(this.#issuer, stream, newIdentity()) };
+  }
+
+  /**
+   * Gives a publisher's job to another worker: its page has seen no picture for a second.
+   * @throws FaceOffError `bad_name` (400), `livekit_refused`, `livekit_unreachable` (502).
+   */
+  async dispatchAgain(stream: string, publisher: string): Promise<DispatchAnswer> {
+    checkStreamName(stream);
+    checkPublisher(publisher);
+    const room = cameraRoom({ stream, publisher });
+    const nowMs = performance.now();
+    const isFresh = nowMs - (this.#askedAtMs.get(room) ?? Number.NEGATIVE_INFINITY) < ASKED_AGAIN_MS;
+    const isWaiting = this.#waiting.placeOf(room) !== null;
+    if (isWaiting || !isFresh) this.#askedAtMs.set(room, nowMs);
+    if (isWaiting || isFresh) return { place: this.#waiting.placeOf(room) };
+    // Where others wait, all workers are full.
+    const isTaken = this.#waiting.rooms.length === 0 && (await this.#dispatch(room));
+    if (!isTaken) this.#waiting.add(room, performance.now());
+    return { place: this.#waiting.placeOf(room) };
+  }
+
+  /** Idempotent. */
+  close(): void {
+    this.#ending.abort();
+  }
+
+  async #watch(): Promise<void> {
+    const { signal } = this.#ending;
+    while (!signal.aborted) {
+      await delay(LOOK_MS, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) return;
+      try {
+        await this.#look();
+        this.#isReachable = true;
+      } catch (error) {
+        // One line is enough: LiveKit may be away for long.
+        if (this.#isReachable)
+          this.#log.warn({ error: messageOf(error) }, 'publishers without a worker cannot be found');
+        this.#isReachable = false;
+      }
+    }
+  }
+
+  /** Finds the publishers without a worker, and dispatches those that wait, in their order, until one finds none. */
+  async #look(): Promise<void> {
+    const nowMs = performance.now();
+    for (const [room, atMs] of this.#askedAtMs) if (nowMs - atMs > BELIEVED_MS) this.#askedAtMs.delete(room);
+    const cameras = (await this.#api.rooms()).map(({ name }) => name).filter((name) => publisherOf(name) !== null);
+    const alone = new Set<string>();
+    for (let at = 0; at < cameras.length; at += AT_ONCE) {
+      const some = cameras.slice(at, at + AT_ONCE);
+      const answers = await Promise.all(some.map(async (room) => [room, await this.#api.participants(room)] as const));
+      for (const [room, participants] of answers) if (lacksWorker(room, participants)) alone.add(room);
+    }
+    // The job of a worker that was killed is a participant still.
+    this.#waiting.keep(new Set([...alone, ...this.#askedAtMs.keys()]));
+    for (const room of alone) this.#waiting.add(room, nowMs);
+    for (const room of this.#waiting.waitingFor(MISSED_MS, performance.now())) {
+      if (!(await this.#dispatch(room))) return;
+      this.#waiting.remove(room);
+      this.#log.info({ waiting: this.#waiting.rooms.length }, 'a publisher without a worker got one');
+    }
+  }
+
+  /**
+   * Dispatches a room anew. Once a worker took the job, the room's earlier dispatches and jobs end soon; if none did, they stay.
+   * @returns whether a worker took the job.
+   */
+  async #dispatch(room: string): Promise<boolean> {
+    const api = this.#api;
+    const [before, participants] = await Promise.all([api.dispatches(room), api.participants(room)]);
+    if (participants.length === 0) return false;
+    const { id } = await api.dispatch(room, this.#issuer.agentName);
+    if (!(await this.#isTaken(room, id))) {
+      await api.removeDispatch(room, id);
+      return false;
+    }
+    const jobs = participants.map(({ identity }) => identity).filter(isJob);
+    void this.#retire(room, { dispatches: before.map((dispatch) => dispatch.id), jobs }).catch((error: unknown) =>
+      this.#log.warn({ error: messageOf(error) }, 'a job that was replaced could not be ended'),
+    );
+    return true;
+  }
+
+  /**
+   * Ends what was replaced, once the new job shows pictures: a page may have asked for another worker although the first one was
+   * well. The job of a worker that was killed would stay for twenty seconds, with a track that shows nothing.
+   */
+  async #retire(room: string, { dispatches, jobs }: { dispatches: string[]; jobs: string[] }): Promise<void> {
+    const api = this.#api;
+    const { stream } = publisherOf(room)!;
+    await delay(OVERLAP_MS);
+    for (const id of dispatches) await api.removeDispatch(room, id);
+    for (const job of jobs) await Promise.all([api.removeParticipant(room, job), api.removeParticipant(stream, job)]);
+  }
+
+  async #isTaken(room: string, id: string): Promise<boolean> {
+    for (const untilMs = performance.now() + TAKEN_WITHIN_MS; performance.now() < untilMs; ) {
+      const dispatch = (await this.#api.dispatches(room)).find((one) => one.id === id);
+      if (dispatch?.state?.jobs.some(({ state }) => state?.status === 'JS_RUNNING')) return true;
+      await delay(POLL_MS);
+    }
+    return false;
+  }
+}
+
+/** Whether a camera's room has a publisher that sends pictures, and no job. */
+function lacksWorker(room: string, participants: readonly LiveKitParticipant[]): boolean {
+  const { publisher } = publisherOf(room)!;
+  const camera = participants.find(({ identity }) => identity === publisher);
+  const sends = camera?.tracks.some(({ source, muted }) => source === 'CAMERA' && !muted) ?? false;
+  return sends && !participants.some(({ identity }) => isJob(identity));
+}
+
+const newIdentity = (): string => `p-${randomBytes(8).toString('hex')}`;

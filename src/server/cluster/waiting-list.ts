@@ -1,0 +1,36 @@
+/** Publishers that no worker has, in the order in which they began to wait. */
+export class WaitingList {
+  /** When each began to wait, in milliseconds, by its camera's room. */
+  readonly #sinceMs = new Map<string, number>();
+
+  /** The rooms, first the one that waits longest. */
+  get rooms(): readonly string[] {
+    return [...this.#sinceMs.keys()];
+  }
+
+  /** Place of a room, from 1 on; null if it does not wait. */
+  placeOf(room: string): number | null {
+    const at = this.rooms.indexOf(room);
+    return at < 0 ? null : at + 1;
+  }
+
+  /** Adds a room at the end, unless it waits already. */
+  add(room: string, nowMs: number): void {
+    if (!this.#sinceMs.has(room)) this.#sinceMs.set(room, nowMs);
+  }
+
+  /** The room waits no more. */
+  remove(room: string): void {
+    this.#sinceMs.delete(room);
+  }
+
+  /** Removes the rooms that are not among these. */
+  keep(rooms: ReadonlySet<string>): void {
+    for (const room of this.rooms) if (!rooms.has(room)) this.remove(room);
+  }
+
+  /** The rooms that have waited for so long. */
+  waitingFor(ms: number, nowMs: number): readonly string[] {
+    return this.rooms.filter((room) => nowMs - this.#sinceMs.get(room)! >= ms);
+  }
+}

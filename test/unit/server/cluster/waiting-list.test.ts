@@ -1,0 +1,22 @@
+import { expect, test } from 'vitest';
+import { WaitingList } from '../../../../src/server/cluster/waiting-list.ts';
+
+test('publishers keep their order, whatever is told of them again', () => {
+  const list = new WaitingList();
+  list.add('a', 0);
+  list.add('b', 500);
+  list.add('a', 900);
+  expect([list.placeOf('a'), list.placeOf('b'), list.placeOf('c')]).toEqual([1, 2, null]);
+  expect(list.waitingFor(1000, 1000)).toEqual(['a']);
+  expect(list.waitingFor(1000, 1500)).toEqual(['a', 'b']);
+  list.remove('a');
+  expect(list.placeOf('b')).toBe(1);
+});
+
+test('those that are gone are forgotten, and come in at the end', () => {
+  const list = new WaitingList();
+  for (const room of ['a', 'b', 'c']) list.add(room, 0);
+  list.keep(new Set(['b', 'c']));
+  list.add('a', 10);
+  expect(list.rooms).toEqual(['b', 'c', 'a']);
+});
