@@ -1,8 +1,8 @@
 /** Scenarios of a cluster, each under two ways to dispatch (`npm run bench -- cluster`). Seconds of processor time, no media. */
 
 import { Random } from '../../fuzz/mutate/random.ts';
-import { type Arrival, diurnal, poisson } from './arrivals.ts';
 import { type DispatchPolicy, fullest, weighted } from './dispatch-policies.ts';
+import { type Arrival, diurnal, poisson } from './session-arrivals.ts';
 import type { WorkerKind } from './sim-worker.ts';
 import { type Scenario, type SimulatedFigures, simulate } from './simulate.ts';
 

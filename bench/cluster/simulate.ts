@@ -1,8 +1,8 @@
 /** A cluster in steps of half a second: arrivals, dispatch, reports, autoscaling, lost nodes. Deterministic. */
 
 import type { Random } from '../../fuzz/mutate/random.ts';
-import type { Arrival } from './arrivals.ts';
 import type { DispatchPolicy } from './dispatch-policies.ts';
+import type { Arrival } from './session-arrivals.ts';
 import { SimWorker, type WorkerKind } from './sim-worker.ts';
 
 /** What happens in a simulation. */

@@ -12,7 +12,7 @@ import type { RtcLibrary } from './rtc-library.ts';
 export const RTC_RELEASE = '1.1.0';
 
 /** How people install it. */
-export const RTC_COMMAND = isPackage ? 'npx faceoff agent install' : 'npm run livekit:install';
+const RTC_COMMAND = isPackage ? 'npx faceoff agent install' : 'npm run livekit:install';
 
 /** The folder that `faceoff agent install` fills. */
 export const rtcFolder = (cacheDir: string): string =>

@@ -13,7 +13,7 @@ export interface TrackCoding {
 }
 
 /** Name of the track. */
-export const TRACK_NAME = 'swapped';
+const TRACK_NAME = 'swapped';
 /** Encoders fail on pictures with shorter sides, in pixels. */
 const LEAST_SIDE = 16;
 const FULL_FPS = 30;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { diurnal, poisson } from '../../../bench/cluster/arrivals.ts';
 import { fullest, weighted } from '../../../bench/cluster/dispatch-policies.ts';
+import { diurnal, poisson } from '../../../bench/cluster/session-arrivals.ts';
 import { SimWorker, type WorkerKind } from '../../../bench/cluster/sim-worker.ts';
 import { type Scenario, simulate } from '../../../bench/cluster/simulate.ts';
 import { Random } from '../../../fuzz/mutate/random.ts';
