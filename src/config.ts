@@ -172,7 +172,8 @@ const Schema = z.strictObject({
   }),
   disclosure: section({
     badge: z.boolean().default(SETTINGS.badge.default),
-    corner: choice(CORNERS, 'bottom-right'),
+    acknowledged: z.boolean().default(false),
+    corner: choice(CORNERS, 'top-right'),
   }),
   memory: section({
     rssLimitMb: whole(128, 1_000_000, 4096),

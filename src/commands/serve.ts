@@ -23,6 +23,7 @@ import { METRICS_HOST } from '../server/http/metrics-routes.ts';
 import { limitArenas } from '../server/monitor/arenas.ts';
 import { openGpu } from '../server/monitor/gpu-sensor.ts';
 import { portCount } from '../server/webrtc/port-range.ts';
+import { DISCLOSURE_DUTY } from '../shared/duties/disclosure-duty.ts';
 import { FaceOffError, messageOf } from '../shared/errors.ts';
 import { movePersonalData } from './move-personal-data.ts';
 import { type ConfigOptions, configOf, withConfig } from './options.ts';
@@ -70,6 +71,10 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
     logger.warn(
       { ports: portCount(config.webrtc), needed: most },
       'webrtc.portMin to portMax has fewer ports than limits.sessions and limits.viewers together: each takes one',
+    );
+  if (!config.disclosure.badge && !config.disclosure.acknowledged)
+    logger.warn(
+      `disclosure.badge is false, and the mark is drawn all the same: disclosure.acknowledged is not true. ${DISCLOSURE_DUTY}`,
     );
   // Before the lanes and WebRTC start threads, which inherit the priority.
   raise(config.server.priority, logger);

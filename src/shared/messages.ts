@@ -2,7 +2,8 @@
  * The JSON that pages and server exchange on `/ws` and `/api/*`. Both sides import this file, so that they agree.
  */
 
-import type { PresetSettings, SettingsPatch, SwapSettings } from './settings.ts';
+import type { SettingsRequest } from './duties/disclosure-duty.ts';
+import type { PresetSettings, SwapSettings } from './settings.ts';
 import type { Pressure, SeenFace } from './types.ts';
 
 /** A source face as `/api/faces` lists it. */
@@ -77,6 +78,16 @@ export interface Disclosure {
   aiModified: boolean;
 }
 
+/** A choice to leave the visible mark off, as it is recorded. */
+export interface UnmarkedChoice {
+  /** ISO 8601. */
+  at: string;
+  /** Where it was made: config.yaml, the publisher's own page, another program, `faceoff render` or `faceoff camera`. */
+  by: 'config' | 'publisher' | 'api' | 'render' | 'camera';
+  /** Id of the session; null outside of the server. */
+  session: string | null;
+}
+
 /** How a person joins a call, sent with the offer of their camera. */
 export interface CallJoin {
   room: string;
@@ -110,9 +121,9 @@ export type ClientMessage =
    * `error`. `stream` is the name under which viewers find it; `again` the session this page had before, which ends now
    * if it has not yet. `call` joins a room for as long as the session lasts.
    */
-  | { type: 'offer'; sdp: string; settings?: SettingsPatch; stream?: string; again?: string; call?: CallJoin }
+  | { type: 'offer'; sdp: string; settings?: SettingsRequest; stream?: string; again?: string; call?: CallJoin }
   | { type: 'candidate'; candidate: { candidate: string; sdpMid: string | null; sdpMLineIndex: number | null } | null }
-  | { type: 'settings'; settings: SettingsPatch }
+  | { type: 'settings'; settings: SettingsRequest }
   /** Sent on to the others in the call. */
   | { type: 'presence'; muted: boolean; camera: boolean }
   | { type: 'close' };

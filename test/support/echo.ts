@@ -2,6 +2,7 @@
 
 import path from 'node:path';
 import { pino } from 'pino';
+import type { Config } from '../../src/config.ts';
 import type { Faces } from '../../src/faces/face-library.ts';
 import { Metrics } from '../../src/metrics.ts';
 import { defaultSettings } from '../../src/pipeline/pool/lane-options.ts';
@@ -72,6 +73,7 @@ export const noFaces: Faces = {
 export interface EchoServer extends Server {
   url: string;
   pool: Echo;
+  config: Config;
   metrics: Metrics;
   /** What was logged, one object a line. */
   lines: { level: number; msg: string; [key: string]: unknown }[];
@@ -102,5 +104,5 @@ export async function startEcho(
     certificate,
   });
   const url = await server.app.listen({ host: '127.0.0.1', port: 0 });
-  return { ...server, url, pool, metrics, lines };
+  return { ...server, url, pool, config, metrics, lines };
 }

@@ -30,6 +30,8 @@ import { allowedOrigins, allowOrigins } from '../access/cors.ts';
 import { LoginRateLimit } from '../access/login-rate-limit.ts';
 import { checkOrigin } from '../access/origin.ts';
 import { PAGES_DIR, sendPage } from '../access/pages.ts';
+import { Badge } from '../disclosure/badge.ts';
+import { DisclosureRecord } from '../disclosure/disclosure-record.ts';
 import { openPeers, Peers } from '../h264/peers.ts';
 import { Monitor } from '../monitor/monitor.ts';
 import { preflight } from '../monitor/preflight.ts';
@@ -220,7 +222,10 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   const authenticator = new Authenticator(config.server, certificate !== null, rateLimit);
   const peers = new Peers(config, log);
   const streams = new Streams(config, metrics, log, peers);
-  const sessions = new Sessions({ config, pool, streams, peers, metrics, log, machine: () => monitor.figures });
+  const badge = await Badge.render(config.disclosure.corner);
+  const disclosure = new DisclosureRecord(config);
+  const machine = () => monitor.figures;
+  const sessions = new Sessions({ config, pool, streams, peers, badge, disclosure, metrics, log, machine });
   const recordings = new Recordings(config, metrics, log);
   await recordings.recover();
   const presets = await PresetStore.open(config, log);
@@ -337,6 +342,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
       stream: session.stream,
       viewers: session.viewers,
       modified: session.modified,
+      unmarked: session.unmarked,
       settings: session.settings,
     })),
   );
@@ -387,6 +393,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
       streams.close();
       signalling.close();
       await recordings.close();
+      await disclosure.idle();
       const closed = Promise.all([app.close(), metricsApp?.close()]);
       const closingTimer = setTimeout(() => connections.destroyAll(), CLOSING_MS);
       await closed;

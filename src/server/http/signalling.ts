@@ -274,6 +274,7 @@ class StudioSocket {
 
   #openSession(settings: SettingsPatch, stream: string | undefined): Session {
     const hooks: SessionHooks = {
+      isPreview: true,
       onCandidate: (candidate) => this.send({ type: 'candidate', candidate }),
       onSpeaking: (speaking) => this.#member?.setSpeaking(speaking),
       onSettings: (all) => this.send({ type: 'settings', settings: all, elsewhere: true }),

@@ -75,7 +75,7 @@ function controlOf(what: 'session' | 'stream', unknown: ErrorCode): Operation[] 
       summary: `Changes settings of a ${what}; what is absent stays as it is`,
       body: { json: patchSchema },
       replies: all,
-      errors: [unknown, 'bad_json', 'bad_settings', 'body_too_large', ...CHANGE],
+      errors: [unknown, 'bad_json', 'bad_settings', 'disclosure_not_acknowledged', 'body_too_large', ...CHANGE],
     },
     change('face/next', 'nextFace', 'Takes the next face', ['each_their_own']),
     change('face/previous', 'previousFace', 'Takes the face before', ['each_their_own']),

@@ -23,6 +23,7 @@ import type {
   RecordingState,
   SessionStats,
   SeveralFaces,
+  UnmarkedChoice,
   Verdict,
 } from '../../shared/messages.ts';
 import type { Pressure, SeenFace } from '../../shared/types.ts';
@@ -147,6 +148,7 @@ interface SessionEntry extends SessionStats {
   stream: string;
   viewers: number;
   modified: boolean;
+  unmarked: UnmarkedChoice | null;
   settings: z.infer<typeof allSettingsSchema>;
 }
 
@@ -156,6 +158,13 @@ export const sessionSchema = named<SessionEntry>('Session', {
   stream: z.string().describe('Name of its stream.'),
   viewers: count,
   modified: z.boolean().describe('Whether its pictures count as modified by AI.'),
+  unmarked: objectOf<UnmarkedChoice>({
+    at: time,
+    by: oneOf<UnmarkedChoice['by']>({ config: true, publisher: true, api: true, render: true, camera: true }),
+    session: z.string().nullable(),
+  })
+    .nullable()
+    .describe('The choice by which others see modified pictures without the mark; null while they are marked.'),
   settings: allSettingsSchema,
   width: count.describe('Of the camera’s frames, in pixels.'),
   height: count,

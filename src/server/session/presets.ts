@@ -14,7 +14,14 @@ import { presetSchema } from './session-settings.ts';
 /** A preset's name is part of an address, and a label on a key. */
 const NAME = /^(?!\.+$)(?! )[^\p{Cc}\p{Cs}/\\]{1,40}(?<! )$/u;
 
-const File = z.array(z.strictObject({ name: z.string().regex(NAME), settings: presetSchema }));
+/** Settings as files hold them; those of before may have the mark, which no preset switches any more. */
+const Kept = z.preprocess((given) => {
+  if (typeof given !== 'object' || given === null) return given;
+  const { badge: _, ...settings } = given as { badge?: unknown };
+  return settings;
+}, presetSchema);
+
+const File = z.array(z.strictObject({ name: z.string().regex(NAME), settings: Kept }));
 
 /** Named settings, kept in presets.json in `storage.dir`; every change replaces the whole file. */
 export class PresetStore {

@@ -9,6 +9,8 @@ import { FaceOffError } from '../../shared/errors.ts';
 import type { Cause } from '../../shared/messages.ts';
 import type { SettingsPatch, SwapSettings } from '../../shared/settings.ts';
 import type { Frame, Swapping } from '../../shared/types.ts';
+import type { Badge } from '../disclosure/badge.ts';
+import type { DisclosureRecord } from '../disclosure/disclosure-record.ts';
 import type { Peers } from '../h264/peers.ts';
 import { CAUSES, type MachineFigures } from '../monitor/verdict.ts';
 import { requireDescriptors } from '../webrtc/descriptors.ts';
@@ -24,6 +26,8 @@ export interface SessionHooks {
   onClose?: (why: string) => void;
   /** The publisher began or stopped to speak. */
   onSpeaking?: (speaking: boolean) => void;
+  /** Whether the publisher looks at its own picture only to see itself, as a page does: then it has no mark. */
+  isPreview?: boolean;
 }
 
 /** What all sessions share. */
@@ -32,6 +36,9 @@ export interface SessionsParts {
   pool: Swapping;
   streams: Streams;
   peers: Peers;
+  /** The mark, and the record of choices to leave it off. */
+  badge: Badge;
+  disclosure: DisclosureRecord;
   metrics: Metrics;
   log: Logger;
   /** Figures of the machine over the last seconds; null before the first sample. */
@@ -107,7 +114,7 @@ export class Sessions {
    * `unknown_face` (404).
    */
   open(settings: SettingsPatch, hooks: SessionHooks = {}, stream?: string): Session {
-    const { config, pool, streams, peers, metrics, log, machine } = this.#parts;
+    const { config, pool, streams, peers, badge, disclosure, metrics, log, machine } = this.#parts;
     this.#checkCapacity();
     if (stream !== undefined) streams.check(stream);
     const id = randomUUID();
@@ -121,6 +128,10 @@ export class Sessions {
       metrics,
       log,
       machine,
+      badge,
+      isPreview: hooks.isPreview ?? false,
+      unmarkedBy: settings.badge === false ? 'publisher' : 'config',
+      onUnmarked: (by) => disclosure.note(by, id, log),
       onCandidate: hooks.onCandidate ?? (() => undefined),
       ...(hooks.onSpeaking !== undefined && { onSpeaking: hooks.onSpeaking }),
       onSettings: hooks.onSettings ?? (() => undefined),
