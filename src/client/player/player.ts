@@ -24,6 +24,12 @@ const whep = new WhepPlayer({
     video.srcObject = stream;
     if (stream !== null) void play();
   },
+  onModified(isModified) {
+    const words = isModified ? 'The face in this picture was modified by AI.' : 'This picture is not modified.';
+    element('disclosure', HTMLElement).textContent = words;
+    video.setAttribute('aria-label', `The stream. ${words}`);
+    document.title = isModified ? 'AI face modified – FaceOff view' : 'FaceOff view';
+  },
   // The server answers a reload with the login page.
   onLocked: () => location.reload(),
 });

@@ -6,6 +6,7 @@ import { stepFace, toggled } from '../../shared/steps.ts';
 import { element } from '../lib/dom.ts';
 import { isThisMachine } from '../lib/format.ts';
 import { storedJson, storeNote } from '../lib/local-notes.ts';
+import { markNote } from '../lib/mark-question.ts';
 import { toast } from '../lib/toast.ts';
 import { keepAwake } from '../lib/wake-lock.ts';
 import { mayUseCameras } from '../peer/camera-capture.ts';
@@ -214,6 +215,7 @@ function showSettings(): void {
     picked === null
       ? 'While the picture runs, click a person in it, then the face they should wear. New people get the face chosen here.'
       : `Person ${picked} is chosen: now choose their face above.`;
+  element('mark-note', HTMLElement).textContent = markNote(settings);
   showPeople();
 }
 
