@@ -170,6 +170,7 @@ const Schema = z.strictObject({
     maxMb: whole(1, 100_000_000, 2048),
     minFreeMb: whole(0, 100_000_000, 512),
   }),
+  faces: section({ consentDays: whole(1, 36_500, 365) }),
   disclosure: section({
     badge: z.boolean().default(SETTINGS.badge.default),
     acknowledged: z.boolean().default(false),

@@ -92,6 +92,10 @@ export const ERRORS = {
     status: 422,
     meaning: 'A change that leaves the mark off, without the statement that the duty to disclose is known.',
   },
+  consent_due: {
+    status: 409,
+    meaning: 'The consent for a face is not recorded, or old: it has to be confirmed again.',
+  },
   consent_missing: { status: 422, meaning: 'An upload without the statement that the face may be used.' },
   no_file: { status: 422, meaning: 'An upload without a picture.' },
   picture_too_large: { status: 413, meaning: 'The picture has too many bytes or pixels.' },

@@ -18,6 +18,32 @@ export interface FaceInfo {
   addedAt: string;
   /** Number of photos the face was made from. */
   photos: number;
+  /** When the consent for it was last confirmed, in ISO 8601; null for shipped faces, and where it never was. */
+  consentedAt: string | null;
+  /** Whether the consent has to be confirmed again before the face can be chosen; sessions that have it go on. */
+  consentDue: boolean;
+}
+
+/** One confirmation that a face may be used. */
+export interface Confirmation {
+  /** The sentence that was confirmed. */
+  statement: string;
+  /** ISO 8601. */
+  confirmedAt: string;
+  /** Who confirmed it, as they call themselves; null if they did not say. */
+  confirmedBy: string | null;
+  /** The photos it holds for: SHA-256 of each as it is kept, and of the picture that was sent, where that was at hand. */
+  photos: { photo: string; sha256: string; uploadSha256: string | null }[];
+}
+
+/** The consent for one face, as `/api/faces/ID/consent` and `faceoff faces consents` show it. */
+export interface ConsentRecord {
+  face: string;
+  name: string;
+  /** Whether it has to be confirmed again before the face can be chosen. */
+  due: boolean;
+  /** The newest last; none for a face of before consents were recorded. */
+  confirmations: Confirmation[];
 }
 
 /** What may be wrong with a photo that a face is made from. */

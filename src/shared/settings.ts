@@ -180,6 +180,10 @@ export function isSettingValue(key: SettingKey, value: unknown): boolean {
   }
 }
 
+/** True if the settings name this face, for all people or for one. */
+export const wearsFace = ({ face, map }: SwapSettings, id: string): boolean =>
+  face === id || Object.values(map).includes(id);
+
 /** True if any face is to be swapped, so that what goes out counts as modified. */
 export function wantsSwap({ on, face, engine, choice, map }: SwapSettings): boolean {
   if (!on || engine === NONE) return false;

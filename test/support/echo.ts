@@ -66,6 +66,10 @@ export const noFaces: Faces = {
   preview: () => Promise.reject(new Error('no faces here')),
   list: (): FaceInfo[] => [],
   add: () => Promise.reject(new FaceOffError('no_face', 'There is no face in the picture.')),
+  consent: () => {
+    throw new FaceOffError('unknown_face', 'There is no such face.');
+  },
+  confirm: () => Promise.reject(new FaceOffError('unknown_face', 'There is no such face.')),
   remove: () => Promise.reject(new FaceOffError('unknown_face', 'There is no such face.')),
   thumbnail: () => Promise.reject(new FaceOffError('unknown_face', 'There is no such face.')),
 };

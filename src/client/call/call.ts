@@ -13,7 +13,7 @@ import { CameraCapture, cameras, listCameras, mayUseCameras } from '../peer/came
 import { callNotice, callRemark, cameraProblem, isActive, limitOf, type Situation } from '../peer/stream-state.ts';
 import { StudioConnection } from '../peer/studio-connection.ts';
 import { FaceUpload } from '../studio/face-upload.ts';
-import { keepable, OptimisticSettings, restored, withoutGone } from '../studio/optimistic-settings.ts';
+import { keepable, OptimisticSettings, restored, usableFaces, withoutGone } from '../studio/optimistic-settings.ts';
 import { FaceGallery } from '../studio/panels/face-gallery.ts';
 import { Microphone, microphoneProblem } from './microphone.ts';
 import { PlaceholderTrack } from './placeholder-track.ts';
@@ -279,11 +279,11 @@ function showSettings(): void {
 
 function showFaces(faces: FaceInfo[]): void {
   gallery.show(faces);
-  const ids = faces.map(({ id }) => id);
-  const patch = optimistic === null ? null : withoutGone(optimistic.shown, ids);
+  const usable = usableFaces(faces, isActive(situation.state));
+  const patch = optimistic === null ? null : withoutGone(optimistic.shown, usable);
   if (patch === null) return;
   change(patch);
-  toast('Your face was deleted. Choose another one.');
+  toast('Your face was deleted, or waits for a confirmation. Choose a face.');
 }
 
 function onFaceAdded(face: FaceInfo): void {

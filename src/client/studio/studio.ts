@@ -16,7 +16,15 @@ import { StudioConnection } from '../peer/studio-connection.ts';
 import { FaceBoxes } from './face-boxes.ts';
 import { FaceUpload } from './face-upload.ts';
 import { Keyboard } from './keyboard.ts';
-import { adopt, keepable, OptimisticSettings, presetOf, restored, withoutGone } from './optimistic-settings.ts';
+import {
+  adopt,
+  keepable,
+  OptimisticSettings,
+  presetOf,
+  restored,
+  usableFaces,
+  withoutGone,
+} from './optimistic-settings.ts';
 import { FaceGallery } from './panels/face-gallery.ts';
 import { MachinePanel } from './panels/machine-panel.ts';
 import { ModelsPanel } from './panels/models-panel.ts';
@@ -234,14 +242,11 @@ function showFaces(faces: FaceInfo[]): void {
   gallery.show(faces);
   presets.show();
   if (optimistic === null) return;
-  const patch = withoutGone(
-    optimistic.shown,
-    faces.map(({ id }) => id),
-  );
+  const patch = withoutGone(optimistic.shown, usableFaces(faces, isActive(situation.state)));
   showSettings();
   if (patch === null) return;
   change(patch);
-  toast('The chosen face is gone: people show as they are. Choose another one.');
+  toast('The chosen face is gone, or waits for a confirmation: people show as they are. Choose a face.');
 }
 
 function onFaceAdded(face: FaceInfo): void {

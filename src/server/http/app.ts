@@ -20,7 +20,7 @@ import type { ModelLoad } from '../../pipeline/pool/lane-protocol.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import type { Gpu } from '../../shared/gpu.ts';
 import type { Preflight } from '../../shared/messages.ts';
-import type { SwapSettings } from '../../shared/settings.ts';
+import { type SwapSettings, wearsFace } from '../../shared/settings.ts';
 import type { Swapping } from '../../shared/types.ts';
 import { Authenticator, loginRoutes } from '../access/auth.ts';
 import { locationOf, withoutBase } from '../access/base-path.ts';
@@ -44,6 +44,7 @@ import { Sessions } from '../session/sessions.ts';
 import { checkName, Streams } from '../session/streams.ts';
 import { mostDescriptors } from '../webrtc/descriptors.ts';
 import { cacheRoutes } from './cache-routes.ts';
+import { consentRoutes } from './consent/consent-routes.ts';
 import { controlRoutes } from './control-routes.ts';
 import { sendError } from './error-reply.ts';
 import { faceRoutes } from './face-routes.ts';
@@ -304,7 +305,17 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   });
   await app.register(scoped((plugin) => whipRoutes(plugin, sessions, config)));
   await app.register(scoped((plugin) => whepRoutes(plugin, streams, config)));
-  await faceRoutes(app, faces, config, () => signalling.facesChanged());
+  /** Removes a face with all that shows or names it: sessions that wear it are covered at once, presets forget it. */
+  const removeFace = async (id: string): Promise<void> => {
+    const wearing = sessions.all().filter(({ settings }) => wearsFace(settings, id));
+    await faces.remove(id);
+    signalling.facesChanged();
+    for (const session of wearing) session.coverFace();
+    if (await presets.forgetFace(id)) signalling.presetsChanged();
+  };
+  const onChange = () => signalling.facesChanged();
+  await faceRoutes(app, { faces, config, removeFace, onChange });
+  await app.register(scoped((plugin) => consentRoutes(plugin, { faces, removeFace, onChange })));
   await app.register(scoped((plugin) => presetRoutes(plugin, presets, () => signalling.presetsChanged())));
   await app.register(scoped((plugin) => controlRoutes(plugin, { sessions, presets, faces: () => faces.list() })));
 

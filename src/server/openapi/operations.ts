@@ -19,6 +19,7 @@ import {
 import {
   cacheSchema,
   clearedSchema,
+  consentSchema,
   facePreviewSchema,
   faceSchema,
   historySchema,
@@ -30,6 +31,7 @@ import {
   sessionSchema,
   statusSchema,
 } from './reply-schemas.ts';
+import { consentRequestSchema } from './request-schemas.ts';
 
 const SDP = 'application/sdp';
 const FRAGMENT = 'application/trickle-ice-sdpfrag';
@@ -41,7 +43,7 @@ const page: Record<number, OperationReply> = {
 };
 
 /** Errors of a change of settings. */
-const CHANGE: readonly ErrorCode[] = ['unknown_face', 'unknown_model', 'model_missing'];
+const CHANGE: readonly ErrorCode[] = ['unknown_face', 'unknown_model', 'model_missing', 'consent_due'];
 const all = json('All settings as they are then.', allSettingsSchema);
 
 /** The operations of live control, at one kind of address. */
@@ -91,6 +93,7 @@ const UPLOAD: FormFields = {
   file: { text: 'The picture: JPEG, PNG, WebP, AVIF or GIF.', isFile: true, isRequired: true },
   consent: { text: 'That you may use this face: it is yours, or the person agreed.', isRequired: true, value: 'true' },
   name: { text: 'Name of the face.' },
+  confirmedBy: { text: 'Who confirms that, as they call themselves: kept with the consent.' },
   pick: { text: 'Which one, where the picture shows several: an `index` of `several_faces`, 0 to 999.' },
   face: { text: 'Id of the face that this is a further photo of.' },
 };
@@ -255,6 +258,44 @@ const faceOperations: readonly Operation[] = [
     summary: 'Deletes a face that was added',
     replies: deleted,
     errors: ['unknown_face', 'built_in_face', 'not_saved', ...UNWANTED_BODY],
+  },
+  get(
+    '/api/faces/{face}/consent',
+    'readConsent',
+    'The consent for a face: who confirmed what, when, for which photos',
+    {
+      group: 'faces',
+      replies: json('The consent; no pictures.', consentSchema),
+      errors: ['unknown_face', 'built_in_face'],
+    },
+  ),
+  {
+    method: 'post',
+    path: '/api/faces/{face}/consent',
+    id: 'confirmConsent',
+    group: 'faces',
+    summary: 'Confirms again that a face may be used',
+    body: { json: consentRequestSchema },
+    replies: json('The face.', faceSchema),
+    errors: [
+      'unknown_face',
+      'built_in_face',
+      'consent_missing',
+      'bad_field',
+      'face_damaged',
+      'bad_json',
+      'body_too_large',
+      'not_saved',
+    ],
+  },
+  {
+    method: 'delete',
+    path: '/api/faces/{face}/consent',
+    id: 'revokeConsent',
+    group: 'faces',
+    summary: 'Revokes the consent: the face is deleted, with its photos, here and in presets and live sessions',
+    replies: deleted,
+    errors: ['unknown_face', 'built_in_face', 'not_saved', 'body_too_large'],
   },
   get('/api/faces/{face}/thumbnail', 'faceThumbnail', 'A picture of a face, 160 x 160', {
     group: 'faces',

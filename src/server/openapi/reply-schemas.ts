@@ -7,6 +7,8 @@ import { z } from 'zod';
 import type {
   CacheReport,
   Cause,
+  Confirmation,
+  ConsentRecord,
   ErrorBody,
   FaceInfo,
   FacePreview,
@@ -65,6 +67,29 @@ export const faceSchema = named<FaceInfo>('Face', {
   thumbnail: z.string().describe('Path on this server.'),
   addedAt: time,
   photos: count.describe('Number of photos the face was made from.'),
+  consentedAt: time
+    .nullable()
+    .describe('When the consent was last confirmed; null for shipped faces, and where it never was.'),
+  consentDue: z.boolean().describe('Whether it has to be confirmed again before the face can be chosen.'),
+});
+
+/** The consent for a face. */
+export const consentSchema = named<ConsentRecord>('Consent', {
+  face: z.string(),
+  name: z.string(),
+  due: z.boolean().describe('Whether it has to be confirmed again before the face can be chosen.'),
+  confirmations: z
+    .array(
+      objectOf<Confirmation>({
+        statement: z.string().describe('The sentence that was confirmed.'),
+        confirmedAt: time,
+        confirmedBy: z.string().nullable().describe('Who confirmed it, as they call themselves.'),
+        photos: z
+          .array(z.object({ photo: z.string(), sha256: z.string(), uploadSha256: z.string().nullable() }))
+          .describe('SHA-256 of each photo as it is kept, and of the picture that was sent, where that was at hand.'),
+      }),
+    )
+    .describe('The newest last.'),
 });
 
 const finding = objectOf<PhotoFinding>({

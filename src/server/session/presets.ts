@@ -98,6 +98,23 @@ export class PresetStore {
     });
   }
 
+  /**
+   * Takes a face that is gone out of all presets; what else they hold stays.
+   * @returns whether any had it. @throws FaceOffError `not_saved` (507), and changes nothing.
+   */
+  forgetFace(id: string): Promise<boolean> {
+    return this.#changes.run(async () => {
+      if (!this.#presets.some(({ settings }) => settings.face === id)) return false;
+      await this.#write(
+        this.#presets.map(({ name, settings: { face, ...others } }) => ({
+          name,
+          settings: face === undefined || face === id ? others : { face, ...others },
+        })),
+      );
+      return true;
+    });
+  }
+
   async #write(presets: readonly PresetInfo[]): Promise<void> {
     try {
       await makeFolder(path.dirname(this.#file));

@@ -88,6 +88,8 @@ export class Session implements RecordedSession {
   #plan = 'full';
   #closed = false;
   #connected = false;
+  /** When the pictures were last covered, as their face was removed. */
+  #coveredAtMs = Number.NEGATIVE_INFINITY;
   #recorder: Recorder | null = null;
   /** The choice to leave the mark off; null while modified pictures are marked. */
   #unmarked: UnmarkedChoice | null = null;
@@ -223,6 +225,17 @@ export class Session implements RecordedSession {
     if (elsewhere) this.#parts.onSettings?.(this.settings);
   }
 
+  /**
+   * The face that the pictures show was removed: a card covers them at once, frames that are on their way with it are not
+   * shown, and the next ones follow the settings, which the publisher is told.
+   */
+  coverFace(): void {
+    this.#coveredAtMs = performance.now();
+    this.#showCard(this.#privacyGate.cover());
+    this.#disclose();
+    this.#parts.onSettings?.(this.settings);
+  }
+
   /** Shows viewers the last picture of the session that this one continues, until it has one of its own. */
   beginWith(still: Frame): void {
     this.#parts.stream.show(still, true);
@@ -322,11 +335,12 @@ export class Session implements RecordedSession {
       if (frame.decodeMs !== undefined) swapped.stagesMs.decode = frame.decodeMs;
       if (this.#closed) return swapped;
       const isHeld = this.#opening.holds(swapped, this.modified);
-      const done: SwappedFrame = isHeld ? { ...swapped, result: 'dropped', hold: true } : swapped;
+      const isCovered = frame.receivedAtMs < this.#coveredAtMs;
+      const done: SwappedFrame = isHeld || isCovered ? { ...swapped, result: 'dropped', hold: true } : swapped;
       this.#showSwapped(done);
       this.#logPlan(done.plan);
       if (done.result === 'dropped') {
-        this.#countDropped(!isHeld);
+        this.#countDropped(!isHeld && !isCovered);
         return done;
       }
       const frameMs = performance.now() - frame.receivedAtMs;
