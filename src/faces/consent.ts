@@ -1,5 +1,6 @@
 /**
- * The consent for a face: who confirmed which sentence when, for which photos, in consent.json beside the face's photos.
+ * The consent for a face: the sentence, when and by which person it was confirmed, for which photos; in consent.json beside
+ * the photos.
  * It holds digests, no pictures.
  */
 
@@ -32,7 +33,7 @@ export interface ConfirmedPhoto {
   upload: Uint8Array | null;
 }
 
-/** A confirmation of the sentence for these photos, made now. @param by who confirms, as they call themselves; null if they did not say. */
+/** A confirmation of the sentence for these photos, made now. @param by name of the person who confirms; null if none was given. */
 export function confirmationOf(photos: readonly ConfirmedPhoto[], by: string | null): Confirmation {
   return {
     statement: CONSENT_STATEMENT,

@@ -34,7 +34,7 @@ export interface UploadedFace {
   pick?: number;
   /** Id of an existing face that this is a further photo of. */
   to?: string;
-  /** Who confirmed that the face may be used, as they call themselves. */
+  /** Name of the person who confirmed that the face may be used. */
   confirmedBy?: string;
 }
 
@@ -55,7 +55,7 @@ export interface Faces {
   consent(id: string): ConsentRecord;
   /**
    * Records that the face may be used, for all its photos.
-   * @param by who confirms, as they call themselves; null if they do not say.
+   * @param by name of the person who confirms; null if none was given.
    * @throws FaceOffError `unknown_face` (404), `built_in_face` (403), `face_damaged` (410), `not_saved` (507).
    */
   confirm(id: string, by: string | null): Promise<FaceInfo>;

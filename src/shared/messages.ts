@@ -30,7 +30,7 @@ export interface Confirmation {
   statement: string;
   /** ISO 8601. */
   confirmedAt: string;
-  /** Who confirmed it, as they call themselves; null if they did not say. */
+  /** Name of the person who confirmed it; null if none was given. */
   confirmedBy: string | null;
   /** The photos it holds for: SHA-256 of each as it is kept, and of the picture that was sent, where that was at hand. */
   photos: { photo: string; sha256: string; uploadSha256: string | null }[];

@@ -35,7 +35,7 @@ export function consentRoutes(app: FastifyInstance, { faces, removeFace, onChang
   });
 }
 
-/** Who confirms; null if they do not say. @throws FaceOffError `consent_missing`, `bad_field` (422). */
+/** Name of the person who confirms; null if none was given. @throws FaceOffError `consent_missing`, `bad_field` (422). */
 function confirmerOf(given: unknown): string | null {
   const { success, data, error } = consentRequestSchema.safeParse(given);
   if (success) return data.confirmedBy?.trim() || null;

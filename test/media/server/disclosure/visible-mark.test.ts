@@ -1,11 +1,14 @@
 /** Where pictures of a live session have the visible mark, and what leaving it off takes. */
 
-import { readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import sharp from 'sharp';
 import { afterEach, beforeAll, expect, test } from 'vitest';
 import WebSocket from 'ws';
 import { rgbToFrame } from '../../../../src/faces/portrait.ts';
+import { planesOf } from '../../../../src/shared/i420.ts';
 import type { ServerMessage } from '../../../../src/shared/messages.ts';
 import { type EchoServer, startEcho } from '../../../support/echo.ts';
 import { evenFrame, hasMark } from '../../../support/mark.ts';
@@ -16,9 +19,13 @@ import { Watcher } from '../../../support/viewer.ts';
 const SIZE = { width: 640, height: 480 };
 let server: EchoServer;
 const clients: { close(): void }[] = [];
+const recordings = mkdtempSync(path.join(os.tmpdir(), 'faceoff-marked-'));
 beforeAll(async () => {
-  server = await startEcho();
-  return () => server.close();
+  server = await startEcho({ recording: { dir: recordings } });
+  return async () => {
+    await server.close();
+    rmSync(recordings, { recursive: true, force: true });
+  };
 });
 afterEach(() => {
   for (const client of clients.splice(0)) client.close();
@@ -92,6 +99,40 @@ test('a publisher by WHIP, its viewers and snapshots get marked pictures without
   const { data } = await sharp(Buffer.from(png)).removeAlpha().raw().toBuffer({ resolveWithObject: true });
   expect(hasMark(rgbToFrame(data, SIZE.width, SIZE.height, 3))).toBe(true);
 });
+
+test.skipIf(spawnSync('ffmpeg', ['-version']).status !== 0)(
+  'a recording of a page’s session has the mark in its pictures (needs ffmpeg)',
+  async () => {
+    const { own } = await page();
+    const at = `${server.url}/api/sessions/${(await listed()).session}/recording`;
+    expect((await fetch(at, { method: 'POST' })).status).toBe(201);
+    const begun = own.received.length;
+    await until(() => own.received.length > begun + 20, 'pictures');
+    const { files } = (await (await fetch(at, { method: 'DELETE' })).json()) as { files: string[] };
+    const { stdout } = spawnSync(
+      'ffmpeg',
+      [
+        '-v',
+        'error',
+        '-i',
+        path.join(recordings, files[0]!),
+        '-frames:v',
+        '5',
+        '-f',
+        'rawvideo',
+        '-pix_fmt',
+        'yuv420p',
+        '-',
+      ],
+      { maxBuffer: 1e8 },
+    );
+    const { bytes } = planesOf(SIZE);
+    const pictures = Array.from({ length: stdout.length / bytes }, (_, n) =>
+      hasMark({ ...SIZE, data: new Uint8Array(stdout.subarray(n * bytes, (n + 1) * bytes)) }),
+    );
+    expect(pictures).toEqual([true, true, true, true, true]);
+  },
+);
 
 test('a page sees its own picture without the mark that its viewers see', async () => {
   const { own } = await page();
