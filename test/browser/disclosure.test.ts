@@ -57,7 +57,7 @@ test('/view says in its accessibility tree and in its title that the picture is 
   await studio.context().close();
 });
 
-test('a call tells those who join that faces may be changed, and each tile whose face is, also in the accessibility tree', async () => {
+test('a call tells people who join that faces may be changed, and each tile whose face is, also in the accessibility tree', async () => {
   const ann = await join('Ann');
   const bob = await join('Bob');
   await bob.waitForSelector('.tile[data-live="true"]:not(.own)', { timeout: 30_000 });

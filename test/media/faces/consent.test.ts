@@ -65,7 +65,7 @@ async function publish(query: string): Promise<Publisher> {
   return camera;
 }
 
-test('is recorded with its sentence, its time, who confirmed it and digests of the photos, and exported without pictures', async () => {
+test('is recorded with its sentence, its time, the confirmer’s name and digests of the photos, and exported without pictures', async () => {
   const beganMs = Date.now();
   const { id, consentDue } = await add({ confirmedBy: ' Ada ' });
   expect(consentDue).toBe(false);
