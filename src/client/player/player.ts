@@ -25,9 +25,9 @@ const whep = new WhepPlayer({
     if (stream !== null) void play();
   },
   onModified(isModified) {
-    const words = isModified ? 'The face in this picture was modified by AI.' : 'This picture is not modified.';
+    const words = isModified ? 'The face in this picture was modified by AI.' : '';
     element('disclosure', HTMLElement).textContent = words;
-    video.setAttribute('aria-label', `The stream. ${words}`);
+    video.setAttribute('aria-label', `The stream. ${words}`.trim());
     document.title = isModified ? 'AI face modified – FaceOff view' : 'FaceOff view';
   },
   // The server answers a reload with the login page.

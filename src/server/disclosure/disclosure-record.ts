@@ -1,6 +1,6 @@
 /** The record of choices to leave the visible mark off. */
 
-import { readFile } from 'node:fs/promises';
+import { readFile, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import type { Config } from '../../config.ts';
@@ -66,12 +66,20 @@ export class DisclosureRecord {
     });
   }
 
-  /** What is there; nothing where there is no file. @throws Error where the file is unreadable: it is not written over. */
+  /**
+   * What is there; nothing where there is no file, or a damaged one, which is put aside under another name.
+   * @throws Error of the file system.
+   */
   async #read(): Promise<z.infer<typeof Choices>> {
     const text = await readFile(this.#file, 'utf8').catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return '[]';
       throw error;
     });
-    return Choices.parse(JSON.parse(text));
+    try {
+      return Choices.parse(JSON.parse(text));
+    } catch {
+      await rename(this.#file, `${this.#file}.unread`);
+      return [];
+    }
   }
 }
