@@ -3,7 +3,7 @@
 import type { CallJoin, FaceInfo, SessionStats } from '../../shared/messages.ts';
 import { type SettingsPatch, wantsSwap } from '../../shared/settings.ts';
 import { copyFrom } from '../lib/copy-text.ts';
-import { element, icon, press } from '../lib/dom.ts';
+import { announce, element, icon, press } from '../lib/dom.ts';
 import { isThisMachine } from '../lib/format.ts';
 import { storedJson, storedNote, storeNote, tabMemory } from '../lib/local-notes.ts';
 import { changeMark, markNote } from '../lib/mark-question.ts';
@@ -93,7 +93,7 @@ function show(next: Situation): void {
   if (state !== 'live') element('remark', HTMLElement).hidden = true;
   if (state === 'reconnecting') tiles.alone();
   // Said once a call, when the person joins; screen readers speak it.
-  element('swapped-note', HTMLElement).textContent = isActive(state) && state !== 'starting' ? SWAPPED : '';
+  announce('swapped-note', isActive(state) && state !== 'starting' ? SWAPPED : '');
   if (!isActive(state)) closeAll();
 }
 

@@ -3,7 +3,7 @@
 import type { FaceInfo, PresetInfo, SessionStats } from '../../shared/messages.ts';
 import type { SettingsPatch } from '../../shared/settings.ts';
 import { stepFace, toggled } from '../../shared/steps.ts';
-import { element } from '../lib/dom.ts';
+import { announce, element } from '../lib/dom.ts';
 import { isThisMachine } from '../lib/format.ts';
 import { storedJson, storeNote } from '../lib/local-notes.ts';
 import { markNote } from '../lib/mark-question.ts';
@@ -223,7 +223,7 @@ function showSettings(): void {
     picked === null
       ? 'While the picture runs, click a person in it, then the face they should wear. New people get the face chosen here.'
       : `Person ${picked} is chosen: now choose their face above.`;
-  element('mark-note', HTMLElement).textContent = markNote(settings);
+  announce('mark-note', markNote(settings));
   showPeople();
 }
 
