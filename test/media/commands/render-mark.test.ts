@@ -46,10 +46,15 @@ test('is left off only where the duty to disclose is acknowledged, which is reco
 });
 
 test('shows in a picture that is transparent there', async () => {
-  const { data } = await sharp(await photo('in.png')).ensureAlpha().raw().toBuffer({ resolveWithObject: true });
+  const { data } = await sharp(await photo('in.png'))
+    .ensureAlpha()
+    .raw()
+    .toBuffer({ resolveWithObject: true });
   for (let n = 0; n < 60 * WIDTH; n++) data[4 * n + 3] = 0;
   const input = at('transparent.png');
-  await sharp(data, { raw: { width: WIDTH, height: HEIGHT, channels: 4 } }).png().toFile(input);
+  await sharp(data, { raw: { width: WIDTH, height: HEIGHT, channels: 4 } })
+    .png()
+    .toFile(input);
   expect((await render(input, at('transparent-out.png'), stored)).status).toBe(0);
   const opacity = await sharp(at('transparent-out.png')).extract(CORNER).extractChannel(3).raw().toBuffer();
   expect(opacity.reduce((sum, value) => sum + value, 0) / opacity.length).toBeGreaterThan(120);
