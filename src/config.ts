@@ -178,9 +178,11 @@ const Schema = z.strictObject({
     maxMb: live(whole(1, 100_000_000, 2048)),
     minFreeMb: live(whole(0, 100_000_000, 512)),
   }),
+  faces: section({ consentDays: live(whole(1, 36_500, 365)) }),
   disclosure: section({
     badge: live(z.boolean().default(SETTINGS.badge.default)),
-    corner: choice(CORNERS, 'bottom-right'),
+    acknowledged: live(z.boolean().default(false)),
+    corner: choice(CORNERS, 'top-right'),
   }),
   memory: section({
     rssLimitMb: live(whole(128, 1_000_000, 4096)),

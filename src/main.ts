@@ -10,6 +10,7 @@ import { cacheCommand } from './commands/cache.ts';
 import { cameraCommand } from './commands/camera.ts';
 import { configCommand } from './commands/config/config-command.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { facesCommand } from './commands/faces/faces.ts';
 import { gpuCommand } from './commands/install/gpu-install.ts';
 import { h264Command } from './commands/install/h264-install.ts';
 import { modelsCommand } from './commands/models.ts';
@@ -31,6 +32,7 @@ const program = new Command('faceoff')
   .version(version)
   .addCommand(serveCommand(config, version), { isDefault: true })
   .addCommand(renderCommand(config))
+  .addCommand(facesCommand(config))
   .addCommand(modelsCommand(config))
   .addCommand(cacheCommand(config))
   .addCommand(cameraCommand(config))

@@ -5,6 +5,8 @@ import type { Config } from '../config.ts';
 import type { Logger } from '../lib/log.ts';
 import { type LiveKitAddress, LiveKitApi } from '../livekit/livekit-api.ts';
 import type { Metrics } from '../metrics.ts';
+import { Badge } from '../server/disclosure/badge.ts';
+import { DisclosureRecord } from '../server/disclosure/disclosure-record.ts';
 import { Peers } from '../server/h264/peers.ts';
 import { ServerEvents } from '../server/hooks/server-events.ts';
 import { Monitor } from '../server/monitor/monitor.ts';
@@ -52,16 +54,28 @@ export class Agent {
   readonly #timer: NodeJS.Timeout;
   #closed = false;
 
-  private constructor(parts: AgentParts) {
+  private constructor(parts: AgentParts, badge: Badge) {
     const { config, at, library, pool, metrics, usesGpu, gpu, version, log } = parts;
     this.#parts = parts;
     this.#api = new LiveKitApi(at);
     this.#metrics = new AgentMetrics(metrics.registry);
     const events = new ServerEvents();
+    const disclosure = new DisclosureRecord(config);
     const links = new RoomLinks(library, config.livekit, log);
     const streams = new Streams({ config, metrics, events, log, peers: new Peers(config, log) });
     const machine = () => this.#monitor.figures;
-    this.#sessions = new Sessions({ config, pool, streams, peers: links, metrics, events, log, machine });
+    this.#sessions = new Sessions({
+      config,
+      pool,
+      streams,
+      peers: links,
+      badge,
+      disclosure,
+      metrics,
+      events,
+      log,
+      machine,
+    });
     this.#monitor = new Monitor({
       memory: config.memory,
       gpu,
@@ -102,7 +116,7 @@ export class Agent {
 
   /** Registers with LiveKit. @throws FaceOffError `livekit_refused`, `livekit_unreachable`; then nothing is left open. */
   static async start(parts: AgentParts): Promise<Agent> {
-    const agent = new Agent(parts);
+    const agent = new Agent(parts, await Badge.render(parts.config.disclosure.corner));
     try {
       await agent.#connection.open();
       return agent;

@@ -19,10 +19,11 @@ import { watchStream } from '../server/webrtc/whep-client.ts';
 import { FaceOffError } from '../shared/errors.ts';
 import { shownFor } from '../shared/missed-swap.ts';
 import type { Frame } from '../shared/types.ts';
+import { type MarkOptions, markFor, withMark } from './disclosure/mark-choice.ts';
 import { movePersonalData } from './move-personal-data.ts';
 import { type ConfigOptions, configOf, withConfig } from './options.ts';
 
-interface CameraOptions extends ConfigOptions {
+interface CameraOptions extends ConfigOptions, MarkOptions {
   input?: string;
   stream?: string;
   server?: string;
@@ -74,7 +75,7 @@ export function cameraCommand(defaultConfig: string): Command {
     .option('--size <size>', 'size of the pictures, 1280x720 (default: that of the input)', size)
     .option('--fps <number>', 'pictures a second', rate, 30)
     .option('--loop', 'begin a file again at its end', false);
-  return withConfig(command, defaultConfig).action(camera);
+  return withConfig(withMark(command), defaultConfig).action(camera);
 }
 
 async function camera(options: CameraOptions): Promise<void> {
@@ -99,7 +100,7 @@ async function camera(options: CameraOptions): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => ending.abort());
   // A terminal that was closed takes no more lines.
   process.stderr.on('error', () => undefined);
-  const framePath = input === undefined ? passing(output) : await swapping(config, options.face, output);
+  const framePath = input === undefined ? passing(output) : await swapping(config, options, output);
   try {
     await keepReading(
       sourceOf(options, config),
@@ -165,8 +166,10 @@ const passing = (output: CameraOutput): FramePath => ({
   close: async () => undefined,
 });
 
-/** Frames of an input, swapped by a lane of this process. @param wanted id of a face, `none`, or the default face. */
-async function swapping(config: Config, wanted: string | undefined, output: CameraOutput): Promise<FramePath> {
+/** Frames of an input, swapped by a lane of this process, and marked while a face is chosen. */
+async function swapping(config: Config, options: CameraOptions, output: CameraOutput): Promise<FramePath> {
+  const { face: wanted } = options;
+  const badge = await markFor(config, options, 'camera');
   const log = pino({ level: 'silent' });
   await movePersonalData(config, { info: (_, message) => say(message), warn: (_, message) => say(message) });
   const pool = await Pool.start(config, log);
@@ -181,7 +184,9 @@ async function swapping(config: Config, wanted: string | undefined, output: Came
         // A lane that is lost takes its frame with it; the next frame finds a new lane.
         const done = await session.swap(frame, dropped).catch(() => null);
         const isShown = done !== null && !opening.holds(done, face !== null);
-        if (isShown && shownFor(done, session.settings.guarded) === 'frame') output.show(done.frame);
+        if (!isShown || shownFor(done, session.settings.guarded) !== 'frame') return done;
+        if (face !== null) badge?.draw(done.frame);
+        output.show(done.frame);
         return done;
       },
       () => undefined,

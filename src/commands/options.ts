@@ -56,10 +56,10 @@ export function printTable(rows: readonly (readonly string[])[]): void {
   }
 }
 
-/** Asks a yes-or-no question on the terminal; null where the standard input is not one. */
+/** Asks a yes-or-no question on the terminal, by the standard error: the other may carry pictures. Null where the standard input is not one. */
 export async function askYesNo(question: string): Promise<boolean | null> {
   if (!process.stdin.isTTY) return null;
-  const lines = createInterface({ input: process.stdin, output: process.stdout });
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
   const answer = await lines.question(`${question} [y/N] `).finally(() => lines.close());
   return /^y(es)?$/i.test(answer.trim());
 }

@@ -23,6 +23,7 @@ import { buildServer } from '../server/http/app.ts';
 import { METRICS_HOST } from '../server/http/metrics-routes.ts';
 import { limitArenas } from '../server/monitor/arenas.ts';
 import { portCount } from '../server/webrtc/port-range.ts';
+import { DISCLOSURE_DUTY } from '../shared/duties/disclosure-duty.ts';
 import { movePersonalData } from './move-personal-data.ts';
 import { type ConfigOptions, sourcesOf, withConfig } from './options.ts';
 import { listenAt } from './start/listen.ts';
@@ -163,7 +164,11 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
 }
 
 /** Warns of settings that are allowed, and probably not meant. */
-function warnOf({ server, limits, webrtc }: Config, log: Logger): void {
+function warnOf({ server, limits, webrtc, disclosure }: Config, log: Logger): void {
+  if (!disclosure.badge && !disclosure.acknowledged)
+    log.warn(
+      `disclosure.badge is false, and the mark is drawn all the same: disclosure.acknowledged is not true. ${DISCLOSURE_DUTY}`,
+    );
   const { names, token } = server;
   if (names.length > 0 && token === null)
     log.warn(

@@ -20,8 +20,9 @@ import type { Portrait } from '../pipeline/engines/engine.ts';
 import type { FoundFace } from '../pipeline/pool/lane-protocol.ts';
 import type { Pool } from '../pipeline/pool/pool.ts';
 import { FaceOffError, messageOf } from '../shared/errors.ts';
-import type { FaceInfo, FacePreview } from '../shared/messages.ts';
+import type { Confirmation, ConsentRecord, FaceInfo, FacePreview } from '../shared/messages.ts';
 import type { Frame } from '../shared/types.ts';
+import { confirmationOf, consentedAt, consentFile, isConsentDue, readConfirmations } from './consent.ts';
 import { adviceOn } from './photo-advice.ts';
 import { chooseFace, decodePicture, frameToRgb, type PictureLimits } from './portrait.ts';
 
@@ -34,6 +35,8 @@ export interface UploadedFace {
   pick?: number;
   /** Id of an existing face that this is a further photo of. */
   to?: string;
+  /** Name of the person who confirmed that the face may be used. */
+  confirmedBy?: string;
 }
 
 /** The library as the server uses it. */
@@ -47,8 +50,16 @@ export interface Faces {
   add(upload: UploadedFace): Promise<FaceInfo>;
   /** How the face would look if it were added; nothing is kept. @throws FaceOffError as `add` does. */
   preview(upload: UploadedFace): Promise<FacePreview>;
-  /** @throws FaceOffError `unknown_face` (404), `built_in_face` (403), `not_saved` (507). */
+  /** Removes the face with its photos and its consent. @throws FaceOffError `unknown_face` (404), `built_in_face` (403), `not_saved` (507). */
   remove(id: string): Promise<void>;
+  /** The consent for a face. @throws FaceOffError `unknown_face` (404), `built_in_face` (403). */
+  consent(id: string): ConsentRecord;
+  /**
+   * Records that the face may be used, for all its photos.
+   * @param by name of the person who confirms; null if none was given.
+   * @throws FaceOffError `unknown_face` (404), `built_in_face` (403), `face_damaged` (410), `not_saved` (507).
+   */
+  confirm(id: string, by: string | null): Promise<FaceInfo>;
   /** WebP, 160 x 160. @throws FaceOffError `unknown_face` (404), `face_damaged` (410). */
   thumbnail(id: string): Promise<Uint8Array>;
 }
@@ -66,6 +77,8 @@ interface Entry extends z.infer<typeof Record> {
   id: string;
   builtIn: boolean;
   folder: string;
+  /** The newest last. */
+  confirmations: Confirmation[];
 }
 
 /** Whether a face comes with FaceOff, or is on disk; its photos may still be damaged. */
@@ -76,6 +89,7 @@ export const isStoredFace = ({ storage }: Pick<Config, 'storage'>, id: string): 
 export class FaceLibrary implements Faces {
   readonly #folder: string;
   readonly #config: Config['limits'];
+  readonly #faces: Config['faces'];
   readonly #pool: Pool;
   readonly #entries = new Map<string, Entry>();
   /** Additions and removals, one at a time. */
@@ -83,7 +97,8 @@ export class FaceLibrary implements Faces {
   /** One upload is decoded at a time, as the whole process shares libuv's few threads. */
   readonly #decodings = new SerialQueue();
 
-  private constructor({ storage, limits }: Config, pool: Pool) {
+  private constructor({ storage, limits, faces }: Config, pool: Pool) {
+    this.#faces = faces;
     this.#folder = path.join(storage.dir, 'faces');
     this.#config = limits;
     this.#pool = pool;
@@ -103,6 +118,7 @@ export class FaceLibrary implements Faces {
         folder: shippedModels(config.models.dir),
         addedAt: '2026-01-01T00:00:00.000Z',
         photos: [file],
+        confirmations: [],
       });
     }
     for (const id of await library.#names(log)) {
@@ -113,16 +129,25 @@ export class FaceLibrary implements Faces {
       }
       try {
         const record = Record.parse(JSON.parse(await readFile(path.join(folder, 'face.json'), 'utf8')));
-        library.#register({ ...record, id, builtIn: false, folder });
+        // A record that cannot be read is none: the consent is asked again.
+        const confirmations = await readConfirmations(folder).catch((error: unknown) => {
+          log.warn({ face: id, error: messageOf(error) }, 'the consent for a face cannot be read');
+          return [];
+        });
+        library.#register({ ...record, id, builtIn: false, folder, confirmations });
       } catch (error) {
         log.warn({ face: id, error: messageOf(error) }, 'face cannot be read, left out');
       }
     }
+    const due = library.list().filter(({ consentDue }) => consentDue).length;
+    if (due > 0) log.warn({ due }, 'faces wait until the consent for them is confirmed again, in the gallery');
     return library;
   }
 
   list(): FaceInfo[] {
-    return [...this.#entries.values()].sort((a, b) => a.addedAt.localeCompare(b.addedAt)).map(infoOf);
+    return [...this.#entries.values()]
+      .sort((a, b) => a.addedAt.localeCompare(b.addedAt))
+      .map((entry) => this.#infoOf(entry));
   }
 
   async add(upload: UploadedFace): Promise<FaceInfo> {
@@ -132,9 +157,9 @@ export class FaceLibrary implements Faces {
       const known = this.#checkRoom(upload);
       const chosen = chooseFace(picture, await this.#pool.analyse(copyOf(picture)), upload.pick);
       const photo = await cut(picture, chosen);
-      const entry = await this.#write(known, upload.name.trim() || 'Face', photo);
+      const entry = await this.#write(known, upload, photo);
       this.#register(entry);
-      return infoOf(entry);
+      return this.#infoOf(entry);
     });
   }
 
@@ -191,6 +216,33 @@ export class FaceLibrary implements Faces {
     });
   }
 
+  consent(id: string): ConsentRecord {
+    const { name, confirmations } = this.#ownEntry(id);
+    return { face: id, name, due: this.#infoOf(this.#entry(id)).consentDue, confirmations };
+  }
+
+  confirm(id: string, by: string | null): Promise<FaceInfo> {
+    return this.#changes.run(async () => {
+      const { folder, photos, confirmations } = this.#ownEntry(id);
+      const kept = photos.map(async (photo) => ({
+        photo,
+        data: await readFile(path.join(folder, photo)),
+        upload: null,
+      }));
+      const confirmed = await Promise.all(kept).catch((cause: unknown) => {
+        throw damaged(id, cause);
+      });
+      const all = [...confirmations, confirmationOf(confirmed, by)];
+      await writeWhole(...consentFile(folder, all)).catch((cause: unknown) => {
+        throw notSaved('The consent', cause);
+      });
+      const entry = { ...this.#entry(id), confirmations: all };
+      // The face is as it was: lanes keep what they enrolled.
+      this.#entries.set(id, entry);
+      return this.#infoOf(entry);
+    });
+  }
+
   async thumbnail(id: string): Promise<Uint8Array> {
     const { folder, photos } = this.#entry(id);
     const image = sharp(path.join(folder, photos[0]!)).resize(THUMBNAIL, THUMBNAIL, { fit: 'cover', position: 'top' });
@@ -237,7 +289,35 @@ export class FaceLibrary implements Faces {
 
   #register(entry: Entry): void {
     this.#entries.set(entry.id, entry);
-    this.#pool.offer(entry.id, () => this.portraits(entry.id));
+    this.#pool.offer(
+      entry.id,
+      () => this.portraits(entry.id),
+      () => this.#requireConsent(entry.id),
+    );
+  }
+
+  /** @throws FaceOffError `consent_due` (409) while the consent for the face is not recorded, or too old. */
+  #requireConsent(id: string): void {
+    const entry = this.#entry(id);
+    if (!this.#infoOf(entry).consentDue) return;
+    throw new FaceOffError(
+      'consent_due',
+      `The consent for the face ${entry.name} is not recorded, or older than faces.consentDays. Confirm in the gallery that it may be used, or POST {"consent": true} to /api/faces/${id}/consent.`,
+    );
+  }
+
+  #infoOf({ id, name, builtIn, addedAt, photos, confirmations }: Entry): FaceInfo {
+    const at = builtIn ? null : consentedAt(confirmations, photos);
+    return {
+      id,
+      name,
+      builtIn,
+      addedAt,
+      photos: photos.length,
+      thumbnail: `/api/faces/${id}/thumbnail`,
+      consentedAt: at,
+      consentDue: !builtIn && isConsentDue(at, this.#faces.consentDays),
+    };
   }
 
   /** @throws FaceOffError `unknown_face` (404). */
@@ -256,29 +336,32 @@ export class FaceLibrary implements Faces {
   }
 
   /** Writes a new face, or a further photo of one. @throws FaceOffError `not_saved` (507), and leaves nothing behind. */
-  async #write(known: Entry | null, name: string, photo: Uint8Array): Promise<Entry> {
+  async #write(known: Entry | null, upload: UploadedFace, photo: Uint8Array): Promise<Entry> {
     try {
-      return await (known === null ? this.#writeFace(name, photo) : writePhoto(known, photo));
+      return await (known === null ? this.#writeFace(upload, photo) : writePhoto(known, upload, photo));
     } catch (cause) {
       throw notSaved('The face', cause);
     }
   }
 
-  async #writeFace(name: string, photo: Uint8Array): Promise<Entry> {
+  async #writeFace(upload: UploadedFace, photo: Uint8Array): Promise<Entry> {
     const id = randomUUID();
+    const file = 'photo.webp';
     const folder = path.join(this.#folder, id);
     const entry: Entry = {
       id,
-      name: name.slice(0, 80),
+      name: (upload.name.trim() || 'Face').slice(0, 80),
       builtIn: false,
       folder,
       addedAt: new Date().toISOString(),
-      photos: ['photo.webp'],
+      photos: [file],
+      confirmations: [confirmationOf([{ photo: file, data: photo, upload: upload.data }], upload.confirmedBy ?? null)],
     };
     const aside = `${folder}.part`;
     try {
       await makeFolder(aside);
-      await writeFile(path.join(aside, 'photo.webp'), photo, { flush: true });
+      await writeFile(path.join(aside, file), photo, { flush: true });
+      await writeFile(...consentFile(aside, entry.confirmations), { flush: true });
       await writeFile(path.join(aside, 'face.json'), recordOf(entry), { flush: true });
       await rename(aside, folder);
     } catch (error) {
@@ -289,12 +372,15 @@ export class FaceLibrary implements Faces {
   }
 }
 
-async function writePhoto(known: Entry, photo: Uint8Array): Promise<Entry> {
+async function writePhoto(known: Entry, upload: UploadedFace, photo: Uint8Array): Promise<Entry> {
   const file = `photo-${randomUUID().slice(0, 8)}.webp`;
-  const entry = { ...known, photos: [...known.photos, file] };
+  const confirmed = confirmationOf([{ photo: file, data: photo, upload: upload.data }], upload.confirmedBy ?? null);
+  const confirmations = [...known.confirmations, confirmed];
+  const entry = { ...known, photos: [...known.photos, file], confirmations };
   const at = path.join(known.folder, file);
   try {
     await writeWhole(at, photo);
+    await writeWhole(...consentFile(known.folder, confirmations));
     await writeWhole(path.join(known.folder, 'face.json'), recordOf(entry));
   } catch (error) {
     await rm(at, { force: true }).catch(() => undefined);
@@ -305,15 +391,6 @@ async function writePhoto(known: Entry, photo: Uint8Array): Promise<Entry> {
 
 const recordOf = ({ name, addedAt, photos }: Entry): string =>
   `${JSON.stringify({ name, addedAt, photos }, null, 2)}\n`;
-
-const infoOf = ({ id, name, builtIn, addedAt, photos }: Entry): FaceInfo => ({
-  id,
-  name,
-  builtIn,
-  addedAt,
-  photos: photos.length,
-  thumbnail: `/api/faces/${id}/thumbnail`,
-});
 
 /** The error for a face whose photos were damaged on disk, or are gone: `face_damaged` (410). */
 const damaged = (id: string, cause: unknown): FaceOffError =>

@@ -102,6 +102,14 @@ export const ERRORS = {
   built_in_face: { status: 403, meaning: 'A shipped face cannot be changed or deleted.' },
   too_many_faces: { status: 507, meaning: 'There are as many faces as `limits.faces` allows.' },
   too_many_photos: { status: 409, meaning: 'The face has as many photos as help.' },
+  disclosure_not_acknowledged: {
+    status: 422,
+    meaning: 'A change that leaves the mark off, without the statement that the duty to disclose is known.',
+  },
+  consent_due: {
+    status: 409,
+    meaning: 'The consent for a face is not recorded, or old: it has to be confirmed again.',
+  },
   consent_missing: { status: 422, meaning: 'An upload without the statement that the face may be used.' },
   no_file: { status: 422, meaning: 'An upload without a picture.' },
   picture_too_large: { status: 413, meaning: 'The picture has too many bytes or pixels.' },

@@ -2,7 +2,8 @@
  * The JSON that pages and server exchange on `/ws` and `/api/*`. Both sides import this file, so that they agree.
  */
 
-import type { PresetSettings, SettingsPatch, SwapSettings } from './settings.ts';
+import type { SettingsRequest } from './duties/disclosure-duty.ts';
+import type { PresetSettings, SwapSettings } from './settings.ts';
 import type { Pressure, SeenFace } from './types.ts';
 
 /** A source face as `/api/faces` lists it. */
@@ -17,6 +18,32 @@ export interface FaceInfo {
   addedAt: string;
   /** Number of photos the face was made from. */
   photos: number;
+  /** When the consent for it was last confirmed, in ISO 8601; null for shipped faces, and where it never was. */
+  consentedAt: string | null;
+  /** Whether the consent has to be confirmed again before the face can be chosen; sessions that have it go on. */
+  consentDue: boolean;
+}
+
+/** One confirmation that a face may be used. */
+export interface Confirmation {
+  /** The sentence that was confirmed. */
+  statement: string;
+  /** ISO 8601. */
+  confirmedAt: string;
+  /** Name of the person who confirmed it; null if none was given. */
+  confirmedBy: string | null;
+  /** The photos it holds for: SHA-256 of each as it is kept, and of the picture that was sent, where that was at hand. */
+  photos: { photo: string; sha256: string; uploadSha256: string | null }[];
+}
+
+/** The consent for one face, as `/api/faces/ID/consent` and `faceoff faces consents` show it. */
+export interface ConsentRecord {
+  face: string;
+  name: string;
+  /** Whether it has to be confirmed again before the face can be chosen. */
+  due: boolean;
+  /** The newest last; none for a face of before consents were recorded. */
+  confirmations: Confirmation[];
 }
 
 /** What may be wrong with a photo that a face is made from. */
@@ -75,6 +102,16 @@ export interface PickableFace {
 export interface Disclosure {
   type: 'disclosure';
   aiModified: boolean;
+}
+
+/** A choice to leave the visible mark off, as it is recorded. */
+export interface UnmarkedChoice {
+  /** ISO 8601. */
+  at: string;
+  /** Where it was made: config.yaml, the publisher's own page, another program, `faceoff render` or `faceoff camera`. */
+  by: 'config' | 'publisher' | 'api' | 'render' | 'camera';
+  /** Id of the session; null outside of the server. */
+  session: string | null;
 }
 
 /** How a person joins a call, sent with the offer of their camera. */
@@ -141,9 +178,9 @@ export type ClientMessage =
    * `error`. `stream` is the name under which viewers find it; `again` the session this page had before, which ends now
    * if it has not yet. `call` joins a room for as long as the session lasts.
    */
-  | { type: 'offer'; sdp: string; settings?: SettingsPatch; stream?: string; again?: string; call?: CallJoin }
+  | { type: 'offer'; sdp: string; settings?: SettingsRequest; stream?: string; again?: string; call?: CallJoin }
   | { type: 'candidate'; candidate: { candidate: string; sdpMid: string | null; sdpMLineIndex: number | null } | null }
-  | { type: 'settings'; settings: SettingsPatch }
+  | { type: 'settings'; settings: SettingsRequest }
   /** Sent on to the others in the call. */
   | { type: 'presence'; muted: boolean; camera: boolean }
   /** At each change, for guides on other pages. */

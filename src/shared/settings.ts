@@ -113,8 +113,11 @@ export const SETTINGS = {
    * or left out, whatever else is set; every face is swapped, at full strength.
    */
   guarded: flag({ default: false, configKey: 'pipeline.guarded', preset: 'saved', remembered: true }),
-  /** Whether outgoing frames carry a visible mark that they are modified. */
-  badge: flag({ default: false, configKey: 'disclosure.badge', preset: 'saved', remembered: true }),
+  /**
+   * Whether modified pictures carry the visible mark where others see them. Off for one session at a time, and only once
+   * its person has acknowledged what the law asks: neither presets nor the browser keep that.
+   */
+  badge: flag({ default: true, configKey: 'disclosure.badge', preset: 'never', remembered: false }),
 };
 
 /** The settings of a session, all of them: what a person can change while it is live. */
@@ -128,8 +131,8 @@ export type SettingKey = keyof SwapSettings;
 /** A change of settings, as REST, WebSocket and presets give it: what is absent stays as it is. */
 export type SettingsPatch = Partial<SwapSettings>;
 
-/** Settings a preset may hold: all but `map`, whose track ids are valid for one session. */
-export type PresetSettings = Omit<SettingsPatch, 'map'>;
+/** Settings a preset may hold: not `map`, whose track ids are valid for one session, and not `badge`. */
+export type PresetSettings = Omit<SettingsPatch, 'map' | 'badge'>;
 
 /** The names of all settings, in the table's order. */
 export const SETTING_KEYS = Object.keys(SETTINGS) as SettingKey[];
@@ -176,6 +179,10 @@ export function isSettingValue(key: SettingKey, value: unknown): boolean {
     }
   }
 }
+
+/** True if the settings name this face, for all people or for one. */
+export const wearsFace = ({ face, map }: SwapSettings, id: string): boolean =>
+  face === id || Object.values(map).includes(id);
 
 /** True if any face is to be swapped, so that what goes out counts as modified. */
 export function wantsSwap({ on, face, engine, choice, map }: SwapSettings): boolean {

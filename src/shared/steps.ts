@@ -10,12 +10,13 @@ export type Switch = (typeof SWITCHES)[number];
 
 /**
  * The id of the next face (`by` 1) or the previous one (`by` -1); the list is a ring. From no face it goes to the first
- * or the last. Null if the list is empty.
+ * or the last. Faces whose consent is due are passed over. Null if there is none.
  */
 export function stepFace(faces: readonly FaceInfo[], face: string | null, by: 1 | -1): string | null {
-  const at = faces.findIndex(({ id }) => id === face);
+  const usable = faces.filter(({ consentDue }) => !consentDue);
+  const at = usable.findIndex(({ id }) => id === face);
   const from = at < 0 && by < 0 ? 0 : at;
-  return faces[(from + by + faces.length) % faces.length]?.id ?? null;
+  return usable[(from + by + usable.length) % usable.length]?.id ?? null;
 }
 
 /** The change that flips a switch. */

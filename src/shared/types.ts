@@ -30,7 +30,7 @@ export type FrameResult = 'swapped' | 'passed' | 'failed' | 'dropped';
 /** How short memory is: `none`; `release`, what is not needed is given up; `degrade`, streams lower their quality too. */
 export type Pressure = 'none' | 'release' | 'degrade';
 
-/** Where the badge “AI-modified” may be drawn. */
+/** Where the mark may be drawn. */
 export const CORNERS = ['top-left', 'top-right', 'bottom-left', 'bottom-right'] as const;
 /** One of CORNERS. */
 export type Corner = (typeof CORNERS)[number];

@@ -188,7 +188,7 @@ describe('presets', () => {
     await ask('POST', `/preset/${encodeURIComponent('pem 1?')}`);
     await page.waitForFunction(() => document.querySelector<HTMLInputElement>('#strength')?.value === '30');
     await other.click('.presets .remove');
-    await other.click('#confirm [value="delete"]');
+    await other.click('#confirm [value="confirm"]');
     await page.waitForFunction(() => document.querySelectorAll('.presets li').length === 0);
     expect((await settings()).strength).toBe(0.3);
     await other.close();

@@ -103,7 +103,10 @@ describe('the view page', () => {
     expect(isBluish(await colour(second))).toBe(true);
     const box = await page.locator('video').boundingBox();
     expect(box).toEqual({ x: 0, y: 0, width: 640, height: 480 });
-    expect(await page.evaluate(() => [document.body.innerText.trim(), document.body.children.length])).toEqual(['', 1]);
+    expect(await page.evaluate(() => [document.body.innerText.trim(), document.body.children.length])).toEqual(['', 2]);
+    // The words for screen readers take no place in a scene.
+    const words = await page.locator('#disclosure').boundingBox();
+    expect([words!.width, words!.height]).toEqual([1, 1]);
     expect(await page.evaluate(() => getComputedStyle(document.body).backgroundColor)).toBe('rgba(0, 0, 0, 0)');
     await leave(page);
     await leave(second);

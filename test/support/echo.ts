@@ -67,6 +67,10 @@ export const noFaces: Faces = {
   preview: () => Promise.reject(new Error('no faces here')),
   list: (): FaceInfo[] => [],
   add: () => Promise.reject(new FaceOffError('no_face', 'There is no face in the picture.')),
+  consent: () => {
+    throw new FaceOffError('unknown_face', 'There is no such face.');
+  },
+  confirm: () => Promise.reject(new FaceOffError('unknown_face', 'There is no such face.')),
   remove: () => Promise.reject(new FaceOffError('unknown_face', 'There is no such face.')),
   thumbnail: () => Promise.reject(new FaceOffError('unknown_face', 'There is no such face.')),
 };
@@ -74,8 +78,8 @@ export const noFaces: Faces = {
 export interface EchoServer extends Server {
   url: string;
   pool: Echo;
-  metrics: Metrics;
   config: Config;
+  metrics: Metrics;
   events: ServerEvents;
   /** What was logged, one object a line. */
   lines: { level: number; msg: string; [key: string]: unknown }[];

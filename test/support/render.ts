@@ -52,10 +52,14 @@ let isEnrolled = false;
  * The command in this process, with one pool for all calls, in which the source is enrolled once: what is left is what
  * becomes of files.
  */
-export async function render(input: string, output: string): Promise<{ status: number; stderr: string }> {
+export async function render(
+  input: string,
+  output: string,
+  more: readonly string[] = [],
+): Promise<{ status: number; stderr: string }> {
   const command = renderCommand(path.join(root, 'config.yaml')).exitOverride();
   try {
-    await command.parseAsync(['--quiet', '--source', astronaut, input, output], { from: 'user' });
+    await command.parseAsync(['--quiet', ...more, '--source', astronaut, input, output], { from: 'user' });
     return { status: 0, stderr: '' };
   } catch (error) {
     return { status: 1, stderr: (error as Error).message };

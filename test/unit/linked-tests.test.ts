@@ -48,7 +48,7 @@ function namesIn(file: string): Set<string> {
   );
 }
 
-describe.each(['docs/faults.md', 'SECURITY.md'])('%s', (document) => {
+describe.each(['docs/faults.md', 'SECURITY.md', 'docs/trust.md'])('%s', (document) => {
   const rows = rowsOf(document);
 
   test('has a table, and a test for each of its lines', () => {

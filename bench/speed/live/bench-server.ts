@@ -104,6 +104,8 @@ const config = {
   limits: { ...standard.limits, sessions: 1000 },
   models: { ...standard.models, dir: path.join(root, 'models'), cacheDir },
   storage: { dir: path.join(cacheDir, 'data') },
+  // Not over the time code, which lies at the top.
+  disclosure: { ...standard.disclosure, corner: 'bottom-right' as const },
 };
 const log = pino({ level: 'silent' });
 raise(config.server.priority, log);

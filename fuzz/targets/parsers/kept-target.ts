@@ -8,6 +8,7 @@ import { reportOf } from '../../../src/cache/cache-report.ts';
 import { sweep } from '../../../src/cache/cleanup.ts';
 import { heldIn } from '../../../src/cache/leases.ts';
 import { type Config, defaultConfig } from '../../../src/config.ts';
+import { consentsIn } from '../../../src/faces/consent.ts';
 import { FaceLibrary } from '../../../src/faces/face-library.ts';
 import { root } from '../../../src/lib/package-root.ts';
 import { BatchTuning } from '../../../src/pipeline/device/batch-tuning.ts';
@@ -16,6 +17,7 @@ import { readCatalogue } from '../../../src/pipeline/models/catalogue.ts';
 import { expectedDigest } from '../../../src/pipeline/models/model-store.ts';
 import type { Pool } from '../../../src/pipeline/pool/pool.ts';
 import { certificateOf } from '../../../src/server/access/certificate.ts';
+import { DisclosureRecord } from '../../../src/server/disclosure/disclosure-record.ts';
 import { RecordingsFolder } from '../../../src/server/recording/recordings-folder.ts';
 import { PresetStore } from '../../../src/server/session/presets.ts';
 import { mutatedBytes } from '../../mutate/mutate-bytes.ts';
@@ -62,6 +64,15 @@ export async function keptFiles(config: Config): Promise<Record<string, Buffer>>
     ]),
     [`data/faces/${FACE}/face.json`]: json({ name: 'Me', addedAt: '2026-11-29T10:00:00.000Z', photos: ['photo.webp'] }),
     [`data/faces/${FACE}/photo.webp`]: photo,
+    [`data/faces/${FACE}/consent.json`]: json([
+      {
+        statement: 'I may use it.',
+        confirmedAt: '2026-11-29T10:00:00.000Z',
+        confirmedBy: null,
+        photos: [{ photo: 'photo.webp', sha256, uploadSha256: null }],
+      },
+    ]),
+    'data/disclosure.json': json([{ at: '2026-11-29T10:00:00.000Z', by: 'api', session: 'x', acknowledged: 'Yes.' }]),
     'data/https-certificate.pem': Buffer.from(certificate.cert),
     'data/https-key.pem': Buffer.from(certificate.key),
     'cache/tuning/batches.json': json({ 'a|cpu|b|2|x': { best: 4, loneMs: 12.5 } }),
@@ -93,7 +104,10 @@ async function openReader(file: string, config: Config): Promise<void> {
   } else if (file.startsWith('data/faces/')) {
     const faces = await FaceLibrary.open(config, pool, log);
     holds(faces.list().length >= 1, 'the shipped face is gone');
+    await consentsIn(path.join(config.storage.dir, 'faces'), config.faces.consentDays).catch(() => []);
     for (const { id } of faces.list()) if (id === FACE) await faces.thumbnail(id).then(() => faces.portraits(id));
+  } else if (file === 'data/disclosure.json') {
+    await new DisclosureRecord(config).add('api');
   } else if (file.startsWith('data/https-')) {
     // Throws where the key does not fit the certificate.
     createSecureContext((await certificateOf(config))!);
@@ -121,7 +135,8 @@ async function openReader(file: string, config: Config): Promise<void> {
 /** Files that the program keeps, damaged on disk while it did not run. */
 export const keptTarget: Target = {
   name: 'kept',
-  reads: 'faces, presets, certificate, cache, tuning, leases, added models, unfinished recordings, damaged on disk',
+  reads:
+    'faces, consents, presets, choices of the mark, certificate, cache, tuning, leases, added models, unfinished recordings, damaged on disk',
   share: 1.5,
   growthBytes: 64 * 2 ** 20,
   async open(folder) {

@@ -1,22 +1,25 @@
 /** The call page, `/call/ROOM`: joins a room, sends camera and microphone, and shows the people in the call. */
 
 import type { CallJoin, FaceInfo, SessionStats } from '../../shared/messages.ts';
-import type { SettingsPatch } from '../../shared/settings.ts';
+import { type SettingsPatch, wantsSwap } from '../../shared/settings.ts';
 import { copyFrom } from '../lib/copy-text.ts';
-import { element, icon, press } from '../lib/dom.ts';
+import { announce, element, icon, press } from '../lib/dom.ts';
 import { isThisMachine } from '../lib/format.ts';
 import { storedJson, storedNote, storeNote, tabMemory } from '../lib/local-notes.ts';
+import { changeMark, markNote } from '../lib/mark-question.ts';
 import { toast } from '../lib/toast.ts';
 import { keepAwake } from '../lib/wake-lock.ts';
 import { CameraCapture, cameras, listCameras, mayUseCameras } from '../peer/camera-capture.ts';
 import { callNotice, callRemark, cameraProblem, isActive, limitOf, type Situation } from '../peer/stream-state.ts';
 import { StudioConnection } from '../peer/studio-connection.ts';
 import { FaceUpload } from '../studio/face-upload.ts';
-import { keepable, OptimisticSettings, restored, withoutGone } from '../studio/optimistic-settings.ts';
+import { keepable, OptimisticSettings, restored, usableFaces, withoutGone } from '../studio/optimistic-settings.ts';
 import { FaceGallery } from '../studio/panels/face-gallery.ts';
 import { Microphone, microphoneProblem } from './microphone.ts';
 import { PlaceholderTrack } from './placeholder-track.ts';
 import { TileGrid } from './tile-grid.ts';
+
+const SWAPPED = 'Faces in this call may be changed by AI. A tile says so of its person.';
 
 const room = decodeURIComponent(location.pathname.match(/([^/]*)\/?$/)![1]!);
 const nameField = element('who', HTMLInputElement);
@@ -89,6 +92,8 @@ function show(next: Situation): void {
   element('leave', HTMLButtonElement).hidden = !isActive(state);
   if (state !== 'live') element('remark', HTMLElement).hidden = true;
   if (state === 'reconnecting') tiles.alone();
+  // Said once a call, when the person joins; screen readers speak it.
+  announce('swapped-note', isActive(state) && state !== 'starting' ? SWAPPED : '');
   if (!isActive(state)) closeAll();
 }
 
@@ -105,6 +110,7 @@ function closeAll(): void {
 function firstPicture(stream: MediaStream): Promise<void> {
   const { video } = tiles.own;
   tiles.own.play(stream);
+  if (optimistic !== null) tiles.own.disclose(wantsSwap(optimistic.shown));
   tiles.own.show({ name: nameField.value.trim(), ...presence(), speaking: false });
   return new Promise((resolve) => video.addEventListener('loadeddata', () => resolve(), { once: true }));
 }
@@ -267,15 +273,17 @@ function showSettings(): void {
   gallery.select(face);
   element('guarded', HTMLInputElement).checked = guarded;
   element('badge', HTMLInputElement).checked = badge;
+  element('mark-note', HTMLElement).textContent = markNote(optimistic.shown);
+  if (situation.state === 'live') tiles.own.disclose(wantsSwap(optimistic.shown));
 }
 
 function showFaces(faces: FaceInfo[]): void {
   gallery.show(faces);
-  const ids = faces.map(({ id }) => id);
-  const patch = optimistic === null ? null : withoutGone(optimistic.shown, ids);
+  const usable = usableFaces(faces, isActive(situation.state));
+  const patch = optimistic === null ? null : withoutGone(optimistic.shown, usable);
   if (patch === null) return;
   change(patch);
-  toast('Your face was deleted. Choose another one.');
+  toast('Your face was deleted, or waits for a confirmation. Choose a face.');
 }
 
 function onFaceAdded(face: FaceInfo): void {
@@ -301,10 +309,10 @@ micButton.addEventListener('click', () => void toggleMicrophone());
 navigator.mediaDevices?.addEventListener?.('devicechange', () => void onDevicesChanged());
 camButton.addEventListener('click', () => void toggleCamera());
 cameraSelect.addEventListener('change', () => void changeCamera());
-for (const key of ['guarded', 'badge'] as const) {
-  const box = element(key, HTMLInputElement);
-  box.addEventListener('change', () => change({ [key]: box.checked }));
-}
+const guardedBox = element('guarded', HTMLInputElement);
+guardedBox.addEventListener('change', () => change({ guarded: guardedBox.checked }));
+const markBox = element('badge', HTMLInputElement);
+markBox.addEventListener('change', () => void changeMark(markBox, change));
 
 if (!isThisMachine(location.hostname))
   element('privacy', HTMLElement).textContent =

@@ -1,5 +1,6 @@
 /** The tile of one person in a call. */
 
+import { MARK_WORDS } from '../../shared/duties/disclosure-duty.ts';
 import type { CallPerson } from '../../shared/messages.ts';
 import { createElement, icon } from '../lib/dom.ts';
 import { playVideo } from '../lib/play-video.ts';
@@ -16,8 +17,10 @@ export class PersonTile {
   readonly place = createElement('li', { className: 'tile' });
   readonly video = createElement('video', { autoplay: true, playsInline: true });
   readonly #name = createElement('span', { className: 'tile-name' });
+  readonly #modified = createElement('span', { className: 'tile-ai', textContent: MARK_WORDS, hidden: true });
   readonly #initial = createElement('span', { className: 'tile-initial' }, { 'aria-hidden': 'true' });
   readonly #watchdog = new PlaybackWatchdog();
+  #label = '';
   #stream: string | null = null;
   #whep: WhepPlayer | null = null;
   #watchTimer: ReturnType<typeof setInterval> | undefined;
@@ -29,7 +32,7 @@ export class PersonTile {
   constructor(isOwn: boolean) {
     this.video.muted = isOwn;
     this.place.classList.toggle('own', isOwn);
-    const label = createElement('p', { className: 'tile-label' }, {}, icon('mic-off'), this.#name);
+    const label = createElement('p', { className: 'tile-label' }, {}, icon('mic-off'), this.#name, this.#modified);
     this.place.append(this.video, this.#initial, label);
     this.#watchTimer = setInterval(() => this.#watchPlayback(), WATCH_EVERY_MS);
   }
@@ -40,8 +43,15 @@ export class PersonTile {
     this.#name.textContent = isOwn ? `${name} (you)` : name;
     this.#initial.textContent = [...name][0]?.toUpperCase() ?? '';
     Object.assign(this.place.dataset, { name, muted, camera, speaking });
-    this.video.setAttribute('aria-label', isOwn ? 'You, as the others see you' : name);
+    this.#label = isOwn ? 'You' : name;
+    this.disclose(!this.#modified.hidden);
     this.place.title = speaking ? `${name} is speaking` : muted ? `${name} is muted` : '';
+  }
+
+  /** Shows, and tells screen readers, whether the person's face is modified. */
+  disclose(isModified: boolean): void {
+    this.#modified.hidden = !isModified;
+    this.video.setAttribute('aria-label', isModified ? `${this.#label}; face modified by AI` : this.#label);
   }
 
   /** Plays another person's stream by WHEP; the same stream goes on uninterrupted. */
@@ -53,6 +63,7 @@ export class PersonTile {
       url: serverUrl(`/whep/${stream}`),
       sound: true,
       onVideo: (media) => this.play(media),
+      onModified: (isModified) => this.disclose(isModified),
       // The server answers a reload with the login page.
       onLocked: () => location.reload(),
     });

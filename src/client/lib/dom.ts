@@ -9,6 +9,12 @@ export function element<T extends HTMLElement>(id: string, kind: new () => T): T
   return found;
 }
 
+/** Sets the text of a live region (`role=status`) where it differs: screen readers speak each setting. */
+export function announce(id: string, text: string): void {
+  const region = element(id, HTMLElement);
+  if (region.textContent !== text) region.textContent = text;
+}
+
 /**
  * Makes an element. @param attributes those that not every browser has as a property, such as `aria-*`.
  */

@@ -1,5 +1,6 @@
 /** The stream of the studio or of a call to the server and back. */
 
+import { requestOf } from '../../shared/duties/disclosure-duty.ts';
 import type { CameraState, ClientMessage, ErrorBody, ServerMessage } from '../../shared/messages.ts';
 import type { SettingsPatch } from '../../shared/settings.ts';
 import type { ConnectionConf } from './connection-conf.ts';
@@ -136,7 +137,7 @@ export class StudioConnection {
     this.#patch = null;
     if (settings === null || this.#peers.current === null || !this.#socket.isOpen) return;
     this.#conf.onSent();
-    this.#socket.send({ type: 'settings', settings });
+    this.#socket.send({ type: 'settings', settings: requestOf(settings) });
   }
 
   #onMessage(message: ServerMessage): void {
@@ -226,7 +227,7 @@ export class StudioConnection {
     this.#peers.expectWithin(PICTURE_WITHIN_MS);
     await peer.setLocalDescription(await peer.createOffer());
     if (attempt !== this.#peers.current) return;
-    const settings = this.#conf.settings();
+    const settings = requestOf(this.#conf.settings());
     const stream = this.#conf.stream();
     const call = this.#conf.call?.();
     this.#conf.onSent();

@@ -1,5 +1,6 @@
 /** Plays a stream by WHEP (RFC 9725), and connects again whenever the server, the path or the stream is gone. */
 
+import type { Disclosure } from '../../shared/messages.ts';
 import { candidateFragment } from './candidate-fragment.ts';
 import { iceServersInLinks } from './link-header.ts';
 import { preferCodecs, VIEWER_CODECS } from './prefer-codec.ts';
@@ -13,6 +14,8 @@ export interface WhepConf {
   sound?: boolean;
   /** Null when the stream is over: browsers paint a stream black that lost its connection. */
   onVideo(stream: MediaStream | null): void;
+  /** Whether the pictures that come are modified: when the stream begins, and when that changes. */
+  onModified?(isModified: boolean): void;
   /** The server wants its token. */
   onLocked(): void;
 }
@@ -81,6 +84,11 @@ export class WhepPlayer {
     const attempt: WhepAttempt = { peer, session: null, candidates: [] };
     preferCodecs(peer.addTransceiver('video', { direction: 'recvonly' }), VIEWER_CODECS);
     if (this.#conf.sound === true) peer.addTransceiver('audio', { direction: 'recvonly' });
+    const { onModified } = this.#conf;
+    if (onModified !== undefined)
+      peer.createDataChannel('disclosure').onmessage = ({ data }) => {
+        if (attempt === this.#peers.current) onModified(isModifiedIn(data));
+      };
     const stream = new MediaStream();
     peer.ontrack = ({ track }) => {
       stream.addTrack(track);
@@ -109,6 +117,7 @@ export class WhepPlayer {
       this.#onRefused(answer);
       return;
     }
+    this.#conf.onModified?.(answer.headers.get('ai-disclosure') === 'mode=ai-modified');
     // The answer names the ICE servers, so gathering starts only now.
     peer.setConfiguration({ iceServers: iceServersInLinks(answer.headers.get('link')) });
     this.#peers.expectWithin(CONNECT_WITHIN_MS);
@@ -125,6 +134,16 @@ export class WhepPlayer {
   #reconnect(waitMs: number | null = null): void {
     this.#peers.drop();
     this.#peers.retryAfter(waitMs);
+  }
+}
+
+/** What a message on the data channel says; of one that is no disclosure, that the pictures are not modified. */
+function isModifiedIn(message: unknown): boolean {
+  try {
+    const { type, aiModified } = JSON.parse(String(message)) as Partial<Disclosure>;
+    return type === 'disclosure' && aiModified === true;
+  } catch {
+    return false;
   }
 }
 

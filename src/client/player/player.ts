@@ -2,7 +2,7 @@
  * The page `/view/NAME`: one stream over the whole window, for an OBS browser source. `?sound` plays its sound too.
  */
 
-import { element } from '../lib/dom.ts';
+import { announce, element } from '../lib/dom.ts';
 import { playVideo } from '../lib/play-video.ts';
 import { serverUrl } from '../lib/server-url.ts';
 import { PlaybackWatchdog } from '../peer/playback-watchdog.ts';
@@ -23,6 +23,12 @@ const whep = new WhepPlayer({
   onVideo(stream) {
     video.srcObject = stream;
     if (stream !== null) void play();
+  },
+  onModified(isModified) {
+    const words = isModified ? 'The face in this picture was modified by AI.' : '';
+    announce('disclosure', words);
+    video.setAttribute('aria-label', `The stream. ${words}`.trim());
+    document.title = isModified ? 'AI face modified – FaceOff view' : 'FaceOff view';
   },
   // The server answers a reload with the login page.
   onLocked: () => location.reload(),

@@ -20,6 +20,7 @@ export class FaceUpload {
   readonly #dialog = element('upload', HTMLDialogElement);
   readonly #name = element('name', HTMLInputElement);
   readonly #consent = element('consent', HTMLInputElement);
+  readonly #confirmer = element('confirmer', HTMLInputElement);
   readonly #personSelect = element('person', HTMLSelectElement);
   readonly #preview = element('preview', HTMLImageElement);
   readonly #picks = element('picks', HTMLFieldSetElement);
@@ -155,6 +156,7 @@ export class FaceUpload {
     const body = new FormData();
     body.append('name', this.#name.value.trim());
     body.append('consent', String(this.#consent.checked));
+    body.append('confirmedBy', this.#confirmer.value.trim());
     if (this.#pick !== null) body.append('pick', String(this.#pick));
     if (this.#personSelect.value !== '') body.append('face', this.#personSelect.value);
     body.append('file', file);

@@ -1,6 +1,6 @@
 /** The swap's settings on the page's side. No DOM, so that unit tests run it in Node. */
 
-import type { PresetInfo } from '../../shared/messages.ts';
+import type { FaceInfo, PresetInfo } from '../../shared/messages.ts';
 import {
   isSettingValue,
   pickSettings,
@@ -86,6 +86,10 @@ export function adopt(map: Map, people: readonly number[], face: string | null):
   const known = Object.entries(map).slice(-(MOST_MAPPED - fresh.length));
   return Object.fromEntries([...known, ...fresh.map((person) => [person, face] as const)]);
 }
+
+/** Ids of the faces that settings may hold: one whose consent is due only while the session that has it is live. */
+export const usableFaces = (faces: readonly FaceInfo[], isLive: boolean): string[] =>
+  faces.filter(({ consentDue }) => isLive || !consentDue).map(({ id }) => id);
 
 /** The change that takes deleted faces out of the settings, where only the faces `left` remain; null if none is needed. */
 export function withoutGone({ face, map }: SwapSettings, left: readonly string[]): SettingsPatch | null {

@@ -3,9 +3,10 @@
 import type { FaceInfo, PresetInfo, SessionStats } from '../../shared/messages.ts';
 import type { SettingsPatch } from '../../shared/settings.ts';
 import { stepFace, toggled } from '../../shared/steps.ts';
-import { element } from '../lib/dom.ts';
+import { announce, element } from '../lib/dom.ts';
 import { isThisMachine } from '../lib/format.ts';
 import { storedJson, storeNote } from '../lib/local-notes.ts';
+import { markNote } from '../lib/mark-question.ts';
 import { toast } from '../lib/toast.ts';
 import { keepAwake } from '../lib/wake-lock.ts';
 import { mayUseCameras } from '../peer/camera-capture.ts';
@@ -15,7 +16,15 @@ import { StudioConnection } from '../peer/studio-connection.ts';
 import { FaceBoxes } from './face-boxes.ts';
 import { FaceUpload } from './face-upload.ts';
 import { Keyboard } from './keyboard.ts';
-import { adopt, keepable, OptimisticSettings, presetOf, restored, withoutGone } from './optimistic-settings.ts';
+import {
+  adopt,
+  keepable,
+  OptimisticSettings,
+  presetOf,
+  restored,
+  usableFaces,
+  withoutGone,
+} from './optimistic-settings.ts';
 import { FaceGallery } from './panels/face-gallery.ts';
 import { MachinePanel } from './panels/machine-panel.ts';
 import { ModelsPanel } from './panels/models-panel.ts';
@@ -218,6 +227,7 @@ function showSettings(): void {
     picked === null
       ? 'While the picture runs, click a person in it, then the face they should wear. New people get the face chosen here.'
       : `Person ${picked} is chosen: now choose their face above.`;
+  announce('mark-note', markNote(settings));
   showPeople();
 }
 
@@ -236,14 +246,11 @@ function showFaces(faces: FaceInfo[]): void {
   gallery.show(faces);
   presets.show();
   if (optimistic === null) return;
-  const patch = withoutGone(
-    optimistic.shown,
-    faces.map(({ id }) => id),
-  );
+  const patch = withoutGone(optimistic.shown, usableFaces(faces, isActive(situation.state)));
   showSettings();
   if (patch === null) return;
   change(patch);
-  toast('The chosen face is gone: people show as they are. Choose another one.');
+  toast('The chosen face is gone, or waits for a confirmation: people show as they are. Choose a face.');
 }
 
 function onFaceAdded(face: FaceInfo): void {

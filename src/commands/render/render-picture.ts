@@ -3,9 +3,12 @@
 import { readFile } from 'node:fs/promises';
 import { decodePicture, frameToRgb } from '../../faces/portrait.ts';
 import { type Sharp, sharp } from '../../lib/sharp.ts';
+import type { Badge } from '../../server/disclosure/badge.ts';
 import { FaceOffError, messageOf } from '../../shared/errors.ts';
 import { planesOf } from '../../shared/i420.ts';
 import type { Frame, SeenFace, SwapSession } from '../../shared/types.ts';
+
+type OverlayOptions = Parameters<Sharp['composite']>[0][number];
 
 /** Endings of pictures that are written. */
 export const WRITTEN_PICTURES = /\.(png|jpe?g|jfif|webp|gif|avif|tiff?)$/i;
@@ -38,17 +41,26 @@ export async function openPicture(file: string): Promise<PictureFile | null> {
 
 /**
  * Swaps the faces of a picture and writes it. A picture in which no face is found is tried lying and upside down.
+ * @param badge the mark that a changed picture gets; null for none.
  * @returns every face that was found. @throws FaceOffError `bad_picture`, `bad_output`.
  */
-export async function renderPicture(session: SwapSession, picture: PictureFile, output: string): Promise<SeenFace[]> {
+export async function renderPicture(
+  session: SwapSession,
+  picture: PictureFile,
+  output: string,
+  badge: Badge | null,
+): Promise<SeenFace[]> {
   for (const turn of TURNS) {
     const before = await turned(picture.data, turn);
     const { frame, faces } = await session.swap({ ...before, data: before.data.slice() });
     if (!faces.some(({ swapped }) => swapped)) continue;
-    await write(picture, changedPart(before, frame).rotate(-turn), output);
+    const changed = await changedPart(before, frame).rotate(-turn).png().toBuffer();
+    const over: OverlayOptions[] = [{ input: changed, blend: 'atop' }];
+    if (badge !== null) over.push(overlayOf(badge, picture));
+    await write(picture, over, output);
     return faces;
   }
-  await write(picture, null, output);
+  await write(picture, [], output);
   return [];
 }
 
@@ -79,10 +91,16 @@ function changedPart(before: Frame, after: Frame): Sharp {
   return sharp(rgba, { raw: { width, height, channels: 4 }, limitInputPixels: false });
 }
 
-/** Writes the picture with what was changed laid over it; a transparent pixel stays transparent. */
-async function write({ data, hasAlpha }: PictureFile, changed: Sharp | null, output: string): Promise<void> {
+/** The mark as a layer of the picture, also where that is transparent. */
+function overlayOf(badge: Badge, picture: PictureFile): OverlayOptions {
+  const { data, width, height, left, top } = badge.overlay(picture.width, picture.height);
+  return { input: data, raw: { width, height, channels: 4 }, left, top };
+}
+
+/** Writes the picture with what was changed laid over it; a transparent pixel of the swap stays transparent. */
+async function write({ data, hasAlpha }: PictureFile, over: OverlayOptions[], output: string): Promise<void> {
   const image = sharp(data, { limitInputPixels: false }).autoOrient();
-  if (changed !== null) image.composite([{ input: await changed.png().toBuffer(), blend: 'atop' }]);
+  if (over.length > 0) image.composite(over);
   if (!hasAlpha) image.removeAlpha();
   // The output's format follows from its ending. What a format cannot hold, such as transparency in a JPEG, is white.
   if (/\.(jpe?g|jfif)$/i.test(output)) image.flatten({ background: '#ffffff' }).jpeg({ quality: 95 });

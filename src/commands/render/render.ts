@@ -18,13 +18,15 @@ import { openClip } from '../../media/clip-reader.ts';
 import { openSink } from '../../media/clip-writer.ts';
 import { PORTRAIT_SIDE } from '../../pipeline/pool/lane-protocol.ts';
 import { Pool } from '../../pipeline/pool/pool.ts';
+import type { Badge } from '../../server/disclosure/badge.ts';
 import { FaceOffError, messageOf } from '../../shared/errors.ts';
 import { MESH } from '../../shared/settings.ts';
 import type { Frame, SeenFace, SwapSession } from '../../shared/types.ts';
+import { type MarkOptions, markFor, withMark } from '../disclosure/mark-choice.ts';
 import { type ConfigOptions, collect, configOf, wholeNumber, withConfig } from '../options.ts';
 import { openPicture, renderPicture, UNLIMITED, WRITTEN_PICTURES } from './render-picture.ts';
 
-interface RenderOptions extends ConfigOptions {
+interface RenderOptions extends ConfigOptions, MarkOptions {
   source: string[];
   pick?: number;
   lossless: boolean;
@@ -57,7 +59,7 @@ export function renderCommand(defaultConfig: string): Command {
     .option('--pick <n>', 'which face, where the source picture shows several (0 is the largest)', wholeNumber)
     .option('--lossless', 'write a clip without loss (for measuring)', false)
     .option('--quiet', 'no progress bar', false);
-  return withConfig(command, defaultConfig).action(render);
+  return withConfig(withMark(command), defaultConfig).action(render);
 }
 
 async function render(input: string, output: string, options: RenderOptions): Promise<void> {
@@ -75,6 +77,10 @@ async function render(input: string, output: string, options: RenderOptions): Pr
     );
   const clip = picture !== null ? null : await openMoving(input, output);
   const config = withFrameSize(settings, clip ?? picture ?? { width: PORTRAIT_SIDE, height: PORTRAIT_SIDE });
+  const badge = await markFor(config, options, 'render').catch((error) => {
+    clip?.close();
+    throw error;
+  });
   const loaded = new Set<string>();
   const onModelLoad = ({ model }: { model: string }) => loaded.add(model);
   const pool = await Pool.start(config, pino({ level: 'silent' }), { deadline: false, onModelLoad }).catch((error) => {
@@ -107,8 +113,8 @@ async function render(input: string, output: string, options: RenderOptions): Pr
     if (clip !== null) sink = await sinkFor(clip, aside, { input, ...options });
     const found =
       clip === null || sink === null
-        ? await renderPicture(session, picture!, aside)
-        : await renderClip(session, clip, sink, options);
+        ? await renderPicture(session, picture!, aside, badge)
+        : await renderClip(session, clip, sink, { ...options, mark: badge });
     await rename(aside, output);
     report(found, input, pool);
   } catch (error) {
@@ -210,25 +216,30 @@ function sinkFor(clip: Clip, file: string, { input, lossless }: RenderOptions & 
   return openSink(file, clip, { lossless, audioFrom: input, onNote: (note) => console.error(note) });
 }
 
-/** @returns a face for each that was ever swapped, and for each that never was. */
+/**
+ * Swaps and writes a clip. Its pictures are marked from the first on that has a swapped face.
+ * @returns a face for each that was ever swapped, and for each that never was.
+ */
 async function renderClip(
   session: SwapSession,
   clip: Clip,
   sink: ClipSink,
-  options: RenderOptions,
+  { quiet, mark }: { quiet: boolean; mark: Badge | null },
 ): Promise<SeenFace[]> {
   const seen = new Map<number, SeenFace>();
-  const bar = options.quiet
-    ? null
-    : new SingleBar({ format: ' {bar} {value}/{total} frames, {eta} s left', hideCursor: true });
+  const bar = quiet ? null : new SingleBar({ format: ' {bar} {value}/{total} frames, {eta} s left', hideCursor: true });
   bar?.start(clip.frames ?? 0, 0);
   try {
     let count = 0;
     let atMs = 0;
+    let isModified = false;
     for await (const { data, ...own } of clip) {
       const frame: Frame = { width: clip.width, height: clip.height, data, receivedAtMs: own.atMs ?? atMs };
       const swapped = await session.swap(frame);
       for (const face of swapped.faces) if (face.swapped || !seen.has(face.track)) seen.set(face.track, face);
+      isModified ||= swapped.result === 'swapped';
+      if (isModified) mark?.draw(swapped.frame);
+      if (isModified && own.alpha !== undefined) mark?.drawOpacity(own.alpha, clip.width, clip.height);
       await sink.write({ ...own, data: swapped.frame.data as Uint8Array<ArrayBuffer> });
       atMs += own.delayMs ?? 1000 / clip.fps;
       count++;

@@ -13,7 +13,6 @@ import { Kernels } from '../kernels/kernels.ts';
 import { type Catalogue, readCatalogue } from '../models/catalogue.ts';
 import type { OnModelNews } from '../models/model-states.ts';
 import { type LaneOptions, type ModelLoad, PORTRAIT_SIDE } from '../pool/lane-protocol.ts';
-import { Badge } from './badge.ts';
 import type { LaneMutex } from './lane-mutex.ts';
 import type { Tools } from './pipeline.ts';
 
@@ -40,7 +39,6 @@ export interface LaneModels {
   readonly catalogue: Catalogue;
   readonly kernels: Kernels;
   readonly topology: Topology;
-  readonly badge: Badge;
   /** The connection to the device process; null where big models run in the lane. */
   readonly device: DeviceClient | null;
   readonly tools: Tools;
@@ -77,7 +75,6 @@ export async function loadLaneModels(setup: LaneSetup): Promise<LaneModels> {
     catalogue,
     kernels,
     topology,
-    badge: await Badge.render(options.badgeCorner),
     device,
     tools: {
       detector: new Detector(sessionOf('face-detector'), kernels),

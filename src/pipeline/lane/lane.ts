@@ -256,18 +256,17 @@ export class Lane {
     };
   }
 
-  /** Draws what the settings want over a frame: the fallback where its swap was missed, and the mark. */
+  /** Draws over a frame what the settings want where its swap was missed. */
   async #applyFallback(
     frame: Frame,
     { settings }: LaneStream,
     outcome: Outcome & { isWanted: boolean },
     budget: Budget,
   ): Promise<Pick<SwappedFrame, 'result' | 'hold' | 'exposed' | 'faces' | 'awaitsFace'>> {
-    const { result, faces, exposed, isWanted } = outcome;
+    const { result, faces, exposed } = outcome;
     const isMissed = isSwapMissed(settings, outcome);
     const shown = isMissed ? missedFrame(settings) : 'as-it-is';
     if (shown === 'pixelated') await budget.stage('pixelate', () => pixelate(frame));
-    if (isWanted && settings.badge) this.#models.badge.draw(frame);
     const { face } = settings;
     const awaitsFace = isMissed && face !== null && !this.#engines.hasFace(face);
     return {

@@ -50,6 +50,8 @@ export function defaultSettings(config: Config): SwapSettings {
     return [[key, sections[section]![name]] as const];
   });
   const settings: SwapSettings = { ...DEFAULT_SETTINGS, map: {}, ...Object.fromEntries(configured) };
+  // Without the acknowledgement the mark stays on: a config.yaml of before has `badge: false` unasked.
+  settings.badge ||= !config.disclosure.acknowledged;
   // swap.engine `none` swaps nothing until a face is chosen, and then by mesh.
   return settings.engine === NONE ? { ...settings, engine: MESH, face: null } : settings;
 }
@@ -73,7 +75,7 @@ export function liveLaneOptions(config: Config): LiveLaneOptions {
 
 /** The options of every lane, without the address of the device process. */
 export function laneOptions(config: Config): LaneOptions {
-  const { limits, pipeline, swap, restoration, inference, models, disclosure } = config;
+  const { limits, pipeline, swap, restoration, inference, models } = config;
   return {
     modelsDir: models.dir,
     threads: inference.threads,
@@ -84,7 +86,6 @@ export function laneOptions(config: Config): LaneOptions {
     budgetMs: pipeline.budgetMs,
     boost: swap.boost,
     restoreBlend: restoration.blend,
-    badgeCorner: disclosure.corner,
     ...modelNames(config),
     ...liveLaneOptions(config),
   };

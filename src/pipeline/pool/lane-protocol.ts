@@ -7,7 +7,7 @@ import type { WireError } from '../../shared/errors.ts';
 import type { Rect } from '../../shared/geometry.ts';
 import type { PhotoFlaw } from '../../shared/messages.ts';
 import type { Reserve, SwapSettings } from '../../shared/settings.ts';
-import type { Corner, Frame, SwappedFrame } from '../../shared/types.ts';
+import type { Frame, SwappedFrame } from '../../shared/types.ts';
 import type { Portrait } from '../engines/engine.ts';
 import type { MeshFace } from '../engines/mesh/mesh-engine.ts';
 import type { NeuralFace } from '../engines/neural/neural-engine.ts';
@@ -153,8 +153,6 @@ export interface LaneOptions {
   restorer: string | null;
   /** How much of the restored face is shown, 0..1. */
   restoreBlend: number;
-  /** Where the mark “AI-modified” is drawn, for sessions that want it. */
-  badgeCorner: Corner;
 }
 
 /** The options that a lane takes over while it runs. */

@@ -9,8 +9,8 @@ import { type LaneSlot, type SlotSession, wantedFaces } from './lanes.ts';
 export interface SessionHost {
   /** @throws FaceOffError `unknown_model` (404), `model_missing` (409) for an engine that cannot be had here. */
   requireEngine(engine: string): void;
-  /** @throws FaceOffError `unknown_face`, `unknown_model` (404). */
-  checked(settings: SwapSettings): SwapSettings;
+  /** @param before settings that hold now. @throws FaceOffError `unknown_face`, `unknown_model` (404), `consent_due` (409). */
+  checked(settings: SwapSettings, before: SwapSettings | null): SwapSettings;
   /** Gives the slot's lane the faces that the settings want. */
   supply(slot: LaneSlot, settings: SwapSettings): void;
   /** The session was closed. */
@@ -61,17 +61,21 @@ export class PoolSession implements SwapSession, SlotSession {
 
   set(settings: SettingsPatch): void {
     if (settings.engine !== undefined) this.#host.requireEngine(settings.engine);
-    this.#settings = this.#host.checked({ ...this.#settings, ...settings });
+    this.#settings = this.#host.checked({ ...this.#settings, ...settings }, this.#settings);
     this.#host.supply(this.#slot, this.#settings);
     this.#send('set', { session: this.id, settings: this.#settings });
   }
 
-  /** Takes a removed face out of the settings, wherever it was chosen. */
+  /**
+   * Takes a removed face out of the settings, wherever it was chosen. A session that would not show the camera where a swap
+   * cannot be made is guarded from then on: nothing shows the real face in place of the one that is gone.
+   */
   takeOff(id: string): void {
-    const { face, map } = this.#settings;
+    const { face, map, fallback } = this.#settings;
     if (!wantedFaces(this.#settings).has(id) && !Object.values(map).includes(id)) return;
     const left = Object.entries(map).filter(([, chosen]) => chosen !== id);
-    this.set({ face: face === id ? null : face, map: Object.fromEntries(left) });
+    const guard = fallback === 'passthrough' ? {} : { guarded: true };
+    this.set({ face: face === id ? null : face, map: Object.fromEntries(left), ...guard });
   }
 
   close(): void {

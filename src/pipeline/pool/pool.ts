@@ -48,6 +48,8 @@ export class Pool implements Swapping, SessionHost {
   readonly #enrolment: Enrolment;
   readonly #lanes: Lanes;
   readonly #sessions = new Set<PoolSession>();
+  /** By face; see `offer`. */
+  readonly #consents = new Map<string, () => void>();
 
   private constructor(catalogue: Catalogue, config: Config, log: Logger, { deadline, onDevice, onLost }: PoolOptions) {
     const budgetMs = deadline === false ? Number.POSITIVE_INFINITY : config.pipeline.budgetMs;
@@ -122,8 +124,12 @@ export class Pool implements Swapping, SessionHost {
     return this.#lanes.profiler(lane);
   }
 
-  /** Makes a source face known, or replaces it; it is enrolled when a session first wants it. */
-  offer(id: string, photos: Photos): void {
+  /**
+   * Makes a source face known, or replaces it; it is enrolled when a session first wants it.
+   * @param requireConsent throws FaceOffError while sessions may not choose the face; those that have it go on.
+   */
+  offer(id: string, photos: Photos, requireConsent: () => void = () => undefined): void {
+    this.#consents.set(id, requireConsent);
     this.#enrolment.add(id, photos);
     this.#lanes.renew(id);
   }
@@ -155,24 +161,26 @@ export class Pool implements Swapping, SessionHost {
 
   /** Forgets a source face. Sessions that wear it go on without a face. */
   withdraw(id: string): void {
+    this.#consents.delete(id);
     this.#enrolment.remove(id);
     for (const session of this.#sessions) session.takeOff(id);
     this.#lanes.drop(id);
   }
 
-  /** @throws FaceOffError `unknown_face`, `unknown_model` (404), `model_missing` (409). */
+  /** @throws FaceOffError `unknown_face`, `unknown_model` (404), `model_missing`, `consent_due` (409). */
   open(id: string, settings: SettingsPatch): SwapSession {
     const slot = this.#lanes.leastLoaded();
     if (settings.engine !== undefined) this.requireEngine(settings.engine);
-    const session = new PoolSession(this, slot, id, this.checked({ ...this.defaults, ...settings }));
+    const session = new PoolSession(this, slot, id, this.checked({ ...this.defaults, ...settings }, null));
     this.#sessions.add(session);
     return session;
   }
 
-  checked(settings: SwapSettings): SwapSettings {
+  checked(settings: SwapSettings, before: SwapSettings | null): SwapSettings {
     if (isGenerator(settings.engine)) this.#catalogue.named(settings.engine, 'generator');
     for (const face of wantedFaces(settings)) {
       if (!this.#enrolment.has(face)) throw unknownFace(face);
+      if (before === null || !wantedFaces(before).has(face)) this.#consents.get(face)?.();
     }
     return settings;
   }

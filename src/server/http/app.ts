@@ -22,8 +22,8 @@ import { ModelStates } from '../../pipeline/models/model-states.ts';
 import type { ModelLoad } from '../../pipeline/pool/lane-protocol.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import type { Gpu } from '../../shared/gpu.ts';
-import type { Preflight } from '../../shared/messages.ts';
-import type { SwapSettings } from '../../shared/settings.ts';
+import type { FaceInfo, Preflight } from '../../shared/messages.ts';
+import { type SwapSettings, wearsFace } from '../../shared/settings.ts';
 import type { Pressure, Swapping } from '../../shared/types.ts';
 import { Arrivals, deviceOf } from '../access/arrivals.ts';
 import { Authenticator, isPublic, loginRoutes } from '../access/auth.ts';
@@ -37,6 +37,8 @@ import { PAGES_DIR, sendPage } from '../access/pages.ts';
 import { redirectPlainHttp } from '../access/plain-http.ts';
 import { Cluster } from '../cluster/cluster.ts';
 import { clusterRoutes } from '../cluster/cluster-routes.ts';
+import { Badge } from '../disclosure/badge.ts';
+import { DisclosureRecord } from '../disclosure/disclosure-record.ts';
 import { openPeers, Peers } from '../h264/peers.ts';
 import type { EventData } from '../hooks/event-schemas.ts';
 import { ServerEvents } from '../hooks/server-events.ts';
@@ -53,6 +55,7 @@ import { checkName, Streams } from '../session/streams.ts';
 import { mostDescriptors } from '../webrtc/descriptors.ts';
 import { checkPorts } from '../webrtc/port-range.ts';
 import { cacheRoutes } from './cache-routes.ts';
+import { consentRoutes } from './consent/consent-routes.ts';
 import { controlRoutes } from './control-routes.ts';
 import { sendError } from './error-reply.ts';
 import { faceRoutes } from './face-routes.ts';
@@ -258,7 +261,10 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   const authenticator = new Authenticator(config.server, certificate !== null, rateLimit);
   const peers = new Peers(config, log);
   const streams = new Streams({ config, metrics, events, log, peers });
-  const sessions = new Sessions({ config, pool, streams, peers, metrics, events, log, machine: () => monitor.figures });
+  const badge = await Badge.render(config.disclosure.corner);
+  const disclosure = new DisclosureRecord(config);
+  const machine = () => monitor.figures;
+  const sessions = new Sessions({ config, pool, streams, peers, badge, disclosure, metrics, events, log, machine });
   const recordings = new Recordings({ config, metrics, events, log });
   await recordings.recover();
   const presets = await PresetStore.open(config, log);
@@ -353,10 +359,20 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   });
   await app.register(scoped((plugin) => whipRoutes(plugin, sessions, config)));
   await app.register(scoped((plugin) => whepRoutes(plugin, streams, config)));
-  await faceRoutes(app, faces, config, (added) => {
+  /** Removes a face with all that shows or names it: sessions that wear it are covered at once, presets forget it. */
+  const removeFace = async (id: string): Promise<void> => {
+    const wearing = sessions.all().filter(({ settings }) => wearsFace(settings, id));
+    await faces.remove(id);
+    signalling.facesChanged();
+    for (const session of wearing) session.coverFace();
+    if (await presets.forgetFace(id)) signalling.presetsChanged();
+  };
+  const onChange = (added?: FaceInfo): void => {
     signalling.facesChanged();
     if (added !== undefined) events.tell('face.added', { face: added.id, name: added.name });
-  });
+  };
+  await faceRoutes(app, { faces, config, removeFace, onChange });
+  await app.register(scoped((plugin) => consentRoutes(plugin, { faces, removeFace, onChange })));
   await app.register(scoped((plugin) => presetRoutes(plugin, presets, () => signalling.presetsChanged())));
   await app.register(scoped((plugin) => controlRoutes(plugin, { sessions, presets, faces: () => faces.list() })));
 
@@ -413,6 +429,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
       stream: session.stream,
       viewers: session.viewers,
       modified: session.modified,
+      unmarked: session.unmarked,
       settings: session.settings,
     })),
   );
@@ -466,6 +483,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
       streams.close();
       signalling.close();
       await recordings.close();
+      await disclosure.idle();
       const closed = Promise.all([app.close(), metricsApp?.close()]);
       const closingTimer = setTimeout(() => connections.destroyAll(), CLOSING_MS);
       await closed;

@@ -5,18 +5,24 @@ import type { Faces, UploadedFace } from '../../faces/face-library.ts';
 import { FaceOffError, messageOf } from '../../shared/errors.ts';
 import type { FaceInfo } from '../../shared/messages.ts';
 import { locationOf } from '../access/base-path.ts';
+import { CONFIRMER_LENGTH } from '../openapi/request-schemas.ts';
 
 type Fields = MultipartFile['fields'];
 
-/**
- * `/api/faces`: list, preview, upload, deletion and thumbnails.
- * @param onChange called after every change of the list, with the face where it is a new one.
- */
+/** What the face routes use. */
+export interface FaceParts {
+  faces: Faces;
+  config: Config;
+  /** Removes a face everywhere. @throws FaceOffError as `Faces.remove` does. */
+  removeFace(id: string): Promise<void>;
+  /** Called after a face or a photo was added, with the face where it is a new one. */
+  onChange(added?: FaceInfo): void;
+}
+
+/** `/api/faces`: list, preview, upload, deletion and thumbnails. */
 export async function faceRoutes(
   app: FastifyInstance,
-  faces: Faces,
-  config: Config,
-  onChange: (added?: FaceInfo) => void,
+  { faces, config, removeFace, onChange }: FaceParts,
 ): Promise<void> {
   await app.register(multipart, { limits: { files: 1, fields: 10, fieldSize: 1000 } });
 
@@ -41,11 +47,13 @@ export async function faceRoutes(
     }
     const pick = text(fields, 'pick');
     const to = text(fields, 'face');
+    const confirmedBy = text(fields, 'confirmedBy')?.trim().slice(0, CONFIRMER_LENGTH);
     return {
       data,
       name: text(fields, 'name') ?? 'Face',
       ...(pick !== undefined && { pick: wholeNumber(pick) }),
       ...(to !== undefined && { to }),
+      ...(confirmedBy !== undefined && confirmedBy !== '' && { confirmedBy }),
     };
   }
 
@@ -62,8 +70,7 @@ export async function faceRoutes(
   });
 
   app.delete<{ Params: { id: string } }>('/api/faces/:id', async (request, reply) => {
-    await faces.remove(request.params.id);
-    onChange();
+    await removeFace(request.params.id);
     return reply.code(204).send();
   });
 

@@ -351,6 +351,7 @@ class StudioSocket implements OpenPage {
 
   #openSession(settings: SettingsPatch, stream: string | undefined): Session {
     const hooks: SessionHooks = {
+      isPreview: true,
       onCandidate: (candidate) => this.send({ type: 'candidate', candidate }),
       onSpeaking: (speaking) => this.#member?.setSpeaking(speaking),
       onSettings: (all) => this.send({ type: 'settings', settings: all, elsewhere: true }),

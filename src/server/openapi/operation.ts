@@ -130,3 +130,30 @@ export const RETRYABLE: ReadonlySet<ErrorCode> = new Set([
   'viewers_full',
   'no_picture',
 ]);
+
+/** A reply of JSON. */
+export const jsonReply = (
+  text: string,
+  schema: z.ZodType,
+  headers: readonly HeaderName[] = [],
+): Record<number, OperationReply> => ({ 200: { text, schema, headers } });
+
+/** The reply to a deletion. */
+export const deletedReply: Record<number, OperationReply> = { 204: { text: 'It is deleted.' } };
+
+/** An operation that reads; of the group `machine` where no other is given. */
+export const getOperation = (
+  path: string,
+  id: string,
+  summary: string,
+  rest: Omit<Partial<Operation>, 'id'>,
+): Operation => ({
+  method: 'get',
+  path,
+  id,
+  group: 'machine',
+  summary,
+  replies: {},
+  errors: [],
+  ...rest,
+});

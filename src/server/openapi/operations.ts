@@ -9,10 +9,12 @@ import { RECORDING_FORMATS } from '../../shared/recording-formats.ts';
 import { SWITCHES } from '../../shared/steps.ts';
 import { allSettingsSchema, patchSchema, presetSchema } from '../session/session-settings.ts';
 import { clusterOperations } from './cluster-operations.ts';
+import { faceOperations } from './face-operations.ts';
 import {
-  type FormFields,
+  deletedReply as deleted,
   type Group,
-  type HeaderName,
+  getOperation as get,
+  jsonReply as json,
   type Operation,
   type OperationReply,
   type ParameterName,
@@ -22,8 +24,6 @@ import {
   cacheSchema,
   clearedSchema,
   configSchema,
-  facePreviewSchema,
-  faceSchema,
   historySchema,
   modelSchema,
   preflightSchema,
@@ -38,18 +38,12 @@ import {
 const SDP = 'application/sdp';
 const FRAGMENT = 'application/trickle-ice-sdpfrag';
 
-const json = (
-  text: string,
-  schema: z.ZodType,
-  headers: readonly HeaderName[] = [],
-): Record<number, OperationReply> => ({ 200: { text, schema, headers } });
-const deleted: Record<number, OperationReply> = { 204: { text: 'It is deleted.' } };
 const page: Record<number, OperationReply> = {
   200: { text: 'The page.', schema: 'text', types: ['text/html'], headers: ['Cache-Control'] },
 };
 
 /** Errors of a change of settings. */
-const CHANGE: readonly ErrorCode[] = ['unknown_face', 'unknown_model', 'model_missing'];
+const CHANGE: readonly ErrorCode[] = ['unknown_face', 'unknown_model', 'model_missing', 'consent_due'];
 const all = json('All settings as they are then.', allSettingsSchema);
 
 /** The operations of live control, at one kind of address. */
@@ -83,7 +77,7 @@ function controlOf(what: 'session' | 'stream', unknown: ErrorCode): Operation[] 
       summary: `Changes settings of a ${what}; what is absent stays as it is`,
       body: { json: patchSchema },
       replies: all,
-      errors: [unknown, 'bad_json', 'bad_settings', 'body_too_large', ...CHANGE],
+      errors: [unknown, 'bad_json', 'bad_settings', 'disclosure_not_acknowledged', 'body_too_large', ...CHANGE],
     },
     change('face/next', 'nextFace', 'Takes the next face', ['each_their_own']),
     change('face/previous', 'previousFace', 'Takes the face before', ['each_their_own']),
@@ -94,39 +88,6 @@ function controlOf(what: 'session' | 'stream', unknown: ErrorCode): Operation[] 
     change('preset/{preset}', 'takePreset', 'Takes the settings of a preset', ['unknown_preset']),
   ];
 }
-
-const UPLOAD: FormFields = {
-  file: { text: 'The picture: JPEG, PNG, WebP, AVIF or GIF.', isFile: true, isRequired: true },
-  consent: { text: 'That you may use this face: it is yours, or the person agreed.', isRequired: true, value: 'true' },
-  name: { text: 'Name of the face.' },
-  pick: { text: 'Which one, where the picture shows several: an `index` of `several_faces`, 0 to 999.' },
-  face: { text: 'Id of the face that this is a further photo of.' },
-};
-
-const UPLOAD_ERRORS: readonly ErrorCode[] = [
-  'wrong_type',
-  'bad_form',
-  'bad_field',
-  'body_too_large',
-  'consent_missing',
-  'no_file',
-  'picture_too_large',
-  'picture_too_slow',
-  'bad_picture',
-  'no_face',
-  'several_faces',
-  'no_such_face',
-  'face_turned',
-  'face_too_small',
-  'face_damaged',
-  'unknown_face',
-  'built_in_face',
-  'too_many_faces',
-  'too_many_photos',
-  'closing',
-  'lane_lost',
-  'lane_ended',
-];
 
 /** Errors of an offer. */
 const OFFER: readonly ErrorCode[] = [
@@ -221,55 +182,6 @@ function negotiated(name: 'Publish' | 'Watch', endpoint: string, id: ParameterNa
     },
   ];
 }
-
-const get = (path: string, id: string, summary: string, rest: Omit<Partial<Operation>, 'id'>): Operation => ({
-  method: 'get',
-  path,
-  id,
-  group: 'machine',
-  summary,
-  replies: {},
-  errors: [],
-  ...rest,
-});
-
-const faceOperations: readonly Operation[] = [
-  get('/api/faces', 'listFaces', 'All faces', { group: 'faces', replies: json('The faces.', z.array(faceSchema)) }),
-  {
-    method: 'post',
-    path: '/api/faces',
-    id: 'addFace',
-    group: 'faces',
-    summary: 'Adds a face, or a further photo of one',
-    body: { form: UPLOAD },
-    replies: { 201: { text: 'The face.', schema: faceSchema, headers: ['Location'] } },
-    errors: [...UPLOAD_ERRORS, 'not_saved'],
-  },
-  {
-    method: 'post',
-    path: '/api/faces/preview',
-    id: 'previewFace',
-    group: 'faces',
-    summary: 'How a face would look; nothing is kept',
-    body: { form: UPLOAD },
-    replies: json('The face on a shipped portrait, and what is wrong with the photo.', facePreviewSchema),
-    errors: [...UPLOAD_ERRORS, 'preview_failed'],
-  },
-  {
-    method: 'delete',
-    path: '/api/faces/{face}',
-    id: 'deleteFace',
-    group: 'faces',
-    summary: 'Deletes a face that was added',
-    replies: deleted,
-    errors: ['unknown_face', 'built_in_face', 'not_saved', ...UNWANTED_BODY],
-  },
-  get('/api/faces/{face}/thumbnail', 'faceThumbnail', 'A picture of a face, 160 x 160', {
-    group: 'faces',
-    replies: { 200: { text: 'The picture.', schema: 'binary', types: ['image/webp'], headers: ['Cache-Control'] } },
-    errors: ['unknown_face', 'face_damaged'],
-  }),
-];
 
 const presetOperations: readonly Operation[] = [
   get('/api/presets', 'listPresets', 'All presets, in the order in which they were first saved', {

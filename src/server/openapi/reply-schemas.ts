@@ -8,6 +8,8 @@ import type {
   CacheReport,
   Cause,
   ConfigReport,
+  Confirmation,
+  ConsentRecord,
   ErrorBody,
   FaceInfo,
   FacePreview,
@@ -25,6 +27,7 @@ import type {
   SessionStats,
   SettingReport,
   SeveralFaces,
+  UnmarkedChoice,
   Verdict,
 } from '../../shared/messages.ts';
 import type { Pressure, SeenFace } from '../../shared/types.ts';
@@ -66,6 +69,29 @@ export const faceSchema = named<FaceInfo>('Face', {
   thumbnail: z.string().describe('Path on this server.'),
   addedAt: time,
   photos: count.describe('Number of photos the face was made from.'),
+  consentedAt: time
+    .nullable()
+    .describe('When the consent was last confirmed; null for shipped faces, and where it never was.'),
+  consentDue: z.boolean().describe('Whether it has to be confirmed again before the face can be chosen.'),
+});
+
+/** The consent for a face. */
+export const consentSchema = named<ConsentRecord>('Consent', {
+  face: z.string(),
+  name: z.string(),
+  due: z.boolean().describe('Whether it has to be confirmed again before the face can be chosen.'),
+  confirmations: z
+    .array(
+      objectOf<Confirmation>({
+        statement: z.string().describe('The sentence that was confirmed.'),
+        confirmedAt: time,
+        confirmedBy: z.string().nullable().describe('Who confirmed it, as they call themselves.'),
+        photos: z
+          .array(z.object({ photo: z.string(), sha256: z.string(), uploadSha256: z.string().nullable() }))
+          .describe('SHA-256 of each photo as it is kept, and of the picture that was sent, where that was at hand.'),
+      }),
+    )
+    .describe('The newest last.'),
 });
 
 const finding = objectOf<PhotoFinding>({
@@ -149,6 +175,7 @@ interface SessionEntry extends SessionStats {
   stream: string;
   viewers: number;
   modified: boolean;
+  unmarked: UnmarkedChoice | null;
   settings: z.infer<typeof allSettingsSchema>;
 }
 
@@ -158,6 +185,13 @@ export const sessionSchema = named<SessionEntry>('Session', {
   stream: z.string().describe('Name of its stream.'),
   viewers: count,
   modified: z.boolean().describe('Whether its pictures count as modified by AI.'),
+  unmarked: objectOf<UnmarkedChoice>({
+    at: time,
+    by: oneOf<UnmarkedChoice['by']>({ config: true, publisher: true, api: true, render: true, camera: true }),
+    session: z.string().nullable(),
+  })
+    .nullable()
+    .describe('The choice by which others see modified pictures without the mark; null while they are marked.'),
   settings: allSettingsSchema,
   width: count.describe('Of the camera’s frames, in pixels.'),
   height: count,

@@ -14,7 +14,14 @@ import { presetSchema } from './session-settings.ts';
 /** A preset's name is part of an address, and a label on a key. */
 const NAME = /^(?!\.+$)(?! )[^\p{Cc}\p{Cs}/\\]{1,40}(?<! )$/u;
 
-const File = z.array(z.strictObject({ name: z.string().regex(NAME), settings: presetSchema }));
+/** Settings as files hold them; those of before may have the mark, which no preset switches any more. */
+const Kept = z.preprocess((given) => {
+  if (typeof given !== 'object' || given === null) return given;
+  const { badge: _, ...settings } = given as { badge?: unknown };
+  return settings;
+}, presetSchema);
+
+const File = z.array(z.strictObject({ name: z.string().regex(NAME), settings: Kept }));
 
 /** Named settings, kept in presets.json in `storage.dir`; every change replaces the whole file. */
 export class PresetStore {
@@ -88,6 +95,23 @@ export class PresetStore {
     return this.#changes.run(async () => {
       const preset = this.get(name);
       await this.#write(this.#presets.filter((other) => other !== preset));
+    });
+  }
+
+  /**
+   * Takes a face that is gone out of all presets; what else they hold stays.
+   * @returns whether any had it. @throws FaceOffError `not_saved` (507), and changes nothing.
+   */
+  forgetFace(id: string): Promise<boolean> {
+    return this.#changes.run(async () => {
+      if (!this.#presets.some(({ settings }) => settings.face === id)) return false;
+      await this.#write(
+        this.#presets.map(({ name, settings: { face, ...others } }) => ({
+          name,
+          settings: face === undefined || face === id ? others : { face, ...others },
+        })),
+      );
+      return true;
     });
   }
 

@@ -31,6 +31,13 @@ export class PrivacyGate {
     return frame;
   }
 
+  /** A card, whatever is shown now; null before the first frame. */
+  cover(): Frame | null {
+    if (this.#size === null) return null;
+    this.#shows = 'safe';
+    return card(this.#size);
+  }
+
   /** A card, if an unswapped face or nothing is shown now; null if there is nothing to cover. */
   cardIfExposed(): Frame | null {
     if (this.#shows === 'safe' || this.#size === null) return null;

@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { textSchema } from '../../lib/text-schema.ts';
+import { DISCLOSURE_DUTY, type SettingsRequest } from '../../shared/duties/disclosure-duty.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import {
   NAME_LENGTH,
@@ -50,32 +51,48 @@ const MEANINGS: Record<SettingKey, string> = {
   keepMouth: 'Whether the live mouth stays as it is.',
   fallback: 'What is shown when a swap cannot be made: the camera, a mosaic, the last swapped picture.',
   guarded: 'Whether pictures in which a real face may be seen are held back.',
-  badge: 'Whether pictures carry a visible mark that they are modified.',
+  badge: 'Whether modified pictures carry the mark where others see them; false needs `disclosureAcknowledged`.',
 };
 
 const settingSchema = (key: SettingKey): z.ZodType => schemaOf(SETTINGS[key].values).describe(MEANINGS[key]);
 
 /** A strict object of the settings of the given keys, each optional. The shape is the table's, so the cast holds. */
-const objectOf = <T>(keys: readonly SettingKey[]) =>
-  z.strictObject(
-    Object.fromEntries(keys.map((key) => [key, settingSchema(key).optional()])),
-  ) as unknown as z.ZodType<T> & {
+const objectOf = <T>(keys: readonly SettingKey[], more: z.ZodRawShape = {}) =>
+  z.strictObject({
+    ...Object.fromEntries(keys.map((key) => [key, settingSchema(key).optional()])),
+    ...more,
+  }) as unknown as z.ZodType<T> & {
     shape: object;
   };
 
-/** A change of settings. */
-export const patchSchema = objectOf<SettingsPatch>(SETTING_KEYS);
+/** A change of settings, as clients send it. */
+export const patchSchema = objectOf<SettingsRequest>(SETTING_KEYS, {
+  disclosureAcknowledged: z
+    .boolean()
+    .optional()
+    .describe('Needed where `badge` is false: you have read what the law asks.'),
+});
 
 /** All settings, as replies have them. */
 export const allSettingsSchema = z.object(
   Object.fromEntries(SETTING_KEYS.map((key) => [key, settingSchema(key)])),
 ) as unknown as z.ZodType<SwapSettings>;
 
-/** Checks what a preset holds: any settings but `map`, because track ids are valid for one session only. */
+/** Checks what a preset holds: not `map`, because track ids are valid for one session only, and not `badge`. */
 export const presetSchema = objectOf<PresetSettings>(SETTING_KEYS.filter((key) => SETTINGS[key].preset !== 'never'));
 
-/** @throws FaceOffError `bad_settings` (400), naming each field that is wrong; details: `{ fields: string[] }`. */
-export const settingsFrom = (given: unknown): SettingsPatch => checked(patchSchema, given);
+/**
+ * @throws FaceOffError `bad_settings` (400), naming each field that is wrong, details: `{ fields: string[] }`;
+ *   `disclosure_not_acknowledged` (422) where the mark is to be left off and nothing says that the duty is known.
+ */
+export function settingsFrom(given: unknown): SettingsPatch {
+  const { disclosureAcknowledged = false, ...patch } = checked(patchSchema, given);
+  if (patch.badge !== false || disclosureAcknowledged) return patch;
+  throw new FaceOffError(
+    'disclosure_not_acknowledged',
+    `The mark stays in the picture. ${DISCLOSURE_DUTY} Send disclosureAcknowledged: true with badge: false if you do.`,
+  );
+}
 
 /** As `settingsFrom`, for the settings of a preset. @throws FaceOffError `bad_settings` (400). */
 export const presetFrom = (given: unknown): PresetSettings => checked(presetSchema, given);

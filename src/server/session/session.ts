@@ -3,12 +3,14 @@ import type { Logger } from '../../lib/log.ts';
 import type { Sound } from '../../media/sound.ts';
 import type { Metrics } from '../../metrics.ts';
 import { FaceOffError } from '../../shared/errors.ts';
-import type { SessionStats, Verdict } from '../../shared/messages.ts';
+import type { SessionStats, UnmarkedChoice, Verdict } from '../../shared/messages.ts';
 import { type SettingsPatch, type SwapSettings, wantsSwap } from '../../shared/settings.ts';
 import type { Traffic } from '../../shared/traffic.ts';
 import type { Frame, SwappedFrame, SwapSession } from '../../shared/types.ts';
 import { LipSync } from '../audio/lip-sync.ts';
 import { VoiceActivity } from '../audio/voice-activity.ts';
+import type { Badge } from '../disclosure/badge.ts';
+import { disclosureHeader, disclosureMessage } from '../disclosure/disclosure-message.ts';
 import type { ServerEvents } from '../hooks/server-events.ts';
 import { type MachineFigures, type SessionFigures, SteadyVerdict, verdictOf } from '../monitor/verdict.ts';
 import type { RecordedSession } from '../recording/recorded-session.ts';
@@ -16,7 +18,6 @@ import type { Recorder } from '../recording/recorder.ts';
 import { ConnectionTimeout } from '../webrtc/connection-timeout.ts';
 import type { IceCandidate } from '../webrtc/ice-fragment.ts';
 import type { MediaLink, MediaPeer, PeerListener, PeerSource, PeerState } from '../webrtc/peer.ts';
-import { disclosureHeader, disclosureMessage } from './disclosure.ts';
 import { Intake } from './intake.ts';
 import type { NamedStream } from './named-stream.ts';
 import { Opening } from './opening.ts';
@@ -38,6 +39,14 @@ export interface SessionParts<P extends MediaLink = MediaPeer> {
   log: Logger;
   /** Figures of the machine over the last seconds; null before the first sample. */
   machine: () => MachineFigures | null;
+  /** The mark that is drawn into modified pictures. */
+  badge: Badge;
+  /** Whether the publisher looks at its own picture only to see itself: then that picture has no mark. */
+  isPreview: boolean;
+  /** Where the choice was made that the session begins with, if it begins without the mark. */
+  unmarkedBy: UnmarkedChoice['by'];
+  /** Records that the mark is off from now on. */
+  onUnmarked: (by: UnmarkedChoice['by']) => UnmarkedChoice;
   onCandidate?: (candidate: IceCandidate | null) => void;
   onSpeaking?: (speaking: boolean) => void;
   /** Called after a change of the settings that did not come from the publisher. */
@@ -82,7 +91,11 @@ export class Session<P extends MediaLink = MediaPeer> implements RecordedSession
   #planLevel = 0;
   #closed = false;
   #connected = false;
+  /** When the pictures were last covered, as their face was removed. */
+  #coveredAtMs = Number.NEGATIVE_INFINITY;
   #recorder: Recorder | null = null;
+  /** The choice to leave the mark off; null while modified pictures are marked. */
+  #unmarked: UnmarkedChoice | null = null;
   /** The last incoming piece of sound. */
   #lastSound: Sound | null = null;
 
@@ -115,6 +128,7 @@ export class Session<P extends MediaLink = MediaPeer> implements RecordedSession
     };
     this.#peer = parts.peers.open(listener, { log: parts.log });
     const { idleTimeoutMs } = parts.webrtc;
+    this.#noteMark(parts.unmarkedBy);
     this.#disclose();
     this.#idleTimer = setInterval(() => this.#checkIdle(), Math.max(50, idleTimeoutMs / 4));
     this.#verdictTimer = setInterval(() => void this.#updateVerdict(), VERDICT_MS);
@@ -177,6 +191,11 @@ export class Session<P extends MediaLink = MediaPeer> implements RecordedSession
     return wantsSwap(this.settings);
   }
 
+  /** The choice by which others see modified pictures without the mark; null while they are marked. */
+  get unmarked(): UnmarkedChoice | null {
+    return this.#unmarked;
+  }
+
   /** Additional headers of the HTTP reply to the publisher's offer. */
   get headers(): Record<string, string> {
     return disclosureHeader(this.modified);
@@ -204,9 +223,21 @@ export class Session<P extends MediaLink = MediaPeer> implements RecordedSession
    */
   set(settings: SettingsPatch, elsewhere = false): void {
     this.#parts.swap.set(settings);
+    this.#noteMark(elsewhere ? 'api' : 'publisher');
     if (this.settings.guarded) this.#showCard(this.#privacyGate.cardIfExposed());
     this.#disclose();
     if (elsewhere) this.#parts.onSettings?.(this.settings);
+  }
+
+  /**
+   * The face that the pictures show was removed: a card covers them at once, frames that are on their way with it are not
+   * shown, and the next ones follow the settings, which the publisher is told.
+   */
+  coverFace(): void {
+    this.#coveredAtMs = performance.now();
+    this.#showCard(this.#privacyGate.cover());
+    this.#disclose();
+    this.#parts.onSettings?.(this.settings);
   }
 
   /** Shows viewers the last picture of the session that this one continues, until it has one of its own. */
@@ -316,11 +347,12 @@ export class Session<P extends MediaLink = MediaPeer> implements RecordedSession
       if (frame.decodeMs !== undefined) swapped.stagesMs.decode = frame.decodeMs;
       if (this.#closed) return swapped;
       const isHeld = this.#opening.holds(swapped, this.modified);
-      const done: SwappedFrame = isHeld ? { ...swapped, result: 'dropped', hold: true } : swapped;
+      const isCovered = frame.receivedAtMs < this.#coveredAtMs;
+      const done: SwappedFrame = isHeld || isCovered ? { ...swapped, result: 'dropped', hold: true } : swapped;
       this.#showSwapped(done);
       this.#notePlan(done);
       if (done.result === 'dropped') {
-        this.#countDropped(!isHeld);
+        this.#countDropped(!isHeld && !isCovered);
         return done;
       }
       const frameMs = performance.now() - frame.receivedAtMs;
@@ -344,12 +376,17 @@ export class Session<P extends MediaLink = MediaPeer> implements RecordedSession
   #showSwapped(done: SwappedFrame): void {
     const frame = this.#privacyGate.pass(done, this.settings.guarded);
     if (frame === null) this.#parts.stream.repeatLast();
-    else if (frame === done.frame) this.#show(frame);
+    else if (frame === done.frame) this.#show(frame, this.modified || done.result === 'swapped');
     else this.#showCard(frame);
   }
 
-  #show(frame: Frame): void {
+  /** Peers copy a frame before `sendFrame` returns, so that the mark may be drawn after it into the same memory. */
+  #show(frame: Frame, isModified: boolean): void {
+    const { badge, isPreview } = this.#parts;
+    const isMarked = isModified && this.settings.badge;
+    if (isMarked && !isPreview) badge.draw(frame);
     this.#peer.sendFrame(frame);
+    if (isMarked && isPreview) badge.draw(frame);
     this.#lipSync.addFrame(frame);
     this.#recorder?.addFrame(frame);
   }
@@ -365,6 +402,11 @@ export class Session<P extends MediaLink = MediaPeer> implements RecordedSession
   #disclose(): void {
     this.#peer.sendMessage(disclosureMessage(this.modified));
     this.#parts.stream.disclose(this.modified);
+  }
+
+  #noteMark(by: UnmarkedChoice['by']): void {
+    if (this.settings.badge) this.#unmarked = null;
+    else this.#unmarked ??= this.#parts.onUnmarked(by);
   }
 
   /** Logs one line per change of quality, and tells of it. */

@@ -9,6 +9,8 @@ import { FaceOffError } from '../../shared/errors.ts';
 import type { Cause } from '../../shared/messages.ts';
 import type { SettingsPatch, SwapSettings } from '../../shared/settings.ts';
 import type { Frame, Swapping } from '../../shared/types.ts';
+import type { Badge } from '../disclosure/badge.ts';
+import type { DisclosureRecord } from '../disclosure/disclosure-record.ts';
 import type { ServerEvents } from '../hooks/server-events.ts';
 import { CAUSES, type MachineFigures } from '../monitor/verdict.ts';
 import { requireDescriptors } from '../webrtc/descriptors.ts';
@@ -25,6 +27,8 @@ export interface SessionHooks {
   onClose?: (why: string) => void;
   /** The publisher began or stopped to speak. */
   onSpeaking?: (speaking: boolean) => void;
+  /** Whether the publisher looks at its own picture only to see itself, as a page does: then it has no mark. */
+  isPreview?: boolean;
 }
 
 /** What all sessions share. */
@@ -33,6 +37,9 @@ export interface SessionsParts<P extends MediaLink = MediaPeer> {
   pool: Swapping;
   streams: Streams;
   peers: PeerSource<P>;
+  /** The mark, and the record of choices to leave it off. */
+  badge: Badge;
+  disclosure: DisclosureRecord;
   metrics: Metrics;
   events: ServerEvents;
   log: Logger;
@@ -109,7 +116,7 @@ export class Sessions<P extends MediaLink = MediaPeer> {
    * `unknown_face` (404).
    */
   open(settings: SettingsPatch, hooks: SessionHooks = {}, stream?: string): Session<P> {
-    const { config, pool, streams, peers, metrics, events, machine } = this.#parts;
+    const { config, pool, streams, peers, badge, disclosure, metrics, events, machine } = this.#parts;
     this.checkCapacity();
     if (stream !== undefined) streams.check(stream);
     const id = randomUUID();
@@ -125,6 +132,10 @@ export class Sessions<P extends MediaLink = MediaPeer> {
       events,
       log,
       machine,
+      badge,
+      isPreview: hooks.isPreview ?? false,
+      unmarkedBy: settings.badge === false ? 'publisher' : 'config',
+      onUnmarked: (by) => disclosure.note(by, id, log),
       onCandidate: hooks.onCandidate ?? (() => undefined),
       ...(hooks.onSpeaking !== undefined && { onSpeaking: hooks.onSpeaking }),
       onSettings: hooks.onSettings ?? (() => undefined),

@@ -1,9 +1,9 @@
 import type { Config } from '../../config.ts';
 import type { Sound } from '../../media/sound.ts';
 import type { Frame } from '../../shared/types.ts';
+import { disclosureHeader, disclosureMessage } from '../disclosure/disclosure-message.ts';
 import { ConnectionTimeout } from '../webrtc/connection-timeout.ts';
 import type { MediaPeer, PeerEndpoint, PeerListener } from '../webrtc/peer.ts';
-import { disclosureHeader, disclosureMessage } from './disclosure.ts';
 
 /**
  * A client that watches a stream: a peer that only sends. It closes itself when it never connects or loses its

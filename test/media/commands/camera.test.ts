@@ -79,6 +79,14 @@ async function isSwapped(file: string, atMs: number): Promise<boolean> {
   return distance(shown!, source!) < distance(shown!, own!);
 }
 
+/** Mean difference to the camera's picture where the mark lies; a codec makes less than 10 of it. */
+function markDifference({ data }: Pick<Frame, 'data'>): number {
+  let sum = 0;
+  for (let y = 14; y < 44; y++)
+    for (let x = 440; x < 620; x++) sum += Math.abs(data[y * 640 + x]! - person.data[y * 640 + x]!);
+  return sum / 30 / 180;
+}
+
 describe.runIf(hasFfmpeg)('faceoff camera', () => {
   test('writes a swapped file until Ctrl-C, which ends the file cleanly', async () => {
     const camera = start(['--input', clip, '--loop', '--output', out('looped.mp4')]);
@@ -90,6 +98,7 @@ describe.runIf(hasFfmpeg)('faceoff camera', () => {
     expect(probe(out('looped.mp4')).timesMs.at(-1)).toBeGreaterThan(1000);
     expect(complaints(out('looped.mp4'))).toBe('');
     expect(await isSwapped(out('looped.mp4'), 1000)).toBe(true);
+    expect(markDifference(pictureAt(out('looped.mp4'), probe(out('looped.mp4')), 1000))).toBeGreaterThan(30);
   }, 60_000);
 
   test('ends with its input file, at the size, rate and face asked for', async () => {

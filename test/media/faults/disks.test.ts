@@ -91,7 +91,7 @@ describe.skipIf(whyNoMounts !== null)(`a full disk${skipped}`, () => {
     expect(() => appendFileSync(filler, Buffer.alloc(2 ** 20))).toThrow(/ENOSPC/);
     expect(await ask(`${url}/api/faces`, 'POST', upload(face.id))).toMatchObject([507, { code: 'not_saved' }]);
     const photos = there(path.join(data, 'faces', face.id));
-    expect(readdirSync(photos).sort()).toEqual(['face.json', 'photo.webp']);
+    expect(readdirSync(photos).sort()).toEqual(['consent.json', 'face.json', 'photo.webp']);
     expect(JSON.parse(readFileSync(path.join(photos, 'face.json'), 'utf8'))).toMatchObject({ photos: ['photo.webp'] });
     expect((await ask(`${url}/api/faces/${face.id}`, 'DELETE'))[0]).toBe(204);
   });

@@ -42,7 +42,7 @@ test('every default is a value that its setting takes, at the door too', () => {
 describe('the door and the pages agree', () => {
   const agrees = (key: SettingKey, value: unknown): boolean => {
     try {
-      settingsFrom({ [key]: value });
+      settingsFrom({ [key]: value, disclosureAcknowledged: true });
       return isSettingValue(key, value);
     } catch {
       return !isSettingValue(key, value);
@@ -54,10 +54,11 @@ describe('the door and the pages agree', () => {
   });
 });
 
-test('a preset may hold any setting but the map of people', () => {
-  const keys = SETTING_KEYS.filter((key) => key !== 'map');
+test('a preset may hold any setting but the map of people and the mark', () => {
+  const keys = SETTING_KEYS.filter((key) => key !== 'map' && key !== 'badge');
   expect(presetFrom(pickSettings(DEFAULT_SETTINGS, keys))).toEqual(pickSettings(DEFAULT_SETTINGS, keys));
   expect(() => presetFrom({ map: {} })).toThrow(/map: cannot be set here/);
+  expect(() => presetFrom({ badge: true })).toThrow(/badge: cannot be set here/);
 });
 
 test('a swap is wanted while it is on and a face is chosen, or one person has one', () => {

@@ -3,7 +3,7 @@ import type { FaceInfo } from '../../../src/shared/messages.ts';
 import { stepFace, toggled } from '../../../src/shared/steps.ts';
 import { swapSettings } from '../../support/settings.ts';
 
-const faces = ['a', 'b', 'c'].map((id) => ({ id }) as FaceInfo);
+const faces = ['a', 'b', 'c'].map((id) => ({ id, consentDue: false }) as FaceInfo);
 
 test.each([
   ['a', 1, 'b'],

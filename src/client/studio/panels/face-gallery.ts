@@ -1,5 +1,6 @@
 /** The list of source faces. */
 
+import { CONSENT_STATEMENT } from '../../../shared/duties/consent-statement.ts';
 import type { ErrorBody, FaceInfo } from '../../../shared/messages.ts';
 import { confirmDialog } from '../../lib/confirm-dialog.ts';
 import { createElement, element, icon, press } from '../../lib/dom.ts';
@@ -12,7 +13,10 @@ export interface GalleryConf {
   onError(message: string): void;
 }
 
-/** One card for each face and one for none; the selected card is pressed. Uploaded faces can be deleted. */
+/**
+ * One card for each face and one for none; the selected card is pressed. Uploaded faces can be deleted. A face whose consent
+ * is due asks for it when it is chosen.
+ */
 export class FaceGallery {
   readonly #conf: GalleryConf;
   readonly #list = element('gallery', HTMLUListElement);
@@ -59,7 +63,7 @@ export class FaceGallery {
   }
 
   #item(face: FaceInfo): HTMLLIElement {
-    const { id, name, builtIn, thumbnail, photos } = face;
+    const { id, name, builtIn, thumbnail, photos, consentDue } = face;
     const picture = createElement('img', {
       className: 'picture',
       src: serverUrl(thumbnail),
@@ -67,9 +71,11 @@ export class FaceGallery {
       loading: 'lazy',
       draggable: false,
     });
-    const card = this.#card(id, name, picture);
+    const card = this.#card(id, name, picture, consentDue ? () => void this.#confirm(face) : undefined);
     card.append(
-      createElement('small', { textContent: builtIn ? 'Included' : photos === 1 ? '1 photo' : `${photos} photos` }),
+      createElement('small', {
+        textContent: consentDue ? 'Confirm again' : builtIn ? 'Included' : `${photos} photo${photos === 1 ? '' : 's'}`,
+      }),
     );
     const item = createElement('li', {}, {}, card);
     if (builtIn) return item;
@@ -79,11 +85,16 @@ export class FaceGallery {
     return item;
   }
 
-  #card(id: string | null, name: string, picture: HTMLElement): HTMLButtonElement {
+  #card(
+    id: string | null,
+    name: string,
+    picture: HTMLElement,
+    onClick = () => this.#conf.onChoose(id),
+  ): HTMLButtonElement {
     const label = createElement('span', { className: 'name', textContent: name });
     const card = createElement('button', { type: 'button', className: 'card', title: name }, {}, picture, label);
     card.dataset.faceId = id ?? '';
-    card.addEventListener('click', () => this.#conf.onChoose(id));
+    card.addEventListener('click', onClick);
     return card;
   }
 
@@ -93,17 +104,37 @@ export class FaceGallery {
     return button;
   }
 
+  /** Asks again whether the face may be used, and then chooses it. */
+  async #confirm({ id, name }: FaceInfo): Promise<void> {
+    const text = `${CONSENT_STATEMENT} This is recorded with the time.`;
+    if (!(await confirmDialog({ title: `May you still use ${name}?`, text, action: 'I may use it' }))) return;
+    const init = {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ consent: true }),
+    };
+    if (await this.#ask(`/api/faces/${encodeURIComponent(id)}/consent`, init, 'Nothing was confirmed'))
+      this.#conf.onChoose(id);
+  }
+
   async #remove({ id, name }: FaceInfo): Promise<void> {
     const worn = 'It is the face chosen now. The picture will show you as you are.';
-    const text = 'The photos of this face are removed for good.';
+    const text = 'The photos of this face and the consent for it are removed for good, here and in presets.';
     if (!(await confirmDialog({ title: `Delete ${name}?`, text, ...(id === this.#selected && { warning: worn }) })))
       return;
+    // The socket brings the new list, and the changed settings of sessions that used the face, to all pages.
+    await this.#ask(`/api/faces/${encodeURIComponent(id)}`, { method: 'DELETE' }, 'The face was not deleted');
+  }
+
+  /** Sends a request. @param what is said where the server does not answer. @returns whether the server did it. */
+  async #ask(path: string, init: RequestInit, what: string): Promise<boolean> {
     try {
-      const answer = await fetch(serverUrl(`/api/faces/${encodeURIComponent(id)}`), { method: 'DELETE' });
-      // The socket brings the new list, and the changed settings of sessions that used the face, to all pages.
+      const answer = await fetch(serverUrl(path), init);
       if (!answer.ok) this.#conf.onError(((await answer.json()) as ErrorBody).message);
+      return answer.ok;
     } catch {
-      this.#conf.onError('The face was not deleted: the server does not answer.');
+      this.#conf.onError(`${what}: the server does not answer.`);
+      return false;
     }
   }
 }

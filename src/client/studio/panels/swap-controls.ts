@@ -10,6 +10,7 @@ import {
 } from '../../../shared/settings.ts';
 import { element, isPressed, press } from '../../lib/dom.ts';
 import { showPercent } from '../../lib/format.ts';
+import { changeMark } from '../../lib/mark-question.ts';
 
 /** Settings with a check box; `on` has a button. */
 const CHECK_BOXES = FLAG_KEYS.filter((key) => key !== 'on');
@@ -32,8 +33,10 @@ export class SwapControls {
     }
     for (const key of CHECK_BOXES) {
       const box = element(key, HTMLInputElement);
-      box.addEventListener('change', () => onChange({ [key]: box.checked }));
+      if (key !== 'badge') box.addEventListener('change', () => onChange({ [key]: box.checked }));
     }
+    const mark = element('badge', HTMLInputElement);
+    mark.addEventListener('change', () => void changeMark(mark, onChange));
     for (const radio of this.#choices())
       radio.addEventListener('change', () => onChange({ choice: radio.value as FaceChoice }));
     this.#fallback.addEventListener('change', () => onChange({ fallback: this.#fallback.value as Fallback }));

@@ -127,7 +127,16 @@ describe.runIf(hasFfmpeg)('a recording', () => {
 });
 
 test('a face that is added is told of, a further photo of one is not', async () => {
-  const info: FaceInfo = { id: 'ada', name: 'Ada', builtIn: false, addedAt: '', photos: 1, thumbnail: '' };
+  const info: FaceInfo = {
+    id: 'ada',
+    name: 'Ada',
+    builtIn: false,
+    addedAt: '',
+    photos: 1,
+    thumbnail: '',
+    consentedAt: null,
+    consentDue: false,
+  };
   await serve({}, { ...noFaces, add: async () => info });
   const add = (fields: Record<string, string>) => {
     const body = new FormData();

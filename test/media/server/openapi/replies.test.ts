@@ -77,6 +77,9 @@ test.each(['session', 'stream'])('live control of a %s', async (kind) => {
   await expectStatus(200, 'PATCH', `${of}/settings`, at, json({ strength: 0.5, map: { 1: null } }));
   await expectStatus(400, 'PATCH', `${of}/settings`, at, json({ strenght: 1 }));
   await expectStatus(404, 'PATCH', `${of}/settings`, at, json({ face: 'none' }));
+  await expectStatus(422, 'PATCH', `${of}/settings`, at, json({ badge: false }));
+  await expectStatus(200, 'PATCH', `${of}/settings`, at, json({ badge: false, disclosureAcknowledged: true }));
+  await expectStatus(200, 'GET', '/api/sessions');
   for (const change of ['face/next', 'face/previous', 'toggle', 'toggle/on', 'toggle/keepEyes', 'toggle/keepMouth'])
     await expectStatus(200, 'POST', `${of}/${change}`, at);
   await expectStatus(200, 'POST', `${of}/preset/{preset}`, at);
@@ -112,6 +115,16 @@ test('faces', async () => {
   const face = (JSON.parse(added.text) as { id: string }).id;
   await expectStatus(200, 'GET', '/api/faces');
   await expectStatus(200, 'GET', '/api/faces/{face}/thumbnail', { face });
+  const consent = '/api/faces/{face}/consent';
+  await expectStatus(200, 'GET', consent, { face });
+  await expectStatus(200, 'POST', consent, { face }, json({ consent: true, confirmedBy: 'Ada' }));
+  await expectStatus(422, 'POST', consent, { face }, json({}));
+  await expectStatus(422, 'POST', consent, { face }, json({ consent: true, confirmedBy: 1 }));
+  await expectStatus(400, 'POST', consent, { face }, { body: '{' });
+  await expectStatus(403, 'GET', consent, { face: 'astronaut' });
+  await expectStatus(403, 'DELETE', consent, { face: 'astronaut' });
+  const other = await expectStatus(201, 'POST', '/api/faces', {}, form(good));
+  await expectStatus(204, 'DELETE', consent, { face: (JSON.parse(other.text) as { id: string }).id });
   await expectStatus(204, 'DELETE', '/api/faces/{face}', { face });
   await expectStatus(404, 'DELETE', '/api/faces/{face}', { face });
   await expectStatus(403, 'DELETE', '/api/faces/{face}', { face: 'astronaut' });

@@ -34,8 +34,8 @@ test('a change from elsewhere is shown without undoing a pending own change', ()
   expect(agreement.answered({ ...defaults, face: 'b', strength: 0.5 })).toMatchObject({ face: 'b', strength: 0.5 });
 });
 
-test('a preset holds looks, not people or transient settings', () => {
-  const { map: _map, on: _on, ...looks } = defaults;
+test('a preset holds looks, not people, transient settings or the mark', () => {
+  const { map: _map, on: _on, badge: _badge, ...looks } = defaults;
   expect(presetOf({ ...defaults, on: false, map: { 1: 'b' } })).toEqual(looks);
 });
 

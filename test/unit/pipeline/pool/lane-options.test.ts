@@ -11,7 +11,7 @@ test('a session begins with the settings of the configuration', () => {
     ...config,
     swap: { ...swap, engine: 'inswapper_128', face: 'mine', strength: 0.4 },
     pipeline: { ...pipeline, fallback: 'blur' as const, guarded: true },
-    disclosure: { ...disclosure, badge: true },
+    disclosure: { ...disclosure, badge: false, acknowledged: true },
   };
   expect(defaultSettings(changed)).toEqual({
     ...DEFAULT_SETTINGS,
@@ -20,8 +20,14 @@ test('a session begins with the settings of the configuration', () => {
     strength: 0.4,
     fallback: 'blur',
     guarded: true,
-    badge: true,
+    badge: false,
   });
+});
+
+test('without the acknowledgement a session begins with the mark', () => {
+  const config = defaultConfig();
+  const disclosure = { ...config.disclosure, badge: false };
+  expect(defaultSettings({ ...config, disclosure }).badge).toBe(true);
 });
 
 test('the engine none swaps nothing until a face is chosen, and then by mesh', () => {

@@ -1,6 +1,15 @@
 import { expect, test } from 'vitest';
 import { presetFrom, settingsFrom } from '../../../../src/server/session/session-settings.ts';
 
+test('the mark is left off only by a change that acknowledges the duty to disclose', () => {
+  for (const given of [{ badge: false }, { badge: false, disclosureAcknowledged: false }])
+    expect(() => settingsFrom(given)).toThrow(
+      expect.objectContaining({ code: 'disclosure_not_acknowledged', status: 422 }),
+    );
+  expect(settingsFrom({ badge: false, disclosureAcknowledged: true })).toEqual({ badge: false });
+  expect(settingsFrom({ badge: true })).toEqual({ badge: true });
+});
+
 test.each([
   [{ face: { length: { toString: 1 } } }],
   [{ engine: { length: { toString: 1 } } }],

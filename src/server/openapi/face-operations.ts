@@ -1,0 +1,125 @@
+/** The operations of faces and of the consents for them. */
+
+import { z } from 'zod';
+import type { ErrorCode } from '../../shared/error-catalogue.ts';
+import {
+  deletedReply as deleted,
+  type FormFields,
+  getOperation as get,
+  jsonReply as json,
+  type Operation,
+  UNWANTED_BODY,
+} from './operation.ts';
+import { consentSchema, facePreviewSchema, faceSchema } from './reply-schemas.ts';
+import { consentRequestSchema } from './request-schemas.ts';
+
+const UPLOAD: FormFields = {
+  file: { text: 'The picture: JPEG, PNG, WebP, AVIF or GIF.', isFile: true, isRequired: true },
+  consent: { text: 'That you may use this face: it is yours, or the person agreed.', isRequired: true, value: 'true' },
+  name: { text: 'Name of the face.' },
+  confirmedBy: { text: 'Who confirms that, as they call themselves: kept with the consent.' },
+  pick: { text: 'Which one, where the picture shows several: an `index` of `several_faces`, 0 to 999.' },
+  face: { text: 'Id of the face that this is a further photo of.' },
+};
+
+const UPLOAD_ERRORS: readonly ErrorCode[] = [
+  'wrong_type',
+  'bad_form',
+  'bad_field',
+  'body_too_large',
+  'consent_missing',
+  'no_file',
+  'picture_too_large',
+  'picture_too_slow',
+  'bad_picture',
+  'no_face',
+  'several_faces',
+  'no_such_face',
+  'face_turned',
+  'face_too_small',
+  'face_damaged',
+  'unknown_face',
+  'built_in_face',
+  'too_many_faces',
+  'too_many_photos',
+  'closing',
+  'lane_lost',
+  'lane_ended',
+];
+
+/** Add, preview, list, delete; show, confirm and revoke what was consented to. */
+export const faceOperations: readonly Operation[] = [
+  get('/api/faces', 'listFaces', 'All faces', { group: 'faces', replies: json('The faces.', z.array(faceSchema)) }),
+  {
+    method: 'post',
+    path: '/api/faces',
+    id: 'addFace',
+    group: 'faces',
+    summary: 'Adds a face, or a further photo of one',
+    body: { form: UPLOAD },
+    replies: { 201: { text: 'The face.', schema: faceSchema, headers: ['Location'] } },
+    errors: [...UPLOAD_ERRORS, 'not_saved'],
+  },
+  {
+    method: 'post',
+    path: '/api/faces/preview',
+    id: 'previewFace',
+    group: 'faces',
+    summary: 'How a face would look; nothing is kept',
+    body: { form: UPLOAD },
+    replies: json('The face on a shipped portrait, and what is wrong with the photo.', facePreviewSchema),
+    errors: [...UPLOAD_ERRORS, 'preview_failed'],
+  },
+  {
+    method: 'delete',
+    path: '/api/faces/{face}',
+    id: 'deleteFace',
+    group: 'faces',
+    summary: 'Deletes a face that was added',
+    replies: deleted,
+    errors: ['unknown_face', 'built_in_face', 'not_saved', ...UNWANTED_BODY],
+  },
+  get(
+    '/api/faces/{face}/consent',
+    'readConsent',
+    'The consent for a face: who confirmed what, when, for which photos',
+    {
+      group: 'faces',
+      replies: json('The consent; no pictures.', consentSchema),
+      errors: ['unknown_face', 'built_in_face'],
+    },
+  ),
+  {
+    method: 'post',
+    path: '/api/faces/{face}/consent',
+    id: 'confirmConsent',
+    group: 'faces',
+    summary: 'Confirms again that a face may be used',
+    body: { json: consentRequestSchema },
+    replies: json('The face.', faceSchema),
+    errors: [
+      'unknown_face',
+      'built_in_face',
+      'consent_missing',
+      'bad_field',
+      'face_damaged',
+      'bad_json',
+      'body_too_large',
+      'not_saved',
+    ],
+  },
+  {
+    method: 'delete',
+    path: '/api/faces/{face}/consent',
+    id: 'revokeConsent',
+    group: 'faces',
+    summary: 'Revokes the consent: the face is deleted, with its photos, here and in presets and live sessions',
+    replies: deleted,
+    errors: ['unknown_face', 'built_in_face', 'not_saved', 'body_too_large'],
+  },
+  get('/api/faces/{face}/thumbnail', 'faceThumbnail', 'A picture of a face, 160 x 160', {
+    group: 'faces',
+    replies: { 200: { text: 'The picture.', schema: 'binary', types: ['image/webp'], headers: ['Cache-Control'] } },
+    errors: ['unknown_face', 'face_damaged'],
+  }),
+];
