@@ -1,14 +1,11 @@
 /** The HTTP server: builds all parts of the main thread that serve requests, and registers their routes. */
 
-import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
-import type { Server as HttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import os from 'node:os';
-import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import fastifyStatic from '@fastify/static';
 import websocket from '@fastify/websocket';
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ConfigInForce } from '../../config/config-in-force.ts';
 import type { Config } from '../../config.ts';
 import type { Faces } from '../../faces/face-library.ts';
@@ -27,14 +24,13 @@ import { type SwapSettings, wearsFace } from '../../shared/settings.ts';
 import type { Pressure, Swapping } from '../../shared/types.ts';
 import { Arrivals, deviceOf } from '../access/arrivals.ts';
 import { Authenticator, isPublic, loginRoutes } from '../access/auth.ts';
-import { locationOf, withoutBase } from '../access/base-path.ts';
+import { locationOf } from '../access/base-path.ts';
 import type { Certificate } from '../access/certificate.ts';
 import { ConnectionLimit } from '../access/connection-limit.ts';
 import { allowedOrigins, allowOrigins } from '../access/cors.ts';
 import { LoginRateLimit } from '../access/login-rate-limit.ts';
 import { checkOrigin } from '../access/origin.ts';
 import { PAGES_DIR, sendPage } from '../access/pages.ts';
-import { redirectPlainHttp } from '../access/plain-http.ts';
 import { Cluster } from '../cluster/cluster.ts';
 import { clusterRoutes } from '../cluster/cluster-routes.ts';
 import { Badge } from '../disclosure/badge.ts';
@@ -60,6 +56,7 @@ import { controlRoutes } from './control-routes.ts';
 import { sendError } from './error-reply.ts';
 import { faceRoutes } from './face-routes.ts';
 import { acceptAnyBody, jsonOf } from './json-body.ts';
+import { listener } from './listener.ts';
 import { machineRoutes, machineStatus } from './machine-routes.ts';
 import { keepToMetrics, metricsRoute } from './metrics-routes.ts';
 import { presetRoutes } from './preset-routes.ts';
@@ -122,78 +119,6 @@ function contentPolicy(url: string, origins: readonly string[]): string {
   const sites = /^\/view\//.test(url) ? origins.filter((origin) => /^https?:/.test(origin)) : [];
   const frames = ["'self'", ...sites].join(' ');
   return `default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self' ws: wss:; frame-ancestors ${frames}; base-uri 'self'; form-action 'self'`;
-}
-
-/** Longest time that the headers of a request may take. */
-const HEADERS_MS = 10_000;
-
-/** Answers what cannot be parsed as a request, which never reaches a route. */
-function refuseClient({ code }: NodeJS.ErrnoException, socket: Socket): void {
-  if (code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const [status, body] =
-    code === 'ERR_HTTP_REQUEST_TIMEOUT'
-      ? [408, { code: 'request_timeout', message: 'The request took too long to come (limits.requestTimeoutMs).' }]
-      : code === 'HPE_HEADER_OVERFLOW'
-        ? [431, { code: 'headers_too_large', message: 'The headers of the request are too large.' }]
-        : [400, { code: 'bad_request', message: 'This is not an HTTP request.' }];
-  const text = JSON.stringify(body);
-  const head = `HTTP/1.1 ${status} ${STATUS_CODES[Number(status)]}\r\ncontent-type: application/json\r\n`;
-  socket.write(`${head}content-length: ${text.length}\r\nconnection: close\r\n\r\n${text}`);
-  socket.destroy();
-}
-
-/** Slow requests are answered 408 and closed; WebSockets and replies have no time limit. */
-function listener({ limits, server }: Config, https: Certificate | null): FastifyInstance {
-  const requestTimeout = limits.requestTimeoutMs;
-  const options = {
-    logger: false,
-    bodyLimit: 1 << 20,
-    forceCloseConnections: true,
-    requestTimeout,
-    clientErrorHandler: refuseClient,
-    // An address that cannot be decoded reaches no hook, so nothing else would close the connection of its upgrade.
-    frameworkErrors: (error: unknown, { raw }: FastifyRequest, reply: FastifyReply) => {
-      if (raw.headers.upgrade !== undefined) reply.raw.once('finish', () => raw.socket.destroy());
-      void sendError(reply, error);
-    },
-    // Publishers write the address of an endpoint with and without a slash at its end.
-    // A name that is too long is one that there is not; all headers and the address together have at most 16 kB.
-    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 16_384 },
-    rewriteUrl: ({ url = '/', headers }: IncomingMessage) => withoutBase(url, headers, server.basePath),
-  } as const;
-  const http = {
-    headersTimeout: Math.min(HEADERS_MS, requestTimeout),
-    connectionsCheckingInterval: Math.min(1000, requestTimeout / 4),
-  };
-  // The types of the two listeners differ, but not in anything that routes use.
-  const app =
-    https === null
-      ? fastify({ ...options, http })
-      : (fastify({ ...options, https: { ...https, ...http } }) as unknown as FastifyInstance);
-  if (https !== null) redirectPlainHttp(app.server as unknown as HttpsServer);
-  app.server.on('checkExpectation', (_request, response) => {
-    const message = 'No other Expect is understood than 100-continue.';
-    response.writeHead(417, { 'content-type': 'application/json', connection: 'close' });
-    response.end(JSON.stringify({ code: 'bad_expectation', message }));
-  });
-  return app;
-}
-
-/** Closes connections on which an upgrade follows a request that is not answered yet: the plugin for WebSockets leaves them open. */
-function closePipelinedUpgrades(server: Server['app']['server']): void {
-  const unanswered = new WeakMap<Duplex, ServerResponse>();
-  server.on('request', ({ socket }, response) => {
-    unanswered.set(socket, response);
-    response.once('close', () => {
-      if (unanswered.get(socket) === response) unanswered.delete(socket);
-    });
-  });
-  server.on('upgrade', (_request, socket) => {
-    unanswered.get(socket)?.once('close', () => socket.destroy());
-  });
 }
 
 /** Whether no route takes a request; that of CORS takes OPTIONS of every path, and has no reply. */
@@ -315,7 +240,6 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     keepToMetrics(metricsApp, config);
   }
   shareDescriptors(app.server, log);
-  closePipelinedUpgrades(app.server);
 
   app.setErrorHandler((error, { raw, params }, reply) => {
     // A caller that disconnects in the middle of a request is no defect of the server.
