@@ -177,7 +177,7 @@ export class Agent {
     const { log, config } = this.#parts;
     const waiting = new AbortController();
     try {
-      await this.#api.dispatch(job.room, config.livekit.agentName);
+      const { id } = await this.#api.dispatch(job.room, config.livekit.agentName);
       const came = await Promise.race([
         job.successor.then(() => 'taken' as const),
         job.ended.then(() => 'ended' as const),
@@ -186,9 +186,9 @@ export class Agent {
       if (came === 'taken') {
         await delay(OVERLAP_MS);
         this.#metrics.handedOver();
-        // Both dispatches would answer a publisher that comes back.
-        await this.#api.removeDispatch(job.room, job.dispatch);
       } else if (came === 'late') log.warn({ session: job.session.id }, 'no other worker took the job in time');
+      // Both dispatches would answer a publisher that comes back.
+      await this.#api.removeDispatch(job.room, came === 'taken' ? job.dispatch : id);
     } catch (error) {
       log.warn({ session: job.session.id, error: messageOf(error) }, 'a job could not be handed over');
     } finally {

@@ -5,6 +5,7 @@ import type { MediaLink, PeerListener, PeerSource } from '../server/webrtc/peer.
 import { upright } from '../server/webrtc/upright.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { Frame } from '../shared/types.ts';
+import { leaveRoom } from './leave-room.ts';
 import type { RtcFrameEvent, RtcLibrary, RtcPublication, RtcRoom, RtcTrack } from './rtc-library.ts';
 import { SwappedTrack, type TrackCoding } from './swapped-track.ts';
 
@@ -159,7 +160,7 @@ export class RoomLink implements MediaLink {
   }
 
   #leave(): void {
-    for (const room of [this.#stream, this.#camera]) void room.disconnect().catch(() => undefined);
+    for (const room of [this.#stream, this.#camera]) void leaveRoom(room);
   }
 
   #lost(): void {

@@ -3,8 +3,14 @@
  * a second one would take all its events.
  */
 
+/** Keeps an object of native code; freed by `dispose`, once, else by a garbage collection, which may be minutes away. */
+export interface RtcHandle {
+  dispose(): void;
+}
+
 /** A track. */
 export interface RtcTrack {
+  readonly ffi_handle?: RtcHandle | undefined;
   readonly sid?: string | undefined;
   close(closeSource?: boolean): Promise<void>;
 }
@@ -15,11 +21,14 @@ export interface RtcPublication {
   readonly kind?: number | undefined;
   readonly source?: number | undefined;
   readonly name?: string | undefined;
+  readonly track?: RtcTrack | undefined;
+  readonly ffiHandle?: RtcHandle | undefined;
   setSubscribed(subscribed: boolean): void;
 }
 
 /** Another participant. */
 export interface RtcParticipant {
+  readonly ffi_handle?: RtcHandle | undefined;
   readonly identity: string;
   readonly attributes: Record<string, string>;
   readonly trackPublications: Map<string, RtcPublication>;
@@ -27,7 +36,9 @@ export interface RtcParticipant {
 
 /** This side's participant. Every promise can reject when the room is left meanwhile. */
 export interface RtcLocalParticipant {
+  readonly ffi_handle?: RtcHandle | undefined;
   readonly identity: string;
+  readonly trackPublications?: Map<string, RtcPublication>;
   publishTrack(track: RtcTrack, options: object): Promise<RtcPublication>;
   unpublishTrack(sid: string, stopOnUnpublish?: boolean): Promise<void>;
   setAttributes(attributes: Record<string, string>): Promise<void>;
@@ -51,6 +62,8 @@ export interface RtcRoom {
   readonly localParticipant?: RtcLocalParticipant | undefined;
   readonly remoteParticipants: Map<string, RtcParticipant>;
   readonly isConnected: boolean;
+  /** Private to the library, of this release. */
+  readonly ffiHandle?: RtcHandle | undefined;
   connect(url: string, token: string, options: { autoSubscribe: boolean; dynacast: boolean }): Promise<void>;
   disconnect(): Promise<void>;
   on<K extends keyof RtcRoomEvents>(event: K, listener: RtcRoomEvents[K]): unknown;

@@ -92,7 +92,7 @@ export class Cluster {
     if (isWaiting || isFresh) return { place: this.#waiting.placeOf(room) };
     // Where others wait, all workers are full.
     const isTaken = this.#waiting.rooms.length === 0 && (await this.#dispatch(room));
-    if (!isTaken) this.#waiting.add(room, performance.now());
+    if (!isTaken) this.#waiting.add(room, nowMs);
     return { place: this.#waiting.placeOf(room) };
   }
 

@@ -5,7 +5,7 @@ export class WaitingList {
 
   /** The rooms, first the one that waits longest. */
   get rooms(): readonly string[] {
-    return [...this.#sinceMs.keys()];
+    return [...this.#sinceMs].sort(([, a], [, b]) => a - b).map(([room]) => room);
   }
 
   /** Place of a room, from 1 on; null if it does not wait. */
@@ -14,9 +14,9 @@ export class WaitingList {
     return at < 0 ? null : at + 1;
   }
 
-  /** Adds a room at the end, unless it waits already. */
-  add(room: string, nowMs: number): void {
-    if (!this.#sinceMs.has(room)) this.#sinceMs.set(room, nowMs);
+  /** Adds a room. @param sinceMs when it began to wait; the earliest of all that was told counts. */
+  add(room: string, sinceMs: number): void {
+    this.#sinceMs.set(room, Math.min(sinceMs, this.#sinceMs.get(room) ?? sinceMs));
   }
 
   /** The room waits no more. */

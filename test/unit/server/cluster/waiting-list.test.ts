@@ -13,6 +13,14 @@ test('publishers keep their order, whatever is told of them again', () => {
   expect(list.placeOf('b')).toBe(1);
 });
 
+test('one that is told late has the place of its time', () => {
+  const list = new WaitingList();
+  list.add('a', 100);
+  list.add('b', 200);
+  list.add('b', 50);
+  expect(list.rooms).toEqual(['b', 'a']);
+});
+
 test('those that are gone are forgotten, and come in at the end', () => {
   const list = new WaitingList();
   for (const room of ['a', 'b', 'c']) list.add(room, 0);
