@@ -27,7 +27,7 @@ beforeAll(async () => {
   const record = { name: 'Before', addedAt: '2026-01-02T00:00:00.000Z', photos: ['photo.webp'] };
   writeFileSync(path.join(dir, 'faces', OLD, 'face.json'), JSON.stringify(record));
   person = await cutFrame(group, { left: 1400, top: 130, width: 460, height: 345 }, 640, 480);
-  server = await startServer({ storage: { dir } });
+  server = await startServer({ storage: { dir }, pipeline: { budgetMs: 1000 } });
 }, 60_000);
 afterEach(() => {
   for (const camera of cameras.splice(0)) camera.close();
