@@ -1,14 +1,17 @@
 /** The part of `faceoff render` for one picture: its size, transparency, colour profile and EXIF stay. */
 
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { decodePicture, frameToRgb } from '../../faces/portrait.ts';
 import { type Sharp, sharp } from '../../lib/sharp.ts';
+import type { PictureSigner } from '../../media/provenance/picture-signer.ts';
+import { LARGEST_JPEG_XMP, xmpWithSource } from '../../media/provenance/xmp.ts';
 import { FaceOffError, messageOf } from '../../shared/errors.ts';
 import { planesOf } from '../../shared/i420.ts';
 import type { Frame, SeenFace, SwapSession } from '../../shared/types.ts';
 
 /** Endings of pictures that are written. */
 export const WRITTEN_PICTURES = /\.(png|jpe?g|jfif|webp|gif|avif|tiff?)$/i;
+const JPEG = /\.(jpe?g|jfif)$/i;
 /** Formats that sharp decodes as a picture of pixels. */
 const READ_FORMATS = ['jpeg', 'png', 'webp', 'gif', 'avif', 'heif', 'tiff'];
 /** A camera's picture may lie on its side, or stand on its head. */
@@ -22,6 +25,8 @@ export interface PictureFile {
   width: number;
   height: number;
   hasAlpha: boolean;
+  /** Its XMP packet, where it has one. */
+  xmp?: string;
 }
 
 /** Opens a file as one picture that stands still; null where it is none, or moves: then only its head is read. */
@@ -33,22 +38,29 @@ export async function openPicture(file: string): Promise<PictureFile | null> {
   if ((info.format === 'gif' || info.format === 'webp') && (info.pages ?? 1) > 1) return null;
   const { width, height } = info.autoOrient;
   const data = await readFile(file);
-  return { data, width, height: info.pageHeight ?? height, hasAlpha: info.hasAlpha === true };
+  const { xmpAsString: xmp } = info;
+  const size = { width, height: info.pageHeight ?? height };
+  return { data, ...size, hasAlpha: info.hasAlpha === true, ...(xmp !== undefined && { xmp }) };
 }
 
 /**
- * Swaps the faces of a picture and writes it. A picture in which no face is found is tried lying and upside down.
+ * Swaps the faces of a picture and writes it, signed where its format can be. A picture in which no face is found is
+ * tried lying and upside down.
  * @returns every face that was found. @throws FaceOffError `bad_picture`, `bad_output`.
  */
-export async function renderPicture(session: SwapSession, picture: PictureFile, output: string): Promise<SeenFace[]> {
+export async function renderPicture(
+  { session, signer }: { session: SwapSession; signer: PictureSigner },
+  picture: PictureFile,
+  output: string,
+): Promise<SeenFace[]> {
   for (const turn of TURNS) {
     const before = await turned(picture.data, turn);
     const { frame, faces } = await session.swap({ ...before, data: before.data.slice() });
     if (!faces.some(({ swapped }) => swapped)) continue;
-    await write(picture, changedPart(before, frame).rotate(-turn), output);
+    await writeSwapped(picture, { changed: changedPart(before, frame).rotate(-turn), signer }, output);
     return faces;
   }
-  await write(picture, null, output);
+  await written(picture, null, output).keepXmp().toFile(output).catch(refuse);
   return [];
 }
 
@@ -79,20 +91,33 @@ function changedPart(before: Frame, after: Frame): Sharp {
   return sharp(rgba, { raw: { width, height, channels: 4 }, limitInputPixels: false });
 }
 
-/** Writes the picture with what was changed laid over it; a transparent pixel stays transparent. */
-async function write({ data, hasAlpha }: PictureFile, changed: Sharp | null, output: string): Promise<void> {
+/** Writes the picture with what was changed laid over it, and says in its XMP that a face was swapped. */
+async function writeSwapped(
+  picture: PictureFile,
+  { changed, signer }: { changed: Sharp; signer: PictureSigner },
+  output: string,
+): Promise<void> {
+  const mostBytes = JPEG.test(output) ? LARGEST_JPEG_XMP : Number.POSITIVE_INFINITY;
+  const image = written(picture, await changed.png().toBuffer(), output).withXmp(xmpWithSource(picture.xmp, mostBytes));
+  const file = await image.toBuffer().catch(refuse);
+  await writeFile(output, await signer.sign(file, 'edited')).catch(refuse);
+}
+
+/** The picture with what was changed laid over it, in the format of the output; a transparent pixel stays transparent. */
+function written({ data, hasAlpha }: PictureFile, changed: Buffer | null, output: string): Sharp {
   const image = sharp(data, { limitInputPixels: false }).autoOrient();
-  if (changed !== null) image.composite([{ input: await changed.png().toBuffer(), blend: 'atop' }]);
+  if (changed !== null) image.composite([{ input: changed, blend: 'atop' }]);
   if (!hasAlpha) image.removeAlpha();
   // The output's format follows from its ending. What a format cannot hold, such as transparency in a JPEG, is white.
-  if (/\.(jpe?g|jfif)$/i.test(output)) image.flatten({ background: '#ffffff' }).jpeg({ quality: 95 });
+  if (JPEG.test(output)) image.flatten({ background: '#ffffff' }).jpeg({ quality: 95 });
   else if (/\.webp$/i.test(output)) image.webp({ quality: 95 });
   else if (/\.avif$/i.test(output)) image.avif({ quality: 80 });
-  await image
-    .keepExif()
-    .keepIccProfile()
-    .toFile(output)
-    .catch((cause: unknown) => {
-      throw new FaceOffError('bad_output', `The picture cannot be written: ${messageOf(cause)}.`, { cause });
-    });
+  else if (/\.gif$/i.test(output)) image.gif();
+  else if (/\.tiff?$/i.test(output)) image.tiff();
+  else image.png();
+  return image.keepExif().keepIccProfile();
+}
+
+function refuse(cause: unknown): never {
+  throw new FaceOffError('bad_output', `The picture cannot be written: ${messageOf(cause)}.`, { cause });
 }

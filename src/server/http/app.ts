@@ -15,6 +15,7 @@ import { addressesOf, isLocal, urlOf } from '../../lib/address.ts';
 import { errorBody, RETRY_AFTER_MS } from '../../lib/error-body.ts';
 import type { Logger } from '../../lib/log.ts';
 import { residentBytes } from '../../lib/system/resident-memory.ts';
+import { PictureSigner } from '../../media/provenance/picture-signer.ts';
 import type { Metrics } from '../../metrics.ts';
 import { readCatalogue } from '../../pipeline/models/catalogue.ts';
 import { ModelStates } from '../../pipeline/models/model-states.ts';
@@ -253,6 +254,11 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   const streams = new Streams({ config, metrics, events, log, peers });
   const sessions = new Sessions({ config, pool, streams, peers, metrics, events, log, machine: () => monitor.figures });
   const recordings = new Recordings({ config, metrics, events, log });
+  const signer = new PictureSigner({
+    isOn: config.disclosure.sign,
+    folder: config.storage.dir,
+    onNote: (note) => log.warn(note),
+  });
   await recordings.recover();
   const presets = await PresetStore.open(config, log);
   const rooms = new Rooms(config);
@@ -353,7 +359,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   await app.register(scoped((plugin) => presetRoutes(plugin, presets, () => signalling.presetsChanged())));
   await app.register(scoped((plugin) => controlRoutes(plugin, { sessions, presets, faces: () => faces.list() })));
 
-  recordingRoutes(app, sessions, recordings);
+  recordingRoutes(app, { sessions, recordings, signer });
 
   app.get('/', (request, reply) => sendPage(request, reply, 'index.html'));
   const { basePath } = config.server;
@@ -449,6 +455,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
       streams.close();
       signalling.close();
       await recordings.close();
+      await signer.close();
       const closed = Promise.all([app.close(), metricsApp?.close()]);
       const closingTimer = setTimeout(() => connections.destroyAll(), CLOSING_MS);
       await closed;

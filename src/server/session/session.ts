@@ -315,6 +315,7 @@ export class Session implements RecordedSession {
     try {
       const swapped = await swap.swap(frame, dropped);
       if (frame.decodeMs !== undefined) swapped.stagesMs.decode = frame.decodeMs;
+      if (swapped.result === 'swapped') swapped.frame.isSwapped = true;
       if (this.#closed) return swapped;
       const isHeld = this.#opening.holds(swapped, this.modified);
       const done: SwappedFrame = isHeld ? { ...swapped, result: 'dropped', hold: true } : swapped;
