@@ -33,9 +33,13 @@ afterAll(() => {
 });
 
 /** The program; not in this thread, which has to answer its runner. */
-export function run(args: string[], env: Record<string, string> = {}): Promise<{ status: number; stderr: string }> {
+export function run(
+  args: string[],
+  env: Record<string, string> = {},
+  command = process.execPath,
+): Promise<{ status: number; stderr: string }> {
   return new Promise((resolve) => {
-    execFile(process.execPath, args, { env: { ...process.env, ...env } }, (error, _stdout, stderr) =>
+    execFile(command, args, { env: { ...process.env, ...env } }, (error, _stdout, stderr) =>
       resolve({ status: error === null ? 0 : Number(error.code), stderr }),
     );
   });

@@ -34,14 +34,19 @@ ${FIELD}
 export function xmpWithSource(existing?: string, mostBytes = Number.POSITIVE_INFINITY): string {
   const prefix = existing?.match(new RegExp(`xmlns:([\\w.-]+)\\s*=\\s*["']${RDF}["']`))?.[1];
   if (existing === undefined || prefix === undefined) return PACKET;
+  const packet = existing.includes(FIELD) ? existing : withField(existing, prefix);
+  return packet === null || Buffer.byteLength(packet) > mostBytes ? PACKET : packet;
+}
+
+/** The packet with the field; null where it is no RDF. @param prefix the packet's name for RDF's namespace. */
+function withField(existing: string, prefix: string): string | null {
   const kept = withoutField(existing);
   const end = kept.lastIndexOf(`</${prefix}:RDF`);
-  if (end < 0) return PACKET;
+  if (end < 0) return null;
   // All descriptions of a packet have one subject.
   const about = kept.match(new RegExp(`\\s${prefix}:about\\s*=\\s*("[^"<]*"|'[^'<]*')`))?.[1] ?? '""';
   const added = `<${prefix}:Description ${prefix}:about=${about} xmlns:Iptc4xmpExt="${IPTC}">${FIELD}</${prefix}:Description>`;
-  const packet = kept.slice(0, end) + added + kept.slice(end);
-  return Buffer.byteLength(packet) > mostBytes ? PACKET : packet;
+  return kept.slice(0, end) + added + kept.slice(end);
 }
 
 /** The packet without the field, whether it was written as an element or as an attribute. */
