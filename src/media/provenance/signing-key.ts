@@ -55,13 +55,13 @@ export async function signingKeyIn(folder: string, onNote: (note: string) => voi
   if (known !== null && isValid(known)) return known;
   const made = await make();
   await makeFolder(folder);
-  if (before !== null && known === null) {
-    await rename(file, `${file}.damaged`);
-    onNote(
-      `The key that signs pictures, ${file}, is damaged: it is set aside as ${SIGNING_KEY_FILE}.damaged, and a new key signs from now on. Pictures that the old one signed stay valid.`,
-    );
-  }
+  const isDamaged = before !== null && known === null;
+  if (isDamaged) await rename(file, `${file}.damaged`);
   await writeWhole(file, made, 0o600);
+  if (isDamaged)
+    onNote(
+      `The key that signs pictures, ${file}, was damaged: it is set aside as ${SIGNING_KEY_FILE}.damaged, and a new key signs from now on. Pictures that the old one signed stay valid.`,
+    );
   if (known !== null) onNote('The certificate that signs pictures is not valid now: a new key signs from now on.');
   return parsed(made)!;
 }

@@ -53,13 +53,8 @@ function withField(existing: string, prefix: string): string | null {
 function withoutField(xmp: string): string {
   const declared = new RegExp(`xmlns:([\\w.-]+)\\s*=\\s*["']${IPTC}["']`, 'g');
   const prefixes = new Set([...xmp.matchAll(declared)].map(([, prefix]) => prefix!));
-  let kept = xmp;
-  for (const prefix of prefixes) {
-    const name = `${prefix}:DigitalSourceType`;
-    kept = kept
-      .replace(new RegExp(`<${name}(?:\\s[^<>]*)?/>`, 'g'), '')
-      .replace(new RegExp(`<${name}(?:\\s[^<>]*)?>[^<]*</${name}\\s*>`, 'g'), '')
-      .replace(new RegExp(`\\s${name}\\s*=\\s*(?:"[^"]*"|'[^']*')`, 'g'), '');
-  }
-  return kept;
+  const unless = (text: string, prefix: string): string => (prefixes.has(prefix) ? '' : text);
+  return xmp
+    .replace(/<([\w.-]+):DigitalSourceType(?:\s[^<>]*)?(?:\/>|>[^<]*<\/\1:DigitalSourceType\s*>)/g, unless)
+    .replace(/\s([\w.-]+):DigitalSourceType\s*=\s*(?:"[^"]*"|'[^']*')/g, unless);
 }

@@ -134,7 +134,7 @@ describe('the key', () => {
     const after = (await manifestOf(await signer.sign(png, 'created')))!;
     expect(after).toMatchObject({ isValid: true });
     expect(after.serial).not.toBe(serial);
-    expect(notes).toEqual([expect.stringMatching(/signing-key\.pem, is damaged: it is set aside/)]);
+    expect(notes).toEqual([expect.stringMatching(/signing-key\.pem, was damaged: it is set aside/)]);
     expect(readFileSync(`${key}.damaged`, 'utf8')).toBe(damaged);
     expect(statSync(key).mode & 0o777).toBe(0o600);
     await signer.sign(png, 'created');

@@ -41,6 +41,17 @@ describe('an XMP packet', () => {
     expect(xmpWithSource(after)).toBe(after);
   });
 
+  test('keeps a field of that name in another schema', () => {
+    const before = packet(
+      '<o:DigitalSourceType xmlns:o="http://other/">theirs</o:DigitalSourceType>',
+      ' o:DigitalSourceType="too"',
+    );
+    expect(xmpWithSource(before)).toContain(
+      '<o:DigitalSourceType xmlns:o="http://other/">theirs</o:DigitalSourceType>',
+    );
+    expect(xmpWithSource(before)).toContain(' o:DigitalSourceType="too"');
+  });
+
   test('uses the name that the packet has for RDF', () => {
     const after = xmpWithSource(packet('<dc:format>a</dc:format>').replaceAll('rdf:', 'r:').replace(':rdf=', ':r='));
     expect(after).toContain('<r:Description r:about="uuid:1" xmlns:Iptc4xmpExt');
