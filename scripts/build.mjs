@@ -107,6 +107,7 @@ async function buildServer() {
     'pipeline/worker': 'src/pipeline/lane/worker.ts',
     'pipeline/device': 'src/pipeline/device/device-process.ts',
     'pipeline/builder': 'src/pipeline/inference/builder.ts',
+    'media/signing-worker': 'src/media/provenance/signing-worker.ts',
   };
   const benches = {
     'bench/bench': 'bench/speed/bench.ts',

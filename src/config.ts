@@ -183,6 +183,7 @@ const Schema = z.strictObject({
     badge: live(z.boolean().default(SETTINGS.badge.default)),
     acknowledged: live(z.boolean().default(false)),
     corner: choice(CORNERS, 'top-right'),
+    sign: z.boolean().default(true),
   }),
   memory: section({
     rssLimitMb: live(whole(128, 1_000_000, 4096)),

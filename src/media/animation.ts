@@ -5,6 +5,7 @@ import { frameToRgb, rgbToFrame } from '../faces/portrait.ts';
 import { sharp } from '../lib/sharp.ts';
 import { FaceOffError, messageOf } from '../shared/errors.ts';
 import { type Clip, type ClipFrame, type ClipSink, SHORTEST_MS, shownMs } from './clip.ts';
+import { xmpWithSource } from './provenance/xmp.ts';
 
 /** Frames decoded at once: to reach a frame of a GIF, sharp decodes all frames before it again. */
 const CHUNK = 64;
@@ -23,7 +24,7 @@ export async function openAnimation(file: string): Promise<Clip> {
     .catch((cause: unknown) => {
       throw bad(cause);
     });
-  const { width, pages = 1, pageHeight: height = info.height, delay = [], loop = 0 } = info;
+  const { width, pages = 1, pageHeight: height = info.height, delay = [], loop = 0, xmpAsString: xmp } = info;
   const times = Array.from({ length: pages }, (_, n) => delay[n] ?? 0);
   const tickMs = times.map(shownMs).reduce(gcd);
 
@@ -54,6 +55,7 @@ export async function openAnimation(file: string): Promise<Clip> {
     width,
     height,
     loop,
+    ...(xmp !== undefined && { xmp }),
     fps: 1000 / tickMs,
     frames: pages,
     fullRange: false,
@@ -92,7 +94,7 @@ export function refuseLong({ width, height, frames }: Pick<Clip, 'width' | 'heig
  * @throws FaceOffError `too_long` when there are more frames than fit into memory.
  */
 export function animationSink(file: string, clip: Clip, { lossless }: { lossless: boolean }): ClipSink {
-  const { width, height, loop = 0, fps } = clip;
+  const { width, height, loop = 0, fps, xmp } = clip;
   const isGif = path.extname(file).toLowerCase() === '.gif';
   // A GIF counts in hundredths of a second, and no browser shows a frame for only one of them.
   const stepMs = isGif ? 10 : 1;
@@ -115,7 +117,7 @@ export function animationSink(file: string, clip: Clip, { lossless }: { lossless
       pictures.push(withAlpha(frameToRgb({ width, height, data, receivedAtMs: 0 }), alpha));
       delays.push(delay);
     },
-    async end() {
+    async end(isSwapped) {
       // One transparent frame gives all frames an alpha channel.
       const channels = pictures.some(({ length }) => length === 4 * width * height) ? 4 : 3;
       const all = pictures.splice(0).map((picture) => (channels === 4 ? opaque(picture, width * height) : picture));
@@ -124,6 +126,7 @@ export function animationSink(file: string, clip: Clip, { lossless }: { lossless
         raw: { width, height: height * all.length, channels, pageHeight: height },
         limitInputPixels: false,
       });
+      if (isSwapped === true) image.withXmp(xmpWithSource(xmp));
       const timing = { delay: delays, loop };
       await (isGif ? image.gif(timing) : image.webp({ ...timing, lossless, quality: 90 })).toFile(file);
     },

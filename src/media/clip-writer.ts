@@ -2,10 +2,12 @@
 
 import { createWriteStream } from 'node:fs';
 import type { Writable } from 'node:stream';
+import { messageOf } from '../shared/errors.ts';
 import { type Clip, type ClipSink, type ClipSource, endingOf, isY4m, KEEP_RANGE, shownMs, successOf } from './clip.ts';
 import { type ClipColour, probeClip } from './clip-probe.ts';
 import { ffmpegArgument, startFfmpeg } from './ffmpeg.ts';
 import { matroskaBlock, matroskaHeader, PICTURES } from './matroska.ts';
+import { addXmpBox, HAS_XMP_BOX } from './provenance/xmp-box.ts';
 
 /** Filter: H.264 in 4:2:0 has even sizes only, so an odd size loses its last row or column. */
 const MAKE_EVEN = 'crop=trunc(iw/2)*2:trunc(ih/2)*2';
@@ -49,7 +51,17 @@ export async function openSink(
     { stdin: 'pipe' },
   );
   const end = { finished: () => successOf(ffmpeg), close: () => ffmpeg.kill() };
-  return isTimed ? timedSinkInto(ffmpeg.stdin!, clip, end) : sinkInto(ffmpeg.stdin!, header, clip.fps, end);
+  const sink = isTimed ? timedSinkInto(ffmpeg.stdin!, clip, end) : sinkInto(ffmpeg.stdin!, header, clip.fps, end);
+  return {
+    ...sink,
+    async end(isSwapped) {
+      await sink.end();
+      if (isSwapped !== true || !HAS_XMP_BOX.test(file)) return;
+      await addXmpBox(file).catch((error: unknown) =>
+        onNote?.(`The clip lacks the XMP field that says that a face was swapped: ${messageOf(error)}.`),
+      );
+    },
+  };
 }
 
 /** Filters that say what the colours are; they change no pixel. */

@@ -37,6 +37,8 @@ export interface Clip extends AsyncIterable<ClipFrame> {
   frames: number | null;
   /** How often an animation plays, 0 without end; left out for anything else. */
   loop?: number;
+  /** The XMP packet of an animation. */
+  xmp?: string;
   /** Lets the source go before its end. Idempotent. */
   close(): void;
 }
@@ -44,8 +46,11 @@ export interface Clip extends AsyncIterable<ClipFrame> {
 /** Where the frames of a clip are written to. */
 export interface ClipSink {
   write(frame: ClipFrame): Promise<void>;
-  /** Resolves when everything is on disk. @throws FaceOffError `bad_clip`. */
-  end(): Promise<void>;
+  /**
+   * Resolves when everything is on disk. @throws FaceOffError `bad_clip`.
+   * @param isSwapped whether a face was swapped: then the file's XMP says so, where its format has any.
+   */
+  end(isSwapped?: boolean): Promise<void>;
   /** Stops without finishing the file. */
   abort(): Promise<void>;
 }

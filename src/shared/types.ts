@@ -19,6 +19,8 @@ export interface Frame {
   receivedAtMs: number;
   /** How long it was decoded, in milliseconds; absent where that is not known, as of libwebrtc's decoders. */
   decodeMs?: number;
+  /** Present where at least one face in the picture was swapped. */
+  isSwapped?: true;
 }
 
 /**

@@ -12,7 +12,7 @@ import { buildServer, type Server } from '../../src/server/http/app.ts';
 import { FaceOffError } from '../../src/shared/errors.ts';
 import type { FaceInfo } from '../../src/shared/messages.ts';
 import type { SettingsPatch, SwapSettings } from '../../src/shared/settings.ts';
-import type { Frame, SwappedFrame, Swapping, SwapSession } from '../../src/shared/types.ts';
+import type { Frame, FrameResult, SwappedFrame, Swapping, SwapSession } from '../../src/shared/types.ts';
 import { type Patch, patchedConfig } from './server.ts';
 
 export class Echo implements Swapping {
@@ -21,6 +21,8 @@ export class Echo implements Swapping {
   /** Set to lose every frame as a lane that dies does. */
   lost = false;
   level = 0;
+  /** What is said to have become of each frame. */
+  result: FrameResult = 'passed';
 
   constructor(defaults: SwapSettings) {
     this.#defaults = defaults;
@@ -54,8 +56,8 @@ export class Echo implements Swapping {
 
   async #swap(frame: Frame): Promise<SwappedFrame> {
     if (this.lost) throw new FaceOffError('lane_lost', 'A worker thread was lost.');
-    const { level } = this;
-    return { frame, result: 'passed', hold: false, faces: [], stagesMs: {}, waitMs: 0, plan: `level ${level}`, level };
+    const { level, result } = this;
+    return { frame, result, hold: false, faces: [], stagesMs: {}, waitMs: 0, plan: `level ${level}`, level };
   }
 }
 

@@ -19,6 +19,8 @@ export const PART = { left: 1400, top: 130, width: 460, height: 345 };
 /** The folder of the files that a test makes. */
 export const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-render-'));
 export const at = (name: string): string => path.join(folder, name);
+/** What the command keeps, the key that signs, goes there too. */
+const KEPT = ['--set', `storage.dir=${at('data')}`];
 /** A clip of that person, four frames of 321 x 241; there from `beforeAll` on. */
 export let clip: string;
 
@@ -31,9 +33,13 @@ afterAll(() => {
 });
 
 /** The program; not in this thread, which has to answer its runner. */
-export function run(args: string[], env: Record<string, string> = {}): Promise<{ status: number; stderr: string }> {
+export function run(
+  args: string[],
+  env: Record<string, string> = {},
+  command = process.execPath,
+): Promise<{ status: number; stderr: string }> {
   return new Promise((resolve) => {
-    execFile(process.execPath, args, { env: { ...process.env, ...env } }, (error, _stdout, stderr) =>
+    execFile(command, args, { env: { ...process.env, ...env } }, (error, _stdout, stderr) =>
       resolve({ status: error === null ? 0 : Number(error.code), stderr }),
     );
   });
@@ -42,7 +48,7 @@ export function run(args: string[], env: Record<string, string> = {}): Promise<{
 /** `faceoff render` as people start it. */
 export function renderByProgram(input: string, output: string, env: Record<string, string> = {}) {
   const main = path.join(root, 'dist/main.js');
-  const settings = ['--set', 'models.warmupRuns=0'];
+  const settings = ['--set', 'models.warmupRuns=0', ...KEPT];
   return run([main, 'render', '--quiet', ...settings, '--source', astronaut, input, output], env);
 }
 
@@ -59,7 +65,7 @@ export async function render(
 ): Promise<{ status: number; stderr: string }> {
   const command = renderCommand(path.join(root, 'config.yaml')).exitOverride();
   try {
-    await command.parseAsync(['--quiet', ...more, '--source', astronaut, input, output], { from: 'user' });
+    await command.parseAsync(['--quiet', ...KEPT, ...more, '--source', astronaut, input, output], { from: 'user' });
     return { status: 0, stderr: '' };
   } catch (error) {
     return { status: 1, stderr: (error as Error).message };

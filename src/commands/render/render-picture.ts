@@ -1,8 +1,10 @@
 /** The part of `faceoff render` for one picture: its size, transparency, colour profile and EXIF stay. */
 
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { decodePicture, frameToRgb } from '../../faces/portrait.ts';
 import { type Sharp, sharp } from '../../lib/sharp.ts';
+import type { PictureSigner } from '../../media/provenance/picture-signer.ts';
+import { LARGEST_JPEG_XMP, xmpWithSource } from '../../media/provenance/xmp.ts';
 import type { Badge } from '../../server/disclosure/badge.ts';
 import { FaceOffError, messageOf } from '../../shared/errors.ts';
 import { planesOf } from '../../shared/i420.ts';
@@ -12,6 +14,7 @@ type OverlayOptions = Parameters<Sharp['composite']>[0][number];
 
 /** Endings of pictures that are written. */
 export const WRITTEN_PICTURES = /\.(png|jpe?g|jfif|webp|gif|avif|tiff?)$/i;
+const JPEG = /\.(jpe?g|jfif)$/i;
 /** Formats that sharp decodes as a picture of pixels. */
 const READ_FORMATS = ['jpeg', 'png', 'webp', 'gif', 'avif', 'heif', 'tiff'];
 /** A camera's picture may lie on its side, or stand on its head. */
@@ -25,6 +28,8 @@ export interface PictureFile {
   width: number;
   height: number;
   hasAlpha: boolean;
+  /** Its XMP packet, where it has one. */
+  xmp?: string;
 }
 
 /** Opens a file as one picture that stands still; null where it is none, or moves: then only its head is read. */
@@ -36,19 +41,21 @@ export async function openPicture(file: string): Promise<PictureFile | null> {
   if ((info.format === 'gif' || info.format === 'webp') && (info.pages ?? 1) > 1) return null;
   const { width, height } = info.autoOrient;
   const data = await readFile(file);
-  return { data, width, height: info.pageHeight ?? height, hasAlpha: info.hasAlpha === true };
+  const { xmpAsString: xmp } = info;
+  const size = { width, height: info.pageHeight ?? height };
+  return { data, ...size, hasAlpha: info.hasAlpha === true, ...(xmp !== undefined && { xmp }) };
 }
 
 /**
- * Swaps the faces of a picture and writes it. A picture in which no face is found is tried lying and upside down.
- * @param badge the mark that a changed picture gets; null for none.
+ * Swaps the faces of a picture and writes it, signed where its format can be. A picture in which no face is found is
+ * tried lying and upside down.
+ * @param parts `badge` is the mark that a changed picture gets; null for none.
  * @returns every face that was found. @throws FaceOffError `bad_picture`, `bad_output`.
  */
 export async function renderPicture(
-  session: SwapSession,
+  { session, badge, signer }: { session: SwapSession; badge: Badge | null; signer: PictureSigner },
   picture: PictureFile,
   output: string,
-  badge: Badge | null,
 ): Promise<SeenFace[]> {
   for (const turn of TURNS) {
     const before = await turned(picture.data, turn);
@@ -57,10 +64,10 @@ export async function renderPicture(
     const changed = await changedPart(before, frame).rotate(-turn).png().toBuffer();
     const over: OverlayOptions[] = [{ input: changed, blend: 'atop' }];
     if (badge !== null) over.push(overlayOf(badge, picture));
-    await write(picture, over, output);
+    await writeSwapped(picture, { over, signer }, output);
     return faces;
   }
-  await write(picture, [], output);
+  await written(picture, [], output).keepXmp().toFile(output).catch(refuse);
   return [];
 }
 
@@ -97,20 +104,36 @@ function overlayOf(badge: Badge, picture: PictureFile): OverlayOptions {
   return { input: data, raw: { width, height, channels: 4 }, left, top };
 }
 
-/** Writes the picture with what was changed laid over it; a transparent pixel of the swap stays transparent. */
-async function write({ data, hasAlpha }: PictureFile, over: OverlayOptions[], output: string): Promise<void> {
+/** Writes the picture with what was changed laid over it, and says in its XMP that a face was swapped. */
+async function writeSwapped(
+  picture: PictureFile,
+  { over, signer }: { over: OverlayOptions[]; signer: PictureSigner },
+  output: string,
+): Promise<void> {
+  const mostBytes = JPEG.test(output) ? LARGEST_JPEG_XMP : Number.POSITIVE_INFINITY;
+  const image = written(picture, over, output).withXmp(xmpWithSource(picture.xmp, mostBytes));
+  const file = await image.toBuffer().catch(refuse);
+  await writeFile(output, await signer.sign(file, 'edited')).catch(refuse);
+}
+
+/**
+ * The picture with what was changed laid over it, in the format of the output; a transparent pixel of the swap stays
+ * transparent.
+ */
+function written({ data, hasAlpha }: PictureFile, over: OverlayOptions[], output: string): Sharp {
   const image = sharp(data, { limitInputPixels: false }).autoOrient();
   if (over.length > 0) image.composite(over);
   if (!hasAlpha) image.removeAlpha();
   // The output's format follows from its ending. What a format cannot hold, such as transparency in a JPEG, is white.
-  if (/\.(jpe?g|jfif)$/i.test(output)) image.flatten({ background: '#ffffff' }).jpeg({ quality: 95 });
+  if (JPEG.test(output)) image.flatten({ background: '#ffffff' }).jpeg({ quality: 95 });
   else if (/\.webp$/i.test(output)) image.webp({ quality: 95 });
   else if (/\.avif$/i.test(output)) image.avif({ quality: 80 });
-  await image
-    .keepExif()
-    .keepIccProfile()
-    .toFile(output)
-    .catch((cause: unknown) => {
-      throw new FaceOffError('bad_output', `The picture cannot be written: ${messageOf(cause)}.`, { cause });
-    });
+  else if (/\.gif$/i.test(output)) image.gif();
+  else if (/\.tiff?$/i.test(output)) image.tiff();
+  else image.png();
+  return image.keepExif().keepIccProfile();
+}
+
+function refuse(cause: unknown): never {
+  throw new FaceOffError('bad_output', `The picture cannot be written: ${messageOf(cause)}.`, { cause });
 }

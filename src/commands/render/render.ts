@@ -16,6 +16,7 @@ import { animationSink, isAnimation, openAnimation, refuseLong } from '../../med
 import type { Clip, ClipSink } from '../../media/clip.ts';
 import { openClip } from '../../media/clip-reader.ts';
 import { openSink } from '../../media/clip-writer.ts';
+import { PictureSigner } from '../../media/provenance/picture-signer.ts';
 import { PORTRAIT_SIDE } from '../../pipeline/pool/lane-protocol.ts';
 import { Pool } from '../../pipeline/pool/pool.ts';
 import type { Badge } from '../../server/disclosure/badge.ts';
@@ -88,6 +89,11 @@ async function render(input: string, output: string, options: RenderOptions): Pr
     throw error;
   });
   const aside = asideOf(output);
+  const signer = new PictureSigner({
+    isOn: config.disclosure.sign,
+    folder: config.storage.dir,
+    onNote: (note) => console.error(note),
+  });
   let sink: ClipSink | null = null;
   const onSignal = async (signal: NodeJS.Signals): Promise<void> => {
     clip?.close();
@@ -113,7 +119,7 @@ async function render(input: string, output: string, options: RenderOptions): Pr
     if (clip !== null) sink = await sinkFor(clip, aside, { input, ...options });
     const found =
       clip === null || sink === null
-        ? await renderPicture(session, picture!, aside, badge)
+        ? await renderPicture({ session, badge, signer }, picture!, aside)
         : await renderClip(session, clip, sink, { ...options, mark: badge });
     await rename(aside, output);
     report(found, input, pool);
@@ -123,6 +129,7 @@ async function render(input: string, output: string, options: RenderOptions): Pr
   } finally {
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
     clip?.close();
+    await signer.close();
     await pool.close();
   }
 }
@@ -246,8 +253,9 @@ async function renderClip(
       if (count > (clip.frames ?? 0)) bar?.setTotal(count);
       bar?.update(count);
     }
-    await sink.end();
-    return [...seen.values()];
+    const faces = [...seen.values()];
+    await sink.end(faces.some(({ swapped }) => swapped));
+    return faces;
   } catch (error) {
     await sink.abort();
     throw error;

@@ -13,6 +13,7 @@ import { addressesOf, isLocal, urlOf } from '../../lib/address.ts';
 import { errorBody, RETRY_AFTER_MS } from '../../lib/error-body.ts';
 import type { Logger } from '../../lib/log.ts';
 import { residentBytes } from '../../lib/system/resident-memory.ts';
+import { PictureSigner } from '../../media/provenance/picture-signer.ts';
 import type { Metrics } from '../../metrics.ts';
 import { readCatalogue } from '../../pipeline/models/catalogue.ts';
 import { ModelStates } from '../../pipeline/models/model-states.ts';
@@ -191,6 +192,11 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   const machine = () => monitor.figures;
   const sessions = new Sessions({ config, pool, streams, peers, badge, disclosure, metrics, events, log, machine });
   const recordings = new Recordings({ config, metrics, events, log });
+  const signer = new PictureSigner({
+    isOn: config.disclosure.sign,
+    folder: config.storage.dir,
+    onNote: (note) => log.warn(note),
+  });
   await recordings.recover();
   const presets = await PresetStore.open(config, log);
   const rooms = new Rooms(config);
@@ -308,7 +314,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     }),
   );
 
-  recordingRoutes(app, sessions, recordings);
+  recordingRoutes(app, { sessions, recordings, signer });
 
   app.get('/', (request, reply) => sendPage(request, reply, 'index.html'));
   const { basePath } = config.server;
@@ -408,6 +414,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
       signalling.close();
       await recordings.close();
       await disclosure.idle();
+      await signer.close();
       const closed = Promise.all([app.close(), metricsApp?.close()]);
       const closingTimer = setTimeout(() => connections.destroyAll(), CLOSING_MS);
       await closed;

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { PictureSigner } from '../../media/provenance/picture-signer.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import type { RecordingState } from '../../shared/messages.ts';
 import { RECORDING_FORMATS, type RecordingFormat } from '../../shared/recording-formats.ts';
@@ -19,7 +20,10 @@ interface OfFile {
  * `/api/sessions/:id/recording` starts, shows and stops a recording, `/api/sessions/:id/snapshot.png` takes a
  * picture, and `/api/recordings` lists, sends and deletes finished recordings.
  */
-export function recordingRoutes(app: FastifyInstance, sessions: Sessions, recordings: Recordings): void {
+export function recordingRoutes(
+  app: FastifyInstance,
+  { sessions, recordings, signer }: { sessions: Sessions; recordings: Recordings; signer: PictureSigner },
+): void {
   const sessionOf = (id: string): Session => {
     const session = sessions.get(id);
     if (session !== undefined) return session;
@@ -47,7 +51,7 @@ export function recordingRoutes(app: FastifyInstance, sessions: Sessions, record
     return sameOriginOnly(reply)
       .type('image/png')
       .header('cache-control', 'no-store')
-      .send(await snapshotOf(picture));
+      .send(await snapshotOf(picture, signer));
   });
 
   app.get('/api/recordings', async () => recordings.folder.list());

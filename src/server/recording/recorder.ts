@@ -19,6 +19,8 @@ export interface RecorderParts {
   name: string;
   /** Whether ffmpeg can write sound in this format. */
   hasSound: boolean;
+  /** Says in a finished file's metadata that a face was swapped in it, where its format can. Never rejects. */
+  mark(path: string): Promise<void>;
   /** Called once, when every file is finished. */
   onEnd(state: RecordingState): void;
 }
@@ -26,6 +28,8 @@ export interface RecorderParts {
 interface Part {
   feed: FfmpegFeed;
   path: string;
+  /** Whether a face was swapped in one of its pictures. */
+  isSwapped: boolean;
 }
 
 /** Time between two checks of the disk. */
@@ -94,7 +98,9 @@ export class Recorder {
     const { feed } = this.#part ?? {};
     if (feed === undefined || feed.isTooSmallFor(frame) || (this.#sound !== null && !feed.isFor(this.#sound)))
       this.#beginFile(frame);
-    this.#part?.feed.show(frame);
+    const part = this.#part;
+    if (part !== null && frame.isSwapped === true) part.isSwapped = true;
+    part?.feed.show(frame);
   }
 
   /** Queues a piece of sound; never waits for the disk. @param behindMs how far the sound is behind the frames. */
@@ -137,7 +143,7 @@ export class Recorder {
       roomBytes: ROOM_BYTES,
       onEnd: (exit) => void this.stop(whyItEnded(exit)),
     });
-    this.#part = { feed, path };
+    this.#part = { feed, path, isSwapped: false };
   }
 
   #finishFile(): void {
@@ -147,9 +153,10 @@ export class Recorder {
     void this.#finishing.run(() => this.#keepPart(part));
   }
 
-  async #keepPart({ feed, path }: Part): Promise<void> {
-    const { folder } = this.#parts;
+  async #keepPart({ feed, path, isSwapped }: Part): Promise<void> {
+    const { folder, mark } = this.#parts;
     const exit = await feed.end();
+    if (isSwapped && exit.code === 0) await mark(path);
     this.#frames += feed.frames;
     this.#dropped += feed.dropped;
     this.#openBytes = 0;

@@ -3,10 +3,8 @@
  * pictures at a time as a whole, and a file that a crash leaves ends with the last whole second.
  */
 
+import { DISCLOSURE } from '../../media/provenance/xmp.ts';
 import type { RecordingFormat } from '../../shared/recording-formats.ts';
-
-/** Disclosure in the metadata of every recording and snapshot. */
-export const DISCLOSURE = 'AI-modified: face swapped by FaceOff';
 
 interface Format {
   /** ffmpeg's name of the video encoder. */

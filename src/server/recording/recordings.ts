@@ -2,8 +2,9 @@ import path from 'node:path';
 import type { Config } from '../../config.ts';
 import type { Logger } from '../../lib/log.ts';
 import { requireEncoder } from '../../media/ffmpeg.ts';
+import { addXmpBox, HAS_XMP_BOX } from '../../media/provenance/xmp-box.ts';
 import type { Metrics } from '../../metrics.ts';
-import { FaceOffError } from '../../shared/errors.ts';
+import { FaceOffError, messageOf } from '../../shared/errors.ts';
 import type { RecordingState } from '../../shared/messages.ts';
 import type { RecordingFormat } from '../../shared/recording-formats.ts';
 import type { ServerEvents } from '../hooks/server-events.ts';
@@ -62,6 +63,12 @@ export class Recordings {
       format,
       name: session.stream === session.id ? session.id.slice(0, 8) : session.stream,
       hasSound,
+      mark: async (file) => {
+        if (!HAS_XMP_BOX.test(file)) return;
+        await addXmpBox(file).catch((error: unknown) =>
+          log.warn({ why: messageOf(error) }, 'a recording lacks the XMP field that says that a face was swapped'),
+        );
+      },
       onEnd: (state) => {
         this.#open.delete(recorder);
         this.#parts.metrics.recordings(this.#open.size, state.dropped);

@@ -345,6 +345,7 @@ export class Session<P extends MediaLink = MediaPeer> implements RecordedSession
     try {
       const swapped = await swap.swap(frame, dropped);
       if (frame.decodeMs !== undefined) swapped.stagesMs.decode = frame.decodeMs;
+      if (swapped.result === 'swapped') swapped.frame.isSwapped = true;
       if (this.#closed) return swapped;
       const isHeld = this.#opening.holds(swapped, this.modified);
       const isCovered = frame.receivedAtMs < this.#coveredAtMs;

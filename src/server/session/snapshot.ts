@@ -1,9 +1,10 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import { frameToRgb } from '../../faces/portrait.ts';
 import { sharp } from '../../lib/sharp.ts';
+import type { PictureSigner } from '../../media/provenance/picture-signer.ts';
+import { DISCLOSURE, xmpWithSource } from '../../media/provenance/xmp.ts';
 import { planesOf } from '../../shared/i420.ts';
 import type { Frame } from '../../shared/types.ts';
-import { DISCLOSURE } from '../recording/recording-format.ts';
 
 /**
  * Rows converted per pass of the event loop, which takes a millisecond or two: publishers' frames are handled in
@@ -11,31 +12,21 @@ import { DISCLOSURE } from '../recording/recording-format.ts';
  */
 const BAND = 64;
 
-/** XMP metadata with IPTC's term for a camera picture in which a model changed something. */
-const XMP = `<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>
-<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
-<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" xmlns:dc="http://purl.org/dc/elements/1.1/">
-<Iptc4xmpExt:DigitalSourceType>http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia</Iptc4xmpExt:DigitalSourceType>
-<dc:description><rdf:Alt><rdf:li xml:lang="x-default">${DISCLOSURE}</rdf:li></rdf:Alt></dc:description>
-</rdf:Description></rdf:RDF></x:xmpmeta>
-<?xpacket end="w"?>`;
-
 /**
- * A frame as a PNG file whose EXIF and XMP metadata disclose the modification. Runs on the main thread, in small
- * steps.
+ * A frame as a PNG file. Where a face was swapped in it, its EXIF and XMP metadata disclose that, and it is signed. Runs
+ * on the main thread, in small steps.
  */
-export async function snapshotOf(frame: Frame): Promise<Buffer> {
+export async function snapshotOf(frame: Frame, signer: PictureSigner): Promise<Uint8Array> {
   const { width, height } = frame;
   const rgb = new Uint8Array(3 * width * height);
   for (let top = 0; top < height; top += BAND) {
     await yieldToEventLoop();
     rgb.set(frameToRgb(bandOf(frame, top, Math.min(BAND, height - top))), 3 * width * top);
   }
-  return sharp(rgb, { raw: { width, height, channels: 3 } })
-    .withExif({ IFD0: { ImageDescription: DISCLOSURE } })
-    .withXmp(XMP)
-    .png()
-    .toBuffer();
+  const image = sharp(rgb, { raw: { width, height, channels: 3 } }).png();
+  if (frame.isSwapped !== true) return image.toBuffer();
+  const disclosed = image.withExif({ IFD0: { ImageDescription: DISCLOSURE } }).withXmp(xmpWithSource());
+  return signer.sign(await disclosed.toBuffer(), 'created');
 }
 
 /** Some rows of a frame as a frame. @param top an even number, as one chroma row serves two luma rows. */

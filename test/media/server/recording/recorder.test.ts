@@ -1,7 +1,7 @@
 /** Recordings of live sessions: a real publisher, a real ffmpeg, files looked at with ffprobe. */
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -9,6 +9,7 @@ import sharp from 'sharp';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { RecordingInfo, RecordingState, SessionStats } from '../../../../src/shared/messages.ts';
 import { type EchoServer, startEcho } from '../../../support/echo.ts';
+import { xmpBoxOf } from '../../../support/provenance.ts';
 import { Publisher } from '../../../support/publisher.ts';
 import { until } from '../../../support/server.ts';
 import { brightAndLoud, complaints, pictureAt, pictureCount, probe } from '../../../support/video.ts';
@@ -22,6 +23,7 @@ beforeAll(async () => {
   server = await startEcho({ recording: { dir: path.join(folder, 'all'), minFreeMb: 0 } });
 });
 afterEach(async () => {
+  server.pool.result = 'passed';
   for (const one of publishers) one.close();
   publishers = [];
   server.sessions.close();
@@ -95,6 +97,20 @@ describe.runIf(hasFfmpeg)('a recording', () => {
     expect(data[320 * 200 + 160]).toBeGreaterThan(110);
     expect(data[320 * 240 + 160 * 60 + 80]).toBeGreaterThan(155);
     expect(readdirSync(state.folder).filter((name) => name.startsWith('.'))).toEqual([]);
+    if (format === 'mp4') expect(xmpBoxOf(recorded(state))).toBeNull();
+  });
+
+  test('as mp4 says in its XMP that a face was swapped, and plays', async () => {
+    server.pool.result = 'swapped';
+    const [session] = await publish('?stream=swapped');
+    expect((await ask('POST', `${session}/recording?format=mp4`))[0]).toBe(201);
+    await recordFrames(session, 15);
+    const [, state] = await ask('DELETE', `${session}/recording`);
+    expect(state.error).toBeNull();
+    expect(xmpBoxOf(recorded(state))).toContain('compositeWithTrainedAlgorithmicMedia');
+    expect(probe(recorded(state)).timesMs.length).toBe(state.frames);
+    expect(complaints(recorded(state))).toBe('');
+    expect(statSync(recorded(state)).size).toBe(state.bytes);
   });
 
   /**
@@ -351,8 +367,16 @@ test('without ffmpeg a recording is refused with what to do, and the session goe
 });
 
 describe('a snapshot', () => {
-  test('is the picture that is shown, with its disclosure', async () => {
+  test('is the picture that is shown, with its disclosure where a face was swapped', async () => {
     const [session] = await publish('', 322, 242);
+    const unmodified = Buffer.from(await (await fetch(`${session}/snapshot.png`)).arrayBuffer());
+    const { exif: noExif, xmp: noXmp } = await sharp(unmodified).metadata();
+    expect([noExif, noXmp, unmodified.includes('c2pa')]).toEqual([undefined, undefined, false]);
+    server.pool.result = 'swapped';
+    await until(async () => {
+      const now = Buffer.from(await (await fetch(`${session}/snapshot.png`)).arrayBuffer());
+      return (await sharp(now).metadata()).xmp !== undefined;
+    }, 'a swapped picture');
     const answer = await fetch(`${session}/snapshot.png`);
     expect(answer.headers.get('content-type')).toBe('image/png');
     expect(answer.headers.get('cross-origin-resource-policy')).toBe('same-origin');
