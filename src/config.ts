@@ -173,6 +173,7 @@ const Schema = z.strictObject({
   disclosure: section({
     badge: z.boolean().default(SETTINGS.badge.default),
     corner: choice(CORNERS, 'bottom-right'),
+    watermark: z.boolean().default(true),
   }),
   memory: section({
     rssLimitMb: whole(128, 1_000_000, 4096),

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { Command } from 'commander';
 import { cacheCommand } from './commands/cache.ts';
 import { cameraCommand } from './commands/camera.ts';
+import { detectCommand } from './commands/detect/detect-mark.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { gpuCommand } from './commands/gpu-install.ts';
 import { h264Command } from './commands/h264-install.ts';
@@ -27,6 +28,7 @@ const program = new Command('faceoff')
   .version(version)
   .addCommand(serveCommand(config, version), { isDefault: true })
   .addCommand(renderCommand(config))
+  .addCommand(detectCommand(config))
   .addCommand(modelsCommand(config))
   .addCommand(cacheCommand(config))
   .addCommand(cameraCommand(config))

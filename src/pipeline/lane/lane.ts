@@ -192,6 +192,7 @@ export class Lane {
       degrader,
       costs: new Costs(this.#costs),
       fixedLooks: { colour: options.colour, sharpness: options.sharpness },
+      watermark: this.#models.watermarkFor?.(session) ?? null,
     };
     const stream = new LaneStream(parts, settings, (request) => this.#engines.swapper(request));
     degrader.setLadder(this.#ladderOf(stream));
@@ -248,10 +249,10 @@ export class Lane {
     };
   }
 
-  /** Draws what the settings want over a frame: the fallback where its swap was missed, and the mark. */
+  /** Draws what the settings want over a frame: the fallback where its swap was missed, and the marks. */
   async #applyFallback(
     frame: Frame,
-    { settings }: LaneStream,
+    { settings, watermark }: LaneStream,
     outcome: Outcome & { isWanted: boolean },
     budget: Budget,
   ): Promise<Pick<SwappedFrame, 'result' | 'hold' | 'exposed' | 'faces' | 'awaitsFace'>> {
@@ -260,6 +261,7 @@ export class Lane {
     const shown = isMissed ? missedFrame(settings) : 'as-it-is';
     if (shown === 'pixelated') await budget.stage('pixelate', () => pixelate(frame));
     if (isWanted && settings.badge) this.#models.badge.draw(frame);
+    if (result === 'swapped' && watermark !== null) await budget.stage('watermark', () => watermark.mark(frame));
     const { face } = settings;
     const awaitsFace = isMissed && face !== null && !this.#engines.hasFace(face);
     return {

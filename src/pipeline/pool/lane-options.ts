@@ -54,7 +54,7 @@ export function defaultSettings(config: Config): SwapSettings {
   return settings.engine === NONE ? { ...settings, engine: MESH, face: null } : settings;
 }
 
-/** The options of every lane, without the address of the device process. */
+/** The options of every lane, without the address of the device process and the key of the invisible mark. */
 export function laneOptions(config: Config): LaneOptions {
   const { limits, pipeline, detection, tracking, swap, restoration, inference, models, disclosure } = config;
   return {
@@ -77,6 +77,7 @@ export function laneOptions(config: Config): LaneOptions {
     boost: swap.boost,
     restoreBlend: restoration.blend,
     badgeCorner: disclosure.corner,
+    markWords: null,
     ...modelNames(config),
   };
 }

@@ -147,4 +147,6 @@ export interface LaneOptions {
   restoreBlend: number;
   /** Where the mark “AI-modified” is drawn, for sessions that want it. */
   badgeCorner: Corner;
+  /** Random words of the invisible mark's key (watermark/mark-key.ts); null marks no frame. */
+  markWords: Uint32Array | null;
 }

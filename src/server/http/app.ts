@@ -321,6 +321,8 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     return sendPage(request, reply, 'call.html');
   });
 
+  app.get('/detect', (request, reply) => sendPage(request, reply, 'detector.html'));
+
   app.get('/healthz', async () => ({ ok: true }));
   app.get('/readyz', async (_request, reply) => {
     const isReady = ready && !draining;
