@@ -3,9 +3,12 @@
 import { readFile } from 'node:fs/promises';
 import { decodePicture, frameToRgb } from '../faces/portrait.ts';
 import { type Sharp, sharp } from '../lib/sharp.ts';
+import { markPicture } from '../pipeline/kernels/picture-watermark.ts';
 import { FaceOffError, messageOf } from '../shared/errors.ts';
 import { planesOf } from '../shared/i420.ts';
 import type { Frame, SeenFace, SwapSession } from '../shared/types.ts';
+import type { MessageLayout } from '../watermark/chips.ts';
+import { sessionWord } from '../watermark/session-word.ts';
 
 /** Endings of pictures that are written. */
 export const WRITTEN_PICTURES = /\.(png|jpe?g|jfif|webp|gif|avif|tiff?)$/i;
@@ -38,14 +41,21 @@ export async function openPicture(file: string): Promise<PictureFile | null> {
 
 /**
  * Swaps the faces of a picture and writes it. A picture in which no face is found is tried lying and upside down.
+ * @param mark layout of the invisible mark, for a session that does not mark its frames itself; null for none.
  * @returns every face that was found. @throws FaceOffError `bad_picture`, `bad_output`.
  */
-export async function renderPicture(session: SwapSession, picture: PictureFile, output: string): Promise<SeenFace[]> {
+export async function renderPicture(
+  session: SwapSession,
+  picture: PictureFile,
+  output: string,
+  mark: MessageLayout | null,
+): Promise<SeenFace[]> {
   for (const turn of TURNS) {
     const before = await turned(picture.data, turn);
     const { frame, faces } = await session.swap({ ...before, data: before.data.slice() });
     if (!faces.some(({ swapped }) => swapped)) continue;
-    await write(picture, changedPart(before, frame).rotate(-turn), output);
+    const changed = await changedPart(before, frame).rotate(-turn).png().toBuffer();
+    await write(picture, mark === null ? changed : await marked(picture, changed, mark), output);
     return faces;
   }
   await write(picture, null, output);
@@ -79,10 +89,26 @@ function changedPart(before: Frame, after: Frame): Sharp {
   return sharp(rgba, { raw: { width, height, channels: 4 }, limitInputPixels: false });
 }
 
-/** Writes the picture with what was changed laid over it; a transparent pixel stays transparent. */
-async function write({ data, hasAlpha }: PictureFile, changed: Sharp | null, output: string): Promise<void> {
+/** The whole picture with what was changed laid over it, and the mark in it, as a picture to lay over the file's own. */
+async function marked({ data }: PictureFile, changed: Buffer, layout: MessageLayout): Promise<Buffer> {
+  const { data: pixels, info } = await sharp(data, { limitInputPixels: false })
+    .autoOrient()
+    .composite([{ input: changed, blend: 'atop' }])
+    .removeAlpha()
+    .toColourspace('srgb')
+    .raw({ depth: 'uchar' })
+    .toBuffer({ resolveWithObject: true });
+  const { width, height } = info;
+  await markPicture({ data: pixels, width, height }, layout, sessionWord(''));
+  return sharp(pixels, { raw: { width, height, channels: 3 }, limitInputPixels: false })
+    .png()
+    .toBuffer();
+}
+
+/** Writes the picture with another laid over it; a transparent pixel stays transparent. */
+async function write({ data, hasAlpha }: PictureFile, above: Buffer | null, output: string): Promise<void> {
   const image = sharp(data, { limitInputPixels: false }).autoOrient();
-  if (changed !== null) image.composite([{ input: await changed.png().toBuffer(), blend: 'atop' }]);
+  if (above !== null) image.composite([{ input: above, blend: 'atop' }]);
   if (!hasAlpha) image.removeAlpha();
   // The output's format follows from its ending. What a format cannot hold, such as transparency in a JPEG, is white.
   if (/\.(jpe?g|jfif)$/i.test(output)) image.flatten({ background: '#ffffff' }).jpeg({ quality: 95 });

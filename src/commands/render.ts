@@ -21,6 +21,8 @@ import { Pool } from '../pipeline/pool/pool.ts';
 import { FaceOffError, messageOf } from '../shared/errors.ts';
 import { MESH } from '../shared/settings.ts';
 import type { Frame, SeenFace, SwapSession } from '../shared/types.ts';
+import { messageLayout } from '../watermark/chips.ts';
+import { keptMarkKey, layoutWords } from '../watermark/mark-key.ts';
 import { type ConfigOptions, collect, configOf, wholeNumber, withConfig } from './options.ts';
 import { openPicture, renderPicture, UNLIMITED, WRITTEN_PICTURES } from './render-picture.ts';
 
@@ -77,7 +79,13 @@ async function render(input: string, output: string, options: RenderOptions): Pr
   const config = withFrameSize(settings, clip ?? picture ?? { width: PORTRAIT_SIDE, height: PORTRAIT_SIDE });
   const loaded = new Set<string>();
   const onModelLoad = ({ model }: { model: string }) => loaded.add(model);
-  const pool = await Pool.start(config, pino({ level: 'silent' }), { deadline: false, onModelLoad }).catch((error) => {
+  const log = pino({ level: 'silent' });
+  const marks = config.disclosure.watermark && picture !== null;
+  const mark = marks ? messageLayout(layoutWords(await keptMarkKey(config.storage.dir, log))) : null;
+  const pool = await Pool.start(mark === null ? config : withoutMark(config), log, {
+    deadline: false,
+    onModelLoad,
+  }).catch((error) => {
     clip?.close();
     throw error;
   });
@@ -107,7 +115,7 @@ async function render(input: string, output: string, options: RenderOptions): Pr
     if (clip !== null) sink = await sinkFor(clip, aside, { input, ...options });
     const found =
       clip === null || sink === null
-        ? await renderPicture(session, picture!, aside)
+        ? await renderPicture(session, picture!, aside, mark)
         : await renderClip(session, clip, sink, options);
     await rename(aside, output);
     report(found, input, pool);
@@ -183,6 +191,12 @@ function withFrameSize(config: Config, { width, height }: { width: number; heigh
   if (width * height <= frameWidth * frameHeight) return config;
   return { ...config, limits: { ...config.limits, frameWidth: width, frameHeight: height } };
 }
+
+/** A picture gets its mark as it is written, at the full resolution of its colours. */
+const withoutMark = (config: Config): Config => ({
+  ...config,
+  disclosure: { ...config.disclosure, watermark: false },
+});
 
 /**
  * Refuses an engine that did not load. A live session falls back to mesh; a file must be made with the engine asked for.

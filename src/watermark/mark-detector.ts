@@ -10,6 +10,8 @@ const LEAST_SIDE = 600;
 /** Pictures are searched at full size, half and quarter, each for cells of this size and up to twice that, in pixels. */
 const LEVELS = 3;
 const CELL_LEAST = 3;
+/** Deviation that is added where a residual's own residual is taken. */
+const SECOND_DEVIATION = 0.05;
 /** Ratio of a cell's size to the next one that is tried: over 80 cells, half of it moves the last one by 0.4 of a cell. */
 const CELL_RATIO = 1.01;
 
@@ -58,7 +60,7 @@ export class MarkDetector {
     let level = factor === 1 ? picture : shrinkGray(picture, factor);
     for (let k = 0; k < LEVELS; k++) {
       if (k > 0) level = shrinkGray(level, 2);
-      const { values, ...size } = residual(level);
+      const { values, ...size } = residual(residual(level), SECOND_DEVIATION);
       const sum = this.#levels[k];
       if (sum === undefined) this.#levels.push({ ...size, values });
       else if (sum.width !== size.width || sum.height !== size.height)
@@ -75,7 +77,8 @@ export class MarkDetector {
     let best: (FoundTile & { level: number; picture: GrayPicture }) | null = null;
     for (const [level, sum] of this.#levels.entries()) {
       // What moved is weaker after the sum, so that what stayed would count more.
-      const picture = pictures === 1 ? sum : residual({ ...sum, values: sum.values.map((v) => v / pictures) }, 0.05);
+      const picture =
+        pictures === 1 ? sum : residual({ ...sum, values: sum.values.map((v) => v / pictures) }, SECOND_DEVIATION);
       for (let cell = CELL_LEAST; cell < 2 * CELL_LEAST; cell *= CELL_RATIO) {
         const found = this.#search.at(picture, cell);
         if (best === null || found.score > best.score) best = { ...found, level, picture };

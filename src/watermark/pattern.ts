@@ -8,9 +8,9 @@ const CELLS_ACROSS = 80;
 const CELL_LEAST = 4;
 const CELL_MOST = 24;
 /** Largest change of luma, in levels, for each strength: from a plain wall to dense texture. */
-export const STRENGTHS = [0.7, 1.1, 1.7, 2.2] as const;
+export const STRENGTHS = [0.45, 0.9, 1.7, 2.4] as const;
 /** The part of a cell over which its sign turns into its neighbour's. */
-const TRANSITION = 0.5;
+const TRANSITION = 0.8;
 
 /** Side of a cell in a picture of that size, in pixels. */
 export const cellSide = (width: number, height: number): number =>

@@ -8,7 +8,7 @@ export interface GrayPicture {
 }
 
 /** Radius of the surroundings whose mean is taken away and whose deviation is divided by, in pixels. */
-const RADIUS = 3;
+const RADIUS = 2;
 /** Deviation that is added, in levels: what rounding and a quiet camera do. */
 const LEAST_DEVIATION = 0.6;
 /** Largest size of a residual, in deviations. */

@@ -7,6 +7,8 @@ export class Watcher {
   #sink: { stop(): void } | null = null;
   received = 0;
   size = '';
+  /** The last picture, I420. */
+  picture: Uint8Array = new Uint8Array();
   location = '';
   etag = '';
 
@@ -15,8 +17,9 @@ export class Watcher {
     connection.ontrack = ({ track }) => {
       if ((track as { kind: string }).kind !== 'video') return;
       const sink = new wrtc.nonstandard.RTCVideoSink(track);
-      sink.onframe = ({ frame: { width, height } }) => {
+      sink.onframe = ({ frame: { width, height, data } }) => {
         this.received++;
+        this.picture = data;
         this.size = `${width}x${height}`;
       };
       this.#sink = sink;

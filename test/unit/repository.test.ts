@@ -98,6 +98,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'pipeline/models',
     'pipeline/inference',
     'pipeline/inference/native',
+    'pipeline/kernels',
     'pipeline/pool',
     'server/access',
     'server/h264',

@@ -15,7 +15,7 @@ const NEWEST_WEIGHT = 0.2;
 /** Differences that `activity` sums up, over what it divides by. */
 const SUM_SHARE = 24;
 /** Mean difference of pixels, in levels, from which each of STRENGTHS is taken. */
-const ACTIVITY_FROM = [0, 1, 2, 3.3] as const;
+const ACTIVITY_FROM = [0, 2, 3, 4.2] as const;
 /** The share by which the mean has to pass one of them, so that a strength does not change to and fro. */
 const HYSTERESIS = 0.12;
 /** Bytes of a page of WebAssembly memory. */

@@ -57,8 +57,8 @@ describe('tiles', () => {
       let count = 0;
       for (const [i, value] of tile(k).entries()) {
         const [x, y] = [i % side, Math.floor(i / side)];
-        // The flat part of a cell: its middle half.
-        if (x % cell < 2 || x % cell > 5 || y % cell < 2 || y % cell > 5) continue;
+        // The flat part of a cell.
+        if (x % cell < 3 || x % cell > 4 || y % cell < 3 || y % cell > 4) continue;
         total += value * chips[Math.floor(y / cell) * TILE + Math.floor(x / cell)]!;
         count++;
       }
