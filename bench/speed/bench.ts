@@ -91,6 +91,7 @@ async function frame() {
     'landmark p50 ms': landmarkMs.p50,
     'stage landmark': stagesMs.landmark,
     'stage swap': stagesMs.swap,
+    'stage watermark': stagesMs.watermark,
   });
   console.table(
     Object.fromEntries(rows.map((row) => [`${row.size}, ${row.faces} face${row.faces > 1 ? 's' : ''}`, line(row)])),

@@ -16,8 +16,9 @@ const SECOND_DEVIATION = 0.05;
 const CELL_RATIO = 1.01;
 
 /**
- * From this score on a picture is marked. Of the hypotheses of a search, 3 levels x 70 sizes x 4096 offsets x 2
- * mirror images, none reaches it by chance but once in a million searches, if the correlation is normal.
+ * From this score on a picture is marked. Of the hypotheses of a search, 3 levels x 70 sizes x 16,384 offsets x 2
+ * mirror images, which depend on each other, none reaches it by chance but once in a million searches, if the correlation
+ * is normal.
  */
 export const LEAST_SCORE = 7.2;
 

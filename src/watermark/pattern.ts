@@ -2,8 +2,10 @@
 
 import { TILE } from './chips.ts';
 
-/** Cells along the longer side of a picture. */
+/** Cells along the longer side of a video's frame: they survive low bit rates. */
 const CELLS_ACROSS = 80;
+/** The same of a still picture, of which there is only one to find them in. */
+export const STILL_CELLS_ACROSS = 120;
 /** Side of a cell, in pixels: least, and most. */
 const CELL_LEAST = 4;
 const CELL_MOST = 24;
@@ -12,9 +14,9 @@ export const STRENGTHS = [0.45, 0.9, 1.7, 2.4] as const;
 /** The part of a cell over which its sign turns into its neighbour's. */
 const TRANSITION = 0.8;
 
-/** Side of a cell in a picture of that size, in pixels. */
-export const cellSide = (width: number, height: number): number =>
-  Math.min(CELL_MOST, Math.max(CELL_LEAST, Math.round(Math.max(width, height) / CELLS_ACROSS)));
+/** Side of a cell in a picture of that size, in pixels. @param across cells along its longer side. */
+export const cellSide = (width: number, height: number, across = CELLS_ACROSS): number =>
+  Math.min(CELL_MOST, Math.max(CELL_LEAST, Math.round(Math.max(width, height) / across)));
 
 /** How far the sign at a place between two cells' middles is the second's, 0..1. @param f 0 at the first, 1 at the second. */
 function turned(f: number): number {

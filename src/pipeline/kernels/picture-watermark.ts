@@ -1,9 +1,11 @@
 /** The watermark in a picture of RGB, which keeps its colours at full resolution. */
 
 import { rgbOf } from '../../shared/i420.ts';
-import type { MessageLayout } from '../../watermark/chips.ts';
+import { allChips, type MessageLayout } from '../../watermark/chips.ts';
+import { messageChips } from '../../watermark/message.ts';
+import { cellSide, STILL_CELLS_ACROSS } from '../../watermark/pattern.ts';
 import { compiledKernels } from './compiled-kernels.ts';
-import { StreamWatermark } from './stream-watermark.ts';
+import { LumaMarker } from './luma-marker.ts';
 
 /** Interleaved red, green and blue, 0..255. */
 export interface RgbPicture {
@@ -26,7 +28,10 @@ export async function markPicture(
   for (let i = 0; i < before.length; i++)
     before[i] = Math.round(16 + 0.256788 * data[3 * i]! + 0.504129 * data[3 * i + 1]! + 0.097906 * data[3 * i + 2]!);
   const marked = before.slice();
-  new StreamWatermark(await compiledKernels(), layout, word).mark({ width, height, data: marked, receivedAtMs: 0 });
+  const chips = allChips(messageChips(word), layout);
+  const cell = cellSide(width, height, STILL_CELLS_ACROSS);
+  const marker = new LumaMarker(await compiledKernels(), chips, cell, { width, height });
+  marker.mark({ width, height, data: marked, receivedAtMs: 0 });
   for (let i = 0; i < data.length; i++) {
     const pixel = Math.floor(i / 3);
     const value = data[i]! + RGB_SHARE * (marked[pixel]! - before[pixel]!);

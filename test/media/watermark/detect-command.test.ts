@@ -105,8 +105,8 @@ describe('faceoff detect', () => {
 });
 
 describe('faceoff render', () => {
-  test.each(['png', 'jpg'])('marks a %s that it swapped, with the session 0', async (ending) => {
-    const rendered = at(`rendered.${ending}`);
+  test('marks a picture that it swapped, with the session 0', async () => {
+    const rendered = at('rendered.png');
     expect((await faceoff('render', '--quiet', '--source', astronaut, group, rendered)).err).toBe('');
     const { out } = await faceoff('detect', rendered, '--json');
     expect(JSON.parse(out)).toMatchObject({ marked: true, session: '00000000' });

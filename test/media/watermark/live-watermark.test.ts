@@ -19,7 +19,7 @@ import { grayOf, TEST_KEY, testLayout } from '../../support/watermark.ts';
 
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
-/** One person, who moves a little. */
+/** One person of the group photo, in a few places. */
 const person = (step: number, width: number, height: number): Promise<Frame> =>
   cutFrame(group, { left: 1400 + 3 * (step % 4), top: 130 + 2 * (step % 3), width: 460, height: 345 }, width, height);
 
