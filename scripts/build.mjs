@@ -11,8 +11,8 @@ import * as esbuild from 'esbuild';
 const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..');
 const at = (...parts) => path.join(root, ...parts);
 /** Each page is a folder of src/client with a script and an HTML file of its name. */
-const PAGES = ['studio', 'call', 'player', 'login', 'docs'];
-const STYLES = ['styles/styles.css', 'call/call.css', 'player/player.css', 'docs/docs.css'];
+const PAGES = ['studio', 'call', 'player', 'login', 'docs', 'detector'];
+const STYLES = ['styles/styles.css', 'call/call.css', 'player/player.css', 'docs/docs.css', 'detector/detector.css'];
 /** A container image is built without the benches, which need test/ too. */
 const hasBenches = existsSync(at('bench'));
 const common = { bundle: true, format: 'esm', sourcemap: true, logLevel: 'warning', absWorkingDir: root, write: false };
@@ -87,6 +87,7 @@ async function buildPages() {
     entryPoints: [
       ...PAGES.map((page) => at('src/client', page, `${page}.ts`)),
       ...STYLES.map((file) => at('src/client', file)),
+      at('src/client/detector/detector-worker.ts'),
     ],
     entryNames: '[name]',
     outdir: at('dist/client'),

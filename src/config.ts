@@ -184,6 +184,7 @@ const Schema = z.strictObject({
     acknowledged: live(z.boolean().default(false)),
     corner: choice(CORNERS, 'top-right'),
     sign: z.boolean().default(true),
+    watermark: z.boolean().default(true),
   }),
   memory: section({
     rssLimitMb: live(whole(128, 1_000_000, 4096)),

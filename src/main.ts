@@ -9,6 +9,7 @@ import { tokenCommand } from './commands/agent/token-command.ts';
 import { cacheCommand } from './commands/cache.ts';
 import { cameraCommand } from './commands/camera.ts';
 import { configCommand } from './commands/config/config-command.ts';
+import { detectCommand } from './commands/detect/detect-mark.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { facesCommand } from './commands/faces/faces.ts';
 import { gpuCommand } from './commands/install/gpu-install.ts';
@@ -33,6 +34,7 @@ const program = new Command('faceoff')
   .addCommand(serveCommand(config, version), { isDefault: true })
   .addCommand(renderCommand(config))
   .addCommand(facesCommand(config))
+  .addCommand(detectCommand(config))
   .addCommand(modelsCommand(config))
   .addCommand(cacheCommand(config))
   .addCommand(cameraCommand(config))

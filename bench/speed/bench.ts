@@ -10,6 +10,7 @@ import { root } from '../../src/lib/package-root.ts';
 import { benchCluster, tableOfCluster } from '../cluster/cluster-bench.ts';
 import { benchLiveKit, tableOfLiveKit } from '../cluster/livekit-cost.ts';
 import { benchLooks } from '../looks/looks.ts';
+import { benchWatermark } from '../looks/watermark.ts';
 import { benchSoak, tableOfSoak } from '../soak/soak.ts';
 import { benchBatching } from './batching.ts';
 import { machine } from './bench-machine.ts';
@@ -31,6 +32,8 @@ interface Options {
   size: [number, number][];
   conditions: Condition[];
   clip?: string;
+  videos?: string;
+  pictures?: string;
 }
 
 type Bench = (options: Options) => Promise<unknown>;
@@ -50,6 +53,7 @@ const BENCHES: Record<string, Bench> = {
   looks,
   cluster,
   livekit,
+  watermark,
 };
 /** The benches that run when none is named: neither needs a browser or minutes. */
 const QUICK = ['kernels', 'frame'];
@@ -85,6 +89,15 @@ async function looks() {
   return rows;
 }
 
+async function watermark({ videos, pictures, seconds }: Options) {
+  console.log(`how often the invisible mark is found in clips of ${seconds} s at 1280x720:`);
+  const onProgress = (line: string): void => console.log(line);
+  const figures = await benchWatermark({ videos: videos ?? null, pictures: pictures ?? null, seconds, onProgress });
+  console.table(Object.fromEntries(figures.damages.map(({ damage, ...row }) => [damage, row])));
+  console.log('signal to noise of the mark (dB), and what has none:', figures.psnrDb, figures.unmarked);
+  return figures;
+}
+
 async function frame() {
   const { rows, largeOverSmall } = await benchFrames();
   console.log('whole swapFrame over bare landmark inference, 300-pixel faces:');
@@ -96,6 +109,7 @@ async function frame() {
     'landmark p50 ms': landmarkMs.p50,
     'stage landmark': stagesMs.landmark,
     'stage swap': stagesMs.swap,
+    'stage watermark': stagesMs.watermark,
   });
   console.table(
     Object.fromEntries(rows.map((row) => [`${row.size}, ${row.faces} face${row.faces > 1 ? 's' : ''}`, line(row)])),
@@ -232,10 +246,12 @@ await new Command('bench')
   .addArgument(new Argument('[names...]', 'what to measure').choices([...Object.keys(BENCHES), 'all']))
   .option('--minutes <n>', 'soak: how long it takes, after a warm-up of a twelfth of that', positiveNumber, 60)
   .option('--pairs <n>', 'steady: calls of each kind', positiveNumber, 3)
-  .option('--seconds <n>', 'steady: how long a call takes', positiveNumber, 60)
+  .option('--seconds <n>', 'steady, watermark: how long a call or a clip takes', positiveNumber, 60)
   .option('--size <sizes>', 'steady: sizes of the picture', sizesOf, sizesOf('640x480,1280x720'))
   .option('--conditions <names>', `steady: of ${CONDITIONS.join(', ')}`, conditionsOf, [...CONDITIONS])
   .option('--clip <file>', 'steady: a y4m that plays as the camera, instead of the shipped portrait in motion')
+  .option('--videos <folder>', 'watermark: videos to mark, instead of composed clips')
+  .option('--pictures <folder>', 'watermark: pictures without the mark')
   .action(async (names: string[], options: Options) => {
     const { cpu, cores, memoryGiB, node, date } = thisMachine;
     console.log(`${cpu}, ${cores} cores, ${memoryGiB} GiB, Node ${node}, ${date}\n`);

@@ -32,6 +32,9 @@ afterAll(() => {
   rmSync(path.dirname(clip), { recursive: true, force: true });
 });
 
+/** Most tests compare pixels, which the invisible mark would change. */
+const UNMARKED = ['--set', 'disclosure.watermark=false'];
+
 /** The program; not in this thread, which has to answer its runner. */
 export function run(
   args: string[],
@@ -48,7 +51,7 @@ export function run(
 /** `faceoff render` as people start it. */
 export function renderByProgram(input: string, output: string, env: Record<string, string> = {}) {
   const main = path.join(root, 'dist/main.js');
-  const settings = ['--set', 'models.warmupRuns=0', ...KEPT];
+  const settings = ['--set', 'models.warmupRuns=0', ...KEPT, ...UNMARKED];
   return run([main, 'render', '--quiet', ...settings, '--source', astronaut, input, output], env);
 }
 
@@ -65,7 +68,9 @@ export async function render(
 ): Promise<{ status: number; stderr: string }> {
   const command = renderCommand(path.join(root, 'config.yaml')).exitOverride();
   try {
-    await command.parseAsync(['--quiet', ...KEPT, ...more, '--source', astronaut, input, output], { from: 'user' });
+    await command.parseAsync(['--quiet', ...KEPT, ...UNMARKED, ...more, '--source', astronaut, input, output], {
+      from: 'user',
+    });
     return { status: 0, stderr: '' };
   } catch (error) {
     return { status: 1, stderr: (error as Error).message };
@@ -99,7 +104,12 @@ function lentPool(): Pool {
 }
 beforeAll(async () => {
   const limits = { ...defaultConfig().limits, frameWidth: 3000, frameHeight: 2000 };
-  const config = patchedConfig({ limits, pipeline: { lanes: 1 }, models: { dir: modelsDir, warmupRuns: 0 } });
+  const config = patchedConfig({
+    disclosure: { watermark: false },
+    limits,
+    pipeline: { lanes: 1 },
+    models: { dir: modelsDir, warmupRuns: 0 },
+  });
   pool = await Pool.start(config, pino({ level: 'silent' }), { deadline: false });
   vi.spyOn(Pool, 'start').mockImplementation(async () => lentPool());
 });

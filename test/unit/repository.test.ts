@@ -15,10 +15,11 @@ const ROOMS: Record<string, readonly string[]> = {
   lib: ['shared'],
   config: ['shared', 'lib'],
   cache: ['shared', 'lib', 'config'],
+  watermark: ['shared', 'lib'],
   'pipeline/models': ['shared', 'lib'],
   'pipeline/inference/native': ['shared', 'lib', 'pipeline/models'],
   'pipeline/inference': ['shared', 'lib', 'pipeline/models', 'pipeline/inference/native'],
-  'pipeline/kernels': ['shared', 'lib'],
+  'pipeline/kernels': ['shared', 'lib', 'watermark'],
   'pipeline/face': ['shared', 'lib', 'pipeline/inference', 'pipeline/kernels'],
   'pipeline/device': ['shared', 'lib', 'cache', 'pipeline/models', 'pipeline/inference', 'pipeline/inference/native'],
   'pipeline/engines': [
@@ -30,12 +31,13 @@ const ROOMS: Record<string, readonly string[]> = {
     'pipeline/face',
     'pipeline/device',
   ],
-  'pipeline/pool': ['shared', 'lib', 'config', 'pipeline/models', 'pipeline/device', 'pipeline/engines'],
+  'pipeline/pool': ['shared', 'lib', 'config', 'watermark', 'pipeline/models', 'pipeline/device', 'pipeline/engines'],
   faces: ['shared', 'lib', 'config', 'pipeline/engines', 'pipeline/pool'],
   'pipeline/lane': [
     'shared',
     'lib',
     'faces',
+    'watermark',
     'pipeline/models',
     'pipeline/inference',
     'pipeline/kernels',
@@ -131,9 +133,11 @@ const ROOMS: Record<string, readonly string[]> = {
     'faces',
     'media',
     'media/provenance',
+    'watermark',
     'pipeline/models',
     'pipeline/inference',
     'pipeline/inference/native',
+    'pipeline/kernels',
     'pipeline/pool',
     'livekit',
     'agent',
@@ -154,6 +158,7 @@ const ROOMS: Record<string, readonly string[]> = {
   'client/player': ['shared', 'client/lib', 'client/peer'],
   'client/login': ['shared', 'client/lib'],
   'client/docs': ['shared', 'client/lib'],
+  'client/detector': ['shared', 'watermark', 'client/lib'],
 };
 
 /** The one home of each package that is native or must stay on one thread. */

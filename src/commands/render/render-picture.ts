@@ -5,10 +5,13 @@ import { decodePicture, frameToRgb } from '../../faces/portrait.ts';
 import { type Sharp, sharp } from '../../lib/sharp.ts';
 import type { PictureSigner } from '../../media/provenance/picture-signer.ts';
 import { LARGEST_JPEG_XMP, xmpWithSource } from '../../media/provenance/xmp.ts';
+import { markPicture } from '../../pipeline/kernels/picture-watermark.ts';
 import type { Badge } from '../../server/disclosure/badge.ts';
 import { FaceOffError, messageOf } from '../../shared/errors.ts';
 import { planesOf } from '../../shared/i420.ts';
 import type { Frame, SeenFace, SwapSession } from '../../shared/types.ts';
+import type { MessageLayout } from '../../watermark/chips.ts';
+import { sessionWord } from '../../watermark/session-word.ts';
 
 type OverlayOptions = Parameters<Sharp['composite']>[0][number];
 
@@ -46,14 +49,23 @@ export async function openPicture(file: string): Promise<PictureFile | null> {
   return { data, ...size, hasAlpha: info.hasAlpha === true, ...(xmp !== undefined && { xmp }) };
 }
 
+/** What a picture is swapped and written with. */
+export interface PictureParts {
+  session: SwapSession;
+  /** The mark that a changed picture gets; null for none. */
+  badge: Badge | null;
+  signer: PictureSigner;
+  /** Layout of the invisible mark, for a session that does not mark its frames itself; null for none. */
+  watermark: MessageLayout | null;
+}
+
 /**
  * Swaps the faces of a picture and writes it, signed where its format can be. A picture in which no face is found is
  * tried lying and upside down.
- * @param parts `badge` is the mark that a changed picture gets; null for none.
  * @returns every face that was found. @throws FaceOffError `bad_picture`, `bad_output`.
  */
 export async function renderPicture(
-  { session, badge, signer }: { session: SwapSession; badge: Badge | null; signer: PictureSigner },
+  { session, badge, signer, watermark }: PictureParts,
   picture: PictureFile,
   output: string,
 ): Promise<SeenFace[]> {
@@ -62,7 +74,8 @@ export async function renderPicture(
     const { frame, faces } = await session.swap({ ...before, data: before.data.slice() });
     if (!faces.some(({ swapped }) => swapped)) continue;
     const changed = await changedPart(before, frame).rotate(-turn).png().toBuffer();
-    const over: OverlayOptions[] = [{ input: changed, blend: 'atop' }];
+    const above = watermark === null ? changed : await marked(picture, changed, watermark);
+    const over: OverlayOptions[] = [{ input: above, blend: 'atop' }];
     if (badge !== null) over.push(overlayOf(badge, picture));
     await writeSwapped(picture, { over, signer }, output);
     return faces;
@@ -96,6 +109,22 @@ function changedPart(before: Frame, after: Frame): Sharp {
     }
   }
   return sharp(rgba, { raw: { width, height, channels: 4 }, limitInputPixels: false });
+}
+
+/** The whole picture with what was changed laid over it, and the invisible mark in it, to lay over the file's own. */
+async function marked({ data }: PictureFile, changed: Buffer, layout: MessageLayout): Promise<Buffer> {
+  const { data: pixels, info } = await sharp(data, { limitInputPixels: false })
+    .autoOrient()
+    .composite([{ input: changed, blend: 'atop' }])
+    .removeAlpha()
+    .toColourspace('srgb')
+    .raw({ depth: 'uchar' })
+    .toBuffer({ resolveWithObject: true });
+  const { width, height } = info;
+  await markPicture({ data: pixels, width, height }, layout, sessionWord(''));
+  return sharp(pixels, { raw: { width, height, channels: 3 }, limitInputPixels: false })
+    .png()
+    .toBuffer();
 }
 
 /** The mark as a layer of the picture, also where that is transparent. */

@@ -23,6 +23,8 @@ import type { Badge } from '../../server/disclosure/badge.ts';
 import { FaceOffError, messageOf } from '../../shared/errors.ts';
 import { MESH } from '../../shared/settings.ts';
 import type { Frame, SeenFace, SwapSession } from '../../shared/types.ts';
+import { messageLayout } from '../../watermark/chips.ts';
+import { keptMarkKey, layoutWords } from '../../watermark/mark-key.ts';
 import { type MarkOptions, markFor, withMark } from '../disclosure/mark-choice.ts';
 import { type ConfigOptions, collect, configOf, wholeNumber, withConfig } from '../options.ts';
 import { openPicture, renderPicture, UNLIMITED, WRITTEN_PICTURES } from './render-picture.ts';
@@ -84,7 +86,13 @@ async function render(input: string, output: string, options: RenderOptions): Pr
   });
   const loaded = new Set<string>();
   const onModelLoad = ({ model }: { model: string }) => loaded.add(model);
-  const pool = await Pool.start(config, pino({ level: 'silent' }), { deadline: false, onModelLoad }).catch((error) => {
+  const log = pino({ level: 'silent' });
+  const marks = config.disclosure.watermark && picture !== null;
+  const watermark = marks ? messageLayout(layoutWords(await keptMarkKey(config.storage.dir, log))) : null;
+  const pool = await Pool.start(watermark === null ? config : withoutMark(config), log, {
+    deadline: false,
+    onModelLoad,
+  }).catch((error) => {
     clip?.close();
     throw error;
   });
@@ -119,7 +127,7 @@ async function render(input: string, output: string, options: RenderOptions): Pr
     if (clip !== null) sink = await sinkFor(clip, aside, { input, ...options });
     const found =
       clip === null || sink === null
-        ? await renderPicture({ session, badge, signer }, picture!, aside)
+        ? await renderPicture({ session, badge, signer, watermark }, picture!, aside)
         : await renderClip(session, clip, sink, { ...options, mark: badge });
     await rename(aside, output);
     report(found, input, pool);
@@ -196,6 +204,12 @@ function withFrameSize(config: Config, { width, height }: { width: number; heigh
   if (width * height <= frameWidth * frameHeight) return config;
   return { ...config, limits: { ...config.limits, frameWidth: width, frameHeight: height } };
 }
+
+/** A picture gets its mark as it is written, at the full resolution of its colours. */
+const withoutMark = (config: Config): Config => ({
+  ...config,
+  disclosure: { ...config.disclosure, watermark: false },
+});
 
 /**
  * Refuses an engine that did not load. A live session falls back to mesh; a file must be made with the engine asked for.

@@ -57,6 +57,8 @@ export interface KernelExports extends Record<string, unknown> {
   tiles: Numbers;
   texels: Numbers;
   paste: Numbers;
+  addTiles: Numbers;
+  activity: Numbers;
 }
 
 type Numbers = (...numbers: number[]) => void;

@@ -1,11 +1,9 @@
 /** The typed face of the pixel kernels in assembly/: memory for tensors and textures, and the loops over tensors. */
 
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
-import { root } from '../../lib/package-root.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import type { Rect } from '../../shared/geometry.ts';
 import type { Frame } from '../../shared/types.ts';
+import { compiledKernels } from './compiled-kernels.ts';
 import {
   FrameRegion,
   type KernelExports,
@@ -118,9 +116,8 @@ export class Kernels {
     const planes = Math.ceil((maxPixels * 1.1 + 64 * 1024) * 4.5);
     const pages = Math.ceil((planes + workingBytes) / PAGE);
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
-    const code = await readFile(path.join(root, 'dist/kernels.wasm'));
-    const { instance } = await WebAssembly.instantiate(code, { env: { memory } });
-    return new Kernels(memory, instance.exports as unknown as KernelExports, maxPixels);
+    const { exports } = new WebAssembly.Instance(await compiledKernels(), { env: { memory } });
+    return new Kernels(memory, exports as KernelExports, maxPixels);
   }
 
   /** @throws FaceOffError `kernel_memory` when the memory is used up. */

@@ -7,9 +7,14 @@ declare namespace WebAssembly {
     constructor(descriptor: { initial: number; maximum: number });
     readonly buffer: ArrayBuffer;
   }
+  /** Compiled code, which any number of instances can be made of. */
+  interface Module {
+    readonly [Symbol.toStringTag]: 'WebAssembly.Module';
+  }
+  class Instance {
+    constructor(module: Module, imports: Record<string, Record<string, unknown>>);
+    readonly exports: unknown;
+  }
+  function compile(code: Uint8Array): Promise<Module>;
   function validate(code: Uint8Array): boolean;
-  function instantiate(
-    code: Uint8Array,
-    imports: Record<string, Record<string, unknown>>,
-  ): Promise<{ instance: { exports: unknown } }>;
 }

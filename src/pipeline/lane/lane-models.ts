@@ -1,6 +1,8 @@
 /** What a lane loads and warms before its first frame. */
 
 import { messageOf } from '../../shared/errors.ts';
+import { messageLayout } from '../../watermark/chips.ts';
+import { sessionWord } from '../../watermark/session-word.ts';
 import { DeviceClient } from '../device/device-client.ts';
 import { PhotoLight } from '../engines/mesh/source/photo-light.ts';
 import { Restorer } from '../engines/restorer.ts';
@@ -9,7 +11,9 @@ import { Embedder } from '../face/embed.ts';
 import { Landmarker } from '../face/landmarks.ts';
 import { readTopology, type Topology } from '../face/topology.ts';
 import { type ModelSession, openSession } from '../inference/model-session.ts';
+import { compiledKernels } from '../kernels/compiled-kernels.ts';
 import { Kernels } from '../kernels/kernels.ts';
+import { StreamWatermark } from '../kernels/stream-watermark.ts';
 import { type Catalogue, readCatalogue } from '../models/catalogue.ts';
 import type { OnModelNews } from '../models/model-states.ts';
 import { type LaneOptions, type ModelLoad, PORTRAIT_SIDE } from '../pool/lane-protocol.ts';
@@ -39,6 +43,8 @@ export interface LaneModels {
   readonly catalogue: Catalogue;
   readonly kernels: Kernels;
   readonly topology: Topology;
+  /** Makes the invisible mark of a session's stream; null where no frame is marked. */
+  readonly watermarkFor: ((session: string) => StreamWatermark) | null;
   /** The connection to the device process; null where big models run in the lane. */
   readonly device: DeviceClient | null;
   readonly tools: Tools;
@@ -75,6 +81,7 @@ export async function loadLaneModels(setup: LaneSetup): Promise<LaneModels> {
     catalogue,
     kernels,
     topology,
+    watermarkFor: await watermarks(options.markWords),
     device,
     tools: {
       detector: new Detector(sessionOf('face-detector'), kernels),
@@ -91,6 +98,13 @@ export async function loadLaneModels(setup: LaneSetup): Promise<LaneModels> {
       for (const { session } of opened.values()) await session.close();
     },
   };
+}
+
+/** @param words of the key; null for no mark. */
+async function watermarks(words: Uint32Array | null): Promise<LaneModels['watermarkFor']> {
+  if (words === null) return null;
+  const [module, layout] = [await compiledKernels(), messageLayout(words)];
+  return (session) => new StreamWatermark(module, layout, sessionWord(session));
 }
 
 interface OpenedModel {

@@ -5,6 +5,7 @@ import type { Looks, Swapper } from '../engines/engine.ts';
 import { Cuts } from '../face/cuts.ts';
 import { PersonRegistry } from '../face/people.ts';
 import { facesCamera, type Track, type Tracker } from '../face/track.ts';
+import type { StreamWatermark } from '../kernels/stream-watermark.ts';
 import type { Costs } from './budget.ts';
 import type { Degrader } from './degrade.ts';
 import type { SwapperRequest } from './lane-engines.ts';
@@ -29,6 +30,8 @@ export interface StreamParts {
   costs: Costs;
   /** Looks that the configuration fixes. */
   fixedLooks: Pick<Looks, 'colour' | 'sharpness'>;
+  /** The invisible mark of swapped frames; null for none. */
+  watermark: StreamWatermark | null;
 }
 
 /** A swapper, and what it was made of. */
@@ -48,6 +51,7 @@ export class LaneStream implements FrameStream {
   readonly tracker: Tracker;
   readonly degrader: Degrader;
   readonly costs: Costs;
+  readonly watermark: StreamWatermark | null;
   readonly #makeSwapper: SwapperMaker;
   readonly #fixedLooks: Pick<Looks, 'colour' | 'sharpness'>;
   #settings: SwapSettings;
@@ -74,6 +78,7 @@ export class LaneStream implements FrameStream {
     this.tracker = parts.tracker;
     this.degrader = parts.degrader;
     this.costs = parts.costs;
+    this.watermark = parts.watermark;
     this.#fixedLooks = parts.fixedLooks;
     this.#settings = settings;
     this.#makeSwapper = makeSwapper;

@@ -200,6 +200,7 @@ export class Lane {
       degrader,
       costs: new Costs(this.#costs),
       fixedLooks: { colour: options.colour, sharpness: options.sharpness },
+      watermark: this.#models.watermarkFor?.(session) ?? null,
     };
     const stream = new LaneStream(parts, settings, (request) => this.#engines.swapper(request));
     degrader.setLadder(this.#ladderOf(stream));
@@ -256,10 +257,10 @@ export class Lane {
     };
   }
 
-  /** Draws over a frame what the settings want where its swap was missed. */
+  /** Draws what the settings want over a frame where its swap was missed, and the invisible mark over a swapped one. */
   async #applyFallback(
     frame: Frame,
-    { settings }: LaneStream,
+    { settings, watermark }: LaneStream,
     outcome: Outcome & { isWanted: boolean },
     budget: Budget,
   ): Promise<Pick<SwappedFrame, 'result' | 'hold' | 'exposed' | 'faces' | 'awaitsFace'>> {
@@ -267,6 +268,7 @@ export class Lane {
     const isMissed = isSwapMissed(settings, outcome);
     const shown = isMissed ? missedFrame(settings) : 'as-it-is';
     if (shown === 'pixelated') await budget.stage('pixelate', () => pixelate(frame));
+    if (result === 'swapped' && watermark !== null) await budget.stage('watermark', () => watermark.mark(frame));
     const { face } = settings;
     const awaitsFace = isMissed && face !== null && !this.#engines.hasFace(face);
     return {

@@ -86,6 +86,7 @@ export function laneOptions(config: Config): LaneOptions {
     budgetMs: pipeline.budgetMs,
     boost: swap.boost,
     restoreBlend: restoration.blend,
+    markWords: null,
     ...modelNames(config),
     ...liveLaneOptions(config),
   };

@@ -153,6 +153,8 @@ export interface LaneOptions {
   restorer: string | null;
   /** How much of the restored face is shown, 0..1. */
   restoreBlend: number;
+  /** Random words of the invisible mark's key (watermark/mark-key.ts); null marks no frame. */
+  markWords: Uint32Array | null;
 }
 
 /** The options that a lane takes over while it runs. */

@@ -6,6 +6,7 @@ import type { Config } from '../../config.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import { isGenerator, MESH, type SettingsPatch, type SwapSettings } from '../../shared/settings.ts';
 import type { Capacity, Frame, Pressure, ProfiledThread, Swapping, SwapSession } from '../../shared/types.ts';
+import { keptMarkKey, layoutWords } from '../../watermark/mark-key.ts';
 import { DeviceHost } from '../device/device-host.ts';
 import type { DeviceReport } from '../device/device-protocol.ts';
 import type { Portrait } from '../engines/engine.ts';
@@ -15,7 +16,7 @@ import { requireFile } from '../models/model-store.ts';
 import { Enrolment, type Photos } from './enrolment.ts';
 import { LaneFaults } from './lane-faults.ts';
 import { defaultSettings, deviceOptions, laneOptions, liveLaneOptions, requireModelNames } from './lane-options.ts';
-import type { FoundFace, LanePreview, ModelLoad } from './lane-protocol.ts';
+import type { FoundFace, LaneOptions, LanePreview, ModelLoad } from './lane-protocol.ts';
 import { facesOf, type LaneSlot, Lanes, wantedFaces } from './lanes.ts';
 import { PoolSession, type SessionHost } from './pool-session.ts';
 
@@ -51,7 +52,12 @@ export class Pool implements Swapping, SessionHost {
   /** By face; see `offer`. */
   readonly #consents = new Map<string, () => void>();
 
-  private constructor(catalogue: Catalogue, config: Config, log: Logger, { deadline, onDevice, onLost }: PoolOptions) {
+  private constructor(
+    catalogue: Catalogue,
+    config: Config,
+    log: Logger,
+    { deadline, onDevice, onLost, markWords }: PoolOptions & Pick<LaneOptions, 'markWords'>,
+  ) {
     const budgetMs = deadline === false ? Number.POSITIVE_INFINITY : config.pipeline.budgetMs;
     const models = new ModelStates(catalogue);
     this.#device = new DeviceHost(deviceOptions(config), log, {
@@ -61,7 +67,7 @@ export class Pool implements Swapping, SessionHost {
       },
       onLost: (cause) => onLost?.('device', cause),
     });
-    const options = { ...laneOptions(config), budgetMs, deviceAddress: this.#device.address };
+    const options = { ...laneOptions(config), budgetMs, deviceAddress: this.#device.address, markWords };
     const faults = new LaneFaults(models, log);
     this.#enrolment = new Enrolment({ options, models, faults });
     this.#lanes = new Lanes({
@@ -84,7 +90,8 @@ export class Pool implements Swapping, SessionHost {
   static async start(config: Config, log: Logger, options: PoolOptions = {}): Promise<Pool> {
     const catalogue = readCatalogue(config.models.dir);
     const { engine, restorer } = requireModelNames(catalogue, config);
-    const pool = new Pool(catalogue, config, log, options);
+    const markWords = config.disclosure.watermark ? layoutWords(await keptMarkKey(config.storage.dir, log)) : null;
+    const pool = new Pool(catalogue, config, log, { ...options, markWords });
     if (isGenerator(engine) || restorer !== null) pool.#device.start();
     const { lanes } = config.pipeline;
     // The main thread with WebRTC's own threads wants a core; the rest is for lanes.

@@ -343,6 +343,8 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   };
   app.get('/enter', enter('/'));
   app.get('/enter/call', enter('/call'));
+  app.get('/detect', (request, reply) => sendPage(request, reply, 'detector.html'));
+
   app.get('/healthz', async () => ({ ok: true }));
   app.get('/readyz', async (_request, reply) => {
     const isReady = ready && !draining;

@@ -363,6 +363,7 @@ const pageOperations: readonly Operation[] = [
     replies: { 302: { text: 'To the page of the call.', headers: ['Location'] } },
   }),
   get('/call/{room}', 'call', 'A call', { group: 'pages', replies: page, errors: ['unknown_stream'] }),
+  get('/detect', 'detect', 'Looks for the invisible mark in a file, in the browser', { group: 'pages', replies: page }),
   get('/api/docs', 'docs', 'This document, to read', { group: 'pages', replies: page }),
   get('/ws', 'socket', 'The pages’ WebSocket; messages.ts has its messages', {
     group: 'pages',

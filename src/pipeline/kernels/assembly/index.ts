@@ -10,6 +10,7 @@ export { paste, texels, tiles } from './aligned';
 export { cropToTensor } from './crop';
 export { restore } from './restore';
 export { warp } from './warp';
+export { activity, addTiles } from './mark-luma';
 
 /** Address of the first byte that the host may use. */
 export function ownBytes(): usize { return __heap_base; }
