@@ -7,6 +7,7 @@ import { Command } from 'commander';
 import { cacheCommand } from './commands/cache.ts';
 import { cameraCommand } from './commands/camera.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { facesCommand } from './commands/faces/faces.ts';
 import { gpuCommand } from './commands/install/gpu-install.ts';
 import { h264Command } from './commands/install/h264-install.ts';
 import { modelsCommand } from './commands/models.ts';
@@ -28,6 +29,7 @@ const program = new Command('faceoff')
   .version(version)
   .addCommand(serveCommand(config, version), { isDefault: true })
   .addCommand(renderCommand(config))
+  .addCommand(facesCommand(config))
   .addCommand(modelsCommand(config))
   .addCommand(cacheCommand(config))
   .addCommand(cameraCommand(config))

@@ -98,7 +98,12 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
     onDevice: (report) => metrics.device(report),
     onLost: (part, cause) => events.tell('fault', { part, code: `${part}_lost`, cause, stream: null, session: null }),
   });
-  const faces = await FaceLibrary.open(config, pool, logger);
+  let onBlocked = (): void => undefined;
+  const faces = await FaceLibrary.open(config, pool, logger, () => onBlocked()).catch(async (error: unknown) => {
+    await pool.close();
+    await log.close();
+    throw error;
+  });
   const { face } = defaultSettings(config);
   if (face !== null)
     await preloadDefault(pool, face).catch(async (error: unknown) => {
@@ -122,6 +127,7 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
     defaults: pool.defaults,
     certificate,
   });
+  onBlocked = server.facesChanged;
   const renewal =
     certificate === null
       ? null
@@ -133,6 +139,7 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
         });
   const stop = async (): Promise<false> => {
     renewal?.close();
+    faces.close();
     await server.close();
     await Promise.all([pool.close(), hooks.close(HOOKS_GRACE_MS)]);
     await cache.close();

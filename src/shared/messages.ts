@@ -19,6 +19,15 @@ export interface FaceInfo {
   photos: number;
 }
 
+/** A face that this server does not take, as `/api/blocked-faces` lists it. */
+export interface BlockedFace {
+  id: string;
+  /** For people: the source of the request, for instance. */
+  note: string;
+  /** ISO 8601. */
+  addedAt: string;
+}
+
 /** What may be wrong with a photo that a face is made from. */
 export type PhotoFlaw =
   | 'cut-off'

@@ -31,7 +31,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'pipeline/device',
   ],
   'pipeline/pool': ['shared', 'lib', 'config', 'pipeline/models', 'pipeline/device', 'pipeline/engines'],
-  faces: ['shared', 'lib', 'config', 'pipeline/engines', 'pipeline/pool'],
+  faces: ['shared', 'lib', 'config', 'pipeline/face', 'pipeline/engines', 'pipeline/pool'],
   'pipeline/lane': [
     'shared',
     'lib',
@@ -70,6 +70,7 @@ const ROOMS: Record<string, readonly string[]> = {
   ],
   'server/access': ['shared', 'lib', 'config'],
   'server/openapi': ['shared', 'lib', 'config', 'server/access', 'server/session'],
+  'server/uploads': ['shared', 'lib', 'config', 'faces', 'server/access'],
   'server/http': [
     'shared',
     'lib',
@@ -80,6 +81,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'pipeline/models',
     'pipeline/pool',
     'server/access',
+    'server/uploads',
     'server/h264',
     'server/hooks',
     'server/monitor',

@@ -89,6 +89,8 @@ export interface Server {
   metricsApp: FastifyInstance | null;
   sessions: Sessions;
   monitor: Monitor;
+  /** Tells the pages that the list of faces is another one. */
+  facesChanged(): void;
   /** Takes no new sessions from now on; resolves when those that run have ended, or after `patienceMs`. */
   drain(patienceMs: number): Promise<void>;
   /** Ends sessions and sockets, then the listeners. Idempotent. */
@@ -435,6 +437,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     metricsApp,
     sessions,
     monitor,
+    facesChanged: () => signalling.facesChanged(),
     async drain(patienceMs) {
       draining = true;
       sessions.drain();

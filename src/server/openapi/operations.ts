@@ -8,6 +8,7 @@ import type { ErrorCode } from '../../shared/error-catalogue.ts';
 import { RECORDING_FORMATS } from '../../shared/recording-formats.ts';
 import { SWITCHES } from '../../shared/steps.ts';
 import { allSettingsSchema, patchSchema, presetSchema } from '../session/session-settings.ts';
+import { blockedFaceOperations } from './blocked-face-operations.ts';
 import {
   type FormFields,
   type Group,
@@ -118,6 +119,7 @@ const UPLOAD_ERRORS: readonly ErrorCode[] = [
   'face_too_small',
   'face_damaged',
   'unknown_face',
+  'face_blocked',
   'built_in_face',
   'too_many_faces',
   'too_many_photos',
@@ -267,6 +269,7 @@ const faceOperations: readonly Operation[] = [
     replies: { 200: { text: 'The picture.', schema: 'binary', types: ['image/webp'], headers: ['Cache-Control'] } },
     errors: ['unknown_face', 'face_damaged'],
   }),
+  ...blockedFaceOperations,
 ];
 
 const presetOperations: readonly Operation[] = [

@@ -5,6 +5,7 @@
 
 import { z } from 'zod';
 import type {
+  BlockedFace,
   CacheReport,
   Cause,
   ErrorBody,
@@ -64,6 +65,13 @@ export const faceSchema = named<FaceInfo>('Face', {
   thumbnail: z.string().describe('Path on this server.'),
   addedAt: time,
   photos: count.describe('Number of photos the face was made from.'),
+});
+
+/** A face that is not taken. */
+export const blockedFaceSchema = named<BlockedFace>('BlockedFace', {
+  id: z.string(),
+  note: z.string().describe('For people: who asked, and where.'),
+  addedAt: time,
 });
 
 const finding = objectOf<PhotoFinding>({

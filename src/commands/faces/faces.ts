@@ -1,0 +1,67 @@
+/** `faceoff faces`: the faces that this server does not take. */
+
+import { readFile } from 'node:fs/promises';
+import { Command } from 'commander';
+import { pino } from 'pino';
+import type { Config } from '../../config.ts';
+import { BlockList } from '../../faces/block-list.ts';
+import { chooseFace, decodePicture } from '../../faces/portrait.ts';
+import { Pool } from '../../pipeline/pool/pool.ts';
+import { FaceOffError, messageOf } from '../../shared/errors.ts';
+import { type ConfigOptions, configOf, printTable, wholeNumber, withConfig } from '../options.ts';
+
+interface BlockOptions extends ConfigOptions {
+  note: string;
+  pick?: number;
+}
+
+/** `faceoff faces block`, `list` and `unblock`. A running server follows within seconds. */
+export function facesCommand(defaultConfig: string): Command {
+  const block = new Command('block').description('take the face of a person no more; the picture is not kept');
+  const list = new Command('list').description('the faces that are not taken');
+  const unblock = new Command('unblock').description('take a face again');
+  return new Command('faces')
+    .description('faces that this server does not take: block, list, unblock')
+    .addCommand(
+      withConfig(block, defaultConfig)
+        .argument('<picture>', 'a picture of the person, who asked for it')
+        .option('--note <text>', 'for people: who asked, and where', '')
+        .option('--pick <n>', 'which face, where the picture shows several (0 is the largest)', wholeNumber)
+        .action(blockFace),
+    )
+    .addCommand(withConfig(list, defaultConfig).action(printList))
+    .addCommand(withConfig(unblock, defaultConfig).argument('<id>', 'as `faces list` shows it').action(unblockFace));
+}
+
+async function blockFace(file: string, options: BlockOptions): Promise<void> {
+  const config = configOf(options, ['pipeline.lanes=1', 'logging.level=warn']);
+  const list = await BlockList.open(config.storage.dir);
+  const { id } = await list.add(await embeddingOf(file, config, options.pick), options.note);
+  console.log(`${id} is blocked. The picture was not kept. \`faceoff faces unblock ${id}\` takes the face again.`);
+}
+
+/** @throws FaceOffError `no_input` (500), and those of `decodePicture` and `chooseFace`. */
+async function embeddingOf(file: string, config: Config, pick?: number): Promise<Float32Array> {
+  const data = await readFile(file).catch((cause: unknown) => {
+    throw new FaceOffError('no_input', `${file} cannot be read: ${messageOf(cause)}`);
+  });
+  const picture = await decodePicture(data, { bytes: config.limits.uploadBytes, pixels: config.limits.picturePixels });
+  const pool = await Pool.start(config, pino({ level: 'silent' }));
+  try {
+    return chooseFace(picture, await pool.analyse({ ...picture, data: picture.data.slice() }), pick).embedding;
+  } finally {
+    await pool.close();
+  }
+}
+
+async function printList(options: ConfigOptions): Promise<void> {
+  const list = await BlockList.open(configOf(options).storage.dir);
+  if (list.isEmpty) console.log('No face is blocked.');
+  else printTable(list.list().map(({ id, addedAt, note }) => [id, addedAt.slice(0, 10), note]));
+}
+
+async function unblockFace(id: string, options: ConfigOptions): Promise<void> {
+  const list = await BlockList.open(configOf(options).storage.dir);
+  await list.remove(id);
+  console.log(`${id} is not blocked any more.`);
+}
