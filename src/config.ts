@@ -175,6 +175,7 @@ const Schema = z.strictObject({
     badge: z.boolean().default(SETTINGS.badge.default),
     corner: choice(CORNERS, 'bottom-right'),
   }),
+  safety: section({ contentCheck: z.boolean().default(true), contentThreshold: number(0.05, 0.99, 0.95) }),
   memory: section({
     rssLimitMb: whole(128, 1_000_000, 4096),
     releaseAt: number(0.1, 1, 0.85),

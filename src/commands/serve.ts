@@ -14,6 +14,8 @@ import { isPackage } from '../lib/installation.ts';
 import { type Logger, openLog } from '../lib/log.ts';
 import { raise } from '../lib/priority.ts';
 import { Metrics } from '../metrics.ts';
+import { ContentCheck } from '../pipeline/content/content-check.ts';
+import { readCatalogue } from '../pipeline/models/catalogue.ts';
 import { defaultSettings } from '../pipeline/pool/lane-options.ts';
 import type { ModelLoad } from '../pipeline/pool/lane-protocol.ts';
 import { Pool } from '../pipeline/pool/pool.ts';
@@ -111,6 +113,7 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
       await log.close();
       throw error;
     });
+  const contentCheck = config.safety.contentCheck ? await startContentCheck(config, pool, logger) : null;
   const gpu = await openGpu({ onProblem: (why) => logger.warn({ why }, 'the GPU cannot be watched') });
   if (gpu !== null) logger.info({ gpu: gpu.name, driver: gpu.driver }, 'GPU found');
   const server = await buildServer({
@@ -119,6 +122,7 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
     faces,
     metrics,
     events,
+    contentCheck,
     models: [...models.values()],
     states: pool.models,
     log: logger,
@@ -141,7 +145,7 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
     renewal?.close();
     faces.close();
     await server.close();
-    await Promise.all([pool.close(), hooks.close(HOOKS_GRACE_MS)]);
+    await Promise.all([pool.close(), contentCheck?.close(), hooks.close(HOOKS_GRACE_MS)]);
     await cache.close();
     await log.close();
     return false;
@@ -179,6 +183,21 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
     const isLate = await Promise.race([stop(), delay(GRACE_MS, true)]);
     if (isLate) logger.warn('not everything ended in time; a recording that was cut off is kept by the next start');
   });
+}
+
+/** A check that does not start is tried again by the streams; until it works, guarded ones are hidden. */
+async function startContentCheck(config: Config, pool: Pool, log: Logger): Promise<ContentCheck> {
+  const check = new ContentCheck(config.models.dir);
+  const { name: model } = readCatalogue(config.models.dir).forRole('content-check');
+  await check.start().then(
+    () => pool.models.note(check, { model, state: 'ready', provider: 'cpu' }),
+    (error: unknown) => {
+      pool.models.note(check, { model, state: 'failed', why: messageOf(error) });
+      const what = 'the content check does not work: guarded streams are hidden, others go on unchecked';
+      log.error({ error: messageOf(error) }, what);
+    },
+  );
+  return check;
 }
 
 /** Brings the data of older installations over, and makes or reads the certificate. */

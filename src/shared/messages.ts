@@ -227,7 +227,17 @@ export interface SessionStats {
  * time for its frames; `network`: losses or bursts; `camera`: it gives few frames; `memory`: it is short; `model`: a
  * generator takes too long; `faces`: more faces are in the picture than are followed.
  */
-export type Cause = 'good' | 'size' | 'processor' | 'lane' | 'network' | 'camera' | 'memory' | 'model' | 'faces';
+export type Cause =
+  | 'good'
+  | 'content'
+  | 'size'
+  | 'processor'
+  | 'lane'
+  | 'network'
+  | 'camera'
+  | 'memory'
+  | 'model'
+  | 'faces';
 
 /** What limits a session, in words. */
 export interface Verdict {

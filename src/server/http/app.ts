@@ -16,6 +16,7 @@ import { errorBody, RETRY_AFTER_MS } from '../../lib/error-body.ts';
 import type { Logger } from '../../lib/log.ts';
 import { residentBytes } from '../../lib/system/resident-memory.ts';
 import type { Metrics } from '../../metrics.ts';
+import type { PictureCheck } from '../../pipeline/content/content-check.ts';
 import { readCatalogue } from '../../pipeline/models/catalogue.ts';
 import { ModelStates } from '../../pipeline/models/model-states.ts';
 import type { ModelLoad } from '../../pipeline/pool/lane-protocol.ts';
@@ -78,6 +79,8 @@ export interface ServerParts {
   gpu?: Gpu | null;
   /** Told what happens, for hooks. */
   events?: ServerEvents;
+  /** Checks what streams show; none are checked without it. The caller closes it. */
+  contentCheck?: PictureCheck | null;
   /** Makes the server speak HTTPS; without it the server speaks HTTP. */
   certificate?: Certificate | null;
 }
@@ -253,7 +256,9 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   const authenticator = new Authenticator(config.server, certificate !== null, rateLimit);
   const peers = new Peers(config, log);
   const streams = new Streams({ config, metrics, events, log, peers });
-  const sessions = new Sessions({ config, pool, streams, peers, metrics, events, log, machine: () => monitor.figures });
+  const { contentCheck = null } = parts;
+  const machine = () => monitor.figures;
+  const sessions = new Sessions({ config, pool, streams, peers, metrics, contentCheck, events, log, machine });
   const recordings = new Recordings({ config, metrics, events, log });
   await recordings.recover();
   const presets = await PresetStore.open(config, log);

@@ -113,6 +113,7 @@ namedSchemas.add(allSettingsSchema, { id: 'Settings' });
 const verdict = objectOf<Verdict>({
   cause: oneOf<Cause>({
     good: true,
+    content: true,
     size: true,
     processor: true,
     lane: true,
