@@ -32,6 +32,8 @@ export class ContentGuard {
   #askedAtMs = Number.NEGATIVE_INFINITY;
   #isAsking = false;
   #isFailing = false;
+  /** Whether no check has answered yet. */
+  #isNew = true;
   #hidden: HiddenReason | null = null;
 
   constructor(check: PictureCheck, threshold: number, listener: GuardListener) {
@@ -49,7 +51,7 @@ export class ContentGuard {
    * Has the picture checked when it is time, and hides it, in place, where it may not be shown. A hidden frame exposes no
    * face.
    * @param wantsSwap whether the settings want any face swapped; other streams are not checked.
-   * @param guarded whether the stream is hidden while the check fails.
+   * @param guarded whether the stream is hidden while the check fails, and until it first answers.
    */
   pass(done: SwappedFrame, wantsSwap: boolean, guarded: boolean): SwappedFrame {
     this.#hidden = null;
@@ -59,7 +61,7 @@ export class ContentGuard {
     if (!this.#isAsking && nowMs - this.#askedAtMs >= (this.#votes.isSuspicious ? SUSPICIOUS_MS : INTERVAL_MS))
       void this.#ask(done, nowMs);
     if (this.#votes.isBlocked) this.#hidden = 'blocked';
-    else if (this.#isFailing && guarded) this.#hidden = 'unchecked';
+    else if (guarded && (this.#isFailing || this.#isNew)) this.#hidden = 'unchecked';
     if (this.#hidden === null) return done;
     pixelate(done.frame);
     return { ...done, hold: false, exposed: false };
@@ -72,6 +74,7 @@ export class ContentGuard {
       // Every other check sees the picture mirrored: what is taken wrongly for one kind seldom is both ways.
       const score = await this.#check.score(sampleOf(frame, this.#checks++ % 2 === 1));
       this.#isFailing = false;
+      this.#isNew = false;
       if (this.#votes.observe(score)) this.#listener.onBlocked(this.#votes.isBlocked);
     } catch (error) {
       this.#fail(error);

@@ -126,11 +126,18 @@ describe('a guard', () => {
   });
 
   test('that does not answer counts as failed', async () => {
-    answer = () => new Promise(() => undefined);
     await pass({ guarded: true });
+    answer = () => new Promise(() => undefined);
+    await pass({ guarded: true, atMs: 1000 });
     expect(await pass({ guarded: true, atMs: 4000 })).toMatchObject({ isMosaic: false });
     expect(await pass({ guarded: true, atMs: 2000 })).toMatchObject({ isMosaic: true, hidden: 'unchecked' });
-    expect(asked).toHaveLength(1);
+    expect(asked).toHaveLength(2);
+  });
+
+  test('hides the first frames of guarded streams alone, until a check has answered', async () => {
+    expect(await pass({ guarded: true })).toMatchObject({ isMosaic: true, hidden: 'unchecked' });
+    expect(await pass({ guarded: true })).toMatchObject({ isMosaic: false, hidden: null });
+    expect(told).toEqual([]);
   });
 });
 
