@@ -186,6 +186,7 @@ const Schema = z.strictObject({
     sign: z.boolean().default(true),
     watermark: z.boolean().default(true),
   }),
+  safety: section({ contentCheck: z.boolean().default(true), contentThreshold: number(0.05, 0.99, 0.95) }),
   memory: section({
     rssLimitMb: live(whole(128, 1_000_000, 4096)),
     releaseAt: live(number(0.1, 1, 0.85)),

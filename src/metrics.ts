@@ -36,6 +36,7 @@ export class Metrics {
   readonly #level: Gauge;
   readonly #plans: Gauge<'plan'>;
   readonly #verdicts: Gauge<'cause'>;
+  readonly #contentBlocked: Counter;
   readonly #sessions: Gauge;
   readonly #viewers: Gauge;
   readonly #skipped: Counter;
@@ -102,6 +103,11 @@ export class Metrics {
       name: 'faceoff_verdict',
       help: 'Sessions by what limits them; good is nothing',
       labelNames: ['cause'],
+      registers,
+    });
+    this.#contentBlocked = new Counter({
+      name: 'faceoff_content_blocked_total',
+      help: 'Times that the content check hid the picture of a stream',
       registers,
     });
     this.#sessions = new Gauge({ name: 'faceoff_sessions', help: 'Sessions open now', registers });
@@ -203,6 +209,11 @@ export class Metrics {
   /** Sets the number of sessions per cause. */
   verdicts(counts: Record<Cause, number>): void {
     for (const [cause, sessions] of Object.entries(counts)) this.#verdicts.set({ cause }, sessions);
+  }
+
+  /** Counts that the content check hid the picture of a stream. */
+  contentBlocked(): void {
+    this.#contentBlocked.inc();
   }
 
   /** Sets the number of sessions per plan. @param plans the plan of each session. */

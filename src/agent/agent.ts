@@ -5,6 +5,7 @@ import type { Config } from '../config.ts';
 import type { Logger } from '../lib/log.ts';
 import { type LiveKitAddress, LiveKitApi } from '../livekit/livekit-api.ts';
 import type { Metrics } from '../metrics.ts';
+import type { ContentCheck } from '../pipeline/content/content-check.ts';
 import { Badge } from '../server/disclosure/badge.ts';
 import { DisclosureRecord } from '../server/disclosure/disclosure-record.ts';
 import { Peers } from '../server/h264/peers.ts';
@@ -24,6 +25,8 @@ import { WorkerConnection } from './worker-connection.ts';
 
 /** What a worker works with; all of it is loaded and warm before `Agent.start`. */
 export interface AgentParts {
+  /** Checks what swapped pictures show; null where the settings want none. */
+  contentCheck: ContentCheck | null;
   config: Config;
   at: LiveKitAddress;
   library: RtcLibrary;
@@ -61,6 +64,7 @@ export class Agent {
     this.#metrics = new AgentMetrics(metrics.registry);
     const events = new ServerEvents();
     const disclosure = new DisclosureRecord(config);
+    const { contentCheck } = parts;
     const links = new RoomLinks(library, config.livekit, log);
     const streams = new Streams({ config, metrics, events, log, peers: new Peers(config, log) });
     const machine = () => this.#monitor.figures;
@@ -71,6 +75,7 @@ export class Agent {
       peers: links,
       badge,
       disclosure,
+      contentCheck,
       metrics,
       events,
       log,

@@ -12,12 +12,15 @@ import { isLocal, urlOf } from '../lib/address.ts';
 import { checkInput, checkOutput, isFile } from '../media/camera-errors.ts';
 import { readInput } from '../media/camera-input.ts';
 import { CameraOutput } from '../media/camera-output.ts';
+import { ContentCheck } from '../pipeline/content/content-check.ts';
+import { ContentGuard } from '../pipeline/content/content-guard.ts';
 import { Pool } from '../pipeline/pool/pool.ts';
 import { Intake } from '../server/session/intake.ts';
 import { Opening } from '../server/session/opening.ts';
 import { watchStream } from '../server/webrtc/whep-client.ts';
-import { FaceOffError } from '../shared/errors.ts';
+import { FaceOffError, messageOf } from '../shared/errors.ts';
 import { shownFor } from '../shared/missed-swap.ts';
+import { wantsSwap } from '../shared/settings.ts';
 import type { Frame } from '../shared/types.ts';
 import { type MarkOptions, markFor, withMark } from './disclosure/mark-choice.ts';
 import { movePersonalData } from './move-personal-data.ts';
@@ -172,6 +175,7 @@ async function swapping(config: Config, options: CameraOptions, output: CameraOu
   const badge = await markFor(config, options, 'camera');
   const log = pino({ level: 'silent' });
   await movePersonalData(config, { info: (_, message) => say(message), warn: (_, message) => say(message) });
+  const check = config.safety.contentCheck ? new ContentCheck(config.models.dir) : null;
   const pool = await Pool.start(config, log);
   await FaceLibrary.open(config, pool, log);
   const face = wanted === undefined ? pool.defaults.face : wanted === 'none' ? null : wanted;
@@ -179,10 +183,19 @@ async function swapping(config: Config, options: CameraOptions, output: CameraOu
     const session = pool.open(ID, { face });
     if (face !== null) await pool.preload(face);
     const opening = new Opening();
+    const guard =
+      check === null
+        ? null
+        : new ContentGuard(check, config.safety.contentThreshold, {
+            onBlocked: (isBlocked) => say(`The content check hides the picture${isBlocked ? '' : ' no more'}.`),
+            onFailure: (error) => say(`The content check fails: ${messageOf(error)}`),
+          });
     const intake = new Intake(
       async (frame, dropped) => {
         // A lane that is lost takes its frame with it; the next frame finds a new lane.
-        const done = await session.swap(frame, dropped).catch(() => null);
+        const swapped = await session.swap(frame, dropped).catch(() => null);
+        const { settings } = session;
+        const done = swapped && (guard?.pass(swapped, wantsSwap(settings), settings.guarded) ?? swapped);
         const isShown = done !== null && !opening.holds(done, face !== null);
         if (!isShown || shownFor(done, session.settings.guarded) !== 'frame') return done;
         if (face !== null) badge?.draw(done.frame);
@@ -196,7 +209,7 @@ async function swapping(config: Config, options: CameraOptions, output: CameraOu
       async close() {
         intake.clear();
         session.close();
-        await pool.close();
+        await Promise.all([pool.close(), check?.close()]);
       },
     };
   } catch (error) {

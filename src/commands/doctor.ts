@@ -9,6 +9,7 @@ import type { Config } from '../config.ts';
 import { isPackage } from '../lib/installation.ts';
 import { root } from '../lib/package-root.ts';
 import { ffmpegVersion } from '../media/ffmpeg.ts';
+import { ContentCheck } from '../pipeline/content/content-check.ts';
 import { loadProblemOf } from '../pipeline/inference/native/ffi.ts';
 import { readNvidiaDriver } from '../pipeline/inference/native/nvml.ts';
 import { openApi } from '../pipeline/inference/native/ort-api.ts';
@@ -93,6 +94,7 @@ export async function examine(config: Config, args: readonly string[] = []): Pro
     processor(),
     simd(),
     runtime(config),
+    await contentCheck(config),
     ...nvidia(config),
     vulkan(),
     await ffmpeg(),
@@ -153,6 +155,23 @@ function runtime(config: Config): Finding {
       advice: isPackage ? 'Install FaceOff again.' : 'Run `npm ci` again.',
     };
   return { name, state: 'ok', found: `${api.version}, in ${api.folder}` };
+}
+
+/** Whether what streams show can be checked. */
+async function contentCheck({ safety, models }: Config): Promise<Finding> {
+  const name = 'Content check';
+  if (!safety.contentCheck)
+    return { name, state: 'absent', found: 'switched off', advice: 'safety.contentCheck switches it on.' };
+  const check = new ContentCheck(models.dir);
+  try {
+    await check.start();
+    return { name, state: 'ok', found: `works; it hides from ${safety.contentThreshold} on` };
+  } catch (error) {
+    const found = `${messageOf(error)} Guarded streams are hidden, others are not checked.`;
+    return { name, state: 'absent', found };
+  } finally {
+    await check.close();
+  }
 }
 
 function nvidia(config: Config): Finding[] {

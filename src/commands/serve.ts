@@ -28,6 +28,7 @@ import { movePersonalData } from './move-personal-data.ts';
 import { type ConfigOptions, sourcesOf, withConfig } from './options.ts';
 import { listenAt } from './start/listen.ts';
 import { heedSignals } from './start/signals.ts';
+import { startContentCheck } from './start/start-content-check.ts';
 import { preloadDefault, startPipeline } from './start/start-pipeline.ts';
 import { welcomeOf } from './startup-banner.ts';
 
@@ -74,14 +75,18 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
   const beganMs = performance.now();
   const cache = await CacheSweeper.start(config, logger);
   const events = new ServerEvents();
+  let onBlocked = (): void => undefined;
   const onLost = (part: 'lane' | 'device', cause: string): void =>
     events.tell('fault', { part, code: `${part}_lost`, cause, stream: null, session: null });
-  const started = await startPipeline(config, logger, onLost).catch(async (error: unknown) => {
-    await log.close();
-    throw error;
-  });
+  const started = await startPipeline(config, logger, { onLost, onBlocked: () => onBlocked() }).catch(
+    async (error: unknown) => {
+      await log.close();
+      throw error;
+    },
+  );
   const { pool, faces, gpu, metrics, models } = started;
   const hooks = new Hooks({ settings: config.hooks, events, metrics, log: logger });
+  const contentCheck = await startContentCheck(config, pool, logger);
   const server = await buildServer({
     config,
     inForce,
@@ -89,6 +94,7 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
     faces,
     metrics,
     events,
+    contentCheck,
     models,
     states: pool.models,
     log: logger,
@@ -97,6 +103,7 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
     defaults: pool.defaults,
     certificate,
   });
+  onBlocked = server.facesChanged;
   const renewal =
     certificate === null
       ? null
@@ -109,8 +116,9 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
   const stop = async (): Promise<false> => {
     reload.close();
     renewal?.close();
+    faces.close();
     await server.close();
-    await Promise.all([pool.close(), hooks.close(HOOKS_GRACE_MS)]);
+    await Promise.all([pool.close(), contentCheck?.close(), hooks.close(HOOKS_GRACE_MS)]);
     await cache.close();
     await log.close();
     return false;

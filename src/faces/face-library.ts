@@ -20,8 +20,9 @@ import type { Portrait } from '../pipeline/engines/engine.ts';
 import type { FoundFace } from '../pipeline/pool/lane-protocol.ts';
 import type { Pool } from '../pipeline/pool/pool.ts';
 import { FaceOffError, messageOf } from '../shared/errors.ts';
-import type { Confirmation, ConsentRecord, FaceInfo, FacePreview } from '../shared/messages.ts';
+import type { BlockedFace, Confirmation, ConsentRecord, FaceInfo, FacePreview } from '../shared/messages.ts';
 import type { Frame } from '../shared/types.ts';
+import { BlockList } from './block-list.ts';
 import { confirmationOf, consentedAt, consentFile, isConsentDue, readConfirmations } from './consent.ts';
 import { adviceOn } from './photo-advice.ts';
 import { chooseFace, decodePicture, frameToRgb, type PictureLimits } from './portrait.ts';
@@ -39,13 +40,23 @@ export interface UploadedFace {
   confirmedBy?: string;
 }
 
+/** A picture of a face that is to be blocked. */
+export interface BlockedUpload {
+  /** The picture file. It is not kept. */
+  data: Uint8Array;
+  /** For people: the source of the request, for instance. */
+  note: string;
+  /** Index of the face to take, where the picture shows several. */
+  pick?: number;
+}
+
 /** The library as the server uses it. */
 export interface Faces {
   list(): FaceInfo[];
   /**
    * @throws FaceOffError `bad_picture` (415), `picture_too_large` (413), `picture_too_slow`, `no_face`, `face_too_small`,
-   *   `face_turned` (422), `several_faces` (409, details SeveralFaces), `unknown_face` (404), `too_many_faces`,
-   *   `not_saved` (507).
+   *   `face_turned` (422), `several_faces` (409, details SeveralFaces), `unknown_face` (404), `face_blocked` (403),
+   *   `too_many_faces`, `not_saved` (507).
    */
   add(upload: UploadedFace): Promise<FaceInfo>;
   /** How the face would look if it were added; nothing is kept. @throws FaceOffError as `add` does. */
@@ -62,6 +73,16 @@ export interface Faces {
   confirm(id: string, by: string | null): Promise<FaceInfo>;
   /** WebP, 160 x 160. @throws FaceOffError `unknown_face` (404), `face_damaged` (410). */
   thumbnail(id: string): Promise<Uint8Array>;
+  /** The faces that are not taken. */
+  blocked(): BlockedFace[];
+  /**
+   * Takes the face of this picture no more. Faces of the library that look like it are withheld: they are not listed, and
+   * sessions that wear them go on without a face.
+   * @throws FaceOffError those of `add` about the picture, `too_many_blocked_faces`, `not_saved` (507), `block_list_damaged` (500).
+   */
+  block(upload: BlockedUpload): Promise<BlockedFace>;
+  /** @throws FaceOffError `unknown_blocked_face` (404), `not_saved` (507), `block_list_damaged` (500). */
+  unblock(id: string): Promise<void>;
 }
 
 /** Faces that FaceOff comes with, in models/portraits; see NOTICE for their origin. */
@@ -70,6 +91,9 @@ const MOST_PHOTOS = 8;
 const THUMBNAIL = 160;
 /** Side of the square that is kept of a photo, as a multiple of the larger side of the face's box. */
 const CUT = 2.4;
+
+/** Errors of photos that no face can be enrolled from. */
+const UNWEARABLE: ReadonlySet<string> = new Set(['face_damaged', 'no_face']);
 
 const Record = z.strictObject({ name: z.string(), addedAt: z.string(), photos: z.array(z.string()).min(1) });
 
@@ -91,25 +115,38 @@ export class FaceLibrary implements Faces {
   readonly #config: Config['limits'];
   readonly #faces: Config['faces'];
   readonly #pool: Pool;
+  readonly #blockList: BlockList;
   readonly #entries = new Map<string, Entry>();
+  /** Ids of entries whose face is blocked. */
+  readonly #withheld = new Set<string>();
+  /** Embeddings of photos, by the photo's path: photos are never changed. */
+  readonly #embeddings = new Map<string, Float32Array>();
   /** Additions and removals, one at a time. */
   readonly #changes = new SerialQueue();
   /** One upload is decoded at a time, as the whole process shares libuv's few threads. */
   readonly #decodings = new SerialQueue();
 
-  private constructor({ storage, limits, faces }: Config, pool: Pool) {
+  private constructor({ storage, limits, faces }: Config, pool: Pool, blockList: BlockList) {
     this.#faces = faces;
     this.#folder = path.join(storage.dir, 'faces');
     this.#config = limits;
     this.#pool = pool;
+    this.#blockList = blockList;
   }
 
   /**
    * Reads the folder and offers every face to the pool. A face that cannot be read is left out with a warning; so are all
    * where the folder cannot be read.
+   * @param onBlocked called after the list of blocked faces was changed by another process.
+   * @throws FaceOffError `block_list_damaged` (500).
    */
-  static async open(config: Config, pool: Pool, log: Logger): Promise<FaceLibrary> {
-    const library = new FaceLibrary(config, pool);
+  static async open(
+    config: Config,
+    pool: Pool,
+    log: Logger,
+    onBlocked: () => void = () => undefined,
+  ): Promise<FaceLibrary> {
+    const library = new FaceLibrary(config, pool, await BlockList.open(config.storage.dir));
     for (const { id, name, file } of SHIPPED) {
       library.#register({
         id,
@@ -141,13 +178,42 @@ export class FaceLibrary implements Faces {
     }
     const due = library.list().filter(({ consentDue }) => consentDue).length;
     if (due > 0) log.warn({ due }, 'faces wait until the consent for them is confirmed again, in the gallery');
+    if (!library.#blockList.isEmpty) await library.#withholdBlocked();
+    library.#blockList.watch(() => void library.#changes.run(() => library.#withholdBlocked()).then(onBlocked), log);
     return library;
+  }
+
+  /** Follows the list of blocked faces no more. Idempotent. */
+  close(): void {
+    this.#blockList.close();
   }
 
   list(): FaceInfo[] {
     return [...this.#entries.values()]
+      .filter(({ id }) => !this.#withheld.has(id))
       .sort((a, b) => a.addedAt.localeCompare(b.addedAt))
       .map((entry) => this.#infoOf(entry));
+  }
+
+  blocked(): BlockedFace[] {
+    return this.#blockList.list();
+  }
+
+  async block({ data, note, pick }: BlockedUpload): Promise<BlockedFace> {
+    const picture = await this.#decodings.run(() => decodePicture(data, this.#limits));
+    const { embedding } = chooseFace(picture, await this.#pool.analyse(copyOf(picture)), pick);
+    return this.#changes.run(async () => {
+      const blocked = await this.#blockList.add(embedding, note);
+      await this.#withholdBlocked();
+      return blocked;
+    });
+  }
+
+  unblock(id: string): Promise<void> {
+    return this.#changes.run(async () => {
+      await this.#blockList.remove(id);
+      await this.#withholdBlocked();
+    });
   }
 
   async add(upload: UploadedFace): Promise<FaceInfo> {
@@ -156,6 +222,7 @@ export class FaceLibrary implements Faces {
     return this.#changes.run(async () => {
       const known = this.#checkRoom(upload);
       const chosen = chooseFace(picture, await this.#pool.analyse(copyOf(picture)), upload.pick);
+      this.#blockList.check(chosen.embedding);
       const photo = await cut(picture, chosen);
       const entry = await this.#write(known, upload, photo);
       this.#register(entry);
@@ -166,7 +233,8 @@ export class FaceLibrary implements Faces {
   async preview(upload: UploadedFace): Promise<FacePreview> {
     const known = this.#checkRoom(upload);
     const picture = await this.#decodings.run(() => decodePicture(upload.data, this.#limits));
-    const { points } = chooseFace(picture, await this.#pool.analyse(copyOf(picture)), upload.pick);
+    const { points, embedding } = chooseFace(picture, await this.#pool.analyse(copyOf(picture)), upload.pick);
+    this.#blockList.check(embedding);
     const others = known === null ? [] : await this.portraits(known.id);
     const { picture: shown, flaws } = await this.#pool.preview([...others, { picture, points }]);
     const image = await imageOf(shown).webp({ quality: 90 }).toBuffer();
@@ -187,6 +255,7 @@ export class FaceLibrary implements Faces {
   /** @returns the face that the upload is a further photo of, or null. @throws FaceOffError when there is no room. */
   #checkRoom(upload: UploadedFace): Entry | null {
     const known = upload.to === undefined ? null : this.#ownEntry(upload.to);
+    if (known !== null && this.#withheld.has(known.id)) throw unknown(known.id);
     if (known === null && this.#entries.size >= this.#config.faces) {
       throw new FaceOffError(
         'too_many_faces',
@@ -211,6 +280,7 @@ export class FaceLibrary implements Faces {
         throw notSaved('The removal of the face', cause);
       });
       this.#entries.delete(id);
+      this.#withheld.delete(id);
       this.#pool.withdraw(id);
       await rm(aside, { recursive: true, force: true }).catch(() => undefined);
     });
@@ -244,6 +314,7 @@ export class FaceLibrary implements Faces {
   }
 
   async thumbnail(id: string): Promise<Uint8Array> {
+    if (this.#withheld.has(id)) throw unknown(id);
     const { folder, photos } = this.#entry(id);
     const image = sharp(path.join(folder, photos[0]!)).resize(THUMBNAIL, THUMBNAIL, { fit: 'cover', position: 'top' });
     return image
@@ -254,22 +325,63 @@ export class FaceLibrary implements Faces {
       });
   }
 
-  /** The photos of a source face with its landmarks, to enrol it from. */
+  /**
+   * The photos of a source face with its landmarks, to enrol it from.
+   * @throws FaceOffError `unknown_face` (404), `face_blocked` (403), `face_damaged` (410), `no_face` (422).
+   */
   async portraits(id: string): Promise<Portrait[]> {
     const { folder, photos } = this.#entry(id);
     const portraits = [];
     for (const photo of photos) {
-      const picture = await readFile(path.join(folder, photo))
+      const file = path.join(folder, photo);
+      const picture = await readFile(file)
         .then((data) => decodePicture(data, this.#limits))
         .catch((cause: unknown) => {
           throw damaged(id, cause);
         });
       const [face] = await this.#pool.analyse(copyOf(picture));
-      if (face !== undefined) portraits.push({ picture, points: face.points });
+      if (face === undefined) continue;
+      this.#embeddings.set(file, face.embedding);
+      this.#blockList.check(face.embedding);
+      portraits.push({ picture, points: face.points });
     }
     if (portraits.length === 0)
       throw new FaceOffError('no_face', `The photos of the face ${id} show no face any more.`);
     return portraits;
+  }
+
+  /** Withholds the faces that are blocked, and offers those again that are not any more. */
+  async #withholdBlocked(): Promise<void> {
+    for (const entry of this.#entries.values()) {
+      const isBlocked = await this.#isBlocked(entry);
+      if (isBlocked === this.#withheld.has(entry.id)) continue;
+      if (isBlocked) {
+        this.#withheld.add(entry.id);
+        this.#pool.withdraw(entry.id);
+      } else {
+        this.#withheld.delete(entry.id);
+        this.#register(entry);
+      }
+    }
+  }
+
+  /**
+   * Whether a photo of the face shows a blocked one, or that cannot be told. A face whose photos cannot be read, or show
+   * no face, is listed: it cannot be worn either.
+   */
+  async #isBlocked({ id, folder, photos }: Entry): Promise<boolean> {
+    if (this.#blockList.isEmpty) return false;
+    const files = photos.map((photo) => path.join(folder, photo));
+    try {
+      if (!files.every((file) => this.#embeddings.has(file))) await this.portraits(id);
+      for (const file of files) {
+        const embedding = this.#embeddings.get(file);
+        if (embedding !== undefined) this.#blockList.check(embedding);
+      }
+      return false;
+    } catch (error) {
+      return !(error instanceof FaceOffError && UNWEARABLE.has(error.code));
+    }
   }
 
   /** Names in the folder, which is made where it is missing; none, with a warning, where that cannot be. */
@@ -323,7 +435,7 @@ export class FaceLibrary implements Faces {
   /** @throws FaceOffError `unknown_face` (404). */
   #entry(id: string): Entry {
     const entry = this.#entries.get(id);
-    if (entry === undefined) throw new FaceOffError('unknown_face', `There is no face with the id "${id}".`);
+    if (entry === undefined) throw unknown(id);
     return entry;
   }
 
@@ -391,6 +503,8 @@ async function writePhoto(known: Entry, upload: UploadedFace, photo: Uint8Array)
 
 const recordOf = ({ name, addedAt, photos }: Entry): string =>
   `${JSON.stringify({ name, addedAt, photos }, null, 2)}\n`;
+
+const unknown = (id: string): FaceOffError => new FaceOffError('unknown_face', `There is no face with the id "${id}".`);
 
 /** The error for a face whose photos were damaged on disk, or are gone: `face_damaged` (410). */
 const damaged = (id: string, cause: unknown): FaceOffError =>

@@ -110,6 +110,10 @@ export const ERRORS = {
     status: 409,
     meaning: 'The consent for a face is not recorded, or old: it has to be confirmed again.',
   },
+  face_blocked: { status: 403, meaning: 'The person of the face asked that this server does not take it.' },
+  unknown_blocked_face: { status: 404, meaning: 'The list of blocked faces has no entry with that id.' },
+  too_many_blocked_faces: { status: 507, meaning: 'The list of blocked faces has as many entries as it can.' },
+  block_list_damaged: { status: 500, meaning: 'The list of blocked faces cannot be read; without it nothing starts.' },
   consent_missing: { status: 422, meaning: 'An upload without the statement that the face may be used.' },
   no_file: { status: 422, meaning: 'An upload without a picture.' },
   picture_too_large: { status: 413, meaning: 'The picture has too many bytes or pixels.' },
@@ -155,6 +159,7 @@ export const ERRORS = {
   model_unusable: { status: 500, meaning: 'ONNX Runtime cannot read or run the model.' },
   model_closed: { status: 500, meaning: 'A model was used after it was closed.' },
   model_busy: { status: 500, meaning: 'A model was run while it was running.' },
+  content_check_lost: { status: 500, meaning: 'The thread of the content check died; it is being started again.' },
   engine_failed: {
     status: 500,
     meaning: 'A generator cannot be used for now, and the reserve serves in live sessions.',

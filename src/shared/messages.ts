@@ -46,6 +46,15 @@ export interface ConsentRecord {
   confirmations: Confirmation[];
 }
 
+/** A face that this server does not take, as `/api/blocked-faces` lists it. */
+export interface BlockedFace {
+  id: string;
+  /** For people: the source of the request, for instance. */
+  note: string;
+  /** ISO 8601. */
+  addedAt: string;
+}
+
 /** What may be wrong with a photo that a face is made from. */
 export type PhotoFlaw =
   | 'cut-off'
@@ -255,7 +264,17 @@ export interface SessionStats {
  * time for its frames; `network`: losses or bursts; `camera`: it gives few frames; `memory`: it is short; `model`: a
  * generator takes too long; `faces`: more faces are in the picture than are followed.
  */
-export type Cause = 'good' | 'size' | 'processor' | 'lane' | 'network' | 'camera' | 'memory' | 'model' | 'faces';
+export type Cause =
+  | 'good'
+  | 'content'
+  | 'size'
+  | 'processor'
+  | 'lane'
+  | 'network'
+  | 'camera'
+  | 'memory'
+  | 'model'
+  | 'faces';
 
 /** What limits a session, in words. */
 export interface Verdict {

@@ -75,6 +75,9 @@ export const noFaces: Faces = {
   confirm: () => Promise.reject(new FaceOffError('unknown_face', 'There is no such face.')),
   remove: () => Promise.reject(new FaceOffError('unknown_face', 'There is no such face.')),
   thumbnail: () => Promise.reject(new FaceOffError('unknown_face', 'There is no such face.')),
+  blocked: () => [],
+  block: () => Promise.reject(new FaceOffError('no_face', 'There is no face in the picture.')),
+  unblock: () => Promise.reject(new FaceOffError('unknown_blocked_face', 'There is no such face.')),
 };
 
 export interface EchoServer extends Server {

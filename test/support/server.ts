@@ -89,6 +89,7 @@ export async function startServer(patch: Patch = {}, gpu: Gpu | null = null, pro
     config,
     async stop() {
       await server.close();
+      faces.close();
       await pool.close();
       rmSync(cacheDir, { recursive: true, force: true });
     },

@@ -51,7 +51,18 @@ test('a frame is counted where it fell, in seconds', async () => {
 test('sessions, quality and models are gauges', async () => {
   const metrics = new Metrics();
   metrics.sessions(3, 2);
-  metrics.verdicts({ faces: 0, size: 0, good: 2, processor: 1, lane: 0, network: 0, camera: 0, memory: 0, model: 0 });
+  metrics.verdicts({
+    faces: 0,
+    content: 0,
+    size: 0,
+    good: 2,
+    processor: 1,
+    lane: 0,
+    network: 0,
+    camera: 0,
+    memory: 0,
+    model: 0,
+  });
   metrics.modelLoad({ model: 'mesh', provider: 'cpu', cached: false, loadMs: 1500 });
   expect(await figures(metrics)).toMatchObject({
     faceoff_sessions: 3,

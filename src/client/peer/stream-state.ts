@@ -245,6 +245,7 @@ export function remarkOf(
   { faces, level, plan, verdict }: Remarked,
   { on, face, choice, map, engine }: Pick<SwapSettings, 'on' | 'face' | 'choice' | 'map' | 'engine'>,
 ): string | null {
+  if (verdict?.cause === 'content') return 'Picture hidden by the content check';
   const wanted = choice === 'mapped' ? Object.values(map).some((id) => id !== null) : face !== null;
   if (!on || !wanted || engine === 'none' || faces.some(({ swapped }) => swapped)) return null;
   if (verdict?.cause === 'size') return 'Pictures too large to be swapped: choose a lower resolution';

@@ -16,6 +16,7 @@ import { livekitInstallCommand } from '../install/livekit-install.ts';
 import { type ConfigOptions, configOf, withConfig } from '../options.ts';
 import { listenAt } from '../start/listen.ts';
 import { heedSignals } from '../start/signals.ts';
+import { startContentCheck } from '../start/start-content-check.ts';
 import { startPipeline } from '../start/start-pipeline.ts';
 
 interface AgentOptions extends ConfigOptions {
@@ -54,10 +55,24 @@ async function work({ config: file, set, livekit }: AgentOptions, version: strin
     const beganMs = performance.now();
     const cache = await CacheSweeper.start(config, logger);
     closing.push(() => cache.close());
-    const { pool, metrics, gpu } = await startPipeline(config, logger);
+    const { pool, faces, metrics, gpu } = await startPipeline(config, logger);
     closing.push(() => pool.close());
+    closing.push(async () => faces.close());
+    const contentCheck = await startContentCheck(config, pool, logger);
+    closing.push(async () => contentCheck?.close());
     const usesGpu = (): boolean => pool.models.usesGpu;
-    const agent = await Agent.start({ config, at, library, pool, metrics, usesGpu, gpu, version, log: logger });
+    const agent = await Agent.start({
+      config,
+      at,
+      library,
+      pool,
+      contentCheck,
+      metrics,
+      usesGpu,
+      gpu,
+      version,
+      log: logger,
+    });
     closing.push(() => agent.close());
     const health = await serveHealth(config, agent, metrics);
     closing.push(async () => health?.app.close());

@@ -11,6 +11,7 @@ import { SingleBar } from 'cli-progress';
 import { Command } from 'commander';
 import { pino } from 'pino';
 import type { Config } from '../../config.ts';
+import { BlockList } from '../../faces/block-list.ts';
 import { chooseFace, decodePicture } from '../../faces/portrait.ts';
 import { animationSink, isAnimation, openAnimation, refuseLong } from '../../media/animation.ts';
 import type { Clip, ClipSink } from '../../media/clip.ts';
@@ -114,11 +115,14 @@ async function render(input: string, output: string, options: RenderOptions): Pr
   try {
     requireLoaded(pool, loaded);
     const limits = { bytes: config.limits.uploadBytes, pixels: config.limits.picturePixels };
+    const blockList = await BlockList.open(config.storage.dir);
     const portraits = await Promise.all(
       options.source.map(async (file) => {
         const photo = await decodePicture(await readPicture(file), limits);
         const faces = await pool.analyse({ ...photo, data: photo.data.slice() });
-        return { picture: photo, points: chooseFace(photo, faces, options.pick).points };
+        const { points, embedding } = chooseFace(photo, faces, options.pick);
+        blockList.check(embedding);
+        return { picture: photo, points };
       }),
     );
     pool.offer(ID, async () => portraits);

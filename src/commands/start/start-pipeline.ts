@@ -21,11 +21,22 @@ export interface Pipeline {
   gpu: Gpu | null;
 }
 
-/** Starts it. @param onLost called when a lane or the device process is gone. @throws FaceOffError `bad_config` where the face that sessions start with cannot be used; then all is closed. */
+/** What is told while it runs. */
+export interface PipelineListener {
+  /** A lane or the device process is gone. */
+  onLost?(part: 'lane' | 'device', cause: string): void;
+  /** Another process changed the list of blocked faces. */
+  onBlocked?(): void;
+}
+
+/**
+ * Starts it.
+ * @throws FaceOffError `bad_config` where the face that sessions start with cannot be used, `block_list_damaged`; then all is closed.
+ */
 export async function startPipeline(
   config: Config,
   log: Logger,
-  onLost?: (part: 'lane' | 'device', cause: string) => void,
+  { onLost, onBlocked }: PipelineListener = {},
 ): Promise<Pipeline> {
   const metrics = new Metrics(config.metrics);
   const models = new Map<string, ModelLoad>();
@@ -38,10 +49,14 @@ export async function startPipeline(
     onDevice: (report) => metrics.device(report),
     ...(onLost !== undefined && { onLost }),
   });
-  const faces = await FaceLibrary.open(config, pool, log);
+  const faces = await FaceLibrary.open(config, pool, log, onBlocked).catch(async (error: unknown) => {
+    await pool.close();
+    throw error;
+  });
   const { face } = defaultSettings(config);
   if (face !== null)
     await preloadDefault(pool, face).catch(async (error: unknown) => {
+      faces.close();
       await pool.close();
       throw error;
     });

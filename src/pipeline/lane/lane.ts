@@ -4,6 +4,7 @@ import { FaceOffError } from '../../shared/errors.ts';
 import { isSwapMissed, missedFrame } from '../../shared/missed-swap.ts';
 import { DEFAULT_SETTINGS, type SwapSettings } from '../../shared/settings.ts';
 import type { Frame, SwappedFrame } from '../../shared/types.ts';
+import { pixelate } from '../content/pixelate.ts';
 import type { Portrait } from '../engines/engine.ts';
 import { NotReady } from '../engines/fallback-swapper.ts';
 import type { MeshFace } from '../engines/mesh/mesh-engine.ts';
@@ -19,7 +20,7 @@ import { type LaneModels, type LaneSetup, loadLaneModels } from './lane-models.t
 import { LaneMutex } from './lane-mutex.ts';
 import { LaneStream } from './lane-stream.ts';
 import { type Outcome, swapFrame } from './pipeline.ts';
-import { pixelate } from './pixelate.ts';
+
 import { guarded, IDLE, ladderFor, type Plan } from './quality-ladder.ts';
 import { drawPreview, findFaces } from './still-picture.ts';
 import { warmUp, warmUpFrame } from './warm-up.ts';

@@ -5,6 +5,7 @@ import { rgbToFrame } from '../../faces/portrait.ts';
 import { sharp } from '../../lib/sharp.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import type { Frame, SwappedFrame } from '../../shared/types.ts';
+import type { FaceSight } from '../face/landmarks.ts';
 import { poseOf } from '../face/pose.ts';
 import type { Topology } from '../face/topology.ts';
 import { Tracker, type TrackingOptions } from '../face/track.ts';
@@ -19,10 +20,10 @@ const LEAST_SCORE = 0.5;
 /** No smoothing: every look at a still picture counts in full. */
 const UNSMOOTHED = { minCutoffHz: 1e6, beta: 0 };
 
-/** Every face of a still picture with its landmarks and pose, largest first. */
+/** Every face of a still picture with its landmarks, pose and embedding, largest first. */
 export async function findFaces(
   picture: Frame,
-  { detector, landmarker }: Tools,
+  { detector, landmarker, embedder }: Tools,
   tracking: Omit<TrackingOptions, 'smoothing'>,
   topology: Topology,
 ): Promise<FoundFace[]> {
@@ -30,8 +31,11 @@ export async function findFaces(
   for (const detection of await detector.find(picture, LEAST_SCORE, 0)) {
     const tracker = new Tracker({ ...tracking, smoothing: UNSMOOTHED });
     const track = tracker.createTrack(detection);
-    for (let look = 0; look < LOOKS; look++) await tracker.follow(track, picture, landmarker);
-    if (track.seen) found.push({ box: track.box, points: track.points, ...poseOf(track.points, topology) });
+    let sight: FaceSight | null = null;
+    for (let look = 0; look < LOOKS; look++) sight = await tracker.follow(track, picture, landmarker);
+    if (sight === null) continue;
+    const embedding = await embedder.embed(sight.region, track.points);
+    found.push({ box: track.box, points: track.points, ...poseOf(track.points, topology), embedding });
   }
   return found;
 }

@@ -25,6 +25,8 @@ export interface FoundFace {
   /** Head pose in degrees: to the side, and up or down; 0 faces the camera. */
   yawDegrees: number;
   pitchDegrees: number;
+  /** Which person it is: 128 numbers, see embed.ts. */
+  embedding: Float32Array;
 }
 
 /** How a face would look. */

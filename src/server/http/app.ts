@@ -15,6 +15,7 @@ import type { Logger } from '../../lib/log.ts';
 import { residentBytes } from '../../lib/system/resident-memory.ts';
 import { PictureSigner } from '../../media/provenance/picture-signer.ts';
 import type { Metrics } from '../../metrics.ts';
+import type { PictureCheck } from '../../pipeline/content/content-check.ts';
 import { readCatalogue } from '../../pipeline/models/catalogue.ts';
 import { ModelStates } from '../../pipeline/models/model-states.ts';
 import type { ModelLoad } from '../../pipeline/pool/lane-protocol.ts';
@@ -85,6 +86,8 @@ export interface ServerParts {
   gpu?: Gpu | null;
   /** Told what happens, for hooks. */
   events?: ServerEvents;
+  /** Checks what streams show; none are checked without it. The caller closes it. */
+  contentCheck?: PictureCheck | null;
   /** Makes the server speak HTTPS; without it the server speaks HTTP. */
   certificate?: Certificate | null;
 }
@@ -96,6 +99,8 @@ export interface Server {
   metricsApp: FastifyInstance | null;
   sessions: Sessions;
   monitor: Monitor;
+  /** Tells the pages that the list of faces is another one. */
+  facesChanged(): void;
   /** Takes no new sessions from now on; resolves when those that run have ended, or after `patienceMs`. */
   drain(patienceMs: number): Promise<void>;
   /** Ends sessions and sockets, then the listeners. Idempotent. */
@@ -189,8 +194,21 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   const streams = new Streams({ config, metrics, events, log, peers });
   const badge = await Badge.render(config.disclosure.corner);
   const disclosure = new DisclosureRecord(config);
+  const { contentCheck = null } = parts;
   const machine = () => monitor.figures;
-  const sessions = new Sessions({ config, pool, streams, peers, badge, disclosure, metrics, events, log, machine });
+  const sessions = new Sessions({
+    config,
+    pool,
+    streams,
+    peers,
+    badge,
+    disclosure,
+    metrics,
+    contentCheck,
+    events,
+    log,
+    machine,
+  });
   const recordings = new Recordings({ config, metrics, events, log });
   const signer = new PictureSigner({
     isOn: config.disclosure.sign,
@@ -400,6 +418,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     metricsApp,
     sessions,
     monitor,
+    facesChanged: () => signalling.facesChanged(),
     async drain(patienceMs) {
       draining = true;
       sessions.drain();

@@ -11,6 +11,7 @@ import type { LaneFigures, Pressure, SlowEngine } from '../../shared/types.ts';
 /** All causes of a verdict. */
 export const CAUSES: readonly Cause[] = [
   'good',
+  'content',
   'size',
   'processor',
   'lane',

@@ -39,6 +39,7 @@ const UPLOAD_ERRORS: readonly ErrorCode[] = [
   'face_too_small',
   'face_damaged',
   'unknown_face',
+  'face_blocked',
   'built_in_face',
   'too_many_faces',
   'too_many_photos',

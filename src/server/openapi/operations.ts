@@ -8,6 +8,7 @@ import type { ErrorCode } from '../../shared/error-catalogue.ts';
 import { RECORDING_FORMATS } from '../../shared/recording-formats.ts';
 import { SWITCHES } from '../../shared/steps.ts';
 import { allSettingsSchema, patchSchema, presetSchema } from '../session/session-settings.ts';
+import { blockedFaceOperations } from './blocked-face-operations.ts';
 import { clusterOperations } from './cluster-operations.ts';
 import { faceOperations } from './face-operations.ts';
 import {
@@ -377,6 +378,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...controlOf('stream', 'unknown_stream'),
   ...controlOf('session', 'unknown_session'),
   ...faceOperations,
+  ...blockedFaceOperations,
   ...presetOperations,
   ...recordingOperations,
   ...negotiated('Publish', '/whip', 'session', {

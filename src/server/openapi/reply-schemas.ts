@@ -5,6 +5,7 @@
 
 import { z } from 'zod';
 import type {
+  BlockedFace,
   CacheReport,
   Cause,
   ConfigReport,
@@ -94,6 +95,13 @@ export const consentSchema = named<ConsentRecord>('Consent', {
     .describe('The newest last.'),
 });
 
+/** A face that is not taken. */
+export const blockedFaceSchema = named<BlockedFace>('BlockedFace', {
+  id: z.string(),
+  note: z.string().describe('For people: who asked, and where.'),
+  addedAt: time,
+});
+
 const finding = objectOf<PhotoFinding>({
   flaw: oneOf<PhotoFlaw>({
     'cut-off': true,
@@ -133,6 +141,7 @@ namedSchemas.add(allSettingsSchema, { id: 'Settings' });
 const verdict = objectOf<Verdict>({
   cause: oneOf<Cause>({
     good: true,
+    content: true,
     size: true,
     processor: true,
     lane: true,

@@ -2,7 +2,9 @@ import type { Config } from '../../config.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Sound } from '../../media/sound.ts';
 import type { Metrics } from '../../metrics.ts';
-import { FaceOffError } from '../../shared/errors.ts';
+import type { PictureCheck } from '../../pipeline/content/content-check.ts';
+import { ContentGuard, type HiddenReason } from '../../pipeline/content/content-guard.ts';
+import { FaceOffError, messageOf } from '../../shared/errors.ts';
 import type { SessionStats, UnmarkedChoice, Verdict } from '../../shared/messages.ts';
 import { type SettingsPatch, type SwapSettings, wantsSwap } from '../../shared/settings.ts';
 import type { Traffic } from '../../shared/traffic.ts';
@@ -34,6 +36,9 @@ export interface SessionParts<P extends MediaLink = MediaPeer> {
   /** Frames with more pixels are sent back unswapped. */
   largestPixels: number;
   metrics: Metrics;
+  /** Checks what goes out; null where safety.contentCheck is off. */
+  contentCheck: PictureCheck | null;
+  contentThreshold: number;
   events: ServerEvents;
   /** Its lines carry the session's id. */
   log: Logger;
@@ -53,6 +58,13 @@ export interface SessionParts<P extends MediaLink = MediaPeer> {
   onSettings?: (settings: SwapSettings) => void;
   onClose: (session: Session<P>, why: string) => void;
 }
+
+/** Why the picture is hidden, in words. */
+const HIDDEN: Record<HiddenReason, string> = {
+  blocked:
+    'The picture is hidden, because the content check takes it for pornography; it ends some seconds after that.',
+  unchecked: 'The picture is hidden, because the content check does not work and the stream never shows a real face.',
+};
 
 /** Time between two updates of the verdict on what limits the session. */
 const VERDICT_MS = 1000;
@@ -76,6 +88,7 @@ export class Session<P extends MediaLink = MediaPeer> implements RecordedSession
   readonly #connectionTimeout: ConnectionTimeout;
   readonly #opening = new Opening();
   readonly #privacyGate = new PrivacyGate();
+  readonly #contentGuard: ContentGuard | null;
   readonly #voiceActivity: VoiceActivity;
   readonly #lipSync: LipSync;
   #idleTimer: NodeJS.Timeout | undefined;
@@ -107,6 +120,7 @@ export class Session<P extends MediaLink = MediaPeer> implements RecordedSession
       (isLate) => this.#countDropped(isLate),
       () => parts.swap.place?.() ?? Promise.resolve(() => undefined),
     );
+    this.#contentGuard = this.#guardContent();
     this.#voiceActivity = new VoiceActivity((speaking) => parts.onSpeaking?.(speaking));
     // Sound goes to the viewers alone: publishers do not want to hear themselves.
     this.#lipSync = new LipSync({
@@ -153,7 +167,8 @@ export class Session<P extends MediaLink = MediaPeer> implements RecordedSession
 
   /** What limits the session. */
   get verdict(): Verdict {
-    return this.#steadyVerdict.verdict;
+    const hidden = this.#contentGuard?.hidden ?? null;
+    return hidden === null ? this.#steadyVerdict.verdict : { cause: 'content', text: HIDDEN[hidden] };
   }
 
   /** Statistics of the last seconds, as the API shows them. */
@@ -308,7 +323,7 @@ export class Session<P extends MediaLink = MediaPeer> implements RecordedSession
       traffic: this.#traffic,
       machine: this.#parts.machine(),
     };
-    this.#steadyVerdict.observe(verdictOf(figures, this.verdict.cause));
+    this.#steadyVerdict.observe(verdictOf(figures, this.#steadyVerdict.verdict.cause));
   }
 
   #receive(frame: Frame): void {
@@ -343,10 +358,11 @@ export class Session<P extends MediaLink = MediaPeer> implements RecordedSession
   async #swap(frame: Frame, dropped: number): Promise<SwappedFrame | null> {
     const { swap, metrics, log } = this.#parts;
     try {
-      const swapped = await swap.swap(frame, dropped);
-      if (frame.decodeMs !== undefined) swapped.stagesMs.decode = frame.decodeMs;
-      if (swapped.result === 'swapped') swapped.frame.isSwapped = true;
-      if (this.#closed) return swapped;
+      const fresh = await swap.swap(frame, dropped);
+      if (frame.decodeMs !== undefined) fresh.stagesMs.decode = frame.decodeMs;
+      if (fresh.result === 'swapped') fresh.frame.isSwapped = true;
+      if (this.#closed) return fresh;
+      const swapped = this.#contentGuard?.pass(fresh, this.modified, this.settings.guarded) ?? fresh;
       const isHeld = this.#opening.holds(swapped, this.modified);
       const isCovered = frame.receivedAtMs < this.#coveredAtMs;
       const done: SwappedFrame = isHeld || isCovered ? { ...swapped, result: 'dropped', hold: true } : swapped;
@@ -371,6 +387,25 @@ export class Session<P extends MediaLink = MediaPeer> implements RecordedSession
       this.#isLossLogged = true;
       return null;
     }
+  }
+
+  /** What is logged and counted is that it happened; the picture and its score are not. */
+  #guardContent(): ContentGuard | null {
+    const { contentCheck, contentThreshold, metrics, log } = this.#parts;
+    if (contentCheck === null) return null;
+    return new ContentGuard(contentCheck, contentThreshold, {
+      onBlocked: (isBlocked) => {
+        log.warn(isBlocked ? 'the content check hides the picture' : 'the content check hides the picture no more');
+        if (!isBlocked) return;
+        metrics.contentBlocked();
+        // Frames that wait for their sound are of the same kind.
+        this.#lipSync.dropFrames();
+      },
+      onFailure: (error) => {
+        const what = 'the content check fails: guarded streams are hidden, others go on unchecked';
+        log.warn({ error: messageOf(error) }, what);
+      },
+    });
   }
 
   /** Shows what the privacy gate lets through. */

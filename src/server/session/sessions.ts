@@ -5,6 +5,7 @@ import { RETRY_AFTER_MS } from '../../lib/error-body.ts';
 import type { Logger } from '../../lib/log.ts';
 import { residentBytes } from '../../lib/system/resident-memory.ts';
 import type { Metrics } from '../../metrics.ts';
+import type { PictureCheck } from '../../pipeline/content/content-check.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import type { Cause } from '../../shared/messages.ts';
 import type { SettingsPatch, SwapSettings } from '../../shared/settings.ts';
@@ -41,6 +42,8 @@ export interface SessionsParts<P extends MediaLink = MediaPeer> {
   badge: Badge;
   disclosure: DisclosureRecord;
   metrics: Metrics;
+  /** Checks what goes out; null where safety.contentCheck is off. */
+  contentCheck: PictureCheck | null;
   events: ServerEvents;
   log: Logger;
   /** Figures of the machine over the last seconds; null before the first sample. */
@@ -116,7 +119,7 @@ export class Sessions<P extends MediaLink = MediaPeer> {
    * `unknown_face` (404).
    */
   open(settings: SettingsPatch, hooks: SessionHooks = {}, stream?: string): Session<P> {
-    const { config, pool, streams, peers, badge, disclosure, metrics, events, machine } = this.#parts;
+    const { config, pool, streams, peers, badge, disclosure, metrics, contentCheck, events, machine } = this.#parts;
     this.checkCapacity();
     if (stream !== undefined) streams.check(stream);
     const id = randomUUID();
@@ -129,6 +132,8 @@ export class Sessions<P extends MediaLink = MediaPeer> {
       peers,
       largestPixels: config.limits.frameWidth * config.limits.frameHeight,
       metrics,
+      contentCheck,
+      contentThreshold: config.safety.contentThreshold,
       events,
       log,
       machine,

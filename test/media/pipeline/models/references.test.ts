@@ -8,11 +8,13 @@ import { readCatalogue } from '../../../../src/pipeline/models/catalogue.ts';
 
 /**
  * model-references.json holds the results of other implementations for face-crop.png: the detector on LiteRT (Python package
- * ai-edge-litert 2.3.0), and the embedding of the inner 150x150 pixels by face-api on TensorFlow.js.
+ * ai-edge-litert 2.3.0), the embedding of the inner 150x150 pixels by face-api on TensorFlow.js, and the kinds by nsfwjs's
+ * model on TensorFlow.js 4.22, for the picture in the middle of a black square of 224.
  */
 interface References {
   detector: { cell: number; score: number; box: number[] }[];
   embedding: number[];
+  kinds: number[];
 }
 
 const catalogue = readCatalogue(path.join(root, 'models'));
@@ -58,5 +60,13 @@ test('the converted face embedder agrees with face-api', async () => {
   expect(expected.embedding).toHaveLength(128);
   for (const [i, value] of expected.embedding.entries()) {
     expect(Math.abs(embedding![i]! - value), `number ${i}`).toBeLessThan(1e-4);
+  }
+});
+
+test('the converted content check agrees with TensorFlow.js', async () => {
+  const { kinds } = await look('content-check', 224, 1 / 255, 0);
+  expect(expected.kinds).toHaveLength(5);
+  for (const [i, value] of expected.kinds.entries()) {
+    expect(Math.abs(kinds![i]! - value), `kind ${i}`).toBeLessThan(1e-4);
   }
 });

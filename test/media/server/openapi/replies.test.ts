@@ -9,7 +9,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { iceFragmentOf } from '../../../../src/server/webrtc/ice-fragment.ts';
 import { Conformity } from '../../../support/conformity.ts';
-import { modelsDir } from '../../../support/lane.ts';
+import { group, modelsDir } from '../../../support/lane.ts';
 import { Publisher } from '../../../support/publisher.ts';
 import { startServer, type TestServer, until } from '../../../support/server.ts';
 import { Watcher } from '../../../support/viewer.ts';
@@ -123,8 +123,8 @@ test('faces', async () => {
   await expectStatus(400, 'POST', consent, { face }, { body: '{' });
   await expectStatus(403, 'GET', consent, { face: 'astronaut' });
   await expectStatus(403, 'DELETE', consent, { face: 'astronaut' });
-  const other = await expectStatus(201, 'POST', '/api/faces', {}, form(good));
-  await expectStatus(204, 'DELETE', consent, { face: (JSON.parse(other.text) as { id: string }).id });
+  const another = await expectStatus(201, 'POST', '/api/faces', {}, form(good));
+  await expectStatus(204, 'DELETE', consent, { face: (JSON.parse(another.text) as { id: string }).id });
   await expectStatus(204, 'DELETE', '/api/faces/{face}', { face });
   await expectStatus(404, 'DELETE', '/api/faces/{face}', { face });
   await expectStatus(403, 'DELETE', '/api/faces/{face}', { face: 'astronaut' });
@@ -148,6 +148,14 @@ test('faces', async () => {
     form({ ...good, file: new Blob([new Uint8Array(two)]) }),
   );
   expect(JSON.parse(several.text)).toMatchObject({ code: 'several_faces', details: { faces: [{}, {}] } });
+  const other = { file: new Blob([await readFile(group)]), pick: '0' };
+  const entry = await expectStatus(201, 'POST', '/api/blocked-faces', {}, form({ ...other, note: 'asked' }));
+  const blocked = (JSON.parse(entry.text) as { id: string }).id;
+  await expectStatus(200, 'GET', '/api/blocked-faces');
+  await expectStatus(403, 'POST', '/api/faces', {}, form({ ...good, ...other }));
+  await expectStatus(403, 'POST', '/api/faces/preview', {}, form({ ...good, ...other }));
+  await expectStatus(204, 'DELETE', '/api/blocked-faces/{blocked}', { blocked });
+  await expectStatus(404, 'DELETE', '/api/blocked-faces/{blocked}', { blocked });
 });
 
 test.runIf(hasFfmpeg)('recordings', async () => {
