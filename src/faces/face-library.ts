@@ -4,12 +4,10 @@
  * name and renamed, so that no half-written face is ever read.
  */
 
-import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Logger } from 'pino';
-import { z } from 'zod';
 import type { Config } from '../config.ts';
 import { shippedModels } from '../lib/installation.ts';
 import { SerialQueue } from '../lib/serial.ts';
@@ -20,10 +18,11 @@ import type { Portrait } from '../pipeline/engines/engine.ts';
 import type { FoundFace } from '../pipeline/pool/lane-protocol.ts';
 import type { Pool } from '../pipeline/pool/pool.ts';
 import { FaceOffError, messageOf } from '../shared/errors.ts';
-import type { BlockedFace, Confirmation, ConsentRecord, FaceInfo, FacePreview } from '../shared/messages.ts';
+import type { BlockedFace, ConsentRecord, FaceInfo, FacePreview } from '../shared/messages.ts';
 import type { Frame } from '../shared/types.ts';
 import { BlockList } from './block-list.ts';
 import { confirmationOf, consentedAt, consentFile, isConsentDue, readConfirmations } from './consent.ts';
+import { type FaceEntry, FaceRecord, writeFace, writePhoto } from './face-files.ts';
 import { adviceOn } from './photo-advice.ts';
 import { chooseFace, decodePicture, frameToRgb, type PictureLimits } from './portrait.ts';
 
@@ -95,16 +94,6 @@ const CUT = 2.4;
 /** Errors of photos that no face can be enrolled from. */
 const UNWEARABLE: ReadonlySet<string> = new Set(['face_damaged', 'no_face']);
 
-const Record = z.strictObject({ name: z.string(), addedAt: z.string(), photos: z.array(z.string()).min(1) });
-
-interface Entry extends z.infer<typeof Record> {
-  id: string;
-  builtIn: boolean;
-  folder: string;
-  /** The newest last. */
-  confirmations: Confirmation[];
-}
-
 /** Whether a face comes with FaceOff, or is on disk; its photos may still be damaged. */
 export const isStoredFace = ({ storage }: Pick<Config, 'storage'>, id: string): boolean =>
   SHIPPED.some((face) => face.id === id) || existsSync(path.join(storage.dir, 'faces', id, 'face.json'));
@@ -116,7 +105,7 @@ export class FaceLibrary implements Faces {
   readonly #faces: Config['faces'];
   readonly #pool: Pool;
   readonly #blockList: BlockList;
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new Map<string, FaceEntry>();
   /** Ids of entries whose face is blocked. */
   readonly #withheld = new Set<string>();
   /** Embeddings of photos, by the photo's path: photos are never changed. */
@@ -165,7 +154,7 @@ export class FaceLibrary implements Faces {
         continue;
       }
       try {
-        const record = Record.parse(JSON.parse(await readFile(path.join(folder, 'face.json'), 'utf8')));
+        const record = FaceRecord.parse(JSON.parse(await readFile(path.join(folder, 'face.json'), 'utf8')));
         // A record that cannot be read is none: the consent is asked again.
         const confirmations = await readConfirmations(folder).catch((error: unknown) => {
           log.warn({ face: id, error: messageOf(error) }, 'the consent for a face cannot be read');
@@ -253,7 +242,7 @@ export class FaceLibrary implements Faces {
   }
 
   /** @returns the face that the upload is a further photo of, or null. @throws FaceOffError when there is no room. */
-  #checkRoom(upload: UploadedFace): Entry | null {
+  #checkRoom(upload: UploadedFace): FaceEntry | null {
     const known = upload.to === undefined ? null : this.#ownEntry(upload.to);
     if (known !== null && this.#withheld.has(known.id)) throw unknown(known.id);
     if (known === null && this.#entries.size >= this.#config.faces) {
@@ -369,7 +358,7 @@ export class FaceLibrary implements Faces {
    * Whether a photo of the face shows a blocked one, or that cannot be told. A face whose photos cannot be read, or show
    * no face, is listed: it cannot be worn either.
    */
-  async #isBlocked({ id, folder, photos }: Entry): Promise<boolean> {
+  async #isBlocked({ id, folder, photos }: FaceEntry): Promise<boolean> {
     if (this.#blockList.isEmpty) return false;
     const files = photos.map((photo) => path.join(folder, photo));
     try {
@@ -399,7 +388,7 @@ export class FaceLibrary implements Faces {
     }
   }
 
-  #register(entry: Entry): void {
+  #register(entry: FaceEntry): void {
     this.#entries.set(entry.id, entry);
     this.#pool.offer(
       entry.id,
@@ -418,7 +407,7 @@ export class FaceLibrary implements Faces {
     );
   }
 
-  #infoOf({ id, name, builtIn, addedAt, photos, confirmations }: Entry): FaceInfo {
+  #infoOf({ id, name, builtIn, addedAt, photos, confirmations }: FaceEntry): FaceInfo {
     const at = builtIn ? null : consentedAt(confirmations, photos);
     return {
       id,
@@ -433,14 +422,14 @@ export class FaceLibrary implements Faces {
   }
 
   /** @throws FaceOffError `unknown_face` (404). */
-  #entry(id: string): Entry {
+  #entry(id: string): FaceEntry {
     const entry = this.#entries.get(id);
     if (entry === undefined) throw unknown(id);
     return entry;
   }
 
   /** A face that people added. @throws FaceOffError `unknown_face` (404), `built_in_face` (403). */
-  #ownEntry(id: string): Entry {
+  #ownEntry(id: string): FaceEntry {
     const entry = this.#entry(id);
     if (entry.builtIn)
       throw new FaceOffError('built_in_face', 'This face comes with FaceOff and cannot be changed or deleted.');
@@ -448,61 +437,14 @@ export class FaceLibrary implements Faces {
   }
 
   /** Writes a new face, or a further photo of one. @throws FaceOffError `not_saved` (507), and leaves nothing behind. */
-  async #write(known: Entry | null, upload: UploadedFace, photo: Uint8Array): Promise<Entry> {
+  async #write(known: FaceEntry | null, upload: UploadedFace, photo: Uint8Array): Promise<FaceEntry> {
     try {
-      return await (known === null ? this.#writeFace(upload, photo) : writePhoto(known, upload, photo));
+      return await (known === null ? writeFace(this.#folder, upload, photo) : writePhoto(known, upload, photo));
     } catch (cause) {
       throw notSaved('The face', cause);
     }
   }
-
-  async #writeFace(upload: UploadedFace, photo: Uint8Array): Promise<Entry> {
-    const id = randomUUID();
-    const file = 'photo.webp';
-    const folder = path.join(this.#folder, id);
-    const entry: Entry = {
-      id,
-      name: (upload.name.trim() || 'Face').slice(0, 80),
-      builtIn: false,
-      folder,
-      addedAt: new Date().toISOString(),
-      photos: [file],
-      confirmations: [confirmationOf([{ photo: file, data: photo, upload: upload.data }], upload.confirmedBy ?? null)],
-    };
-    const aside = `${folder}.part`;
-    try {
-      await makeFolder(aside);
-      await writeFile(path.join(aside, file), photo, { flush: true });
-      await writeFile(...consentFile(aside, entry.confirmations), { flush: true });
-      await writeFile(path.join(aside, 'face.json'), recordOf(entry), { flush: true });
-      await rename(aside, folder);
-    } catch (error) {
-      await rm(aside, { recursive: true, force: true }).catch(() => undefined);
-      throw error;
-    }
-    return entry;
-  }
 }
-
-async function writePhoto(known: Entry, upload: UploadedFace, photo: Uint8Array): Promise<Entry> {
-  const file = `photo-${randomUUID().slice(0, 8)}.webp`;
-  const confirmed = confirmationOf([{ photo: file, data: photo, upload: upload.data }], upload.confirmedBy ?? null);
-  const confirmations = [...known.confirmations, confirmed];
-  const entry = { ...known, photos: [...known.photos, file], confirmations };
-  const at = path.join(known.folder, file);
-  try {
-    await writeWhole(at, photo);
-    await writeWhole(...consentFile(known.folder, confirmations));
-    await writeWhole(path.join(known.folder, 'face.json'), recordOf(entry));
-  } catch (error) {
-    await rm(at, { force: true }).catch(() => undefined);
-    throw error;
-  }
-  return entry;
-}
-
-const recordOf = ({ name, addedAt, photos }: Entry): string =>
-  `${JSON.stringify({ name, addedAt, photos }, null, 2)}\n`;
 
 const unknown = (id: string): FaceOffError => new FaceOffError('unknown_face', `There is no face with the id "${id}".`);
 

@@ -2,7 +2,7 @@ import { planesOf } from '../../shared/i420.ts';
 import type { Frame } from '../../shared/types.ts';
 
 /** Side of the square that the content check looks at, in pixels. */
-export const SAMPLE_SIDE = 224;
+const SAMPLE_SIDE = 224;
 
 /**
  * A frame as the content check sees it: the whole picture on a square, one pixel of the frame for each of the sample.

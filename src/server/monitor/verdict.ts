@@ -296,3 +296,12 @@ export class SteadyVerdict {
     return this.#shown.cause === 'good' && limits.length >= ENOUGH ? limits.at(-1)!.cause : this.#shown.cause;
   }
 }
+
+/** The verdict on a stream that the content check hides: for what it shows, or because it is not checked. */
+export const hiddenVerdict = (reason: 'blocked' | 'unchecked'): Verdict => ({
+  cause: 'content',
+  text:
+    reason === 'blocked'
+      ? 'The picture is hidden, because the content check takes it for pornography; it ends some seconds after that.'
+      : 'The picture is hidden, because the content check does not work and the stream never shows a real face.',
+});

@@ -14,7 +14,13 @@ import { VoiceActivity } from '../audio/voice-activity.ts';
 import type { Badge } from '../disclosure/badge.ts';
 import { disclosureHeader, disclosureMessage } from '../disclosure/disclosure-message.ts';
 import type { ServerEvents } from '../hooks/server-events.ts';
-import { type MachineFigures, type SessionFigures, SteadyVerdict, verdictOf } from '../monitor/verdict.ts';
+import {
+  hiddenVerdict,
+  type MachineFigures,
+  type SessionFigures,
+  SteadyVerdict,
+  verdictOf,
+} from '../monitor/verdict.ts';
 import type { RecordedSession } from '../recording/recorded-session.ts';
 import type { Recorder } from '../recording/recorder.ts';
 import { ConnectionTimeout } from '../webrtc/connection-timeout.ts';
@@ -58,13 +64,6 @@ export interface SessionParts<P extends MediaLink = MediaPeer> {
   onSettings?: (settings: SwapSettings) => void;
   onClose: (session: Session<P>, why: string) => void;
 }
-
-/** Why the picture is hidden, in words. */
-const HIDDEN: Record<HiddenReason, string> = {
-  blocked:
-    'The picture is hidden, because the content check takes it for pornography; it ends some seconds after that.',
-  unchecked: 'The picture is hidden, because the content check does not work and the stream never shows a real face.',
-};
 
 /** Time between two updates of the verdict on what limits the session. */
 const VERDICT_MS = 1000;
@@ -168,7 +167,7 @@ export class Session<P extends MediaLink = MediaPeer> implements RecordedSession
   /** What limits the session. */
   get verdict(): Verdict {
     const hidden = this.#contentGuard?.hidden ?? null;
-    return hidden === null ? this.#steadyVerdict.verdict : { cause: 'content', text: HIDDEN[hidden] };
+    return hidden === null ? this.#steadyVerdict.verdict : hiddenVerdict(hidden);
   }
 
   /** Statistics of the last seconds, as the API shows them. */

@@ -53,6 +53,7 @@ describe('the cache report', () => {
       ['tensorrt', 2, 5 * MB, 0],
       ['gpu', 1, 3 * MB, 0],
       ['h264', 0, 0, 0],
+      ['livekit', 0, 0, 0],
       ['tuning', 1, MB, 0],
       ['other', 1, 2000, 0],
     ]);
@@ -67,7 +68,7 @@ describe('the cache report', () => {
   });
 
   test('refuses an unknown kind and names the known ones', () => {
-    expect(() => kindNamed('face')).toThrow(/kinds are: optimised, tensorrt, gpu, h264, tuning, other/);
+    expect(() => kindNamed('face')).toThrow(/kinds are: optimised, tensorrt, gpu, h264, livekit, tuning, other/);
   });
 });
 
