@@ -3,7 +3,7 @@ import type { Logger } from '../../lib/log.ts';
 import type { Sound } from '../../media/sound.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { PictureCheck } from '../../pipeline/content/content-check.ts';
-import { ContentGuard, type HiddenReason } from '../../pipeline/content/content-guard.ts';
+import { ContentGuard } from '../../pipeline/content/content-guard.ts';
 import { FaceOffError, messageOf } from '../../shared/errors.ts';
 import type { SessionStats, UnmarkedChoice, Verdict } from '../../shared/messages.ts';
 import { type SettingsPatch, type SwapSettings, wantsSwap } from '../../shared/settings.ts';
