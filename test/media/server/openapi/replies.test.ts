@@ -238,6 +238,7 @@ test('the machine, the pages and the login', async () => {
     '/api/openapi.json',
     '/',
     '/api/docs',
+    '/detect',
   ])
     await expectStatus(200, 'GET', at);
   await expectStatus(200, 'GET', '/api/profile?seconds=1');
