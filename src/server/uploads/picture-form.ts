@@ -49,7 +49,7 @@ async function readUpload(request: FastifyRequest, config: Config): ReturnType<t
     }, LOOK_MS);
   });
   try {
-    return await Promise.race([readParts(request), stuck]);
+    return await Promise.race([readParts(request, config.limits.uploadBytes), stuck]);
   } catch (cause) {
     if (cause instanceof FaceOffError) throw cause;
     throw (cause as { code?: string }).code === 'FST_REQ_FILE_TOO_LARGE' ? tooLarge(config) : badForm(cause);
@@ -59,10 +59,10 @@ async function readUpload(request: FastifyRequest, config: Config): ReturnType<t
 }
 
 /** @throws FaceOffError `no_file` (422), or an error of the parser. */
-async function readParts(request: FastifyRequest) {
+async function readParts(request: FastifyRequest, fileSize: number) {
   let data: Buffer | null = null;
   let fields: Fields = {};
-  for await (const part of request.parts()) {
+  for await (const part of request.parts({ limits: { fileSize } })) {
     fields = part.fields;
     if (part.type !== 'file') continue;
     data = await part.toBuffer();

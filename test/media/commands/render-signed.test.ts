@@ -110,7 +110,7 @@ describe('the program', () => {
     expect(await run(line(at('unsigned.png'), ...set))).toMatchObject({ status: 0, stderr: '' });
     expect(await xmpOf(at('unsigned.png'))).toContain(FIELD);
     expect(await manifestOf(readFileSync(at('unsigned.png')))).toBeNull();
-    expect(existsSync(at('no-key'))).toBe(false);
+    expect(existsSync(at('no-key/signing-key.pem'))).toBe(false);
   });
 
   test.skipIf(whyNoMounts !== null)(
