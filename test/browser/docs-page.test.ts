@@ -50,6 +50,6 @@ test('shows every operation, its schema and its errors, asks no other host, and 
   expect(page.url()).toBe(`${proxy.url}/api/docs#group-webrtc`);
   await page.fill('#filter', 'face_turned');
   const left = page.locator('main details:visible .method + code');
-  expect(await left.allTextContents()).toEqual(['/api/faces', '/api/faces/preview']);
+  expect(await left.allTextContents()).toEqual(['/api/faces', '/api/faces/preview', '/api/blocked-faces']);
   expect(faults).toEqual([]);
 });
