@@ -1,8 +1,7 @@
 /** The operations of `/api/blocked-faces`. */
 
 import { z } from 'zod';
-import type { ErrorCode } from '../../shared/error-catalogue.ts';
-import { type FormFields, type Operation, UNWANTED_BODY } from './operation.ts';
+import { type FormFields, type Operation, PICTURE_FORM_ERRORS, UNWANTED_BODY } from './operation.ts';
 import { blockedFaceSchema } from './reply-schemas.ts';
 
 const FORM: FormFields = {
@@ -14,25 +13,6 @@ const FORM: FormFields = {
   note: { text: 'For people: who asked, and where. 200 characters.' },
   pick: { text: 'Which face, where the picture shows several: an `index` of `several_faces`, 0 to 999.' },
 };
-
-const FORM_ERRORS: readonly ErrorCode[] = [
-  'wrong_type',
-  'bad_form',
-  'bad_field',
-  'body_too_large',
-  'no_file',
-  'picture_too_large',
-  'picture_too_slow',
-  'bad_picture',
-  'no_face',
-  'several_faces',
-  'no_such_face',
-  'face_turned',
-  'face_too_small',
-  'closing',
-  'lane_lost',
-  'lane_ended',
-];
 
 /** The faces that this server does not take: list, block, unblock. */
 export const blockedFaceOperations: readonly Operation[] = [
@@ -53,7 +33,7 @@ export const blockedFaceOperations: readonly Operation[] = [
     summary: 'Takes the face of a person no more, whatever picture it is in',
     body: { form: FORM },
     replies: { 201: { text: 'The entry.', schema: blockedFaceSchema, headers: ['Location'] } },
-    errors: [...FORM_ERRORS, 'too_many_blocked_faces', 'block_list_damaged', 'not_saved'],
+    errors: [...PICTURE_FORM_ERRORS, 'too_many_blocked_faces', 'block_list_damaged', 'not_saved'],
   },
   {
     method: 'delete',

@@ -8,6 +8,7 @@ import {
   getOperation as get,
   jsonReply as json,
   type Operation,
+  PICTURE_FORM_ERRORS,
   UNWANTED_BODY,
 } from './operation.ts';
 import { consentSchema, facePreviewSchema, faceSchema } from './reply-schemas.ts';
@@ -23,29 +24,14 @@ const UPLOAD: FormFields = {
 };
 
 const UPLOAD_ERRORS: readonly ErrorCode[] = [
-  'wrong_type',
-  'bad_form',
-  'bad_field',
-  'body_too_large',
+  ...PICTURE_FORM_ERRORS,
   'consent_missing',
-  'no_file',
-  'picture_too_large',
-  'picture_too_slow',
-  'bad_picture',
-  'no_face',
-  'several_faces',
-  'no_such_face',
-  'face_turned',
-  'face_too_small',
   'face_damaged',
   'unknown_face',
   'face_blocked',
   'built_in_face',
   'too_many_faces',
   'too_many_photos',
-  'closing',
-  'lane_lost',
-  'lane_ended',
 ];
 
 /** Add, preview, list, delete; show, confirm and revoke what was consented to. */

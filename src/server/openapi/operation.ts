@@ -139,6 +139,26 @@ export const jsonReply = (
   headers: readonly HeaderName[] = [],
 ): Record<number, OperationReply> => ({ 200: { text, schema, headers } });
 
+/** Errors of a form with a picture in which a face is found. */
+export const PICTURE_FORM_ERRORS: readonly ErrorCode[] = [
+  'wrong_type',
+  'bad_form',
+  'bad_field',
+  'body_too_large',
+  'no_file',
+  'picture_too_large',
+  'picture_too_slow',
+  'bad_picture',
+  'no_face',
+  'several_faces',
+  'no_such_face',
+  'face_turned',
+  'face_too_small',
+  'closing',
+  'lane_lost',
+  'lane_ended',
+];
+
 /** The reply to a deletion. */
 export const deletedReply: Record<number, OperationReply> = { 204: { text: 'It is deleted.' } };
 

@@ -1,13 +1,7 @@
 import { SerialQueue } from '../../../lib/serial.ts';
 import type { Frame } from '../../../shared/types.ts';
-import {
-  AV,
-  type AvCodecContext,
-  type AvFrame,
-  type AvPacket,
-  type AvScaler,
-  type CodecLibrary,
-} from './codec-library.ts';
+import { AV, type AvCodecContext, type AvFrame, type AvPacket, type CodecLibrary } from './codec-library.ts';
+import { PictureConverter } from './picture-converter.ts';
 
 /** Most pixels of a picture: those of 4096×2304, H.264's level 5.1. What claims more allocates nothing. */
 const MOST_PIXELS = 4096 * 2304;
@@ -23,7 +17,7 @@ export class PictureDecoder {
   readonly #decoded: AvFrame;
   readonly #jobs = new SerialQueue();
   /** Converts pictures of other formats and colours; created when one comes. */
-  #scaler: { context: AvScaler; converted: AvFrame } | null = null;
+  #converter: PictureConverter | null = null;
   #waiting = 0;
   #closed = false;
 
@@ -74,8 +68,7 @@ export class PictureDecoder {
       this.#packet.free();
       this.#decoded.free();
       this.#context.freeContext();
-      this.#scaler?.converted.free();
-      this.#scaler?.context.freeContext();
+      this.#converter?.close();
     });
   }
 
@@ -101,27 +94,9 @@ export class PictureDecoder {
       colorRange !== AV.FULL_RANGE &&
       (colorSpace === AV.UNSPECIFIED || colorSpace === AV.SMPTE170M);
     const { width, height } = decoded;
-    const copy = (isPlain ? decoded : await this.#convert(decoded)).toBuffer();
+    if (!isPlain) this.#converter ??= new PictureConverter(this.#library);
+    const copy = (isPlain ? decoded : await this.#converter!.convert(decoded, AV.YUV420P)).toBuffer();
     const data = copy.length === copy.buffer.byteLength ? copy.buffer : copy.buffer.slice(copy.byteOffset, copy.length);
     return { width, height, data: new Uint8Array(data as ArrayBuffer), receivedAtMs: performance.now() };
-  }
-
-  async #convert(decoded: AvFrame): Promise<AvFrame> {
-    if (this.#scaler === null) {
-      const context = new this.#library.SoftwareScaleContext();
-      context.allocContext();
-      const converted = new this.#library.Frame();
-      converted.alloc();
-      this.#scaler = { context, converted };
-    }
-    const { context, converted } = this.#scaler;
-    converted.unref();
-    const { width, height } = decoded;
-    Object.assign(converted, { width, height, format: AV.YUV420P });
-    converted.colorSpace = AV.SMPTE170M;
-    converted.colorRange = AV.LIMITED_RANGE;
-    const result = await context.scaleFrame(converted, decoded);
-    if (result < 0) throw new Error(`a picture of pixel format ${decoded.format} cannot be converted (${result})`);
-    return converted;
   }
 }

@@ -10,6 +10,7 @@ import {
   type CodecLibrary,
 } from './codec-library.ts';
 import { type EncoderKind, encodersFor, type H264Profile, X264 } from './encoders.ts';
+import { PictureConverter } from './picture-converter.ts';
 
 /** What an encoder makes. */
 export interface EncoderOptions {
@@ -52,7 +53,7 @@ export class PictureEncoder {
   #kinds: readonly EncoderKind[];
   #open: { context: AvCodecContext; kind: EncoderKind; width: number; height: number } | null = null;
   /** For encoders whose pictures have another layout. */
-  #scaler: { context: AvScaler; converted: AvFrame } | null = null;
+  #converter: PictureConverter | null = null;
   /** Pictures in a row for which the open encoder gave nothing. */
   #silent = 0;
   #wantsKeyframe = true;
@@ -105,8 +106,7 @@ export class PictureEncoder {
     for (const picture of this.#spare.splice(0)) picture.free();
     void this.#jobs.run(() => {
       this.#closeContext();
-      this.#scaler?.context.freeContext();
-      this.#scaler?.converted.free();
+      this.#converter?.close();
       this.#packet.free();
     });
   }
@@ -161,23 +161,10 @@ export class PictureEncoder {
     return { data: copy, isKeyframe, atMs };
   }
 
-  /** The picture in another layout, with its time. It is good until the next call. */
-  async #convert(picture: AvFrame, format: number): Promise<AvFrame> {
-    if (this.#scaler === null) {
-      const context = new this.#library.SoftwareScaleContext();
-      context.allocContext();
-      const converted = new this.#library.Frame();
-      converted.alloc();
-      this.#scaler = { context, converted };
-    }
-    const { context, converted } = this.#scaler;
-    const { width, height, pts } = picture;
-    converted.unref();
-    Object.assign(converted, { width, height, format });
-    const result = await context.scaleFrame(converted, picture);
-    if (result < 0) throw new Error(`a picture cannot be converted for the encoder (${result})`);
-    converted.pts = pts;
-    return converted;
+  /** The picture in another layout. */
+  #convert(picture: AvFrame, format: number): Promise<AvFrame> {
+    this.#converter ??= new PictureConverter(this.#library);
+    return this.#converter.convert(picture, format);
   }
 
   /** The open encoder, or the first that opens for pictures of this size. @throws Error where none does. */
