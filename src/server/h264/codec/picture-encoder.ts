@@ -1,14 +1,7 @@
 import { SerialQueue } from '../../../lib/serial.ts';
 import { planesOf } from '../../../shared/i420.ts';
 import type { Frame } from '../../../shared/types.ts';
-import {
-  AV,
-  type AvCodecContext,
-  type AvFrame,
-  type AvPacket,
-  type AvScaler,
-  type CodecLibrary,
-} from './codec-library.ts';
+import { AV, type AvCodecContext, type AvFrame, type AvPacket, type CodecLibrary } from './codec-library.ts';
 import { type EncoderKind, encodersFor, type H264Profile, X264 } from './encoders.ts';
 import { PictureConverter } from './picture-converter.ts';
 
