@@ -178,7 +178,11 @@ const Schema = z.strictObject({
     maxMb: live(whole(1, 100_000_000, 2048)),
     minFreeMb: live(whole(0, 100_000_000, 512)),
   }),
-  faces: section({ consentDays: live(whole(1, 36_500, 365)) }),
+  faces: section({
+    consentDays: live(whole(1, 36_500, 365)),
+    key: textSchema(1).nullable().default(null),
+    keyFile: textSchema(1).nullable().default(null),
+  }),
   disclosure: section({
     badge: live(z.boolean().default(SETTINGS.badge.default)),
     acknowledged: live(z.boolean().default(false)),
@@ -222,6 +226,7 @@ const Schema = z.strictObject({
       .string()
       .regex(/^[\w-]{1,64}$/, 'must have 1 to 64 letters, digits, - and _')
       .default('faceoff'),
+    pages: z.boolean().default(true),
     maxLoad: number(0.05, 1, 0.75),
     codec: choice(['h264', 'vp8'], 'h264'),
     kbps: whole(100, 100_000, 3000),
@@ -385,7 +390,7 @@ function put(tree: ConfigTree, key: string, text: string): void {
 }
 
 /** Sentences about settings that are allowed alone, but not together; each begins with the name of one of them. */
-export function disagreements({ server, webrtc, memory, metrics, hooks, livekit }: Config): string[] {
+export function disagreements({ server, webrtc, memory, metrics, hooks, livekit, faces }: Config): string[] {
   const { portMin, portMax, h264Port, minKbps, startKbps, maxKbps } = webrtc;
   const wrong: string[] = [];
   if (!isLocal(server.host) && server.token === null) {
@@ -407,6 +412,8 @@ export function disagreements({ server, webrtc, memory, metrics, hooks, livekit 
     wrong.push(`memory.releaseAt: must not be above memory.degradeAt (${memory.releaseAt} > ${memory.degradeAt})`);
   if (livekit.url !== null && (livekit.key === null || livekit.secret === null))
     wrong.push('livekit.url: needs livekit.key and livekit.secret too (FACEOFF_LIVEKIT_KEY, FACEOFF_LIVEKIT_SECRET)');
+  if (faces.key !== null && faces.keyFile !== null)
+    wrong.push('faces.key: and faces.keyFile are both set; leave out one of the two');
   return [...wrong, ...disagreeingMetrics(metrics, server), ...disagreeingHooks(hooks)];
 }
 
@@ -427,7 +434,7 @@ function disagreeingMetrics(
 }
 
 function withPaths(config: Config, folder: string): Config {
-  const { server, models, storage, recording, logging, hooks } = config;
+  const { server, models, storage, faces, recording, logging, hooks } = config;
   const at = (name: string): string => path.resolve(folder, name);
   const maybeAt = (name: string | null): string | null => (name === null ? null : at(name));
   return {
@@ -435,6 +442,7 @@ function withPaths(config: Config, folder: string): Config {
     server: { ...server, certificate: maybeAt(server.certificate), key: maybeAt(server.key) },
     models: { ...models, dir: at(models.dir), cacheDir: at(models.cacheDir) },
     storage: { ...storage, dir: at(storage.dir) },
+    faces: { ...faces, keyFile: maybeAt(faces.keyFile) },
     recording: { ...recording, dir: at(recording.dir) },
     logging: { ...logging, dir: at(logging.dir) },
     hooks: { ...hooks, commands: hooks.commands.map((one) => ({ ...one, run: programAt(one.run, folder) })) },

@@ -28,6 +28,8 @@ export interface AgentParts {
   /** Checks what swapped pictures show; null where the settings want none. */
   contentCheck: ContentCheck | null;
   config: Config;
+  /** Takes over faces that other processes added to the shared folder. */
+  lookForFaces: () => Promise<void>;
   at: LiveKitAddress;
   library: RtcLibrary;
   pool: Swapping;
@@ -97,6 +99,7 @@ export class Agent {
       sessions: this.#sessions,
       // Viewers are promised that they never see a bare face; its publisher alone may choose otherwise.
       defaults: { guarded: true },
+      lookForFaces: parts.lookForFaces,
       hasRoom: (jobs) => this.#freeJobs(jobs) > 0,
       onEnd: (job, status, error) => this.#connection.ended(job, status, error),
       onChange: () => this.#report(),
@@ -153,6 +156,11 @@ export class Agent {
     const { load, jobs, free } = this.figures;
     this.#metrics.jobs(load, jobs, free);
     this.#sessions.measure();
+  }
+
+  /** A face is about to go: covers the pictures that show it. */
+  faceGone(id: string): void {
+    this.#sessions.coverFace(id);
   }
 
   /**

@@ -75,15 +75,18 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
   const beganMs = performance.now();
   const cache = await CacheSweeper.start(config, logger);
   const events = new ServerEvents();
-  let onBlocked = (): void => undefined;
+  let onChange = (): void => undefined;
+  let onGone = (_id: string): void => undefined;
   const onLost = (part: 'lane' | 'device', cause: string): void =>
     events.tell('fault', { part, code: `${part}_lost`, cause, stream: null, session: null });
-  const started = await startPipeline(config, logger, { onLost, onBlocked: () => onBlocked() }).catch(
-    async (error: unknown) => {
-      await log.close();
-      throw error;
-    },
-  );
+  const started = await startPipeline(config, logger, {
+    onLost,
+    onChange: () => onChange(),
+    onGone: (id) => onGone(id),
+  }).catch(async (error: unknown) => {
+    await log.close();
+    throw error;
+  });
   const { pool, faces, gpu, metrics, models } = started;
   const hooks = new Hooks({ settings: config.hooks, events, metrics, log: logger });
   const contentCheck = await startContentCheck(config, pool, logger);
@@ -103,7 +106,8 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
     defaults: pool.defaults,
     certificate,
   });
-  onBlocked = server.facesChanged;
+  onChange = server.facesChanged;
+  onGone = server.faceGone;
   const renewal =
     certificate === null
       ? null

@@ -1,30 +1,30 @@
 /**
- * The source faces: those that FaceOff comes with, and those that people added, kept in data/faces/ (storage.dir) on this
- * machine. Each face is a folder with its photos, cut to the face, and a face.json; the folder is written under another
- * name and renamed, so that no half-written face is ever read.
+ * The source faces: those that FaceOff comes with, and those that people added, kept in data/faces/ (storage.dir), which
+ * several servers and workers may share. Each face is a folder with its photos, cut to the face, and a face.json; the folder
+ * is written under another name and renamed, so that no half-written face is ever read.
  */
 
 import { existsSync } from 'node:fs';
-import { readdir, readFile, rename, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { shippedModels } from '../lib/installation.ts';
 import { SerialQueue } from '../lib/serial.ts';
-import { type Sharp, sharp } from '../lib/sharp.ts';
-import { makeFolder } from '../lib/system/make-folder.ts';
-import { notSaved, writeWhole } from '../lib/system/whole-file.ts';
+import { sharp } from '../lib/sharp.ts';
+import { notSaved } from '../lib/system/whole-file.ts';
 import type { Portrait } from '../pipeline/engines/engine.ts';
-import type { FoundFace } from '../pipeline/pool/lane-protocol.ts';
 import type { Pool } from '../pipeline/pool/pool.ts';
 import { FaceOffError, messageOf } from '../shared/errors.ts';
 import type { BlockedFace, ConsentRecord, FaceInfo, FacePreview } from '../shared/messages.ts';
 import type { Frame } from '../shared/types.ts';
 import { BlockList } from './block-list.ts';
-import { confirmationOf, consentedAt, consentFile, isConsentDue, readConfirmations } from './consent.ts';
-import { type FaceEntry, FaceRecord, writeFace, writePhoto } from './face-files.ts';
+import { confirmationOf, consentedAt, isConsentDue } from './consent.ts';
+import { type FaceEntry, FaceFolder } from './face-files.ts';
+import { FaceWatch } from './face-watch.ts';
 import { adviceOn } from './photo-advice.ts';
-import { chooseFace, decodePicture, frameToRgb, type PictureLimits } from './portrait.ts';
+import { chooseFace, cutFace, decodePicture, type PictureLimits, pictureOf } from './portrait.ts';
+import { FileSeal } from './sealed-files.ts';
 
 /** A photo that a person adds. */
 export interface UploadedFace {
@@ -84,12 +84,20 @@ export interface Faces {
   unblock(id: string): Promise<void>;
 }
 
+/** What the owner of a library is told of changes by other processes. */
+export interface LibraryListener {
+  /** The list of faces is another one. */
+  onChange?(): void;
+  /** A face is about to go: what shows it has to be covered. */
+  onGone?(id: string): void;
+}
+
 /** Faces that FaceOff comes with, in models/portraits; see NOTICE for their origin. */
 const SHIPPED = [{ id: 'astronaut', name: 'Eileen Collins (NASA)', file: 'portraits/astronaut.webp' }];
+/** How often changes by other processes are looked for. */
+const LOOK_MS = 2000;
 const MOST_PHOTOS = 8;
 const THUMBNAIL = 160;
-/** Side of the square that is kept of a photo, as a multiple of the larger side of the face's box. */
-const CUT = 2.4;
 
 /** Errors of photos that no face can be enrolled from. */
 const UNWEARABLE: ReadonlySet<string> = new Set(['face_damaged', 'no_face']);
@@ -98,9 +106,19 @@ const UNWEARABLE: ReadonlySet<string> = new Set(['face_damaged', 'no_face']);
 export const isStoredFace = ({ storage }: Pick<Config, 'storage'>, id: string): boolean =>
   SHIPPED.some((face) => face.id === id) || existsSync(path.join(storage.dir, 'faces', id, 'face.json'));
 
+interface LibraryParts {
+  folder: FaceFolder;
+  blockList: BlockList;
+  log: Logger;
+  listener: LibraryListener;
+}
+
 /** The faces on disk. Runs on the main thread; lanes analyse the photos. */
 export class FaceLibrary implements Faces {
-  readonly #folder: string;
+  readonly #folder: FaceFolder;
+  readonly #listener: LibraryListener;
+  readonly #watch: FaceWatch;
+  #timer: NodeJS.Timeout | undefined;
   readonly #config: Config['limits'];
   readonly #faces: Config['faces'];
   readonly #pool: Pool;
@@ -115,9 +133,17 @@ export class FaceLibrary implements Faces {
   /** One upload is decoded at a time, as the whole process shares libuv's few threads. */
   readonly #decodings = new SerialQueue();
 
-  private constructor({ storage, limits, faces }: Config, pool: Pool, blockList: BlockList) {
+  private constructor({ limits, faces }: Config, pool: Pool, parts: LibraryParts) {
+    const { folder, blockList, log, listener } = parts;
     this.#faces = faces;
-    this.#folder = path.join(storage.dir, 'faces');
+    this.#folder = folder;
+    this.#listener = listener;
+    this.#watch = new FaceWatch({
+      folder,
+      log,
+      take: (entry) => this.#take(entry),
+      lose: (id) => this.#lose(id),
+    });
     this.#config = limits;
     this.#pool = pool;
     this.#blockList = blockList;
@@ -126,16 +152,14 @@ export class FaceLibrary implements Faces {
   /**
    * Reads the folder and offers every face to the pool. A face that cannot be read is left out with a warning; so are all
    * where the folder cannot be read.
-   * @param onBlocked called after the list of blocked faces was changed by another process.
-   * @throws FaceOffError `block_list_damaged` (500).
+   * @param listener told of what other processes change.
+   * @throws FaceOffError `block_list_damaged`, `faces_key_missing`, `faces_key_wrong` (500), `bad_config` for a key that is none.
    */
-  static async open(
-    config: Config,
-    pool: Pool,
-    log: Logger,
-    onBlocked: () => void = () => undefined,
-  ): Promise<FaceLibrary> {
-    const library = new FaceLibrary(config, pool, await BlockList.open(config.storage.dir));
+  static async open(config: Config, pool: Pool, log: Logger, listener: LibraryListener = {}): Promise<FaceLibrary> {
+    const { dir } = config.storage;
+    const folder = new FaceFolder(path.join(dir, 'faces'), await FileSeal.of(config));
+    const blockList = await BlockList.open(config);
+    const library = new FaceLibrary(config, pool, { folder, blockList, log, listener });
     for (const { id, name, file } of SHIPPED) {
       library.#register({
         id,
@@ -147,34 +171,36 @@ export class FaceLibrary implements Faces {
         confirmations: [],
       });
     }
-    for (const id of await library.#names(log)) {
-      const folder = path.join(library.#folder, id);
-      if (id.endsWith('.part')) {
-        await rm(folder, { recursive: true, force: true }).catch(() => undefined);
-        continue;
-      }
-      try {
-        const record = FaceRecord.parse(JSON.parse(await readFile(path.join(folder, 'face.json'), 'utf8')));
-        // A record that cannot be read is none: the consent is asked again.
-        const confirmations = await readConfirmations(folder).catch((error: unknown) => {
-          log.warn({ face: id, error: messageOf(error) }, 'the consent for a face cannot be read');
-          return [];
-        });
-        library.#register({ ...record, id, builtIn: false, folder, confirmations });
-      } catch (error) {
-        log.warn({ face: id, error: messageOf(error) }, 'face cannot be read, left out');
-      }
-    }
+    await folder.clean();
+    const ids = await folder.ids().catch((error: NodeJS.ErrnoException) => {
+      const told = { folder: dir, code: error.code };
+      log.warn(told, 'storage.dir cannot be used: there are no own faces, and none can be kept');
+      return [];
+    });
+    await library.#watch.compare(ids, true);
     const due = library.list().filter(({ consentDue }) => consentDue).length;
     if (due > 0) log.warn({ due }, 'faces wait until the consent for them is confirmed again, in the gallery');
     if (!library.#blockList.isEmpty) await library.#withholdBlocked();
-    library.#blockList.watch(() => void library.#changes.run(() => library.#withholdBlocked()).then(onBlocked), log);
+    library.#blockList.watch(() => {
+      void library.#changes.run(() => library.#withholdBlocked()).then(() => listener.onChange?.());
+    }, log);
+    library.#timer = setInterval(() => void library.look(), LOOK_MS).unref();
     return library;
   }
 
-  /** Follows the list of blocked faces no more. Idempotent. */
+  /** Follows changes by other processes no more. Idempotent. */
   close(): void {
+    clearInterval(this.#timer);
     this.#blockList.close();
+  }
+
+  /** Takes over now what other processes changed, rather than within two seconds. */
+  async look(): Promise<void> {
+    await this.#changes.run(async () => {
+      // A shared folder that cannot be reached at the moment is no folder without faces.
+      const ids = await this.#folder.ids().catch(() => null);
+      if (ids !== null && (await this.#watch.compare(ids, false))) this.#listener.onChange?.();
+    });
   }
 
   list(): FaceInfo[] {
@@ -212,8 +238,9 @@ export class FaceLibrary implements Faces {
       const known = this.#checkRoom(upload);
       const chosen = chooseFace(picture, await this.#pool.analyse(copyOf(picture)), upload.pick);
       this.#blockList.check(chosen.embedding);
-      const photo = await cut(picture, chosen);
+      const photo = await cutFace(picture, chosen);
       const entry = await this.#write(known, upload, photo);
+      await this.#watch.own(entry.id);
       this.#register(entry);
       return this.#infoOf(entry);
     });
@@ -226,7 +253,7 @@ export class FaceLibrary implements Faces {
     this.#blockList.check(embedding);
     const others = known === null ? [] : await this.portraits(known.id);
     const { picture: shown, flaws } = await this.#pool.preview([...others, { picture, points }]);
-    const image = await imageOf(shown).webp({ quality: 90 }).toBuffer();
+    const image = await pictureOf(shown).webp({ quality: 90 }).toBuffer();
     return { picture: `data:image/webp;base64,${image.toString('base64')}`, findings: adviceOn(flaws) };
   }
 
@@ -262,16 +289,11 @@ export class FaceLibrary implements Faces {
 
   remove(id: string): Promise<void> {
     return this.#changes.run(async () => {
-      const { folder } = this.#ownEntry(id);
-      // Renamed first: an interrupted removal is finished at the next start.
-      const aside = `${folder}.part`;
-      await rename(folder, aside).catch((cause: unknown) => {
+      await this.#folder.remove(this.#ownEntry(id)).catch((cause: unknown) => {
         throw notSaved('The removal of the face', cause);
       });
-      this.#entries.delete(id);
-      this.#withheld.delete(id);
-      this.#pool.withdraw(id);
-      await rm(aside, { recursive: true, force: true }).catch(() => undefined);
+      this.#watch.forget(id);
+      this.#forget(id);
     });
   }
 
@@ -282,36 +304,35 @@ export class FaceLibrary implements Faces {
 
   confirm(id: string, by: string | null): Promise<FaceInfo> {
     return this.#changes.run(async () => {
-      const { folder, photos, confirmations } = this.#ownEntry(id);
-      const kept = photos.map(async (photo) => ({
+      const known = this.#ownEntry(id);
+      const kept = known.photos.map(async (photo) => ({
         photo,
-        data: await readFile(path.join(folder, photo)),
+        data: await this.#folder.photo(known, photo),
         upload: null,
       }));
-      const confirmed = await Promise.all(kept).catch((cause: unknown) => {
+      const photos = await Promise.all(kept).catch((cause: unknown) => {
         throw damaged(id, cause);
       });
-      const all = [...confirmations, confirmationOf(confirmed, by)];
-      await writeWhole(...consentFile(folder, all)).catch((cause: unknown) => {
-        throw notSaved('The consent', cause);
+      const entry = await this.#folder.confirm(known, confirmationOf(photos, by)).catch((cause: unknown) => {
+        throw cause instanceof FaceOffError ? cause : notSaved('The consent', cause);
       });
-      const entry = { ...this.#entry(id), confirmations: all };
       // The face is as it was: lanes keep what they enrolled.
       this.#entries.set(id, entry);
+      await this.#watch.own(id);
       return this.#infoOf(entry);
     });
   }
 
   async thumbnail(id: string): Promise<Uint8Array> {
     if (this.#withheld.has(id)) throw unknown(id);
-    const { folder, photos } = this.#entry(id);
-    const image = sharp(path.join(folder, photos[0]!)).resize(THUMBNAIL, THUMBNAIL, { fit: 'cover', position: 'top' });
-    return image
-      .webp({ quality: 85 })
-      .toBuffer()
-      .catch((cause: unknown) => {
-        throw damaged(id, cause);
-      });
+    const entry = this.#entry(id);
+    try {
+      const photo = await this.#photo(entry, entry.photos[0]!);
+      const image = sharp(photo).resize(THUMBNAIL, THUMBNAIL, { fit: 'cover', position: 'top' });
+      return await image.webp({ quality: 85 }).toBuffer();
+    } catch (cause) {
+      throw damaged(id, cause);
+    }
   }
 
   /**
@@ -319,11 +340,11 @@ export class FaceLibrary implements Faces {
    * @throws FaceOffError `unknown_face` (404), `face_blocked` (403), `face_damaged` (410), `no_face` (422).
    */
   async portraits(id: string): Promise<Portrait[]> {
-    const { folder, photos } = this.#entry(id);
+    const entry = this.#entry(id);
     const portraits = [];
-    for (const photo of photos) {
-      const file = path.join(folder, photo);
-      const picture = await readFile(file)
+    for (const photo of entry.photos) {
+      const file = path.join(entry.folder, photo);
+      const picture = await this.#photo(entry, photo)
         .then((data) => decodePicture(data, this.#limits))
         .catch((cause: unknown) => {
           throw damaged(id, cause);
@@ -373,19 +394,30 @@ export class FaceLibrary implements Faces {
     }
   }
 
-  /** Names in the folder, which is made where it is missing; none, with a warning, where that cannot be. */
-  async #names(log: Logger): Promise<string[]> {
-    try {
-      await makeFolder(this.#folder);
-      return await readdir(this.#folder);
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      log.warn(
-        { folder: this.#folder, code },
-        'storage.dir cannot be used: there are no own faces, and none can be kept',
-      );
-      return [];
-    }
+  /** Takes over a face that another process wrote. */
+  async #take(entry: FaceEntry): Promise<void> {
+    const { id, photos } = entry;
+    // With the same photos lanes keep what they enrolled.
+    if (this.#entries.get(id)?.photos.join() === photos.join()) this.#entries.set(id, entry);
+    else this.#register(entry);
+    if (this.#withheld.has(id) || !(await this.#isBlocked(entry))) return;
+    this.#withheld.add(id);
+    this.#pool.withdraw(id);
+  }
+
+  #lose(id: string): void {
+    if (this.#entries.has(id)) this.#listener.onGone?.(id);
+    this.#forget(id);
+  }
+
+  #forget(id: string): void {
+    this.#entries.delete(id);
+    this.#withheld.delete(id);
+    this.#pool.withdraw(id);
+  }
+
+  #photo(entry: FaceEntry, photo: string): Promise<Buffer> {
+    return entry.builtIn ? readFile(path.join(entry.folder, photo)) : this.#folder.photo(entry, photo);
   }
 
   #register(entry: FaceEntry): void {
@@ -439,9 +471,9 @@ export class FaceLibrary implements Faces {
   /** Writes a new face, or a further photo of one. @throws FaceOffError `not_saved` (507), and leaves nothing behind. */
   async #write(known: FaceEntry | null, upload: UploadedFace, photo: Uint8Array): Promise<FaceEntry> {
     try {
-      return await (known === null ? writeFace(this.#folder, upload, photo) : writePhoto(known, upload, photo));
+      return await (known === null ? this.#folder.write(upload, photo) : this.#folder.addPhoto(known, upload, photo));
     } catch (cause) {
-      throw notSaved('The face', cause);
+      throw cause instanceof FaceOffError ? cause : notSaved('The face', cause);
     }
   }
 }
@@ -458,16 +490,3 @@ const damaged = (id: string, cause: unknown): FaceOffError =>
 
 /** A copy to move to a lane, as the picture is still needed here. */
 const copyOf = (frame: Frame): Frame => ({ ...frame, data: frame.data.slice() });
-
-const imageOf = (frame: Frame): Sharp =>
-  sharp(frameToRgb(frame), { raw: { width: frame.width, height: frame.height, channels: 3 } });
-
-/** The square of the picture around the face, as lossless WebP; the rest of the picture is not kept. */
-async function cut(picture: Frame, { box }: FoundFace): Promise<Uint8Array> {
-  const side = CUT * Math.max(box.width, box.height);
-  const left = Math.max(0, Math.floor(box.x + box.width / 2 - side / 2));
-  const top = Math.max(0, Math.floor(box.y + box.height / 2 - side / 2));
-  const width = Math.min(picture.width - left, Math.ceil(side));
-  const height = Math.min(picture.height - top, Math.ceil(side));
-  return imageOf(picture).extract({ left, top, width, height }).webp({ lossless: true }).toBuffer();
-}

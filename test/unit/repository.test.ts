@@ -113,6 +113,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'config',
     'cache',
     'metrics',
+    'livekit',
     'faces',
     'media/provenance',
     'pipeline/content',
@@ -161,9 +162,11 @@ const ROOMS: Record<string, readonly string[]> = {
   main: ['lib', 'commands', 'shared'],
   'client/lib': ['shared'],
   'client/peer': ['shared', 'client/lib'],
-  'client/studio': ['shared', 'client/lib', 'client/peer'],
-  'client/call': ['shared', 'client/lib', 'client/peer', 'client/studio'],
-  'client/player': ['shared', 'client/lib', 'client/peer'],
+  'client/studio': ['shared', 'client/lib', 'client/peer', 'client/transport'],
+  'client/cluster': ['shared', 'client/lib', 'client/peer'],
+  'client/transport': ['shared', 'client/lib', 'client/peer', 'client/cluster'],
+  'client/call': ['shared', 'client/lib', 'client/peer', 'client/studio', 'client/transport'],
+  'client/player': ['shared', 'client/lib', 'client/peer', 'client/transport'],
   'client/login': ['shared', 'client/lib'],
   'client/docs': ['shared', 'client/lib'],
   'client/detector': ['shared', 'watermark', 'client/lib'],
@@ -178,6 +181,7 @@ const HOMES: Record<string, string> = {
   'node-av': 'src/server/h264/',
   sharp: 'src/lib/sharp.ts',
   '@livekit/rtc-node': 'src/agent/',
+  'livekit-client': 'src/client/cluster/',
 };
 
 /** Files that may have the name of another one: what every folder or every thread has. */

@@ -42,6 +42,7 @@ async function work({ config: file, set, livekit }: AgentOptions, version: strin
   const log = await openLog(config.logging);
   const { logger } = log;
   const closing: (() => Promise<unknown>)[] = [() => log.close()];
+  let onGone = (_id: string): void => undefined;
   const stop = async (): Promise<false> => {
     for (const close of closing.splice(0).reverse()) await close();
     return false;
@@ -55,7 +56,7 @@ async function work({ config: file, set, livekit }: AgentOptions, version: strin
     const beganMs = performance.now();
     const cache = await CacheSweeper.start(config, logger);
     closing.push(() => cache.close());
-    const { pool, faces, metrics, gpu } = await startPipeline(config, logger);
+    const { pool, faces, metrics, gpu } = await startPipeline(config, logger, { onGone: (id) => onGone(id) });
     closing.push(() => pool.close());
     closing.push(async () => faces.close());
     const contentCheck = await startContentCheck(config, pool, logger);
@@ -63,6 +64,7 @@ async function work({ config: file, set, livekit }: AgentOptions, version: strin
     const usesGpu = (): boolean => pool.models.usesGpu;
     const agent = await Agent.start({
       config,
+      lookForFaces: () => faces.look(),
       at,
       library,
       pool,
@@ -74,6 +76,7 @@ async function work({ config: file, set, livekit }: AgentOptions, version: strin
       log: logger,
     });
     closing.push(() => agent.close());
+    onGone = (id) => agent.faceGone(id);
     const health = await serveHealth(config, agent, metrics);
     closing.push(async () => health?.app.close());
     const readyMs = Math.round(performance.now() - beganMs);

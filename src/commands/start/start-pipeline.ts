@@ -1,7 +1,7 @@
 /** What `faceoff serve` and `faceoff agent` start alike: lanes, faces, metrics, and the sensor of the GPU. */
 
 import type { Config } from '../../config.ts';
-import { FaceLibrary } from '../../faces/face-library.ts';
+import { FaceLibrary, type LibraryListener } from '../../faces/face-library.ts';
 import type { Logger } from '../../lib/log.ts';
 import { Metrics } from '../../metrics.ts';
 import { defaultSettings } from '../../pipeline/pool/lane-options.ts';
@@ -22,11 +22,9 @@ export interface Pipeline {
 }
 
 /** What is told while it runs. */
-export interface PipelineListener {
+export interface PipelineListener extends LibraryListener {
   /** A lane or the device process is gone. */
   onLost?(part: 'lane' | 'device', cause: string): void;
-  /** Another process changed the list of blocked faces. */
-  onBlocked?(): void;
 }
 
 /**
@@ -36,7 +34,7 @@ export interface PipelineListener {
 export async function startPipeline(
   config: Config,
   log: Logger,
-  { onLost, onBlocked }: PipelineListener = {},
+  { onLost, ...listener }: PipelineListener = {},
 ): Promise<Pipeline> {
   const metrics = new Metrics(config.metrics);
   const models = new Map<string, ModelLoad>();
@@ -49,7 +47,7 @@ export async function startPipeline(
     onDevice: (report) => metrics.device(report),
     ...(onLost !== undefined && { onLost }),
   });
-  const faces = await FaceLibrary.open(config, pool, log, onBlocked).catch(async (error: unknown) => {
+  const faces = await FaceLibrary.open(config, pool, log, listener).catch(async (error: unknown) => {
     await pool.close();
     throw error;
   });

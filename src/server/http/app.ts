@@ -13,6 +13,7 @@ import { addressesOf, isLocal, urlOf } from '../../lib/address.ts';
 import { errorBody, RETRY_AFTER_MS } from '../../lib/error-body.ts';
 import type { Logger } from '../../lib/log.ts';
 import { residentBytes } from '../../lib/system/resident-memory.ts';
+import { liveKitUrl } from '../../livekit/livekit-api.ts';
 import { PictureSigner } from '../../media/provenance/picture-signer.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { PictureCheck } from '../../pipeline/content/content-check.ts';
@@ -101,6 +102,8 @@ export interface Server {
   monitor: Monitor;
   /** Tells the pages that the list of faces is another one. */
   facesChanged(): void;
+  /** A face is about to go: covers the pictures that show it. */
+  faceGone(id: string): void;
   /** Takes no new sessions from now on; resolves when those that run have ended, or after `patienceMs`. */
   drain(patienceMs: number): Promise<void>;
   /** Ends sessions and sockets, then the listeners. Idempotent. */
@@ -121,10 +124,12 @@ const HEADERS = {
  * What pages may load, and which sites may show them in a frame: none but this one, except for /view, which shows a
  * picture and takes no input; the sites of server.origins may show that.
  */
-function contentPolicy(url: string, origins: readonly string[]): string {
+function contentPolicy(url: string, { server: { origins }, livekit }: Config): string {
   const sites = /^\/view\//.test(url) ? origins.filter((origin) => /^https?:/.test(origin)) : [];
   const frames = ["'self'", ...sites].join(' ');
-  return `default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self' ws: wss:; frame-ancestors ${frames}; base-uri 'self'; form-action 'self'`;
+  // LiveKit's client asks there why a connection failed.
+  const cluster = livekit.url === null ? '' : ` ${new URL(liveKitUrl(livekit.url, 'http')).origin}`;
+  return `default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self' ws: wss:${cluster}; frame-ancestors ${frames}; base-uri 'self'; form-action 'self'`;
 }
 
 /** Whether no route takes a request; that of CORS takes OPTIONS of every path, and has no reply. */
@@ -283,7 +288,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   await allowOrigins(app, config.server);
   await loginRoutes(app, authenticator);
   app.addHook('onRequest', async (request, reply) => {
-    void reply.headers(HEADERS).header('content-security-policy', contentPolicy(request.url, config.server.origins));
+    void reply.headers(HEADERS).header('content-security-policy', contentPolicy(request.url, config));
     checkOrigin(request.headers, config.server, allowedOrigins(request, config.server.origins));
     const device = deviceOf(request.ip, request.headers);
     arrivals.note(device, 'certificate');
@@ -325,6 +330,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   await app.register(scoped((plugin) => controlRoutes(plugin, { sessions, presets, faces: () => faces.list() })));
 
   const cluster = config.livekit.url === null ? null : new Cluster(config, log);
+  const isClustered = cluster !== null && config.livekit.pages;
   await app.register(
     scoped((plugin) => {
       acceptAnyBody(plugin);
@@ -334,12 +340,12 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
 
   recordingRoutes(app, { sessions, recordings, signer });
 
-  app.get('/', (request, reply) => sendPage(request, reply, 'index.html'));
+  app.get('/', (request, reply) => sendPage(request, reply, 'index.html', isClustered));
   const { basePath } = config.server;
   if (basePath !== '/') app.get(basePath, async (_request, reply) => reply.redirect(`${basePath}/`));
   app.get<{ Params: { stream: string } }>('/view/:stream', async (request, reply) => {
     checkName(request.params.stream);
-    return sendPage(request, reply, 'player.html');
+    return sendPage(request, reply, 'player.html', isClustered);
   });
 
   app.get('/call', async (request, reply) =>
@@ -347,7 +353,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   );
   app.get<{ Params: { room: string } }>('/call/:room', async (request, reply) => {
     checkName(request.params.room);
-    return sendPage(request, reply, 'call.html');
+    return sendPage(request, reply, 'call.html', isClustered);
   });
 
   // For load balancers: their address has no server yet, the reply names this one by server.basePath.
@@ -419,6 +425,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     sessions,
     monitor,
     facesChanged: () => signalling.facesChanged(),
+    faceGone: (id) => sessions.coverFace(id),
     async drain(patienceMs) {
       draining = true;
       sessions.drain();
