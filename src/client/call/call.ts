@@ -11,10 +11,10 @@ import { toast } from '../lib/toast.ts';
 import { keepAwake } from '../lib/wake-lock.ts';
 import { CameraCapture, cameras, listCameras, mayUseCameras } from '../peer/camera-capture.ts';
 import { callNotice, callRemark, cameraProblem, isActive, limitOf, type Situation } from '../peer/stream-state.ts';
-import { StudioConnection } from '../peer/studio-connection.ts';
 import { FaceUpload } from '../studio/face-upload.ts';
 import { keepable, OptimisticSettings, restored, usableFaces, withoutGone } from '../studio/optimistic-settings.ts';
 import { FaceGallery } from '../studio/panels/face-gallery.ts';
+import { openConnection, watchPerson } from '../transport/open-stream.ts';
 import { Microphone, microphoneProblem } from './microphone.ts';
 import { PlaceholderTrack } from './placeholder-track.ts';
 import { TileGrid } from './tile-grid.ts';
@@ -28,7 +28,7 @@ const camButton = element('cam', HTMLButtonElement);
 const cameraSelect = element('camera', HTMLSelectElement);
 const address = element('address', HTMLInputElement);
 
-const tiles = new TileGrid();
+const tiles = new TileGrid((conf) => watchPerson(connection, conf));
 const camera = new CameraCapture(() => void onCameraGone());
 const microphone = new Microphone(() => void onMicrophoneGone());
 const gallery = new FaceGallery({ onChoose: chooseFace, onAddPhoto: (face) => upload.choose(face), onError: toast });
@@ -41,7 +41,7 @@ let wantsMicrophone = true;
 /** Dark pictures that are sent while the camera is off or missing. */
 let placeholder: PlaceholderTrack | null = null;
 
-const connection = new StudioConnection({
+const connection = await openConnection({
   onSituation: show,
   onVideo: firstPicture,
   onHello(defaults, locked) {
@@ -237,7 +237,7 @@ async function onShownAgain(): Promise<void> {
 
 /** Tells the others, and shows on this page's buttons, whether camera and microphone are on. */
 function announcePresence(): void {
-  connection.send({ type: 'presence', ...presence() });
+  connection.tellPresence(presence());
   showButtons();
 }
 

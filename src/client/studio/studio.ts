@@ -12,7 +12,7 @@ import { keepAwake } from '../lib/wake-lock.ts';
 import { mayUseCameras } from '../peer/camera-capture.ts';
 import { NetworkStats } from '../peer/network-stats.ts';
 import { cameraStateOf, isActive, remarkOf, type Situation } from '../peer/stream-state.ts';
-import { StudioConnection } from '../peer/studio-connection.ts';
+import { isClustered, openConnection } from '../transport/open-stream.ts';
 import { FaceBoxes } from './face-boxes.ts';
 import { FaceUpload } from './face-upload.ts';
 import { Keyboard } from './keyboard.ts';
@@ -73,7 +73,7 @@ let lastStats: SessionStats | null = null;
 /** The tracked person whose face is being chosen, where each person has a face of their own. */
 let picked: number | null = null;
 
-const connection = new StudioConnection({
+const connection = await openConnection({
   onSituation: show,
   onVideo: (video) => view.showSwapped(video),
   onHello(defaults, locked) {
@@ -124,7 +124,9 @@ function show(next: Situation): void {
   display.show(next);
   connection.tellCamera(cameraStateOf(next));
   const { state, reason } = next;
-  preflight.on = (state === 'idle' || state === 'stopped') && (reason === 'welcome' || reason === 'stopped');
+  // It tells what this server's machine has room for.
+  preflight.on =
+    !isClustered && (state === 'idle' || state === 'stopped') && (reason === 'welcome' || reason === 'stopped');
   if (state !== 'live') clearLive();
 }
 
@@ -261,7 +263,7 @@ function onFaceAdded(face: FaceInfo): void {
 async function showStats(stats: SessionStats): Promise<void> {
   statsPanel.show(stats, network.read(await connection.network()));
   if (optimistic === null || situation.state !== 'live') return;
-  recording.show(stats);
+  if (!isClustered) recording.show(stats);
   const remark = remarkOf(stats, optimistic.shown);
   element('remark', HTMLElement).hidden = remark === null;
   element('remark', HTMLElement).textContent = remark;
