@@ -74,7 +74,8 @@ export function publisherTickets(
       canPublishSources: ['microphone'],
       canPublishData: false,
       canSubscribe: true,
-      canUpdateOwnMetadata: false,
+      // A person in a call says its name by its own attribute.
+      canUpdateOwnMetadata: true,
     },
   });
   return { stream, publisher, camera: { room, token: camera }, sound: { room: stream, token: sound } };

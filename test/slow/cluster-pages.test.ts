@@ -182,6 +182,45 @@ describe.skipIf(why !== null)(`pages of a cluster${why === null ? '' : ` (${why}
     );
   }, 240_000);
 
+  test('people in a call see each other swapped, and are told of each other', async () => {
+    const more = await startAgent(livekit.at, ['--set', 'limits.sessions=1', '--set', 'livekit.maxLoad=1']);
+    const join = async (name: string): Promise<Page> => {
+      const page = await open('/call/two', 1100, 800);
+      await page.waitForSelector('[data-face-id="astronaut"]');
+      await page.fill('#who', name);
+      await page.click('[data-face-id="astronaut"]');
+      await page.click('#join');
+      return page;
+    };
+    const [ann, bob] = [await join('Ann'), await join('Bob')];
+    await Promise.all([live(ann), live(bob)]);
+    const tile = (name: string, more = ''): string => `.tile[data-name="${name}"]${more}`;
+    const seen = { timeout: 30_000, state: 'attached' } as const;
+    await ann.waitForSelector(tile('Bob', '[data-live="true"]'), seen);
+    await bob.waitForSelector(tile('Ann', '[data-live="true"]'), seen);
+    await until(() => showsSwapped(ann, `${tile('Bob')} video`), 'the swapped face of the other', 20_000);
+    await ann.waitForFunction(
+      (selector) => document.querySelector<HTMLElement>(selector)!.hidden === false,
+      `${tile('Bob')} .tile-ai`,
+    );
+    // A fake microphone beeps.
+    const heard = await ann.evaluate(
+      (selector) =>
+        (document.querySelector<HTMLVideoElement>(selector)!.srcObject as MediaStream).getAudioTracks().length,
+      `${tile('Bob')} video`,
+    );
+    expect(heard).toBe(1);
+    await bob.click('#mic');
+    await ann.waitForSelector(tile('Bob', '[data-muted="true"]'), seen);
+    await bob.click('#mic');
+    await ann.waitForSelector(tile('Bob', '[data-muted="false"]'), seen);
+    await bob.click('#cam');
+    await ann.waitForSelector(tile('Bob', '[data-camera="false"]'), seen);
+    await bob.click('#leave');
+    await ann.waitForFunction((selector) => document.querySelector(selector) === null, tile('Bob'));
+    await more.kill();
+  }, 180_000);
+
   test('a page whose worker is killed goes on with another', async () => {
     const page = await startStudio('moved');
     await live(page);

@@ -91,7 +91,8 @@ function show(next: Situation): void {
   element('notice-text', HTMLElement).textContent = text;
   element('leave', HTMLButtonElement).hidden = !isActive(state);
   if (state !== 'live') element('remark', HTMLElement).hidden = true;
-  if (state === 'reconnecting') tiles.alone();
+  // The others stay while a worker is waited for.
+  if (state === 'reconnecting' && reason !== 'in_line' && reason !== 'takeover') tiles.alone();
   // Said once a call, when the person joins; screen readers speak it.
   announce('swapped-note', isActive(state) && state !== 'starting' ? SWAPPED : '');
   if (!isActive(state)) closeAll();

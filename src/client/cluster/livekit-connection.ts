@@ -5,7 +5,13 @@ import { requestOf } from '../../shared/duties/disclosure-duty.ts';
 import type { CameraState } from '../../shared/messages.ts';
 import type { SettingsPatch } from '../../shared/settings.ts';
 import { backoffMs } from '../lib/backoff.ts';
-import type { ConnectionConf, StreamConnection } from '../peer/connection-conf.ts';
+import type {
+  ConnectionConf,
+  PlayerConf,
+  PresenceInCall,
+  StreamConnection,
+  StreamPlayer,
+} from '../peer/connection-conf.ts';
 import type { StatsEntry } from '../peer/network-stats.ts';
 import { PageSocket } from '../peer/page-socket.ts';
 import {
@@ -58,6 +64,8 @@ export class LiveKitConnection implements StreamConnection {
   /** A name of this page's own, once the first name was found taken. */
   #ownName: string | null = null;
   #failures = 0;
+  /** The situation that the page was last told. */
+  #told = '';
   #settingsTimer: ReturnType<typeof setTimeout> | undefined;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -77,6 +85,7 @@ export class LiveKitConnection implements StreamConnection {
   start(track: MediaStreamTrack, sound: MediaStreamTrack | null = null): void {
     this.#drop();
     this.#failures = 0;
+    this.#told = '';
     this.#track = track;
     this.#sound = sound;
     this.#become({ state: nextState(this.#state, 'start'), reason: 'connecting' });
@@ -113,7 +122,12 @@ export class LiveKitConnection implements StreamConnection {
     this.#settingsTimer = setTimeout(() => entry.exchange.flush(), SETTINGS_EVERY_MS);
   }
 
-  tellPresence(): void {}
+  tellPresence({ muted, camera }: PresenceInCall): void {
+    const call = this.#conf.call?.();
+    const { rooms, watch } = this.#entry ?? {};
+    if (call === undefined || !rooms || !watch) return;
+    void rooms.tellPerson({ name: call.name, camera }, muted).catch(() => undefined);
+  }
 
   tellCamera(state: CameraState): void {
     this.#socket.tellCamera(state);
@@ -121,6 +135,11 @@ export class LiveKitConnection implements StreamConnection {
 
   follow(on: boolean): void {
     this.#socket.follow(on);
+  }
+
+  watch(conf: PlayerConf): StreamPlayer {
+    // People are told of by the rooms alone.
+    return this.#entry!.rooms!.watch(conf);
   }
 
   async network(): Promise<Iterable<StatsEntry>> {
@@ -151,7 +170,8 @@ export class LiveKitConnection implements StreamConnection {
   }
 
   async #enter(entry: Entry, settings: SettingsPatch): Promise<void> {
-    const asked = this.#conf.stream();
+    const call = this.#conf.call?.();
+    const asked = call?.room ?? this.#conf.stream();
     const pass = await askToPublish(asked ?? this.#ownName ?? FIRST_NAME, requestOf(settings));
     if (entry !== this.#entry) return;
     const rooms = new PublisherRooms(pass, {
@@ -162,6 +182,9 @@ export class LiveKitConnection implements StreamConnection {
         rooms.limitRate(stats.maxFps);
         this.#conf.onStats(stats);
       },
+      onPeople: (people, you) => {
+        if (entry === this.#entry) this.#conf.onRoom?.(people, you);
+      },
       onShaky: () => this.#become({ state: nextState(this.#state, 'lost'), reason: 'lost' }),
       onGone: () => {
         if (entry === this.#entry) this.#reconnect('lost');
@@ -171,7 +194,7 @@ export class LiveKitConnection implements StreamConnection {
     entry.pass = pass;
     await rooms.enter();
     if (entry !== this.#entry) return;
-    if (rooms.isTaken) {
+    if (call === undefined && rooms.isTaken) {
       if (asked === undefined) this.#ownName = crypto.randomUUID();
       this.#reconnect(asked === undefined ? 'connecting' : 'taken');
       return;
@@ -180,6 +203,7 @@ export class LiveKitConnection implements StreamConnection {
     if (entry !== this.#entry) return;
     entry.watch = new WorkerWatch(performance.now());
     this.#conf.onStream(pass.stream);
+    if (call !== undefined) this.tellPresence(call);
     if (this.#state !== 'live') this.#become({ state: this.#state, reason: 'waiting' });
   }
 
@@ -271,6 +295,10 @@ export class LiveKitConnection implements StreamConnection {
 
   #become(situation: Situation): void {
     this.#state = situation.state;
+    // A place in line is found out each second.
+    const told = JSON.stringify(situation);
+    if (told === this.#told) return;
+    this.#told = told;
     this.#conf.onSituation(situation);
   }
 }

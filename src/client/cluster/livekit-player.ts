@@ -1,9 +1,10 @@
 /** Plays a stream of a LiveKit cluster, and comes back whenever the server, the path or LiveKit is gone. */
 
-import { Room, RoomEvent } from 'livekit-client';
+import { type Room, RoomEvent } from 'livekit-client';
 import { backoffMs } from '../lib/backoff.ts';
 import type { PlayerConf, StreamPlayer } from '../peer/connection-conf.ts';
 import { askToWatch, RefusedRequest } from './cluster-requests.ts';
+import { liveKitRoom } from './livekit-room.ts';
 import { SwappedPictures } from './swapped-pictures.ts';
 
 /** Enters the stream's room when it is made, as a viewer. */
@@ -36,7 +37,7 @@ export class LiveKitPlayer implements StreamPlayer {
 
   async #open(): Promise<void> {
     if (this.#room !== null || this.#end.signal.aborted) return;
-    const room = new Room();
+    const room = liveKitRoom();
     this.#room = room;
     const { sound = false, onVideo, onModified } = this.#conf;
     const pictures = new SwappedPictures(room, { sound, onVideo, ...(onModified !== undefined && { onModified }) });

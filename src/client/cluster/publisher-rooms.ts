@@ -4,7 +4,6 @@ import {
   type LocalTrackPublication,
   type LocalVideoTrack,
   type Participant,
-  Room,
   RoomEvent,
   Track,
   type TrackPublishOptions,
@@ -13,15 +12,19 @@ import {
   isJob,
   jobsOf,
   ON_BEHALF_ATTRIBUTE,
+  PERSON_ATTRIBUTE,
   SETTINGS_ATTRIBUTE,
   STATE_ATTRIBUTE,
   STATS_TOPIC,
 } from '../../shared/cluster/cluster-names.ts';
 import type { SettingsRequest } from '../../shared/duties/disclosure-duty.ts';
-import type { SessionStats } from '../../shared/messages.ts';
+import type { CallPerson, SessionStats } from '../../shared/messages.ts';
+import type { PlayerConf, StreamPlayer } from '../peer/connection-conf.ts';
 import type { StatsEntry } from '../peer/network-stats.ts';
 import { limitRate } from '../peer/sender-limits.ts';
+import { followPeople, type PersonSaid } from './call-people.ts';
 import type { PublisherPass } from './cluster-requests.ts';
+import { liveKitRoom } from './livekit-room.ts';
 import { SwappedPictures } from './swapped-pictures.ts';
 
 /** What the owner of the rooms is told. */
@@ -30,6 +33,8 @@ export interface PublisherRoomsConf {
   /** A job says what holds. @param text its attribute. */
   onState(text: string): void;
   onStats(stats: SessionStats): void;
+  /** The people of the call, once this page's own is among them. */
+  onPeople(people: CallPerson[], you: string): void;
   /** A connection is being made anew; it may come back. */
   onShaky(): void;
   /** A room is left, and does not come back. */
@@ -44,8 +49,8 @@ const FPS = 30;
 
 /** A publisher's connection to LiveKit, from its entry to its end. */
 export class PublisherRooms {
-  readonly stream = new Room({ stopLocalTrackOnUnpublish: false });
-  readonly #camera = new Room({ stopLocalTrackOnUnpublish: false });
+  readonly #stream = liveKitRoom();
+  readonly #camera = liveKitRoom();
   readonly #pass: PublisherPass;
   readonly #conf: PublisherRoomsConf;
   readonly #pictures: SwappedPictures;
@@ -57,9 +62,10 @@ export class PublisherRooms {
     this.#pass = pass;
     this.#conf = conf;
     const { publisher } = pass;
+    followPeople(this.#stream, conf.onPeople);
     const onVideo = (stream: MediaStream | null): void => conf.onVideo(stream);
-    this.#pictures = new SwappedPictures(this.stream, { publisher, sound: false, onVideo });
-    for (const room of [this.stream, this.#camera])
+    this.#pictures = new SwappedPictures(this.#stream, { publisher, sound: false, onVideo });
+    for (const room of [this.#stream, this.#camera])
       room
         .on(RoomEvent.Reconnecting, () => this.#closed || conf.onShaky())
         .on(RoomEvent.Disconnected, () => this.#closed || conf.onGone());
@@ -78,14 +84,14 @@ export class PublisherRooms {
     const options = { autoSubscribe: false };
     await Promise.all([
       this.#camera.connect(url, camera.token, options),
-      this.stream.connect(url, sound.token, options),
+      this.#stream.connect(url, sound.token, options),
     ]);
     this.#pictures.begin();
   }
 
   /** Whether another publisher has the stream's name. */
   get isTaken(): boolean {
-    const jobs = [...this.stream.remoteParticipants.values()].filter(({ identity }) => isJob(identity));
+    const jobs = [...this.#stream.remoteParticipants.values()].filter(({ identity }) => isJob(identity));
     return jobs.some(({ attributes }) => attributes[ON_BEHALF_ATTRIBUTE] !== this.#pass.publisher);
   }
 
@@ -107,7 +113,7 @@ export class PublisherRooms {
 
   /** Sends this microphone's sound to the stream's room; null sends none. @throws Error of LiveKit's client. */
   async publishSound(track: MediaStreamTrack | null): Promise<void> {
-    const { localParticipant } = this.stream;
+    const { localParticipant } = this.#stream;
     const before = this.#sound?.track;
     if (track !== null && before !== undefined) {
       await before.replaceTrack(track, true);
@@ -122,6 +128,26 @@ export class PublisherRooms {
   /** Tells jobs what the page wants. @throws Error of LiveKit's client. */
   async tell(settings: SettingsRequest): Promise<void> {
     await this.#camera.localParticipant.setAttributes({ [SETTINGS_ATTRIBUTE]: JSON.stringify(settings) });
+  }
+
+  /** Tells the others in the call. @throws Error of LiveKit's client. */
+  async tellPerson(person: PersonSaid, muted: boolean): Promise<void> {
+    await this.#stream.localParticipant.setAttributes({ [PERSON_ATTRIBUTE]: JSON.stringify(person) });
+    const { audioTrack } = this.#sound ?? {};
+    await (muted ? audioTrack?.mute() : audioTrack?.unmute());
+  }
+
+  /** Plays another publisher of the stream. */
+  watch({ stream: publisher, sound = false, onVideo, onModified }: PlayerConf): StreamPlayer {
+    const pictures = new SwappedPictures(this.#stream, {
+      publisher,
+      sound,
+      onVideo: (media) => onVideo(media),
+      ...(onModified !== undefined && { onModified }),
+    });
+    pictures.begin();
+    // LiveKit tells by itself when there are pictures again.
+    return { check: async () => undefined, close: () => pictures.close() };
   }
 
   /** Sends no more pictures a second than that. @param maxFps null for as many as the camera gives. */
@@ -146,7 +172,7 @@ export class PublisherRooms {
     if (this.#closed) return;
     this.#closed = true;
     this.#pictures.close();
-    for (const room of [this.stream, this.#camera]) void room.disconnect(false).catch(() => undefined);
+    for (const room of [this.#stream, this.#camera]) void room.disconnect(false).catch(() => undefined);
   }
 
   #isOurJob(identity: string): boolean {

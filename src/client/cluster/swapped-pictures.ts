@@ -108,6 +108,8 @@ export class SwappedPictures {
     if (!(track instanceof RemoteVideoTrack)) {
       this.#sounds.add(mediaStreamTrack);
       this.#stream.addTrack(mediaStreamTrack);
+      // A person may be heard before there is a picture.
+      if (this.#shown === null) this.#conf.onVideo(this.#stream);
       return;
     }
     const added = { track, job: by };
@@ -138,6 +140,7 @@ export class SwappedPictures {
     if (next === null) {
       this.#stream = new MediaStream([...this.#sounds]);
       this.#conf.onVideo(null);
+      if (this.#sounds.size > 0) this.#conf.onVideo(this.#stream);
       return;
     }
     this.#stream.addTrack(next.track.mediaStreamTrack);

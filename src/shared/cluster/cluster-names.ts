@@ -12,6 +12,8 @@ export const STATE_ATTRIBUTE = 'faceoff.state';
 export const DISCLOSURE_ATTRIBUTE = 'faceoff.disclosure';
 /** Attribute of a job, in the stream's room: identity of the publisher whose camera it shows. LiveKit's clients know it. */
 export const ON_BEHALF_ATTRIBUTE = 'lk.publish_on_behalf';
+/** Attribute of a publisher, in the stream's room: its person in a call, as JSON. */
+export const PERSON_ATTRIBUTE = 'faceoff.person';
 /** Topic of a job's statistics, which go to its publisher alone, once a second: SessionStats as JSON. */
 export const STATS_TOPIC = 'faceoff.stats';
 
