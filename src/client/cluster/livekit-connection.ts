@@ -199,8 +199,11 @@ export class LiveKitConnection implements StreamConnection {
       this.#reconnect(asked === undefined ? 'connecting' : 'taken');
       return;
     }
-    await Promise.all([rooms.publishCamera(this.#track!), rooms.publishSound(this.#sound)]);
+    const track = this.#track!;
+    await Promise.all([rooms.publishCamera(track), rooms.publishSound(this.#sound)]);
     if (entry !== this.#entry) return;
+    // Another camera may have been chosen meanwhile.
+    if (track !== this.#track) await rooms.replaceCamera(this.#track!);
     entry.watch = new WorkerWatch(performance.now());
     this.#conf.onStream(pass.stream);
     if (call !== undefined) this.tellPresence(call);
