@@ -108,7 +108,9 @@ describe.skipIf(why !== null)(`pages of a cluster${why === null ? '' : ` (${why}
     await until(() => showsSwapped(page, '#after'), 'the swapped face', 20_000);
     expect(await page.inputValue('#view-address')).toMatch(/\/view\/mirror$/);
     // The worker's statistics, not this server's.
-    await page.waitForFunction(() => /\d/.test(document.querySelector('#numbers, .numbers')?.textContent ?? ''));
+    await page.waitForFunction(() => /\d/.test(document.querySelector('#fps-in')!.textContent ?? ''));
+    await page.waitForFunction(() => /\d/.test(document.querySelector('#round-trip')!.textContent ?? ''));
+    expect(await page.textContent('#mark-note')).toMatch(/as it comes back to you/);
     const { sessions } = (await (await fetch(`${program.url}/api/status`)).json()) as { sessions: number };
     expect(sessions).toBe(0);
     await page.keyboard.press('p');

@@ -14,7 +14,7 @@ import { callNotice, callRemark, cameraProblem, isActive, limitOf, type Situatio
 import { FaceUpload } from '../studio/face-upload.ts';
 import { keepable, OptimisticSettings, restored, usableFaces, withoutGone } from '../studio/optimistic-settings.ts';
 import { FaceGallery } from '../studio/panels/face-gallery.ts';
-import { openConnection, watchPerson } from '../transport/open-stream.ts';
+import { isClustered, openConnection, watchPerson } from '../transport/open-stream.ts';
 import { Microphone, microphoneProblem } from './microphone.ts';
 import { PlaceholderTrack } from './placeholder-track.ts';
 import { TileGrid } from './tile-grid.ts';
@@ -274,7 +274,7 @@ function showSettings(): void {
   gallery.select(face);
   element('guarded', HTMLInputElement).checked = guarded;
   element('badge', HTMLInputElement).checked = badge;
-  element('mark-note', HTMLElement).textContent = markNote(optimistic.shown);
+  element('mark-note', HTMLElement).textContent = markNote(optimistic.shown, isClustered);
   if (situation.state === 'live') tiles.own.disclose(wantsSwap(optimistic.shown));
 }
 

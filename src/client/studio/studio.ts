@@ -229,7 +229,7 @@ function showSettings(): void {
     picked === null
       ? 'While the picture runs, click a person in it, then the face they should wear. New people get the face chosen here.'
       : `Person ${picked} is chosen: now choose their face above.`;
-  announce('mark-note', markNote(settings));
+  announce('mark-note', markNote(settings, isClustered));
   showPeople();
 }
 
