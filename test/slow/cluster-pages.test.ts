@@ -27,6 +27,8 @@ import { type Program, startProgram, until } from '../support/server.ts';
 import { openWho, type Who } from '../support/who.ts';
 
 const why = whyNoLiveKit();
+/** A worker with room for one job, however busy the machine is. */
+const single = ['--set', 'limits.sessions=1', '--set', 'livekit.maxLoad=1'];
 
 describe.skipIf(why !== null)(`pages of a cluster${why === null ? '' : ` (${why})`}`, () => {
   let livekit: TestLiveKit;
@@ -49,9 +51,11 @@ describe.skipIf(why !== null)(`pages of a cluster${why === null ? '' : ` (${why}
     [own] = (await who.embeddings(camera)) as [Float32Array];
     [source] = (await who.embeddings(await readFrame(astronaut))) as [Float32Array];
     clip = writeClip(camera, 30);
-    agent = await startAgent(livekit.at, ['--set', 'limits.sessions=1', '--set', 'livekit.maxLoad=1']);
     const cluster = [`url=${url}`, `key=${key}`, `secret=${secret}`].flatMap((one) => ['--set', `livekit.${one}`]);
-    program = await startProgram([...cluster, '--set', 'pipeline.lanes=1', '--set', 'models.warmupRuns=1']);
+    [agent, program] = await Promise.all([
+      startAgent(livekit.at, single),
+      startProgram([...cluster, '--set', 'pipeline.lanes=1', '--set', 'models.warmupRuns=1']),
+    ]);
     browser = await launchBrowser(clip);
   }, 180_000);
   afterEach(async () => {
@@ -185,7 +189,7 @@ describe.skipIf(why !== null)(`pages of a cluster${why === null ? '' : ` (${why}
   }, 240_000);
 
   test('people in a call see each other swapped, and are told of each other', async () => {
-    const more = await startAgent(livekit.at, ['--set', 'limits.sessions=1', '--set', 'livekit.maxLoad=1']);
+    const more = await startAgent(livekit.at, single);
     const join = async (name: string): Promise<Page> => {
       const page = await open('/call/two', 1100, 800);
       await page.waitForSelector('[data-face-id="astronaut"]');
@@ -226,7 +230,7 @@ describe.skipIf(why !== null)(`pages of a cluster${why === null ? '' : ` (${why}
   test('a page whose worker is killed goes on with another', async () => {
     const page = await startStudio('moved');
     await live(page);
-    const next = await startAgent(livekit.at, ['--set', 'limits.sessions=1', '--set', 'livekit.maxLoad=1']);
+    const next = await startAgent(livekit.at, single);
     await agent.kill();
     agent = next;
     await pause(1500);
