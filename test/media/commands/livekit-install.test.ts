@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import os from 'node:os';
@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hasRtc, loadRtc, RTC_RELEASE, rtcFolder } from '../../../src/agent/rtc-packages.ts';
 import archives from '../../../src/commands/install/livekit-archives.json' with { type: 'json' };
 import { installPackages, type NpmArchive, sourceFor } from '../../../src/commands/install/npm-packages.ts';
-import { hasPackages } from '../../../src/lib/system/package-folder.ts';
+import { hasPackages, PACKAGES_MANIFEST } from '../../../src/lib/system/package-folder.ts';
 
 const cacheDir = mkdtempSync(path.join(os.tmpdir(), 'faceoff-livekit-install-'));
 afterAll(() => rmSync(cacheDir, { recursive: true, force: true }));
@@ -71,5 +71,13 @@ describe('the packages for LiveKit', () => {
       code: 'no_livekit_packages',
       message: expect.stringContaining(`are not in ${rtcFolder(cacheDir)}. Install them: npm run livekit:install.`),
     });
+  });
+
+  test('may come with the program, as in an image', () => {
+    const programDir = path.join(cacheDir, 'program');
+    mkdirSync(rtcFolder(programDir), { recursive: true });
+    writeFileSync(path.join(rtcFolder(programDir), PACKAGES_MANIFEST), JSON.stringify({ packages: [] }));
+    expect(hasRtc(cacheDir, programDir)).toBe(true);
+    expect(hasRtc(cacheDir, cacheDir)).toBe(false);
   });
 });
