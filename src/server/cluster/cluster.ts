@@ -35,6 +35,9 @@ const OVERLAP_MS = 2000;
 /** Rooms that are looked into at once. */
 const AT_ONCE = 8;
 
+/** What an order for a job came to: a worker took it, all workers are full, or the publisher is not in its room. */
+type Ordered = 'taken' | 'full' | 'absent';
+
 /** What a dispatch came to. */
 export interface DispatchAnswer {
   /** Place among the publishers that wait for a worker, from 1 on; null if a worker has the job. */
@@ -55,6 +58,8 @@ export class Cluster {
   /** When each room was last dispatched on request. */
   readonly #askedAtMs = new Map<string, number>();
   readonly #ending = new AbortController();
+  /** Whether no worker took the job that was ordered last. */
+  #areFull = false;
   #isReachable = true;
 
   /** @throws FaceOffError `no_livekit` (409). */
@@ -90,9 +95,17 @@ export class Cluster {
     const isWaiting = this.#waiting.placeOf(room) !== null;
     if (isWaiting || !isFresh) this.#askedAtMs.set(room, nowMs);
     if (isWaiting || isFresh) return { place: this.#waiting.placeOf(room) };
-    // Where others wait, all workers are full.
-    const isTaken = this.#waiting.rooms.length === 0 && (await this.#dispatch(room));
-    if (!isTaken) this.#waiting.add(room, nowMs);
+    let ordered: Ordered = 'full';
+    try {
+      // Those that were refused before go first. Others in the line have a job that is about to begin.
+      if (!this.#areFull || this.#waiting.rooms.length === 0) ordered = await this.#dispatch(room);
+    } catch (error) {
+      this.#askedAtMs.delete(room);
+      throw error;
+    }
+    if (ordered === 'full') this.#waiting.add(room, nowMs);
+    // Its connection comes back, or never: the next question finds out.
+    if (ordered === 'absent') this.#askedAtMs.delete(room);
     return { place: this.#waiting.placeOf(room) };
   }
 
@@ -133,30 +146,36 @@ export class Cluster {
     this.#waiting.keep(new Set([...alone, ...this.#askedAtMs.keys()]));
     for (const room of alone) this.#waiting.add(room, nowMs);
     for (const room of this.#waiting.waitingFor(MISSED_MS, performance.now())) {
-      if (!(await this.#dispatch(room))) return;
-      this.#waiting.remove(room);
-      this.#log.info({ waiting: this.#waiting.rooms.length }, 'a publisher without a worker got one');
+      try {
+        const ordered = await this.#dispatch(room);
+        if (ordered === 'full') return;
+        this.#waiting.remove(room);
+        if (ordered === 'taken')
+          this.#log.info({ waiting: this.#waiting.rooms.length }, 'a publisher without a worker got one');
+      } catch (error) {
+        // The node of the room is lost. LiveKit lists such a room without end, and the others must not wait for it.
+        this.#waiting.postpone(room, performance.now());
+        this.#log.debug({ error: messageOf(error) }, 'a publisher without a worker cannot be reached');
+      }
     }
   }
 
   /**
    * Dispatches a room anew. Once a worker took the job, the room's earlier dispatches and jobs end soon; if none did, they stay.
-   * @returns whether a worker took the job.
    */
-  async #dispatch(room: string): Promise<boolean> {
+  async #dispatch(room: string): Promise<Ordered> {
     const api = this.#api;
     const [before, participants] = await Promise.all([api.dispatches(room), api.participants(room)]);
-    if (participants.length === 0) return false;
+    if (publisherIn(room, participants) === undefined) return 'absent';
     const { id } = await api.dispatch(room, this.#issuer.agentName);
-    if (!(await this.#isTaken(room, id))) {
+    this.#areFull = !(await this.#isTaken(room, id));
+    if (this.#areFull) {
       await api.removeDispatch(room, id);
-      return false;
+      return 'full';
     }
-    const jobs = participants.map(({ identity }) => identity).filter(isJob);
-    void this.#retire(room, { dispatches: before.map((dispatch) => dispatch.id), jobs }).catch((error: unknown) =>
-      this.#log.warn({ error: messageOf(error) }, 'a job that was replaced could not be ended'),
-    );
-    return true;
+    const jobs = jobsIn(room, participants).map(({ identity }) => identity);
+    void this.#retire(room, { dispatches: before.map((dispatch) => dispatch.id), jobs });
+    return 'taken';
   }
 
   /**
@@ -167,8 +186,13 @@ export class Cluster {
     const api = this.#api;
     const { stream } = publisherOf(room)!;
     await delay(OVERLAP_MS);
-    for (const id of dispatches) await api.removeDispatch(room, id);
-    for (const job of jobs) await Promise.all([api.removeParticipant(room, job), api.removeParticipant(stream, job)]);
+    const ends = [
+      ...dispatches.map((id) => api.removeDispatch(room, id)),
+      ...jobs.flatMap((job) => [api.removeParticipant(room, job), api.removeParticipant(stream, job)]),
+    ];
+    for (const end of await Promise.allSettled(ends))
+      if (end.status === 'rejected')
+        this.#log.warn({ error: messageOf(end.reason) }, 'a job that was replaced could not be ended');
   }
 
   async #isTaken(room: string, id: string): Promise<boolean> {
@@ -181,12 +205,26 @@ export class Cluster {
   }
 }
 
+/** The publisher of a camera's room, if it is there. */
+function publisherIn(room: string, participants: readonly LiveKitParticipant[]): LiveKitParticipant | undefined {
+  const { publisher } = publisherOf(room)!;
+  return participants.find(({ identity }) => identity === publisher);
+}
+
+/**
+ * The jobs of a camera's room. A job begins when its publisher is there: LiveKit also lists those of a lost node, whose
+ * publisher has joined anew since.
+ */
+function jobsIn(room: string, participants: readonly LiveKitParticipant[]): readonly LiveKitParticipant[] {
+  const sinceMs = publisherIn(room, participants)?.joined_at_ms ?? 0;
+  return participants.filter(({ identity, joined_at_ms }) => isJob(identity) && joined_at_ms >= sinceMs);
+}
+
 /** Whether a camera's room has a publisher that sends pictures, and no job. */
 function lacksWorker(room: string, participants: readonly LiveKitParticipant[]): boolean {
-  const { publisher } = publisherOf(room)!;
-  const camera = participants.find(({ identity }) => identity === publisher);
+  const camera = publisherIn(room, participants);
   const sends = camera?.tracks.some(({ source, muted }) => source === 'CAMERA' && !muted) ?? false;
-  return sends && !participants.some(({ identity }) => isJob(identity));
+  return sends && jobsIn(room, participants).length === 0;
 }
 
 const newIdentity = (): string => `p-${randomBytes(8).toString('hex')}`;

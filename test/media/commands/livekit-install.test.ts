@@ -9,6 +9,7 @@ import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hasRtc, loadRtc, RTC_RELEASE, rtcFolder } from '../../../src/agent/rtc-packages.ts';
+import { agentCommand } from '../../../src/commands/agent/agent-command.ts';
 import archives from '../../../src/commands/install/livekit-archives.json' with { type: 'json' };
 import { installPackages, type NpmArchive, sourceFor } from '../../../src/commands/install/npm-packages.ts';
 import { hasPackages, PACKAGES_MANIFEST } from '../../../src/lib/system/package-folder.ts';
@@ -70,6 +71,15 @@ describe('the packages for LiveKit', () => {
     await expect(loadRtc(cacheDir)).rejects.toMatchObject({
       code: 'no_livekit_packages',
       message: expect.stringContaining(`are not in ${rtcFolder(cacheDir)}. Install them: npm run livekit:install.`),
+    });
+  });
+
+  test('are installed by the settings that stand behind `agent install`', async () => {
+    const install = () =>
+      agentCommand('config.yaml', '0').parseAsync(['install', '--set', 'models.no=1'], { from: 'user' });
+    await expect(install()).rejects.toMatchObject({
+      code: 'bad_config',
+      message: expect.stringContaining('models.no'),
     });
   });
 
