@@ -28,14 +28,11 @@ const GRACE_MS = 5000;
 
 /** `faceoff agent`, and `faceoff agent install`. */
 export function agentCommand(defaultConfig: string, version: string): Command {
-  return (
-    withConfig(new Command('agent').description('be a worker of a LiveKit cluster'), defaultConfig)
-      .option('--livekit <address>', 'address of LiveKit, wss://livekit.example (livekit.url)')
-      // What stands behind `install` is its own.
-      .enablePositionalOptions()
-      .action((options: AgentOptions) => work(options, version))
-      .addCommand(livekitInstallCommand(defaultConfig))
-  );
+  return withConfig(new Command('agent').description('be a worker of a LiveKit cluster'), defaultConfig)
+    .option('--livekit <address>', 'address of LiveKit, wss://livekit.example (livekit.url)')
+    .enablePositionalOptions()
+    .action((options: AgentOptions) => work(options, version))
+    .addCommand(livekitInstallCommand(defaultConfig));
 }
 
 async function work({ config: file, set, livekit }: AgentOptions, version: string): Promise<void> {

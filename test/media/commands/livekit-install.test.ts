@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
@@ -9,9 +10,9 @@ import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hasRtc, loadRtc, RTC_RELEASE, rtcFolder } from '../../../src/agent/rtc-packages.ts';
-import { agentCommand } from '../../../src/commands/agent/agent-command.ts';
 import archives from '../../../src/commands/install/livekit-archives.json' with { type: 'json' };
 import { installPackages, type NpmArchive, sourceFor } from '../../../src/commands/install/npm-packages.ts';
+import { root } from '../../../src/lib/package-root.ts';
 import { hasPackages, PACKAGES_MANIFEST } from '../../../src/lib/system/package-folder.ts';
 
 const cacheDir = mkdtempSync(path.join(os.tmpdir(), 'faceoff-livekit-install-'));
@@ -74,13 +75,10 @@ describe('the packages for LiveKit', () => {
     });
   });
 
-  test('are installed by the settings that stand behind `agent install`', async () => {
-    const install = () =>
-      agentCommand('config.yaml', '0').parseAsync(['install', '--set', 'models.no=1'], { from: 'user' });
-    await expect(install()).rejects.toMatchObject({
-      code: 'bad_config',
-      message: expect.stringContaining('models.no'),
-    });
+  test('are installed by the settings that stand behind `agent install`', () => {
+    const args = ['dist/main.js', 'agent', 'install', '--set', 'models.no=1'];
+    const { status, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8' });
+    expect([status, stderr]).toEqual([1, expect.stringContaining('models.no')]);
   });
 
   test('may come with the program, as in an image', () => {
