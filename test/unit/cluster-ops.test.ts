@@ -16,6 +16,18 @@ const GRACE_S = 5;
 /** Folders that a worker writes to, or has faces and models in, as paths in the image. */
 const folders = ['cache', 'data', 'logs', 'models/optional', 'recordings'].map((folder) => `/faceoff/${folder}`);
 
+/** Variables that a stage of the Dockerfile sets. */
+function variablesOf(stage: string): Record<string, string> {
+  const text = read('docker/Dockerfile');
+  const own = text.slice(text.indexOf(` AS ${stage}\n`)).split('\nFROM ')[0]!;
+  return Object.fromEntries([...own.matchAll(/\b(FACEOFF_\w+)=(\S+)/g)].map(([, name, value]) => [name!, value!]));
+}
+/** What the program finds in the image of server and worker. */
+const inImage = {
+  faceoff: { ...variablesOf('faceoff'), FACEOFF_SERVER_TOKEN: 'a-token-of-this-test' },
+  agent: { ...variablesOf('faceoff'), ...variablesOf('agent') },
+};
+
 interface LiveKitFile {
   port: number;
   keys?: unknown;
@@ -62,9 +74,10 @@ describe('compose.yaml', () => {
     );
 
   test('gives server and workers configurations that they accept, with LiveKit where it listens', () => {
-    for (const service of [faceoff, agent]) {
+    for (const [name, service] of Object.entries({ faceoff, agent })) {
       expect(Object.keys(service.environment).filter((name) => !variables.has(name))).toEqual([]);
-      const config = loadConfig({ file: path.join(root, 'config.yaml'), env: valuesOf(service) });
+      const env = { ...inImage[name as keyof typeof inImage], ...valuesOf(service) };
+      const config = loadConfig({ file: path.join(root, 'config.yaml'), env });
       expect(config.livekit.url).toBe(`ws://192.0.2.10:${livekit.port}`);
       expect(config.livekit.key).toBe('faceoff');
     }
@@ -127,7 +140,7 @@ describe('the Kubernetes manifests', () => {
   const [agent] = pod.containers;
   const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-configmap-'));
   writeFileSync(path.join(folder, 'config.yaml'), one('agent.yaml', 'ConfigMap').data!['config.yaml']!);
-  const env = { FACEOFF_LIVEKIT_KEY: 'faceoff', FACEOFF_LIVEKIT_SECRET: 'a-secret' };
+  const env = { ...inImage.agent, FACEOFF_LIVEKIT_KEY: 'faceoff', FACEOFF_LIVEKIT_SECRET: 'a-secret' };
   const config = loadConfig({ file: path.join(folder, 'config.yaml'), env });
   rmSync(folder, { recursive: true });
 
