@@ -91,7 +91,11 @@ describe('compose.yaml', () => {
 
   test('a worker can write to its folders, and to nothing else', () => {
     const mounts = agent.volumes!.map((mount) => mount.split(':')[1]!);
-    expect([...agent.tmpfs!, ...mounts].sort()).toEqual([...folders, '/tmp'].sort());
+    const temporary = agent.tmpfs!.filter((mount) => mount !== '/tmp');
+    expect(temporary.filter((mount) => !mount.endsWith(':uid=1000,gid=1000'))).toEqual([]);
+    expect(['/tmp', ...temporary.map((mount) => mount.split(':')[0]!), ...mounts].sort()).toEqual(
+      [...folders, '/tmp'].sort(),
+    );
     expect(agent.read_only).toBe(true);
     expect(read('docker/Dockerfile')).toContain(` AS ${agent.build!.target}\n`);
   });
