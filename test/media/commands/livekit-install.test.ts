@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import os from 'node:os';
@@ -46,6 +46,8 @@ describe('installing npm packages', () => {
     expect(readdirSync(path.join(folder, 'node_modules')).sort()).toEqual(['one', 'two']);
     expect(existsSync(path.join(folder, 'node_modules/one/node_modules/two/package.json'))).toBe(true);
     expect(hasPackages(folder)).toBe(true);
+    // In an image root installs them, and another user runs the program.
+    if (process.platform !== 'win32') expect(statSync(folder).mode & 0o777).toBe(0o755);
     rmSync(path.join(folder, 'node_modules/one/node_modules/two'), { recursive: true });
     expect(hasPackages(folder)).toBe(false);
   });
