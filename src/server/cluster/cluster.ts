@@ -109,6 +109,11 @@ export class Cluster {
     return { place: this.#waiting.placeOf(room) };
   }
 
+  /** Number of publishers that wait for a worker, without those whose job is about to begin. */
+  get waiting(): number {
+    return this.#waiting.waitingFor(MISSED_MS, performance.now()).length;
+  }
+
   /** Idempotent. */
   close(): void {
     this.#ending.abort();

@@ -119,6 +119,7 @@ test('those that wait are dispatched in their order, until one finds no worker',
   for (const name of ['a', 'b', 'c']) rooms.set(`show.in.${name}`, [camera(name)]);
   const [b, c] = await Promise.all([cluster.dispatchAgain('show', 'b'), cluster.dispatchAgain('show', 'c')]);
   expect([b, c]).toEqual([{ place: 1 }, { place: 2 }]);
+  await until(() => cluster.waiting === 3, 'all three to be counted', 15_000);
   free = 1;
   await until(() => rooms.get('show.in.b')!.length === 2, 'a worker for the first', 15_000);
   expect(rooms.get('show.in.c')).toHaveLength(1);
