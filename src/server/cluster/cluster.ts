@@ -21,15 +21,20 @@ const LOOK_MS = 2000;
 /** A publisher without a worker for so long has none coming: a job begins within a second. */
 const MISSED_MS = 1500;
 /** How long a dispatch may take to find a worker, as LiveKit does not say that none was found; how often that is looked at. */
-const TAKEN_WITHIN_MS = 3000;
+const TAKEN_WITHIN_MS = 2000;
 const POLL_MS = 100;
 /**
  * A room whose publisher asks again within this time is answered without another dispatch: the job that began may need seconds
  * to its first picture on a busy machine, and another dispatch would end it.
  */
 const ASKED_AGAIN_MS = 5000;
-/** For so long the page of a publisher is believed that its worker is gone. */
-const BELIEVED_MS = 6000;
+/**
+ * For so long the page of a publisher is believed that its worker is gone: it asks every second as long as it sees no picture, and
+ * one that was only late must not take the place of those that have none.
+ */
+const BELIEVED_MS = 2500;
+/** Those that wait are tried so often. */
+const SERVE_MS = 500;
 /** How long a job stays beside the one that replaces it. */
 const OVERLAP_MS = 2000;
 /** Rooms that are looked into at once. */
@@ -103,7 +108,7 @@ export class Cluster {
       this.#askedAtMs.delete(room);
       throw error;
     }
-    if (ordered === 'full') this.#waiting.add(room, nowMs);
+    if (ordered === 'full') this.#waiting.add(room, nowMs - MISSED_MS);
     // Its connection comes back, or never: the next question finds out.
     if (ordered === 'absent') this.#askedAtMs.delete(room);
     return { place: this.#waiting.placeOf(room) };
@@ -121,12 +126,18 @@ export class Cluster {
 
   async #watch(): Promise<void> {
     const { signal } = this.#ending;
+    let lookedAtMs = performance.now();
     while (!signal.aborted) {
-      await delay(LOOK_MS, undefined, { signal }).catch(() => undefined);
+      await delay(SERVE_MS, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return;
       try {
-        await this.#look();
-        this.#isReachable = true;
+        const nowMs = performance.now();
+        if (nowMs - lookedAtMs >= LOOK_MS) {
+          lookedAtMs = nowMs;
+          await this.#look();
+          this.#isReachable = true;
+        }
+        await this.#serve();
       } catch (error) {
         // One line is enough: LiveKit may be away for long.
         if (this.#isReachable)
@@ -136,10 +147,10 @@ export class Cluster {
     }
   }
 
-  /** Finds the publishers without a worker, and dispatches those that wait, in their order, until one finds none. */
+  /** Finds the publishers without a worker. */
   async #look(): Promise<void> {
     const nowMs = performance.now();
-    for (const [room, atMs] of this.#askedAtMs) if (nowMs - atMs > BELIEVED_MS) this.#askedAtMs.delete(room);
+    for (const [room, atMs] of this.#askedAtMs) if (nowMs - atMs > ASKED_AGAIN_MS) this.#askedAtMs.delete(room);
     const cameras = (await this.#api.rooms()).map(({ name }) => name).filter((name) => publisherOf(name) !== null);
     const alone = new Set<string>();
     for (let at = 0; at < cameras.length; at += AT_ONCE) {
@@ -148,8 +159,13 @@ export class Cluster {
       for (const [room, participants] of answers) if (lacksWorker(room, participants)) alone.add(room);
     }
     // The job of a worker that was killed is a participant still.
-    this.#waiting.keep(new Set([...alone, ...this.#askedAtMs.keys()]));
+    const asked = [...this.#askedAtMs].filter(([, atMs]) => performance.now() - atMs < BELIEVED_MS);
+    this.#waiting.keep(new Set([...alone, ...asked.map(([room]) => room)]));
     for (const room of alone) this.#waiting.add(room, nowMs);
+  }
+
+  /** Dispatches those that wait, in their order, until one finds no worker. */
+  async #serve(): Promise<void> {
     for (const room of this.#waiting.waitingFor(MISSED_MS, performance.now())) {
       try {
         const ordered = await this.#dispatch(room);
