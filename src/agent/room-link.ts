@@ -27,6 +27,11 @@ export interface LinkTarget extends ClusterPublisher {
 /** The attribute of a job, in the stream's room, that tells whether its pictures are modified: the data channel's message. */
 const DISCLOSURE_ATTRIBUTE = 'faceoff.disclosure';
 const LEAST_SIDE = 16;
+/**
+ * A job that is cut off from a room for so long ends. Its publisher's page asked for another worker after a second, and where
+ * LiveKit lost a node, all jobs of its rooms come anew: they need the places.
+ */
+const CUT_OFF_MS = 3000;
 
 /** Opens links. */
 export class RoomLinks implements PeerSource<RoomLink> {
@@ -64,6 +69,9 @@ export class RoomLink implements MediaLink {
   readonly #track: SwappedTrack;
   #reader: ReadableStreamDefaultReader<RtcFrameEvent> | null = null;
   #message: string | null = null;
+  /** Rooms that the library is trying to come back to. */
+  readonly #cutOff = new Set<RtcRoom>();
+  #cutOffTimer: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(parts: LinkParts) {
@@ -96,8 +104,8 @@ export class RoomLink implements MediaLink {
       if (by.identity !== identity && by.identity.startsWith(jobsOf(publisher))) onSuccessor();
     });
     for (const room of [camera, stream]) {
-      room.on('reconnecting', () => this.#parts.listener.onState('disconnected'));
-      room.on('reconnected', () => this.#parts.listener.onState('connected'));
+      room.on('reconnecting', () => this.#cutOffFrom(room));
+      room.on('reconnected', () => this.#cameBack(room));
       room.on('disconnected', () => this.#lost());
     }
     const options = { autoSubscribe: false, dynacast: false };
@@ -142,6 +150,7 @@ export class RoomLink implements MediaLink {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    clearTimeout(this.#cutOffTimer);
     void this.#reader?.cancel().catch(() => undefined);
     this.#track.close();
     this.#leave();
@@ -161,6 +170,20 @@ export class RoomLink implements MediaLink {
 
   #leave(): void {
     for (const room of [this.#stream, this.#camera]) void leaveRoom(room);
+  }
+
+  #cutOffFrom(room: RtcRoom): void {
+    if (this.#closed) return;
+    if (this.#cutOff.size === 0) this.#cutOffTimer = setTimeout(() => this.#lost(), CUT_OFF_MS);
+    this.#cutOff.add(room);
+    this.#parts.listener.onState('disconnected');
+  }
+
+  #cameBack(room: RtcRoom): void {
+    this.#cutOff.delete(room);
+    if (this.#closed || this.#cutOff.size > 0) return;
+    clearTimeout(this.#cutOffTimer);
+    this.#parts.listener.onState('connected');
   }
 
   #lost(): void {

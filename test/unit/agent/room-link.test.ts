@@ -175,6 +175,26 @@ test.each(['camera', 'stream'])('the state of the %s’s room is told', async (w
   expect(states).toEqual(['connected', 'disconnected', 'connected', 'closed']);
 });
 
+test('both rooms have to come back, and within three seconds', async () => {
+  await link.join(target);
+  vi.useFakeTimers();
+  try {
+    for (const room of [camera(), stream()]) room.emit('reconnecting');
+    camera().emit('reconnected');
+    expect(states).toEqual(['connected', 'disconnected', 'disconnected']);
+    stream().emit('reconnected');
+    vi.advanceTimersByTime(3000);
+    expect(states.slice(3)).toEqual(['connected']);
+    stream().emit('reconnecting');
+    vi.advanceTimersByTime(2999);
+    expect(states.slice(4)).toEqual(['disconnected']);
+    vi.advanceTimersByTime(1);
+    expect(states.slice(5)).toEqual(['closed']);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
 test('a publisher that leaves, or is gone when the job comes, ends the link', async () => {
   await link.join(target);
   camera().emit('participantDisconnected', { identity: 'bob' });
