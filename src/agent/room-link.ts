@@ -59,8 +59,8 @@ interface LinkParts {
 
 /**
  * A session's connection to LiveKit, in place of a peer: takes the camera from one room, publishes the swapped track in
- * another. `join` connects it. Every promise of the library is caught: one that rejects while a room is left would end the
- * process with all its jobs. Main thread.
+ * another. `join` connects it. Whatever the library throws or rejects with is caught: while a room is left, or its node is lost,
+ * it does so at any call, and that would end the process with all its jobs. Main thread.
  */
 export class RoomLink implements MediaLink {
   readonly #parts: LinkParts;
@@ -207,15 +207,22 @@ export class RoomLink implements MediaLink {
 
   #subscribe(publication: RtcPublication): void {
     const { TrackSource } = this.#parts.library;
-    if (!this.#closed && publication.source === TrackSource.SOURCE_CAMERA) publication.setSubscribed(true);
+    if (this.#closed || publication.source !== TrackSource.SOURCE_CAMERA) return;
+    try {
+      publication.setSubscribed(true);
+    } catch (error) {
+      this.#parts.log.warn({ error: messageOf(error) }, 'a camera cannot be subscribed to');
+    }
   }
 
   /** Reads every picture of a track; those of the track before it come to their end. */
   async #read(track: RtcTrack): Promise<void> {
     void this.#reader?.cancel().catch(() => undefined);
-    const reader = new this.#parts.library.VideoStream(track).getReader();
-    this.#reader = reader;
+    if (this.#closed) return;
     try {
+      // Throws where the track is gone already: a room that comes back announces its tracks, and may lose them at once.
+      const reader = new this.#parts.library.VideoStream(track).getReader();
+      this.#reader = reader;
       for (;;) {
         const { done, value } = await reader.read();
         if (done || this.#closed) return;

@@ -4,7 +4,7 @@ import type { Config } from '../../config.ts';
 import type { Logger } from '../../lib/log.ts';
 import { LiveKitApi, type LiveKitParticipant } from '../../livekit/livekit-api.ts';
 import { issuerOf, liveKitOf } from '../../livekit/livekit-settings.ts';
-import { cameraRoom, checkPublisher, checkStreamName, isJob, publisherOf } from '../../livekit/room-names.ts';
+import { cameraRoom, checkPublisher, checkStreamName, isJob, jobsOf, publisherOf } from '../../livekit/room-names.ts';
 import {
   type PublisherTickets,
   publisherTickets,
@@ -35,8 +35,12 @@ const ASKED_AGAIN_MS = 5000;
 const BELIEVED_MS = 2500;
 /** Those that wait are tried so often. */
 const SERVE_MS = 500;
-/** How long a job stays beside the one that replaces it. */
-const OVERLAP_MS = 2000;
+/** A job that is so young shows its first picture soon: another one would only take its place. */
+const BEGINS_MS = 3000;
+/** How long a job stays for the one that replaces it to show pictures, how often that is looked at, and beside it from then on. */
+const SHOWN_WITHIN_MS = 10_000;
+const SHOWN_POLL_MS = 500;
+const OVERLAP_MS = 1000;
 /** Rooms that are looked into at once. */
 const AT_ONCE = 8;
 
@@ -188,14 +192,19 @@ export class Cluster {
     const api = this.#api;
     const [before, participants] = await Promise.all([api.dispatches(room), api.participants(room)]);
     if (publisherIn(room, participants) === undefined) return 'absent';
+    const jobs = jobsIn(room, participants);
+    // Where the clocks differ, none is young.
+    if (jobs.some(({ joined_at_ms }) => Math.abs(Date.now() - joined_at_ms) < BEGINS_MS)) return 'taken';
     const { id } = await api.dispatch(room, this.#issuer.agentName);
     this.#areFull = !(await this.#isTaken(room, id));
     if (this.#areFull) {
       await api.removeDispatch(room, id);
       return 'full';
     }
-    const jobs = jobsIn(room, participants).map(({ identity }) => identity);
-    void this.#retire(room, { dispatches: before.map((dispatch) => dispatch.id), jobs });
+    void this.#retire(room, {
+      dispatches: before.map((dispatch) => dispatch.id),
+      jobs: jobs.map(({ identity }) => identity),
+    });
     return 'taken';
   }
 
@@ -205,7 +214,14 @@ export class Cluster {
    */
   async #retire(room: string, { dispatches, jobs }: { dispatches: string[]; jobs: string[] }): Promise<void> {
     const api = this.#api;
-    const { stream } = publisherOf(room)!;
+    const { stream, publisher } = publisherOf(room)!;
+    const isShown = ({ identity, tracks }: LiveKitParticipant): boolean =>
+      identity.startsWith(jobsOf(publisher)) && !jobs.includes(identity) && tracks.length > 0;
+    for (const untilMs = performance.now() + SHOWN_WITHIN_MS; performance.now() < untilMs; ) {
+      await delay(SHOWN_POLL_MS);
+      const there = await api.participants(stream).catch(() => []);
+      if (there.some(isShown)) break;
+    }
     await delay(OVERLAP_MS);
     const ends = [
       ...dispatches.map((id) => api.removeDispatch(room, id)),

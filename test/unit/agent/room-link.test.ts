@@ -42,6 +42,8 @@ let frames: Frame[] = [];
 let states: string[] = [];
 let settings: string[] = [];
 let successors = 0;
+/** Whether the track of a stream of pictures is gone. */
+let isTrackGone = false;
 let link: RoomLink;
 
 const library = {
@@ -53,6 +55,7 @@ const library = {
   },
   VideoStream: class extends ReadableStream<RtcFrameEvent> {
     constructor() {
+      if (isTrackGone) throw new Error('the handle is gone');
       super({
         start(controller) {
           pictures = controller;
@@ -105,7 +108,7 @@ const i420 = (width: number, height: number): RtcFrameEvent['frame'] => ({
 });
 
 beforeEach(() => {
-  [rooms, frames, states, settings, successors, pictures] = [[], [], [], [], 0, null];
+  [rooms, frames, states, settings, successors, pictures, isTrackGone] = [[], [], [], [], 0, null, false];
   subscribed.length = 0;
   link = new RoomLinks(library, { codec: 'h264', kbps: 3000 }, pino({ level: 'silent' })).open({
     onFrame: (frame) => frames.push(frame),
@@ -163,6 +166,24 @@ test('another camera of the publisher takes the place of the first', async () =>
   pictures!.enqueue({ frame: i420(32, 32), rotation: 0 });
   await settle();
   expect(() => first.enqueue({ frame: i420(16, 16), rotation: 0 })).toThrow();
+  expect(frames).toHaveLength(1);
+});
+
+test('a track that is gone when it is announced is left out, and the next one is read', async () => {
+  await link.join(target);
+  isTrackGone = true;
+  camera().emit('trackSubscribed', {});
+  const gone = {
+    ...publication('gone', CAMERA),
+    setSubscribed: () => {
+      throw new Error('the handle is gone');
+    },
+  };
+  camera().emit('trackPublished', gone, { identity: 'ann' });
+  isTrackGone = false;
+  camera().emit('trackSubscribed', {});
+  pictures!.enqueue({ frame: i420(32, 32), rotation: 0 });
+  await settle();
   expect(frames).toHaveLength(1);
 });
 
