@@ -172,7 +172,7 @@ test('closing while a track is being published raises nothing, and no picture is
   expect(told).toEqual([]);
 });
 
-test('a source that fails is told, and the next picture tries again', () => {
+test('a source that fails is told, and the next picture is sent', () => {
   isGone = true;
   track.send(frame(1));
   isGone = false;
