@@ -122,6 +122,7 @@ const Schema = z.strictObject({
     budgetMs: number(5, 1000, 33),
     fallback: live(choice(FALLBACKS, SETTINGS.fallback.default)),
     guarded: live(z.boolean().default(SETTINGS.guarded.default)),
+    offAirPicture: textSchema(1).nullable().default(null),
   }),
   detection: section({
     score: live(number(0.1, 0.99, 0.5)),
@@ -148,6 +149,7 @@ const Schema = z.strictObject({
     keepEyes: live(z.boolean().default(SETTINGS.keepEyes.default)),
     keepMouth: live(z.boolean().default(SETTINGS.keepMouth.default)),
     colour: live(number(0, 1, 1)),
+    crossfadeMs: live(whole(0, 5000, 300)),
     boost: whole(1, 4, 1),
     mask: modelName('none'),
     reserve: choice(RESERVES, 'mesh'),
@@ -427,12 +429,13 @@ function disagreeingMetrics(
 }
 
 function withPaths(config: Config, folder: string): Config {
-  const { server, models, storage, recording, logging, hooks } = config;
+  const { server, pipeline, models, storage, recording, logging, hooks } = config;
   const at = (name: string): string => path.resolve(folder, name);
   const maybeAt = (name: string | null): string | null => (name === null ? null : at(name));
   return {
     ...config,
     server: { ...server, certificate: maybeAt(server.certificate), key: maybeAt(server.key) },
+    pipeline: { ...pipeline, offAirPicture: maybeAt(pipeline.offAirPicture) },
     models: { ...models, dir: at(models.dir), cacheDir: at(models.cacheDir) },
     storage: { ...storage, dir: at(storage.dir) },
     recording: { ...recording, dir: at(recording.dir) },

@@ -73,6 +73,30 @@ export interface PhotoFinding {
   message: string;
 }
 
+/** One photo of a face, as `/api/faces/ID` describes it. */
+export interface PhotoReport {
+  /** Path on this server. */
+  picture: string;
+  /** Of the photo as it is kept, in pixels; and the longer side of the face in it. */
+  width: number;
+  height: number;
+  facePixels: number;
+  /** Where the head is turned: to the right of the picture, and down; negative to the left, and up. */
+  yawDegrees: number;
+  pitchDegrees: number;
+  /** The gravest first; empty for a good photo. */
+  findings: PhotoFinding[];
+}
+
+/** A face, and how well it will do. */
+export interface FaceReport {
+  face: FaceInfo;
+  /** The photos in which a face is found, the first one first. */
+  photos: PhotoReport[];
+  /** Which photo would help, the most useful first, in sentences. */
+  advice: string[];
+}
+
 /** How a face would look, before it is added. */
 export interface FacePreview {
   /** The face on a shipped portrait: a data URL, WebP. */

@@ -15,6 +15,9 @@ import { cameraStateOf, isActive, remarkOf, type Situation } from '../peer/strea
 import { StudioConnection } from '../peer/studio-connection.ts';
 import { FaceBoxes } from './face-boxes.ts';
 import { FaceUpload } from './face-upload.ts';
+import { FacePage } from './gallery/face-page.ts';
+import { GalleryTools } from './gallery/gallery-tools.ts';
+import { TryOn } from './gallery/try-on.ts';
 import { Keyboard } from './keyboard.ts';
 import {
   adopt,
@@ -50,7 +53,20 @@ const faceBoxes = new FaceBoxes(pickPerson);
 const recording = new RecordingPanel();
 const controls = new SwapControls(changeControl);
 const models = new ModelsPanel((engine) => change({ engine }));
-const gallery = new FaceGallery({ onChoose: chooseFace, onAddPhoto: (face) => upload.choose(face), onError: toast });
+const facePage = new FacePage({ onChoose: ({ id }) => chooseFace(id), onAddPhoto: (face) => upload.choose(face) });
+const gallery = new FaceGallery({
+  onChoose: chooseFace,
+  onAddPhoto: (face) => upload.choose(face),
+  onOpen: (face) => void facePage.open(face),
+  tools: new GalleryTools(() => gallery.refresh()),
+  onError: toast,
+});
+const tryOn = new TryOn(element('gallery', HTMLUListElement), {
+  session: () => lastStats?.session ?? null,
+  chosen: () => optimistic?.shown.face ?? null,
+  nameOf: (face) => gallery.nameOf(face),
+  onError: toast,
+});
 const upload = new FaceUpload({ faces: () => gallery.faces, onAdded: onFaceAdded, onError: toast });
 const presets = new PresetsBar({
   onApply: applyPreset,
@@ -131,6 +147,7 @@ function show(next: Situation): void {
 /** Clears everything that belongs to a running picture. */
 function clearLive(): void {
   lastStats = null;
+  tryOn.end();
   statsPanel.clear();
   faceBoxes.clear();
   recording.clear();
@@ -189,9 +206,10 @@ function onShortcut(action: Exclude<ShortcutAction, 'help'>, key: string): void 
     }
     default: {
       change(toggled(optimistic.shown, action));
-      const now = optimistic.shown[action] ?? true;
+      const now = optimistic.shown[action];
       const said = {
         on: ['Swap on', 'Swap off'],
+        offAir: ['Off air', 'On air'],
         keepEyes: ['My eyes', 'Swapped eyes'],
         keepMouth: ['My mouth', 'Swapped mouth'],
       };
@@ -221,6 +239,7 @@ function showSettings(): void {
   models.select(engine);
   gallery.select(picked === null ? face : (map[picked] ?? null));
   document.body.dataset.choice = choice;
+  document.body.classList.toggle('off-air', settings.offAir);
   element('after-tag', HTMLElement).textContent =
     !isOn() || engine === 'none' || (choice !== 'mapped' && face === null) ? 'As it is' : 'Swapped';
   element('people-hint', HTMLElement).textContent =

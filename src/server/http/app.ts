@@ -37,6 +37,7 @@ import { Cluster } from '../cluster/cluster.ts';
 import { clusterRoutes } from '../cluster/cluster-routes.ts';
 import { Badge } from '../disclosure/badge.ts';
 import { DisclosureRecord } from '../disclosure/disclosure-record.ts';
+import { OffAirCard } from '../disclosure/off-air-card.ts';
 import { openPeers, Peers } from '../h264/peers.ts';
 import type { EventData } from '../hooks/event-schemas.ts';
 import { ServerEvents } from '../hooks/server-events.ts';
@@ -50,6 +51,7 @@ import { PresetStore } from '../session/presets.ts';
 import { newRoom, Rooms } from '../session/rooms.ts';
 import { Sessions } from '../session/sessions.ts';
 import { checkName, Streams } from '../session/streams.ts';
+import { FaceTrials } from '../trial/face-trials.ts';
 import { mostDescriptors } from '../webrtc/descriptors.ts';
 import { checkPorts } from '../webrtc/port-range.ts';
 import { cacheRoutes } from './cache-routes.ts';
@@ -193,6 +195,8 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   const peers = new Peers(config, log);
   const streams = new Streams({ config, metrics, events, log, peers });
   const badge = await Badge.render(config.disclosure.corner);
+  const trials = new FaceTrials(pool, badge);
+  const offAirCard = await OffAirCard.open(config.pipeline.offAirPicture);
   const disclosure = new DisclosureRecord(config);
   const { contentCheck = null } = parts;
   const machine = () => monitor.figures;
@@ -202,6 +206,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     streams,
     peers,
     badge,
+    offAirCard,
     disclosure,
     metrics,
     contentCheck,
@@ -322,7 +327,8 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   await faceRoutes(app, { faces, config, removeFace, onChange });
   await app.register(scoped((plugin) => consentRoutes(plugin, { faces, removeFace, onChange })));
   await app.register(scoped((plugin) => presetRoutes(plugin, presets, () => signalling.presetsChanged())));
-  await app.register(scoped((plugin) => controlRoutes(plugin, { sessions, presets, faces: () => faces.list() })));
+  const control = { sessions, presets, trials, faces: () => faces.list() };
+  await app.register(scoped((plugin) => controlRoutes(plugin, control)));
 
   const cluster = config.livekit.url === null ? null : new Cluster(config, log);
   await app.register(
@@ -431,6 +437,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
       cluster?.close();
       monitor.close();
       sessions.close();
+      trials.close();
       streams.close();
       signalling.close();
       await recordings.close();

@@ -69,6 +69,13 @@ export async function faceRoutes(
     return reply.code(204).send();
   });
 
+  app.get<{ Params: { id: string } }>('/api/faces/:id', async ({ params }) => faces.report(params.id));
+
+  app.get<{ Params: { id: string; index: string } }>('/api/faces/:id/photos/:index', async ({ params }, reply) => {
+    const photo = await faces.photo(params.id, wholeField('photo', params.index));
+    return reply.type('image/webp').header('cache-control', 'private, max-age=3600').send(Buffer.from(photo));
+  });
+
   app.get<{ Params: { id: string } }>('/api/faces/:id/thumbnail', async (request, reply) => {
     const image = await faces.thumbnail(request.params.id);
     return reply.type('image/webp').header('cache-control', 'private, max-age=3600').send(Buffer.from(image));

@@ -11,7 +11,7 @@ import {
   PICTURE_FORM_ERRORS,
   UNWANTED_BODY,
 } from './operation.ts';
-import { consentSchema, facePreviewSchema, faceSchema } from './reply-schemas.ts';
+import { consentSchema, facePreviewSchema, faceReportSchema, faceSchema } from './reply-schemas.ts';
 import { consentRequestSchema } from './request-schemas.ts';
 
 const UPLOAD: FormFields = {
@@ -47,6 +47,16 @@ export const faceOperations: readonly Operation[] = [
     replies: { 201: { text: 'The face.', schema: faceSchema, headers: ['Location'] } },
     errors: [...UPLOAD_ERRORS, 'not_saved'],
   },
+  get('/api/faces/{face}', 'reportFace', 'How well a face will do: its photos, what they lack, which one would help', {
+    group: 'faces',
+    replies: json('The face and its photos.', faceReportSchema),
+    errors: ['unknown_face', 'face_damaged'],
+  }),
+  get('/api/faces/{face}/photos/{photo}', 'facePhoto', 'A photo of a face, as it is kept', {
+    group: 'faces',
+    replies: { 200: { text: 'The picture.', schema: 'binary', types: ['image/webp'], headers: ['Cache-Control'] } },
+    errors: ['unknown_face', 'unknown_photo', 'bad_field', 'face_damaged'],
+  }),
   {
     method: 'post',
     path: '/api/faces/preview',

@@ -14,11 +14,13 @@ import type {
   ErrorBody,
   FaceInfo,
   FacePreview,
+  FaceReport,
   MachineHistory,
   MachineSample,
   ModelInfo,
   PhotoFinding,
   PhotoFlaw,
+  PhotoReport,
   PickableFace,
   Preflight,
   PresetInfo,
@@ -121,6 +123,23 @@ const finding = objectOf<PhotoFinding>({
 export const facePreviewSchema = named<FacePreview>('FacePreview', {
   picture: z.string().describe('The face on a shipped portrait: a data URL, WebP.'),
   findings: z.array(finding).describe('What is wrong with the photo, the gravest first; empty for a good one.'),
+});
+
+const photoReport = objectOf<PhotoReport>({
+  picture: z.string().describe('Path on this server.'),
+  width: count,
+  height: count,
+  facePixels: count.describe('Longer side of the face.'),
+  yawDegrees: figure.describe('Where the head is turned: to the right of the picture; negative to the left.'),
+  pitchDegrees: figure.describe('Positive looks down.'),
+  findings: z.array(finding).describe('What is wrong with the photo, the gravest first; empty for a good one.'),
+});
+
+/** A face, and how well it will do. */
+export const faceReportSchema = named<FaceReport>('FaceReport', {
+  face: faceSchema,
+  photos: z.array(photoReport),
+  advice: z.array(z.string()).describe('Which photo would help, the most useful first.'),
 });
 
 const pickable = { index: count, x: figure, y: figure, width: figure, height: figure };

@@ -1,0 +1,123 @@
+/**
+ * A face as it would look on a live person, one picture at a time, for that person alone: a copy of the camera's next
+ * picture is swapped in a lane session of its own. The session's own frames, and what its viewers see, stay as they are.
+ * Runs on the main thread.
+ */
+
+import { randomUUID } from 'node:crypto';
+import { frameToRgb } from '../../faces/portrait.ts';
+import { SerialQueue } from '../../lib/serial.ts';
+import { sharp } from '../../lib/sharp.ts';
+import { FaceOffError } from '../../shared/errors.ts';
+import type { SwapSettings } from '../../shared/settings.ts';
+import type { Frame, Swapping, SwapSession } from '../../shared/types.ts';
+import type { Badge } from '../disclosure/badge.ts';
+
+/** A live session, as a trial uses it. */
+export interface TriedSession {
+  readonly id: string;
+  readonly settings: SwapSettings;
+  readonly isClosed: boolean;
+  /** Whether its pictures may be shown at all, to itself. */
+  readonly isHidden: boolean;
+  /** A copy of the camera's next picture. @throws FaceOffError `no_picture` (409) when none comes. */
+  nextCameraFrame(): Promise<Frame>;
+}
+
+/** A face that was not tried for so long is forgotten. */
+const IDLE_MS = 3000;
+/** How long a face that is still being enrolled, or a person who is out of the picture, is waited for. */
+const PATIENCE_MS = 5000;
+const QUALITY = 80;
+
+/** The lane session of one tried session; it is kept while its person looks at face after face. */
+interface Trial {
+  face: string;
+  swap: SwapSession;
+  queue: SerialQueue;
+  timer: NodeJS.Timeout | undefined;
+}
+
+/** All trials. */
+export class FaceTrials {
+  readonly #pool: Swapping;
+  readonly #badge: Badge;
+  readonly #trials = new Map<string, Trial>();
+
+  constructor(pool: Swapping, badge: Badge) {
+    this.#pool = pool;
+    this.#badge = badge;
+  }
+
+  /**
+   * The session's person with another face, now.
+   * @returns a JPEG picture in the camera's size, marked as the session's pictures are.
+   * @throws FaceOffError `unknown_face` (404), `consent_due` (409), `no_picture`, `not_shown` (409) where no face is found
+   *   within five seconds.
+   */
+  async picture(session: TriedSession, face: string): Promise<Uint8Array> {
+    const { map: _map, ...settings } = session.settings;
+    const wanted = { ...settings, face, on: true, choice: 'largest', guarded: false } as const;
+    const trial = this.#trial(session.id, face, wanted);
+    try {
+      return await trial.queue.run(async () => {
+        trial.swap.set(wanted);
+        return this.#jpegOf(await swapped(session, trial.swap), settings.badge);
+      });
+    } finally {
+      clearTimeout(trial.timer);
+      trial.timer = setTimeout(() => this.#end(session.id, trial), IDLE_MS).unref();
+    }
+  }
+
+  /** Ends all trials. Idempotent. */
+  close(): void {
+    for (const id of [...this.#trials.keys()]) this.#forget(id);
+  }
+
+  /** A trial of another face begins anew: its first picture is no crossfade. */
+  #trial(id: string, face: string, settings: Omit<SwapSettings, 'map'>): Trial {
+    const known = this.#trials.get(id);
+    if (known?.face === face) return known;
+    const swap = this.#pool.open(`${id}-trial-${randomUUID()}`, settings);
+    this.#forget(id);
+    const trial: Trial = { face, swap, queue: new SerialQueue(), timer: undefined };
+    this.#trials.set(id, trial);
+    return trial;
+  }
+
+  #forget(id: string): void {
+    const trial = this.#trials.get(id);
+    if (trial !== undefined) this.#end(id, trial);
+  }
+
+  #end(id: string, trial: Trial): void {
+    if (this.#trials.get(id) === trial) this.#trials.delete(id);
+    clearTimeout(trial.timer);
+    trial.swap.close();
+  }
+
+  async #jpegOf(frame: Frame, isMarked: boolean): Promise<Uint8Array> {
+    if (isMarked) this.#badge.draw(frame);
+    const { width, height } = frame;
+    return sharp(frameToRgb(frame), { raw: { width, height, channels: 3 } })
+      .jpeg({ quality: QUALITY })
+      .toBuffer();
+  }
+}
+
+/** The next picture of the camera in which the face is swapped. */
+async function swapped(session: TriedSession, swap: SwapSession): Promise<Frame> {
+  const endsAtMs = performance.now() + PATIENCE_MS;
+  while (!session.isClosed && !session.isHidden && performance.now() < endsAtMs) {
+    const frame = await session.nextCameraFrame();
+    const free = await (swap.place?.() ?? Promise.resolve(() => undefined));
+    try {
+      const done = await swap.swap({ ...frame, receivedAtMs: performance.now() }, 0);
+      if (done.result === 'swapped') return done.frame;
+    } finally {
+      free();
+    }
+  }
+  throw new FaceOffError('not_shown', 'The face cannot be shown on you now: no face was found in your picture.');
+}
