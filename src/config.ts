@@ -68,6 +68,7 @@ const Schema = z.strictObject({
   limits: section({
     sessions: live(whole(1, 1000, 4)),
     uploadBytes: live(whole(1024, 2 ** 30, 20 * 2 ** 20)),
+    packBytes: live(whole(1024, 2 ** 31, 64 * 2 ** 20)),
     picturePixels: live(whole(10_000, 1e9, 50e6)),
     pictureSide: live(whole(100, 1e6, 16_384)),
     pictureMemoryMb: live(whole(16, 100_000, 512)),
@@ -179,6 +180,11 @@ const Schema = z.strictObject({
     format: live(choice(RECORDING_FORMATS, 'webm')),
     maxMb: live(whole(1, 100_000_000, 2048)),
     minFreeMb: live(whole(0, 100_000_000, 512)),
+  }),
+  control: section({
+    oscPort: z.int().min(0).max(65535).nullable().default(null),
+    oscHost: textSchema(1).default('127.0.0.1'),
+    oscStream: textSchema(1, 64).default('studio'),
   }),
   faces: section({ consentDays: live(whole(1, 36_500, 365)) }),
   disclosure: section({

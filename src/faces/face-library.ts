@@ -11,22 +11,22 @@ import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { shippedModels } from '../lib/installation.ts';
 import { SerialQueue } from '../lib/serial.ts';
-import { type Sharp, sharp } from '../lib/sharp.ts';
+import { sharp } from '../lib/sharp.ts';
 import { makeFolder } from '../lib/system/make-folder.ts';
 import { notSaved, writeWhole } from '../lib/system/whole-file.ts';
 import type { Portrait } from '../pipeline/engines/engine.ts';
-import type { FoundFace } from '../pipeline/pool/lane-protocol.ts';
 import type { Pool } from '../pipeline/pool/pool.ts';
 import { FaceOffError, messageOf } from '../shared/errors.ts';
 import type { BlockedFace, ConsentRecord, FaceInfo, FacePreview, FaceReport } from '../shared/messages.ts';
 import type { Frame } from '../shared/types.ts';
 import { BlockList } from './block-list.ts';
 import { confirmationOf, consentedAt, consentFile, isConsentDue, readConfirmations } from './consent.ts';
+import { cut, imageOf } from './face-cut.ts';
 import { type FaceEntry, FaceRecord, writeFace, writePhoto } from './face-files.ts';
 import { PhotoReports, photosToAdd } from './face-report.ts';
 import { adviceOn } from './photo-advice.ts';
-import { chooseFace, decodePicture, frameToRgb, type PictureLimits } from './portrait.ts';
-import { SHIPPED_FACES } from './shipped-faces.ts';
+import { chooseFace, decodePicture, type PictureLimits } from './portrait.ts';
+import { isPainted, SHIPPED_FACES } from './shipped-faces.ts';
 
 /** A photo that a person adds. */
 export interface UploadedFace {
@@ -39,6 +39,8 @@ export interface UploadedFace {
   to?: string;
   /** Name of the person who confirmed that the face may be used. */
   confirmedBy?: string;
+  /** Licence of the photo, where one is known. */
+  licence?: string;
 }
 
 /** A picture of a face that is to be blocked. */
@@ -92,8 +94,6 @@ export interface Faces {
 
 const MOST_PHOTOS = 8;
 const THUMBNAIL = 160;
-/** Side of the square that is kept of a photo, as a multiple of the larger side of the face's box. */
-const CUT = 2.4;
 
 /** Errors of photos that no face can be enrolled from. */
 const UNWEARABLE: ReadonlySet<string> = new Set(['face_damaged', 'no_face']);
@@ -150,6 +150,7 @@ export class FaceLibrary implements Faces {
         folder: shippedModels(config.models.dir),
         addedAt: '2026-01-01T00:00:00.000Z',
         photos: [`portraits/${id}.webp`],
+        licence: 'public domain',
         confirmations: [],
       });
     }
@@ -350,7 +351,7 @@ export class FaceLibrary implements Faces {
       const [face] = await this.#pool.analyse(copyOf(picture));
       if (face === undefined) continue;
       this.#embeddings.set(file, face.embedding);
-      this.#blockList.check(face.embedding);
+      if (!isPainted(id)) this.#blockList.check(face.embedding);
       portraits.push({ picture, points: face.points });
     }
     if (portraits.length === 0)
@@ -378,7 +379,7 @@ export class FaceLibrary implements Faces {
    * no face, is listed: it cannot be worn either.
    */
   async #isBlocked({ id, folder, photos }: FaceEntry): Promise<boolean> {
-    if (this.#blockList.isEmpty) return false;
+    if (this.#blockList.isEmpty || isPainted(id)) return false;
     const files = photos.map((photo) => path.join(folder, photo));
     try {
       if (!files.every((file) => this.#embeddings.has(file))) await this.portraits(id);
@@ -426,7 +427,7 @@ export class FaceLibrary implements Faces {
     );
   }
 
-  #infoOf({ id, name, builtIn, addedAt, photos, confirmations }: FaceEntry): FaceInfo {
+  #infoOf({ id, name, builtIn, addedAt, photos, licence, confirmations }: FaceEntry): FaceInfo {
     const at = builtIn ? null : consentedAt(confirmations, photos);
     return {
       id,
@@ -434,6 +435,7 @@ export class FaceLibrary implements Faces {
       builtIn,
       addedAt,
       photos: photos.length,
+      licence: licence ?? null,
       thumbnail: `/api/faces/${id}/thumbnail`,
       consentedAt: at,
       consentDue: !builtIn && isConsentDue(at, this.#faces.consentDays),
@@ -483,16 +485,3 @@ const damaged = (id: string, cause: unknown): FaceOffError =>
 
 /** A copy to move to a lane, as the picture is still needed here. */
 const copyOf = (frame: Frame): Frame => ({ ...frame, data: frame.data.slice() });
-
-const imageOf = (frame: Frame): Sharp =>
-  sharp(frameToRgb(frame), { raw: { width: frame.width, height: frame.height, channels: 3 } });
-
-/** The square of the picture around the face, as lossless WebP; the rest of the picture is not kept. */
-async function cut(picture: Frame, { box }: FoundFace): Promise<Uint8Array> {
-  const side = CUT * Math.max(box.width, box.height);
-  const left = Math.max(0, Math.floor(box.x + box.width / 2 - side / 2));
-  const top = Math.max(0, Math.floor(box.y + box.height / 2 - side / 2));
-  const width = Math.min(picture.width - left, Math.ceil(side));
-  const height = Math.min(picture.height - top, Math.ceil(side));
-  return imageOf(picture).extract({ left, top, width, height }).webp({ lossless: true }).toBuffer();
-}

@@ -10,3 +10,6 @@ export const SHIPPED_FACES = [
   { id: 'straw-hat', name: 'Élisabeth Vigée Le Brun, by herself' },
   { id: 'adele-bloch-bauer', name: 'Adele Bloch-Bauer (Klimt)' },
 ] as const;
+
+/** Whether a face is painted: it is no living person's, and never blocked. */
+export const isPainted = (id: string): boolean => id !== 'astronaut' && SHIPPED_FACES.some((face) => face.id === id);

@@ -112,6 +112,8 @@ export const ERRORS = {
     meaning: 'The consent for a face is not recorded, or old: it has to be confirmed again.',
   },
   face_blocked: { status: 403, meaning: 'The person of the face asked that this server does not take it.' },
+  bad_pack: { status: 422, meaning: 'The upload is no pack of faces that can be read, or it holds too much.' },
+  no_own_faces: { status: 404, meaning: 'There are no faces to export, as none was added.' },
   unknown_photo: { status: 404, meaning: 'The face has no photo of that number.' },
   unknown_blocked_face: { status: 404, meaning: 'The list of blocked faces has no entry with that id.' },
   too_many_blocked_faces: { status: 507, meaning: 'The list of blocked faces has as many entries as it can.' },

@@ -18,6 +18,8 @@ export interface FaceInfo {
   addedAt: string;
   /** Number of photos the face was made from. */
   photos: number;
+  /** Licence of its photos, as it came with a pack; null where none is known. */
+  licence: string | null;
   /** When the consent for it was last confirmed, in ISO 8601; null for shipped faces, and where it never was. */
   consentedAt: string | null;
   /** Whether the consent has to be confirmed again before the face can be chosen; sessions that have it go on. */
@@ -44,6 +46,13 @@ export interface ConsentRecord {
   due: boolean;
   /** The newest last; none for a face of before consents were recorded. */
   confirmations: Confirmation[];
+}
+
+/** What became of a pack of faces. */
+export interface PackImport {
+  added: FaceInfo[];
+  /** Photos that were not taken, and why; the other photos of their face were. */
+  refused: { name: string; photo: string; code: string; message: string }[];
 }
 
 /** A face that this server does not take, as `/api/blocked-faces` lists it. */

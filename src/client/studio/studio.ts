@@ -15,10 +15,12 @@ import { cameraStateOf, isActive, remarkOf, type Situation } from '../peer/strea
 import { StudioConnection } from '../peer/studio-connection.ts';
 import { FaceBoxes } from './face-boxes.ts';
 import { FaceUpload } from './face-upload.ts';
+import { FacePacks } from './gallery/face-packs.ts';
 import { FacePage } from './gallery/face-page.ts';
 import { GalleryTools } from './gallery/gallery-tools.ts';
 import { TryOn } from './gallery/try-on.ts';
 import { Keyboard } from './keyboard.ts';
+import { MidiPanel } from './midi/midi-panel.ts';
 import {
   adopt,
   keepable,
@@ -67,6 +69,8 @@ const tryOn = new TryOn(element('gallery', HTMLUListElement), {
   nameOf: (face) => gallery.nameOf(face),
   onError: toast,
 });
+const packs = new FacePacks(toast);
+new MidiPanel({ settings: () => optimistic?.shown ?? null, onChange: change, onStep: stepTo });
 const upload = new FaceUpload({ faces: () => gallery.faces, onAdded: onFaceAdded, onError: toast });
 const presets = new PresetsBar({
   onApply: applyPreset,
@@ -188,14 +192,7 @@ function onShortcut(action: Exclude<ShortcutAction, 'help'>, key: string): void 
   switch (action) {
     case 'next':
     case 'previous': {
-      const { map, face: common } = optimistic.shown;
-      const face = stepFace(
-        gallery.faces,
-        picked === null ? common : (map[picked] ?? null),
-        action === 'next' ? 1 : -1,
-      );
-      toast(gallery.nameOf(face));
-      chooseFace(face);
+      stepTo(action === 'next' ? 1 : -1);
       break;
     }
     case 'preset': {
@@ -216,6 +213,15 @@ function onShortcut(action: Exclude<ShortcutAction, 'help'>, key: string): void 
       toast(said[action][now ? 0 : 1]!);
     }
   }
+}
+
+/** Takes the next face, or the one before. */
+function stepTo(by: 1 | -1): void {
+  if (optimistic === null) return;
+  const { map, face: common } = optimistic.shown;
+  const face = stepFace(gallery.faces, picked === null ? common : (map[picked] ?? null), by);
+  toast(gallery.nameOf(face));
+  chooseFace(face);
 }
 
 function chooseFace(face: string | null): void {
@@ -263,6 +269,7 @@ function showPeople(): void {
 /** Shows the faces, and takes faces that were deleted out of the settings. */
 function showFaces(faces: FaceInfo[]): void {
   gallery.show(faces);
+  packs.show(faces);
   presets.show();
   if (optimistic === null) return;
   const patch = withoutGone(optimistic.shown, usableFaces(faces, isActive(situation.state)));

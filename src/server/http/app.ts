@@ -45,10 +45,12 @@ import { Monitor } from '../monitor/monitor.ts';
 import { preflight } from '../monitor/preflight.ts';
 import { nothingAt } from '../openapi/allowed-methods.ts';
 import { openApiRoutes } from '../openapi/openapi-routes.ts';
+import { OscInput, type OscTarget } from '../osc/osc-input.ts';
 import { profileRoutes } from '../profile/profile-routes.ts';
 import { Recordings } from '../recording/recordings.ts';
 import { PresetStore } from '../session/presets.ts';
 import { newRoom, Rooms } from '../session/rooms.ts';
+import { settingsFrom } from '../session/session-settings.ts';
 import { Sessions } from '../session/sessions.ts';
 import { checkName, Streams } from '../session/streams.ts';
 import { FaceTrials } from '../trial/face-trials.ts';
@@ -56,7 +58,7 @@ import { mostDescriptors } from '../webrtc/descriptors.ts';
 import { checkPorts } from '../webrtc/port-range.ts';
 import { cacheRoutes } from './cache-routes.ts';
 import { consentRoutes } from './consent/consent-routes.ts';
-import { controlRoutes } from './control-routes.ts';
+import { type ControlParts, controlRoutes } from './control-routes.ts';
 import { sendError } from './error-reply.ts';
 import { faceRoutes } from './face-routes.ts';
 import { acceptAnyBody, jsonOf } from './json-body.ts';
@@ -167,6 +169,20 @@ function urlsOf({ server, webrtc }: Config, app: FastifyInstance): string[] {
   const { port } = app.server.address() as { port: number };
   const hosts = [...webrtc.announce, ...addressesOf(server.host)];
   return [...new Set(hosts)].map((host) => `${urlOf(host, port, true)}${server.basePath.replace(/\/$/, '')}/`);
+}
+
+/** The stream that OSC changes, by the checks of REST; null while nothing publishes it. */
+function oscTarget(
+  sessions: Sessions,
+  { presets, faces }: Omit<ControlParts, 'sessions'>,
+  name: string,
+): OscTarget | null {
+  const session = sessions.named(name);
+  if (session === undefined) return null;
+  return {
+    choices: { settings: session.settings, faces: faces(), preset: (one) => presets.get(one).settings },
+    change: (patch) => session.set(settingsFrom(patch), true),
+  };
 }
 
 /** A plugin for routes with body parsers of their own: what they register does not affect other routes. */
@@ -328,6 +344,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   await app.register(scoped((plugin) => consentRoutes(plugin, { faces, removeFace, onChange })));
   await app.register(scoped((plugin) => presetRoutes(plugin, presets, () => signalling.presetsChanged())));
   const control = { sessions, presets, trials, faces: () => faces.list() };
+  const osc = await OscInput.open(config.control, () => oscTarget(sessions, control, config.control.oscStream), log);
   await app.register(scoped((plugin) => controlRoutes(plugin, control)));
 
   const cluster = config.livekit.url === null ? null : new Cluster(config, log);
@@ -438,6 +455,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
       monitor.close();
       sessions.close();
       trials.close();
+      osc?.close();
       streams.close();
       signalling.close();
       await recordings.close();

@@ -8,6 +8,7 @@ import { locationOf } from '../access/base-path.ts';
 import { CONFIRMER_LENGTH } from '../openapi/request-schemas.ts';
 
 import { blockedFaceRoutes } from '../uploads/blocked-face-routes.ts';
+import { facePackRoutes } from '../uploads/face-pack-routes.ts';
 import { readPictureForm, wholeField } from '../uploads/picture-form.ts';
 
 /** What the face routes use. */
@@ -28,6 +29,7 @@ export async function faceRoutes(
   await app.register(multipart, { limits: { files: 1, fields: 10, fieldSize: 1000 } });
 
   blockedFaceRoutes(app, faces, config, () => onChange());
+  facePackRoutes(app, faces, config, onChange);
 
   app.get('/api/faces', async () => faces.list());
 

@@ -18,6 +18,7 @@ import type {
   MachineHistory,
   MachineSample,
   ModelInfo,
+  PackImport,
   PhotoFinding,
   PhotoFlaw,
   PhotoReport,
@@ -72,10 +73,19 @@ export const faceSchema = named<FaceInfo>('Face', {
   thumbnail: z.string().describe('Path on this server.'),
   addedAt: time,
   photos: count.describe('Number of photos the face was made from.'),
+  licence: z.string().nullable().describe('Of its photos; null where none is known.'),
   consentedAt: time
     .nullable()
     .describe('When the consent was last confirmed; null for shipped faces, and where it never was.'),
   consentDue: z.boolean().describe('Whether it has to be confirmed again before the face can be chosen.'),
+});
+
+/** What became of a pack. */
+export const packImportSchema = named<PackImport>('PackImport', {
+  added: z.array(faceSchema),
+  refused: z
+    .array(z.object({ name: z.string(), photo: z.string(), code: z.string(), message: z.string() }))
+    .describe('Photos that were not taken, and why.'),
 });
 
 /** The consent for a face. */

@@ -5,6 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import sharp from 'sharp';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { EXTENSION } from '../../../../src/config.ts';
 import { OffAirCard } from '../../../../src/server/disclosure/off-air-card.ts';
 import { planesOf } from '../../../../src/shared/i420.ts';
 import { type EchoServer, startEcho } from '../../../support/echo.ts';
@@ -80,6 +81,20 @@ test('shows viewers, and what comes back to a program, a card until it is on air
   const toggled = (await (await at('toggle/offAir', { method: 'POST' })).json()) as { offAir: boolean };
   expect(toggled.offAir).toBe(false);
   await until(() => isCamera(viewer.picture), 'the camera again');
+});
+
+test('the hotkeys of the extension may switch it, and no other page', async () => {
+  await publish();
+  const post = async (what: string, origin: string): Promise<number> =>
+    (await at(what, { method: 'POST', headers: { origin } })).status;
+  expect(await post('toggle/offAir', EXTENSION)).toBe(200);
+  expect(server.sessions.all()[0]!.settings.offAir).toBe(true);
+  expect(await post('toggle/offAir', 'https://other.example')).toBe(403);
+  expect(await post('toggle/offAir', `chrome-extension://${'a'.repeat(32)}`)).toBe(403);
+  expect((await at('settings', { method: 'PATCH', headers: { origin: EXTENSION }, body: '{"on":false}' })).status).toBe(
+    403,
+  );
+  expect(server.sessions.all()[0]!.settings).toMatchObject({ offAir: true, on: true });
 });
 
 test('a viewer that comes while it is off air sees the card from its first picture', async () => {
