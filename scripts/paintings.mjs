@@ -15,8 +15,7 @@ import sharp from 'sharp';
  */
 const PAINTINGS = {
   'adele-bloch-bauer': { head: [40, 20, 380], median: 0 },
-  'baldassare-castiglione': { head: [110, 150, 560], median: 7 },
-  'girl-with-a-pearl-earring': { head: [30, 200, 720], median: 3 },
+  'girl-with-a-pearl-earring': { head: [30, 200, 720], median: 5 },
   'lady-with-an-ermine': {
     head: [130, 70, 500],
     median: 7,

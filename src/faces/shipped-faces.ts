@@ -5,7 +5,6 @@ export const SHIPPED_FACES = [
   { id: 'astronaut', name: 'Eileen Collins (NASA)' },
   { id: 'mona-lisa', name: 'Mona Lisa (Leonardo)' },
   { id: 'lady-with-an-ermine', name: 'Lady with an Ermine (Leonardo)' },
-  { id: 'baldassare-castiglione', name: 'Baldassare Castiglione (Raphael)' },
   { id: 'girl-with-a-pearl-earring', name: 'Girl with a Pearl Earring (Vermeer)' },
   { id: 'straw-hat', name: 'Élisabeth Vigée Le Brun, by herself' },
   { id: 'adele-bloch-bauer', name: 'Adele Bloch-Bauer (Klimt)' },
