@@ -50,7 +50,7 @@ export class SourceTexture {
   /** Brings a change to `share` of its way, 0..1: what is left of it shrinks, so that no copy of the old face is kept. */
   mix(share: number): void {
     const change = this.#change;
-    if (change === null) return;
+    if (change === null || share === change.share) return;
     const step = share === 1 ? 1 : (share - change.share) / (1 - change.share);
     change.share = share;
     if (step === 1) this.#change = null;
