@@ -26,8 +26,9 @@ export interface TriedSession {
 
 /** A face that was not tried for so long is forgotten. */
 const IDLE_MS = 3000;
-/** How long a face that is still being enrolled, or a person who is out of the picture, is waited for. */
+/** How long a person who is out of the picture is waited for, and a face that is still being enrolled. */
 const PATIENCE_MS = 5000;
+const ENROLMENT_MS = 30_000;
 const QUALITY = 80;
 
 /** The lane session of one tried session; it is kept while its person looks at face after face. */
@@ -35,6 +36,8 @@ interface Trial {
   face: string;
   swap: SwapSession;
   queue: SerialQueue;
+  /** Requests that are not answered yet. */
+  waiting: number;
   timer: NodeJS.Timeout | undefined;
 }
 
@@ -53,20 +56,23 @@ export class FaceTrials {
    * The session's person with another face, now.
    * @returns a JPEG picture in the camera's size, marked as the session's pictures are.
    * @throws FaceOffError `unknown_face` (404), `consent_due` (409), `no_picture`, `not_shown` (409) where no face is found
-   *   within five seconds.
+   *   within five seconds, or the face takes more than thirty to be made ready.
    */
   async picture(session: TriedSession, face: string): Promise<Uint8Array> {
     const { map: _map, ...settings } = session.settings;
     const wanted = { ...settings, face, on: true, choice: 'largest', guarded: false } as const;
     const trial = this.#trial(session.id, face, wanted);
+    clearTimeout(trial.timer);
+    trial.waiting++;
     try {
       return await trial.queue.run(async () => {
         trial.swap.set(wanted);
         return this.#jpegOf(await swapped(session, trial.swap), settings.badge);
       });
     } finally {
-      clearTimeout(trial.timer);
-      trial.timer = setTimeout(() => this.#end(session.id, trial), IDLE_MS).unref();
+      trial.waiting--;
+      if (trial.waiting === 0 && this.#trials.get(session.id) === trial)
+        trial.timer = setTimeout(() => this.#end(session.id, trial), IDLE_MS).unref();
     }
   }
 
@@ -81,7 +87,7 @@ export class FaceTrials {
     if (known?.face === face) return known;
     const swap = this.#pool.open(`${id}-trial-${randomUUID()}`, settings);
     this.#forget(id);
-    const trial: Trial = { face, swap, queue: new SerialQueue(), timer: undefined };
+    const trial: Trial = { face, swap, queue: new SerialQueue(), waiting: 0, timer: undefined };
     this.#trials.set(id, trial);
     return trial;
   }
@@ -108,13 +114,17 @@ export class FaceTrials {
 
 /** The next picture of the camera in which the face is swapped. */
 async function swapped(session: TriedSession, swap: SwapSession): Promise<Frame> {
-  const endsAtMs = performance.now() + PATIENCE_MS;
-  while (!session.isClosed && !session.isHidden && performance.now() < endsAtMs) {
+  const beganMs = performance.now();
+  // Until the face is there, the person is not waited for.
+  let sinceMs = beganMs;
+  const isPatient = (nowMs: number): boolean => nowMs - sinceMs < PATIENCE_MS && nowMs - beganMs < ENROLMENT_MS;
+  while (!session.isClosed && !session.isHidden && isPatient(performance.now())) {
     const frame = await session.nextCameraFrame();
     const free = await (swap.place?.() ?? Promise.resolve(() => undefined));
     try {
       const done = await swap.swap({ ...frame, receivedAtMs: performance.now() }, 0);
       if (done.result === 'swapped') return done.frame;
+      if (done.awaitsFace === true) sinceMs = performance.now();
     } finally {
       free();
     }

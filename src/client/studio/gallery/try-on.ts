@@ -96,7 +96,9 @@ export class TryOn {
   async #show(face: string): Promise<void> {
     const request = new AbortController();
     this.#request = request;
-    this.#tag.textContent = `${this.#conf.nameOf(face)} on you, for your eyes alone`;
+    this.#tag.textContent = `${this.#conf.nameOf(face)} on you, for you alone`;
+    this.#tag.hidden = false;
+    document.body.classList.add('trying');
     for (let session = this.#conf.session(); session !== null; session = this.#conf.session()) {
       const beganMs = performance.now();
       const path = `/api/sessions/${session}/preview?face=${encodeURIComponent(face)}`;
@@ -104,11 +106,12 @@ export class TryOn {
       if (request.signal.aborted) return;
       if (answer === null || !answer.ok) {
         this.end();
-        if (answer !== null) this.#conf.onError(((await answer.json()) as ErrorBody).message);
+        const reply = (await answer?.json().catch(() => null)) as ErrorBody | null | undefined;
+        if (reply) this.#conf.onError(reply.message);
         return;
       }
-      const picture = await answer.blob();
-      if (request.signal.aborted) return;
+      const picture = await answer.blob().catch(() => null);
+      if (request.signal.aborted || picture === null) return;
       this.#lay(picture);
       await new Promise((resolve) => setTimeout(resolve, Math.max(0, EVERY_MS - (performance.now() - beganMs))));
       if (request.signal.aborted) return;
@@ -120,8 +123,6 @@ export class TryOn {
     const before = this.#picture.src;
     this.#picture.src = URL.createObjectURL(picture);
     this.#picture.hidden = false;
-    this.#tag.hidden = false;
-    document.body.classList.add('trying');
     URL.revokeObjectURL(before);
   }
 }

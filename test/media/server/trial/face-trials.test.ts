@@ -69,7 +69,7 @@ test('its person gets pictures with it, and viewers go on to see the camera', as
   expect(apart(astronaut!, bare)).toBeGreaterThan(1.5);
   expect(apart(mona!, astronaut!)).toBeGreaterThan(0.5);
   expect(server.sessions.all()[0]!.settings.face).toBeNull();
-});
+}, 120_000);
 
 test('a face, or a session, that is not there is named as such', async () => {
   expect([(await ask('none')).status, (await ask('')).status]).toEqual([404, 404]);
@@ -80,10 +80,10 @@ test('a trial ends soon after its last picture', async () => {
   await ask('mona-lisa');
   expect(server.pool.openSessions).toBe(2);
   await until(() => server.pool.openSessions === 1, 'the trial to end');
-});
+}, 60_000);
 
 test('where no face is in the picture the answer says so', async () => {
   camera.send(SIZE.width, SIZE.height);
   await until(() => offCamera(viewer.picture) > 20, 'the empty picture');
   expect(await (await ask('mona-lisa')).json()).toMatchObject({ code: 'not_shown' });
-}, 30_000);
+}, 60_000);
