@@ -5,6 +5,7 @@
  */
 
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { frameToRgb } from '../../faces/portrait.ts';
 import { SerialQueue } from '../../lib/serial.ts';
 import { sharp } from '../../lib/sharp.ts';
@@ -18,6 +19,8 @@ export interface TriedSession {
   readonly id: string;
   readonly settings: SwapSettings;
   readonly isClosed: boolean;
+  /** Place of its plan on the ladder; 0 is full quality. */
+  readonly level: number;
   /** Whether its pictures may be shown at all, to itself. */
   readonly isHidden: boolean;
   /** A copy of the camera's next picture. @throws FaceOffError `no_picture` (409) when none comes. */
@@ -30,12 +33,17 @@ const IDLE_MS = 3000;
 const PATIENCE_MS = 5000;
 const ENROLMENT_MS = 30_000;
 const QUALITY = 80;
+/** A trial leaves the lane alone for so many times what its picture took; for more where the session is short of time. */
+const REST = 3;
+const REST_WHEN_SHORT = 10;
 
 /** The lane session of one tried session; it is kept while its person looks at face after face. */
 interface Trial {
   face: string;
   swap: SwapSession;
   queue: SerialQueue;
+  /** When the next picture may be swapped, on the clock of `performance.now()`. */
+  nextAtMs: number;
   /** Requests that are not answered yet. */
   waiting: number;
   timer: NodeJS.Timeout | undefined;
@@ -67,7 +75,7 @@ export class FaceTrials {
     try {
       return await trial.queue.run(async () => {
         trial.swap.set(wanted);
-        return this.#jpegOf(await swapped(session, trial.swap), settings.badge);
+        return this.#jpegOf(await swapped(session, trial), settings.badge);
       });
     } finally {
       trial.waiting--;
@@ -87,7 +95,7 @@ export class FaceTrials {
     if (known?.face === face) return known;
     const swap = this.#pool.open(`${id}-trial-${randomUUID()}`, settings);
     this.#forget(id);
-    const trial: Trial = { face, swap, queue: new SerialQueue(), waiting: 0, timer: undefined };
+    const trial: Trial = { face, swap, queue: new SerialQueue(), nextAtMs: 0, waiting: 0, timer: undefined };
     this.#trials.set(id, trial);
     return trial;
   }
@@ -113,19 +121,24 @@ export class FaceTrials {
 }
 
 /** The next picture of the camera in which the face is swapped. */
-async function swapped(session: TriedSession, swap: SwapSession): Promise<Frame> {
+async function swapped(session: TriedSession, trial: Trial): Promise<Frame> {
+  const { swap } = trial;
   const beganMs = performance.now();
   // Until the face is there, the person is not waited for.
   let sinceMs = beganMs;
   const isPatient = (nowMs: number): boolean => nowMs - sinceMs < PATIENCE_MS && nowMs - beganMs < ENROLMENT_MS;
   while (!session.isClosed && !session.isHidden && isPatient(performance.now())) {
+    await delay(Math.max(0, trial.nextAtMs - performance.now()));
     const frame = await session.nextCameraFrame();
     const free = await (swap.place?.() ?? Promise.resolve(() => undefined));
+    const swapsAtMs = performance.now();
     try {
-      const done = await swap.swap({ ...frame, receivedAtMs: performance.now() }, 0);
+      const done = await swap.swap({ ...frame, receivedAtMs: swapsAtMs }, 0);
       if (done.result === 'swapped') return done.frame;
       if (done.awaitsFace === true) sinceMs = performance.now();
     } finally {
+      const tookMs = performance.now() - swapsAtMs;
+      trial.nextAtMs = performance.now() + (session.level > 0 ? REST_WHEN_SHORT : REST) * tookMs;
       free();
     }
   }

@@ -177,7 +177,7 @@ test('faces', async () => {
   await expectStatus(403, 'POST', '/api/faces/preview', {}, form({ ...good, ...other }));
   await expectStatus(204, 'DELETE', '/api/blocked-faces/{blocked}', { blocked });
   await expectStatus(404, 'DELETE', '/api/blocked-faces/{blocked}', { blocked });
-});
+}, 240_000);
 
 /** The body of a reply that is asked for outside of the document's checks. */
 const bytesOf = async (at: string): Promise<Uint8Array<ArrayBuffer>> => {
