@@ -82,6 +82,9 @@ async function buildHtml(file) {
 
 async function buildPages() {
   await put(at('dist/client/icon.svg'), await readFile(at('src/client/icon.svg')));
+  // An audio worklet loads it by its address: the content policy refuses blobs, from which the package would load it.
+  const stretch = at('node_modules/signalsmith-stretch/SignalsmithStretch.mjs');
+  await put(at('dist/client/voice-processor.js'), await readFile(stretch));
   await Promise.all(PAGES.map((page) => buildHtml(`${page}/${page === 'studio' ? 'index' : page}.html`)));
   await build({
     entryPoints: [

@@ -9,13 +9,13 @@ import { storedJson, storedNote, storeNote, tabMemory } from '../lib/local-notes
 import { changeMark, markNote } from '../lib/mark-question.ts';
 import { toast } from '../lib/toast.ts';
 import { keepAwake } from '../lib/wake-lock.ts';
-import { CameraCapture, cameras, listCameras, mayUseCameras } from '../peer/camera-capture.ts';
+import { CameraCapture, type CameraConstraints, cameras, listCameras, mayUseCameras } from '../peer/camera-capture.ts';
 import { callNotice, callRemark, cameraProblem, isActive, limitOf, type Situation } from '../peer/stream-state.ts';
 import { StudioConnection } from '../peer/studio-connection.ts';
+import { Microphone, microphoneProblem } from '../sound/microphone.ts';
 import { FaceUpload } from '../studio/face-upload.ts';
 import { keepable, OptimisticSettings, restored, usableFaces, withoutGone } from '../studio/optimistic-settings.ts';
 import { FaceGallery } from '../studio/panels/face-gallery.ts';
-import { Microphone, microphoneProblem } from './microphone.ts';
 import { PlaceholderTrack } from './placeholder-track.ts';
 import { TileGrid } from './tile-grid.ts';
 
@@ -155,9 +155,10 @@ function placeholderTrack(): MediaStreamTrack {
   return placeholder.track;
 }
 
-const cameraConstraints = (): { deviceId: string; resolution: string } => ({
+const cameraConstraints = (): CameraConstraints => ({
   deviceId: cameraSelect.value,
   resolution: '640x480',
+  fps: 30,
 });
 
 function leave(): void {
