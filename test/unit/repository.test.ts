@@ -164,6 +164,7 @@ const ROOMS: Record<string, readonly string[]> = {
   'client/lib': ['shared'],
   'client/peer': ['shared', 'client/lib'],
   'client/sound': ['client/lib'],
+  'client/remote': ['shared', 'client/lib'],
   'client/studio': ['shared', 'client/lib', 'client/peer', 'client/sound'],
   'client/call': ['shared', 'client/lib', 'client/peer', 'client/sound', 'client/studio'],
   'client/player': ['shared', 'client/lib', 'client/peer'],

@@ -115,7 +115,10 @@ const connection = new StudioConnection({
   },
   onSent: () => optimistic?.sent(),
 });
-const phone = new PhonePanel((on) => connection.follow(on));
+const phone = new PhonePanel(
+  (on) => connection.follow(on),
+  () => sharePanel.streamName,
+);
 const stream = new StreamControl({
   connection,
   view,

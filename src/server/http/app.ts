@@ -343,6 +343,11 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     return sendPage(request, reply, 'player.html');
   });
 
+  app.get<{ Params: { stream: string } }>('/remote/:stream', async (request, reply) => {
+    checkName(request.params.stream);
+    return sendPage(request, reply, 'remote.html');
+  });
+
   app.get('/call', async (request, reply) =>
     reply.redirect(locationOf(request, `/call/${newRoom()}`, config.server.basePath)),
   );

@@ -41,6 +41,11 @@ export class SharePanel {
     return NAME.test(name) && name !== DEFAULT_NAME ? name : undefined;
   }
 
+  /** Name of the running stream, or of the next one. */
+  get streamName(): string {
+    return this.#live ?? this.requestedName ?? DEFAULT_NAME;
+  }
+
   /** Shows the running stream's address. @param stream its name on the server; null when it is over. */
   live(stream: string | null): void {
     this.#live = stream;
@@ -63,7 +68,7 @@ export class SharePanel {
   }
 
   #show(): void {
-    const stream = this.#live ?? this.requestedName ?? DEFAULT_NAME;
+    const stream = this.streamName;
     this.#address.value = serverUrl(`/view/${stream}`);
     const program = SHARE_PROGRAMS[this.#program.selectedIndex];
     if (program === undefined) return;
