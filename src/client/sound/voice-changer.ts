@@ -11,6 +11,13 @@ export interface Voice {
   timbre: number;
 }
 
+/** The voices that a call offers. */
+export const CALL_VOICES = {
+  own: { pitch: 0, timbre: 0 },
+  lower: { pitch: -4, timbre: -2 },
+  higher: { pitch: 4, timbre: 2 },
+} as const satisfies Record<string, Voice>;
+
 /** Whether a voice differs from the person's own. */
 export const isChanged = ({ pitch, timbre }: Voice): boolean => pitch !== 0 || timbre !== 0;
 
