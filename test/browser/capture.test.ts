@@ -166,7 +166,7 @@ test('a changed voice has another pitch, comes as late as is said, and the pictu
   expect(Math.abs(heard.hertz - 449.5)).toBeLessThan(12);
   expect(said).toBeGreaterThan(20);
   expect(said).toBeLessThan(250);
-  expect(await page.inputValue('#soundOffsetMs')).toBe(String(Math.max(-300, -said)));
+  expect(Math.abs(Number(await page.inputValue('#soundOffsetMs')) + said)).toBeLessThanOrEqual(5);
 }, 90_000);
 
 test('says how to get into other programs, and opens them', async () => {

@@ -81,9 +81,9 @@ export class CapturePanel {
     element('voice', HTMLElement).hidden = this.#microphone.own === null;
     const { latencyMs } = this.#microphone;
     if (latencyMs !== latencyBefore) {
-      const { min, max } = this.#offset;
-      const offset = Math.min(Number(max), Math.max(Number(min), this.#offsetMs + latencyBefore - latencyMs));
-      this.#conf.onChange({ soundOffsetMs: offset });
+      const { min, max, step } = this.#offset;
+      const wanted = Number(step) * Math.round((this.#offsetMs + latencyBefore - latencyMs) / Number(step));
+      this.#conf.onChange({ soundOffsetMs: Math.min(Number(max), Math.max(Number(min), wanted)) });
     }
     element('voice-latency', HTMLElement).textContent = latencyMs === 0 ? '' : `${latencyMs} ms later`;
     this.#conf.onSound(this.#microphone.track);
