@@ -7,12 +7,19 @@ import { z } from 'zod';
 import { withFolderLock } from '../lib/system/folder-lock.ts';
 import { makeFolder } from '../lib/system/make-folder.ts';
 import { writeWhole } from '../lib/system/whole-file.ts';
+import { FaceOffError, messageOf } from '../shared/errors.ts';
 import type { Confirmation } from '../shared/messages.ts';
 import { confirmationOf, consentFile, readConfirmations } from './consent.ts';
 import type { FileSeal } from './sealed-files.ts';
 
 /** What `face.json` holds. */
-const FaceRecord = z.strictObject({ name: z.string(), addedAt: z.string(), photos: z.array(z.string()).min(1) });
+const FaceRecord = z.strictObject({
+  name: z.string(),
+  addedAt: z.string(),
+  photos: z.array(z.string()).min(1),
+  /** Of the photos; absent where none is known. */
+  licence: z.string().optional(),
+});
 
 /** A face of the library. */
 export interface FaceEntry extends z.infer<typeof FaceRecord> {
@@ -30,6 +37,8 @@ export interface KeptUpload {
   name: string;
   /** Name of the person who confirmed that the face may be used. */
   confirmedBy?: string;
+  /** Of the photo. */
+  licence?: string;
 }
 
 /** What was begun so long ago, and not finished, is left by a process that is gone; others may write at this moment. */
@@ -107,6 +116,7 @@ export class FaceFolder {
       folder,
       addedAt: new Date().toISOString(),
       photos: [file],
+      ...(upload.licence !== undefined && { licence: upload.licence }),
       confirmations: [confirmationOf([{ photo: file, data: photo, upload: upload.data }], upload.confirmedBy ?? null)],
     };
     const aside = `${folder}.part`;
@@ -179,5 +189,17 @@ function raise(error: unknown): never {
   throw error;
 }
 
-const recordOf = ({ name, addedAt, photos }: FaceEntry): string =>
-  `${JSON.stringify({ name, addedAt, photos }, null, 2)}\n`;
+const recordOf = ({ name, addedAt, photos, licence }: FaceEntry): string =>
+  `${JSON.stringify({ name, addedAt, photos, licence }, null, 2)}\n`;
+
+/** There is no such face: `unknown_face` (404). */
+export const unknownFace = (id: string): FaceOffError =>
+  new FaceOffError('unknown_face', `There is no face with the id "${id}".`);
+
+/** The error for a face whose photos were damaged on disk, or are gone: `face_damaged` (410). */
+export const damagedFace = (id: string, cause: unknown): FaceOffError =>
+  new FaceOffError(
+    'face_damaged',
+    `The photos of the face ${id} cannot be read any more: ${messageOf(cause)}. Delete the face, and add it again.`,
+    { cause },
+  );

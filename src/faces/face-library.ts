@@ -15,16 +15,19 @@ import { sharp } from '../lib/sharp.ts';
 import { notSaved } from '../lib/system/whole-file.ts';
 import type { Portrait } from '../pipeline/engines/engine.ts';
 import type { Pool } from '../pipeline/pool/pool.ts';
-import { FaceOffError, messageOf } from '../shared/errors.ts';
-import type { BlockedFace, ConsentRecord, FaceInfo, FacePreview } from '../shared/messages.ts';
+import { FaceOffError } from '../shared/errors.ts';
+import type { BlockedFace, ConsentRecord, FaceInfo, FacePreview, FaceReport } from '../shared/messages.ts';
 import type { Frame } from '../shared/types.ts';
 import { BlockList } from './block-list.ts';
 import { confirmationOf, consentedAt, isConsentDue } from './consent.ts';
-import { type FaceEntry, FaceFolder } from './face-files.ts';
-import { FaceWatch } from './face-watch.ts';
+import { cut, imageOf } from './face-cut.ts';
+import { damagedFace, type FaceEntry, FaceFolder, unknownFace } from './face-files.ts';
+import { PhotoReports, photosToAdd } from './face-report.ts';
+import { FaceWatch, type LibraryListener, type LibraryParts } from './face-watch.ts';
 import { adviceOn } from './photo-advice.ts';
-import { chooseFace, cutFace, decodePicture, type PictureLimits, pictureOf } from './portrait.ts';
+import { chooseFace, decodePicture, type PictureLimits } from './portrait.ts';
 import { FileSeal } from './sealed-files.ts';
+import { isPainted, SHIPPED_FACES } from './shipped-faces.ts';
 
 /** A photo that a person adds. */
 export interface UploadedFace {
@@ -37,6 +40,8 @@ export interface UploadedFace {
   to?: string;
   /** Name of the person who confirmed that the face may be used. */
   confirmedBy?: string;
+  /** Licence of the photo, where one is known. */
+  licence?: string;
 }
 
 /** A picture of a face that is to be blocked. */
@@ -72,6 +77,10 @@ export interface Faces {
   confirm(id: string, by: string | null): Promise<FaceInfo>;
   /** WebP, 160 x 160. @throws FaceOffError `unknown_face` (404), `face_damaged` (410). */
   thumbnail(id: string): Promise<Uint8Array>;
+  /** How well a face will do. @throws FaceOffError `unknown_face` (404), `face_damaged` (410). */
+  report(id: string): Promise<FaceReport>;
+  /** A photo as it is kept, WebP. @param index from 0. @throws FaceOffError `unknown_face`, `unknown_photo` (404), `face_damaged` (410). */
+  photo(id: string, index: number): Promise<Uint8Array>;
   /** The faces that are not taken. */
   blocked(): BlockedFace[];
   /**
@@ -84,16 +93,6 @@ export interface Faces {
   unblock(id: string): Promise<void>;
 }
 
-/** What the owner of a library is told of changes by other processes. */
-export interface LibraryListener {
-  /** The list of faces is another one. */
-  onChange?(): void;
-  /** A face is about to go: what shows it has to be covered. */
-  onGone?(id: string): void;
-}
-
-/** Faces that FaceOff comes with, in models/portraits; see NOTICE for their origin. */
-const SHIPPED = [{ id: 'astronaut', name: 'Eileen Collins (NASA)', file: 'portraits/astronaut.webp' }];
 /** How often changes by other processes are looked for. */
 const LOOK_MS = 2000;
 const MOST_PHOTOS = 8;
@@ -104,14 +103,7 @@ const UNWEARABLE: ReadonlySet<string> = new Set(['face_damaged', 'no_face']);
 
 /** Whether a face comes with FaceOff, or is on disk; its photos may still be damaged. */
 export const isStoredFace = ({ storage }: Pick<Config, 'storage'>, id: string): boolean =>
-  SHIPPED.some((face) => face.id === id) || existsSync(path.join(storage.dir, 'faces', id, 'face.json'));
-
-interface LibraryParts {
-  folder: FaceFolder;
-  blockList: BlockList;
-  log: Logger;
-  listener: LibraryListener;
-}
+  SHIPPED_FACES.some((face) => face.id === id) || existsSync(path.join(storage.dir, 'faces', id, 'face.json'));
 
 /** The faces on disk. Runs on the main thread; lanes analyse the photos. */
 export class FaceLibrary implements Faces {
@@ -128,6 +120,7 @@ export class FaceLibrary implements Faces {
   readonly #withheld = new Set<string>();
   /** Embeddings of photos, by the photo's path: photos are never changed. */
   readonly #embeddings = new Map<string, Float32Array>();
+  readonly #reports: PhotoReports;
   /** Additions and removals, one at a time. */
   readonly #changes = new SerialQueue();
   /** One upload is decoded at a time, as the whole process shares libuv's few threads. */
@@ -146,6 +139,7 @@ export class FaceLibrary implements Faces {
     });
     this.#config = limits;
     this.#pool = pool;
+    this.#reports = new PhotoReports(pool);
     this.#blockList = blockList;
   }
 
@@ -160,14 +154,15 @@ export class FaceLibrary implements Faces {
     const folder = new FaceFolder(path.join(dir, 'faces'), await FileSeal.of(config));
     const blockList = await BlockList.open(config);
     const library = new FaceLibrary(config, pool, { folder, blockList, log, listener });
-    for (const { id, name, file } of SHIPPED) {
+    for (const { id, name } of SHIPPED_FACES) {
       library.#register({
         id,
         name,
         builtIn: true,
         folder: shippedModels(config.models.dir),
         addedAt: '2026-01-01T00:00:00.000Z',
-        photos: [file],
+        photos: [`portraits/${id}.webp`],
+        licence: 'public domain',
         confirmations: [],
       });
     }
@@ -238,7 +233,7 @@ export class FaceLibrary implements Faces {
       const known = this.#checkRoom(upload);
       const chosen = chooseFace(picture, await this.#pool.analyse(copyOf(picture)), upload.pick);
       this.#blockList.check(chosen.embedding);
-      const photo = await cutFace(picture, chosen);
+      const photo = await cut(picture, chosen);
       const entry = await this.#write(known, upload, photo);
       await this.#watch.own(entry.id);
       this.#register(entry);
@@ -253,7 +248,7 @@ export class FaceLibrary implements Faces {
     this.#blockList.check(embedding);
     const others = known === null ? [] : await this.portraits(known.id);
     const { picture: shown, flaws } = await this.#pool.preview([...others, { picture, points }]);
-    const image = await pictureOf(shown).webp({ quality: 90 }).toBuffer();
+    const image = await imageOf(shown).webp({ quality: 90 }).toBuffer();
     return { picture: `data:image/webp;base64,${image.toString('base64')}`, findings: adviceOn(flaws) };
   }
 
@@ -271,13 +266,10 @@ export class FaceLibrary implements Faces {
   /** @returns the face that the upload is a further photo of, or null. @throws FaceOffError when there is no room. */
   #checkRoom(upload: UploadedFace): FaceEntry | null {
     const known = upload.to === undefined ? null : this.#ownEntry(upload.to);
-    if (known !== null && this.#withheld.has(known.id)) throw unknown(known.id);
-    if (known === null && this.#entries.size >= this.#config.faces) {
-      throw new FaceOffError(
-        'too_many_faces',
-        `There are already ${this.#config.faces} faces. Delete one first, or raise limits.faces.`,
-      );
-    }
+    if (known !== null && this.#withheld.has(known.id)) throw unknownFace(known.id);
+    const most = this.#config.faces;
+    if (known === null && [...this.#entries.values()].filter(({ builtIn }) => !builtIn).length >= most)
+      throw new FaceOffError('too_many_faces', `There are already ${most} faces. Delete one, or raise limits.faces.`);
     if (known !== null && known.photos.length >= MOST_PHOTOS) {
       throw new FaceOffError(
         'too_many_photos',
@@ -311,7 +303,7 @@ export class FaceLibrary implements Faces {
         upload: null,
       }));
       const photos = await Promise.all(kept).catch((cause: unknown) => {
-        throw damaged(id, cause);
+        throw damagedFace(id, cause);
       });
       const entry = await this.#folder.confirm(known, confirmationOf(photos, by)).catch((cause: unknown) => {
         throw cause instanceof FaceOffError ? cause : notSaved('The consent', cause);
@@ -324,14 +316,36 @@ export class FaceLibrary implements Faces {
   }
 
   async thumbnail(id: string): Promise<Uint8Array> {
-    if (this.#withheld.has(id)) throw unknown(id);
-    const entry = this.#entry(id);
+    const entry = this.#offered(id);
     try {
       const photo = await this.#photo(entry, entry.photos[0]!);
       const image = sharp(photo).resize(THUMBNAIL, THUMBNAIL, { fit: 'cover', position: 'top' });
       return await image.webp({ quality: 85 }).toBuffer();
     } catch (cause) {
-      throw damaged(id, cause);
+      throw damagedFace(id, cause);
+    }
+  }
+
+  async photo(id: string, index: number): Promise<Uint8Array> {
+    const entry = this.#offered(id);
+    const { length } = entry.photos;
+    const photo = entry.photos[index];
+    if (photo === undefined) throw new FaceOffError('unknown_photo', `This face has ${length} photos, from 0.`);
+    return this.#photo(entry, photo).catch((cause: unknown) => Promise.reject(damagedFace(id, cause)));
+  }
+
+  async report(id: string): Promise<FaceReport> {
+    const entry = this.#offered(id);
+    const photos = await this.#reports.of(entry, (file) => this.#decodedPhoto(entry, file));
+    return { face: this.#infoOf(entry), photos, advice: photosToAdd(photos) };
+  }
+
+  /** @param file path of one of the face's photos. */
+  async #decodedPhoto(entry: FaceEntry, file: string): Promise<Frame> {
+    try {
+      return await decodePicture(await this.#photo(entry, path.relative(entry.folder, file)), this.#limits);
+    } catch (cause) {
+      throw damagedFace(entry.id, cause);
     }
   }
 
@@ -344,15 +358,11 @@ export class FaceLibrary implements Faces {
     const portraits = [];
     for (const photo of entry.photos) {
       const file = path.join(entry.folder, photo);
-      const picture = await this.#photo(entry, photo)
-        .then((data) => decodePicture(data, this.#limits))
-        .catch((cause: unknown) => {
-          throw damaged(id, cause);
-        });
+      const picture = await this.#decodedPhoto(entry, file);
       const [face] = await this.#pool.analyse(copyOf(picture));
       if (face === undefined) continue;
       this.#embeddings.set(file, face.embedding);
-      this.#blockList.check(face.embedding);
+      if (!isPainted(id)) this.#blockList.check(face.embedding);
       portraits.push({ picture, points: face.points });
     }
     if (portraits.length === 0)
@@ -380,7 +390,7 @@ export class FaceLibrary implements Faces {
    * no face, is listed: it cannot be worn either.
    */
   async #isBlocked({ id, folder, photos }: FaceEntry): Promise<boolean> {
-    if (this.#blockList.isEmpty) return false;
+    if (this.#blockList.isEmpty || isPainted(id)) return false;
     const files = photos.map((photo) => path.join(folder, photo));
     try {
       if (!files.every((file) => this.#embeddings.has(file))) await this.portraits(id);
@@ -439,7 +449,7 @@ export class FaceLibrary implements Faces {
     );
   }
 
-  #infoOf({ id, name, builtIn, addedAt, photos, confirmations }: FaceEntry): FaceInfo {
+  #infoOf({ id, name, builtIn, addedAt, photos, licence, confirmations }: FaceEntry): FaceInfo {
     const at = builtIn ? null : consentedAt(confirmations, photos);
     return {
       id,
@@ -447,6 +457,7 @@ export class FaceLibrary implements Faces {
       builtIn,
       addedAt,
       photos: photos.length,
+      licence: licence ?? null,
       thumbnail: `/api/faces/${id}/thumbnail`,
       consentedAt: at,
       consentDue: !builtIn && isConsentDue(at, this.#faces.consentDays),
@@ -456,8 +467,14 @@ export class FaceLibrary implements Faces {
   /** @throws FaceOffError `unknown_face` (404). */
   #entry(id: string): FaceEntry {
     const entry = this.#entries.get(id);
-    if (entry === undefined) throw unknown(id);
+    if (entry === undefined) throw unknownFace(id);
     return entry;
+  }
+
+  /** A face that is not withheld. @throws FaceOffError `unknown_face` (404). */
+  #offered(id: string): FaceEntry {
+    if (this.#withheld.has(id)) throw unknownFace(id);
+    return this.#entry(id);
   }
 
   /** A face that people added. @throws FaceOffError `unknown_face` (404), `built_in_face` (403). */
@@ -477,16 +494,6 @@ export class FaceLibrary implements Faces {
     }
   }
 }
-
-const unknown = (id: string): FaceOffError => new FaceOffError('unknown_face', `There is no face with the id "${id}".`);
-
-/** The error for a face whose photos were damaged on disk, or are gone: `face_damaged` (410). */
-const damaged = (id: string, cause: unknown): FaceOffError =>
-  new FaceOffError(
-    'face_damaged',
-    `The photos of the face ${id} cannot be read any more: ${messageOf(cause)}. Delete the face, and add it again.`,
-    { cause },
-  );
 
 /** A copy to move to a lane, as the picture is still needed here. */
 const copyOf = (frame: Frame): Frame => ({ ...frame, data: frame.data.slice() });

@@ -1,6 +1,6 @@
 /** Decodes pictures that people bring, within limits, upright, to one I420 frame; and chooses the face to take of it. */
 
-import { type Metadata, type Sharp, sharp } from '../lib/sharp.ts';
+import { type Metadata, sharp } from '../lib/sharp.ts';
 import { type FoundFace, PORTRAIT_SIDE } from '../pipeline/pool/lane-protocol.ts';
 import { FaceOffError } from '../shared/errors.ts';
 import { planesOf } from '../shared/i420.ts';
@@ -205,21 +205,4 @@ export function chooseFace(picture: { width: number; height: number }, faces: Fo
     );
   }
   return face;
-}
-
-/** Side of the square that is kept of a photo, as a multiple of the larger side of the face's box. */
-const CUT = 2.4;
-
-/** A picture for an image library. */
-export const pictureOf = (frame: Frame): Sharp =>
-  sharp(frameToRgb(frame), { raw: { width: frame.width, height: frame.height, channels: 3 } });
-
-/** The square of the picture around the face, as lossless WebP; the rest of the picture is not kept. */
-export async function cutFace(picture: Frame, { box }: FoundFace): Promise<Uint8Array> {
-  const side = CUT * Math.max(box.width, box.height);
-  const left = Math.max(0, Math.floor(box.x + box.width / 2 - side / 2));
-  const top = Math.max(0, Math.floor(box.y + box.height / 2 - side / 2));
-  const width = Math.min(picture.width - left, Math.ceil(side));
-  const height = Math.min(picture.height - top, Math.ceil(side));
-  return pictureOf(picture).extract({ left, top, width, height }).webp({ lossless: true }).toBuffer();
 }

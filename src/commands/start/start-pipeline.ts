@@ -1,7 +1,8 @@
 /** What `faceoff serve` and `faceoff agent` start alike: lanes, faces, metrics, and the sensor of the GPU. */
 
 import type { Config } from '../../config.ts';
-import { FaceLibrary, type LibraryListener } from '../../faces/face-library.ts';
+import { FaceLibrary } from '../../faces/face-library.ts';
+import type { LibraryListener } from '../../faces/face-watch.ts';
 import type { Logger } from '../../lib/log.ts';
 import { Metrics } from '../../metrics.ts';
 import { defaultSettings } from '../../pipeline/pool/lane-options.ts';
