@@ -1,13 +1,7 @@
 /** What OSC messages change: `/faceoff/SETTING VALUE`, `/faceoff/face NAME`, `/faceoff/preset NAME`, `/faceoff/toggle/SWITCH`. Pure. */
 
 import type { FaceInfo } from '../../shared/messages.ts';
-import {
-  SETTINGS,
-  type SettingKey,
-  type SettingsPatch,
-  type SettingValues,
-  type SwapSettings,
-} from '../../shared/settings.ts';
+import { SETTINGS, type SettingKey, type SettingsPatch, type SwapSettings } from '../../shared/settings.ts';
 import { SWITCHES, stepFace, toggled } from '../../shared/steps.ts';
 import type { OscMessage } from './osc-packet.ts';
 
@@ -56,17 +50,12 @@ function faceNamed(name: string, faces: readonly FaceInfo[]): SettingsPatch | nu
 }
 
 function settingOf(key: SettingKey, value: unknown): SettingsPatch | null {
-  const { values } = SETTINGS[key] as { values: SettingValues };
-  switch (values.kind) {
+  switch (SETTINGS[key].values.kind) {
     case 'flag':
       if (typeof value === 'number') return { [key]: value >= 0.5 };
       return typeof value === 'boolean' ? { [key]: value } : null;
     case 'share':
       return typeof value === 'number' && Number.isFinite(value) ? { [key]: Math.min(1, Math.max(0, value)) } : null;
-    case 'whole':
-      return typeof value === 'number' && Number.isFinite(value)
-        ? { [key]: Math.min(values.most, Math.max(values.least, Math.round(value))) }
-        : null;
     case 'option':
     case 'name':
       return typeof value === 'string' ? { [key]: value } : null;
