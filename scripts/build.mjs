@@ -106,7 +106,7 @@ async function buildServer() {
   const entryPoints = {
     main: 'src/main.ts',
     'pipeline/worker': 'src/pipeline/lane/worker.ts',
-    'pipeline/content': 'src/pipeline/content/content-worker.ts',
+    'pipeline/content': 'src/pipeline/content/content-process.ts',
     'pipeline/device': 'src/pipeline/device/device-process.ts',
     'pipeline/builder': 'src/pipeline/inference/builder.ts',
     'media/signing-worker': 'src/media/provenance/signing-worker.ts',

@@ -76,7 +76,7 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
   const cache = await CacheSweeper.start(config, logger);
   const events = new ServerEvents();
   let onBlocked = (): void => undefined;
-  const onLost = (part: 'lane' | 'device', cause: string): void =>
+  const onLost = (part: 'lane' | 'device' | 'content_check', cause: string): void =>
     events.tell('fault', { part, code: `${part}_lost`, cause, stream: null, session: null });
   const started = await startPipeline(config, logger, { onLost, onBlocked: () => onBlocked() }).catch(
     async (error: unknown) => {
@@ -86,7 +86,10 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
   );
   const { pool, faces, gpu, metrics, models } = started;
   const hooks = new Hooks({ settings: config.hooks, events, metrics, log: logger });
-  const contentCheck = await startContentCheck(config, pool, logger);
+  const contentCheck = await startContentCheck(config, pool, logger, (cause) => {
+    metrics.contentCheckLost();
+    onLost('content_check', cause);
+  });
   const server = await buildServer({
     config,
     inForce,
