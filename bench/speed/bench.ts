@@ -9,6 +9,7 @@ import { Argument, Command, InvalidArgumentError } from 'commander';
 import { root } from '../../src/lib/package-root.ts';
 import { benchCluster, tableOfCluster } from '../cluster/cluster-bench.ts';
 import { benchLiveKit, tableOfLiveKit } from '../cluster/livekit-cost.ts';
+import { benchContent } from '../looks/content.ts';
 import { benchLooks } from '../looks/looks.ts';
 import { benchWatermark } from '../looks/watermark.ts';
 import { benchSoak, tableOfSoak } from '../soak/soak.ts';
@@ -54,6 +55,7 @@ const BENCHES: Record<string, Bench> = {
   cluster,
   livekit,
   watermark,
+  content,
 };
 /** The benches that run when none is named: neither needs a browser or minutes. */
 const QUICK = ['kernels', 'frame'];
@@ -98,8 +100,15 @@ async function watermark({ videos, pictures, seconds }: Options) {
   return figures;
 }
 
+async function content({ videos, pictures }: Options) {
+  const { worst, ...figures } = await benchContent(videos ?? null, pictures ?? null);
+  console.log('ordinary clips under the content check:', figures);
+  console.table(worst);
+  return figures;
+}
+
 async function frame() {
-  const { rows, largeOverSmall } = await benchFrames();
+  const { rows, largeOverSmall, marks } = await benchFrames();
   console.log('whole swapFrame over bare landmark inference, 300-pixel faces:');
   const line = ({ frameMs, landmarkMs, p50Ratio, p99Ratio, stagesMs }: (typeof rows)[number]) => ({
     'p50 ratio': p50Ratio,
@@ -115,7 +124,11 @@ async function frame() {
     Object.fromEntries(rows.map((row) => [`${row.size}, ${row.faces} face${row.faces > 1 ? 's' : ''}`, line(row)])),
   );
   console.log(`the same face in 1920x1080 over 640x480: ${largeOverSmall}`);
-  return { largeOverSmall, rows };
+  console.log('1280x720 at 30 a second with visible mark, invisible mark and content check, and without, in turns:');
+  console.table({ on: marks.onMs, off: marks.offMs });
+  console.log(`they add ${marks.addedP50Ms} ms (p50), ${marks.addedMeanMs} ms (mean)`);
+  console.log(`of the mean, ${marks.badgeMs} ms are the visible mark and ${marks.checkMs} ms the content check`);
+  return { largeOverSmall, marks, rows };
 }
 
 async function neural() {
@@ -250,8 +263,8 @@ await new Command('bench')
   .option('--size <sizes>', 'steady: sizes of the picture', sizesOf, sizesOf('640x480,1280x720'))
   .option('--conditions <names>', `steady: of ${CONDITIONS.join(', ')}`, conditionsOf, [...CONDITIONS])
   .option('--clip <file>', 'steady: a y4m that plays as the camera, instead of the shipped portrait in motion')
-  .option('--videos <folder>', 'watermark: videos to mark, instead of composed clips')
-  .option('--pictures <folder>', 'watermark: pictures without the mark')
+  .option('--videos <folder>', 'watermark, content: videos to mark (instead of composed clips), or to check')
+  .option('--pictures <folder>', 'watermark, content: pictures without the mark, or to check')
   .action(async (names: string[], options: Options) => {
     const { cpu, cores, memoryGiB, node, date } = thisMachine;
     console.log(`${cpu}, ${cores} cores, ${memoryGiB} GiB, Node ${node}, ${date}\n`);

@@ -8,10 +8,13 @@ import sharp from 'sharp';
 import { defaultConfig } from '../../src/config.ts';
 import { decodePicture, rgbToFrame } from '../../src/faces/portrait.ts';
 import { root } from '../../src/lib/package-root.ts';
+import { ContentCheck } from '../../src/pipeline/content/content-check.ts';
+import { ContentGuard } from '../../src/pipeline/content/content-guard.ts';
 import { openSession } from '../../src/pipeline/inference/model-session.ts';
 import { Lane } from '../../src/pipeline/lane/lane.ts';
 import { readCatalogue } from '../../src/pipeline/models/catalogue.ts';
 import { laneOptions } from '../../src/pipeline/pool/lane-options.ts';
+import { Badge } from '../../src/server/disclosure/badge.ts';
 import { DEFAULT_SETTINGS, type SwapSettings } from '../../src/shared/settings.ts';
 import type { Frame } from '../../src/shared/types.ts';
 import { layoutWords } from '../../src/watermark/mark-key.ts';
@@ -52,14 +55,27 @@ interface Scale {
 }
 
 /**
- * Takes about a minute. `largeOverSmall` is the p50 of the same face in 1920x1080 over 640x480.
+ * Takes about two minutes. `largeOverSmall` is the p50 of the same face in 1920x1080 over 640x480.
  * @throws Error where a frame was not swapped.
  */
-export async function benchFrames(): Promise<{ rows: FrameFigures[]; largeOverSmall: number }> {
+export async function benchFrames(): Promise<{ rows: FrameFigures[]; largeOverSmall: number; marks: MarkFigures }> {
+  // The mark is on by default, so that it belongs to what a frame costs.
+  const [marked, bare] = [await wearing(layoutWords('bench')), await wearing(null)];
+  const { lane, scale } = marked;
+  const rows: FrameFigures[] = [];
+  for (const [width, height] of SIZES) rows.push(await measure(lane, { width, height, faces: 1 }, scale));
+  for (const [width, height] of SIZES.slice(2))
+    rows.push(await measure(lane, { width, height, faces: 3 }, { ...scale, by: 0.8 * scale.by }));
+  const largeOverSmall = await compare(lane, [1920, 1080], [640, 480], scale);
+  const marks = await compareMarks(lane, bare.lane, scale);
+  await Promise.all([lane.end(), bare.lane.end()]);
+  return { rows, largeOverSmall, marks };
+}
+
+/** A lane that has the portrait's face, and the portrait's scale. @param markWords key of the invisible mark, or null. */
+async function wearing(markWords: Uint32Array | null): Promise<{ lane: Lane; scale: Scale }> {
   const config = defaultConfig();
   const options = laneOptions({ ...config, models: { ...config.models, dir: modelsDir } });
-  // The mark is on by default, so that it belongs to what a frame costs.
-  const markWords = layoutWords('bench');
   const lane = await Lane.start({ ...options, markWords, budgetMs: Number.POSITIVE_INFINITY }, (error) => {
     throw error;
   });
@@ -68,14 +84,77 @@ export async function benchFrames(): Promise<{ rows: FrameFigures[]; largeOverSm
   if (face === undefined) throw new Error('the shipped portrait shows no face');
   await lane.take('source', await lane.enrol([{ picture, points: face.points }]));
   const { x, y, width: faceWidth, height: faceHeight } = face.box;
-  const scale = { by: FACE / faceWidth, about: [x + faceWidth / 2, y + faceHeight / 2] } as const;
-  const rows: FrameFigures[] = [];
-  for (const [width, height] of SIZES) rows.push(await measure(lane, { width, height, faces: 1 }, scale));
-  for (const [width, height] of SIZES.slice(2))
-    rows.push(await measure(lane, { width, height, faces: 3 }, { ...scale, by: 0.8 * scale.by }));
-  const largeOverSmall = await compare(lane, [1920, 1080], [640, 480], scale);
-  await lane.end();
-  return { rows, largeOverSmall };
+  return { lane, scale: { by: FACE / faceWidth, about: [x + faceWidth / 2, y + faceHeight / 2] } };
+}
+
+/** Frames of 1280x720 at 30 a second with visible mark, invisible mark and content check, and without. Milliseconds. */
+export interface MarkFigures {
+  onMs: Spread & { mean: number };
+  offMs: Spread & { mean: number };
+  /** What all three add: to the p50, and to the mean, which has the frames that are checked. */
+  addedP50Ms: number;
+  addedMeanMs: number;
+  /** Mean of what each adds on the main thread. */
+  badgeMs: number;
+  checkMs: number;
+}
+
+const MARK_ROUNDS = 300;
+const FRAME_MS = 1000 / 30;
+
+/** The same frames with everything on and off, in turns; the content check runs in its process beside them. */
+async function compareMarks(on: Lane, off: Lane, scale: Scale): Promise<MarkFigures> {
+  const check = new ContentCheck(modelsDir);
+  await check.start();
+  const guard = new ContentGuard(check, defaultConfig().safety.contentThreshold, {
+    onBlocked: () => undefined,
+    onFailure: (error) => {
+      throw error;
+    },
+  });
+  const badge = await Badge.render('top-right');
+  const frames: Frame[] = [];
+  for (let i = 0; i < 6; i++) frames.push(await scene({ width: 1280, height: 720, faces: 1 }, scale, i));
+  for (const lane of [on, off]) await lane.open('marks', SETTINGS);
+  const times = { on: [] as number[], off: [] as number[], badge: [] as number[], check: [] as number[] };
+  for (let round = -WARM_UP; round < MARK_ROUNDS; round++) {
+    const turns = round % 2 === 0 ? (['on', 'off'] as const) : (['off', 'on'] as const);
+    for (const turn of turns) {
+      const frame = frames[Math.abs(round) % frames.length]!;
+      const copy = { ...frame, data: frame.data.slice(), receivedAtMs: performance.now() };
+      const beganMs = performance.now();
+      const done = await (turn === 'on' ? on : off).swap('marks', copy);
+      const swappedMs = performance.now();
+      if (turn === 'on') guard.pass(done, true, false);
+      const checkedMs = performance.now();
+      if (turn === 'on') badge.draw(done.frame);
+      const endedMs = performance.now();
+      if (round >= 0) {
+        times[turn].push(endedMs - beganMs);
+        if (turn === 'on') {
+          times.check.push(checkedMs - swappedMs);
+          times.badge.push(endedMs - checkedMs);
+        }
+      }
+      await new Promise((resolve) => setTimeout(resolve, Math.max(0, beganMs + FRAME_MS / 2 - performance.now())));
+    }
+  }
+  for (const lane of [on, off]) await lane.close('marks');
+  await check.close();
+  const mean = (all: readonly number[]): number => rounded(all.reduce((sum, ms) => sum + ms, 0) / all.length);
+  const rounded = (ms: number): number => Math.round(1000 * ms) / 1000;
+  const [onMs, offMs] = [times.on, times.off].map((all) => ({ ...spread(all), mean: mean(all) })) as [
+    MarkFigures['onMs'],
+    MarkFigures['offMs'],
+  ];
+  return {
+    onMs,
+    offMs,
+    addedP50Ms: rounded(onMs.p50 - offMs.p50),
+    addedMeanMs: rounded(onMs.mean - offMs.mean),
+    badgeMs: mean(times.badge),
+    checkMs: mean(times.check),
+  };
 }
 
 /** The same face in two sizes of picture, measured alternately; the ratio of the p50s. */

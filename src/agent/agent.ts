@@ -2,6 +2,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config.ts';
+import type { Faces } from '../faces/face-library.ts';
 import type { Logger } from '../lib/log.ts';
 import { type LiveKitAddress, LiveKitApi } from '../livekit/livekit-api.ts';
 import type { Metrics } from '../metrics.ts';
@@ -27,6 +28,7 @@ import { WorkerConnection } from './worker-connection.ts';
 export interface AgentParts {
   /** Checks what swapped pictures show; null where the settings want none. */
   contentCheck: ContentCheck | null;
+  faces: Faces;
   config: Config;
   at: LiveKitAddress;
   library: RtcLibrary;
@@ -80,6 +82,9 @@ export class Agent {
       events,
       log,
       machine,
+    });
+    parts.faces.follow((wearers) => {
+      for (const id of wearers) this.#sessions.get(id)?.coverFace();
     });
     this.#monitor = new Monitor({
       memory: config.memory,

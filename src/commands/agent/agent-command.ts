@@ -67,6 +67,7 @@ async function work({ config: file, set, livekit }: AgentOptions, version: strin
       library,
       pool,
       contentCheck,
+      faces,
       metrics,
       usesGpu,
       gpu,
