@@ -49,7 +49,7 @@ export interface FrameFigures {
 }
 
 /** How many times the portrait is enlarged, and its point that lies in the middle of a cut-out. */
-interface Scale {
+export interface Scale {
   by: number;
   about: readonly [number, number];
 }
@@ -177,7 +177,8 @@ async function compare(lane: Lane, a: readonly [number, number], b: readonly [nu
   return ratio(spread(sides[0]!.times).p50, spread(sides[1]!.times).p50);
 }
 
-interface SceneSpec {
+/** A picture's size, and how many faces are in it. */
+export interface SceneSpec {
   width: number;
   height: number;
   faces: number;
@@ -224,7 +225,7 @@ async function measure(lane: Lane, spec: SceneSpec, scale: Scale): Promise<Frame
 }
 
 /** A frame with the portrait on grey, once or several times side by side. @param step moves it by a few pixels. */
-async function scene({ width, height, faces }: SceneSpec, { by, about }: Scale, step: number): Promise<Frame> {
+export async function scene({ width, height, faces }: SceneSpec, { by, about }: Scale, step: number): Promise<Frame> {
   const { width: w = 0, height: h = 0 } = await sharp(portrait).metadata();
   const size = { width: Math.round(w * by), height: Math.round(h * by) };
   const side = Math.min(height, Math.floor(width / faces), size.width, size.height);
