@@ -16,7 +16,7 @@ import { type GpuContext, LeftOut } from './gpu-context.ts';
 import { holdMemory } from './memory-hog.ts';
 import { contract } from './parts/contract.ts';
 import { memoryTaken, monitor, streams } from './parts/load.ts';
-import { doctor, engines, python, webgpu } from './parts/providers.ts';
+import { doctor, engines, python, webgpu } from './parts/provider-cost.ts';
 import { bareRuns, runOptions, throughDevice, wholeFrames } from './parts/runs.ts';
 
 /** A part, and the seconds that it may take. The limits together are under ten minutes. */

@@ -9,7 +9,7 @@ import { Nvml } from '../../src/pipeline/inference/native/nvml.ts';
 import { probeProviders } from '../../src/pipeline/inference/native/provider-probe.ts';
 import type { ProviderKind } from '../../src/pipeline/inference/native/providers.ts';
 import { type InferenceSettings, providerFor } from '../../src/pipeline/inference/provider-ladder.ts';
-import { type Network, networkFile } from './networks.ts';
+import { type BenchNetwork, networkFile } from './networks.ts';
 
 /** Options of the command line, as a part gets them. */
 export interface GpuContext {
@@ -51,22 +51,22 @@ export function cards(): number {
 }
 
 /** A network as the device process opens it. */
-export function deviceSpec({ material }: GpuContext, { name, inputs, outputs }: Network): ModelSpec {
-  const tensors = (list: Network['inputs']) =>
+export function deviceSpec({ material }: GpuContext, { name, inputs, outputs }: BenchNetwork): ModelSpec {
+  const tensors = (list: BenchNetwork['inputs']) =>
     list.map(({ name: one, shape }) => ({ name: one, shape: [...shape], meaning: '' }));
   const shape = { name, inputs: tensors(inputs), outputs: tensors(outputs) };
   return { file: networkFile(material, name), sha256: null, shape, doubles: {}, scalars: {}, open: true };
 }
 
 /** How a network is opened for a measurement. */
-export interface Opening {
+export interface NetworkOpening {
   maxBatch: number;
   half?: boolean;
   settings?: Partial<InferenceSettings>;
 }
 
 /** Opens a network on the provider that is measured, in this process. */
-export async function openNetwork(context: GpuContext, network: Network, opening: Opening) {
+export async function openNetwork(context: GpuContext, network: BenchNetwork, opening: NetworkOpening) {
   const { maxBatch, half = false, settings = {} } = opening;
   const { name, inputs, outputs } = network;
   const spec: NativeSpec = { name, model: networkFile(context.material, name, half), inputs, outputs, maxBatch };

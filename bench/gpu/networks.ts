@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { TensorSpec } from '../../src/pipeline/inference/native/ort-tensors.ts';
 
 /** A network of the bench. */
-export interface Network {
+export interface BenchNetwork {
   name: string;
   /** What it stands for. */
   meaning: string;
@@ -17,7 +17,7 @@ const picture = (name: string, side: number): TensorSpec => ({ name, shape: [1, 
 const source: TensorSpec = { name: 'source', shape: [1, EMBEDDING] };
 
 /** All networks. The architecture of the first is published; the others have its parts in the size of theirs. */
-export const NETWORKS: readonly Network[] = [
+export const NETWORKS: readonly BenchNetwork[] = [
   {
     name: 'inswapper-128',
     meaning: 'inswapper_128: its published architecture',

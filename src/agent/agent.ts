@@ -2,7 +2,6 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config.ts';
-import type { Faces } from '../faces/face-library.ts';
 import type { Logger } from '../lib/log.ts';
 import { type LiveKitAddress, LiveKitApi } from '../livekit/livekit-api.ts';
 import type { Metrics } from '../metrics.ts';
@@ -28,7 +27,6 @@ import { WorkerConnection } from './worker-connection.ts';
 export interface AgentParts {
   /** Checks what swapped pictures show; null where the settings want none. */
   contentCheck: ContentCheck | null;
-  faces: Faces;
   config: Config;
   at: LiveKitAddress;
   library: RtcLibrary;
@@ -83,9 +81,6 @@ export class Agent {
       log,
       machine,
     });
-    parts.faces.follow((wearers) => {
-      for (const id of wearers) this.#sessions.get(id)?.coverFace();
-    });
     this.#monitor = new Monitor({
       memory: config.memory,
       gpu,
@@ -122,6 +117,11 @@ export class Agent {
       log,
     });
     this.#timer = setInterval(() => this.#tick(), REPORT_MS);
+  }
+
+  /** Covers the pictures of sessions whose face is gone. @param sessions their ids. */
+  cover(sessions: readonly string[]): void {
+    for (const id of sessions) this.#sessions.get(id)?.coverFace();
   }
 
   /** Registers with LiveKit. @throws FaceOffError `livekit_refused`, `livekit_unreachable`; then nothing is left open. */

@@ -67,7 +67,6 @@ async function work({ config: file, set, livekit }: AgentOptions, version: strin
       library,
       pool,
       contentCheck,
-      faces,
       metrics,
       usesGpu,
       gpu,
@@ -75,6 +74,7 @@ async function work({ config: file, set, livekit }: AgentOptions, version: strin
       log: logger,
     });
     closing.push(() => agent.close());
+    faces.follow((wearers) => agent.cover(wearers));
     const health = await serveHealth(config, agent, metrics);
     closing.push(async () => health?.app.close());
     const readyMs = Math.round(performance.now() - beganMs);
