@@ -31,7 +31,7 @@ const { values, positionals } = parseArgs({
   options: {
     piece: { type: 'string', default: '60' },
     tensorrt: { type: 'string' },
-    quality: { type: 'string', default: '6' },
+    quality: { type: 'string', default: '5' },
   },
 });
 const [out] = positionals;
@@ -78,7 +78,7 @@ function addPiece(name, bytes) {
   pieces.push({ name, bytes: bytes.length, sha256: hash(bytes) });
 }
 // Node unpacks the rest, so that it takes gzip alone to begin.
-for (const [n, part] of cut(gzipSync(readFileSync(process.execPath), { level: 9 })).entries())
+for (const [n, part] of cut(gzipSync(readFileSync(process.execPath), { level: 6 })).entries())
   addPiece(`node.gz.${n}`, part);
 for (const [n, part] of cut(await tarred()).entries()) addPiece(`app.tar.br.${String(n).padStart(2, '0')}`, part);
 const id = hash(pieces.map(({ sha256 }) => sha256).join(' ')).slice(0, 16);

@@ -9,7 +9,7 @@ import { type EntryOf, readCatalogue } from '../../../src/pipeline/models/catalo
 import { messageOf } from '../../../src/shared/errors.ts';
 import type { Frame } from '../../../src/shared/types.ts';
 import { differencesInside, placed, softFrame } from '../../../test/support/painted-face.ts';
-import { host } from '../../speed/batching.ts';
+import { host } from '../../speed/device-load.ts';
 import { type GpuContext, requireProvider } from '../gpu-context.ts';
 
 const [WIDTH, HEIGHT] = [640, 480];

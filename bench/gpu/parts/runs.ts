@@ -3,8 +3,8 @@
 import path from 'node:path';
 import { DeviceClient } from '../../../src/pipeline/device/device-client.ts';
 import { messageOf } from '../../../src/shared/errors.ts';
-import { host, load } from '../../speed/batching.ts';
 import { ratio, spread } from '../../speed/bench-machine.ts';
+import { host, load } from '../../speed/device-load.ts';
 import { measureGenerator } from '../../speed/generator-cost.ts';
 import { deviceSpec, type GpuContext, openNetwork, requireProvider, timesOf } from '../gpu-context.ts';
 import { NETWORKS } from '../networks.ts';
