@@ -49,6 +49,7 @@ const { values } = parseArgs({
     parts: { type: 'string', default: Object.keys(PARTS).join(',') },
     part: { type: 'string' },
     write: { type: 'boolean', default: false },
+    tiny: { type: 'boolean', default: false },
     hog: { type: 'boolean', default: false },
   },
 });
@@ -130,6 +131,6 @@ if (values.hog) await holdMemory();
 else if (values.write) {
   // The networks are made where onnx-proto is, and travel as files.
   const { writeMaterial } = await import('./material.ts');
-  writeMaterial(path.resolve(values.material));
+  writeMaterial(path.resolve(values.material), values.tiny);
 } else if (values.part === undefined) await runAll();
 else await answer(values.part);

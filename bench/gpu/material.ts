@@ -7,13 +7,13 @@ import { root } from '../../src/lib/package-root.ts';
 import { writeNetworks } from './network-files.ts';
 
 /** Generators of the frames and the streams, and what makes their source. */
-const REAL_SIZE = ['inswapper_128', 'hyperswap_1a_256', 'simswap_unofficial_512', 'arcface_w600k_r50', '--real-size'];
+const GENERATORS = ['inswapper_128', 'hyperswap_1a_256', 'simswap_unofficial_512', 'arcface_w600k_r50'];
 
-/** @param folder that is filled. */
-export function writeMaterial(folder: string): void {
-  writeNetworks(folder);
+/** @param folder that is filled. @param isTiny models that cost nothing, to try the bench. */
+export function writeMaterial(folder: string, isTiny: boolean): void {
+  writeNetworks(folder, isTiny);
   writeModels(path.join(folder, 'stand-ins'), []);
-  writeModels(path.join(folder, 'real-size'), REAL_SIZE);
+  writeModels(path.join(folder, 'real-size'), isTiny ? GENERATORS : [...GENERATORS, '--real-size']);
 }
 
 /** The models that are shipped, with stand-ins for added ones. @param names of those; all where it is empty. */

@@ -1,27 +1,29 @@
 /** Writes the networks of the GPU bench as ONNX files. Needs onnx-proto. */
 
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { GraphBuilder } from '../../scripts/convert/graph.mjs';
 import { random, realSize } from '../../scripts/stand-ins.mjs';
 import { NETWORKS, networkFile } from './networks.ts';
 
-/** Writes the files of all networks, where they are not there. Needs onnx-proto. */
-export function writeNetworks(folder: string): void {
+/** Writes the files of all networks. @param isTiny networks of the same inputs and outputs that cost nothing, to try the bench. */
+export function writeNetworks(folder: string, isTiny: boolean): void {
   mkdirSync(folder, { recursive: true });
   const [inswapper, swapper, restorer] = NETWORKS.map(({ name }) => name) as [string, string, string];
   const at = (name: string, half = false): string => networkFile(folder, name, half);
   const files: [string, () => Uint8Array][] = [
-    [at(inswapper), () => realSize('batch')],
-    [at(swapper), () => styled({ ...SWAPPER, half: false })],
-    [at(swapper, true), () => styled({ ...SWAPPER, half: true })],
-    [at(restorer), () => styled({ ...RESTORER, half: false })],
-    [at(restorer, true), () => styled({ ...RESTORER, half: true })],
+    [at(inswapper), () => (isTiny ? styled({ ...TINY, side: 128, half: false }) : realSize('batch'))],
+    [at(swapper), () => styled({ ...SWAPPER, ...(isTiny && TINY), half: false })],
+    [at(swapper, true), () => styled({ ...SWAPPER, ...(isTiny && TINY), half: true })],
+    [at(restorer), () => styled({ ...RESTORER, ...(isTiny && TINY), half: false })],
+    [at(restorer, true), () => styled({ ...RESTORER, ...(isTiny && TINY), half: true })],
   ];
-  for (const [file, make] of files) if (!existsSync(file)) writeFileSync(file, make());
+  for (const [file, make] of files) writeFileSync(file, make());
 }
 
 const SWAPPER = { side: 256, widths: [64, 128, 256, 512], blocks: 9 };
 const RESTORER = { side: 512, widths: [32, 64, 128, 256, 512], blocks: 8 };
+/** What a network is made of to cost nothing. */
+const TINY = { widths: [8, 8], blocks: 1 };
 const EMBEDDING = 512;
 /** FLOAT16 of ONNX's types, and FLOAT. */
 const [HALF, FULL] = [10, 1];
