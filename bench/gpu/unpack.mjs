@@ -23,6 +23,9 @@ const parts = pieces.filter(({ name }) => name.startsWith('app.'));
 async function* bytes() {
   for (const piece of parts) yield read(piece);
 }
-await pipeline(Readable.from(bytes()), createBrotliDecompress(), tar.stdin);
+// tar reads no further than the end of the archive, and may be gone before the last bytes of padding are written.
+await pipeline(Readable.from(bytes()), createBrotliDecompress(), tar.stdin).catch((error) => {
+  if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
+});
 const code = await ended;
 if (code !== 0) throw new Error(`tar ended with code ${code}`);

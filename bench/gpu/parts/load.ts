@@ -1,6 +1,7 @@
 /** The card under load: streams of 1280x720, its memory over minutes, memory that another program takes, and the monitor. */
 
 import { type ChildProcess, fork, spawnSync } from 'node:child_process';
+import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
@@ -43,6 +44,7 @@ export async function streams(context: GpuContext) {
     {
       ...config,
       models: { ...config.models, dir: path.join(context.material, 'real-size'), cacheDir: context.scratch },
+      pipeline: { ...config.pipeline, lanes: Math.max(1, os.availableParallelism() - 2) },
       storage: { dir: path.join(context.scratch, 'data') },
       // Where the generator makes no picture, none is made: what is swapped is its own.
       swap: { ...config.swap, engine: ENGINE, reserve: 'none' },
