@@ -285,6 +285,8 @@ export interface SessionStats {
   level: number;
   /** Most frames a second that the plan swaps, so that the camera need not send more; null for all. */
   maxFps: number | null;
+  /** How long sound waits for its picture, in milliseconds; negative: the picture waits for the sound. Null without sound. */
+  soundDelayMs: number | null;
   faces: SeenFace[];
   /** What limits the session. */
   verdict: Verdict;

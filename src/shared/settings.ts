@@ -21,6 +21,11 @@ export const FACE_CHOICES = ['largest', 'all', 'mapped'] as const;
 /** One of FACE_CHOICES. */
 export type FaceChoice = (typeof FACE_CHOICES)[number];
 
+/** Which part of the camera's picture is shown: all of it, its middle, or a part that follows the faces. */
+export const FRAMINGS = ['whole', 'centre', 'face'] as const;
+/** One of FRAMINGS. */
+export type FramingChoice = (typeof FRAMINGS)[number];
+
 /** Name of the engine that is always available, and that serves while another one cannot. */
 export const MESH = 'mesh';
 /** In place of an engine's name: faces stay as they are. */
@@ -33,6 +38,7 @@ export const isGenerator = (engine: string): boolean => engine !== MESH && engin
 export type SettingValues =
   | { kind: 'flag' }
   | { kind: 'share' }
+  | { kind: 'whole'; least: number; most: number }
   | { kind: 'option'; options: readonly [string, ...string[]] }
   | { kind: 'name'; nullable: boolean }
   | { kind: 'faces' };
@@ -115,6 +121,21 @@ export const SETTINGS = {
    * or left out, whatever else is set; every face is swapped, at full strength.
    */
   guarded: flag({ default: false, configKey: 'pipeline.guarded', preset: 'saved', remembered: true }),
+  /** Which part of the camera's picture is shown, enlarged to the picture's size. */
+  framing: option(FRAMINGS, { default: 'whole', configKey: null, preset: 'saved', remembered: true }),
+  /** How far that part is enlarged, from 0 (not) to 1 (twice); `face` enlarges so far at most. */
+  zoom: share({ default: 0.5, configKey: null, preset: 'saved', remembered: true }),
+  /**
+   * How much later the publisher's sound is played than measurements have it, in milliseconds; negative: earlier, for sound
+   * that takes long to reach the browser, as from a radio microphone or a voice changer.
+   */
+  soundOffsetMs: {
+    values: { kind: 'whole', least: -300, most: 800 },
+    default: 0,
+    configKey: null,
+    preset: 'accepted',
+    remembered: false,
+  } as Setting<number>,
   /**
    * Whether modified pictures carry the visible mark where others see them. Off for one session at a time, and only once
    * its person has acknowledged what the law asks: neither presets nor the browser keep that.
@@ -168,6 +189,9 @@ export function isSettingValue(key: SettingKey, value: unknown): boolean {
     }
     case 'share': {
       return typeof value === 'number' && value >= 0 && value <= 1;
+    }
+    case 'whole': {
+      return Number.isInteger(value) && (value as number) >= values.least && (value as number) <= values.most;
     }
     case 'option': {
       return typeof value === 'string' && values.options.includes(value);

@@ -13,6 +13,8 @@ import { mayUseCameras } from '../peer/camera-capture.ts';
 import { NetworkStats } from '../peer/network-stats.ts';
 import { cameraStateOf, isActive, remarkOf, type Situation } from '../peer/stream-state.ts';
 import { StudioConnection } from '../peer/studio-connection.ts';
+import { CapturePanel } from './capture/capture-panel.ts';
+import { LightHint } from './capture/light-hint.ts';
 import { FaceBoxes } from './face-boxes.ts';
 import { FaceUpload } from './face-upload.ts';
 import { FacePacks } from './gallery/face-packs.ts';
@@ -54,6 +56,8 @@ const sharePanel = new SharePanel();
 const faceBoxes = new FaceBoxes(pickPerson);
 const recording = new RecordingPanel();
 const controls = new SwapControls(changeControl);
+const capture = new CapturePanel({ onChange: change, onSound: (track) => void connection.replaceSound(track) });
+const light = new LightHint(view.before);
 const models = new ModelsPanel((engine) => change({ engine }));
 const facePage = new FacePage({ onChoose: ({ id }) => chooseFace(id), onAddPhoto: (face) => upload.choose(face) });
 const gallery = new FaceGallery({
@@ -131,8 +135,17 @@ const connection = new StudioConnection({
   },
   onSent: () => optimistic?.sent(),
 });
-const phone = new PhonePanel((on) => connection.follow(on));
-const stream = new StreamControl({ connection, view, situation: () => situation, show });
+const phone = new PhonePanel(
+  (on) => connection.follow(on),
+  () => sharePanel.streamName,
+);
+const stream = new StreamControl({
+  connection,
+  view,
+  sound: () => capture.sound,
+  situation: () => situation,
+  show,
+});
 
 function isServerAway({ state, reason }: Situation): boolean {
   return (state === 'idle' || state === 'stopped') && (reason === 'unready' || reason === 'unreachable');
@@ -153,6 +166,8 @@ function clearLive(): void {
   lastStats = null;
   tryOn.end();
   statsPanel.clear();
+  capture.showDelay(null);
+  light.show([]);
   faceBoxes.clear();
   recording.clear();
   element('remark', HTMLElement).hidden = true;
@@ -242,6 +257,7 @@ function showSettings(): void {
   const { choice, map, face, engine } = settings;
   if (choice !== 'mapped') picked = null;
   controls.show(settings);
+  capture.show(settings);
   models.select(engine);
   gallery.select(picked === null ? face : (map[picked] ?? null));
   document.body.dataset.choice = choice;
@@ -288,6 +304,9 @@ async function showStats(stats: SessionStats): Promise<void> {
   statsPanel.show(stats, network.read(await connection.network()));
   if (optimistic === null || situation.state !== 'live') return;
   recording.show(stats);
+  capture.showDelay(stats);
+  // Where a part is shown, the boxes do not lie in the camera's own picture.
+  light.show(optimistic.shown.framing === 'whole' ? stats.faces : []);
   const remark = remarkOf(stats, optimistic.shown);
   element('remark', HTMLElement).hidden = remark === null;
   element('remark', HTMLElement).textContent = remark;

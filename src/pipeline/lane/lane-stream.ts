@@ -5,6 +5,7 @@ import type { Looks, Swapper } from '../engines/engine.ts';
 import { Cuts } from '../face/cuts.ts';
 import { PersonRegistry } from '../face/people.ts';
 import { facesCamera, type Track, type Tracker } from '../face/track.ts';
+import { Framer } from '../framing/framer.ts';
 import type { StreamWatermark } from '../kernels/stream-watermark.ts';
 import type { Costs } from './budget.ts';
 import type { Degrader } from './degrade.ts';
@@ -48,6 +49,7 @@ interface FittedSwapper {
 export class LaneStream implements FrameStream {
   readonly id: string;
   readonly cuts = new Cuts();
+  readonly framer = new Framer();
   readonly tracker: Tracker;
   readonly degrader: Degrader;
   readonly costs: Costs;
@@ -119,9 +121,10 @@ export class LaneStream implements FrameStream {
     return wantsSwap(this.#settings);
   }
 
-  /** Whether faces are searched for: to swap them or, when `mapped`, to offer them to the person who maps faces. */
+  /** Whether faces are searched for: to swap or follow them or, when `mapped`, to offer them to the person who maps faces. */
   get searchesFaces(): boolean {
-    return this.wantsSwap || this.#settings.choice === 'mapped';
+    const { choice, framing } = this.#settings;
+    return this.wantsSwap || choice === 'mapped' || framing === 'face';
   }
 
   /**

@@ -4,13 +4,14 @@ import { FaceOffError } from '../../shared/errors.ts';
 import type { PhotoFlaw } from '../../shared/messages.ts';
 import { isSwapMissed, missedFrame } from '../../shared/missed-swap.ts';
 import { DEFAULT_SETTINGS, type SwapSettings } from '../../shared/settings.ts';
-import type { Frame, SwappedFrame } from '../../shared/types.ts';
+import type { Frame, SeenFace, SwappedFrame } from '../../shared/types.ts';
 import { pixelate } from '../content/pixelate.ts';
 import type { Portrait } from '../engines/engine.ts';
 import { NotReady } from '../engines/fallback-swapper.ts';
 import type { MeshFace } from '../engines/mesh/mesh-engine.ts';
 import type { NeuralFace } from '../engines/neural/neural-engine.ts';
 import { Tracker, type TrackingOptions } from '../face/track.ts';
+import { facesInPart, showPart } from '../framing/show-part.ts';
 import type { OnModelNews } from '../models/model-states.ts';
 import type { FoundFace, LaneOptions, LanePreview, LiveLaneOptions, ModelLoad } from '../pool/lane-protocol.ts';
 import { Budget, Costs } from './budget.ts';
@@ -271,11 +272,13 @@ export class Lane {
   /** Draws what the settings want over a frame where its swap was missed, and the invisible mark over a swapped one. */
   async #applyFallback(
     frame: Frame,
-    { settings, watermark }: LaneStream,
+    stream: LaneStream,
     outcome: Outcome & { isWanted: boolean },
     budget: Budget,
   ): Promise<Pick<SwappedFrame, 'result' | 'hold' | 'exposed' | 'faces' | 'awaitsFace'>> {
-    const { result, faces, exposed } = outcome;
+    const { settings, watermark } = stream;
+    const { result, exposed } = outcome;
+    const faces = await this.#frame(frame, stream, outcome.faces, budget);
     const isMissed = isSwapMissed(settings, outcome);
     const shown = isMissed ? missedFrame(settings) : 'as-it-is';
     if (shown === 'pixelated') await budget.stage('pixelate', () => pixelate(frame));
@@ -289,6 +292,15 @@ export class Lane {
       exposed: exposed && shown !== 'pixelated',
       ...(awaitsFace && { awaitsFace }),
     };
+  }
+
+  /** Shows the part of a frame that the settings want. @returns the faces as they stand in it. */
+  async #frame(frame: Frame, stream: LaneStream, faces: SeenFace[], budget: Budget): Promise<SeenFace[]> {
+    const { settings, framer } = stream;
+    const view = framer.next(frame, faces, settings, frame.receivedAtMs);
+    if (view === null || frame.width * frame.height > this.#setup.options.maxPixels) return faces;
+    await budget.stage('frame', () => showPart(this.#models.kernels, frame, view));
+    return facesInPart(faces, frame, view);
   }
 
   /** A stage that throws costs the swap of one frame, never the frame. */

@@ -128,7 +128,8 @@ const HEADERS = {
 function contentPolicy(url: string, origins: readonly string[]): string {
   const sites = /^\/view\//.test(url) ? origins.filter((origin) => /^https?:/.test(origin)) : [];
   const frames = ["'self'", ...sites].join(' ');
-  return `default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self' ws: wss:; frame-ancestors ${frames}; base-uri 'self'; form-action 'self'`;
+  // The voice changer of studio and calls is WebAssembly.
+  return `default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self' ws: wss:; frame-ancestors ${frames}; base-uri 'self'; form-action 'self'`;
 }
 
 /** Whether no route takes a request; that of CORS takes OPTIONS of every path, and has no reply. */
@@ -363,6 +364,11 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   app.get<{ Params: { stream: string } }>('/view/:stream', async (request, reply) => {
     checkName(request.params.stream);
     return sendPage(request, reply, 'player.html');
+  });
+
+  app.get<{ Params: { stream: string } }>('/remote/:stream', async (request, reply) => {
+    checkName(request.params.stream);
+    return sendPage(request, reply, 'remote.html');
   });
 
   app.get('/call', async (request, reply) =>

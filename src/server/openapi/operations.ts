@@ -359,6 +359,11 @@ const pageOperations: readonly Operation[] = [
     replies: page,
     errors: ['unknown_stream'],
   }),
+  get('/remote/{stream}', 'remote', 'A remote control of a stream, for a phone', {
+    group: 'pages',
+    replies: page,
+    errors: ['unknown_stream'],
+  }),
   ...(['studio', 'call'] as const).map((what) =>
     get(
       what === 'studio' ? '/enter' : '/enter/call',

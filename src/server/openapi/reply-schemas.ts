@@ -245,6 +245,9 @@ export const sessionSchema = named<SessionEntry>('Session', {
   plan: z.string().describe('Name of the plan in force.'),
   level: count.describe('Its place on the ladder, 0 = full quality.'),
   maxFps: figure.nullable().describe('Most frames a second that the plan swaps; null for all.'),
+  soundDelayMs: figure
+    .nullable()
+    .describe('How long sound waits for its picture; negative: the picture waits for the sound; null without sound.'),
   faces: z.array(seenFace),
   verdict: verdict.describe('What limits the session.'),
   recording: recordingStateSchema.exactOptional(),

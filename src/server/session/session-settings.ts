@@ -26,6 +26,9 @@ function schemaOf(values: SettingValues): z.ZodType {
     case 'share': {
       return z.number().min(0).max(1);
     }
+    case 'whole': {
+      return z.int().min(values.least).max(values.most);
+    }
     case 'option': {
       return z.enum(values.options);
     }
@@ -52,6 +55,9 @@ const MEANINGS: Record<SettingKey, string> = {
   keepMouth: 'Whether the live mouth stays as it is.',
   fallback: 'What is shown when a swap cannot be made: the camera, a mosaic, the last swapped picture.',
   guarded: 'Whether pictures in which a real face may be seen are held back.',
+  framing: 'Which part of the camera’s picture is shown: all, its middle, or a part that follows the faces.',
+  zoom: 'How far that part is enlarged, 0 (not) to 1 (twice); `face` enlarges so far at most.',
+  soundOffsetMs: 'How much later the sound is played than measurements have it, in milliseconds; negative: earlier.',
   badge: 'Whether modified pictures carry the mark where others see them; false needs `disclosureAcknowledged`.',
 };
 

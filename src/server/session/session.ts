@@ -87,6 +87,7 @@ export class Session<P extends MediaLink = MediaPeer> implements RecordedSession
       onSound: (sound) => parts.stream.sendSound(sound),
       onFrame: (frame) => parts.stream.show(frame, this.#recorder !== null),
     });
+    this.#lipSync.offsetMs = this.settings.soundOffsetMs;
     this.#connectionTimeout = new ConnectionTimeout(parts.webrtc, (why) => this.close(why));
     const listener: PeerListener = {
       onFrame: (frame) => this.#receive(frame),
@@ -133,7 +134,8 @@ export class Session<P extends MediaLink = MediaPeer> implements RecordedSession
 
   /** Statistics of the last seconds, as the API shows them. */
   get stats(): SessionStats {
-    const stats = { ...this.#stats.read(this.id), maxFps: this.#maxFps, verdict: this.verdict };
+    const { soundDelayMs } = this.#lipSync;
+    const stats = { ...this.#stats.read(this.id), maxFps: this.#maxFps, verdict: this.verdict, soundDelayMs };
     return this.#recorder === null ? stats : { ...stats, recording: this.#recorder.state };
   }
 
@@ -200,6 +202,7 @@ export class Session<P extends MediaLink = MediaPeer> implements RecordedSession
     const { offAir: wasOffAir } = this.settings;
     this.#parts.swap.set(settings);
     if (this.settings.offAir && !wasOffAir) this.#goOffAir();
+    this.#lipSync.offsetMs = this.settings.soundOffsetMs;
     this.#noteMark(elsewhere ? 'api' : 'publisher');
     if (this.settings.guarded) this.#showCard(this.#privacyGate.cardIfExposed());
     this.#disclose();

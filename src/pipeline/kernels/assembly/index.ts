@@ -11,6 +11,7 @@ export { cropToTensor } from './crop';
 export { restore } from './restore';
 export { warp } from './warp';
 export { activity, addTiles } from './mark-luma';
+export { zoom } from './zoom';
 
 /** Address of the first byte that the host may use. */
 export function ownBytes(): usize { return __heap_base; }

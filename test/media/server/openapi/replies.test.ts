@@ -283,6 +283,8 @@ test('the machine, the pages and the login', async () => {
   await expectStatus(404, 'GET', '/api/profile?thread=lane-99');
   await expectStatus(200, 'GET', '/view/{stream}', { stream: 'desk' });
   await expectStatus(404, 'GET', '/view/{stream}', { stream: 'a b' });
+  await expectStatus(200, 'GET', '/remote/{stream}', { stream: 'desk' });
+  await expectStatus(404, 'GET', '/remote/{stream}', { stream: 'a b' });
   await expectStatus(302, 'GET', '/call');
   await expectStatus(302, 'GET', '/enter');
   await expectStatus(302, 'GET', '/enter/call');
