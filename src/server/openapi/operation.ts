@@ -26,6 +26,7 @@ export const PARAMETERS = {
   publisher: { text: 'Identity of a publisher of a cluster, as its tokens have it.', most: 64 },
   preset: { text: 'Name of a preset: 1 to 40 characters, no slash.', most: 40 },
   face: { text: 'Id of a face: `GET /api/faces` lists them.', most: 64 },
+  photo: { text: 'Number of a photo of the face, from 0.', most: 3 },
   blocked: { text: 'Id of a blocked face: `GET /api/blocked-faces` lists them.', most: 64 },
   kind: { text: 'Kind of cache entry: `GET /api/cache` lists them.', most: 64 },
   file: { text: 'Name of a finished recording: `GET /api/recordings` lists them.', most: 100 },
@@ -138,6 +139,9 @@ export const jsonReply = (
   schema: z.ZodType,
   headers: readonly HeaderName[] = [],
 ): Record<number, OperationReply> => ({ 200: { text, schema, headers } });
+
+/** Errors of a body that holds settings. */
+export const SETTINGS_ERRORS: readonly ErrorCode[] = ['bad_json', 'bad_settings', 'disclosure_not_acknowledged'];
 
 /** Errors of a form with a picture in which a face is found. */
 export const PICTURE_FORM_ERRORS: readonly ErrorCode[] = [

@@ -19,6 +19,7 @@ import {
   type Operation,
   type OperationReply,
   type ParameterName,
+  SETTINGS_ERRORS,
   UNWANTED_BODY,
 } from './operation.ts';
 import {
@@ -78,7 +79,7 @@ function controlOf(what: 'session' | 'stream', unknown: ErrorCode): Operation[] 
       summary: `Changes settings of a ${what}; what is absent stays as it is`,
       body: { json: patchSchema },
       replies: all,
-      errors: [unknown, 'bad_json', 'bad_settings', 'disclosure_not_acknowledged', 'body_too_large', ...CHANGE],
+      errors: [unknown, ...SETTINGS_ERRORS, 'body_too_large', ...CHANGE],
     },
     change('face/next', 'nextFace', 'Takes the next face', ['each_their_own']),
     change('face/previous', 'previousFace', 'Takes the face before', ['each_their_own']),
@@ -183,6 +184,18 @@ function negotiated(name: 'Publish' | 'Watch', endpoint: string, id: ParameterNa
     },
   ];
 }
+
+/** A face on the person of a session. */
+const trialOperation: Operation = {
+  method: 'post',
+  path: '/api/sessions/{session}/preview',
+  id: 'tryFace',
+  group: 'live',
+  summary: 'How a face looks on the person of a session now; its viewers see nothing of it',
+  query: ['face'],
+  replies: { 200: { text: 'The picture.', schema: 'binary', types: ['image/jpeg'], headers: ['Cache-Control'] } },
+  errors: ['unknown_session', 'no_picture', 'not_shown', 'body_too_large', ...CHANGE],
+};
 
 const presetOperations: readonly Operation[] = [
   get('/api/presets', 'listPresets', 'All presets, in the order in which they were first saved', {
@@ -382,6 +395,7 @@ const pageOperations: readonly Operation[] = [
 export const OPERATIONS: readonly Operation[] = [
   ...controlOf('stream', 'unknown_stream'),
   ...controlOf('session', 'unknown_session'),
+  trialOperation,
   ...faceOperations,
   ...blockedFaceOperations,
   ...presetOperations,
