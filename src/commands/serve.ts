@@ -75,18 +75,18 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
   const beganMs = performance.now();
   const cache = await CacheSweeper.start(config, logger);
   const events = new ServerEvents();
-  let onBlocked = (): void => undefined;
-  const onLost = (part: 'lane' | 'device', cause: string): void =>
+  const onLost = (part: 'lane' | 'device' | 'content_check', cause: string): void =>
     events.tell('fault', { part, code: `${part}_lost`, cause, stream: null, session: null });
-  const started = await startPipeline(config, logger, { onLost, onBlocked: () => onBlocked() }).catch(
-    async (error: unknown) => {
-      await log.close();
-      throw error;
-    },
-  );
+  const started = await startPipeline(config, logger, { onLost }).catch(async (error: unknown) => {
+    await log.close();
+    throw error;
+  });
   const { pool, faces, gpu, metrics, models } = started;
   const hooks = new Hooks({ settings: config.hooks, events, metrics, log: logger });
-  const contentCheck = await startContentCheck(config, pool, logger);
+  const contentCheck = await startContentCheck(config, pool, logger, (cause) => {
+    metrics.contentCheckLost();
+    onLost('content_check', cause);
+  });
   const server = await buildServer({
     config,
     inForce,
@@ -103,7 +103,6 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
     defaults: pool.defaults,
     certificate,
   });
-  onBlocked = server.facesChanged;
   const renewal =
     certificate === null
       ? null

@@ -90,6 +90,11 @@ export interface Faces {
   block(upload: BlockedUpload): Promise<BlockedFace>;
   /** @throws FaceOffError `unknown_blocked_face` (404), `not_saved` (507), `block_list_damaged` (500). */
   unblock(id: string): Promise<void>;
+  /**
+   * Tells of faces that are gone: removed, blocked, or unblocked, also by another process.
+   * @param onGone called with the ids of the sessions that wore such a face; the list is changed by then.
+   */
+  follow(onGone: (wearers: readonly string[]) => void): void;
 }
 
 const MOST_PHOTOS = 8;
@@ -117,6 +122,7 @@ export class FaceLibrary implements Faces {
   readonly #reports: PhotoReports;
   /** Additions and removals, one at a time. */
   readonly #changes = new SerialQueue();
+  #onGone: (wearers: readonly string[]) => void = () => undefined;
   /** One upload is decoded at a time, as the whole process shares libuv's few threads. */
   readonly #decodings = new SerialQueue();
 
@@ -132,15 +138,9 @@ export class FaceLibrary implements Faces {
   /**
    * Reads the folder and offers every face to the pool. A face that cannot be read is left out with a warning; so are all
    * where the folder cannot be read.
-   * @param onBlocked called after the list of blocked faces was changed by another process.
    * @throws FaceOffError `block_list_damaged` (500).
    */
-  static async open(
-    config: Config,
-    pool: Pool,
-    log: Logger,
-    onBlocked: () => void = () => undefined,
-  ): Promise<FaceLibrary> {
+  static async open(config: Config, pool: Pool, log: Logger): Promise<FaceLibrary> {
     const library = new FaceLibrary(config, pool, await BlockList.open(config.storage.dir));
     for (const { id, name } of SHIPPED_FACES) {
       library.#register({
@@ -175,13 +175,17 @@ export class FaceLibrary implements Faces {
     const due = library.list().filter(({ consentDue }) => consentDue).length;
     if (due > 0) log.warn({ due }, 'faces wait until the consent for them is confirmed again, in the gallery');
     if (!library.#blockList.isEmpty) await library.#withholdBlocked();
-    library.#blockList.watch(() => void library.#changes.run(() => library.#withholdBlocked()).then(onBlocked), log);
+    library.#blockList.watch(() => void library.#changes.run(() => library.#withholdBlocked()), log);
     return library;
   }
 
   /** Follows the list of blocked faces no more. Idempotent. */
   close(): void {
     this.#blockList.close();
+  }
+
+  follow(onGone: (wearers: readonly string[]) => void): void {
+    this.#onGone = onGone;
   }
 
   list(): FaceInfo[] {
@@ -274,7 +278,7 @@ export class FaceLibrary implements Faces {
       });
       this.#entries.delete(id);
       this.#withheld.delete(id);
-      this.#pool.withdraw(id);
+      this.#onGone(this.#pool.withdraw(id));
       await rm(aside, { recursive: true, force: true }).catch(() => undefined);
     });
   }
@@ -366,10 +370,11 @@ export class FaceLibrary implements Faces {
       if (isBlocked === this.#withheld.has(entry.id)) continue;
       if (isBlocked) {
         this.#withheld.add(entry.id);
-        this.#pool.withdraw(entry.id);
+        this.#onGone(this.#pool.withdraw(entry.id));
       } else {
         this.#withheld.delete(entry.id);
         this.#register(entry);
+        this.#onGone([]);
       }
     }
   }

@@ -59,7 +59,7 @@ async function work({ config: file, set, livekit }: AgentOptions, version: strin
     const { pool, faces, metrics, gpu } = await startPipeline(config, logger);
     closing.push(() => pool.close());
     closing.push(async () => faces.close());
-    const contentCheck = await startContentCheck(config, pool, logger);
+    const contentCheck = await startContentCheck(config, pool, logger, () => metrics.contentCheckLost());
     closing.push(async () => contentCheck?.close());
     const usesGpu = (): boolean => pool.models.usesGpu;
     const agent = await Agent.start({
@@ -75,6 +75,7 @@ async function work({ config: file, set, livekit }: AgentOptions, version: strin
       log: logger,
     });
     closing.push(() => agent.close());
+    faces.follow((wearers) => agent.cover(wearers));
     const health = await serveHealth(config, agent, metrics);
     closing.push(async () => health?.app.close());
     const readyMs = Math.round(performance.now() - beganMs);

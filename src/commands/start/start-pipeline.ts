@@ -25,19 +25,13 @@ export interface Pipeline {
 export interface PipelineListener {
   /** A lane or the device process is gone. */
   onLost?(part: 'lane' | 'device', cause: string): void;
-  /** Another process changed the list of blocked faces. */
-  onBlocked?(): void;
 }
 
 /**
  * Starts it.
  * @throws FaceOffError `bad_config` where the face that sessions start with cannot be used, `block_list_damaged`; then all is closed.
  */
-export async function startPipeline(
-  config: Config,
-  log: Logger,
-  { onLost, onBlocked }: PipelineListener = {},
-): Promise<Pipeline> {
+export async function startPipeline(config: Config, log: Logger, { onLost }: PipelineListener = {}): Promise<Pipeline> {
   const metrics = new Metrics(config.metrics);
   const models = new Map<string, ModelLoad>();
   const pool = await Pool.start(config, log, {
@@ -49,7 +43,7 @@ export async function startPipeline(
     onDevice: (report) => metrics.device(report),
     ...(onLost !== undefined && { onLost }),
   });
-  const faces = await FaceLibrary.open(config, pool, log, onBlocked).catch(async (error: unknown) => {
+  const faces = await FaceLibrary.open(config, pool, log).catch(async (error: unknown) => {
     await pool.close();
     throw error;
   });
