@@ -69,7 +69,8 @@ export const ERRORS = {
   each_their_own: { status: 409, meaning: 'A step to the next face, while each person has a face of their own.' },
   too_many_presets: { status: 507, meaning: 'There are as many presets as `limits.presets` allows.' },
   not_saved: { status: 507, meaning: 'A face or the presets could not be written to `storage.dir`; all is as before.' },
-  no_picture: { status: 409, meaning: 'A still picture was wanted of a session that has shown none yet.' },
+  no_picture: { status: 409, meaning: 'A picture was wanted of a session that has none yet.' },
+  not_shown: { status: 409, meaning: 'A face was to be shown on a person in whose picture no face was found.' },
 
   // WebRTC
   bad_sdp: { status: 400, meaning: 'The session description cannot be used.' },
@@ -111,6 +112,9 @@ export const ERRORS = {
     meaning: 'The consent for a face is not recorded, or old: it has to be confirmed again.',
   },
   face_blocked: { status: 403, meaning: 'The person of the face asked that this server does not take it.' },
+  bad_pack: { status: 422, meaning: 'The upload is no pack of faces that can be read, or it holds too much.' },
+  no_own_faces: { status: 404, meaning: 'There are no faces to export, as none was added.' },
+  unknown_photo: { status: 404, meaning: 'The face has no photo of that number.' },
   unknown_blocked_face: { status: 404, meaning: 'The list of blocked faces has no entry with that id.' },
   too_many_blocked_faces: { status: 507, meaning: 'The list of blocked faces has as many entries as it can.' },
   block_list_damaged: { status: 500, meaning: 'The list of blocked faces cannot be read; without it nothing starts.' },

@@ -67,6 +67,8 @@ const option = <const T extends string>(
 export const SETTINGS = {
   /** Whether anything is swapped; false shows the camera as it is and keeps all other settings. */
   on: flag({ default: true, configKey: null, preset: 'accepted', remembered: false }),
+  /** Whether viewers see a card in place of the picture, and hear nothing; the publisher's own page still sees itself. */
+  offAir: flag({ default: false, configKey: null, preset: 'accepted', remembered: false }),
   /** Id of the source face; null shows the camera as it is. */
   face: {
     values: { kind: 'name', nullable: true },

@@ -15,7 +15,12 @@ import { cameraStateOf, isActive, remarkOf, type Situation } from '../peer/strea
 import { StudioConnection } from '../peer/studio-connection.ts';
 import { FaceBoxes } from './face-boxes.ts';
 import { FaceUpload } from './face-upload.ts';
+import { FacePacks } from './gallery/face-packs.ts';
+import { FacePage } from './gallery/face-page.ts';
+import { GalleryTools } from './gallery/gallery-tools.ts';
+import { TryOn } from './gallery/try-on.ts';
 import { Keyboard } from './keyboard.ts';
+import { MidiPanel } from './midi/midi-panel.ts';
 import {
   adopt,
   keepable,
@@ -50,7 +55,22 @@ const faceBoxes = new FaceBoxes(pickPerson);
 const recording = new RecordingPanel();
 const controls = new SwapControls(changeControl);
 const models = new ModelsPanel((engine) => change({ engine }));
-const gallery = new FaceGallery({ onChoose: chooseFace, onAddPhoto: (face) => upload.choose(face), onError: toast });
+const facePage = new FacePage({ onChoose: ({ id }) => chooseFace(id), onAddPhoto: (face) => upload.choose(face) });
+const gallery = new FaceGallery({
+  onChoose: chooseFace,
+  onAddPhoto: (face) => upload.choose(face),
+  onOpen: (face) => void facePage.open(face),
+  tools: new GalleryTools(() => gallery.refresh()),
+  onError: toast,
+});
+const tryOn = new TryOn(element('gallery', HTMLUListElement), {
+  session: () => lastStats?.session ?? null,
+  chosen: () => optimistic?.shown.face ?? null,
+  nameOf: (face) => gallery.nameOf(face),
+  onError: toast,
+});
+const packs = new FacePacks(toast);
+new MidiPanel({ settings: () => optimistic?.shown ?? null, onChange: change, onStep: stepTo });
 const upload = new FaceUpload({ faces: () => gallery.faces, onAdded: onFaceAdded, onError: toast });
 const presets = new PresetsBar({
   onApply: applyPreset,
@@ -131,6 +151,7 @@ function show(next: Situation): void {
 /** Clears everything that belongs to a running picture. */
 function clearLive(): void {
   lastStats = null;
+  tryOn.end();
   statsPanel.clear();
   faceBoxes.clear();
   recording.clear();
@@ -171,14 +192,7 @@ function onShortcut(action: Exclude<ShortcutAction, 'help'>, key: string): void 
   switch (action) {
     case 'next':
     case 'previous': {
-      const { map, face: common } = optimistic.shown;
-      const face = stepFace(
-        gallery.faces,
-        picked === null ? common : (map[picked] ?? null),
-        action === 'next' ? 1 : -1,
-      );
-      toast(gallery.nameOf(face));
-      chooseFace(face);
+      stepTo(action === 'next' ? 1 : -1);
       break;
     }
     case 'preset': {
@@ -189,15 +203,25 @@ function onShortcut(action: Exclude<ShortcutAction, 'help'>, key: string): void 
     }
     default: {
       change(toggled(optimistic.shown, action));
-      const now = optimistic.shown[action] ?? true;
+      const now = optimistic.shown[action];
       const said = {
         on: ['Swap on', 'Swap off'],
+        offAir: ['Off air', 'On air'],
         keepEyes: ['My eyes', 'Swapped eyes'],
         keepMouth: ['My mouth', 'Swapped mouth'],
       };
       toast(said[action][now ? 0 : 1]!);
     }
   }
+}
+
+/** Takes the next face, or the one before. */
+function stepTo(by: 1 | -1): void {
+  if (optimistic === null) return;
+  const { map, face: common } = optimistic.shown;
+  const face = stepFace(gallery.faces, picked === null ? common : (map[picked] ?? null), by);
+  toast(gallery.nameOf(face));
+  chooseFace(face);
 }
 
 function chooseFace(face: string | null): void {
@@ -221,6 +245,7 @@ function showSettings(): void {
   models.select(engine);
   gallery.select(picked === null ? face : (map[picked] ?? null));
   document.body.dataset.choice = choice;
+  document.body.classList.toggle('off-air', settings.offAir);
   element('after-tag', HTMLElement).textContent =
     !isOn() || engine === 'none' || (choice !== 'mapped' && face === null) ? 'As it is' : 'Swapped';
   element('people-hint', HTMLElement).textContent =
@@ -244,6 +269,7 @@ function showPeople(): void {
 /** Shows the faces, and takes faces that were deleted out of the settings. */
 function showFaces(faces: FaceInfo[]): void {
   gallery.show(faces);
+  packs.show(faces);
   presets.show();
   if (optimistic === null) return;
   const patch = withoutGone(optimistic.shown, usableFaces(faces, isActive(situation.state)));

@@ -181,10 +181,11 @@ export class LaneStream implements FrameStream {
     const fitted = this.#swappers.get(track.id);
     if (fitted?.face === wanted && fitted.engine === engine) return fitted.swapper;
     const mayGenerate = (): boolean => this.degrader.plan.generate;
-    const swapper = wanted === null ? null : this.#makeSwapper({ face: wanted, engine, mayGenerate });
+    const present = fitted?.engine === engine ? fitted.swapper : undefined;
+    const swapper = wanted === null ? null : this.#makeSwapper({ face: wanted, engine, mayGenerate, present });
     // Until the lane has the wanted face, the old one stays on.
     if (wanted !== null && swapper === null) return fitted?.swapper ?? null;
-    this.forget(track);
+    if (swapper !== fitted?.swapper) this.forget(track);
     if (wanted !== null && swapper !== null) this.#swappers.set(track.id, { face: wanted, engine, swapper });
     return swapper;
   }

@@ -1,6 +1,7 @@
 /** One lane: a worker thread's models, kernels and engines, and the streams that are pinned to it. */
 
 import { FaceOffError } from '../../shared/errors.ts';
+import type { PhotoFlaw } from '../../shared/messages.ts';
 import { isSwapMissed, missedFrame } from '../../shared/missed-swap.ts';
 import { DEFAULT_SETTINGS, type SwapSettings } from '../../shared/settings.ts';
 import type { Frame, SwappedFrame } from '../../shared/types.ts';
@@ -174,6 +175,15 @@ export class Lane {
         this.#close(PREVIEW);
         this.#engines.dropFace(PREVIEW);
       }
+    });
+  }
+
+  /** What is wrong with each portrait, the gravest first. */
+  judge(portraits: Portrait[]): Promise<PhotoFlaw[][]> {
+    return this.runExclusively(async () => {
+      const flaws: PhotoFlaw[][] = [];
+      for (const portrait of portraits) flaws.push(await this.#engines.flaws(portrait));
+      return flaws;
     });
   }
 

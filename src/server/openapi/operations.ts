@@ -185,6 +185,18 @@ function negotiated(name: 'Publish' | 'Watch', endpoint: string, id: ParameterNa
   ];
 }
 
+/** A face on the person of a session. */
+const trialOperation: Operation = {
+  method: 'post',
+  path: '/api/sessions/{session}/preview',
+  id: 'tryFace',
+  group: 'live',
+  summary: 'How a face looks on the person of a session now; its viewers see nothing of it',
+  query: ['face'],
+  replies: { 200: { text: 'The picture.', schema: 'binary', types: ['image/jpeg'], headers: ['Cache-Control'] } },
+  errors: ['unknown_session', 'no_picture', 'not_shown', 'body_too_large', ...CHANGE],
+};
+
 const presetOperations: readonly Operation[] = [
   get('/api/presets', 'listPresets', 'All presets, in the order in which they were first saved', {
     group: 'presets',
@@ -378,6 +390,7 @@ const pageOperations: readonly Operation[] = [
 export const OPERATIONS: readonly Operation[] = [
   ...controlOf('stream', 'unknown_stream'),
   ...controlOf('session', 'unknown_session'),
+  trialOperation,
   ...faceOperations,
   ...blockedFaceOperations,
   ...presetOperations,

@@ -41,6 +41,7 @@ function schemaOf(values: SettingValues): z.ZodType {
 /** What each setting means, for the OpenAPI document. */
 const MEANINGS: Record<SettingKey, string> = {
   on: 'Whether anything is swapped; false shows the camera and keeps all other settings.',
+  offAir: 'Whether viewers see a card in place of the picture, and hear nothing.',
   face: 'Id of the source face; null shows the camera.',
   engine: '`mesh`, the name of a generator that was added, or `none`.',
   choice: 'Which faces of a frame are swapped; `mapped`: each person has their own.',
