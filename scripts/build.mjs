@@ -136,7 +136,7 @@ async function buildServer() {
   const entryPoints = {
     main: 'src/main.ts',
     'pipeline/worker': 'src/pipeline/lane/worker.ts',
-    'pipeline/content': 'src/pipeline/content/content-worker.ts',
+    'pipeline/content': 'src/pipeline/content/content-process.ts',
     'pipeline/device': 'src/pipeline/device/device-process.ts',
     'pipeline/builder': 'src/pipeline/inference/builder.ts',
     'media/signing-worker': 'src/media/provenance/signing-worker.ts',
@@ -146,6 +146,7 @@ async function buildServer() {
     'bench/bench-server': 'bench/speed/live/bench-server.ts',
     'bench/fake-cameras': 'bench/speed/live/fake-cameras.ts',
     'bench/soak-guests': 'bench/soak/soak-guests.ts',
+    'bench/gpu': 'bench/gpu/gpu-bench.ts',
     'fuzz/fuzz': 'fuzz/fuzz.ts',
     'fuzz/fuzz-child': 'fuzz/run/fuzz-child.ts',
   };

@@ -170,8 +170,9 @@ function shiftMatrix() {
  * quarter of the side, six blocks of two convolutions whose instance norm takes scale and shift from the embedding
  * (AdaIN, Huang and Belongie 2017), and a decoder with bilinear upsampling. Weights are random and repeat themselves,
  * which changes neither the work nor the time; ONNX Runtime unfolds them to the 554 MB of the real file when it loads.
+ * @param batch pictures in a run: 1 as in the real file, or a name, which leaves it open.
  */
-export function realSize() {
+export function realSize(batch = 1) {
   const graph = new GraphBuilder();
   const next = random(3);
   /** A random block of at most 32 in each direction, repeated. */
@@ -199,13 +200,13 @@ export function realSize() {
     const scales = graph.floats([1, 1, 2, 2]);
     return graph.node('Resize', [x, '', scales], { mode: 'linear', coordinate_transformation_mode: 'half_pixel' });
   };
-  const target = graph.input('target', [1, 3, 128, 128]);
-  const source = graph.input('source', [1, EMBEDDING]);
+  const target = graph.input('target', [batch, 3, 128, 128]);
+  const source = graph.input('source', [batch, EMBEDDING]);
   const styled = (x) => {
     const style = graph.node('Gemm', [source, weights([EMBEDDING, 2048], 0.05), weights([2048], 0.5)]);
     const half = (a, b) => {
       const part = graph.node('Slice', [style, graph.ints([a]), graph.ints([b]), graph.ints([1])]);
-      return graph.node('Reshape', [part, graph.ints([1, 1024, 1, 1])]);
+      return graph.node('Reshape', [part, graph.ints([-1, 1024, 1, 1])]);
     };
     const ones = graph.floats(new Array(1024).fill(1));
     const zeros = graph.floats(new Array(1024).fill(0));
@@ -225,7 +226,7 @@ export function realSize() {
   x = leaky(conv(x, [256, 128]));
   const out = graph.node('Tanh', [conv(reflected(x), [128, 3], { kernel: 7, pad: 0 })]);
   const half = graph.node('Mul', [graph.node('Add', [out, graph.floats([1])]), graph.floats([0.5])]);
-  graph.output(half, 'output', [1, 3, 128, 128]);
+  graph.output(half, 'output', [batch, 3, 128, 128]);
   graph.floats(shiftMatrix(), [EMBEDDING, EMBEDDING]);
   return graph.bytes('inswapper_128-architecture');
 }

@@ -37,6 +37,7 @@ export class Metrics {
   readonly #plans: Gauge<'plan'>;
   readonly #verdicts: Gauge<'cause'>;
   readonly #contentBlocked: Counter;
+  readonly #contentCheckLost: Counter;
   readonly #sessions: Gauge;
   readonly #viewers: Gauge;
   readonly #waiting: Gauge;
@@ -109,6 +110,11 @@ export class Metrics {
     this.#contentBlocked = new Counter({
       name: 'faceoff_content_blocked_total',
       help: 'Times that the content check hid the picture of a stream',
+      registers,
+    });
+    this.#contentCheckLost = new Counter({
+      name: 'faceoff_content_check_lost_total',
+      help: 'Times that the process of the content check ended or hung, and was started again',
       registers,
     });
     this.#sessions = new Gauge({ name: 'faceoff_sessions', help: 'Sessions open now', registers });
@@ -220,6 +226,11 @@ export class Metrics {
   /** Counts that the content check hid the picture of a stream. */
   contentBlocked(): void {
     this.#contentBlocked.inc();
+  }
+
+  /** Counts that the process of the content check was lost. */
+  contentCheckLost(): void {
+    this.#contentCheckLost.inc();
   }
 
   /** Sets the number of sessions per plan. @param plans the plan of each session. */

@@ -7,16 +7,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { pino } from 'pino';
 import { GraphBuilder } from '../../scripts/convert/graph.mjs';
-import { defaultConfig } from '../../src/config.ts';
 import { DeviceClient } from '../../src/pipeline/device/device-client.ts';
-import { DeviceHost } from '../../src/pipeline/device/device-host.ts';
-import type { DeviceReport } from '../../src/pipeline/device/device-protocol.ts';
 import type { ModelSpec } from '../../src/pipeline/inference/model-device.ts';
 import { openSession } from '../../src/pipeline/inference/model-session.ts';
 import { readChecked } from '../../src/pipeline/models/model-store.ts';
 import { ratio, type Spread, spread } from './bench-machine.ts';
+import { type Hosted, host, load } from './device-load.ts';
 
 /** Throughput and answer times of so many streams, without batches (`single`) and with. */
 export interface BatchingFigures {
@@ -46,7 +43,6 @@ export interface LoneFigures {
 
 /** Side of the model's picture, in pixels. */
 const SIDE = 96;
-const ROUND_MS = 4000;
 const STREAMS = [1, 2, 4, 8];
 
 /** Takes about a minute. Starts two device processes: one that never batches and one with batches of up to eight. */
@@ -76,60 +72,6 @@ export async function benchBatching(): Promise<{ lone: LoneFigures; rows: Batchi
     for (const { close } of hosts) await close();
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-interface Hosted {
-  address: string;
-  reports: DeviceReport[];
-  close(): Promise<void>;
-}
-
-function host(cacheDir: string, maxBatch: number): Hosted {
-  const reports: DeviceReport[] = [];
-  const options = {
-    threads: 1,
-    warmupRuns: 2,
-    maxBatch,
-    tune: true,
-    budgetMs: 1000,
-    cacheDir,
-    inference: defaultConfig().inference,
-  };
-  const device = new DeviceHost(options, pino({ level: 'silent' }), {
-    onReport: (report) => reports.push(report),
-  });
-  device.start();
-  return { address: device.address, reports, close: () => device.close() };
-}
-
-/** Runs streams for ROUND_MS; each asks again as soon as it is answered. */
-async function load({ address, reports }: Hosted, spec: ModelSpec, streams: number) {
-  const clients = Array.from({ length: streams }, () => new DeviceClient({ address, yieldWhile: (wait) => wait }));
-  const sessions = await Promise.all(clients.map((client) => client.open(spec, {})));
-  await new Promise((resolve) => setTimeout(resolve, 1100));
-  reports.length = 0;
-  const times: number[] = [];
-  const untilMs = performance.now() + ROUND_MS;
-  const stream = async (session: (typeof sessions)[number]): Promise<void> => {
-    while (performance.now() < untilMs) {
-      const beganMs = performance.now();
-      await session.run();
-      times.push(performance.now() - beganMs);
-    }
-  };
-  await Promise.all(sessions.map(stream));
-  await new Promise((resolve) => setTimeout(resolve, 1100));
-  for (const client of clients) client.close();
-  const batches = reports.flatMap((report) => report.batches);
-  return {
-    perSecond: Math.round((1000 * times.length) / ROUND_MS),
-    ms: spread(times),
-    waitP95Ms: spread(batches.map(({ waitMs }) => waitMs)).p95,
-    meanBatch: ratio(
-      batches.reduce((sum, { size }) => sum + size, 0),
-      batches.length,
-    ),
-  };
 }
 
 /** One stream with a request every 16 ms, in the device process and in this thread alternately. */

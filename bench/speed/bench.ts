@@ -9,13 +9,14 @@ import { Argument, Command, InvalidArgumentError } from 'commander';
 import { root } from '../../src/lib/package-root.ts';
 import { benchCluster, tableOfCluster } from '../cluster/cluster-bench.ts';
 import { benchLiveKit, tableOfLiveKit } from '../cluster/livekit-cost.ts';
+import { benchContent } from '../looks/content.ts';
 import { benchLooks } from '../looks/looks.ts';
 import { benchWatermark } from '../looks/watermark.ts';
 import { benchSoak, tableOfSoak } from '../soak/soak.ts';
 import { benchBatching } from './batching.ts';
 import { machine } from './bench-machine.ts';
 import { benchCrossfade } from './crossfade-cost.ts';
-import { benchFrames } from './frame-cost.ts';
+import { benchFrames, benchMarks } from './frame-cost.ts';
 import { benchNeural } from './generator-cost.ts';
 import { benchKernels } from './kernel-cost.ts';
 import { benchCapacity } from './live/capacity.ts';
@@ -42,6 +43,7 @@ type Bench = (options: Options) => Promise<unknown>;
 const BENCHES: Record<string, Bench> = {
   kernels,
   frame,
+  marks,
   crossfade,
   neural,
   batching,
@@ -56,6 +58,7 @@ const BENCHES: Record<string, Bench> = {
   cluster,
   livekit,
   watermark,
+  content,
 };
 /** The benches that run when none is named: neither needs a browser or minutes. */
 const QUICK = ['kernels', 'frame'];
@@ -109,6 +112,13 @@ async function watermark({ videos, pictures, seconds }: Options) {
   return figures;
 }
 
+async function content({ videos, pictures }: Options) {
+  const { worst, ...figures } = await benchContent(videos ?? null, pictures ?? null);
+  console.log('ordinary clips under the content check:', figures);
+  console.table(worst);
+  return figures;
+}
+
 async function frame() {
   const { rows, largeOverSmall } = await benchFrames();
   console.log('whole swapFrame over bare landmark inference, 300-pixel faces:');
@@ -127,6 +137,16 @@ async function frame() {
   );
   console.log(`the same face in 1920x1080 over 640x480: ${largeOverSmall}`);
   return { largeOverSmall, rows };
+}
+
+async function marks() {
+  const figures = await benchMarks();
+  console.log('1280x720 at 30 a second with visible mark, invisible mark and content check, and without, in turns:');
+  console.table({ on: figures.onMs, off: figures.offMs });
+  console.log(`they add ${figures.addedP50Ms} ms (p50), ${figures.addedMeanMs} ms (mean)`);
+  console.log(`of processor time ${figures.addedCpuMs} ms (p50):`, figures.cpuMs);
+  console.log(`of the mean, ${figures.badgeMs} ms are the visible mark and ${figures.checkMs} ms the content check`);
+  return figures;
 }
 
 async function neural() {
@@ -261,8 +281,8 @@ await new Command('bench')
   .option('--size <sizes>', 'steady: sizes of the picture', sizesOf, sizesOf('640x480,1280x720'))
   .option('--conditions <names>', `steady: of ${CONDITIONS.join(', ')}`, conditionsOf, [...CONDITIONS])
   .option('--clip <file>', 'steady: a y4m that plays as the camera, instead of the shipped portrait in motion')
-  .option('--videos <folder>', 'watermark: videos to mark, instead of composed clips')
-  .option('--pictures <folder>', 'watermark: pictures without the mark')
+  .option('--videos <folder>', 'watermark, content: videos to mark (instead of composed clips), or to check')
+  .option('--pictures <folder>', 'watermark, content: pictures without the mark, or to check')
   .action(async (names: string[], options: Options) => {
     const { cpu, cores, memoryGiB, node, date } = thisMachine;
     console.log(`${cpu}, ${cores} cores, ${memoryGiB} GiB, Node ${node}, ${date}\n`);

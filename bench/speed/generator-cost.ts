@@ -11,6 +11,7 @@ import path from 'node:path';
 import { root } from '../../src/lib/package-root.ts';
 import { GeneratorRunner } from '../../src/pipeline/engines/neural/generator-runner.ts';
 import { ALL_POINTS, EYE_LEFT, EYE_RIGHT } from '../../src/pipeline/face/topology.ts';
+import type { ModelDevice } from '../../src/pipeline/inference/model-device.ts';
 import { readCatalogue } from '../../src/pipeline/models/catalogue.ts';
 import { TEMPLATES, type TemplateName } from '../../src/pipeline/models/profiles.ts';
 import type { Frame } from '../../src/shared/types.ts';
@@ -49,17 +50,27 @@ export async function benchNeural(rounds = 20): Promise<NeuralFigures[]> {
     const made = spawnSync(process.execPath, [script, folder, ...names, '--real-size'], { encoding: 'utf8' });
     if (made.status !== 0) throw new Error(made.stderr);
     const rows: NeuralFigures[] = [];
-    for (const [i, name] of names.entries()) rows.push(await measure(folder, name, i === 0 ? rounds : 10 * rounds));
+    for (const [i, name] of names.entries())
+      rows.push(await measureGenerator(folder, name, i === 0 ? rounds : 10 * rounds));
     return rows;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-async function measure(folder: string, name: string, rounds: number): Promise<NeuralFigures> {
+/**
+ * Measures one generator.
+ * @param folder of the models. @param device that runs the model; null runs it in this thread.
+ */
+export async function measureGenerator(
+  folder: string,
+  name: string,
+  rounds: number,
+  device: ModelDevice | null = null,
+): Promise<NeuralFigures> {
   const catalogue = readCatalogue(folder);
   const entry = catalogue.named(name, 'generator');
-  const options = { threads: 1, warmupRuns: 2, maxPixels: WIDTH * HEIGHT, boost: 1 };
+  const options = { threads: 1, warmupRuns: 2, maxPixels: WIDTH * HEIGHT, boost: 1, device };
   const runner = await GeneratorRunner.open(catalogue, entry, options);
   const run = runner.run;
   const look = { source: new Float32Array(512).fill(0.04), strength: 1, colour: 1 };

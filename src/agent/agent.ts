@@ -124,6 +124,11 @@ export class Agent {
     this.#timer = setInterval(() => this.#tick(), REPORT_MS);
   }
 
+  /** Covers the pictures of sessions whose face is gone. @param sessions their ids. */
+  cover(sessions: readonly string[]): void {
+    for (const id of sessions) this.#sessions.get(id)?.coverFace();
+  }
+
   /** Registers with LiveKit. @throws FaceOffError `livekit_refused`, `livekit_unreachable`; then nothing is left open. */
   static async start(parts: AgentParts): Promise<Agent> {
     const { disclosure, pipeline } = parts.config;
@@ -160,11 +165,6 @@ export class Agent {
     const { load, jobs, free } = this.figures;
     this.#metrics.jobs(load, jobs, free);
     this.#sessions.measure();
-  }
-
-  /** A face is about to go: covers the pictures that show it. */
-  faceGone(id: string): void {
-    this.#sessions.coverFace(id);
   }
 
   /**

@@ -75,21 +75,18 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
   const beganMs = performance.now();
   const cache = await CacheSweeper.start(config, logger);
   const events = new ServerEvents();
-  let onChange = (): void => undefined;
-  let onGone = (_id: string): void => undefined;
-  const onLost = (part: 'lane' | 'device', cause: string): void =>
+  const onLost = (part: 'lane' | 'device' | 'content_check', cause: string): void =>
     events.tell('fault', { part, code: `${part}_lost`, cause, stream: null, session: null });
-  const started = await startPipeline(config, logger, {
-    onLost,
-    onChange: () => onChange(),
-    onGone: (id) => onGone(id),
-  }).catch(async (error: unknown) => {
+  const started = await startPipeline(config, logger, { onLost }).catch(async (error: unknown) => {
     await log.close();
     throw error;
   });
   const { pool, faces, gpu, metrics, models } = started;
   const hooks = new Hooks({ settings: config.hooks, events, metrics, log: logger });
-  const contentCheck = await startContentCheck(config, pool, logger);
+  const contentCheck = await startContentCheck(config, pool, logger, (cause) => {
+    metrics.contentCheckLost();
+    onLost('content_check', cause);
+  });
   const server = await buildServer({
     config,
     inForce,
@@ -106,8 +103,6 @@ async function serve(options: ServeOptions, version: string): Promise<void> {
     defaults: pool.defaults,
     certificate,
   });
-  onChange = server.facesChanged;
-  onGone = server.faceGone;
   const renewal =
     certificate === null
       ? null

@@ -23,7 +23,7 @@ import { confirmationOf, consentedAt, isConsentDue } from './consent.ts';
 import { cut, imageOf } from './face-cut.ts';
 import { damagedFace, type FaceEntry, FaceFolder, unknownFace } from './face-files.ts';
 import { PhotoReports, photosToAdd } from './face-report.ts';
-import { FaceWatch, type LibraryListener, type LibraryParts } from './face-watch.ts';
+import { FaceWatch, type LibraryParts } from './face-watch.ts';
 import { adviceOn } from './photo-advice.ts';
 import { chooseFace, decodePicture, type PictureLimits } from './portrait.ts';
 import { FileSeal } from './sealed-files.ts';
@@ -91,6 +91,11 @@ export interface Faces {
   block(upload: BlockedUpload): Promise<BlockedFace>;
   /** @throws FaceOffError `unknown_blocked_face` (404), `not_saved` (507), `block_list_damaged` (500). */
   unblock(id: string): Promise<void>;
+  /**
+   * Tells of faces that are gone: removed, blocked, or unblocked, also by another process.
+   * @param onGone called with the ids of the sessions that wore such a face; the list is changed by then.
+   */
+  follow(onGone: (wearers: readonly string[]) => void): void;
 }
 
 /** How often changes by other processes are looked for. */
@@ -108,7 +113,6 @@ export const isStoredFace = ({ storage }: Pick<Config, 'storage'>, id: string): 
 /** The faces on disk. Runs on the main thread; lanes analyse the photos. */
 export class FaceLibrary implements Faces {
   readonly #folder: FaceFolder;
-  readonly #listener: LibraryListener;
   readonly #watch: FaceWatch;
   #timer: NodeJS.Timeout | undefined;
   readonly #config: Config['limits'];
@@ -123,19 +127,18 @@ export class FaceLibrary implements Faces {
   readonly #reports: PhotoReports;
   /** Additions and removals, one at a time. */
   readonly #changes = new SerialQueue();
+  #onGone: (wearers: readonly string[]) => void = () => undefined;
   /** One upload is decoded at a time, as the whole process shares libuv's few threads. */
   readonly #decodings = new SerialQueue();
 
-  private constructor({ limits, faces }: Config, pool: Pool, parts: LibraryParts) {
-    const { folder, blockList, log, listener } = parts;
+  private constructor({ limits, faces }: Config, pool: Pool, { folder, blockList, log }: LibraryParts) {
     this.#faces = faces;
     this.#folder = folder;
-    this.#listener = listener;
     this.#watch = new FaceWatch({
       folder,
       log,
       take: (entry) => this.#take(entry),
-      lose: (id) => this.#lose(id),
+      lose: (id) => this.#onGone(this.#forget(id)),
     });
     this.#config = limits;
     this.#pool = pool;
@@ -146,14 +149,13 @@ export class FaceLibrary implements Faces {
   /**
    * Reads the folder and offers every face to the pool. A face that cannot be read is left out with a warning; so are all
    * where the folder cannot be read.
-   * @param listener told of what other processes change.
    * @throws FaceOffError `block_list_damaged`, `faces_key_missing`, `faces_key_wrong` (500), `bad_config` for a key that is none.
    */
-  static async open(config: Config, pool: Pool, log: Logger, listener: LibraryListener = {}): Promise<FaceLibrary> {
+  static async open(config: Config, pool: Pool, log: Logger): Promise<FaceLibrary> {
     const { dir } = config.storage;
     const folder = new FaceFolder(path.join(dir, 'faces'), await FileSeal.of(config));
     const blockList = await BlockList.open(config);
-    const library = new FaceLibrary(config, pool, { folder, blockList, log, listener });
+    const library = new FaceLibrary(config, pool, { folder, blockList, log });
     for (const { id, name } of SHIPPED_FACES) {
       library.#register({
         id,
@@ -176,9 +178,7 @@ export class FaceLibrary implements Faces {
     const due = library.list().filter(({ consentDue }) => consentDue).length;
     if (due > 0) log.warn({ due }, 'faces wait until the consent for them is confirmed again, in the gallery');
     if (!library.#blockList.isEmpty) await library.#withholdBlocked();
-    library.#blockList.watch(() => {
-      void library.#changes.run(() => library.#withholdBlocked()).then(() => listener.onChange?.());
-    }, log);
+    library.#blockList.watch(() => void library.#changes.run(() => library.#withholdBlocked()), log);
     library.#timer = setInterval(() => void library.look(), LOOK_MS).unref();
     return library;
   }
@@ -194,8 +194,12 @@ export class FaceLibrary implements Faces {
     await this.#changes.run(async () => {
       // A shared folder that cannot be reached at the moment is no folder without faces.
       const ids = await this.#folder.ids().catch(() => null);
-      if (ids !== null && (await this.#watch.compare(ids, false))) this.#listener.onChange?.();
+      if (ids !== null && (await this.#watch.compare(ids, false))) this.#onGone([]);
     });
+  }
+
+  follow(onGone: (wearers: readonly string[]) => void): void {
+    this.#onGone = onGone;
   }
 
   list(): FaceInfo[] {
@@ -285,7 +289,7 @@ export class FaceLibrary implements Faces {
         throw notSaved('The removal of the face', cause);
       });
       this.#watch.forget(id);
-      this.#forget(id);
+      this.#onGone(this.#forget(id));
     });
   }
 
@@ -377,10 +381,11 @@ export class FaceLibrary implements Faces {
       if (isBlocked === this.#withheld.has(entry.id)) continue;
       if (isBlocked) {
         this.#withheld.add(entry.id);
-        this.#pool.withdraw(entry.id);
+        this.#onGone(this.#pool.withdraw(entry.id));
       } else {
         this.#withheld.delete(entry.id);
         this.#register(entry);
+        this.#onGone([]);
       }
     }
   }
@@ -412,18 +417,14 @@ export class FaceLibrary implements Faces {
     else this.#register(entry);
     if (this.#withheld.has(id) || !(await this.#isBlocked(entry))) return;
     this.#withheld.add(id);
-    this.#pool.withdraw(id);
+    this.#onGone(this.#pool.withdraw(id));
   }
 
-  #lose(id: string): void {
-    if (this.#entries.has(id)) this.#listener.onGone?.(id);
-    this.#forget(id);
-  }
-
-  #forget(id: string): void {
+  /** @returns the ids of the sessions that wore the face. */
+  #forget(id: string): readonly string[] {
     this.#entries.delete(id);
     this.#withheld.delete(id);
-    this.#pool.withdraw(id);
+    return this.#pool.withdraw(id);
   }
 
   #photo(entry: FaceEntry, photo: string): Promise<Buffer> {

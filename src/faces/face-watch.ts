@@ -6,20 +6,11 @@ import type { BlockList } from './block-list.ts';
 import type { FaceEntry, FaceFolder } from './face-files.ts';
 import { isKeyError } from './sealed-files.ts';
 
-/** What the owner of a library is told of changes by other processes. */
-export interface LibraryListener {
-  /** The list of faces is another one. */
-  onChange?(): void;
-  /** A face is about to go: what shows it has to be covered. */
-  onGone?(id: string): void;
-}
-
 /** What a library is made of. */
 export interface LibraryParts {
   folder: FaceFolder;
   blockList: BlockList;
   log: Logger;
-  listener: LibraryListener;
 }
 
 /** What is done with what was found. */

@@ -165,7 +165,7 @@ export const ERRORS = {
   model_unusable: { status: 500, meaning: 'ONNX Runtime cannot read or run the model.' },
   model_closed: { status: 500, meaning: 'A model was used after it was closed.' },
   model_busy: { status: 500, meaning: 'A model was run while it was running.' },
-  content_check_lost: { status: 500, meaning: 'The thread of the content check died; it is being started again.' },
+  content_check_lost: { status: 500, meaning: 'The process of the content check ended or hung; it is started again.' },
   engine_failed: {
     status: 500,
     meaning: 'A generator cannot be used for now, and the reserve serves in live sessions.',

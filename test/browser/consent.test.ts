@@ -1,4 +1,4 @@
-/** A face whose consent is due, in the studio's gallery. */
+/** A face whose consent is due, or that is blocked while it is live, in the studio. */
 
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
@@ -68,5 +68,20 @@ test('a face that is added keeps the name of the person who confirmed', async ()
     confirmations: { confirmedBy: string }[];
   };
   expect(record.confirmations.map(({ confirmedBy }) => confirmedBy)).toEqual(['Ada']);
+  await page.close();
+});
+
+test('a face that is blocked while it is live is taken off, and the page says why', async () => {
+  const page = await browser.newPage();
+  await page.goto(program.url);
+  await page.click('[data-face-id="astronaut"]');
+  await page.click('#start');
+  await page.waitForSelector('body[data-state="live"]');
+  const form = new FormData();
+  form.append('file', new Blob([new Uint8Array(readFileSync(astronaut))]), 'face.webp');
+  expect((await fetch(`${program.url}/api/blocked-faces`, { method: 'POST', body: form })).status).toBe(201);
+  await page.getByText('The chosen face is gone, blocked,').waitFor();
+  await page.waitForFunction(() => document.querySelector('#after-tag')!.textContent === 'As it is');
+  expect(await page.locator('[data-face-id="astronaut"]').count()).toBe(0);
   await page.close();
 });

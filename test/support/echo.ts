@@ -66,6 +66,7 @@ function checkFace({ face }: SettingsPatch): void {
 }
 
 export const noFaces: Faces = {
+  follow: () => undefined,
   preview: () => Promise.reject(new Error('no faces here')),
   list: (): FaceInfo[] => [],
   add: () => Promise.reject(new FaceOffError('no_face', 'There is no face in the picture.')),

@@ -294,7 +294,7 @@ function showFaces(faces: FaceInfo[]): void {
   showSettings();
   if (patch === null) return;
   change(patch);
-  toast('The chosen face is gone, or waits for a confirmation: people show as they are. Choose a face.');
+  toast('The chosen face is gone, blocked, or waits for a confirmation: no face is swapped. Choose another one.');
 }
 
 function onFaceAdded(face: FaceInfo): void {

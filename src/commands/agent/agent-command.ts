@@ -43,7 +43,6 @@ async function work({ config: file, set, livekit }: AgentOptions, version: strin
   const log = await openLog(config.logging);
   const { logger } = log;
   const closing: (() => Promise<unknown>)[] = [() => log.close()];
-  let onGone = (_id: string): void => undefined;
   const stop = async (): Promise<false> => {
     for (const close of closing.splice(0).reverse()) await close();
     return false;
@@ -57,10 +56,10 @@ async function work({ config: file, set, livekit }: AgentOptions, version: strin
     const beganMs = performance.now();
     const cache = await CacheSweeper.start(config, logger);
     closing.push(() => cache.close());
-    const { pool, faces, metrics, gpu } = await startPipeline(config, logger, { onGone: (id) => onGone(id) });
+    const { pool, faces, metrics, gpu } = await startPipeline(config, logger);
     closing.push(() => pool.close());
     closing.push(async () => faces.close());
-    const contentCheck = await startContentCheck(config, pool, logger);
+    const contentCheck = await startContentCheck(config, pool, logger, () => metrics.contentCheckLost());
     closing.push(async () => contentCheck?.close());
     const usesGpu = (): boolean => pool.models.usesGpu;
     const agent = await Agent.start({
@@ -77,7 +76,7 @@ async function work({ config: file, set, livekit }: AgentOptions, version: strin
       log: logger,
     });
     closing.push(() => agent.close());
-    onGone = (id) => agent.faceGone(id);
+    faces.follow((wearers) => agent.cover(wearers));
     const health = await serveHealth(config, agent, metrics);
     closing.push(async () => health?.app.close());
     const readyMs = Math.round(performance.now() - beganMs);

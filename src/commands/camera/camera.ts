@@ -192,7 +192,9 @@ async function swapping(config: Config, options: CameraOptions, output: Output):
   const badge = await markFor(config, options, 'camera');
   const log = pino({ level: 'silent' });
   await movePersonalData(config, { info: (_, message) => say(message), warn: (_, message) => say(message) });
-  const check = config.safety.contentCheck ? new ContentCheck(config.models.dir) : null;
+  const check = config.safety.contentCheck
+    ? new ContentCheck(config.models.dir, { onLost: ({ message }) => say(message) })
+    : null;
   const pool = await Pool.start(config, log);
   await FaceLibrary.open(config, pool, log);
   const face = wanted === undefined ? pool.defaults.face : wanted === 'none' ? null : wanted;

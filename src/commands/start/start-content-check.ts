@@ -5,10 +5,24 @@ import { readCatalogue } from '../../pipeline/models/catalogue.ts';
 import type { Pool } from '../../pipeline/pool/pool.ts';
 import { messageOf } from '../../shared/errors.ts';
 
-/** Null where `safety.contentCheck` is off. A check that does not start is tried again by the streams; until it works, guarded ones are hidden. */
-export async function startContentCheck(config: Config, pool: Pool, log: Logger): Promise<ContentCheck | null> {
+/**
+ * Null where `safety.contentCheck` is off. A check that does not start is tried again by the streams; until it works,
+ * guarded ones are hidden.
+ * @param onLost called when its process ended or hung, which is logged here. @param cause one sentence.
+ */
+export async function startContentCheck(
+  config: Config,
+  pool: Pool,
+  log: Logger,
+  onLost: (cause: string) => void,
+): Promise<ContentCheck | null> {
   if (!config.safety.contentCheck) return null;
-  const check = new ContentCheck(config.models.dir);
+  const check = new ContentCheck(config.models.dir, {
+    onLost: ({ message }, restarts) => {
+      log.error({ restarts }, message);
+      onLost(message);
+    },
+  });
   const { name: model } = readCatalogue(config.models.dir).forRole('content-check');
   await check.start().then(
     () => pool.models.note(check, { model, state: 'ready', provider: 'cpu' }),

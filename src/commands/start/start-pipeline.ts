@@ -2,7 +2,6 @@
 
 import type { Config } from '../../config.ts';
 import { FaceLibrary } from '../../faces/face-library.ts';
-import type { LibraryListener } from '../../faces/face-watch.ts';
 import type { Logger } from '../../lib/log.ts';
 import { Metrics } from '../../metrics.ts';
 import { defaultSettings } from '../../pipeline/pool/lane-options.ts';
@@ -23,7 +22,7 @@ export interface Pipeline {
 }
 
 /** What is told while it runs. */
-export interface PipelineListener extends LibraryListener {
+export interface PipelineListener {
   /** A lane or the device process is gone. */
   onLost?(part: 'lane' | 'device', cause: string): void;
 }
@@ -32,11 +31,7 @@ export interface PipelineListener extends LibraryListener {
  * Starts it.
  * @throws FaceOffError `bad_config` where the face that sessions start with cannot be used, `block_list_damaged`; then all is closed.
  */
-export async function startPipeline(
-  config: Config,
-  log: Logger,
-  { onLost, ...listener }: PipelineListener = {},
-): Promise<Pipeline> {
+export async function startPipeline(config: Config, log: Logger, { onLost }: PipelineListener = {}): Promise<Pipeline> {
   const metrics = new Metrics(config.metrics);
   const models = new Map<string, ModelLoad>();
   const pool = await Pool.start(config, log, {
@@ -48,7 +43,7 @@ export async function startPipeline(
     onDevice: (report) => metrics.device(report),
     ...(onLost !== undefined && { onLost }),
   });
-  const faces = await FaceLibrary.open(config, pool, log, listener).catch(async (error: unknown) => {
+  const faces = await FaceLibrary.open(config, pool, log).catch(async (error: unknown) => {
     await pool.close();
     throw error;
   });

@@ -1,9 +1,9 @@
 /** One live session's end of the pool. */
 
-import { isGenerator, type SettingsPatch, type SwapSettings } from '../../shared/settings.ts';
+import { isGenerator, type SettingsPatch, type SwapSettings, wearsFace } from '../../shared/settings.ts';
 import type { Frame, SwappedFrame, SwapSession } from '../../shared/types.ts';
 import type { Calls } from './lane-protocol.ts';
-import { type LaneSlot, type SlotSession, wantedFaces } from './lanes.ts';
+import type { LaneSlot, SlotSession } from './lanes.ts';
 
 /** What a session needs of its pool. */
 export interface SessionHost {
@@ -69,13 +69,15 @@ export class PoolSession implements SwapSession, SlotSession {
   /**
    * Takes a removed face out of the settings, wherever it was chosen. A session that would not show the camera where a swap
    * cannot be made is guarded from then on: nothing shows the real face in place of the one that is gone.
+   * @returns whether the face was chosen.
    */
-  takeOff(id: string): void {
+  takeOff(id: string): boolean {
     const { face, map, fallback } = this.#settings;
-    if (!wantedFaces(this.#settings).has(id) && !Object.values(map).includes(id)) return;
+    if (!wearsFace(this.#settings, id)) return false;
     const left = Object.entries(map).filter(([, chosen]) => chosen !== id);
     const guard = fallback === 'passthrough' ? {} : { guarded: true };
     this.set({ face: face === id ? null : face, map: Object.fromEntries(left), ...guard });
+    return true;
   }
 
   close(): void {

@@ -167,12 +167,13 @@ export class Pool implements Swapping, SessionHost {
     if (isGenerator(this.defaults.engine)) this.#device.start();
   }
 
-  /** Forgets a source face. Sessions that wear it go on without a face. */
-  withdraw(id: string): void {
+  /** Forgets a source face. Sessions that wear it go on without a face. @returns their ids. */
+  withdraw(id: string): string[] {
     this.#consents.delete(id);
     this.#enrolment.remove(id);
-    for (const session of this.#sessions) session.takeOff(id);
+    const wearers = [...this.#sessions].filter((session) => session.takeOff(id));
     this.#lanes.drop(id);
+    return wearers.map((session) => session.id);
   }
 
   /** @throws FaceOffError `unknown_face`, `unknown_model` (404), `model_missing`, `consent_due` (409). */

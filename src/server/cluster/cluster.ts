@@ -218,12 +218,15 @@ export class Cluster {
     const { stream, publisher } = publisherOf(room)!;
     const isShown = ({ identity, tracks }: LiveKitParticipant): boolean =>
       identity.startsWith(jobsOf(publisher)) && !jobs.includes(identity) && tracks.length > 0;
-    for (const untilMs = performance.now() + SHOWN_WITHIN_MS; performance.now() < untilMs; ) {
-      await delay(SHOWN_POLL_MS);
+    const { signal } = this.#ending;
+    // A server that ends does not wait for it.
+    const pause = (ms: number): Promise<void> => delay(ms, undefined, { signal }).catch(() => undefined);
+    for (const untilMs = performance.now() + SHOWN_WITHIN_MS; performance.now() < untilMs && !signal.aborted; ) {
+      await pause(SHOWN_POLL_MS);
       const there = await api.participants(stream).catch(() => []);
       if (there.some(isShown)) break;
     }
-    await delay(OVERLAP_MS);
+    await pause(OVERLAP_MS);
     const ends = [
       ...dispatches.map((id) => api.removeDispatch(room, id)),
       ...jobs.flatMap((job) => [api.removeParticipant(room, job), api.removeParticipant(stream, job)]),

@@ -42,7 +42,7 @@ export const EVENT_DATA = {
   }),
   'face.added': z.object({ face: z.string().describe('Id of the face'), name: z.string().describe('Its name') }),
   fault: z.object({
-    part: z.enum(['lane', 'device', 'memory', 'recording']).describe('What failed, or is short'),
+    part: z.enum(['lane', 'device', 'content_check', 'memory', 'recording']).describe('What failed, or is short'),
     code: z
       .string()
       .describe('`memory_short`, or a code of docs/errors.md: `lane_lost`, `device_lost`, `disk_full`, …'),

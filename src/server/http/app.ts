@@ -23,7 +23,7 @@ import type { ModelLoad } from '../../pipeline/pool/lane-protocol.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import type { Gpu } from '../../shared/gpu.ts';
 import type { FaceInfo, Preflight } from '../../shared/messages.ts';
-import { type SwapSettings, wearsFace } from '../../shared/settings.ts';
+import type { SwapSettings } from '../../shared/settings.ts';
 import type { Pressure, Swapping } from '../../shared/types.ts';
 import { Arrivals, deviceOf } from '../access/arrivals.ts';
 import { Authenticator, isPublic, loginRoutes } from '../access/auth.ts';
@@ -104,10 +104,6 @@ export interface Server {
   metricsApp: FastifyInstance | null;
   sessions: Sessions;
   monitor: Monitor;
-  /** Tells the pages that the list of faces is another one. */
-  facesChanged(): void;
-  /** A face is about to go: covers the pictures that show it. */
-  faceGone(id: string): void;
   /** Takes no new sessions from now on; resolves when those that run have ended, or after `patienceMs`. */
   drain(patienceMs: number): Promise<void>;
   /** Ends sessions and sockets, then the listeners. Idempotent. */
@@ -334,12 +330,13 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   });
   await app.register(scoped((plugin) => whipRoutes(plugin, sessions, config)));
   await app.register(scoped((plugin) => whepRoutes(plugin, streams, config)));
-  /** Removes a face with all that shows or names it: sessions that wear it are covered at once, presets forget it. */
-  const removeFace = async (id: string): Promise<void> => {
-    const wearing = sessions.all().filter(({ settings }) => wearsFace(settings, id));
-    await faces.remove(id);
+  // Pages hear of the list first: what their settings name and the list lacks, they tell.
+  faces.follow((wearers) => {
     signalling.facesChanged();
-    for (const session of wearing) session.coverFace();
+    for (const id of wearers) sessions.get(id)?.coverFace();
+  });
+  const removeFace = async (id: string): Promise<void> => {
+    await faces.remove(id);
     if (await presets.forgetFace(id)) signalling.presetsChanged();
   };
   const onChange = (added?: FaceInfo): void => {
@@ -457,8 +454,6 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     metricsApp,
     sessions,
     monitor,
-    facesChanged: () => signalling.facesChanged(),
-    faceGone: (id) => sessions.coverFace(id),
     async drain(patienceMs) {
       draining = true;
       sessions.drain();

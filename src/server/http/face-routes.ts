@@ -15,7 +15,7 @@ import { readPictureForm, wholeField } from '../uploads/picture-form.ts';
 export interface FaceParts {
   faces: Faces;
   config: Config;
-  /** Removes a face everywhere. @throws FaceOffError as `Faces.remove` does. */
+  /** Removes a face, also from presets. @throws FaceOffError as `Faces.remove` does. */
   removeFace(id: string): Promise<void>;
   /** Called after a face or a photo was added, with the face where it is a new one. */
   onChange(added?: FaceInfo): void;
@@ -28,7 +28,7 @@ export async function faceRoutes(
 ): Promise<void> {
   await app.register(multipart, { limits: { files: 1, fields: 10, fieldSize: 1000 } });
 
-  blockedFaceRoutes(app, faces, config, () => onChange());
+  blockedFaceRoutes(app, faces, config);
   facePackRoutes(app, faces, config, onChange);
 
   app.get('/api/faces', async () => faces.list());

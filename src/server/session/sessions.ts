@@ -8,7 +8,7 @@ import type { Metrics } from '../../metrics.ts';
 import type { PictureCheck } from '../../pipeline/content/content-check.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import type { Cause } from '../../shared/messages.ts';
-import { type SettingsPatch, type SwapSettings, wearsFace } from '../../shared/settings.ts';
+import type { SettingsPatch, SwapSettings } from '../../shared/settings.ts';
 import type { Frame, Swapping } from '../../shared/types.ts';
 import type { Badge } from '../disclosure/badge.ts';
 import type { DisclosureRecord } from '../disclosure/disclosure-record.ts';
@@ -84,11 +84,6 @@ export class Sessions<P extends MediaLink = MediaPeer> {
   /** All open sessions, in the order in which they were opened. */
   all(): Session<P>[] {
     return [...this.#open.values()];
-  }
-
-  /** A face is about to go: covers the pictures of every session that wears it. */
-  coverFace(id: string): void {
-    for (const session of this.all()) if (wearsFace(session.settings, id)) session.coverFace();
   }
 
   /** The open session with this id. */

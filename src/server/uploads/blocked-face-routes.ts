@@ -4,11 +4,8 @@ import type { Faces } from '../../faces/face-library.ts';
 import { locationOf } from '../access/base-path.ts';
 import { readPictureForm, wholeField } from './picture-form.ts';
 
-/**
- * `/api/blocked-faces`: the faces that this server does not take. Needs @fastify/multipart.
- * @param onChange called after every change, which may have changed the list of faces, too.
- */
-export function blockedFaceRoutes(app: FastifyInstance, faces: Faces, config: Config, onChange: () => void): void {
+/** `/api/blocked-faces`: the faces that this server does not take. Needs @fastify/multipart. */
+export function blockedFaceRoutes(app: FastifyInstance, faces: Faces, config: Config): void {
   app.get('/api/blocked-faces', async () => faces.blocked());
 
   app.post('/api/blocked-faces', async (request, reply) => {
@@ -19,7 +16,6 @@ export function blockedFaceRoutes(app: FastifyInstance, faces: Faces, config: Co
       note: text('note') ?? '',
       ...(pick !== undefined && { pick: wholeField('pick', pick) }),
     });
-    onChange();
     return reply
       .code(201)
       .header('location', locationOf(request, `/api/blocked-faces/${blocked.id}`, config.server.basePath))
@@ -28,7 +24,6 @@ export function blockedFaceRoutes(app: FastifyInstance, faces: Faces, config: Co
 
   app.delete<{ Params: { id: string } }>('/api/blocked-faces/:id', async (request, reply) => {
     await faces.unblock(request.params.id);
-    onChange();
     return reply.code(204).send();
   });
 }

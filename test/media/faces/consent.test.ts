@@ -1,4 +1,4 @@
-/** The consent for a face: recorded, exported, asked again when it is old, and revoked while the face is live. */
+/** The consent for a face: recorded, exported, asked again when it is old, and revoked, or the face blocked, while it is live. */
 
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -151,16 +151,35 @@ test('of a shipped face there is none to show or to revoke', async () => {
   expect(await listed('astronaut')).toMatchObject({ consentDue: false, consentedAt: null });
 });
 
-describe('revoked while the face is live', () => {
-  /** Adds a face, publishes with it, and revokes it once it is put on. */
-  async function revoke(patch: object): Promise<{ id: string; camera: Publisher }> {
+describe('gone while the face is live', () => {
+  const revoked = async (id: string): Promise<number> => (await ask('DELETE', `/api/faces/${id}/consent`)).status;
+  const blocked = async (): Promise<number> => {
+    const form = new FormData();
+    form.append('file', new Blob([new Uint8Array(readFileSync(astronaut))]), 'face.webp');
+    const answer = await fetch(`${server.url}/api/blocked-faces`, { method: 'POST', body: form });
+    return answer.status === 201 ? 204 : answer.status;
+  };
+  const WAYS = [
+    ['revoked', revoked],
+    ['blocked', blocked],
+  ] as const;
+  afterEach(async () => {
+    for (const { id } of await json<{ id: string }[]>(ask('GET', '/api/blocked-faces')))
+      await ask('DELETE', `/api/blocked-faces/${id}`);
+  });
+
+  /** Adds a face, publishes with it, and has it go once it is put on. */
+  async function revoke(
+    patch: object,
+    end: (id: string) => Promise<number> = revoked,
+  ): Promise<{ id: string; camera: Publisher }> {
     const { id } = await add();
     await ask('PUT', '/api/presets/worn', { face: id, strength: 0.5 });
     await ask('PUT', '/api/presets/other', { face: 'astronaut' });
     const camera = await publish(`&face=${id}`);
     await ask('PATCH', '/api/streams/stage/settings', patch);
     await until(() => server.sessions.all()[0]!.stats.swapped > 3, 'swapped pictures', 20_000);
-    expect((await ask('DELETE', `/api/faces/${id}/consent`)).status).toBe(204);
+    expect(await end(id)).toBe(204);
     return { id, camera };
   }
 
@@ -178,17 +197,17 @@ describe('revoked while the face is live', () => {
     expect(existsSync(path.join(dir, 'faces', id))).toBe(false);
   });
 
-  test('a stream whose policy is the camera shows it, unmarked', async () => {
-    const { camera } = await revoke({});
+  test.each(WAYS)('%s: a stream whose policy is the camera shows it, unmarked', async (_what, end) => {
+    const { camera } = await revoke({}, end);
     expect(server.sessions.all()[0]!.settings).toMatchObject({ face: null, guarded: false });
     const data = (): Uint8Array<ArrayBuffer> => camera.picture as Uint8Array<ArrayBuffer>;
     await until(() => meanDifference(data(), person.data) < 4 && !hasMark({ ...person, data: data() }), 'the camera');
   });
 
-  test.each(['blur', 'freeze'])(
-    'a stream whose policy is %s shows neither the face nor the real one',
-    async (fallback) => {
-      const { camera } = await revoke({ fallback });
+  test.each(WAYS.flatMap(([what, end]) => ['blur', 'freeze'].map((fallback) => [what, fallback, end] as const)))(
+    '%s: a stream whose policy is %s shows neither the face nor the real one',
+    async (_what, fallback, end) => {
+      const { camera } = await revoke({ fallback }, end);
       expect(server.sessions.all()[0]!.settings).toMatchObject({ face: null, guarded: true });
       // What is shown when the revocation is answered, and some pictures on.
       const before = camera.received.length;

@@ -65,23 +65,24 @@ test('a face that another process adds can be chosen without a restart, and one 
   const told: string[] = [];
   const watched = {
     offer: (id: string) => void told.push(`offered ${id}`),
-    withdraw: (id: string) => void told.push(`withdrawn ${id}`),
+    withdraw: (id: string) => {
+      told.push(`withdrawn ${id}`);
+      return ['S'];
+    },
     analyse: async () => [],
   } as unknown as Pool;
-  const faces = await FaceLibrary.open(config, watched, pino({ level: 'silent' }), {
-    onChange: () => void told.push('changed'),
-    onGone: (id) => void told.push(`gone ${id}`),
-  });
+  const faces = await FaceLibrary.open(config, watched, pino({ level: 'silent' }));
+  faces.follow((wearers) => void told.push(`changed, worn by ${wearers.length}`));
   told.length = 0;
   const elsewhere = new FaceFolder(path.join(dir, 'faces'), await FileSeal.of(config));
   const added = await elsewhere.write({ data: Buffer.from('x'), name: 'Ann' }, Buffer.from('no picture'));
   // By itself, within two seconds.
-  await until(() => told.includes('changed'), 'the face of the other process');
-  expect(told).toEqual([`offered ${added.id}`, 'changed']);
+  await until(() => told.includes('changed, worn by 0'), 'the face of the other process');
+  expect(told).toEqual([`offered ${added.id}`, 'changed, worn by 0']);
   expect(faces.list().map(({ name }) => name)).toContain('Ann');
   await elsewhere.remove(added);
   await faces.look();
-  expect(told.slice(2)).toEqual([`gone ${added.id}`, `withdrawn ${added.id}`, 'changed']);
+  expect(told.slice(2)).toEqual([`withdrawn ${added.id}`, 'changed, worn by 1', 'changed, worn by 0']);
   expect(faces.list().map(({ id }) => id)).toEqual(['astronaut']);
   faces.close();
 });

@@ -1,9 +1,11 @@
 /** The invisible mark on its way: lane, a real viewer at 1 Mbit/s, a recording, a snapshot. */
 
+import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { detectIn } from '../../../src/commands/detect/detect-in-file.ts';
+import { root } from '../../../src/lib/package-root.ts';
 import type { RecordingState } from '../../../src/shared/messages.ts';
 import type { Frame } from '../../../src/shared/types.ts';
 import { type MessageLayout, messageLayout } from '../../../src/watermark/chips.ts';
@@ -103,16 +105,31 @@ describe('a live session', () => {
   });
   const word = (): number => sessionWord(server.sessions.all()[0]!.id);
 
-  test('is found by what a viewer sees at 1 Mbit/s', async () => {
+  /** What `faceoff detect` says of a file, with the server's key. */
+  function detect(file: string): Promise<unknown> {
+    const storage = `storage.dir=${server.config.storage.dir}`;
+    const args = [path.join(root, 'dist/main.js'), 'detect', '--json', '--set', storage, file];
+    return new Promise((resolve) =>
+      execFile(process.execPath, args, (error, out) => resolve({ code: error?.code ?? 0, ...JSON.parse(out || '{}') })),
+    );
+  }
+  const found = () => ({ code: 0, marked: true, session: server.sessions.all()[0]!.id.slice(0, 8) });
+
+  test('is found by what a viewer sees at 1 Mbit/s, also by the program', async () => {
     const detector = new MarkDetector(layout);
+    const seen: Uint8Array[] = [Buffer.from(`YUV4MPEG2 W${size.width} H${size.height} F2:1 Ip A1:1 C420jpeg\n`)];
     for (let k = 0; k < 12; k++) {
       const before = watcher.received;
       await until(() => watcher.received > before + 4, 'pictures', 60_000);
       const [width, height] = watcher.size.split('x').map(Number) as [number, number];
-      if (width === size.width)
-        detector.add(grayOf({ width, height, data: Uint8Array.from(watcher.picture), receivedAtMs: 0 }));
+      if (width !== size.width) continue;
+      detector.add(grayOf({ width, height, data: Uint8Array.from(watcher.picture), receivedAtMs: 0 }));
+      seen.push(Buffer.from('FRAME\n'), Uint8Array.from(watcher.picture));
     }
     expect(detector.result()).toMatchObject({ isMarked: true, message: word() });
+    const file = path.join(server.config.storage.dir, 'seen.y4m');
+    writeFileSync(file, Buffer.concat(seen));
+    expect(await detect(file)).toMatchObject(found());
   });
 
   test('is found in a snapshot', async () => {
@@ -123,13 +140,14 @@ describe('a live session', () => {
     expect(await detectIn(file, layout)).toMatchObject({ isMarked: true, message: word() });
   });
 
-  test('is found in a recording', async () => {
+  test('is found in a recording, also by the program', async () => {
     const url = `${server.url}/api/sessions/${server.sessions.all()[0]!.id}/recording`;
     expect((await fetch(url, { method: 'POST' })).status).toBe(201);
     const before = watcher.received;
     await until(() => watcher.received > before + 60, 'pictures', 60_000);
     const { folder, files } = (await (await fetch(url, { method: 'DELETE' })).json()) as RecordingState;
-    const found = await detectIn(path.join(folder, files[0]!), layout);
-    expect(found).toMatchObject({ isMarked: true, message: word() });
+    const file = path.join(folder, files[0]!);
+    expect(await detectIn(file, layout)).toMatchObject({ isMarked: true, message: word() });
+    expect(await detect(file)).toMatchObject(found());
   });
 });

@@ -5,7 +5,7 @@ import { cp } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { defaultConfig } from '../../../../src/config.ts';
 import { rgbToFrame } from '../../../../src/faces/portrait.ts';
 import { root } from '../../../../src/lib/package-root.ts';
@@ -78,3 +78,37 @@ test('a check that is closed takes no more', async () => {
 });
 
 const blank = (): Frame => rgbToFrame(new Uint8Array(64 * 64 * 3).fill(90), 64, 64, 3);
+
+test.each([
+  ['hangs', 'SIGSTOP', /did not answer for 5 seconds and was killed/],
+  ['dies', 'SIGKILL', /ended with SIGKILL/],
+] as const)(
+  'a process that %s refuses its checks, and a later check has another one',
+  async (_what, signal, why) => {
+    const told: string[] = [];
+    const lossy = new ContentCheck(modelsDir, {
+      onLost: ({ message }, restarts) => told.push(`${restarts}: ${message}`),
+    });
+    try {
+      expect(await lossy.score(sampleOf(blank()))).toBeLessThan(contentThreshold);
+      const first = lossy.pid!;
+      process.kill(first, signal);
+      const lost = { code: 'content_check_lost', message: expect.stringMatching(why) };
+      const checks = [0, 1].map(() => lossy.score(sampleOf(blank())));
+      for (const check of checks) await expect(check).rejects.toMatchObject(lost);
+      // At once there is no other one yet.
+      await expect(lossy.score(sampleOf(blank()))).rejects.toMatchObject(lost);
+      expect(told).toEqual([expect.stringMatching(why)]);
+      await vi.waitFor(async () => expect(await lossy.score(sampleOf(blank()))).toBeLessThan(contentThreshold), {
+        timeout: 30_000,
+        interval: 200,
+      });
+      expect(lossy.pid).not.toBe(first);
+      expect(() => process.kill(first, 0)).toThrow(/ESRCH/);
+      expect(lossy.restarts).toBe(1);
+    } finally {
+      await lossy.close();
+    }
+  },
+  60_000,
+);

@@ -23,8 +23,9 @@ import { Pool } from '../../../../src/pipeline/pool/pool.ts';
 import type { Frame } from '../../../../src/shared/types.ts';
 import { killDevice } from '../../../support/crashes.ts';
 import { astronaut, copyFrame, cutFrame, group, readFrame } from '../../../support/lane.ts';
+import { placed } from '../../../support/painted-face.ts';
 import { patchedConfig, until } from '../../../support/server.ts';
-import { placed, type StandIns, standIns } from '../../../support/stand-ins.ts';
+import { type StandIns, standIns } from '../../../support/stand-ins.ts';
 
 let models: StandIns;
 let folder: string;

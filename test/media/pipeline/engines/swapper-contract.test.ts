@@ -1,7 +1,6 @@
 /** Every profile on its stand-in: what goes in is what the model was trained on, what comes out lands where it belongs. */
 
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { alignedSquare } from '../../../../src/pipeline/engines/neural/face-alignment.ts';
 import { GeneratorRunner } from '../../../../src/pipeline/engines/neural/generator-runner.ts';
 import { SourceMaker, unit } from '../../../../src/pipeline/engines/neural/source-identity.ts';
 import type { ModelShape, SessionOptions } from '../../../../src/pipeline/inference/model-session.ts';
@@ -11,8 +10,9 @@ import { TEMPLATES } from '../../../../src/pipeline/models/profiles.ts';
 import { MESH, NONE } from '../../../../src/shared/settings.ts';
 import type { Frame, SwappedFrame } from '../../../../src/shared/types.ts';
 import { astronaut, copyFrame, cutFrame, group, readFrame, startLane } from '../../../support/lane.ts';
+import { differencesInside, placed, softFrame } from '../../../support/painted-face.ts';
 import { swapSettings } from '../../../support/settings.ts';
-import { placed, softFrame, standIns } from '../../../support/stand-ins.ts';
+import { standIns } from '../../../support/stand-ins.ts';
 
 /** What each model was given at its last run, by input. */
 const given = vi.hoisted(() => new Map<string, Record<string, Float32Array>>());
@@ -112,7 +112,7 @@ describe.each(named(painters))('%s', (_name, entry) => {
   test("returns an identity model's picture and leaves the outside unchanged", async () => {
     const after = copyFrame(frame);
     await paint(entry, after);
-    const [inside, outside] = differences(frame, after, entry);
+    const { inside, outside } = differencesInside(frame, after, entry.profile.template, AT);
     expect(outside).toBe(0);
     expect(inside.mean).toBeLessThan(0.8);
     expect(inside.most).toBeLessThan(10);
@@ -144,9 +144,8 @@ test.each(named(generators.filter(({ profile }) => profile.size !== null && prof
     expect(painter.side).toBe(2 * entry.profile.size!);
     const pictures = Object.values(given.get(entry.name)!).map(({ length }) => length);
     expect(pictures).toContain(4 * 3 * entry.profile.size! ** 2);
-    expect(differences(frame, boosted, entry)[0].mean).toBeLessThanOrEqual(
-      differences(frame, once, entry)[0].mean + 0.05,
-    );
+    const off = (after: Frame): number => differencesInside(frame, after, entry.profile.template, AT).inside.mean;
+    expect(off(boosted)).toBeLessThanOrEqual(off(once) + 0.05);
   },
 );
 
@@ -261,29 +260,4 @@ function rgbOf({ width, height, data }: Frame, x: number, y: number): [number, n
     number,
     number,
   ];
-}
-
-/** Luma inside the crop's square, and how many bytes outside of it changed. */
-function differences(before: Frame, after: Frame, { profile }: Painted) {
-  const { points } = placed(profile.template, AT);
-  const square = alignedSquare(points, profile.template);
-  const inside = { mean: 0, most: 0, changed: 0 };
-  let [count, outside] = [0, 0];
-  const { width, height } = before;
-  for (let i = 0; i < width * height; i++) {
-    const [dx, dy] = [(i % width) + 0.5 - square.x, Math.floor(i / width) + 0.5 - square.y];
-    const u = dx * Math.cos(square.angle) + dy * Math.sin(square.angle);
-    const v = dy * Math.cos(square.angle) - dx * Math.sin(square.angle);
-    const difference = Math.abs(before.data[i]! - after.data[i]!);
-    if (Math.max(Math.abs(u), Math.abs(v)) > square.side / 2) {
-      outside += difference > 0 ? 1 : 0;
-      continue;
-    }
-    count++;
-    inside.mean += difference;
-    inside.most = Math.max(inside.most, difference);
-    inside.changed += difference > 0 ? 1 : 0;
-  }
-  inside.mean /= count;
-  return [inside, outside] as const;
 }

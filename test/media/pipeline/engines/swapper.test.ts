@@ -13,7 +13,8 @@ import { Kernels } from '../../../../src/pipeline/kernels/kernels.ts';
 import { boundsOf } from '../../../../src/shared/geometry.ts';
 import type { Frame } from '../../../../src/shared/types.ts';
 import { copyFrame, modelsDir } from '../../../support/lane.ts';
-import { softFrame, standIns } from '../../../support/stand-ins.ts';
+import { softFrame } from '../../../support/painted-face.ts';
+import { standIns } from '../../../support/stand-ins.ts';
 
 const [WIDTH, HEIGHT] = [640, 480];
 /** Pixels of the frame for each unit of the canonical face, which is some 15 units wide. */

@@ -17,9 +17,10 @@ import { Pool } from '../../../../../src/pipeline/pool/pool.ts';
 import { FaceOffError } from '../../../../../src/shared/errors.ts';
 import type { Frame } from '../../../../../src/shared/types.ts';
 import { astronaut, copyFrame, cutFrame, group, readFrame } from '../../../../support/lane.ts';
+import { placed, softFrame } from '../../../../support/painted-face.ts';
 import { patchedConfig } from '../../../../support/server.ts';
 import { swapSettings } from '../../../../support/settings.ts';
-import { placed, type StandIns, softFrame, standIns } from '../../../../support/stand-ins.ts';
+import { type StandIns, standIns } from '../../../../support/stand-ins.ts';
 
 const PART = { left: 1400, top: 130, width: 460, height: 345 };
 const settings = swapSettings();

@@ -1,18 +1,17 @@
-/** The worker thread of the content check: one model, one check at a time. */
+/** Entry point of the content check's process: one model, one check at a time. It ends with its parent. */
 
-import { parentPort, workerData } from 'node:worker_threads';
 import { SerialQueue } from '../../lib/serial.ts';
 import { toWire } from '../../shared/errors.ts';
 import { type ModelSession, openSession } from '../inference/model-session.ts';
 import { readCatalogue } from '../models/catalogue.ts';
-import type { ContentReply, ContentRequest, ContentStarted, ContentWorkerOptions } from './content-protocol.ts';
+import type { ContentReply, ContentRequest, ContentStarted } from './content-protocol.ts';
 
-const port = parentPort!;
+const [modelsDir = ''] = process.argv.slice(2);
 const checks = new SerialQueue();
 /** Among drawing, hentai, neutral, porn and sexy, the kinds that are blocked: what is merely revealing is not. */
 const BLOCKED = [1, 3];
 
-const post = (message: ContentStarted | ContentReply): void => port.postMessage(message);
+const post = (message: ContentStarted | ContentReply): void => void process.send?.(message);
 
 async function scoreOf(session: ModelSession, sample: Uint8Array): Promise<number> {
   const image = session.inputs.image!;
@@ -29,20 +28,16 @@ async function serve(session: ModelSession, { id, sample }: ContentRequest): Pro
   }
 }
 
+// Ctrl-C reaches the whole process group; the parent ends this process when it is done with it.
+process.on('SIGINT', () => undefined);
 try {
-  const catalogue = readCatalogue((workerData as ContentWorkerOptions).modelsDir);
+  const catalogue = readCatalogue(modelsDir);
   const entry = catalogue.forRole('content-check');
   const session = await openSession(entry, catalogue.read(entry), { threads: 1 });
-  // Null ends the thread, once the checks in hand are answered.
-  port.on('message', (request: ContentRequest | null) => {
-    void checks.run(async () => {
-      if (request !== null) return await serve(session, request);
-      await session.close();
-      port.close();
-    });
-  });
+  process.on('message', (request: ContentRequest) => void checks.run(() => serve(session, request)));
+  // The parent has ended, or closes the check.
+  process.once('disconnect', () => void checks.run(() => process.exit(0)));
   post({ model: entry.name });
 } catch (error) {
-  post({ error: toWire(error) });
-  port.close();
+  process.send?.({ error: toWire(error) } satisfies ContentStarted, () => process.exit(1));
 }
