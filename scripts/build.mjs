@@ -22,6 +22,7 @@ const STYLES = [
 ];
 /** A container image is built without the benches, which need test/ too. */
 const hasBenches = existsSync(at('bench'));
+const BROWSERS = ['chrome110', 'firefox115', 'safari16'];
 const common = { bundle: true, format: 'esm', sourcemap: true, logLevel: 'warning', absWorkingDir: root, write: false };
 /** Chunks of an earlier build stay so long: a server that runs may still load them. */
 const CHUNK_LIFE_MS = 86_400_000;
@@ -87,6 +88,17 @@ async function buildHtml(file) {
   await put(at('dist/client', path.basename(file)), built.join('\n'));
 }
 
+/** A script that a page imports only when it is needed is built by itself, and found beside the page's own. */
+const ON_DEMAND = ['cluster/livekit-pages'];
+const onDemand = {
+  name: 'on-demand',
+  setup({ onResolve }) {
+    onResolve({ filter: /\.ts$/ }, ({ path: file, kind }) =>
+      kind === 'dynamic-import' ? { path: `./${path.basename(file, '.ts')}.js`, external: true } : undefined,
+    );
+  },
+};
+
 async function buildPages() {
   await put(at('dist/client/icon.svg'), await readFile(at('src/client/icon.svg')));
   // An audio worklet loads it by its address: the content policy refuses blobs, from which the package would load it.
@@ -101,7 +113,15 @@ async function buildPages() {
     ],
     entryNames: '[name]',
     outdir: at('dist/client'),
-    target: ['chrome110', 'firefox115', 'safari16'],
+    target: BROWSERS,
+    plugins: [onDemand],
+  });
+  await build({
+    entryPoints: ON_DEMAND.map((page) => at('src/client', `${page}.ts`)),
+    entryNames: '[name]',
+    outdir: at('dist/client'),
+    target: BROWSERS,
+    minify: true,
   });
 }
 

@@ -186,7 +186,11 @@ const Schema = z.strictObject({
     oscHost: textSchema(1).default('127.0.0.1'),
     oscStream: textSchema(1, 64).default('studio'),
   }),
-  faces: section({ consentDays: live(whole(1, 36_500, 365)) }),
+  faces: section({
+    consentDays: live(whole(1, 36_500, 365)),
+    key: textSchema(1).nullable().default(null),
+    keyFile: textSchema(1).nullable().default(null),
+  }),
   disclosure: section({
     badge: live(z.boolean().default(SETTINGS.badge.default)),
     acknowledged: live(z.boolean().default(false)),
@@ -230,6 +234,7 @@ const Schema = z.strictObject({
       .string()
       .regex(/^[\w-]{1,64}$/, 'must have 1 to 64 letters, digits, - and _')
       .default('faceoff'),
+    pages: z.boolean().default(true),
     maxLoad: number(0.05, 1, 0.7),
     codec: choice(['h264', 'vp8'], 'h264'),
     kbps: whole(100, 100_000, 3000),
@@ -393,7 +398,7 @@ function put(tree: ConfigTree, key: string, text: string): void {
 }
 
 /** Sentences about settings that are allowed alone, but not together; each begins with the name of one of them. */
-export function disagreements({ server, webrtc, memory, metrics, hooks, livekit }: Config): string[] {
+export function disagreements({ server, webrtc, memory, metrics, hooks, livekit, faces }: Config): string[] {
   const { portMin, portMax, h264Port, minKbps, startKbps, maxKbps } = webrtc;
   const wrong: string[] = [];
   if (!isLocal(server.host) && server.token === null) {
@@ -415,6 +420,8 @@ export function disagreements({ server, webrtc, memory, metrics, hooks, livekit 
     wrong.push(`memory.releaseAt: must not be above memory.degradeAt (${memory.releaseAt} > ${memory.degradeAt})`);
   if (livekit.url !== null && (livekit.key === null || livekit.secret === null))
     wrong.push('livekit.url: needs livekit.key and livekit.secret too (FACEOFF_LIVEKIT_KEY, FACEOFF_LIVEKIT_SECRET)');
+  if (faces.key !== null && faces.keyFile !== null)
+    wrong.push('faces.key: and faces.keyFile are both set; leave out one of the two');
   return [...wrong, ...disagreeingMetrics(metrics, server), ...disagreeingHooks(hooks)];
 }
 
@@ -435,7 +442,7 @@ function disagreeingMetrics(
 }
 
 function withPaths(config: Config, folder: string): Config {
-  const { server, pipeline, models, storage, recording, logging, hooks } = config;
+  const { server, pipeline, models, storage, faces, recording, logging, hooks } = config;
   const at = (name: string): string => path.resolve(folder, name);
   const maybeAt = (name: string | null): string | null => (name === null ? null : at(name));
   return {
@@ -444,6 +451,7 @@ function withPaths(config: Config, folder: string): Config {
     pipeline: { ...pipeline, offAirPicture: maybeAt(pipeline.offAirPicture) },
     models: { ...models, dir: at(models.dir), cacheDir: at(models.cacheDir) },
     storage: { ...storage, dir: at(storage.dir) },
+    faces: { ...faces, keyFile: maybeAt(faces.keyFile) },
     recording: { ...recording, dir: at(recording.dir) },
     logging: { ...logging, dir: at(logging.dir) },
     hooks: { ...hooks, commands: hooks.commands.map((one) => ({ ...one, run: programAt(one.run, folder) })) },

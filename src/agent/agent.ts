@@ -29,6 +29,8 @@ export interface AgentParts {
   /** Checks what swapped pictures show; null where the settings want none. */
   contentCheck: ContentCheck | null;
   config: Config;
+  /** Takes over faces that other processes added to the shared folder. */
+  lookForFaces: () => Promise<void>;
   at: LiveKitAddress;
   library: RtcLibrary;
   pool: Swapping;
@@ -99,6 +101,7 @@ export class Agent {
       sessions: this.#sessions,
       // Viewers are promised that they never see a bare face; its publisher alone may choose otherwise.
       defaults: { guarded: true },
+      lookForFaces: parts.lookForFaces,
       hasRoom: (jobs) => this.#freeJobs(jobs) > 0,
       onEnd: (job, status, error) => this.#connection.ended(job, status, error),
       onChange: () => this.#report(),

@@ -1,9 +1,10 @@
 import type { Logger } from '../lib/log.ts';
-import { type ClusterPublisher, jobsOf } from '../livekit/room-names.ts';
-import { SETTINGS_ATTRIBUTE } from '../livekit/stream-tokens.ts';
+import type { ClusterPublisher } from '../livekit/room-names.ts';
 import type { MediaLink, PeerListener, PeerSource } from '../server/webrtc/peer.ts';
 import { upright } from '../server/webrtc/upright.ts';
+import { DISCLOSURE_ATTRIBUTE, jobsOf, SETTINGS_ATTRIBUTE, STATS_TOPIC } from '../shared/cluster/cluster-names.ts';
 import { messageOf } from '../shared/errors.ts';
+import type { SessionStats } from '../shared/messages.ts';
 import type { Frame } from '../shared/types.ts';
 import { leaveRoom } from './leave-room.ts';
 import type { RtcFrameEvent, RtcLibrary, RtcPublication, RtcRoom, RtcTrack } from './rtc-library.ts';
@@ -24,8 +25,6 @@ export interface LinkTarget extends ClusterPublisher {
   onSuccessor: () => void;
 }
 
-/** The attribute of a job, in the stream's room, that tells whether its pictures are modified: the data channel's message. */
-const DISCLOSURE_ATTRIBUTE = 'faceoff.disclosure';
 const LEAST_SIDE = 16;
 /**
  * A job that is cut off from a room for so long ends. Its publisher's page asked for another worker after a second, and where
@@ -69,6 +68,8 @@ export class RoomLink implements MediaLink {
   readonly #track: SwappedTrack;
   #reader: ReadableStreamDefaultReader<RtcFrameEvent> | null = null;
   #message: string | null = null;
+  /** Identity of the publisher; null before the rooms are entered. */
+  #publisher: string | null = null;
   /** Rooms that the library is trying to come back to. */
   readonly #cutOff = new Set<RtcRoom>();
   #cutOffTimer: NodeJS.Timeout | undefined;
@@ -117,6 +118,7 @@ export class RoomLink implements MediaLink {
     if (this.#closed) this.#leave();
     if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
     if (this.#closed) return;
+    this.#publisher = publisher;
     this.#parts.listener.onState('connected');
     if (this.#message !== null) this.#tell(stream, { [DISCLOSURE_ATTRIBUTE]: this.#message });
   }
@@ -124,6 +126,16 @@ export class RoomLink implements MediaLink {
   /** Shows the publisher's page an attribute of the job. */
   showPublisher(attributes: Record<string, string>): void {
     this.#tell(this.#camera, attributes);
+  }
+
+  /** Sends statistics to the publisher's page; they may get lost. */
+  sendStats(stats: SessionStats): void {
+    if (this.#closed || this.#publisher === null || !this.#camera.isConnected) return;
+    const data = new TextEncoder().encode(JSON.stringify(stats));
+    const options = { reliable: false, destination_identities: [this.#publisher], topic: STATS_TOPIC };
+    void this.#camera.localParticipant?.publishData(data, options).catch((error: unknown) => {
+      if (!this.#closed) this.#parts.log.debug({ error: messageOf(error) }, 'statistics could not be sent');
+    });
   }
 
   sendFrame(frame: Frame): void {

@@ -42,6 +42,10 @@ export interface RtcLocalParticipant {
   publishTrack(track: RtcTrack, options: object): Promise<RtcPublication>;
   unpublishTrack(sid: string, stopOnUnpublish?: boolean): Promise<void>;
   setAttributes(attributes: Record<string, string>): Promise<void>;
+  publishData(
+    data: Uint8Array,
+    options: { reliable: boolean; destination_identities: string[]; topic: string },
+  ): Promise<void>;
 }
 
 /** Events of a room that are used, with what they carry. */

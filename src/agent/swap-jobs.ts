@@ -1,11 +1,12 @@
 import type { Logger } from '../lib/log.ts';
 import { type LiveKitAddress, liveKitUrl } from '../livekit/livekit-api.ts';
 import { type ClusterPublisher, jobIdentity, publisherOf } from '../livekit/room-names.ts';
-import { jobToken, SETTINGS_ATTRIBUTE } from '../livekit/stream-tokens.ts';
+import { jobToken } from '../livekit/stream-tokens.ts';
 import type { Session } from '../server/session/session.ts';
 import { settingsFrom } from '../server/session/session-settings.ts';
 import type { Sessions } from '../server/session/sessions.ts';
-import { messageOf } from '../shared/errors.ts';
+import { SETTINGS_ATTRIBUTE, STATE_ATTRIBUTE } from '../shared/cluster/cluster-names.ts';
+import { FaceOffError, messageOf } from '../shared/errors.ts';
 import type { SettingsPatch, SwapSettings } from '../shared/settings.ts';
 import type { AgentMetrics } from './agent-metrics.ts';
 import type { RoomLink } from './room-link.ts';
@@ -17,6 +18,8 @@ export interface SwapJobsParts {
   sessions: Sessions<RoomLink>;
   /** Settings of a job whose publisher has none. */
   defaults: SettingsPatch;
+  /** Takes over faces that other processes added to the shared folder. */
+  lookForFaces: () => Promise<void>;
   /** Whether one more job fits. @param jobs number of jobs that run or were accepted. */
   hasRoom: (jobs: number) => boolean;
   onEnd: (job: string, status: JobEnd, error: string) => void;
@@ -35,6 +38,8 @@ interface RunningJob extends ClusterPublisher {
   assignedAtMs: number;
   /** Whether its pictures were seen to be published. */
   isShown: boolean;
+  /** When its publisher was last told its statistics. */
+  statsAtMs: number;
   /** Resolves when another job of the publisher shows pictures, and when the job ended. */
   successor: Promise<void>;
   ended: Promise<void>;
@@ -44,8 +49,11 @@ interface RunningJob extends ClusterPublisher {
 const ASSIGNED_WITHIN_MS = 10_000;
 /** A job counts as begun when it is that old: its frames then show in the lanes' share. */
 const SETTLED_MS = 2000;
-/** Attribute of a job in the camera's room: its settings, or what was wrong with those that were asked for. */
-const STATE_ATTRIBUTE = 'faceoff.state';
+/** Statistics go out about once a second; the worker ticks more often. */
+const STATS_MS = 900;
+/** A face that was just added may reach this worker's view of a shared folder a little later; how often that is looked at. */
+const FACE_WITHIN_MS = 5000;
+const FACE_AGAIN_MS = 500;
 /** Attributes hold little; an error's sentence is cut. */
 const MOST_CHARACTERS = 400;
 
@@ -55,6 +63,8 @@ export class SwapJobs {
   readonly #running = new Map<string, RunningJob>();
   /** Accepted jobs by id, with the time of their acceptance. */
   readonly #accepted = new Map<string, number>();
+  /** What each session was last asked for, as text. */
+  readonly #asked = new WeakMap<Session<RoomLink>, string>();
   #isDraining = false;
 
   constructor(parts: SwapJobsParts) {
@@ -129,12 +139,13 @@ export class SwapJobs {
       session,
       assignedAtMs: performance.now(),
       isShown: false,
+      statsAtMs: 0,
       successor,
       ended,
     });
     this.#parts.onChange();
     const base = session.settings;
-    const onSettings = (text: string): void => this.#take(session, base, text);
+    const onSettings = (text: string): void => void this.#take(session, base, text);
     onSettings(job.participant?.attributes[SETTINGS_ATTRIBUTE] ?? '');
     session.peer
       .join({
@@ -157,11 +168,16 @@ export class SwapJobs {
     this.#running.get(job)?.session.close('LiveKit ended the job');
   }
 
-  /** Runs a few times a second: bit rates follow the plans, and first pictures are noted. */
+  /** Runs a few times a second: bit rates follow the plans, first pictures are noted, and pages are told statistics. */
   tick(): void {
+    const nowMs = performance.now();
     for (const job of this.#running.values()) {
       const { peer, stats } = job.session;
       peer.fps = stats.maxFps ?? Number.POSITIVE_INFINITY;
+      if (nowMs - job.statsAtMs >= STATS_MS) {
+        job.statsAtMs = nowMs;
+        peer.sendStats(stats);
+      }
       if (job.isShown || !peer.isPublished) continue;
       job.isShown = true;
       this.#parts.metrics.firstPicture(performance.now() - job.assignedAtMs);
@@ -185,14 +201,24 @@ export class SwapJobs {
   }
 
   /** Uses settings of the publisher's making, as far as they can be used here, and shows the page what holds then. */
-  #take(session: Session<RoomLink>, base: SwapSettings, text: string): void {
-    if (session.isClosed) return;
+  async #take(session: Session<RoomLink>, base: SwapSettings, text: string): Promise<void> {
+    this.#asked.set(session, text);
     let problem: string | null = null;
-    try {
-      const patch = settingsFrom(JSON.parse(text === '' ? '{}' : text));
-      session.set({ ...base, ...patch });
-    } catch (error) {
-      problem = messageOf(error).slice(0, MOST_CHARACTERS);
+    for (const untilMs = performance.now() + FACE_WITHIN_MS; ; await delay(FACE_AGAIN_MS)) {
+      if (session.isClosed || this.#asked.get(session) !== text) return;
+      try {
+        const patch = settingsFrom(JSON.parse(text === '' ? '{}' : text));
+        session.set({ ...base, ...patch });
+        problem = null;
+        break;
+      } catch (error) {
+        problem = messageOf(error).slice(0, MOST_CHARACTERS);
+        const isMissing = error instanceof FaceOffError && error.code === 'unknown_face';
+        if (!isMissing || performance.now() > untilMs) break;
+        await this.#parts.lookForFaces().catch(() => undefined);
+      }
+    }
+    if (problem !== null) {
       this.#parts.log.warn({ session: session.id, problem }, 'settings of a publisher cannot be used');
     }
     const state = problem === null ? { settings: session.settings } : { settings: session.settings, problem };
@@ -206,6 +232,8 @@ export class SwapJobs {
     this.#parts.onChange();
   }
 }
+
+const delay = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** A promise, and what resolves it. */
 function signal(): [Promise<void>, () => void] {

@@ -1,3 +1,4 @@
+import { SWAPPED_TRACK } from '../shared/cluster/cluster-names.ts';
 import { messageOf } from '../shared/errors.ts';
 import type { Frame } from '../shared/types.ts';
 import type { RtcLibrary, RtcRoom, RtcTrack, RtcVideoSource } from './rtc-library.ts';
@@ -12,8 +13,6 @@ export interface TrackCoding {
   kbps: number;
 }
 
-/** Name of the track. */
-const TRACK_NAME = 'swapped';
 /** Encoders fail on pictures with shorter sides, in pixels. */
 const LEAST_SIDE = 16;
 const FULL_FPS = 30;
@@ -133,7 +132,7 @@ export class SwappedTrack {
 
   async #publish(kbps: number): Promise<void> {
     const { LocalVideoTrack, TrackPublishOptions, VideoCodec, TrackSource } = this.#library;
-    const track = LocalVideoTrack.createVideoTrack(TRACK_NAME, this.#source!);
+    const track = LocalVideoTrack.createVideoTrack(SWAPPED_TRACK, this.#source!);
     const options = new TrackPublishOptions({
       source: TrackSource.SOURCE_CAMERA,
       videoCodec: this.#coding.codec === 'h264' ? VideoCodec.H264 : VideoCodec.VP8,

@@ -137,7 +137,8 @@ export class WorkerConnection {
         agentName,
         version,
         // Of the camera's room: the job subscribes, and shows its settings as an attribute.
-        allowedPermissions: { canSubscribe: true, canPublish: false, canPublishData: false, canUpdateMetadata: true },
+        // Statistics are data to the publisher.
+        allowedPermissions: { canSubscribe: true, canPublish: false, canPublishData: true, canUpdateMetadata: true },
       },
     });
   }

@@ -13,7 +13,7 @@ export function isSecretSetting(path: string): boolean {
   const keys = path.split('.');
   // Addresses of webhooks hold a secret word in many services, and so do the arguments of commands.
   const isHook = keys[0] === 'hooks' && keys.some((key) => key === 'url' || key === 'run');
-  return isHook || SECRET_NAME.test(keys.at(-1)!);
+  return isHook || path === 'faces.key' || SECRET_NAME.test(keys.at(-1)!);
 }
 
 /**

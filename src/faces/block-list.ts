@@ -5,16 +5,18 @@
 
 import { randomUUID } from 'node:crypto';
 import { unwatchFile, watchFile } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
+import type { Config } from '../config.ts';
 import type { Logger } from '../lib/log.ts';
 import { SerialQueue } from '../lib/serial.ts';
+import { withFolderLock } from '../lib/system/folder-lock.ts';
 import { makeFolder } from '../lib/system/make-folder.ts';
 import { notSaved, writeWhole } from '../lib/system/whole-file.ts';
 import { distance, SAME_PERSON } from '../pipeline/face/embed.ts';
 import { FaceOffError, messageOf } from '../shared/errors.ts';
 import type { BlockedFace } from '../shared/messages.ts';
+import { FileSeal, isKeyError } from './sealed-files.ts';
 
 /** Numbers of an embedding. */
 const LENGTH = 128;
@@ -41,20 +43,22 @@ type Entry = z.infer<typeof File>[number];
 /** The list, and its file. Main thread. */
 export class BlockList {
   readonly #file: string;
+  readonly #seal: FileSeal;
   readonly #changes = new SerialQueue();
   #entries: readonly { info: BlockedFace; embedding: Float32Array }[] = [];
 
-  private constructor(storageDir: string) {
+  private constructor(storageDir: string, seal: FileSeal) {
+    this.#seal = seal;
     this.#file = path.join(storageDir, 'blocked-faces.json');
   }
 
   /**
    * Reads the list; where there is no file, it is empty.
-   * @param storageDir folder `storage.dir`. @throws FaceOffError `block_list_damaged` (500) for a file that cannot be read:
-   *   going on without it would take the faces that it lists.
+   * @throws FaceOffError `block_list_damaged` (500) for a file that cannot be read:
+   *   going on without it would take the faces that it lists; `faces_key_missing`, `faces_key_wrong`.
    */
-  static async open(storageDir: string): Promise<BlockList> {
-    const list = new BlockList(storageDir);
+  static async open(config: Pick<Config, 'storage' | 'faces'>): Promise<BlockList> {
+    const list = new BlockList(config.storage.dir, await FileSeal.of(config));
     await list.#read();
     return list;
   }
@@ -74,7 +78,7 @@ export class BlockList {
    * @throws FaceOffError `too_many_blocked_faces`, `not_saved` (507), `block_list_damaged` (500), and changes nothing.
    */
   add(embedding: Float32Array, note: string): Promise<BlockedFace> {
-    return this.#changes.run(async () => {
+    return this.#change(async () => {
       // Another process may have added a face since the file was read.
       const entries = await this.#read();
       if (entries.length >= MOST)
@@ -94,7 +98,7 @@ export class BlockList {
 
   /** Removes a face from the list. @throws FaceOffError `unknown_blocked_face` (404), `not_saved` (507), `block_list_damaged` (500). */
   remove(id: string): Promise<void> {
-    return this.#changes.run(async () => {
+    return this.#change(async () => {
       const entries = await this.#read();
       const left = entries.filter((entry) => entry.id !== id);
       if (left.length === entries.length)
@@ -132,12 +136,26 @@ export class BlockList {
     unwatchFile(this.#file);
   }
 
+  /** Runs a change while no other process makes one. */
+  #change<T>(change: () => Promise<T>): Promise<T> {
+    return this.#changes.run(async () => {
+      const folder = path.dirname(this.#file);
+      try {
+        await makeFolder(folder);
+        return await withFolderLock(folder, change);
+      } catch (cause) {
+        throw cause instanceof FaceOffError ? cause : notSaved('The list of blocked faces', cause);
+      }
+    });
+  }
+
   async #read(): Promise<Entry[]> {
     try {
-      const entries = File.parse(JSON.parse(await readFile(this.#file, 'utf8')));
+      const entries = File.parse(JSON.parse((await this.#seal.read(this.#file)).toString()));
       this.#use(entries);
       return entries;
     } catch (cause) {
+      if (isKeyError(cause)) throw cause;
       const { code } = cause as NodeJS.ErrnoException;
       if (code === 'ENOENT' || code === 'ENOTDIR') {
         this.#entries = [];
@@ -153,12 +171,7 @@ export class BlockList {
   }
 
   async #write(entries: readonly Entry[]): Promise<void> {
-    try {
-      await makeFolder(path.dirname(this.#file));
-      await writeWhole(this.#file, `${JSON.stringify(entries)}\n`, 0o600);
-    } catch (cause) {
-      throw notSaved('The list of blocked faces', cause);
-    }
+    await writeWhole(this.#file, this.#seal.seal(`${JSON.stringify(entries)}\n`, this.#file), 0o600);
     this.#use(entries);
   }
 

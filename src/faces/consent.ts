@@ -5,11 +5,13 @@
  */
 
 import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
+import type { Config } from '../config.ts';
 import { CONSENT_STATEMENT } from '../shared/duties/consent-statement.ts';
 import type { Confirmation, ConsentRecord } from '../shared/messages.ts';
+import { FileSeal } from './sealed-files.ts';
 
 const DAY_MS = 86_400_000;
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -48,12 +50,12 @@ export function confirmationOf(photos: readonly ConfirmedPhoto[], by: string | n
 }
 
 /** What consent.json of a face's folder holds; nothing where there is none. @throws Error where it cannot be read or is malformed. */
-export async function readConfirmations(folder: string): Promise<Confirmation[]> {
-  const text = await readFile(fileIn(folder), 'utf8').catch((error: NodeJS.ErrnoException) => {
+export async function readConfirmations(folder: string, seal: FileSeal): Promise<Confirmation[]> {
+  const text = await seal.read(fileIn(folder)).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return '[]';
     throw error;
   });
-  return Confirmations.parse(JSON.parse(text));
+  return Confirmations.parse(JSON.parse(text.toString()));
 }
 
 /** The file in a face's folder, and its content. */
@@ -80,20 +82,31 @@ export const isConsentDue = (at: string | null, days: number, nowMs = Date.now()
 
 /**
  * The consents for all faces of a data folder, from disk: for an export without a server.
- * @param folder `faces` in `storage.dir`. @throws Error of the file system, or where a file is malformed.
+ * @throws FaceOffError `faces_key_missing`, `faces_key_wrong`; Error of the file system, or where a file is malformed.
  */
-export async function consentsIn(folder: string, days: number): Promise<ConsentRecord[]> {
+export async function consentsIn(config: Pick<Config, 'storage' | 'faces'>): Promise<ConsentRecord[]> {
+  const folder = path.join(config.storage.dir, 'faces');
+  const seal = await FileSeal.of(config);
   const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
     throw error;
   });
   const records: ConsentRecord[] = [];
   for (const face of names.filter((name) => !name.endsWith('.part')).sort()) {
-    const text = await readFile(path.join(folder, face, 'face.json'), 'utf8').catch(() => null);
+    const text = await seal.read(path.join(folder, face, 'face.json')).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== undefined && /^E/.test(error.code)) return null;
+      throw error;
+    });
     if (text === null) continue;
-    const { name, photos } = z.object({ name: z.string(), photos: z.array(z.string()) }).parse(JSON.parse(text));
-    const confirmations = await readConfirmations(path.join(folder, face));
-    records.push({ face, name, due: isConsentDue(consentedAt(confirmations, photos), days), confirmations });
+    const Named = z.object({ name: z.string(), photos: z.array(z.string()) });
+    const { name, photos } = Named.parse(JSON.parse(text.toString()));
+    const confirmations = await readConfirmations(path.join(folder, face), seal);
+    records.push({
+      face,
+      name,
+      due: isConsentDue(consentedAt(confirmations, photos), config.faces.consentDays),
+      confirmations,
+    });
   }
   return records;
 }

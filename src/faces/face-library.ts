@@ -1,31 +1,32 @@
 /**
- * The source faces: those that FaceOff comes with, and those that people added, kept in data/faces/ (storage.dir) on this
- * machine. Each face is a folder with its photos, cut to the face, and a face.json; the folder is written under another
- * name and renamed, so that no half-written face is ever read.
+ * The source faces: those that FaceOff comes with, and those that people added, kept in data/faces/ (storage.dir), which
+ * several servers and workers may share. Each face is a folder with its photos, cut to the face, and a face.json; the folder
+ * is written under another name and renamed, so that no half-written face is ever read.
  */
 
 import { existsSync } from 'node:fs';
-import { readdir, readFile, rename, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { shippedModels } from '../lib/installation.ts';
 import { SerialQueue } from '../lib/serial.ts';
 import { sharp } from '../lib/sharp.ts';
-import { makeFolder } from '../lib/system/make-folder.ts';
-import { notSaved, writeWhole } from '../lib/system/whole-file.ts';
+import { notSaved } from '../lib/system/whole-file.ts';
 import type { Portrait } from '../pipeline/engines/engine.ts';
 import type { Pool } from '../pipeline/pool/pool.ts';
-import { FaceOffError, messageOf } from '../shared/errors.ts';
+import { FaceOffError } from '../shared/errors.ts';
 import type { BlockedFace, ConsentRecord, FaceInfo, FacePreview, FaceReport } from '../shared/messages.ts';
 import type { Frame } from '../shared/types.ts';
 import { BlockList } from './block-list.ts';
-import { confirmationOf, consentedAt, consentFile, isConsentDue, readConfirmations } from './consent.ts';
+import { confirmationOf, consentedAt, isConsentDue } from './consent.ts';
 import { cut, imageOf } from './face-cut.ts';
-import { type FaceEntry, FaceRecord, writeFace, writePhoto } from './face-files.ts';
+import { damagedFace, type FaceEntry, FaceFolder, unknownFace } from './face-files.ts';
 import { PhotoReports, photosToAdd } from './face-report.ts';
+import { FaceWatch, type LibraryParts } from './face-watch.ts';
 import { adviceOn } from './photo-advice.ts';
 import { chooseFace, decodePicture, type PictureLimits } from './portrait.ts';
+import { FileSeal } from './sealed-files.ts';
 import { isPainted, SHIPPED_FACES } from './shipped-faces.ts';
 
 /** A photo that a person adds. */
@@ -97,6 +98,8 @@ export interface Faces {
   follow(onGone: (wearers: readonly string[]) => void): void;
 }
 
+/** How often changes by other processes are looked for. */
+const LOOK_MS = 2000;
 const MOST_PHOTOS = 8;
 const THUMBNAIL = 160;
 
@@ -109,7 +112,9 @@ export const isStoredFace = ({ storage }: Pick<Config, 'storage'>, id: string): 
 
 /** The faces on disk. Runs on the main thread; lanes analyse the photos. */
 export class FaceLibrary implements Faces {
-  readonly #folder: string;
+  readonly #folder: FaceFolder;
+  readonly #watch: FaceWatch;
+  #timer: NodeJS.Timeout | undefined;
   readonly #config: Config['limits'];
   readonly #faces: Config['faces'];
   readonly #pool: Pool;
@@ -126,9 +131,15 @@ export class FaceLibrary implements Faces {
   /** One upload is decoded at a time, as the whole process shares libuv's few threads. */
   readonly #decodings = new SerialQueue();
 
-  private constructor({ storage, limits, faces }: Config, pool: Pool, blockList: BlockList) {
+  private constructor({ limits, faces }: Config, pool: Pool, { folder, blockList, log }: LibraryParts) {
     this.#faces = faces;
-    this.#folder = path.join(storage.dir, 'faces');
+    this.#folder = folder;
+    this.#watch = new FaceWatch({
+      folder,
+      log,
+      take: (entry) => this.#take(entry),
+      lose: (id) => this.#onGone(this.#forget(id)),
+    });
     this.#config = limits;
     this.#pool = pool;
     this.#reports = new PhotoReports(pool);
@@ -138,10 +149,13 @@ export class FaceLibrary implements Faces {
   /**
    * Reads the folder and offers every face to the pool. A face that cannot be read is left out with a warning; so are all
    * where the folder cannot be read.
-   * @throws FaceOffError `block_list_damaged` (500).
+   * @throws FaceOffError `block_list_damaged`, `faces_key_missing`, `faces_key_wrong` (500), `bad_config` for a key that is none.
    */
   static async open(config: Config, pool: Pool, log: Logger): Promise<FaceLibrary> {
-    const library = new FaceLibrary(config, pool, await BlockList.open(config.storage.dir));
+    const { dir } = config.storage;
+    const folder = new FaceFolder(path.join(dir, 'faces'), await FileSeal.of(config));
+    const blockList = await BlockList.open(config);
+    const library = new FaceLibrary(config, pool, { folder, blockList, log });
     for (const { id, name } of SHIPPED_FACES) {
       library.#register({
         id,
@@ -154,34 +168,34 @@ export class FaceLibrary implements Faces {
         confirmations: [],
       });
     }
-    for (const id of await library.#names(log)) {
-      const folder = path.join(library.#folder, id);
-      if (id.endsWith('.part')) {
-        await rm(folder, { recursive: true, force: true }).catch(() => undefined);
-        continue;
-      }
-      try {
-        const record = FaceRecord.parse(JSON.parse(await readFile(path.join(folder, 'face.json'), 'utf8')));
-        // A record that cannot be read is none: the consent is asked again.
-        const confirmations = await readConfirmations(folder).catch((error: unknown) => {
-          log.warn({ face: id, error: messageOf(error) }, 'the consent for a face cannot be read');
-          return [];
-        });
-        library.#register({ ...record, id, builtIn: false, folder, confirmations });
-      } catch (error) {
-        log.warn({ face: id, error: messageOf(error) }, 'face cannot be read, left out');
-      }
-    }
+    await folder.clean();
+    const ids = await folder.ids().catch((error: NodeJS.ErrnoException) => {
+      const told = { folder: dir, code: error.code };
+      log.warn(told, 'storage.dir cannot be used: there are no own faces, and none can be kept');
+      return [];
+    });
+    await library.#watch.compare(ids, true);
     const due = library.list().filter(({ consentDue }) => consentDue).length;
     if (due > 0) log.warn({ due }, 'faces wait until the consent for them is confirmed again, in the gallery');
     if (!library.#blockList.isEmpty) await library.#withholdBlocked();
     library.#blockList.watch(() => void library.#changes.run(() => library.#withholdBlocked()), log);
+    library.#timer = setInterval(() => void library.look(), LOOK_MS).unref();
     return library;
   }
 
-  /** Follows the list of blocked faces no more. Idempotent. */
+  /** Follows changes by other processes no more. Idempotent. */
   close(): void {
+    clearInterval(this.#timer);
     this.#blockList.close();
+  }
+
+  /** Takes over now what other processes changed, rather than within two seconds. */
+  async look(): Promise<void> {
+    await this.#changes.run(async () => {
+      // A shared folder that cannot be reached at the moment is no folder without faces.
+      const ids = await this.#folder.ids().catch(() => null);
+      if (ids !== null && (await this.#watch.compare(ids, false))) this.#onGone([]);
+    });
   }
 
   follow(onGone: (wearers: readonly string[]) => void): void {
@@ -225,6 +239,7 @@ export class FaceLibrary implements Faces {
       this.#blockList.check(chosen.embedding);
       const photo = await cut(picture, chosen);
       const entry = await this.#write(known, upload, photo);
+      await this.#watch.own(entry.id);
       this.#register(entry);
       return this.#infoOf(entry);
     });
@@ -255,7 +270,7 @@ export class FaceLibrary implements Faces {
   /** @returns the face that the upload is a further photo of, or null. @throws FaceOffError when there is no room. */
   #checkRoom(upload: UploadedFace): FaceEntry | null {
     const known = upload.to === undefined ? null : this.#ownEntry(upload.to);
-    if (known !== null && this.#withheld.has(known.id)) throw unknown(known.id);
+    if (known !== null && this.#withheld.has(known.id)) throw unknownFace(known.id);
     const most = this.#config.faces;
     if (known === null && [...this.#entries.values()].filter(({ builtIn }) => !builtIn).length >= most)
       throw new FaceOffError('too_many_faces', `There are already ${most} faces. Delete one, or raise limits.faces.`);
@@ -270,16 +285,11 @@ export class FaceLibrary implements Faces {
 
   remove(id: string): Promise<void> {
     return this.#changes.run(async () => {
-      const { folder } = this.#ownEntry(id);
-      // Renamed first: an interrupted removal is finished at the next start.
-      const aside = `${folder}.part`;
-      await rename(folder, aside).catch((cause: unknown) => {
+      await this.#folder.remove(this.#ownEntry(id)).catch((cause: unknown) => {
         throw notSaved('The removal of the face', cause);
       });
-      this.#entries.delete(id);
-      this.#withheld.delete(id);
-      this.#onGone(this.#pool.withdraw(id));
-      await rm(aside, { recursive: true, force: true }).catch(() => undefined);
+      this.#watch.forget(id);
+      this.#onGone(this.#forget(id));
     });
   }
 
@@ -290,55 +300,56 @@ export class FaceLibrary implements Faces {
 
   confirm(id: string, by: string | null): Promise<FaceInfo> {
     return this.#changes.run(async () => {
-      const { folder, photos, confirmations } = this.#ownEntry(id);
-      const kept = photos.map(async (photo) => ({
+      const known = this.#ownEntry(id);
+      const kept = known.photos.map(async (photo) => ({
         photo,
-        data: await readFile(path.join(folder, photo)),
+        data: await this.#folder.photo(known, photo),
         upload: null,
       }));
-      const confirmed = await Promise.all(kept).catch((cause: unknown) => {
-        throw damaged(id, cause);
+      const photos = await Promise.all(kept).catch((cause: unknown) => {
+        throw damagedFace(id, cause);
       });
-      const all = [...confirmations, confirmationOf(confirmed, by)];
-      await writeWhole(...consentFile(folder, all)).catch((cause: unknown) => {
-        throw notSaved('The consent', cause);
+      const entry = await this.#folder.confirm(known, confirmationOf(photos, by)).catch((cause: unknown) => {
+        throw cause instanceof FaceOffError ? cause : notSaved('The consent', cause);
       });
-      const entry = { ...this.#entry(id), confirmations: all };
       // The face is as it was: lanes keep what they enrolled.
       this.#entries.set(id, entry);
+      await this.#watch.own(id);
       return this.#infoOf(entry);
     });
   }
 
   async thumbnail(id: string): Promise<Uint8Array> {
-    const { folder, photos } = this.#offered(id);
-    const image = sharp(path.join(folder, photos[0]!)).resize(THUMBNAIL, THUMBNAIL, { fit: 'cover', position: 'top' });
-    return image
-      .webp({ quality: 85 })
-      .toBuffer()
-      .catch((cause: unknown) => {
-        throw damaged(id, cause);
-      });
+    const entry = this.#offered(id);
+    try {
+      const photo = await this.#photo(entry, entry.photos[0]!);
+      const image = sharp(photo).resize(THUMBNAIL, THUMBNAIL, { fit: 'cover', position: 'top' });
+      return await image.webp({ quality: 85 }).toBuffer();
+    } catch (cause) {
+      throw damagedFace(id, cause);
+    }
   }
 
   async photo(id: string, index: number): Promise<Uint8Array> {
-    const { folder, photos } = this.#offered(id);
-    const photo = photos[index];
-    if (photo === undefined) throw new FaceOffError('unknown_photo', `This face has ${photos.length} photos, from 0.`);
-    return readFile(path.join(folder, photo)).catch((cause: unknown) => Promise.reject(damaged(id, cause)));
+    const entry = this.#offered(id);
+    const { length } = entry.photos;
+    const photo = entry.photos[index];
+    if (photo === undefined) throw new FaceOffError('unknown_photo', `This face has ${length} photos, from 0.`);
+    return this.#photo(entry, photo).catch((cause: unknown) => Promise.reject(damagedFace(id, cause)));
   }
 
   async report(id: string): Promise<FaceReport> {
     const entry = this.#offered(id);
-    const photos = await this.#reports.of(entry, (file) => this.#decodedPhoto(id, file));
+    const photos = await this.#reports.of(entry, (file) => this.#decodedPhoto(entry, file));
     return { face: this.#infoOf(entry), photos, advice: photosToAdd(photos) };
   }
 
-  async #decodedPhoto(id: string, file: string): Promise<Frame> {
+  /** @param file path of one of the face's photos. */
+  async #decodedPhoto(entry: FaceEntry, file: string): Promise<Frame> {
     try {
-      return await decodePicture(await readFile(file), this.#limits);
+      return await decodePicture(await this.#photo(entry, path.relative(entry.folder, file)), this.#limits);
     } catch (cause) {
-      throw damaged(id, cause);
+      throw damagedFace(entry.id, cause);
     }
   }
 
@@ -347,11 +358,11 @@ export class FaceLibrary implements Faces {
    * @throws FaceOffError `unknown_face` (404), `face_blocked` (403), `face_damaged` (410), `no_face` (422).
    */
   async portraits(id: string): Promise<Portrait[]> {
-    const { folder, photos } = this.#entry(id);
+    const entry = this.#entry(id);
     const portraits = [];
-    for (const photo of photos) {
-      const file = path.join(folder, photo);
-      const picture = await this.#decodedPhoto(id, file);
+    for (const photo of entry.photos) {
+      const file = path.join(entry.folder, photo);
+      const picture = await this.#decodedPhoto(entry, file);
       const [face] = await this.#pool.analyse(copyOf(picture));
       if (face === undefined) continue;
       this.#embeddings.set(file, face.embedding);
@@ -398,19 +409,26 @@ export class FaceLibrary implements Faces {
     }
   }
 
-  /** Names in the folder, which is made where it is missing; none, with a warning, where that cannot be. */
-  async #names(log: Logger): Promise<string[]> {
-    try {
-      await makeFolder(this.#folder);
-      return await readdir(this.#folder);
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      log.warn(
-        { folder: this.#folder, code },
-        'storage.dir cannot be used: there are no own faces, and none can be kept',
-      );
-      return [];
-    }
+  /** Takes over a face that another process wrote. */
+  async #take(entry: FaceEntry): Promise<void> {
+    const { id, photos } = entry;
+    // With the same photos lanes keep what they enrolled.
+    if (this.#entries.get(id)?.photos.join() === photos.join()) this.#entries.set(id, entry);
+    else this.#register(entry);
+    if (this.#withheld.has(id) || !(await this.#isBlocked(entry))) return;
+    this.#withheld.add(id);
+    this.#onGone(this.#pool.withdraw(id));
+  }
+
+  /** @returns the ids of the sessions that wore the face. */
+  #forget(id: string): readonly string[] {
+    this.#entries.delete(id);
+    this.#withheld.delete(id);
+    return this.#pool.withdraw(id);
+  }
+
+  #photo(entry: FaceEntry, photo: string): Promise<Buffer> {
+    return entry.builtIn ? readFile(path.join(entry.folder, photo)) : this.#folder.photo(entry, photo);
   }
 
   #register(entry: FaceEntry): void {
@@ -450,13 +468,13 @@ export class FaceLibrary implements Faces {
   /** @throws FaceOffError `unknown_face` (404). */
   #entry(id: string): FaceEntry {
     const entry = this.#entries.get(id);
-    if (entry === undefined) throw unknown(id);
+    if (entry === undefined) throw unknownFace(id);
     return entry;
   }
 
   /** A face that is not withheld. @throws FaceOffError `unknown_face` (404). */
   #offered(id: string): FaceEntry {
-    if (this.#withheld.has(id)) throw unknown(id);
+    if (this.#withheld.has(id)) throw unknownFace(id);
     return this.#entry(id);
   }
 
@@ -471,22 +489,12 @@ export class FaceLibrary implements Faces {
   /** Writes a new face, or a further photo of one. @throws FaceOffError `not_saved` (507), and leaves nothing behind. */
   async #write(known: FaceEntry | null, upload: UploadedFace, photo: Uint8Array): Promise<FaceEntry> {
     try {
-      return await (known === null ? writeFace(this.#folder, upload, photo) : writePhoto(known, upload, photo));
+      return await (known === null ? this.#folder.write(upload, photo) : this.#folder.addPhoto(known, upload, photo));
     } catch (cause) {
-      throw notSaved('The face', cause);
+      throw cause instanceof FaceOffError ? cause : notSaved('The face', cause);
     }
   }
 }
-
-const unknown = (id: string): FaceOffError => new FaceOffError('unknown_face', `There is no face with the id "${id}".`);
-
-/** The error for a face whose photos were damaged on disk, or are gone: `face_damaged` (410). */
-const damaged = (id: string, cause: unknown): FaceOffError =>
-  new FaceOffError(
-    'face_damaged',
-    `The photos of the face ${id} cannot be read any more: ${messageOf(cause)}. Delete the face, and add it again.`,
-    { cause },
-  );
 
 /** A copy to move to a lane, as the picture is still needed here. */
 const copyOf = (frame: Frame): Frame => ({ ...frame, data: frame.data.slice() });

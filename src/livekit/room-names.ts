@@ -3,12 +3,11 @@
  * NAME. Neither part has a dot, so that the name of a stream is never that of a camera's room.
  */
 
+import { JOB_PREFIX, jobsOf } from '../shared/cluster/cluster-names.ts';
 import { FaceOffError } from '../shared/errors.ts';
 
 /** A stream's name and a publisher's identity. */
 const PART = /^[A-Za-z0-9_-]{1,64}$/;
-/** Identities of jobs begin so. */
-const JOB_PREFIX = 'faceoff-';
 
 /** A publisher of a stream. */
 export interface ClusterPublisher {
@@ -44,9 +43,3 @@ export function publisherOf(room: string): ClusterPublisher | null {
 
 /** Identity of a job's connections: one of its own for each job, as a successor stands beside the job before it. */
 export const jobIdentity = (publisher: string, job: string): string => `${jobsOf(publisher)}${job}`;
-
-/** What the identities of a publisher's jobs begin with. */
-export const jobsOf = (publisher: string): string => `${JOB_PREFIX}${publisher}-`;
-
-/** Whether a participant is a job. */
-export const isJob = (identity: string): boolean => identity.startsWith(JOB_PREFIX);

@@ -4,6 +4,8 @@
  * alone, and viewers nothing.
  */
 
+import { ON_BEHALF_ATTRIBUTE, SETTINGS_ATTRIBUTE } from '../shared/cluster/cluster-names.ts';
+import { requestOf } from '../shared/duties/disclosure-duty.ts';
 import type { SettingsPatch } from '../shared/settings.ts';
 import { accessToken, type LiveKitCredentials } from './access-token.ts';
 import { type ClusterPublisher, cameraRoom, checkPublisher, checkStreamName } from './room-names.ts';
@@ -27,8 +29,6 @@ export interface TicketIssuer extends LiveKitCredentials {
   lifetimeMs: number;
 }
 
-/** The attribute of publishers that holds their settings, as JSON: each job reads it, at its beginning and at each change. */
-export const SETTINGS_ATTRIBUTE = 'faceoff.settings';
 /** How long a camera's room waits for its publisher to come back, in seconds. */
 const DEPARTURE_S = 20;
 
@@ -60,7 +60,8 @@ export function publisherTickets(
       // The publisher's page changes its settings by its own attribute.
       canUpdateOwnMetadata: true,
     },
-    attributes: { [SETTINGS_ATTRIBUTE]: JSON.stringify(settings) },
+    // A mark that is left off was asked about before the token was given out.
+    attributes: { [SETTINGS_ATTRIBUTE]: JSON.stringify(requestOf(settings)) },
     roomConfig: { departureTimeout: DEPARTURE_S, agents: [{ agentName }] },
   });
   const sound = accessToken(issuer, {
@@ -73,7 +74,8 @@ export function publisherTickets(
       canPublishSources: ['microphone'],
       canPublishData: false,
       canSubscribe: true,
-      canUpdateOwnMetadata: false,
+      // A person in a call says its name by its own attribute.
+      canUpdateOwnMetadata: true,
     },
   });
   return { stream, publisher, camera: { room, token: camera }, sound: { room: stream, token: sound } };
@@ -113,7 +115,7 @@ export function jobToken(
       canUpdateOwnMetadata: true,
     },
     // LiveKit's clients show the track as the publisher's.
-    attributes: { 'lk.publish_on_behalf': publisher },
+    attributes: { [ON_BEHALF_ATTRIBUTE]: publisher },
   });
 }
 

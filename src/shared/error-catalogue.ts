@@ -68,6 +68,8 @@ export const ERRORS = {
   room_full: { status: 503, meaning: 'The call has as many people as `limits.roomPeople` allows.' },
   each_their_own: { status: 409, meaning: 'A step to the next face, while each person has a face of their own.' },
   too_many_presets: { status: 507, meaning: 'There are as many presets as `limits.presets` allows.' },
+  faces_key_missing: { status: 500, meaning: 'The faces are encrypted, and no `faces.key` is set.' },
+  faces_key_wrong: { status: 500, meaning: 'The faces were encrypted with another key than `faces.key`.' },
   not_saved: { status: 507, meaning: 'A face or the presets could not be written to `storage.dir`; all is as before.' },
   no_picture: { status: 409, meaning: 'A picture was wanted of a session that has none yet.' },
   not_shown: { status: 409, meaning: 'A face was to be shown on a person in whose picture no face was found.' },

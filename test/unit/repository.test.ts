@@ -117,6 +117,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'config',
     'cache',
     'metrics',
+    'livekit',
     'faces',
     'media/provenance',
     'pipeline/content',
@@ -167,11 +168,13 @@ const ROOMS: Record<string, readonly string[]> = {
   main: ['lib', 'commands', 'shared'],
   'client/lib': ['shared'],
   'client/peer': ['shared', 'client/lib'],
+  'client/cluster': ['shared', 'client/lib', 'client/peer'],
+  'client/transport': ['shared', 'client/lib', 'client/peer', 'client/cluster'],
   'client/sound': ['client/lib'],
   'client/remote': ['shared', 'client/lib'],
-  'client/studio': ['shared', 'client/lib', 'client/peer', 'client/sound'],
-  'client/call': ['shared', 'client/lib', 'client/peer', 'client/sound', 'client/studio'],
-  'client/player': ['shared', 'client/lib', 'client/peer'],
+  'client/studio': ['shared', 'client/lib', 'client/peer', 'client/sound', 'client/transport'],
+  'client/call': ['shared', 'client/lib', 'client/peer', 'client/sound', 'client/studio', 'client/transport'],
+  'client/player': ['shared', 'client/lib', 'client/peer', 'client/transport'],
   'client/login': ['shared', 'client/lib'],
   'client/docs': ['shared', 'client/lib'],
   'client/detector': ['shared', 'watermark', 'client/lib'],
@@ -186,6 +189,7 @@ const HOMES: Record<string, string> = {
   'node-av': 'src/server/h264/',
   sharp: 'src/lib/sharp.ts',
   '@livekit/rtc-node': 'src/agent/',
+  'livekit-client': 'src/client/cluster/',
 };
 
 /** Files that may have the name of another one: what every folder or every thread has. */

@@ -104,7 +104,7 @@ async function openReader(file: string, config: Config): Promise<void> {
   } else if (file.startsWith('data/faces/')) {
     const faces = await FaceLibrary.open(config, pool, log);
     holds(faces.list().length >= 1, 'the shipped face is gone');
-    await consentsIn(path.join(config.storage.dir, 'faces'), config.faces.consentDays).catch(() => []);
+    await consentsIn(config).catch(() => []);
     for (const { id } of faces.list()) if (id === FACE) await faces.thumbnail(id).then(() => faces.portraits(id));
   } else if (file === 'data/disclosure.json') {
     await new DisclosureRecord(config).add('api');

@@ -11,12 +11,12 @@ import { toast } from '../lib/toast.ts';
 import { keepAwake } from '../lib/wake-lock.ts';
 import { CameraCapture, type CameraConstraints, cameras, listCameras, mayUseCameras } from '../peer/camera-capture.ts';
 import { callNotice, callRemark, cameraProblem, isActive, limitOf, type Situation } from '../peer/stream-state.ts';
-import { StudioConnection } from '../peer/studio-connection.ts';
 import { Microphone, microphoneProblem } from '../sound/microphone.ts';
 import { CALL_VOICES } from '../sound/voice-changer.ts';
 import { FaceUpload } from '../studio/face-upload.ts';
 import { keepable, OptimisticSettings, restored, usableFaces, withoutGone } from '../studio/optimistic-settings.ts';
 import { FaceGallery } from '../studio/panels/face-gallery.ts';
+import { isClustered, openConnection, watchPerson } from '../transport/open-stream.ts';
 import { PlaceholderTrack } from './placeholder-track.ts';
 import { TileGrid } from './tile-grid.ts';
 
@@ -29,7 +29,7 @@ const camButton = element('cam', HTMLButtonElement);
 const cameraSelect = element('camera', HTMLSelectElement);
 const address = element('address', HTMLInputElement);
 
-const tiles = new TileGrid();
+const tiles = new TileGrid((conf) => watchPerson(connection, conf));
 const camera = new CameraCapture(() => void onCameraGone());
 const microphone = new Microphone(() => void onMicrophoneGone());
 const voiceSelect = element('voice', HTMLSelectElement);
@@ -43,7 +43,7 @@ let wantsMicrophone = true;
 /** Dark pictures that are sent while the camera is off or missing. */
 let placeholder: PlaceholderTrack | null = null;
 
-const connection = new StudioConnection({
+const connection = await openConnection({
   onSituation: show,
   onVideo: firstPicture,
   onHello(defaults, locked) {
@@ -93,7 +93,8 @@ function show(next: Situation): void {
   element('notice-text', HTMLElement).textContent = text;
   element('leave', HTMLButtonElement).hidden = !isActive(state);
   if (state !== 'live') element('remark', HTMLElement).hidden = true;
-  if (state === 'reconnecting') tiles.alone();
+  // The others stay while a worker is waited for.
+  if (state === 'reconnecting' && reason !== 'in_line' && reason !== 'takeover') tiles.alone();
   // Said once a call, when the person joins; screen readers speak it.
   announce('swapped-note', isActive(state) && state !== 'starting' ? SWAPPED : '');
   if (!isActive(state)) closeAll();
@@ -259,7 +260,7 @@ async function onShownAgain(): Promise<void> {
 
 /** Tells the others, and shows on this page's buttons, whether camera and microphone are on. */
 function announcePresence(): void {
-  connection.send({ type: 'presence', ...presence() });
+  connection.tellPresence(presence());
   showButtons();
 }
 
@@ -295,7 +296,7 @@ function showSettings(): void {
   gallery.select(face);
   element('guarded', HTMLInputElement).checked = guarded;
   element('badge', HTMLInputElement).checked = badge;
-  element('mark-note', HTMLElement).textContent = markNote(optimistic.shown);
+  element('mark-note', HTMLElement).textContent = markNote(optimistic.shown, isClustered);
   if (situation.state === 'live') tiles.own.disclose(wantsSwap(optimistic.shown));
 }
 

@@ -4,15 +4,14 @@ import { MARK_WORDS } from '../../shared/duties/disclosure-duty.ts';
 import type { CallPerson } from '../../shared/messages.ts';
 import { createElement, icon } from '../lib/dom.ts';
 import { playVideo } from '../lib/play-video.ts';
-import { serverUrl } from '../lib/server-url.ts';
+import type { PlayerConf, StreamPlayer } from '../peer/connection-conf.ts';
 import { PlaybackWatchdog } from '../peer/playback-watchdog.ts';
-import { WhepPlayer } from '../peer/whep-player.ts';
 
 const WATCH_EVERY_MS = 250;
 /** How often a stream without pictures is checked at the server. */
 const CHECK_MS = 2000;
 
-/** Shows a person's picture, name, and whether they speak. The streams of other people are played by WHEP. */
+/** Shows a person's picture, name, and whether they speak. */
 export class PersonTile {
   readonly place = createElement('li', { className: 'tile' });
   readonly video = createElement('video', { autoplay: true, playsInline: true });
@@ -22,14 +21,17 @@ export class PersonTile {
   readonly #watchdog = new PlaybackWatchdog();
   #label = '';
   #stream: string | null = null;
-  #whep: WhepPlayer | null = null;
+  readonly #open: (conf: PlayerConf) => StreamPlayer;
+  #player: StreamPlayer | null = null;
   #watchTimer: ReturnType<typeof setInterval> | undefined;
   #checkedAtMs = 0;
 
   /**
    * @param isOwn whether the tile is this page's own person, whose picture comes by `play` and whose sound stays off.
+   * @param open plays another person's stream.
    */
-  constructor(isOwn: boolean) {
+  constructor(isOwn: boolean, open: (conf: PlayerConf) => StreamPlayer) {
+    this.#open = open;
     this.video.muted = isOwn;
     this.place.classList.toggle('own', isOwn);
     const label = createElement('p', { className: 'tile-label' }, {}, icon('mic-off'), this.#name, this.#modified);
@@ -54,13 +56,13 @@ export class PersonTile {
     this.video.setAttribute('aria-label', isModified ? `${this.#label}; face modified by AI` : this.#label);
   }
 
-  /** Plays another person's stream by WHEP; the same stream goes on uninterrupted. */
+  /** Plays another person's stream; the same stream goes on uninterrupted. */
   watch(stream: string): void {
     if (stream === this.#stream) return;
-    this.#whep?.close();
+    this.#player?.close();
     this.#stream = stream;
-    this.#whep = new WhepPlayer({
-      url: serverUrl(`/whep/${stream}`),
+    this.#player = this.#open({
+      stream,
       sound: true,
       onVideo: (media) => this.play(media),
       onModified: (isModified) => this.disclose(isModified),
@@ -78,7 +80,7 @@ export class PersonTile {
   /** Ends the stream and removes the tile. Idempotent. */
   close(): void {
     clearInterval(this.#watchTimer);
-    this.#whep?.close();
+    this.#player?.close();
     this.video.srcObject = null;
     this.place.remove();
   }
@@ -90,6 +92,6 @@ export class PersonTile {
     if (isLive) this.#checkedAtMs = nowMs;
     if (nowMs - this.#checkedAtMs < CHECK_MS) return;
     this.#checkedAtMs = nowMs;
-    void this.#whep?.check();
+    void this.#player?.check();
   }
 }

@@ -2,18 +2,25 @@
 
 import type { CallPerson } from '../../shared/messages.ts';
 import { element } from '../lib/dom.ts';
+import type { PlayerConf, StreamPlayer } from '../peer/connection-conf.ts';
 import { PersonTile } from './person-tile.ts';
 
 /** One tile for each person in the call, this page's own person first. */
 export class TileGrid {
   readonly #list = element('tiles', HTMLUListElement);
   readonly #tiles = new Map<string, PersonTile>();
+  readonly #watch: (conf: PlayerConf) => StreamPlayer;
   #own: PersonTile | null = null;
+
+  /** @param watch plays another person's stream. */
+  constructor(watch: (conf: PlayerConf) => StreamPlayer) {
+    this.#watch = watch;
+  }
 
   /** This page's own tile; made on first use. */
   get own(): PersonTile {
     if (this.#own === null) {
-      this.#own = new PersonTile(true);
+      this.#own = new PersonTile(true, this.#watch);
       this.#list.prepend(this.#own.place);
     }
     return this.#own;
@@ -55,7 +62,7 @@ export class TileGrid {
   }
 
   #add(name: string): PersonTile {
-    const tile = new PersonTile(false);
+    const tile = new PersonTile(false, this.#watch);
     this.#tiles.set(name, tile);
     this.#list.append(tile.place);
     return tile;

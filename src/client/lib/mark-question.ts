@@ -13,10 +13,15 @@ export async function changeMark(box: HTMLInputElement, onChange: (patch: Settin
   if (badge || (await confirmDialog(question))) onChange({ badge });
 }
 
-/** What others see of the mark, for the line beside a person's own picture, which never has it. */
-export function markNote(settings: SwapSettings): string {
+/**
+ * What others see of the mark, for the line beside a person's own picture.
+ * @param isOwnMarked whether that has the mark as well, as where it comes back by a cluster.
+ */
+export function markNote(settings: SwapSettings, isOwnMarked: boolean): string {
   if (!wantsSwap(settings)) return 'Your picture goes out as it is, without a mark.';
-  return settings.badge
-    ? `Others see this picture with “${MARK_WORDS}” in it; your own view is without the mark.`
-    : 'Others see this picture without a mark: telling them that it is modified is up to you.';
+  if (settings.badge)
+    return isOwnMarked
+      ? `Others see this picture as it comes back to you, with “${MARK_WORDS}” in it.`
+      : `Others see this picture with “${MARK_WORDS}” in it; your own view is without the mark.`;
+  return 'Others see this picture without a mark: telling them that it is modified is up to you.';
 }

@@ -43,6 +43,8 @@ export type Reason =
   | 'lost'
   | 'no_way'
   | 'full'
+  | 'in_line'
+  | 'takeover'
   | 'taken'
   | 'unready'
   | 'unreachable'
@@ -62,6 +64,8 @@ export interface Situation {
   reason: Reason;
   /** The server's or the browser's own words, for people. */
   message?: string;
+  /** Place in the line for a worker, with `in_line`. */
+  place?: number;
 }
 
 /** What a notice's button does. */
@@ -100,6 +104,15 @@ const NOTICES: Record<Exclude<Reason, 'live'>, Notice> = {
     action: NOW,
   },
   full: { title: 'The server is full', text: 'This page keeps trying by itself.', action: NOW },
+  in_line: {
+    title: 'All workers are full',
+    text: 'Your camera stays on. This page goes on by itself as soon as a worker has room.',
+    action: NOW,
+  },
+  takeover: {
+    title: 'Another worker takes over',
+    text: 'Your camera stays on; the picture goes on in a moment.',
+  },
   taken: {
     title: 'The stream’s name is in use',
     text: 'This page keeps trying by itself. Another name can be given under “Show in OBS”.',
@@ -155,9 +168,10 @@ const NOTICES: Record<Exclude<Reason, 'live'>, Notice> = {
 };
 
 /** The notice of a situation; null while the stream is live. */
-export function noticeOf({ reason, message }: Situation): Notice | null {
+export function noticeOf({ reason, message, place }: Situation): Notice | null {
   if (reason === 'live') return null;
   const notice = NOTICES[reason];
+  if (place !== undefined) return { ...notice, title: `${notice.title}, place ${place}` };
   if (message === undefined) return notice;
   return { ...notice, text: reason === 'full' ? `${message} ${notice.text}` : message };
 }

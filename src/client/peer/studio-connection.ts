@@ -1,12 +1,13 @@
 /** The stream of the studio or of a call to the server and back. */
 
 import { requestOf } from '../../shared/duties/disclosure-duty.ts';
-import type { CameraState, ClientMessage, ErrorBody, ServerMessage } from '../../shared/messages.ts';
+import type { CameraState, ErrorBody, ServerMessage } from '../../shared/messages.ts';
 import type { SettingsPatch } from '../../shared/settings.ts';
-import type { ConnectionConf } from './connection-conf.ts';
+import type { ConnectionConf, PresenceInCall, StreamConnection } from './connection-conf.ts';
 import type { StatsEntry } from './network-stats.ts';
+import { PageSocket } from './page-socket.ts';
 import { type BreakCause, ReconnectingPeer } from './reconnecting-peer.ts';
-import { type DownReason, ReconnectingSocket } from './reconnecting-socket.ts';
+import type { DownReason } from './reconnecting-socket.ts';
 import { limitRate } from './sender-limits.ts';
 import { isActive, nextState, type Reason, refusalText, retryAfterMs, type State } from './stream-state.ts';
 import { acceptAnswer, addCandidate, createStudioAttempt, type StudioAttempt } from './studio-attempt.ts';
@@ -20,9 +21,9 @@ const SETTINGS_EVERY_MS = 50;
  * Signalling and settings go over a WebSocket, pictures over a peer connection. Both come back by themselves when they
  * break, until the stream is stopped.
  */
-export class StudioConnection {
+export class StudioConnection implements StreamConnection {
   readonly #conf: ConnectionConf;
-  readonly #socket: ReconnectingSocket;
+  readonly #socket: PageSocket;
   readonly #peers: ReconnectingPeer<StudioAttempt>;
   #state: State = 'idle';
   #track: MediaStreamTrack | null = null;
@@ -34,9 +35,6 @@ export class StudioConnection {
   #patch: SettingsPatch | null = null;
   /** The last session, whose place and name the next one takes. */
   #session: string | null = null;
-  /** What a new socket has to tell the server again. */
-  #camera: CameraState = 'off';
-  #isFollowing = false;
 
   constructor(conf: ConnectionConf) {
     this.#conf = conf;
@@ -49,13 +47,12 @@ export class StudioConnection {
       onBroken: (attempt, cause, error) => this.#onBroken(attempt, cause, error),
       onDropped: (attempt) => this.#onDropped(attempt),
     });
-    this.#socket = new ReconnectingSocket({
+    this.#socket = new PageSocket(conf, {
       onMessage: (message) => this.#onMessage(message),
       onDown: (reason) => this.#onDown(reason),
     });
   }
 
-  /** Sends this camera to be swapped, and this microphone to the viewers. */
   start(track: MediaStreamTrack, sound: MediaStreamTrack | null = null): void {
     this.#peers.drop();
     // A new start begins with the shortest wait.
@@ -67,7 +64,6 @@ export class StudioConnection {
     this.retry();
   }
 
-  /** Changes the camera or the resolution, without an interruption where the agreed codec can carry the new track. */
   async replace(track: MediaStreamTrack): Promise<void> {
     this.#track = track;
     try {
@@ -78,7 +74,6 @@ export class StudioConnection {
     }
   }
 
-  /** Changes the microphone; null sends no sound. A connection that was made without sound is made anew. */
   async replaceSound(track: MediaStreamTrack | null): Promise<void> {
     this.#sound = track;
     const attempt = this.#peers.current;
@@ -87,7 +82,6 @@ export class StudioConnection {
     else if (track !== null) this.#reconnect('connecting');
   }
 
-  /** Stops sending. Idempotent, and not reported through `onSituation`: the caller knows why it stops. */
   stop(): void {
     this.#track = null;
     this.#sound = null;
@@ -95,38 +89,29 @@ export class StudioConnection {
     this.#state = nextState(this.#state, 'stop');
   }
 
-  /** Connects now rather than when the back-off ends. */
   retry(): void {
     if (this.#socket.isOpen) this.#peers.open();
     else this.#socket.retry();
   }
 
-  /** Changes settings of the running session. Changes of one moment go out together. */
   set(patch: SettingsPatch): void {
     if (this.#peers.current === null) return;
     if (this.#patch === null) setTimeout(() => this.#flushSettings(), SETTINGS_EVERY_MS);
     this.#patch = { ...this.#patch, ...patch };
   }
 
-  /** Sends a message of the session; dropped while the server cannot be reached. */
-  send(message: ClientMessage): void {
-    if (this.#peers.current !== null) this.#socket.send(message);
+  tellPresence(presence: PresenceInCall): void {
+    if (this.#peers.current !== null) this.#socket.send({ type: 'presence', ...presence });
   }
 
-  /** Tells the server what became of the camera, for guides on other pages. */
   tellCamera(state: CameraState): void {
-    if (state === this.#camera) return;
-    this.#camera = state;
-    this.#socket.send({ type: 'camera', state });
+    this.#socket.tellCamera(state);
   }
 
-  /** Begins or ends to ask how far a phone has come; `onGuide` is told. */
   follow(on: boolean): void {
-    this.#isFollowing = on;
-    this.#socket.send({ type: 'guide', on });
+    this.#socket.follow(on);
   }
 
-  /** Entries of the browser's WebRTC statistics; none without a connection. */
   async network(): Promise<Iterable<StatsEntry>> {
     const report = await this.#peers.current?.peer.getStats().catch(() => undefined);
     return (report?.values() ?? []) as Iterable<StatsEntry>;
@@ -144,9 +129,6 @@ export class StudioConnection {
     switch (message.type) {
       case 'hello': {
         this.#iceServers = message.iceServers;
-        if (this.#camera !== 'off') this.#socket.send({ type: 'camera', state: this.#camera });
-        if (this.#isFollowing) this.#socket.send({ type: 'guide', on: true });
-        this.#conf.onHello(message.defaults, message.locked);
         this.#peers.open();
         break;
       }
@@ -176,20 +158,8 @@ export class StudioConnection {
         this.#conf.onStats(message.stats);
         break;
       }
-      case 'faces': {
-        this.#conf.onFaces(message.faces);
-        break;
-      }
       case 'room': {
         this.#conf.onRoom?.(message.people, message.you);
-        break;
-      }
-      case 'presets': {
-        this.#conf.onPresets?.(message.presets);
-        break;
-      }
-      case 'guide': {
-        this.#conf.onGuide?.(message.guide);
         break;
       }
       case 'closed': {
@@ -198,6 +168,10 @@ export class StudioConnection {
       }
       case 'error': {
         this.#onErrorMessage(message.error);
+        break;
+      }
+      default: {
+        // News that the page was told already.
         break;
       }
     }

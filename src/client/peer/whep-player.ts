@@ -1,24 +1,12 @@
 /** Plays a stream by WHEP (RFC 9725), and connects again whenever the server, the path or the stream is gone. */
 
 import type { Disclosure } from '../../shared/messages.ts';
+import { serverUrl } from '../lib/server-url.ts';
 import { candidateFragment } from './candidate-fragment.ts';
+import type { PlayerConf, StreamPlayer } from './connection-conf.ts';
 import { iceServersInLinks } from './link-header.ts';
 import { preferCodecs, VIEWER_CODECS } from './prefer-codec.ts';
 import { type PeerAttempt, ReconnectingPeer } from './reconnecting-peer.ts';
-
-/** What a player plays, and what its page is told. */
-export interface WhepConf {
-  /** Where offers are posted to. */
-  url: string;
-  /** Whether to ask for the stream's sound as well as its picture. */
-  sound?: boolean;
-  /** Null when the stream is over: browsers paint a stream black that lost its connection. */
-  onVideo(stream: MediaStream | null): void;
-  /** Whether the pictures that come are modified: when the stream begins, and when that changes. */
-  onModified?(isModified: boolean): void;
-  /** The server wants its token. */
-  onLocked(): void;
-}
 
 interface WhepAttempt extends PeerAttempt {
   /** The session's address, once the server answered. */
@@ -36,12 +24,12 @@ const CONNECT_WITHIN_MS = 15_000;
 const LONGEST_WAIT_S = 60;
 
 /** Connects when it is made, and keeps the stream playing until it is closed or the page goes. */
-export class WhepPlayer {
-  readonly #conf: WhepConf;
+export class WhepPlayer implements StreamPlayer {
+  readonly #conf: PlayerConf;
   readonly #end = new AbortController();
   readonly #peers: ReconnectingPeer<WhepAttempt>;
 
-  constructor(conf: WhepConf) {
+  constructor(conf: PlayerConf) {
     this.#conf = conf;
     const { signal } = this.#end;
     this.#peers = new ReconnectingPeer({
@@ -62,16 +50,12 @@ export class WhepPlayer {
     addEventListener('pageshow', ({ persisted }) => persisted && this.#peers.retryAfter(0), { signal });
   }
 
-  /** Idempotent. */
   close(): void {
     this.#end.abort();
     this.#peers.drop();
   }
 
-  /**
-   * For a stream whose pictures stay away: asks whether the session still waits for its publisher, with a PATCH of no
-   * candidates, and reconnects where the server does not know it.
-   */
+  /** Asks whether the session still waits for its publisher, with a PATCH of no candidates. */
   async check(): Promise<void> {
     const attempt = this.#peers.current;
     if (attempt === null || attempt.session === null) return;
@@ -101,7 +85,7 @@ export class WhepPlayer {
   async #negotiate(attempt: WhepAttempt): Promise<void> {
     const { peer } = attempt;
     const offer = await peer.createOffer();
-    const answer = await fetch(this.#conf.url, {
+    const answer = await fetch(serverUrl(`/whep/${this.#conf.stream}`), {
       method: 'POST',
       headers: { 'content-type': 'application/sdp' },
       body: offer.sdp ?? '',

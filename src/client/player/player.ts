@@ -4,9 +4,8 @@
 
 import { announce, element } from '../lib/dom.ts';
 import { playVideo } from '../lib/play-video.ts';
-import { serverUrl } from '../lib/server-url.ts';
 import { PlaybackWatchdog } from '../peer/playback-watchdog.ts';
-import { WhepPlayer } from '../peer/whep-player.ts';
+import { openPlayer } from '../transport/open-stream.ts';
 
 const WATCH_EVERY_MS = 250;
 /** How often a stream without pictures is checked at the server. */
@@ -17,8 +16,8 @@ const hasSound = !['0', 'false', null].includes(new URLSearchParams(location.sea
 const watchdog = new PlaybackWatchdog();
 let checkedAtMs = 0;
 
-const whep = new WhepPlayer({
-  url: serverUrl(`/whep/${location.pathname.match(/([^/]*)\/?$/)![1]}`),
+const player = await openPlayer({
+  stream: location.pathname.match(/([^/]*)\/?$/)![1]!,
   sound: hasSound,
   onVideo(stream) {
     video.srcObject = stream;
@@ -54,7 +53,7 @@ function watchPlayback(): void {
   if (isLive) checkedAtMs = nowMs;
   if (nowMs - checkedAtMs < CHECK_MS) return;
   checkedAtMs = nowMs;
-  void whep.check();
+  void player.check();
 }
 
 setInterval(watchPlayback, WATCH_EVERY_MS);

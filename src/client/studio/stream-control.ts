@@ -4,13 +4,13 @@ import { element } from '../lib/dom.ts';
 import { storedNote, storeNote } from '../lib/local-notes.ts';
 import { toast } from '../lib/toast.ts';
 import { CameraCapture, type CameraConstraints, cameras, listCameras, mayUseCameras } from '../peer/camera-capture.ts';
+import type { StreamConnection } from '../peer/connection-conf.ts';
 import { cameraProblem, isActive, type Situation } from '../peer/stream-state.ts';
-import type { StudioConnection } from '../peer/studio-connection.ts';
 import type { PictureView } from './picture-view.ts';
 
 /** What the stream's control works on. */
 export interface StreamControlConf {
-  connection: StudioConnection;
+  connection: StreamConnection;
   view: PictureView;
   /** The microphone's sound; null without one. */
   sound(): MediaStreamTrack | null;

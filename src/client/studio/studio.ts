@@ -12,7 +12,7 @@ import { keepAwake } from '../lib/wake-lock.ts';
 import { mayUseCameras } from '../peer/camera-capture.ts';
 import { NetworkStats } from '../peer/network-stats.ts';
 import { cameraStateOf, isActive, remarkOf, type Situation } from '../peer/stream-state.ts';
-import { StudioConnection } from '../peer/studio-connection.ts';
+import { isClustered, openConnection } from '../transport/open-stream.ts';
 import { CapturePanel } from './capture/capture-panel.ts';
 import { LightHint } from './capture/light-hint.ts';
 import { FaceBoxes } from './face-boxes.ts';
@@ -97,7 +97,7 @@ let lastStats: SessionStats | null = null;
 /** The tracked person whose face is being chosen, where each person has a face of their own. */
 let picked: number | null = null;
 
-const connection = new StudioConnection({
+const connection = await openConnection({
   onSituation: show,
   onVideo: (video) => view.showSwapped(video),
   onHello(defaults, locked) {
@@ -157,7 +157,9 @@ function show(next: Situation): void {
   display.show(next);
   connection.tellCamera(cameraStateOf(next));
   const { state, reason } = next;
-  preflight.on = (state === 'idle' || state === 'stopped') && (reason === 'welcome' || reason === 'stopped');
+  // It tells what this server's machine has room for.
+  preflight.on =
+    !isClustered && (state === 'idle' || state === 'stopped') && (reason === 'welcome' || reason === 'stopped');
   if (state !== 'live') clearLive();
 }
 
@@ -268,7 +270,7 @@ function showSettings(): void {
     picked === null
       ? 'While the picture runs, click a person in it, then the face they should wear. New people get the face chosen here.'
       : `Person ${picked} is chosen: now choose their face above.`;
-  announce('mark-note', markNote(settings));
+  announce('mark-note', markNote(settings, isClustered));
   showPeople();
 }
 
@@ -303,7 +305,7 @@ function onFaceAdded(face: FaceInfo): void {
 async function showStats(stats: SessionStats): Promise<void> {
   statsPanel.show(stats, network.read(await connection.network()));
   if (optimistic === null || situation.state !== 'live') return;
-  recording.show(stats);
+  if (!isClustered) recording.show(stats);
   capture.showDelay(stats);
   // Where a part is shown, the boxes do not lie in the camera's own picture.
   light.show(optimistic.shown.framing === 'whole' ? stats.faces : []);

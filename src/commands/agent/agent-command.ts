@@ -64,6 +64,7 @@ async function work({ config: file, set, livekit }: AgentOptions, version: strin
     const usesGpu = (): boolean => pool.models.usesGpu;
     const agent = await Agent.start({
       config,
+      lookForFaces: () => faces.look(),
       at,
       library,
       pool,

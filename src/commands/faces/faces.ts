@@ -1,12 +1,12 @@
 /** `faceoff faces`: what was consented to, and the faces that this server does not take. */
 
 import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import { Command } from 'commander';
 import { pino } from 'pino';
 import type { Config } from '../../config.ts';
 import { BlockList } from '../../faces/block-list.ts';
 import { consentsIn } from '../../faces/consent.ts';
+import { encryptFaces } from '../../faces/encrypt-faces.ts';
 import { chooseFace, decodePicture } from '../../faces/portrait.ts';
 import { Pool } from '../../pipeline/pool/pool.ts';
 import { FaceOffError, messageOf } from '../../shared/errors.ts';
@@ -18,13 +18,16 @@ interface BlockOptions extends ConfigOptions {
   pick?: number;
 }
 
-/** `faceoff faces export`, `import`, `consents`, `block`, `list` and `unblock`. A running server follows within seconds. */
+/** `faceoff faces export`, `import`, `consents`, `encrypt`, `block`, `list` and `unblock`. A running server follows within seconds. */
 export function facesCommand(defaultConfig: string): Command {
   const consents = new Command('consents').description(
     'print the consent for each face as JSON: the sentence, when it was confirmed, by whom, digests of the photos',
   );
   const block = new Command('block').description('take the face of a person no more; the picture is not kept');
   const list = new Command('list').description('the faces that are not taken');
+  const encrypt = new Command('encrypt').description(
+    'encrypt the faces that are on disk already, with faces.key; servers and workers may run meanwhile',
+  );
   const unblock = new Command('unblock').description('take a face again');
   const faces = new Command('faces');
   for (const command of packCommands(defaultConfig)) faces.addCommand(command);
@@ -38,13 +41,14 @@ export function facesCommand(defaultConfig: string): Command {
         .option('--pick <n>', 'which face, where the picture shows several (0 is the largest)', wholeNumber)
         .action(blockFace),
     )
+    .addCommand(withConfig(encrypt, defaultConfig).action(encryptAll))
     .addCommand(withConfig(list, defaultConfig).action(printList))
     .addCommand(withConfig(unblock, defaultConfig).argument('<id>', 'as `faces list` shows it').action(unblockFace));
 }
 
 async function blockFace(file: string, options: BlockOptions): Promise<void> {
   const config = configOf(options, ['pipeline.lanes=1', 'logging.level=warn']);
-  const list = await BlockList.open(config.storage.dir);
+  const list = await BlockList.open(config);
   const { id } = await list.add(await embeddingOf(file, config, options.pick), options.note);
   console.log(`${id} is blocked. The picture was not kept. \`faceoff faces unblock ${id}\` takes the face again.`);
 }
@@ -64,22 +68,34 @@ async function embeddingOf(file: string, config: Config, pick?: number): Promise
 }
 
 async function printList(options: ConfigOptions): Promise<void> {
-  const list = await BlockList.open(configOf(options).storage.dir);
+  const list = await BlockList.open(configOf(options));
   if (list.isEmpty) console.log('No face is blocked.');
   else printTable(list.list().map(({ id, addedAt, note }) => [id, addedAt.slice(0, 10), note]));
 }
 
 async function unblockFace(id: string, options: ConfigOptions): Promise<void> {
-  const list = await BlockList.open(configOf(options).storage.dir);
+  const list = await BlockList.open(configOf(options));
   await list.remove(id);
   console.log(`${id} is not blocked any more.`);
 }
 
+/** @throws FaceOffError `bad_config` without a key, `faces_key_wrong`, `not_saved`. */
+async function encryptAll(options: ConfigOptions): Promise<void> {
+  const config = configOf(options);
+  const count = await encryptFaces(config);
+  const { dir } = config.storage;
+  console.log(count === 0 ? `Everything of faces in ${dir} is encrypted.` : `${count} files in ${dir} were encrypted.`);
+}
+
 async function printConsents(options: ConfigOptions): Promise<void> {
-  const { storage, faces } = configOf(options);
-  const folder = path.join(storage.dir, 'faces');
-  const records = await consentsIn(folder, faces.consentDays).catch((cause: unknown) => {
-    throw new FaceOffError('face_damaged', `The consents in ${folder} cannot be read: ${messageOf(cause)}`, { cause });
+  const config = configOf(options);
+  const records = await consentsIn(config).catch((cause: unknown) => {
+    if (cause instanceof FaceOffError) throw cause;
+    throw new FaceOffError(
+      'face_damaged',
+      `The consents in ${config.storage.dir} cannot be read: ${messageOf(cause)}`,
+      { cause },
+    );
   });
   console.log(JSON.stringify(records, null, 2));
 }

@@ -115,7 +115,7 @@ async function render(input: string, output: string, options: RenderOptions): Pr
   try {
     requireLoaded(pool, loaded);
     const limits = { bytes: config.limits.uploadBytes, pixels: config.limits.picturePixels };
-    const blockList = await BlockList.open(config.storage.dir);
+    const blockList = await BlockList.open(config);
     const portraits = await Promise.all(
       options.source.map(async (file) => {
         const photo = await decodePicture(await readPicture(file), limits);

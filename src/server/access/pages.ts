@@ -19,9 +19,18 @@ export type PageName =
   | 'docs.html'
   | 'detector.html';
 
-/** Replies with a page. @returns for a route to return. */
-export async function sendPage(request: FastifyRequest, reply: FastifyReply, name: PageName): Promise<FastifyReply> {
-  const html = await readFile(path.join(PAGES_DIR, name), 'utf8');
+/**
+ * Replies with a page. @param isClustered whether its pictures go through LiveKit, which the page reads from its first element.
+ * @returns for a route to return.
+ */
+export async function sendPage(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  name: PageName,
+  isClustered = false,
+): Promise<FastifyReply> {
+  const file = await readFile(path.join(PAGES_DIR, name), 'utf8');
+  const html = isClustered ? file.replace('<html ', '<html data-media="livekit" ') : file;
   const base = toRoot(request.url);
   // Without need the element is left out: it would make links to the page's own parts leave the page.
   const based = base === './' ? html : html.replace('<head>', `<head>\n    <base href="${base}">`);

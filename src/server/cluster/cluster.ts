@@ -4,7 +4,7 @@ import type { Config } from '../../config.ts';
 import type { Logger } from '../../lib/log.ts';
 import { LiveKitApi, type LiveKitParticipant } from '../../livekit/livekit-api.ts';
 import { issuerOf, liveKitOf } from '../../livekit/livekit-settings.ts';
-import { cameraRoom, checkPublisher, checkStreamName, isJob, jobsOf, publisherOf } from '../../livekit/room-names.ts';
+import { cameraRoom, checkPublisher, checkStreamName, publisherOf } from '../../livekit/room-names.ts';
 import {
   type PublisherTickets,
   publisherTickets,
@@ -12,6 +12,7 @@ import {
   type TicketIssuer,
   viewerTicket,
 } from '../../livekit/stream-tokens.ts';
+import { isJob, jobsOf } from '../../shared/cluster/cluster-names.ts';
 import { messageOf } from '../../shared/errors.ts';
 import type { SettingsPatch } from '../../shared/settings.ts';
 import { WaitingList } from './waiting-list.ts';

@@ -13,6 +13,7 @@ import { addressesOf, isLocal, urlOf } from '../../lib/address.ts';
 import { errorBody, RETRY_AFTER_MS } from '../../lib/error-body.ts';
 import type { Logger } from '../../lib/log.ts';
 import { residentBytes } from '../../lib/system/resident-memory.ts';
+import { liveKitUrl } from '../../livekit/livekit-api.ts';
 import { PictureSigner } from '../../media/provenance/picture-signer.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { PictureCheck } from '../../pipeline/content/content-check.ts';
@@ -123,11 +124,13 @@ const HEADERS = {
  * What pages may load, and which sites may show them in a frame: none but this one, except for /view, which shows a
  * picture and takes no input; the sites of server.origins may show that.
  */
-function contentPolicy(url: string, origins: readonly string[]): string {
+function contentPolicy(url: string, { server: { origins }, livekit }: Config): string {
   const sites = /^\/view\//.test(url) ? origins.filter((origin) => /^https?:/.test(origin)) : [];
   const frames = ["'self'", ...sites].join(' ');
+  // LiveKit's client asks there why a connection failed.
+  const cluster = livekit.url === null ? '' : ` ${new URL(liveKitUrl(livekit.url, 'http')).origin}`;
   // The voice changer of studio and calls is WebAssembly.
-  return `default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self' ws: wss:; frame-ancestors ${frames}; base-uri 'self'; form-action 'self'`;
+  return `default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self' ws: wss:${cluster}; frame-ancestors ${frames}; base-uri 'self'; form-action 'self'`;
 }
 
 /** Whether no route takes a request; that of CORS takes OPTIONS of every path, and has no reply. */
@@ -303,7 +306,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   await allowOrigins(app, config.server);
   await loginRoutes(app, authenticator);
   app.addHook('onRequest', async (request, reply) => {
-    void reply.headers(HEADERS).header('content-security-policy', contentPolicy(request.url, config.server.origins));
+    void reply.headers(HEADERS).header('content-security-policy', contentPolicy(request.url, config));
     checkOrigin(request.headers, config.server, allowedOrigins(request, config.server.origins));
     const device = deviceOf(request.ip, request.headers);
     arrivals.note(device, 'certificate');
@@ -348,6 +351,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   await app.register(scoped((plugin) => controlRoutes(plugin, control)));
 
   const cluster = config.livekit.url === null ? null : new Cluster(config, log);
+  const isClustered = cluster !== null && config.livekit.pages;
   await app.register(
     scoped((plugin) => {
       acceptAnyBody(plugin);
@@ -357,12 +361,12 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
 
   recordingRoutes(app, { sessions, recordings, signer });
 
-  app.get('/', (request, reply) => sendPage(request, reply, 'index.html'));
+  app.get('/', (request, reply) => sendPage(request, reply, 'index.html', isClustered));
   const { basePath } = config.server;
   if (basePath !== '/') app.get(basePath, async (_request, reply) => reply.redirect(`${basePath}/`));
   app.get<{ Params: { stream: string } }>('/view/:stream', async (request, reply) => {
     checkName(request.params.stream);
-    return sendPage(request, reply, 'player.html');
+    return sendPage(request, reply, 'player.html', isClustered);
   });
 
   app.get<{ Params: { stream: string } }>('/remote/:stream', async (request, reply) => {
@@ -375,7 +379,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   );
   app.get<{ Params: { room: string } }>('/call/:room', async (request, reply) => {
     checkName(request.params.room);
-    return sendPage(request, reply, 'call.html');
+    return sendPage(request, reply, 'call.html', isClustered);
   });
 
   // For load balancers: their address has no server yet, the reply names this one by server.basePath.

@@ -170,7 +170,7 @@ describe.skipIf(why !== null)(`workers of LiveKit${why === null ? '' : ` (${why}
     await camera.room.localParticipant!.setAttributes({ 'faceoff.settings': JSON.stringify({ face: 'nobody' }) });
     const job = () =>
       [...camera.room.remoteParticipants.values()].find(({ identity }) => identity.startsWith('faceoff-'));
-    await until(() => /"problem"/.test(job()?.attributes['faceoff.state'] ?? ''), 'the refusal', 10_000);
+    await until(() => /"problem"/.test(job()?.attributes['faceoff.state'] ?? ''), 'the refusal', 20_000);
     await camera.room.localParticipant!.setAttributes({ 'faceoff.settings': '{}' });
     await until(async () => (await who.embeddings(viewer.picture!)).some(isSwapped), 'the swapped face', 10_000);
   }, 60_000);

@@ -53,7 +53,7 @@ describe('a face that is blocked', () => {
         message: expect.stringMatching(/its person asked for that/),
       });
     }
-    const list = await BlockList.open(server.config.storage.dir);
+    const list = await BlockList.open(server.config);
     expect(() => list.check(new Float32Array(128))).not.toThrow();
     const other = await likeness();
     expect(distance(other, embeddingsIn(file)[0]!)).toBeGreaterThan(0);
@@ -97,11 +97,11 @@ describe('a face that is blocked', () => {
   }, 60_000);
 
   test('by another process is followed, and a file that cannot be read changes nothing', async () => {
-    const elsewhere = await BlockList.open(server.config.storage.dir);
+    const elsewhere = await BlockList.open(server.config);
     const { id } = await elsewhere.add(await likeness(), 'by the command');
     await until(async () => !(await faces()).includes('astronaut'), 'the face to be withheld');
     writeFileSync(file, '{}');
-    await expect(BlockList.open(server.config.storage.dir)).rejects.toMatchObject({ code: 'block_list_damaged' });
+    await expect(BlockList.open(server.config)).rejects.toMatchObject({ code: 'block_list_damaged' });
     expect(await (await unblock(id)).json()).toMatchObject({ code: 'block_list_damaged' });
     expect(await faces()).not.toContain('astronaut');
     writeFileSync(file, '[]');

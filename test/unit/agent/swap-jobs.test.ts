@@ -25,8 +25,10 @@ class FakeSession {
       this.target = target;
       await joining();
     },
+    sendStats: (stats: object): void => void this.told.push(stats),
     showPublisher: (attributes: Record<string, string>): void => void this.shown.push(attributes),
   };
+  readonly told: object[] = [];
   readonly stats = { maxFps: null as number | null };
 
   constructor(settings: SettingsPatch, onClose: (why: string) => void) {
@@ -34,7 +36,8 @@ class FakeSession {
     this.#onClose = onClose;
   }
   set(patch: SettingsPatch): void {
-    if (patch.face === 'nobody') throw new FaceOffError('unknown_face', 'There is no face nobody.');
+    if (patch.face === 'nobody' || (patch.face === 'new' && !known.has('new')))
+      throw new FaceOffError('unknown_face', 'There is no face nobody.');
     this.settings = { ...this.settings, ...patch };
   }
   close(why: string): void {
@@ -47,6 +50,9 @@ class FakeSession {
 let sessions: FakeSession[] = [];
 let joining: () => Promise<void> = async () => undefined;
 let opening: () => void = () => undefined;
+/** Faces of other processes that a look at the shared folder finds. */
+let added: string[] = [];
+const known = new Set<string>();
 let ends: string[] = [];
 let most = 3;
 let registry: Registry;
@@ -54,6 +60,8 @@ let jobs: SwapJobs;
 
 beforeEach(() => {
   vi.useFakeTimers();
+  added = [];
+  known.clear();
   [sessions, ends, most, joining, opening] = [[], [], 3, async () => undefined, () => undefined];
   registry = new Registry();
   jobs = new SwapJobs({
@@ -67,6 +75,9 @@ beforeEach(() => {
       },
     } as unknown as Sessions<RoomLink>,
     defaults: { guarded: true },
+    lookForFaces: async () => {
+      for (const face of added.splice(0)) known.add(face);
+    },
     hasRoom: (count) => count < most,
     onEnd: (job, status, error) => ends.push(`${job} ${status} ${error}`),
     onChange: () => undefined,
@@ -139,7 +150,7 @@ test('settings that are left out later are as at the beginning', () => {
   expect(session.settings).toMatchObject({ strength: DEFAULT_SETTINGS.strength, guarded: true, shape: 0.1 });
 });
 
-test.each(['no JSON', '3', '{"strength":7}', '{"unknown":1}', '{"face":"nobody"}'])(
+test.each(['no JSON', '3', '{"strength":7}', '{"unknown":1}'])(
   'settings that cannot be used change nothing, and are told: %s',
   (text) => {
     const session = begin('J1', text);
@@ -150,6 +161,39 @@ test.each(['no JSON', '3', '{"strength":7}', '{"unknown":1}', '{"face":"nobody"}
     expect(JSON.parse(session.shown.at(-1)!['faceoff.state']!)).not.toHaveProperty('problem');
   },
 );
+
+test('a face that is not there is told after some looks for it', async () => {
+  const session = begin('J1', '{"face":"nobody"}');
+  expect(session.shown).toEqual([]);
+  await vi.advanceTimersByTimeAsync(6000);
+  const state = JSON.parse(session.shown.at(-1)!['faceoff.state']!) as { problem?: string };
+  expect(state.problem).toBe('There is no face nobody.');
+});
+
+test('a face that another process added a moment ago is found', async () => {
+  const session = begin('J1', '{"face":"new"}');
+  added = ['new'];
+  await vi.advanceTimersByTimeAsync(1100);
+  expect(session.settings.face).toBe('new');
+  expect(JSON.parse(session.shown.at(-1)!['faceoff.state']!)).not.toHaveProperty('problem');
+});
+
+test('settings that come while a face is looked for hold', async () => {
+  const session = begin('J1', '{"face":"nobody"}');
+  session.target!.onSettings('{"strength":0.5}');
+  await vi.advanceTimersByTimeAsync(6000);
+  expect(session.settings.strength).toBe(0.5);
+  expect(session.shown.map((one) => JSON.parse(one['faceoff.state']!).problem)).toEqual([undefined]);
+});
+
+test('pages are told statistics once a second', async () => {
+  const session = begin('J1');
+  for (let tick = 0; tick < 10; tick++) {
+    await vi.advanceTimersByTimeAsync(500);
+    jobs.tick();
+  }
+  expect(session.told).toHaveLength(5);
+});
 
 test('ends are told: of the server, of the publisher, of rooms that cannot be entered, of a worker without memory', async () => {
   begin('J1');

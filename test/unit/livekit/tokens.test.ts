@@ -1,8 +1,9 @@
 import { createHmac } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { accessToken } from '../../../src/livekit/access-token.ts';
-import { cameraRoom, isJob, jobIdentity, publisherOf } from '../../../src/livekit/room-names.ts';
+import { cameraRoom, jobIdentity, publisherOf } from '../../../src/livekit/room-names.ts';
 import { jobToken, publisherTickets, viewerTicket } from '../../../src/livekit/stream-tokens.ts';
+import { isJob } from '../../../src/shared/cluster/cluster-names.ts';
 
 const issuer = { key: 'key', secret: 'secret', agentName: 'faceoff', lifetimeMs: 60_000 };
 const claimsOf = (token: string) =>

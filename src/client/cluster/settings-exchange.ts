@@ -1,0 +1,80 @@
+/** Settings of a page and of the jobs that swap its camera. Free of the DOM, for tests. */
+
+import { requestOf, type SettingsRequest } from '../../shared/duties/disclosure-duty.ts';
+import type { SettingsPatch, SwapSettings } from '../../shared/settings.ts';
+
+/** What a job says holds: all settings, and what was wrong with those that were asked for. */
+export interface JobState {
+  settings: SwapSettings;
+  problem?: string;
+}
+
+/** How settings go out, and what the page is told. */
+export interface ExchangeConf {
+  /** Writes the publisher's attribute. */
+  send(settings: SettingsRequest): void;
+  /** A change goes out; exactly one `onSettings` or `onRefused` follows. */
+  onSent(): void;
+  /** A job has what was asked for, or, with `elsewhere`, says what holds without having been asked. */
+  onSettings(settings: SwapSettings, elsewhere: boolean): void;
+  /** @param problem a sentence for people. */
+  onRefused(problem: string): void;
+}
+
+/**
+ * A publisher's attribute holds all that it chose, so that a job that takes over has the same. An attribute may overtake
+ * another: the next change waits until a job answered the one before.
+ */
+export class SettingsExchange {
+  readonly #conf: ExchangeConf;
+  #wanted: SettingsPatch;
+  /** What no job has answered yet. */
+  #sent: SettingsPatch | null;
+  #isChanged = false;
+
+  /** @param first what the page's token holds already, and no job has answered yet. */
+  constructor(first: SettingsPatch, conf: ExchangeConf) {
+    this.#conf = conf;
+    this.#wanted = first;
+    this.#sent = first;
+  }
+
+  /** The page wants other settings. Sent by `flush`. */
+  change(patch: SettingsPatch): void {
+    this.#wanted = { ...this.#wanted, ...patch };
+    this.#isChanged = true;
+  }
+
+  /** Sends what changed, if the change before was answered. */
+  flush(): void {
+    if (!this.#isChanged || this.#sent !== null) return;
+    this.#isChanged = false;
+    this.#sent = this.#wanted;
+    this.#conf.onSent();
+    this.#conf.send(requestOf(this.#wanted));
+  }
+
+  /** A job said what holds. @param text its attribute. */
+  heard(text: string): void {
+    const { settings, problem } = JSON.parse(text) as JobState;
+    const sent = this.#sent;
+    if (problem !== undefined) {
+      // What was refused must not be asked for again with the next change.
+      if (!this.#isChanged) this.#wanted = settings;
+      this.#sent = null;
+      if (sent !== null) this.#conf.onRefused(problem);
+    } else if (sent === null) {
+      this.#conf.onSettings(settings, true);
+    } else if (holds(sent, settings)) {
+      this.#sent = null;
+      this.#conf.onSettings(settings, false);
+    }
+    this.flush();
+  }
+}
+
+/** Whether all settings that were asked for are among those that hold. */
+const holds = (asked: SettingsPatch, settings: SwapSettings): boolean =>
+  (Object.keys(asked) as (keyof SettingsPatch)[]).every(
+    (key) => asked[key] === undefined || JSON.stringify(asked[key]) === JSON.stringify(settings[key]),
+  );
