@@ -41,6 +41,16 @@ export function faceMesh() {
   return convertFaceMesh(readTflite(packedAsset('face_landmark_with_attention.tflite')));
 }
 
+/** MediaPipe's selfie segmentation for landscape pictures: how surely each pixel shows a person. */
+export function personSegmenter() {
+  const { model, graph, converter } = begin(read('@mediapipe/selfie_segmentation/selfie_segmentation_landscape.tflite'));
+  const [person] = model.outputs;
+  const [, height, width] = model.tensors[person].shape;
+  const flat = graph.node('Reshape', [converter.get(person), graph.ints([1, height, width])]);
+  graph.output(flat, 'person', [1, height, width]);
+  return graph.bytes('person-segmenter');
+}
+
 /** dlib's face recognition ResNet as face-api ships it: uint8 weights, residual blocks, 128 numbers. */
 export function faceEmbedder() {
   const [{ weights }] = JSON.parse(read('@vladmandic/face-api/model/face_recognition_model-weights_manifest.json'));
