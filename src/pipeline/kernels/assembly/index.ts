@@ -11,6 +11,11 @@ export { cropToTensor } from './crop';
 export { restore } from './restore';
 export { warp } from './warp';
 export { activity, addTiles } from './mark-luma';
+export { compose, drawCells } from './compose';
+export {
+  backgroundOnly, boxMeans, cellMeans, doubleCells, halveCells, lines, lumaChange, matteLines, matteStates, moments,
+  stretchToTensor, takeMask, unweight,
+} from './matte';
 
 /** Address of the first byte that the host may use. */
 export function ownBytes(): usize { return __heap_base; }
