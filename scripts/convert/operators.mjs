@@ -298,7 +298,8 @@ export class Converter {
    */
   MUL(operator) {
     const [a, b] = operator.inputs.map(this.#shape);
-    if (a.length !== 4 || b.length !== 4 || b[1] * b[2] !== 1 || a[1] * a[2] === 1) return this.#binary('Mul', operator);
+    if (a.length !== 4 || b.length !== 4 || b[1] * b[2] !== 1 || a[1] * a[2] === 1)
+      return this.#binary('Mul', operator);
     const g = this.#graph;
     const [data, factors] = operator.inputs.map((input) => this.#values.get(input));
     const scales = g.floats([1, 1, a[1], a[2]]);

@@ -22,11 +22,12 @@ import { FaceOffError, messageOf } from '../shared/errors.ts';
 import { shownFor } from '../shared/missed-swap.ts';
 import { wantsSwap } from '../shared/settings.ts';
 import type { Frame } from '../shared/types.ts';
+import { type BackgroundOptions, namedBackground, withBackground } from './background/background-option.ts';
 import { type MarkOptions, markFor, withMark } from './disclosure/mark-choice.ts';
 import { movePersonalData } from './move-personal-data.ts';
 import { type ConfigOptions, configOf, withConfig } from './options.ts';
 
-interface CameraOptions extends ConfigOptions, MarkOptions {
+interface CameraOptions extends ConfigOptions, MarkOptions, BackgroundOptions {
   input?: string;
   stream?: string;
   server?: string;
@@ -78,7 +79,7 @@ export function cameraCommand(defaultConfig: string): Command {
     .option('--size <size>', 'size of the pictures, 1280x720 (default: that of the input)', size)
     .option('--fps <number>', 'pictures a second', rate, 30)
     .option('--loop', 'begin a file again at its end', false);
-  return withConfig(withMark(command), defaultConfig).action(camera);
+  return withConfig(withMark(withBackground(command)), defaultConfig).action(camera);
 }
 
 async function camera(options: CameraOptions): Promise<void> {
@@ -176,11 +177,12 @@ async function swapping(config: Config, options: CameraOptions, output: CameraOu
   const log = pino({ level: 'silent' });
   await movePersonalData(config, { info: (_, message) => say(message), warn: (_, message) => say(message) });
   const check = config.safety.contentCheck ? new ContentCheck(config.models.dir) : null;
-  const pool = await Pool.start(config, log);
+  const background = await namedBackground(options, config);
+  const pool = await Pool.start(config, log, { backgroundsDir: background.dir });
   await FaceLibrary.open(config, pool, log);
   const face = wanted === undefined ? pool.defaults.face : wanted === 'none' ? null : wanted;
   try {
-    const session = pool.open(ID, { face });
+    const session = pool.open(ID, { face, ...background.settings });
     if (face !== null) await pool.preload(face);
     const opening = new Opening();
     const guard =
@@ -209,11 +211,11 @@ async function swapping(config: Config, options: CameraOptions, output: CameraOu
       async close() {
         intake.clear();
         session.close();
-        await Promise.all([pool.close(), check?.close()]);
+        await Promise.all([pool.close(), check?.close(), background.close()]);
       },
     };
   } catch (error) {
-    await pool.close();
+    await Promise.all([pool.close(), background.close()]);
     throw error;
   }
 }

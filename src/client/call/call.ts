@@ -14,6 +14,7 @@ import { callNotice, callRemark, cameraProblem, isActive, limitOf, type Situatio
 import { StudioConnection } from '../peer/studio-connection.ts';
 import { FaceUpload } from '../studio/face-upload.ts';
 import { keepable, OptimisticSettings, restored, usableFaces, withoutGone } from '../studio/optimistic-settings.ts';
+import { BackgroundPanel } from '../studio/panels/background-panel.ts';
 import { FaceGallery } from '../studio/panels/face-gallery.ts';
 import { Microphone, microphoneProblem } from './microphone.ts';
 import { PlaceholderTrack } from './placeholder-track.ts';
@@ -31,6 +32,7 @@ const address = element('address', HTMLInputElement);
 const tiles = new TileGrid();
 const camera = new CameraCapture(() => void onCameraGone());
 const microphone = new Microphone(() => void onMicrophoneGone());
+const background = new BackgroundPanel({ onChange: change, onError: toast });
 const gallery = new FaceGallery({ onChoose: chooseFace, onAddPhoto: (face) => upload.choose(face), onError: toast });
 const upload = new FaceUpload({ faces: () => gallery.faces, onAdded: onFaceAdded, onError: toast });
 
@@ -52,6 +54,7 @@ const connection = new StudioConnection({
     );
     if (storedJson('call') === null) optimistic.change({ guarded: true });
     showSettings();
+    void background.load();
     if (situation.state === 'idle') show({ state: 'idle', reason: 'welcome' });
   },
   onAway(reason) {
@@ -271,6 +274,7 @@ function showSettings(): void {
   if (optimistic === null) return;
   const { face, guarded, badge } = optimistic.shown;
   gallery.select(face);
+  background.show(optimistic.shown);
   element('guarded', HTMLInputElement).checked = guarded;
   element('badge', HTMLInputElement).checked = badge;
   element('mark-note', HTMLElement).textContent = markNote(optimistic.shown);

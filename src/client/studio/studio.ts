@@ -25,6 +25,7 @@ import {
   usableFaces,
   withoutGone,
 } from './optimistic-settings.ts';
+import { BackgroundPanel } from './panels/background-panel.ts';
 import { FaceGallery } from './panels/face-gallery.ts';
 import { MachinePanel } from './panels/machine-panel.ts';
 import { ModelsPanel } from './panels/models-panel.ts';
@@ -49,6 +50,7 @@ const sharePanel = new SharePanel();
 const faceBoxes = new FaceBoxes(pickPerson);
 const recording = new RecordingPanel();
 const controls = new SwapControls(changeControl);
+const background = new BackgroundPanel({ onChange: change, onError: toast });
 const models = new ModelsPanel((engine) => change({ engine }));
 const gallery = new FaceGallery({ onChoose: chooseFace, onAddPhoto: (face) => upload.choose(face), onError: toast });
 const upload = new FaceUpload({ faces: () => gallery.faces, onAdded: onFaceAdded, onError: toast });
@@ -80,6 +82,7 @@ const connection = new StudioConnection({
     sharePanel.hint(locked);
     optimistic ??= new OptimisticSettings(restored(storedJson('settings'), defaults));
     showSettings();
+    void background.load();
     if (isServerAway(situation))
       show({ state: situation.state, reason: situation.state === 'idle' ? 'welcome' : 'stopped' });
   },
@@ -218,6 +221,7 @@ function showSettings(): void {
   const { choice, map, face, engine } = settings;
   if (choice !== 'mapped') picked = null;
   controls.show(settings);
+  background.show(settings);
   models.select(engine);
   gallery.select(picked === null ? face : (map[picked] ?? null));
   document.body.dataset.choice = choice;

@@ -26,7 +26,7 @@ export interface PersonMask {
   height: number;
 }
 
-/** The kernels of `assembly/matte.ts` and `assembly/compose.ts`; their parameters are described there. */
+/** The kernels of `assembly/matte.ts` and `assembly/compose-planes.ts`; their parameters are described there. */
 interface MatteExports extends Record<string, unknown> {
   ownBytes: () => number;
   lumaChange: (...numbers: number[]) => number;
@@ -128,7 +128,13 @@ export class BackgroundCanvas {
     const planeBytes = stride * rows;
     const maskPixels = mask.width * mask.height;
     const bytes =
-      PAGE + 3.5 * planeBytes + cells * (7 * CELL_BYTES + 5) + 64 * (this.#across + this.#down + 64) + stride * 12 + maskPixels * 16 + 32 * (PADDING + ROW);
+      PAGE +
+      3.5 * planeBytes +
+      cells * (7 * CELL_BYTES + 5) +
+      64 * (this.#across + this.#down + 64) +
+      stride * 12 +
+      maskPixels * 16 +
+      32 * (PADDING + ROW);
     const pages = Math.ceil(bytes / PAGE);
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     this.#run = new WebAssembly.Instance(module, { env: { memory } }).exports as MatteExports;
@@ -190,10 +196,7 @@ export class BackgroundCanvas {
   load(frame: Frame): void {
     const { luma, u, v } = this.#picture;
     this.#copyIn(frame.data, this.#picture);
-    this.#run.cellMeans(
-      ...[luma.at, luma.stride, u.at, v.at, u.stride],
-      ...[this.#across, this.#down, this.#cellsAt],
-    );
+    this.#run.cellMeans(...[luma.at, luma.stride, u.at, v.at, u.stride], ...[this.#across, this.#down, this.#cellsAt]);
   }
 
   /** Copies the picture back into the frame. */

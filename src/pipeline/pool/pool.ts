@@ -7,6 +7,7 @@ import { FaceOffError } from '../../shared/errors.ts';
 import { isGenerator, MESH, type SettingsPatch, type SwapSettings } from '../../shared/settings.ts';
 import type { Capacity, Frame, Pressure, ProfiledThread, Swapping, SwapSession } from '../../shared/types.ts';
 import { keptMarkKey, layoutWords } from '../../watermark/mark-key.ts';
+import { isStoredPicture } from '../background/picture-file.ts';
 import { DeviceHost } from '../device/device-host.ts';
 import type { DeviceReport } from '../device/device-protocol.ts';
 import type { Portrait } from '../engines/engine.ts';
@@ -28,6 +29,8 @@ export interface PoolOptions {
   onDevice?: (report: DeviceReport) => void;
   /** Called when a lane's thread or the device process is lost, and replaced. @param cause one sentence. */
   onLost?: (part: 'lane' | 'device', cause: string) => void;
+  /** Folder of the pictures for backgrounds, instead of the configuration's. */
+  backgroundsDir?: string;
   /** False where every frame is to be swapped at full quality, however long it takes. */
   deadline?: boolean;
 }
@@ -48,6 +51,7 @@ export class Pool implements Swapping, SessionHost {
   readonly #device: DeviceHost;
   readonly #enrolment: Enrolment;
   readonly #lanes: Lanes;
+  readonly #backgroundsDir: string;
   readonly #sessions = new Set<PoolSession>();
   /** By face; see `offer`. */
   readonly #consents = new Map<string, () => void>();
@@ -56,7 +60,7 @@ export class Pool implements Swapping, SessionHost {
     catalogue: Catalogue,
     config: Config,
     log: Logger,
-    { deadline, onDevice, onLost, markWords }: PoolOptions & Pick<LaneOptions, 'markWords'>,
+    { deadline, onDevice, onLost, markWords, backgroundsDir }: PoolOptions & Pick<LaneOptions, 'markWords'>,
   ) {
     const budgetMs = deadline === false ? Number.POSITIVE_INFINITY : config.pipeline.budgetMs;
     const models = new ModelStates(catalogue);
@@ -67,7 +71,13 @@ export class Pool implements Swapping, SessionHost {
       },
       onLost: (cause) => onLost?.('device', cause),
     });
-    const options = { ...laneOptions(config), budgetMs, deviceAddress: this.#device.address, markWords };
+    const options = {
+      ...laneOptions(config),
+      ...(backgroundsDir !== undefined && { backgroundsDir }),
+      budgetMs,
+      deviceAddress: this.#device.address,
+      markWords,
+    };
     const faults = new LaneFaults(models, log);
     this.#enrolment = new Enrolment({ options, models, faults });
     this.#lanes = new Lanes({
@@ -79,6 +89,7 @@ export class Pool implements Swapping, SessionHost {
       onLost: (cause) => onLost?.('lane', cause),
     });
     this.#catalogue = catalogue;
+    this.#backgroundsDir = options.backgroundsDir;
     this.models = models;
     this.defaults = defaultSettings(config);
   }
@@ -174,7 +185,13 @@ export class Pool implements Swapping, SessionHost {
     this.#lanes.drop(id);
   }
 
-  /** @throws FaceOffError `unknown_face`, `unknown_model` (404), `model_missing`, `consent_due` (409). */
+  /** Forgets a picture for backgrounds. Sessions that show it blur the room instead. */
+  withdrawBackground(id: string): void {
+    if (this.defaults.backgroundPicture === id) this.defaults.backgroundPicture = null;
+    for (const session of this.#sessions) session.takeBackgroundOff(id);
+  }
+
+  /** @throws FaceOffError `unknown_face`, `unknown_model`, `unknown_background` (404), `model_missing`, `consent_due` (409). */
   open(id: string, settings: SettingsPatch): SwapSession {
     const slot = this.#lanes.leastLoaded();
     if (settings.engine !== undefined) this.requireEngine(settings.engine);
@@ -189,6 +206,12 @@ export class Pool implements Swapping, SessionHost {
       if (!this.#enrolment.has(face)) throw unknownFace(face);
       if (before === null || !wantedFaces(before).has(face)) this.#consents.get(face)?.();
     }
+    const { backgroundPicture: picture } = settings;
+    if (picture !== null && picture !== before?.backgroundPicture && !isStoredPicture(this.#backgroundsDir, picture))
+      throw new FaceOffError(
+        'unknown_background',
+        `There is no background with the id "${picture}". GET /api/backgrounds lists those there are.`,
+      );
     return settings;
   }
 

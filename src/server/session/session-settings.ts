@@ -5,6 +5,7 @@ import { textSchema } from '../../lib/text-schema.ts';
 import { DISCLOSURE_DUTY, type SettingsRequest } from '../../shared/duties/disclosure-duty.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import {
+  COLOUR,
   NAME_LENGTH,
   type PresetSettings,
   SETTING_KEYS,
@@ -32,6 +33,9 @@ function schemaOf(values: SettingValues): z.ZodType {
     case 'name': {
       return values.nullable ? name.nullable() : name;
     }
+    case 'colour': {
+      return z.string().regex(COLOUR, 'must be a colour such as #00b140');
+    }
     case 'faces': {
       return z.record(z.string().regex(/^\d{1,9}$/, 'must be the number of a person'), name.nullable());
     }
@@ -51,6 +55,10 @@ const MEANINGS: Record<SettingKey, string> = {
   keepMouth: 'Whether the live mouth stays as it is.',
   fallback: 'What is shown when a swap cannot be made: the camera, a mosaic, the last swapped picture.',
   guarded: 'Whether pictures in which a real face may be seen are held back.',
+  background:
+    'What is shown behind people: the room, the room blurred, blurred until nothing is recognised, a picture, a colour.',
+  backgroundColour: 'With `colour`: #rrggbb.',
+  backgroundPicture: 'With `picture`: its id; null shows `strong-blur`.',
   badge: 'Whether modified pictures carry the mark where others see them; false needs `disclosureAcknowledged`.',
 };
 

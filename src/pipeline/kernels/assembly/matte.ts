@@ -142,9 +142,9 @@ export function takeMask(
       const above = sampleRow(upper, x, maskWidth - 1);
       const fresh = above + (sampleRow(lower, x, maskWidth - 1) - above) * t;
       const moved = abs(load<f32>(cells) - load<f32>(earlier)) / change;
-      const sure = min(<f32>1, max(<f32>0, (fresh - none) / (all - none)));
+      const fitted = min(<f32>1, max(<f32>0, (fresh - none) / (all - none)));
       const before = load<f32>(person);
-      store<f32>(person, before + (sure - before) * min(<f32>1, max(share, moved)));
+      store<f32>(person, before + (fitted - before) * min(<f32>1, max(share, moved)));
       person += 4; cells += CELL; earlier += CELL;
     }
   }

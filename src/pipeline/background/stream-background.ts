@@ -71,6 +71,11 @@ export class Background {
     canvas.store(frame);
   }
 
+  /** Gives the memory back, while the background is not replaced. */
+  release(): void {
+    this.#canvas = null;
+  }
+
   #canvasFor({ width, height }: Frame): BackgroundCanvas {
     if (this.#canvas?.width !== width || this.#canvas.height !== height) {
       this.#canvas = new BackgroundCanvas(this.#module, { width, height }, MASK_SIZE);
