@@ -12,6 +12,7 @@ import { benchLiveKit, tableOfLiveKit } from '../cluster/livekit-cost.ts';
 import { benchLooks } from '../looks/looks.ts';
 import { benchWatermark } from '../looks/watermark.ts';
 import { benchSoak, tableOfSoak } from '../soak/soak.ts';
+import { benchBackground } from './background-cost.ts';
 import { benchBatching } from './batching.ts';
 import { machine } from './bench-machine.ts';
 import { benchFrames } from './frame-cost.ts';
@@ -41,6 +42,7 @@ type Bench = (options: Options) => Promise<unknown>;
 const BENCHES: Record<string, Bench> = {
   kernels,
   frame,
+  background,
   neural,
   batching,
   glass,
@@ -62,6 +64,13 @@ async function kernels() {
   const rows = await benchKernels();
   console.log('pixel kernels beside plain loops:');
   console.table(Object.fromEntries(rows.map(({ kernel, ...figures }) => [kernel, figures])));
+  return rows;
+}
+
+async function background() {
+  const rows = await benchBackground();
+  console.log('replacing the background, at its rate of masks, beside bare landmark inference:');
+  console.table(Object.fromEntries(rows.map(({ size, background, ...row }) => [`${size}, ${background}`, row])));
   return rows;
 }
 

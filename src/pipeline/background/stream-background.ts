@@ -37,7 +37,7 @@ const LIGHT = 1 / 80;
 const STRONG = 1 / 24;
 
 /** One instance a stream, with memory for its size of frames. Runs in the lane's thread and mutex. */
-export class Background {
+export class StreamBackground {
   readonly #module: WebAssembly.Module;
   readonly #segmenter: PersonSegmenter;
   #canvas: BackgroundCanvas | null = null;

@@ -3,8 +3,8 @@
 import { messageOf } from '../../shared/errors.ts';
 import { messageLayout } from '../../watermark/chips.ts';
 import { sessionWord } from '../../watermark/session-word.ts';
-import { Background } from '../background/stream-background.ts';
 import { PersonSegmenter } from '../background/person-segmenter.ts';
+import { StreamBackground } from '../background/stream-background.ts';
 import { DeviceClient } from '../device/device-client.ts';
 import { PhotoLight } from '../engines/mesh/source/photo-light.ts';
 import { Restorer } from '../engines/restorer.ts';
@@ -50,7 +50,7 @@ export interface LaneModels {
   /** Makes the invisible mark of a session's stream; null where no frame is marked. */
   readonly watermarkFor: ((session: string) => StreamWatermark) | null;
   /** Makes what replaces the background of one stream. */
-  readonly newBackground: () => Background;
+  readonly newBackground: () => StreamBackground;
   /** The connection to the device process; null where big models run in the lane. */
   readonly device: DeviceClient | null;
   readonly tools: Tools;
@@ -90,7 +90,7 @@ export async function loadLaneModels(setup: LaneSetup): Promise<LaneModels> {
     kernels,
     topology,
     watermarkFor: await watermarks(options.markWords),
-    newBackground: () => new Background(module, segmenter),
+    newBackground: () => new StreamBackground(module, segmenter),
     device,
     tools: {
       detector: new Detector(sessionOf('face-detector'), kernels),

@@ -1,7 +1,7 @@
 /** One stream's part of a lane: its tracks, its settings, and a swapper for each track. */
 
 import { type FaceChoice, NONE, type SwapSettings, wantsSwap } from '../../shared/settings.ts';
-import type { Background } from '../background/stream-background.ts';
+import type { StreamBackground } from '../background/stream-background.ts';
 import type { Looks, Swapper } from '../engines/engine.ts';
 import { Cuts } from '../face/cuts.ts';
 import { PersonRegistry } from '../face/people.ts';
@@ -33,7 +33,7 @@ export interface StreamParts {
   fixedLooks: Pick<Looks, 'colour' | 'sharpness'>;
   /** The invisible mark of swapped frames; null for none. */
   watermark: StreamWatermark | null;
-  background: Background;
+  background: StreamBackground;
 }
 
 /** A swapper, and what it was made of. */
@@ -54,7 +54,7 @@ export class LaneStream implements FrameStream {
   readonly degrader: Degrader;
   readonly costs: Costs;
   readonly watermark: StreamWatermark | null;
-  readonly background: Background;
+  readonly background: StreamBackground;
   readonly #makeSwapper: SwapperMaker;
   readonly #fixedLooks: Pick<Looks, 'colour' | 'sharpness'>;
   #settings: SwapSettings;
