@@ -16,7 +16,7 @@ import { ModelStates } from '../models/model-states.ts';
 import { requireFile } from '../models/model-store.ts';
 import { Enrolment, type Photos } from './enrolment.ts';
 import { LaneFaults } from './lane-faults.ts';
-import { defaultSettings, deviceOptions, laneOptions, liveLaneOptions, requireModelNames } from './lane-options.ts';
+import { backgroundsDir, defaultSettings, deviceOptions, laneOptions, liveLaneOptions, requireModelNames } from './lane-options.ts';
 import type { FoundFace, LaneOptions, LanePreview, ModelLoad } from './lane-protocol.ts';
 import { facesOf, type LaneSlot, Lanes, wantedFaces } from './lanes.ts';
 import { PoolSession, type SessionHost } from './pool-session.ts';
@@ -96,11 +96,12 @@ export class Pool implements Swapping, SessionHost {
 
   /**
    * Resolves when every lane has its models loaded and warm.
-   * @throws FaceOffError `bad_config` for an unknown model in the configuration, and what a lane met while starting.
+   * @throws FaceOffError `bad_config` for an unknown model or background in the configuration, and what a lane met while starting.
    */
   static async start(config: Config, log: Logger, options: PoolOptions = {}): Promise<Pool> {
     const catalogue = readCatalogue(config.models.dir);
     const { engine, restorer } = requireModelNames(catalogue, config);
+    requireBackground(config);
     const markWords = config.disclosure.watermark ? layoutWords(await keptMarkKey(config.storage.dir, log)) : null;
     const pool = new Pool(catalogue, config, log, { ...options, markWords });
     if (isGenerator(engine) || restorer !== null) pool.#device.start();
@@ -165,9 +166,10 @@ export class Pool implements Swapping, SessionHost {
     }
   }
 
-  /** Refuses a configuration that names an unknown model. @throws FaceOffError `bad_config`. */
+  /** Refuses a configuration that names an unknown model or background. @throws FaceOffError `bad_config`. */
   check(config: Config): void {
     requireModelNames(this.#catalogue, config);
+    requireBackground(config);
   }
 
   /** Takes live settings over, for sessions that are opened from now on. */
@@ -268,6 +270,16 @@ export class Pool implements Swapping, SessionHost {
       this.models.amend(one.model, { note });
     }
   }
+}
+
+/** @throws FaceOffError `bad_config` where the background that sessions start with is not there. */
+function requireBackground(config: Config): void {
+  const { picture } = config.background;
+  if (picture !== null && !isStoredPicture(backgroundsDir(config), picture))
+    throw new FaceOffError(
+      'bad_config',
+      `background.picture: there is no background "${picture}" in ${backgroundsDir(config)}. Name another one, or null.`,
+    );
 }
 
 const unknownFace = (id: string): FaceOffError =>
