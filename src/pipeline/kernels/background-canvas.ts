@@ -240,10 +240,12 @@ export class BackgroundCanvas {
     );
     this.#bytes.copyWithin(this.#earlierAt, this.#cellsAt, this.#cellsAt + cells * CELL_BYTES);
     this.#run.moments(this.#cellsAt, this.#personAt, cells, this.#linesAt);
+    // The old background's memory is free until it is made below.
+    this.#run.boxMeans(this.#linesAt, this.#across, this.#down, 1, this.#betweenAt, this.#oldAt);
     this.#means(this.#linesAt, radius);
     this.#run.lines(this.#linesAt, cells, epsilon);
     this.#means(this.#linesAt, radius);
-    this.#run.matteLines(this.#linesAt, this.#cellsAt, this.#personAt, cells, least, most);
+    this.#run.matteLines(this.#linesAt, this.#cellsAt, this.#oldAt, cells, least, most);
     this.#run.matteStates(this.#linesAt, this.#across, this.#down, this.#betweenAt, this.#statesAt);
     this.#blurBackground(this.#oldAt, radius);
   }

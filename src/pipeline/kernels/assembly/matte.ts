@@ -217,13 +217,14 @@ export function lines(cells: usize, count: i32, epsilon: f32): void {
 
 /**
  * Ends the filter, from the means of `lines`, in place: where luma does not tell the person from the background, the matte is
- * the mask. It is stretched so that `least` becomes 0 and `most` 1.
+ * the mask. It is stretched so that `least` becomes 0 and `most` 1. @param smooth means of `moments` over few cells, so that the
+ * mask's pixels do not show as stairs.
  */
-export function matteLines(lineCells: usize, cells: usize, person: usize, count: i32, least: f32, most: f32): void {
+export function matteLines(lineCells: usize, cells: usize, smooth: usize, count: i32, least: f32, most: f32): void {
   const gain: f32 = 1.0 / (most - least);
-  for (let k = 0; k < count; k++, lineCells += CELL, cells += CELL, person += 4) {
+  for (let k = 0; k < count; k++, lineCells += CELL, cells += CELL, smooth += CELL) {
     const luma = load<f32>(cells), trust = load<f32>(lineCells, 8);
-    const a = load<f32>(lineCells) * trust, p = load<f32>(person);
+    const a = load<f32>(lineCells) * trust, p = load<f32>(smooth, 4);
     const middle = p + (load<f32>(lineCells) * luma + load<f32>(lineCells, 4) - p) * trust;
     v128.store(lineCells, f32x4(a * gain, (middle - a * luma - least) * gain, 0, 0));
   }
