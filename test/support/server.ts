@@ -142,7 +142,7 @@ export async function startProgram(args: string[] = [], prefix: readonly string[
 }
 
 /** Waits until `check` holds. @throws with `what` when it does not within the time. */
-export async function until(check: () => boolean | Promise<boolean>, what: string, timeoutMs = 10_000): Promise<void> {
+export async function until(check: () => boolean | Promise<boolean>, what: string, timeoutMs = 30_000): Promise<void> {
   // Not performance.now(), which a test may have stopped.
   const endMs = Date.now() + timeoutMs;
   while (!(await check())) {
