@@ -23,7 +23,7 @@ const SIZES = [
   [1280, 720],
 ] as const;
 const BACKDROPS: Record<string, Backdrop> = {
-  colour: { kind: 'colour', colour: [105, 91, 62] },
+  colour: { kind: 'colour', colour: [111, 105, 58] },
   blur: { kind: 'blur', isStrong: false },
   'strong blur': { kind: 'blur', isStrong: true },
 };

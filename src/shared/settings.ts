@@ -27,7 +27,7 @@ export const BACKGROUNDS = ['none', 'blur', 'strong-blur', 'picture', 'colour'] 
 export type BackgroundChoice = (typeof BACKGROUNDS)[number];
 
 /** The colour of chroma keys: OBS's filter has it as its green. */
-export const KEY_COLOUR = '#00b140';
+const KEY_COLOUR = '#00b140';
 /** What a colour looks like. */
 export const COLOUR = /^#[\da-f]{6}$/i;
 

@@ -50,7 +50,7 @@ async function settings(): Promise<SwapSettings> {
 
 test('a colour is shown behind the person, and another one at once', async () => {
   await page.selectOption('#background', 'colour');
-  await cornerComes([105, 91, 62]);
+  await cornerComes([111, 105, 58]);
   expect(await page.isVisible('#backgroundColour')).toBe(true);
   await page.fill('#backgroundColour', '#0000ff');
   await cornerComes([41, 240, 110]);
@@ -59,7 +59,9 @@ test('a colour is shown behind the person, and another one at once', async () =>
 
 test('a picture that is uploaded is shown, and blurs the room once it is deleted', async () => {
   await page.selectOption('#background', 'picture');
-  const red = await sharp({ create: { width: 640, height: 360, channels: 3, background: '#ff0000' } }).jpeg().toBuffer();
+  const red = await sharp({ create: { width: 640, height: 360, channels: 3, background: '#ff0000' } })
+    .jpeg()
+    .toBuffer();
   await page.setInputFiles('#background-file', { name: 'red.jpg', mimeType: 'image/jpeg', buffer: red });
   await cornerComes([81, 90, 240]);
   await page.waitForSelector('#background-list .card[aria-pressed="true"]');

@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { rgbToFrame } from '../../faces/portrait.ts';
 import { sharp } from '../../lib/sharp.ts';
+import { FaceOffError } from '../../shared/errors.ts';
 import type { Frame } from '../../shared/types.ts';
 import { pictureFile } from '../background/picture-file.ts';
 
@@ -47,7 +48,14 @@ export class BackdropPictures {
         (picture) => {
           if (this.#pictures.has(id)) this.#pictures.set(id, picture);
         },
-        (error: unknown) => this.#onFault(error),
+        (cause: unknown) =>
+          this.#onFault(
+            new FaceOffError(
+              'background_damaged',
+              'The picture of a background cannot be read; the room is blurred. Delete the picture, and add it again.',
+              { cause },
+            ),
+          ),
       )
       .finally(() => this.#reading.delete(id));
     this.#reading.set(id, reading);

@@ -16,7 +16,14 @@ import { ModelStates } from '../models/model-states.ts';
 import { requireFile } from '../models/model-store.ts';
 import { Enrolment, type Photos } from './enrolment.ts';
 import { LaneFaults } from './lane-faults.ts';
-import { backgroundsDir, defaultSettings, deviceOptions, laneOptions, liveLaneOptions, requireModelNames } from './lane-options.ts';
+import {
+  backgroundsDir,
+  defaultSettings,
+  deviceOptions,
+  laneOptions,
+  liveLaneOptions,
+  requireModelNames,
+} from './lane-options.ts';
 import type { FoundFace, LaneOptions, LanePreview, ModelLoad } from './lane-protocol.ts';
 import { facesOf, type LaneSlot, Lanes, wantedFaces } from './lanes.ts';
 import { PoolSession, type SessionHost } from './pool-session.ts';
