@@ -237,17 +237,38 @@ export class BackgroundCanvas {
     this.#run.takeMask(
       ...[this.#mask.at, width, height, this.width / CELL, this.height / CELL],
       ...[this.#cellsAt, this.#earlierAt, this.#across, this.#down, this.#personAt, share, change, none, all],
+      this.#rowsAt,
     );
     this.#bytes.copyWithin(this.#earlierAt, this.#cellsAt, this.#cellsAt + cells * CELL_BYTES);
     this.#run.moments(this.#cellsAt, this.#personAt, cells, this.#linesAt);
     // The old background's memory is free until it is made below.
     this.#run.boxMeans(this.#linesAt, this.#across, this.#down, 1, this.#betweenAt, this.#oldAt);
-    this.#means(this.#linesAt, radius);
-    this.#run.lines(this.#linesAt, cells, epsilon);
-    this.#means(this.#linesAt, radius);
+    this.#fitLines(radius, epsilon);
     this.#run.matteLines(this.#linesAt, this.#cellsAt, this.#oldAt, cells, least, most);
     this.#run.matteStates(this.#linesAt, this.#across, this.#down, this.#betweenAt, this.#statesAt);
     this.#blurBackground(this.#oldAt, radius);
+  }
+
+  /**
+   * Makes lines of the moments. Wide windows are of cells twice as large, as the fast variant of the filter has it; the lines
+   * themselves meet the luma of pixels all the same.
+   */
+  #fitLines(radius: number, epsilon: number): void {
+    const [across, down] = [this.#across, this.#down];
+    const isWide = radius >= WIDE + 1;
+    const at = isWide ? this.#halfCellsAt : this.#linesAt;
+    const [gridAcross, gridDown] = isWide ? this.#halfGrid : [across, down];
+    const windows = isWide ? Math.round(radius / 2) : radius;
+    if (isWide) this.#run.halveCells(this.#linesAt, across, down, gridAcross, gridDown, at);
+    this.#run.boxMeans(at, gridAcross, gridDown, windows, this.#betweenAt, at);
+    this.#run.lines(at, gridAcross * gridDown, epsilon);
+    this.#run.boxMeans(at, gridAcross, gridDown, windows, this.#betweenAt, at);
+    if (isWide) this.#run.doubleCells(at, gridAcross, gridDown, across, down, this.#linesAt);
+  }
+
+  /** Cells twice as large: across, a multiple of COLUMNS, and down. */
+  get #halfGrid(): [across: number, down: number] {
+    return [Math.ceil(this.#across / 2 / COLUMNS) * COLUMNS, Math.ceil(this.#down / 2)];
   }
 
   /** Makes the blurred background of the loaded picture the new one. @param radius of the blur in cells. */
@@ -299,7 +320,7 @@ export class BackgroundCanvas {
       this.#blurCells(at, across, down, radius);
       return;
     }
-    const [halfAcross, halfDown] = [Math.ceil(across / 2 / COLUMNS) * COLUMNS, Math.ceil(down / 2)];
+    const [halfAcross, halfDown] = this.#halfGrid;
     this.#run.halveCells(at, across, down, halfAcross, halfDown, this.#halfCellsAt);
     this.#blurCells(this.#halfCellsAt, halfAcross, halfDown, Math.round(radius / 2));
     this.#run.doubleCells(this.#halfCellsAt, halfAcross, halfDown, across, down, at);
@@ -309,10 +330,6 @@ export class BackgroundCanvas {
   #blurCells(at: number, across: number, down: number, radius: number): void {
     for (let pass = 0; pass < 3; pass++) this.#run.boxMeans(at, across, down, radius, this.#betweenAt, at);
     this.#run.unweight(at, across * down);
-  }
-
-  #means(at: number, radius: number): void {
-    this.#run.boxMeans(at, this.#across, this.#down, radius, this.#betweenAt, at);
   }
 
   #halve(from: KernelPlane, to: KernelPlane): void {

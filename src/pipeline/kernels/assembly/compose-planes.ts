@@ -153,36 +153,54 @@ export function drawCells(
   for (let j = 0; j < down; j++) {
     const middle = cells + <usize>j * row;
     const above = cells + <usize>max(j - 1, 0) * row, below = cells + <usize>min(j + 1, down - 1) * row;
+    // A column of cells in the four rows, once for the three cells that it is beside.
+    let l0 = rowBetween(middle, above, 0.375), l1 = rowBetween(middle, above, 0.125), l2 = rowBetween(middle, below, 0.125), l3 = rowBetween(middle, below, 0.375);
+    let c0 = l0, c1 = l1, c2 = l2, c3 = l3;
     for (let i = 0; i < across; i++) {
-      if (load<u8>(states + <usize>(j * across + i)) > MIXED) continue;
-      const left = <usize>max(i - 1, 0) * CELL, here = <usize>i * CELL, right = <usize>min(i + 1, across - 1) * CELL;
-      let at = y + <usize>(4 * j * yStride + 4 * i);
-      const l0 = v128.load(above + left), l1 = v128.load(middle + left), l2 = v128.load(below + left);
-      const c0 = v128.load(above + here), c1 = v128.load(middle + here), c2 = v128.load(below + here);
-      const r0 = v128.load(above + right), r1 = v128.load(middle + right), r2 = v128.load(below + right);
-      const ly = columnOf(f32x4.extract_lane(l0, 0), f32x4.extract_lane(l1, 0), f32x4.extract_lane(l2, 0));
-      const cy = columnOf(f32x4.extract_lane(c0, 0), f32x4.extract_lane(c1, 0), f32x4.extract_lane(c2, 0));
-      const ry = columnOf(f32x4.extract_lane(r0, 0), f32x4.extract_lane(r1, 0), f32x4.extract_lane(r2, 0));
-      putBytes(at, rowOf(f32x4.extract_lane(ly, 0), f32x4.extract_lane(cy, 0), f32x4.extract_lane(ry, 0)));
-      putBytes(at + <usize>yStride, rowOf(f32x4.extract_lane(ly, 1), f32x4.extract_lane(cy, 1), f32x4.extract_lane(ry, 1)));
-      putBytes(at + <usize>(2 * yStride), rowOf(f32x4.extract_lane(ly, 2), f32x4.extract_lane(cy, 2), f32x4.extract_lane(ry, 2)));
-      putBytes(at + <usize>(3 * yStride), rowOf(f32x4.extract_lane(ly, 3), f32x4.extract_lane(cy, 3), f32x4.extract_lane(ry, 3)));
-      // Chroma pixels lie a quarter of a cell from its middle.
-      const c = <usize>(2 * j * cStride + 2 * i), quarter = f32x4.splat(0.25);
-      const up = f32x4.add(c1, f32x4.mul(f32x4.sub(c0, c1), quarter)), down1 = f32x4.add(c1, f32x4.mul(f32x4.sub(c2, c1), quarter));
-      const toLeft = f32x4.mul(f32x4.sub(l1, c1), quarter), toRight = f32x4.mul(f32x4.sub(r1, c1), quarter);
-      putChroma(u + c, v + c, f32x4.add(up, toLeft), f32x4.add(up, toRight));
-      putChroma(u + c + <usize>cStride, v + c + <usize>cStride, f32x4.add(down1, toLeft), f32x4.add(down1, toRight));
+      const right = <usize>min(i + 1, across - 1) * CELL;
+      const r0 = rowBetween(middle + right, above + right, 0.375), r1 = rowBetween(middle + right, above + right, 0.125);
+      const r2 = rowBetween(middle + right, below + right, 0.125), r3 = rowBetween(middle + right, below + right, 0.375);
+      if (load<u8>(states + <usize>(j * across + i)) <= MIXED) {
+        const at = y + <usize>(4 * j * yStride + 4 * i);
+        drawRow(at, l0, c0, r0);
+        drawRow(at + <usize>yStride, l1, c1, r1);
+        drawRow(at + <usize>(2 * yStride), l2, c2, r2);
+        drawRow(at + <usize>(3 * yStride), l3, c3, r3);
+        const c = <usize>(2 * j * cStride + 2 * i);
+        putChroma(u + c, v + c, l0, c0, r0, l1, c1, r1);
+        putChroma(u + c + <usize>cStride, v + c + <usize>cStride, l2, c2, r2, l3, c3, r3);
+      }
+      l0 = c0; l1 = c1; l2 = c2; l3 = c3;
+      c0 = r0; c1 = r1; c2 = r2; c3 = r3;
     }
   }
 }
 
-/** Writes U and V of two cells' values as neighbouring pixels. */
 // @ts-ignore
 @inline
-function putChroma(u: usize, v: usize, left: v128, right: v128): void {
-  const half = f32x4.splat(0.5);
-  const words = i32x4.trunc_sat_f32x4_s(f32x4.add(v128.shuffle<f32>(left, right, 1, 5, 2, 6), half));
+function rowBetween(cell: usize, other: usize, share: f32): v128 {
+  const here = v128.load(cell);
+  return f32x4.add(here, f32x4.mul(f32x4.sub(v128.load(other), here), f32x4.splat(share)));
+}
+
+/** Writes luma of a cell's row, linear between the middles of three cells. */
+// @ts-ignore
+@inline
+function drawRow(at: usize, left: v128, here: v128, right: v128): void {
+  const sides = v128.shuffle<f32>(left, right, 0, 0, 4, 4), centre = v128.shuffle<f32>(here, here, 0, 0, 0, 0);
+  putBytes(at, f32x4.add(centre, f32x4.mul(f32x4.sub(sides, centre), towards())));
+}
+
+/** Writes U and V of two neighbouring pixels, a quarter of a cell from its middle: the mean of two of its rows. */
+// @ts-ignore
+@inline
+function putChroma(u: usize, v: usize, l0: v128, c0: v128, r0: v128, l1: v128, c1: v128, r1: v128): void {
+  const half = f32x4.splat(0.5), quarter = f32x4.splat(0.25);
+  const centre = f32x4.mul(f32x4.add(c0, c1), half);
+  const left = f32x4.mul(f32x4.add(l0, l1), half), right = f32x4.mul(f32x4.add(r0, r1), half);
+  const first = f32x4.add(centre, f32x4.mul(f32x4.sub(left, centre), quarter));
+  const next = f32x4.add(centre, f32x4.mul(f32x4.sub(right, centre), quarter));
+  const words = i32x4.trunc_sat_f32x4_s(f32x4.add(v128.shuffle<f32>(first, next, 1, 5, 2, 6), half));
   const halves = i16x8.narrow_i32x4_s(words, words);
   const bytes = i8x16.narrow_i16x8_u(halves, halves);
   v128.store16_lane(u, bytes, 0);

@@ -126,29 +126,37 @@ export function lumaChange(cells: usize, earlier: usize, states: usize, count: i
  * @param mask the network's, [maskHeight, maskWidth], 0..1, over the picture of `pictureAcross` by `pictureDown` cells
  *   (fractions allowed). @param person one float a cell, in place. @param change levels of luma from which all is new.
  * @param share of the new mask where luma has not changed; 1 takes all of it. @param none, all what of
- *   the network's mask counts as 0 and as 1.
+ *   the network's mask counts as 0 and as 1. @param between memory for a row of the mask, whose width is a multiple of four.
  */
 export function takeMask(
   mask: usize, maskWidth: i32, maskHeight: i32, pictureAcross: f32, pictureDown: f32,
-  cells: usize, earlier: usize, across: i32, down: i32, person: usize, share: f32, change: f32, none: f32, all: f32,
+  cells: usize, earlier: usize, across: i32, down: i32, person: usize, share: f32, change: f32, none: f32, all: f32, between: usize,
 ): void {
   const stepX = <f32>maskWidth / pictureAcross, stepY = <f32>maskHeight / pictureDown;
   for (let row = 0; row < down; row++) {
     const at = min(max((<f32>row + 0.5) * stepY - 0.5, <f32>0), <f32>(maskHeight - 1));
     const first = <i32>at, upper = mask + (<usize>(first * maskWidth) << 2), lower = mask + (<usize>(min(first + 1, maskHeight - 1) * maskWidth) << 2);
     const t = at - <f32>first;
+    const share4 = f32x4.splat(t);
+    for (let x: usize = 0; x < <usize>maskWidth << 2; x += 16) {
+      const a = v128.load(upper + x);
+      v128.store(between + x, f32x4.add(a, f32x4.mul(f32x4.sub(v128.load(lower + x), a), share4)));
+    }
     for (let cell = 0; cell < across; cell++) {
-      const x = (<f32>cell + 0.5) * stepX - 0.5;
-      const above = sampleRow(upper, x, maskWidth - 1);
-      const fresh = above + (sampleRow(lower, x, maskWidth - 1) - above) * t;
+      const fresh = sampleRow(between, (<f32>cell + 0.5) * stepX - 0.5, maskWidth - 1);
       const moved = abs(load<f32>(cells) - load<f32>(earlier)) / change;
       const fitted = min(<f32>1, max(<f32>0, (fresh - none) / (all - none)));
       const before = load<f32>(person);
-      store<f32>(person, before + (fitted - before) * min(<f32>1, max(share, moved)));
+      const now = before + (fitted - before) * min(<f32>1, max(share, moved));
+      // What decays towards 0 would become a denormal number, which is slow.
+      store<f32>(person, now < LEAST ? 0 : now);
       person += 4; cells += CELL; earlier += CELL;
     }
   }
 }
+
+/** Below this nothing of a cell is the person's. */
+const LEAST: f32 = 0.001;
 
 /** What the guided filter takes means of: luma 0..1, mask, their product, luma². */
 export function moments(cells: usize, person: usize, count: i32, out: usize): void {
@@ -237,30 +245,34 @@ const INSIDE: u8 = 2;
 
 /**
  * The state of each cell, a byte each. A cell's pixels take a and b from it and the eight about it, and the matte is linear
- * in all of them, so its extremes lie at the least and the largest luma. @param bounds two floats a cell, memory of its own.
+ * in all of them, so its extremes lie at the least and the largest luma. @param bounds a cell each, memory of its own.
  */
 export function matteStates(lineCells: usize, across: i32, down: i32, bounds: usize, states: usize): void {
-  for (let k = 0, at = lineCells, to = bounds; k < across * down; k++, at += CELL, to += 8) {
+  const row = <usize>across * CELL;
+  for (let k = 0, at = lineCells, to = bounds; k < across * down; k++, at += CELL, to += CELL) {
     const dark = load<f32>(at, 4), bright = dark + 255 * load<f32>(at);
-    store<f32>(to, min(dark, bright));
-    store<f32>(to, max(dark, bright), 4);
+    // The largest is kept negated, so that one minimum serves both.
+    v128.store(to, f32x4(min(dark, bright), -max(dark, bright), 0, 0));
   }
   for (let y = 0; y < down; y++) {
-    const top = max(y - 1, 0), bottom = min(y + 1, down - 1);
+    const upper = bounds + <usize>max(y - 1, 0) * row, middle = bounds + <usize>y * row, lower = bounds + <usize>min(y + 1, down - 1) * row;
+    let before = columnLeast(upper, middle, lower), here = before;
     for (let x = 0; x < across; x++) {
-      const left = max(x - 1, 0), right = min(x + 1, across - 1);
-      let least: f32 = 1, most: f32 = 0;
-      for (let j = top; j <= bottom; j++) {
-        for (let i = left; i <= right; i++) {
-          const at = bounds + (<usize>(j * across + i) << 3);
-          least = min(least, load<f32>(at));
-          most = max(most, load<f32>(at, 4));
-        }
-      }
-      store<u8>(states, most <= 0 ? OUTSIDE : least >= 1 ? INSIDE : MIXED);
+      const next = <usize>min(x + 1, across - 1) * CELL;
+      const after = columnLeast(upper + next, middle + next, lower + next);
+      const least = f32x4.pmin(f32x4.pmin(before, here), after);
+      store<u8>(states, f32x4.extract_lane(least, 1) >= 0 ? OUTSIDE : f32x4.extract_lane(least, 0) >= 1 ? INSIDE : MIXED);
       states++;
+      before = here;
+      here = after;
     }
   }
+}
+
+// @ts-ignore
+@inline
+function columnLeast(upper: usize, middle: usize, lower: usize): v128 {
+  return f32x4.pmin(f32x4.pmin(v128.load(upper), v128.load(middle)), v128.load(lower));
 }
 
 /**
