@@ -236,7 +236,7 @@ const Schema = z.strictObject({
       .string()
       .regex(/^[\w-]{1,64}$/, 'must have 1 to 64 letters, digits, - and _')
       .default('faceoff'),
-    maxLoad: number(0.05, 1, 0.75),
+    maxLoad: number(0.05, 1, 0.7),
     codec: choice(['h264', 'vp8'], 'h264'),
     kbps: whole(100, 100_000, 3000),
     drainMs: whole(0, 3_600_000, 10_000),

@@ -31,6 +31,8 @@ const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'ut
 const program = new Command('faceoff')
   .description('Real-time webcam face swap over WebRTC')
   .version(version)
+  // Options behind a command's own commands are theirs (`agent install`).
+  .enablePositionalOptions()
   .addCommand(serveCommand(config, version), { isDefault: true })
   .addCommand(renderCommand(config))
   .addCommand(facesCommand(config))

@@ -39,6 +39,7 @@ export class Metrics {
   readonly #contentBlocked: Counter;
   readonly #sessions: Gauge;
   readonly #viewers: Gauge;
+  readonly #waiting: Gauge;
   readonly #skipped: Counter;
   readonly #recordings: Gauge;
   readonly #unrecorded: Counter;
@@ -114,6 +115,11 @@ export class Metrics {
     this.#viewers = new Gauge({
       name: 'faceoff_viewers',
       help: 'Viewers of streams connected or coming now',
+      registers,
+    });
+    this.#waiting = new Gauge({
+      name: 'faceoff_cluster_waiting',
+      help: 'Publishers of a LiveKit cluster that wait for a worker',
       registers,
     });
     this.#skipped = new Counter({
@@ -271,6 +277,11 @@ export class Metrics {
   /** Sets how short memory is. */
   pressure(pressure: Pressure): void {
     this.#pressure.set({ none: 0, release: 1, degrade: 2 }[pressure]);
+  }
+
+  /** Sets the number of publishers of a LiveKit cluster that wait for a worker. */
+  clusterWaiting(publishers: number): void {
+    this.#waiting.set(publishers);
   }
 
   /** Sets the number of recordings under way. @param dropped frames that a recording lacks, to add. */

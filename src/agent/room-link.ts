@@ -27,6 +27,11 @@ export interface LinkTarget extends ClusterPublisher {
 /** The attribute of a job, in the stream's room, that tells whether its pictures are modified: the data channel's message. */
 const DISCLOSURE_ATTRIBUTE = 'faceoff.disclosure';
 const LEAST_SIDE = 16;
+/**
+ * A job that is cut off from a room for so long ends. Its publisher's page asked for another worker after a second, and where
+ * LiveKit lost a node, all jobs of its rooms come anew: they need the places.
+ */
+const CUT_OFF_MS = 3000;
 
 /** Opens links. */
 export class RoomLinks implements PeerSource<RoomLink> {
@@ -54,8 +59,8 @@ interface LinkParts {
 
 /**
  * A session's connection to LiveKit, in place of a peer: takes the camera from one room, publishes the swapped track in
- * another. `join` connects it. Every promise of the library is caught: one that rejects while a room is left would end the
- * process with all its jobs. Main thread.
+ * another. `join` connects it. Whatever the library throws or rejects with is caught: while a room is left, or its node is lost,
+ * it does so at any call, and that would end the process with all its jobs. Main thread.
  */
 export class RoomLink implements MediaLink {
   readonly #parts: LinkParts;
@@ -64,6 +69,9 @@ export class RoomLink implements MediaLink {
   readonly #track: SwappedTrack;
   #reader: ReadableStreamDefaultReader<RtcFrameEvent> | null = null;
   #message: string | null = null;
+  /** Rooms that the library is trying to come back to. */
+  readonly #cutOff = new Set<RtcRoom>();
+  #cutOffTimer: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(parts: LinkParts) {
@@ -96,8 +104,8 @@ export class RoomLink implements MediaLink {
       if (by.identity !== identity && by.identity.startsWith(jobsOf(publisher))) onSuccessor();
     });
     for (const room of [camera, stream]) {
-      room.on('reconnecting', () => this.#parts.listener.onState('disconnected'));
-      room.on('reconnected', () => this.#parts.listener.onState('connected'));
+      room.on('reconnecting', () => this.#cutOffFrom(room));
+      room.on('reconnected', () => this.#cameBack(room));
       room.on('disconnected', () => this.#lost());
     }
     const options = { autoSubscribe: false, dynacast: false };
@@ -142,6 +150,7 @@ export class RoomLink implements MediaLink {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    clearTimeout(this.#cutOffTimer);
     void this.#reader?.cancel().catch(() => undefined);
     this.#track.close();
     this.#leave();
@@ -161,6 +170,20 @@ export class RoomLink implements MediaLink {
 
   #leave(): void {
     for (const room of [this.#stream, this.#camera]) void leaveRoom(room);
+  }
+
+  #cutOffFrom(room: RtcRoom): void {
+    if (this.#closed) return;
+    if (this.#cutOff.size === 0) this.#cutOffTimer = setTimeout(() => this.#lost(), CUT_OFF_MS);
+    this.#cutOff.add(room);
+    this.#parts.listener.onState('disconnected');
+  }
+
+  #cameBack(room: RtcRoom): void {
+    this.#cutOff.delete(room);
+    if (this.#closed || this.#cutOff.size > 0) return;
+    clearTimeout(this.#cutOffTimer);
+    this.#parts.listener.onState('connected');
   }
 
   #lost(): void {
@@ -184,15 +207,22 @@ export class RoomLink implements MediaLink {
 
   #subscribe(publication: RtcPublication): void {
     const { TrackSource } = this.#parts.library;
-    if (!this.#closed && publication.source === TrackSource.SOURCE_CAMERA) publication.setSubscribed(true);
+    if (this.#closed || publication.source !== TrackSource.SOURCE_CAMERA) return;
+    try {
+      publication.setSubscribed(true);
+    } catch (error) {
+      this.#parts.log.warn({ error: messageOf(error) }, 'a camera cannot be subscribed to');
+    }
   }
 
   /** Reads every picture of a track; those of the track before it come to their end. */
   async #read(track: RtcTrack): Promise<void> {
     void this.#reader?.cancel().catch(() => undefined);
-    const reader = new this.#parts.library.VideoStream(track).getReader();
-    this.#reader = reader;
+    if (this.#closed) return;
     try {
+      // Throws where the track is gone already: a room that comes back announces its tracks, and may lose them at once.
+      const reader = new this.#parts.library.VideoStream(track).getReader();
+      this.#reader = reader;
       for (;;) {
         const { done, value } = await reader.read();
         if (done || this.#closed) return;

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { CacheLeases } from '../cache/leases.ts';
 import { isPackage } from '../lib/installation.ts';
+import { root } from '../lib/package-root.ts';
 import { hasPackages } from '../lib/system/package-folder.ts';
 import { FaceOffError, messageOf } from '../shared/errors.ts';
 import type { RtcLibrary } from './rtc-library.ts';
@@ -18,19 +19,26 @@ const RTC_COMMAND = isPackage ? 'npx faceoff agent install' : 'npm run livekit:i
 export const rtcFolder = (cacheDir: string): string =>
   path.join(cacheDir, 'livekit', `${RTC_RELEASE}-${process.platform}-${process.arch}`);
 
-/** Whether the folder is complete. */
-export const hasRtc = (cacheDir: string): boolean => hasPackages(rtcFolder(cacheDir));
+/**
+ * The complete folder of the packages: that of the cache, else one that came with the program, as in the container image, whose
+ * cache is a volume. Null where neither is complete.
+ */
+const installedFolder = (cacheDir: string, programDir: string): string | null =>
+  [cacheDir, programDir].map(rtcFolder).find(hasPackages) ?? null;
+
+/** Whether the packages are installed, in the cache or with the program. */
+export const hasRtc = (cacheDir: string, programDir = root): boolean => installedFolder(cacheDir, programDir) !== null;
 
 /**
  * Loads the library, on the main thread.
  * @throws FaceOffError `no_livekit_packages` where it is not installed or does not load.
  */
-export async function loadRtc(cacheDir: string): Promise<RtcLibrary> {
-  const folder = rtcFolder(cacheDir);
-  if (!hasRtc(cacheDir))
+export async function loadRtc(cacheDir: string, programDir = root): Promise<RtcLibrary> {
+  const folder = installedFolder(cacheDir, programDir);
+  if (folder === null)
     throw new FaceOffError(
       'no_livekit_packages',
-      `The packages for LiveKit's media are not in ${folder}. Install them: ${RTC_COMMAND}.`,
+      `The packages for LiveKit's media are not in ${rtcFolder(cacheDir)}. Install them: ${RTC_COMMAND}.`,
     );
   // Held for the life of the process, which cannot give native code back; the list of an ended process does not count.
   await new CacheLeases(cacheDir).hold(`livekit/${path.basename(folder)}`);

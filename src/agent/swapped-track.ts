@@ -82,11 +82,15 @@ export class SwappedTrack {
     const { width, height, data } = frame;
     if (this.#closed || Math.min(width, height) < LEAST_SIDE) return;
     const { VideoSource, VideoFrame, VideoBufferType } = this.#library;
-    this.#source ??= new VideoSource(width, height);
-    this.#source.captureFrame(new VideoFrame(data, width, height, VideoBufferType.I420));
     this.#last = frame;
     this.#sentAtMs = performance.now();
-    this.#publishIfNeeded(frame);
+    try {
+      this.#source ??= new VideoSource(width, height);
+      this.#source.captureFrame(new VideoFrame(data, width, height, VideoBufferType.I420));
+      this.#publishIfNeeded(frame);
+    } catch (error) {
+      this.#onFault(messageOf(error));
+    }
   }
 
   /** Idempotent. */

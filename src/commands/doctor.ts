@@ -20,7 +20,12 @@ import {
   TENSORRT_LIBRARIES,
 } from '../pipeline/inference/native/provider-probe.ts';
 import { PROVIDERS, type ProviderKind } from '../pipeline/inference/native/providers.ts';
-import { GPU_RELEASE, hasGpuLibraries, runtimeFolder } from '../pipeline/inference/native/runtime-paths.ts';
+import {
+  GPU_COMMAND,
+  GPU_RELEASE,
+  hasGpuLibraries,
+  runtimeFolder,
+} from '../pipeline/inference/native/runtime-paths.ts';
 import { vulkanDevices } from '../pipeline/inference/native/vulkan.ts';
 import { ProviderLadder } from '../pipeline/inference/provider-ladder.ts';
 import { readCatalogue } from '../pipeline/models/catalogue.ts';
@@ -203,8 +208,7 @@ function gpuLibraries(config: Config): Finding {
   const name = 'GPU provider libraries';
   if (hasGpuLibraries(config.models.cacheDir))
     return { name, state: 'ok', found: `of ONNX Runtime ${GPU_RELEASE}, in ${runtimeFolder(config.models.cacheDir)}` };
-  const install = isPackage ? 'npx faceoff gpu install' : 'npm run gpu:install';
-  const advice = `For an NVIDIA card under Linux: ${install} (179 MB).`;
+  const advice = `For an NVIDIA card under Linux: ${GPU_COMMAND} (179 MB).`;
   return { name, state: 'absent', found: 'not installed', advice };
 }
 

@@ -24,6 +24,8 @@ const Track = z.object({
 const Participant = z.object({
   identity: z.string().default(''),
   state: z.string().default('JOINING'),
+  /** When it joined, in milliseconds of the clock of the room's node; a 64-bit number, so that JSON has it as text. */
+  joined_at_ms: z.coerce.number().default(0),
   attributes: z.record(z.string(), z.string()).default({}),
   tracks: z.array(Track).default([]),
 });

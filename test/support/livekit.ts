@@ -1,10 +1,20 @@
 /** A LiveKit server and workers, as programs of their own. Skipped with a word where the binary or the packages are missing. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { load } from 'js-yaml';
 import { hasRtc } from '../../src/agent/rtc-packages.ts';
 import { root } from '../../src/lib/package-root.ts';
 import { type LiveKitAddress, LiveKitApi } from '../../src/livekit/livekit-api.ts';
@@ -60,27 +70,30 @@ export interface TestLiveKit {
   stop(): Promise<void>;
 }
 
-/** Starts a server that talks on loopback alone. @param redis address of the Redis that its nodes share. */
+/** Starts a server by the settings of ops/cluster, which talks on loopback alone. @param redis address of the Redis that its nodes share. */
 export async function startLiveKit(redis?: string): Promise<TestLiveKit> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-livekit-'));
   const [port, udp] = [await freePort(), await freePort()];
-  const lines = [
-    `port: ${port}`,
-    'bind_addresses: [127.0.0.1]',
-    `keys: {${KEY}: ${SECRET}}`,
-    'rtc:',
-    '  node_ip: 127.0.0.1',
-    '  tcp_port: 0',
-    `  udp_port: ${udp}`,
-    '  enable_loopback_candidate: true',
-    '  interfaces: {includes: [lo]}',
-    // Without one, clients are told public ones.
-    '  stun_servers: [127.0.0.1:3478]',
-    'logging: {level: info}',
-    ...(redis === undefined ? [] : [`redis: {address: '${redis}'}`]),
-  ];
+  const shipped = load(readFileSync(path.join(root, 'ops/cluster/livekit.yaml'), 'utf8')) as { rtc: object };
+  const settings = {
+    ...shipped,
+    port,
+    bind_addresses: ['127.0.0.1'],
+    keys: { [KEY]: SECRET },
+    rtc: {
+      ...shipped.rtc,
+      node_ip: '127.0.0.1',
+      tcp_port: 0,
+      udp_port: udp,
+      enable_loopback_candidate: true,
+      interfaces: { includes: ['lo'] },
+    },
+    logging: { level: 'info' },
+    ...(redis === undefined ? {} : { redis: { address: redis } }),
+  };
   const config = path.join(folder, 'livekit.yaml');
-  writeFileSync(config, `${lines.join('\n')}\n`);
+  // JSON is YAML.
+  writeFileSync(config, JSON.stringify(settings));
   const child = spawn(binary()!, ['--config', config], { stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   for (const stream of [child.stdout, child.stderr])

@@ -30,6 +30,7 @@ const GRACE_MS = 5000;
 export function agentCommand(defaultConfig: string, version: string): Command {
   return withConfig(new Command('agent').description('be a worker of a LiveKit cluster'), defaultConfig)
     .option('--livekit <address>', 'address of LiveKit, wss://livekit.example (livekit.url)')
+    .enablePositionalOptions()
     .action((options: AgentOptions) => work(options, version))
     .addCommand(livekitInstallCommand(defaultConfig));
 }

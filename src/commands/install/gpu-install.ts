@@ -5,7 +5,7 @@
  */
 
 import { createReadStream, createWriteStream } from 'node:fs';
-import { copyFile, mkdtemp, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdtemp, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
@@ -80,6 +80,8 @@ export async function installGpu(cacheDir: string, from: GpuPackage = PACKAGE): 
     await copyFile(path.join(bundledFolder(), libraryName()), path.join(half, libraryName()));
     await writeManifest(half, from);
     await rm(gpuFolder(cacheDir), { recursive: true, force: true });
+    // One that is made by root serves other users too; a temporary folder is its maker's alone.
+    await chmod(half, 0o755);
     await rename(half, gpuFolder(cacheDir));
   } finally {
     await rm(half, { recursive: true, force: true });

@@ -4,7 +4,7 @@
  */
 
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
@@ -56,6 +56,8 @@ export async function installPackages(folder: string, { registry, archives }: Pa
     const packages = archives.map(({ name, at = name }) => at);
     await writeFile(path.join(half, PACKAGES_MANIFEST), `${JSON.stringify({ packages }, null, 2)}\n`);
     await rm(folder, { recursive: true, force: true });
+    // One that is made by root serves other users too; a temporary folder is its maker's alone.
+    await chmod(half, 0o755);
     await rename(half, folder);
   } finally {
     await rm(half, { recursive: true, force: true });

@@ -4,7 +4,7 @@ import type { Config } from '../../config.ts';
 import type { Logger } from '../../lib/log.ts';
 import { LiveKitApi, type LiveKitParticipant } from '../../livekit/livekit-api.ts';
 import { issuerOf, liveKitOf } from '../../livekit/livekit-settings.ts';
-import { cameraRoom, checkPublisher, checkStreamName, isJob, publisherOf } from '../../livekit/room-names.ts';
+import { cameraRoom, checkPublisher, checkStreamName, isJob, jobsOf, publisherOf } from '../../livekit/room-names.ts';
 import {
   type PublisherTickets,
   publisherTickets,
@@ -21,19 +21,31 @@ const LOOK_MS = 2000;
 /** A publisher without a worker for so long has none coming: a job begins within a second. */
 const MISSED_MS = 1500;
 /** How long a dispatch may take to find a worker, as LiveKit does not say that none was found; how often that is looked at. */
-const TAKEN_WITHIN_MS = 3000;
+const TAKEN_WITHIN_MS = 2000;
 const POLL_MS = 100;
 /**
  * A room whose publisher asks again within this time is answered without another dispatch: the job that began may need seconds
  * to its first picture on a busy machine, and another dispatch would end it.
  */
 const ASKED_AGAIN_MS = 5000;
-/** For so long the page of a publisher is believed that its worker is gone. */
-const BELIEVED_MS = 6000;
-/** How long a job stays beside the one that replaces it. */
-const OVERLAP_MS = 2000;
+/**
+ * For so long the page of a publisher is believed that its worker is gone: it asks every second as long as it sees no picture, and
+ * one that was only late must not take the place of those that have none.
+ */
+const BELIEVED_MS = 2500;
+/** Those that wait are tried so often. */
+const SERVE_MS = 500;
+/** A job that is so young shows its first picture soon: another one would only take its place. */
+const BEGINS_MS = 3000;
+/** How long a job stays for the one that replaces it to show pictures, how often that is looked at, and beside it from then on. */
+const SHOWN_WITHIN_MS = 10_000;
+const SHOWN_POLL_MS = 500;
+const OVERLAP_MS = 1000;
 /** Rooms that are looked into at once. */
 const AT_ONCE = 8;
+
+/** What an order for a job came to: a worker took it, all workers are full, or the publisher is not in its room. */
+type Ordered = 'taken' | 'full' | 'absent';
 
 /** What a dispatch came to. */
 export interface DispatchAnswer {
@@ -55,6 +67,8 @@ export class Cluster {
   /** When each room was last dispatched on request. */
   readonly #askedAtMs = new Map<string, number>();
   readonly #ending = new AbortController();
+  /** Whether no worker took the job that was ordered last. */
+  #areFull = false;
   #isReachable = true;
 
   /** @throws FaceOffError `no_livekit` (409). */
@@ -90,10 +104,23 @@ export class Cluster {
     const isWaiting = this.#waiting.placeOf(room) !== null;
     if (isWaiting || !isFresh) this.#askedAtMs.set(room, nowMs);
     if (isWaiting || isFresh) return { place: this.#waiting.placeOf(room) };
-    // Where others wait, all workers are full.
-    const isTaken = this.#waiting.rooms.length === 0 && (await this.#dispatch(room));
-    if (!isTaken) this.#waiting.add(room, nowMs);
+    let ordered: Ordered = 'full';
+    try {
+      // Those that were refused before go first. Others in the line have a job that is about to begin.
+      if (!this.#areFull || this.#waiting.rooms.length === 0) ordered = await this.#dispatch(room);
+    } catch (error) {
+      this.#askedAtMs.delete(room);
+      throw error;
+    }
+    if (ordered === 'full') this.#waiting.add(room, nowMs - MISSED_MS);
+    // Its connection comes back, or never: the next question finds out.
+    if (ordered === 'absent') this.#askedAtMs.delete(room);
     return { place: this.#waiting.placeOf(room) };
+  }
+
+  /** Number of publishers that wait for a worker, without those whose job is about to begin. */
+  get waiting(): number {
+    return this.#waiting.waitingFor(MISSED_MS, performance.now()).length;
   }
 
   /** Idempotent. */
@@ -103,12 +130,18 @@ export class Cluster {
 
   async #watch(): Promise<void> {
     const { signal } = this.#ending;
+    let lookedAtMs = performance.now();
     while (!signal.aborted) {
-      await delay(LOOK_MS, undefined, { signal }).catch(() => undefined);
+      await delay(SERVE_MS, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return;
       try {
-        await this.#look();
-        this.#isReachable = true;
+        const nowMs = performance.now();
+        if (nowMs - lookedAtMs >= LOOK_MS) {
+          lookedAtMs = nowMs;
+          await this.#look();
+          this.#isReachable = true;
+        }
+        await this.#serve();
       } catch (error) {
         // One line is enough: LiveKit may be away for long.
         if (this.#isReachable)
@@ -118,10 +151,10 @@ export class Cluster {
     }
   }
 
-  /** Finds the publishers without a worker, and dispatches those that wait, in their order, until one finds none. */
+  /** Finds the publishers without a worker. */
   async #look(): Promise<void> {
     const nowMs = performance.now();
-    for (const [room, atMs] of this.#askedAtMs) if (nowMs - atMs > BELIEVED_MS) this.#askedAtMs.delete(room);
+    for (const [room, atMs] of this.#askedAtMs) if (nowMs - atMs > ASKED_AGAIN_MS) this.#askedAtMs.delete(room);
     const cameras = (await this.#api.rooms()).map(({ name }) => name).filter((name) => publisherOf(name) !== null);
     const alone = new Set<string>();
     for (let at = 0; at < cameras.length; at += AT_ONCE) {
@@ -130,33 +163,49 @@ export class Cluster {
       for (const [room, participants] of answers) if (lacksWorker(room, participants)) alone.add(room);
     }
     // The job of a worker that was killed is a participant still.
-    this.#waiting.keep(new Set([...alone, ...this.#askedAtMs.keys()]));
+    const asked = [...this.#askedAtMs].filter(([, atMs]) => performance.now() - atMs < BELIEVED_MS);
+    this.#waiting.keep(new Set([...alone, ...asked.map(([room]) => room)]));
     for (const room of alone) this.#waiting.add(room, nowMs);
+  }
+
+  /** Dispatches those that wait, in their order, until one finds no worker. */
+  async #serve(): Promise<void> {
     for (const room of this.#waiting.waitingFor(MISSED_MS, performance.now())) {
-      if (!(await this.#dispatch(room))) return;
-      this.#waiting.remove(room);
-      this.#log.info({ waiting: this.#waiting.rooms.length }, 'a publisher without a worker got one');
+      try {
+        const ordered = await this.#dispatch(room);
+        if (ordered === 'full') return;
+        this.#waiting.remove(room);
+        if (ordered === 'taken')
+          this.#log.info({ waiting: this.#waiting.rooms.length }, 'a publisher without a worker got one');
+      } catch (error) {
+        // The node of the room is lost. LiveKit lists such a room without end, and the others must not wait for it.
+        this.#waiting.postpone(room, performance.now());
+        this.#log.debug({ error: messageOf(error) }, 'a publisher without a worker cannot be reached');
+      }
     }
   }
 
   /**
    * Dispatches a room anew. Once a worker took the job, the room's earlier dispatches and jobs end soon; if none did, they stay.
-   * @returns whether a worker took the job.
    */
-  async #dispatch(room: string): Promise<boolean> {
+  async #dispatch(room: string): Promise<Ordered> {
     const api = this.#api;
     const [before, participants] = await Promise.all([api.dispatches(room), api.participants(room)]);
-    if (participants.length === 0) return false;
+    if (publisherIn(room, participants) === undefined) return 'absent';
+    const jobs = jobsIn(room, participants);
+    // Where the clocks differ, none is young.
+    if (jobs.some(({ joined_at_ms }) => Math.abs(Date.now() - joined_at_ms) < BEGINS_MS)) return 'taken';
     const { id } = await api.dispatch(room, this.#issuer.agentName);
-    if (!(await this.#isTaken(room, id))) {
+    this.#areFull = !(await this.#isTaken(room, id));
+    if (this.#areFull) {
       await api.removeDispatch(room, id);
-      return false;
+      return 'full';
     }
-    const jobs = participants.map(({ identity }) => identity).filter(isJob);
-    void this.#retire(room, { dispatches: before.map((dispatch) => dispatch.id), jobs }).catch((error: unknown) =>
-      this.#log.warn({ error: messageOf(error) }, 'a job that was replaced could not be ended'),
-    );
-    return true;
+    void this.#retire(room, {
+      dispatches: before.map((dispatch) => dispatch.id),
+      jobs: jobs.map(({ identity }) => identity),
+    });
+    return 'taken';
   }
 
   /**
@@ -165,10 +214,22 @@ export class Cluster {
    */
   async #retire(room: string, { dispatches, jobs }: { dispatches: string[]; jobs: string[] }): Promise<void> {
     const api = this.#api;
-    const { stream } = publisherOf(room)!;
+    const { stream, publisher } = publisherOf(room)!;
+    const isShown = ({ identity, tracks }: LiveKitParticipant): boolean =>
+      identity.startsWith(jobsOf(publisher)) && !jobs.includes(identity) && tracks.length > 0;
+    for (const untilMs = performance.now() + SHOWN_WITHIN_MS; performance.now() < untilMs; ) {
+      await delay(SHOWN_POLL_MS);
+      const there = await api.participants(stream).catch(() => []);
+      if (there.some(isShown)) break;
+    }
     await delay(OVERLAP_MS);
-    for (const id of dispatches) await api.removeDispatch(room, id);
-    for (const job of jobs) await Promise.all([api.removeParticipant(room, job), api.removeParticipant(stream, job)]);
+    const ends = [
+      ...dispatches.map((id) => api.removeDispatch(room, id)),
+      ...jobs.flatMap((job) => [api.removeParticipant(room, job), api.removeParticipant(stream, job)]),
+    ];
+    for (const end of await Promise.allSettled(ends))
+      if (end.status === 'rejected')
+        this.#log.warn({ error: messageOf(end.reason) }, 'a job that was replaced could not be ended');
   }
 
   async #isTaken(room: string, id: string): Promise<boolean> {
@@ -181,12 +242,26 @@ export class Cluster {
   }
 }
 
+/** The publisher of a camera's room, if it is there. */
+function publisherIn(room: string, participants: readonly LiveKitParticipant[]): LiveKitParticipant | undefined {
+  const { publisher } = publisherOf(room)!;
+  return participants.find(({ identity }) => identity === publisher);
+}
+
+/**
+ * The jobs of a camera's room. A job begins when its publisher is there: LiveKit also lists those of a lost node, whose
+ * publisher has joined anew since.
+ */
+function jobsIn(room: string, participants: readonly LiveKitParticipant[]): readonly LiveKitParticipant[] {
+  const sinceMs = publisherIn(room, participants)?.joined_at_ms ?? 0;
+  return participants.filter(({ identity, joined_at_ms }) => isJob(identity) && joined_at_ms >= sinceMs);
+}
+
 /** Whether a camera's room has a publisher that sends pictures, and no job. */
 function lacksWorker(room: string, participants: readonly LiveKitParticipant[]): boolean {
-  const { publisher } = publisherOf(room)!;
-  const camera = participants.find(({ identity }) => identity === publisher);
+  const camera = publisherIn(room, participants);
   const sends = camera?.tracks.some(({ source, muted }) => source === 'CAMERA' && !muted) ?? false;
-  return sends && !participants.some(({ identity }) => isJob(identity));
+  return sends && jobsIn(room, participants).length === 0;
 }
 
 const newIdentity = (): string => `p-${randomBytes(8).toString('hex')}`;

@@ -1,7 +1,13 @@
+/** Pause before a room that could not be reached is tried again; it doubles with each attempt. */
+const FIRST_PAUSE_MS = 2000;
+const LONGEST_PAUSE_MS = 300_000;
+
 /** Publishers that no worker has, in the order in which they began to wait. */
 export class WaitingList {
   /** When each began to wait, in milliseconds, by its camera's room. */
   readonly #sinceMs = new Map<string, number>();
+  /** Rooms that could not be reached: when each is tried again, and the pause before that. */
+  readonly #postponed = new Map<string, { untilMs: number; pauseMs: number }>();
 
   /** The rooms, first the one that waits longest. */
   get rooms(): readonly string[] {
@@ -22,6 +28,14 @@ export class WaitingList {
   /** The room waits no more. */
   remove(room: string): void {
     this.#sinceMs.delete(room);
+    this.#postponed.delete(room);
+  }
+
+  /** The room could not be reached: others go first for a time that doubles with each attempt. */
+  postpone(room: string, nowMs: number): void {
+    const before = this.#postponed.get(room)?.pauseMs ?? FIRST_PAUSE_MS / 2;
+    const pauseMs = Math.min(LONGEST_PAUSE_MS, 2 * before);
+    this.#postponed.set(room, { untilMs: nowMs + pauseMs, pauseMs });
   }
 
   /** Removes the rooms that are not among these. */
@@ -29,8 +43,9 @@ export class WaitingList {
     for (const room of this.rooms) if (!rooms.has(room)) this.remove(room);
   }
 
-  /** The rooms that have waited for so long. */
+  /** The rooms that have waited for so long, but for those that are postponed. */
   waitingFor(ms: number, nowMs: number): readonly string[] {
-    return this.rooms.filter((room) => nowMs - this.#sinceMs.get(room)! >= ms);
+    const isDue = (room: string): boolean => nowMs >= (this.#postponed.get(room)?.untilMs ?? 0);
+    return this.rooms.filter((room) => nowMs - this.#sinceMs.get(room)! >= ms && isDue(room));
   }
 }

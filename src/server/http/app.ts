@@ -378,7 +378,11 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
       .code(isReady ? 200 : 503)
       .send({ ready: isReady, draining, sessions: { open: sessions.size, most, more } });
   });
-  if (config.metrics.enabled) metricsRoute(metricsApp ?? app, metrics, () => sessions.measure());
+  const measure = (): void => {
+    sessions.measure();
+    metrics.clusterWaiting(cluster?.waiting ?? 0);
+  };
+  if (config.metrics.enabled) metricsRoute(metricsApp ?? app, metrics, measure);
   app.get('/api/sessions', async () =>
     sessions.all().map((session) => ({
       ...session.stats,

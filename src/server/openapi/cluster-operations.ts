@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { patchSchema } from '../session/session-settings.ts';
-import type { Operation } from './operation.ts';
+import { type Operation, SETTINGS_ERRORS } from './operation.ts';
 
 const url = z.string().describe('Address of LiveKit.');
 const ticket = z.object({ room: z.string(), token: z.string() });
@@ -31,7 +31,7 @@ export const clusterOperations: readonly Operation[] = [
     summary: 'Tokens for a publisher; the body is the settings it begins with',
     body: { json: patchSchema },
     replies: { 201: { text: 'The tokens.', schema: publisher } },
-    errors: ['no_livekit', 'bad_name', 'bad_json', 'bad_settings', 'body_too_large'],
+    errors: ['no_livekit', 'bad_name', ...SETTINGS_ERRORS, 'body_too_large'],
   },
   {
     method: 'post',

@@ -141,6 +141,9 @@ export const jsonReply = (
   headers: readonly HeaderName[] = [],
 ): Record<number, OperationReply> => ({ 200: { text, schema, headers } });
 
+/** Errors of a body that holds settings. */
+export const SETTINGS_ERRORS: readonly ErrorCode[] = ['bad_json', 'bad_settings', 'disclosure_not_acknowledged'];
+
 /** Errors of a form with a picture in which a face is found. */
 export const PICTURE_FORM_ERRORS: readonly ErrorCode[] = [
   'wrong_type',

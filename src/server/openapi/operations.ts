@@ -20,6 +20,7 @@ import {
   type Operation,
   type OperationReply,
   type ParameterName,
+  SETTINGS_ERRORS,
   UNWANTED_BODY,
 } from './operation.ts';
 import {
@@ -85,7 +86,7 @@ function controlOf(what: 'session' | 'stream', unknown: ErrorCode): Operation[] 
       summary: `Changes settings of a ${what}; what is absent stays as it is`,
       body: { json: patchSchema },
       replies: all,
-      errors: [unknown, 'bad_json', 'bad_settings', 'disclosure_not_acknowledged', 'body_too_large', ...CHANGE],
+      errors: [unknown, ...SETTINGS_ERRORS, 'body_too_large', ...CHANGE],
     },
     change('face/next', 'nextFace', 'Takes the next face', ['each_their_own']),
     change('face/previous', 'previousFace', 'Takes the face before', ['each_their_own']),

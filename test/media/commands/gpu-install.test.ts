@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import os from 'node:os';
@@ -77,6 +77,8 @@ describe.skipIf(!here)(`installing the GPU libraries${here ? '' : ' (skipped: fo
     expect(readFileSync(path.join(folder, 'libonnxruntime_providers_cuda.so'), 'utf8')).toBe('the library cuda');
     const bundled = readFileSync(path.join(bundledFolder(), libraryName()));
     expect(readFileSync(path.join(folder, libraryName())).equals(bundled)).toBe(true);
+    // In an image root installs them, and another user runs the program.
+    expect(statSync(folder).mode & 0o777).toBe(0o755);
     expect(runtimeFolder(cacheDir)).toBe(folder);
     await installGpu(cacheDir, source());
     expect(asked).toHaveLength(1);

@@ -1,5 +1,6 @@
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import os from 'node:os';
@@ -11,7 +12,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hasRtc, loadRtc, RTC_RELEASE, rtcFolder } from '../../../src/agent/rtc-packages.ts';
 import archives from '../../../src/commands/install/livekit-archives.json' with { type: 'json' };
 import { installPackages, type NpmArchive, sourceFor } from '../../../src/commands/install/npm-packages.ts';
-import { hasPackages } from '../../../src/lib/system/package-folder.ts';
+import { root } from '../../../src/lib/package-root.ts';
+import { hasPackages, PACKAGES_MANIFEST } from '../../../src/lib/system/package-folder.ts';
 
 const cacheDir = mkdtempSync(path.join(os.tmpdir(), 'faceoff-livekit-install-'));
 afterAll(() => rmSync(cacheDir, { recursive: true, force: true }));
@@ -44,6 +46,8 @@ describe('installing npm packages', () => {
     expect(readdirSync(path.join(folder, 'node_modules')).sort()).toEqual(['one', 'two']);
     expect(existsSync(path.join(folder, 'node_modules/one/node_modules/two/package.json'))).toBe(true);
     expect(hasPackages(folder)).toBe(true);
+    // In an image root installs them, and another user runs the program.
+    if (process.platform !== 'win32') expect(statSync(folder).mode & 0o777).toBe(0o755);
     rmSync(path.join(folder, 'node_modules/one/node_modules/two'), { recursive: true });
     expect(hasPackages(folder)).toBe(false);
   });
@@ -71,5 +75,19 @@ describe('the packages for LiveKit', () => {
       code: 'no_livekit_packages',
       message: expect.stringContaining(`are not in ${rtcFolder(cacheDir)}. Install them: npm run livekit:install.`),
     });
+  });
+
+  test('are installed by the settings that stand behind `agent install`', () => {
+    const args = ['dist/main.js', 'agent', 'install', '--set', 'models.no=1'];
+    const { status, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8' });
+    expect([status, stderr]).toEqual([1, expect.stringContaining('models.no')]);
+  });
+
+  test('may come with the program, as in an image', () => {
+    const programDir = path.join(cacheDir, 'program');
+    mkdirSync(rtcFolder(programDir), { recursive: true });
+    writeFileSync(path.join(rtcFolder(programDir), PACKAGES_MANIFEST), JSON.stringify({ packages: [] }));
+    expect(hasRtc(cacheDir, programDir)).toBe(true);
+    expect(hasRtc(cacheDir, cacheDir)).toBe(false);
   });
 });

@@ -25,16 +25,25 @@ async function start(): Promise<Program> {
   return server;
 }
 
-/** A publisher that is recorded, and a viewer of it. */
-async function recorded({ url }: Program): Promise<{ camera: Publisher; viewer: Watcher; recording: string }> {
+async function publish({ url }: Program, stream: string): Promise<Publisher> {
   const camera = new Publisher();
   left.push(() => camera.close());
   camera.send(320, 240);
-  expect((await camera.whip(url, '?stream=last')).status).toBe(201);
+  expect((await camera.whip(url, `?stream=${stream}`)).status).toBe(201);
   await until(() => camera.received.length > 0, 'pictures');
+  return camera;
+}
+
+/** A publisher that is recorded, and a viewer of it. */
+async function recorded(
+  program: Program,
+  stream = 'last',
+): Promise<{ camera: Publisher; viewer: Watcher; recording: string }> {
+  const { url } = program;
+  const camera = await publish(program, stream);
   const viewer = new Watcher();
   left.push(() => viewer.close());
-  expect((await viewer.whep(url, 'last')).status).toBe(201);
+  expect((await viewer.whep(url, stream)).status).toBe(201);
   const recording = `${url}/api/sessions/${camera.location.split('/').at(-1)}/recording`;
   expect((await fetch(recording, { method: 'POST' })).status).toBe(201);
   const frames = async (): Promise<number> => ((await (await fetch(recording)).json()) as { frames: number }).frames;
@@ -71,20 +80,24 @@ async function terminate({ child }: Program): Promise<number | string | null> {
 const filesOf = (server: Program, name: string): string[] => readdirSync(path.join(server.folder, name));
 
 describe.skipIf(process.platform === 'win32' || !hasFfmpeg)('SIGTERM', () => {
-  test('in mid-stream, mid-recording and mid-upload ends all of them in order, exit 0', async () => {
+  test('with four streams, two recordings and half an upload ends all of them in order, exit 0', async () => {
     const server = await start();
-    const { camera } = await recorded(server);
+    const cameras = [await publish(server, 'one'), await publish(server, 'two')];
+    for (const stream of ['three', 'four']) cameras.push((await recorded(server, stream)).camera);
     const socket = await halfAnUpload(server.url);
     const cutOff = new Promise((resolve) => socket.once('close', resolve));
     expect(await terminate(server)).toBe(0);
     await cutOff;
-    const [file, ...more] = filesOf(server, 'recordings');
-    expect([file, more]).toEqual([expect.stringMatching(/-last\.webm$/), []]);
-    const video = path.join(server.folder, 'recordings', file!);
-    expect(probe(video).timesMs.length).toBeGreaterThan(15);
-    expect(complaints(video)).toBe('');
+    const files = filesOf(server, 'recordings');
+    expect(files.map((file) => /-(\w+)\.webm$/.exec(file)?.[1]).sort()).toEqual(['four', 'three']);
+    for (const file of files) {
+      const video = path.join(server.folder, 'recordings', file);
+      expect(probe(video).timesMs.length).toBeGreaterThan(15);
+      expect(complaints(video)).toBe('');
+    }
     expect(filesOf(server, 'data/faces')).toEqual([]);
-    await until(() => camera.connection.connectionState !== 'connected', 'the publisher to be told');
+    const isTold = ({ connection }: Publisher): boolean => connection.connectionState !== 'connected';
+    await until(() => cameras.every(isTold), 'the publishers to be told');
     expect(server.said()).toContain('recording finished');
     expect(server.said()).not.toContain('"level":50');
   });

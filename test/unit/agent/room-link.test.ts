@@ -42,6 +42,8 @@ let frames: Frame[] = [];
 let states: string[] = [];
 let settings: string[] = [];
 let successors = 0;
+/** Whether the track of a stream of pictures is gone. */
+let isTrackGone = false;
 let link: RoomLink;
 
 const library = {
@@ -53,6 +55,7 @@ const library = {
   },
   VideoStream: class extends ReadableStream<RtcFrameEvent> {
     constructor() {
+      if (isTrackGone) throw new Error('the handle is gone');
       super({
         start(controller) {
           pictures = controller;
@@ -105,7 +108,7 @@ const i420 = (width: number, height: number): RtcFrameEvent['frame'] => ({
 });
 
 beforeEach(() => {
-  [rooms, frames, states, settings, successors, pictures] = [[], [], [], [], 0, null];
+  [rooms, frames, states, settings, successors, pictures, isTrackGone] = [[], [], [], [], 0, null, false];
   subscribed.length = 0;
   link = new RoomLinks(library, { codec: 'h264', kbps: 3000 }, pino({ level: 'silent' })).open({
     onFrame: (frame) => frames.push(frame),
@@ -166,6 +169,24 @@ test('another camera of the publisher takes the place of the first', async () =>
   expect(frames).toHaveLength(1);
 });
 
+test('a track that is gone when it is announced is left out, and the next one is read', async () => {
+  await link.join(target);
+  isTrackGone = true;
+  camera().emit('trackSubscribed', {});
+  const gone = {
+    ...publication('gone', CAMERA),
+    setSubscribed: () => {
+      throw new Error('the handle is gone');
+    },
+  };
+  camera().emit('trackPublished', gone, { identity: 'ann' });
+  isTrackGone = false;
+  camera().emit('trackSubscribed', {});
+  pictures!.enqueue({ frame: i420(32, 32), rotation: 0 });
+  await settle();
+  expect(frames).toHaveLength(1);
+});
+
 test.each(['camera', 'stream'])('the state of the %s’s room is told', async (which) => {
   await link.join(target);
   const room = which === 'camera' ? camera() : stream();
@@ -173,6 +194,26 @@ test.each(['camera', 'stream'])('the state of the %s’s room is told', async (w
   room.emit('reconnected');
   room.emit('disconnected', 1);
   expect(states).toEqual(['connected', 'disconnected', 'connected', 'closed']);
+});
+
+test('both rooms have to come back, and within three seconds', async () => {
+  await link.join(target);
+  vi.useFakeTimers();
+  try {
+    for (const room of [camera(), stream()]) room.emit('reconnecting');
+    camera().emit('reconnected');
+    expect(states).toEqual(['connected', 'disconnected', 'disconnected']);
+    stream().emit('reconnected');
+    vi.advanceTimersByTime(3000);
+    expect(states.slice(3)).toEqual(['connected']);
+    stream().emit('reconnecting');
+    vi.advanceTimersByTime(2999);
+    expect(states.slice(4)).toEqual(['disconnected']);
+    vi.advanceTimersByTime(1);
+    expect(states.slice(5)).toEqual(['closed']);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test('a publisher that leaves, or is gone when the job comes, ends the link', async () => {

@@ -9,8 +9,12 @@ let publishing: () => Promise<void> = async () => undefined;
 let faults: string[] = [];
 let track: SwappedTrack;
 
+/** Whether the source is gone. */
+let isGone = false;
+
 class Source {
   captureFrame({ data }: { data: Uint8Array }): void {
+    if (isGone) throw new Error('the handle is gone');
     told.push(`picture ${data[0]}`);
   }
   async close(): Promise<void> {
@@ -166,4 +170,13 @@ test('closing while a track is being published raises nothing, and no picture is
   told = [];
   track.send(frame(9));
   expect(told).toEqual([]);
+});
+
+test('a source that fails is told, and the next picture is sent', () => {
+  isGone = true;
+  track.send(frame(1));
+  isGone = false;
+  track.send(frame(2));
+  expect(faults).toEqual(['the handle is gone']);
+  expect(told).toContain('picture 2');
 });

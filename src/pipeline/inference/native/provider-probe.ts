@@ -7,7 +7,7 @@ import path from 'node:path';
 import { messageOf } from '../../../shared/errors.ts';
 import { loadProblemOf } from './ffi.ts';
 import type { ProviderKind } from './providers.ts';
-import { hasGpuLibraries, runtimeFolder } from './runtime-paths.ts';
+import { GPU_COMMAND, hasGpuLibraries, runtimeFolder } from './runtime-paths.ts';
 import { type VulkanDevice, vulkanDevices } from './vulkan.ts';
 
 /** Why a provider cannot be used. */
@@ -57,7 +57,7 @@ export function probeProviders(cacheDir: string): AvailableProviders {
 
 function lackOfCuda(cacheDir: string, folder: string): Lack | null {
   if (hasGpuLibraries(cacheDir)) return lackOf(folder, 'libonnxruntime_providers_cuda.so', CUDA_LIBRARIES);
-  return { expected: false, why: 'the GPU provider libraries are not installed (`npm run gpu:install`)' };
+  return { expected: false, why: `the GPU provider libraries are not installed (\`${GPU_COMMAND}\`)` };
 }
 
 /** TensorRT needs CUDA's libraries as well. */

@@ -4,11 +4,14 @@
 
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { isPackage } from '../../../lib/installation.ts';
 import { root } from '../../../lib/package-root.ts';
 import { bundledFolder } from './ort-api.ts';
 
 /** Release of ONNX Runtime that the GPU provider libraries belong to. */
 export const GPU_RELEASE = '1.29.0';
+/** How people install them. */
+export const GPU_COMMAND = isPackage ? 'npx faceoff gpu install' : 'npm run gpu:install';
 /** The list of files, which `npm run gpu:install` writes last: without it the installation is incomplete. */
 export const GPU_MANIFEST = 'manifest.json';
 

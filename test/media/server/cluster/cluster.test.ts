@@ -12,6 +12,8 @@ interface Participant {
   identity: string;
   state: string;
   tracks: { sid: string; source: string; muted: boolean }[];
+  /** As LiveKit's JSON has it. */
+  joined_at_ms?: string;
 }
 
 /** Participants by room, and dispatches by room with whether a worker took their job. */
@@ -21,6 +23,8 @@ const dispatches = new Map<string, { id: string; isTaken: boolean }[]>();
 let free = 0;
 let made = 0;
 let status = 200;
+/** Rooms whose node is lost: they are listed, with those that were there, and no node answers for them. */
+const lost = new Set<string>();
 /** What was asked that changes something. */
 let asked: string[] = [];
 let http: Server;
@@ -60,7 +64,10 @@ const METHODS: Record<string, (body: Record<string, string>) => object | null> =
     dispatches.set(room!, [...(dispatches.get(room!) ?? []), { id, isTaken }]);
     if (isTaken) {
       free--;
-      rooms.get(room!)!.push(job(`faceoff-x-${id}`));
+      const [stream, publisher] = room!.split('.in.');
+      const identity = `faceoff-${publisher}-${id}`;
+      rooms.get(room!)!.push(job(identity));
+      rooms.get(stream!)?.push({ ...camera(identity) });
     }
     return { id };
   },
@@ -77,12 +84,15 @@ const METHODS: Record<string, (body: Record<string, string>) => object | null> =
 beforeEach(async () => {
   rooms.clear();
   dispatches.clear();
+  lost.clear();
   [free, made, status, asked, warnings] = [0, 0, 200, [], []];
   http = createServer((request, response) => {
     void json(request).then((body) => {
       const method = request.url!.split('/').at(-1)!;
-      const answer = status === 200 ? METHODS[method]!(body as Record<string, string>) : {};
-      response.statusCode = answer === null ? 404 : status;
+      const { room } = body as { room?: string };
+      const isLost = room !== undefined && lost.has(room) && method !== 'ListParticipants';
+      const answer = status === 200 && !isLost ? METHODS[method]!(body as Record<string, string>) : {};
+      response.statusCode = answer === null ? 404 : isLost ? 503 : status;
       response.end(JSON.stringify(answer ?? { code: 'not_found', msg: 'requested room does not exist' }));
     });
   });
@@ -109,13 +119,14 @@ test('publishers whose camera is on and that no worker has are found, and nobody
 }, 20_000);
 
 test('those that wait are dispatched in their order, until one finds no worker', async () => {
-  for (const name of ['a', 'b', 'c']) rooms.set(`show.in.${name}`, [camera(name)]);
-  const [b, c] = await Promise.all([cluster.dispatchAgain('show', 'b'), cluster.dispatchAgain('show', 'c')]);
-  expect([b, c]).toEqual([{ place: 1 }, { place: 2 }]);
+  for (const name of ['b', 'c']) rooms.set(`show.in.${name}`, [camera(name)]);
+  expect(await cluster.dispatchAgain('show', 'b')).toEqual({ place: 1 });
+  expect(await cluster.dispatchAgain('show', 'c')).toEqual({ place: 2 });
+  await until(() => cluster.waiting === 2, 'both to be counted', 15_000);
   free = 1;
   await until(() => rooms.get('show.in.b')!.length === 2, 'a worker for the first', 15_000);
   expect(rooms.get('show.in.c')).toHaveLength(1);
-  expect(await cluster.dispatchAgain('show', 'c')).toEqual({ place: 1 });
+  await until(async () => (await cluster.dispatchAgain('show', 'c')).place === 1, 'the second to be the first', 15_000);
 }, 40_000);
 
 test('what a new job replaces ends, in both rooms, and what it could not replace stays', async () => {
@@ -168,4 +179,53 @@ test.each([
   ['show', 'a.b'],
 ])('a name that cannot be one is refused: %s, %s', async (stream, publisher) => {
   await expect(cluster.dispatchAgain(stream, publisher)).rejects.toMatchObject({ code: 'bad_name' });
+});
+
+test('jobs of a lost node are none: their publisher has joined again since', async () => {
+  free = 9;
+  rooms.set('show.in.ann', [
+    { ...camera('ann'), joined_at_ms: '2000' },
+    { ...job('faceoff-ann-J'), joined_at_ms: '1000' },
+  ]);
+  rooms.set('show.in.bob', [
+    { ...camera('bob'), joined_at_ms: '2000' },
+    { ...job('faceoff-bob-J'), joined_at_ms: '2000' },
+  ]);
+  await until(() => asked.length > 0, 'a dispatch', 15_000);
+  expect(asked).toEqual(['dispatch faceoff show.in.ann']);
+}, 20_000);
+
+test('a room that cannot be reached, or whose publisher is gone, holds up no other', async () => {
+  for (const name of ['a', 'b', 'c']) rooms.set(`show.in.${name}`, [camera(name)]);
+  lost.add('show.in.a');
+  await expect(cluster.dispatchAgain('show', 'a')).rejects.toMatchObject({ code: 'livekit_unreachable' });
+  expect(await cluster.dispatchAgain('show', 'none')).toEqual({ place: null });
+  expect(await cluster.dispatchAgain('show', 'b')).toEqual({ place: 1 });
+  expect((await cluster.dispatchAgain('show', 'c')).place).toBeGreaterThan(1);
+  // It left while it waited.
+  rooms.set('show.in.b', []);
+  free = 1;
+  await until(() => rooms.get('show.in.c')!.length === 2, 'a worker for the third', 15_000);
+}, 40_000);
+
+test('a publisher that asks is served at once, while others begin', async () => {
+  free = 1;
+  rooms.set('show.in.ann', [camera('ann')]);
+  for (const name of ['a', 'b']) rooms.set(`show.in.${name}`, [{ ...camera(name), tracks: [] }]);
+  await until(() => asked.length > 0, 'a dispatch', 15_000);
+  // Seen without a worker, and not yet for long.
+  for (const name of ['a', 'b']) rooms.set(`show.in.${name}`, [camera(name)]);
+  free = 1;
+  expect(await cluster.dispatchAgain('show', 'b')).toEqual({ place: null });
+}, 20_000);
+
+test('a job that has just begun is left its time', async () => {
+  free = 9;
+  const joined_at_ms = String(Date.now());
+  rooms.set('show.in.ann', [
+    { ...camera('ann'), joined_at_ms: '1000' },
+    { ...job('faceoff-ann-J'), joined_at_ms },
+  ]);
+  expect(await cluster.dispatchAgain('show', 'ann')).toEqual({ place: null });
+  expect(asked).toEqual([]);
 });

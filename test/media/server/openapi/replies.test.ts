@@ -94,6 +94,7 @@ test('a cluster', async () => {
   const of = '/api/cluster/streams/{stream}';
   await expectStatus(201, 'POST', `${of}/publishers`, at, json({ face: 'astronaut' }));
   await expectStatus(400, 'POST', `${of}/publishers`, at, json({ strenght: 1 }));
+  await expectStatus(422, 'POST', `${of}/publishers`, at, json({ badge: false }));
   await expectStatus(400, 'POST', `${of}/publishers`, { stream: 'a.in.b' }, json({}));
   await expectStatus(201, 'POST', `${of}/viewers`, at);
   await expectStatus(400, 'POST', `${of}/viewers`, { stream: 'a.in.b' });

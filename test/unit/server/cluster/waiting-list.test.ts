@@ -28,3 +28,20 @@ test('those that are gone are forgotten, and come in at the end', () => {
   list.add('a', 10);
   expect(list.rooms).toEqual(['b', 'c', 'a']);
 });
+
+test('one that cannot be reached does not hold up the others, and is tried ever more rarely', () => {
+  const list = new WaitingList();
+  list.add('a', 0);
+  list.add('b', 1);
+  list.postpone('a', 1000);
+  expect(list.waitingFor(0, 2999)).toEqual(['b']);
+  expect(list.waitingFor(0, 3000)).toEqual(['a', 'b']);
+  list.postpone('a', 3000);
+  expect(list.waitingFor(0, 6999)).toEqual(['b']);
+  for (let n = 0; n < 20; n++) list.postpone('a', 7000);
+  expect(list.waitingFor(0, 306_999)).toEqual(['b']);
+  expect(list.waitingFor(0, 307_000)).toEqual(['a', 'b']);
+  list.remove('a');
+  list.add('a', 0);
+  expect(list.waitingFor(0, 0)).toEqual(['a']);
+});
