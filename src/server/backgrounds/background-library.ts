@@ -59,13 +59,8 @@ export class BackgroundLibrary {
   async list(): Promise<BackgroundInfo[]> {
     const names = await readdir(this.#folder).catch(() => []);
     const known = names.flatMap((name) => pictureId(name) ?? []);
-    const found = await Promise.all(
-      known.map(async (id) => {
-        const info = await stat(pictureFile(this.#folder, id)!).catch(() => null);
-        return info === null ? [] : [{ id, addedAt: info.mtime.toISOString() }];
-      }),
-    );
-    return found.flat().sort((a, b) => a.addedAt.localeCompare(b.addedAt) || a.id.localeCompare(b.id));
+    const found = await Promise.all(known.map((id) => this.#infoOf(id)));
+    return found.filter((info) => info !== null).sort((a, b) => a.addedAt.localeCompare(b.addedAt) || a.id.localeCompare(b.id));
   }
 
   /**
@@ -89,7 +84,7 @@ export class BackgroundLibrary {
       } catch (cause) {
         throw notSaved('The background', cause);
       }
-      return { id, addedAt: new Date().toISOString() };
+      return (await this.#infoOf(id)) ?? { id, addedAt: new Date().toISOString() };
     });
   }
 
@@ -119,6 +114,12 @@ export class BackgroundLibrary {
           { cause },
         );
       });
+  }
+
+  /** Null where the picture is gone. */
+  async #infoOf(id: string): Promise<BackgroundInfo | null> {
+    const info = await stat(this.#file(id)).catch(() => null);
+    return info === null ? null : { id, addedAt: info.mtime.toISOString() };
   }
 
   #file(id: string): string {
