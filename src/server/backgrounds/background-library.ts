@@ -60,7 +60,9 @@ export class BackgroundLibrary {
     const names = await readdir(this.#folder).catch(() => []);
     const known = names.flatMap((name) => pictureId(name) ?? []);
     const found = await Promise.all(known.map((id) => this.#infoOf(id)));
-    return found.filter((info) => info !== null).sort((a, b) => a.addedAt.localeCompare(b.addedAt) || a.id.localeCompare(b.id));
+    return found
+      .filter((info) => info !== null)
+      .sort((a, b) => a.addedAt.localeCompare(b.addedAt) || a.id.localeCompare(b.id));
   }
 
   /**
