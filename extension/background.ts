@@ -54,6 +54,26 @@ async function handle(request: WorkerRequest, { origin }: chrome.runtime.Message
   }
 }
 
+/** Where a hotkey's change goes: the session of the page's camera, or the stream that pages are shown. */
+async function controlled({ mode, stream }: Choices): Promise<string | null> {
+  if (mode === 'stream') return `/api/streams/${encodeURIComponent(stream)}`;
+  const { session } = await chrome.storage.session.get<{ session?: string }>('session');
+  return session === undefined ? null : `/api/sessions/${session}`;
+}
+
+/** Does what a hotkey stands for; the button's badge says whether it was done. */
+async function control(command: string): Promise<void> {
+  const chosen = await choices();
+  const at = await controlled(chosen);
+  const path = `${at}/${command.replace('-', '/')}`;
+  const answer = at === null ? null : await send(chosen, { path, method: 'POST' });
+  const settings = answer?.ok ? ((await answer.json()) as { on: boolean; offAir: boolean }) : null;
+  await chrome.action.setBadgeText({
+    text: settings === null ? '!' : settings.offAir ? 'off' : settings.on ? '' : '–',
+  });
+}
+chrome.commands.onCommand.addListener((command) => void control(command));
+
 /** Posts an offer by WHIP or WHEP, as the person chose. */
 async function open(chosen: Choices, sdp: string): Promise<WorkerAnswer> {
   const { mode, face, stream, server } = chosen;
@@ -65,6 +85,7 @@ async function open(chosen: Choices, sdp: string): Promise<WorkerAnswer> {
   if (answer === null) return refusalReply(`The FaceOff server at ${server} does not answer. Start it with npm start.`);
   if (answer.status === 201) {
     const session = new URL(answer.headers.get('location') ?? '', answer.url).href;
+    if (mode === 'camera') await chrome.storage.session.set({ session: session.split('/').at(-1) });
     return { ok: true, sdp: await answer.text(), link: answer.headers.get('link'), session };
   }
   const waitS = Number(answer.headers.get('retry-after') ?? Number.NaN);

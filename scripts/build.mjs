@@ -11,8 +11,15 @@ import * as esbuild from 'esbuild';
 const root = path.join(path.dirname(fileURLToPath(import.meta.url)), '..');
 const at = (...parts) => path.join(root, ...parts);
 /** Each page is a folder of src/client with a script and an HTML file of its name. */
-const PAGES = ['studio', 'call', 'player', 'login', 'docs', 'detector'];
-const STYLES = ['styles/styles.css', 'call/call.css', 'player/player.css', 'docs/docs.css', 'detector/detector.css'];
+const PAGES = ['studio', 'call', 'player', 'login', 'docs', 'detector', 'remote'];
+const STYLES = [
+  'styles/styles.css',
+  'call/call.css',
+  'player/player.css',
+  'docs/docs.css',
+  'detector/detector.css',
+  'remote/remote.css',
+];
 /** A container image is built without the benches, which need test/ too. */
 const hasBenches = existsSync(at('bench'));
 const common = { bundle: true, format: 'esm', sourcemap: true, logLevel: 'warning', absWorkingDir: root, write: false };
@@ -82,6 +89,9 @@ async function buildHtml(file) {
 
 async function buildPages() {
   await put(at('dist/client/icon.svg'), await readFile(at('src/client/icon.svg')));
+  // An audio worklet loads it by its address: the content policy refuses blobs, from which the package would load it.
+  const stretch = at('node_modules/signalsmith-stretch/SignalsmithStretch.mjs');
+  await put(at('dist/client/voice-processor.js'), await readFile(stretch));
   await Promise.all(PAGES.map((page) => buildHtml(`${page}/${page === 'studio' ? 'index' : page}.html`)));
   await build({
     entryPoints: [

@@ -68,6 +68,7 @@ const Schema = z.strictObject({
   limits: section({
     sessions: live(whole(1, 1000, 4)),
     uploadBytes: live(whole(1024, 2 ** 30, 20 * 2 ** 20)),
+    packBytes: live(whole(1024, 2 ** 31, 64 * 2 ** 20)),
     picturePixels: live(whole(10_000, 1e9, 50e6)),
     pictureSide: live(whole(100, 1e6, 16_384)),
     pictureMemoryMb: live(whole(16, 100_000, 512)),
@@ -123,6 +124,7 @@ const Schema = z.strictObject({
     budgetMs: number(5, 1000, 33),
     fallback: live(choice(FALLBACKS, SETTINGS.fallback.default)),
     guarded: live(z.boolean().default(SETTINGS.guarded.default)),
+    offAirPicture: textSchema(1).nullable().default(null),
   }),
   detection: section({
     score: live(number(0.1, 0.99, 0.5)),
@@ -149,6 +151,7 @@ const Schema = z.strictObject({
     keepEyes: live(z.boolean().default(SETTINGS.keepEyes.default)),
     keepMouth: live(z.boolean().default(SETTINGS.keepMouth.default)),
     colour: live(number(0, 1, 1)),
+    crossfadeMs: live(whole(0, 5000, 300)),
     boost: whole(1, 4, 1),
     mask: modelName('none'),
     reserve: choice(RESERVES, 'mesh'),
@@ -191,6 +194,11 @@ const Schema = z.strictObject({
     format: live(choice(RECORDING_FORMATS, 'webm')),
     maxMb: live(whole(1, 100_000_000, 2048)),
     minFreeMb: live(whole(0, 100_000_000, 512)),
+  }),
+  control: section({
+    oscPort: z.int().min(0).max(65535).nullable().default(null),
+    oscHost: textSchema(1).default('127.0.0.1'),
+    oscStream: textSchema(1, 64).default('studio'),
   }),
   faces: section({ consentDays: live(whole(1, 36_500, 365)) }),
   disclosure: section({
@@ -441,12 +449,13 @@ function disagreeingMetrics(
 }
 
 function withPaths(config: Config, folder: string): Config {
-  const { server, models, storage, recording, logging, hooks } = config;
+  const { server, pipeline, models, storage, recording, logging, hooks } = config;
   const at = (name: string): string => path.resolve(folder, name);
   const maybeAt = (name: string | null): string | null => (name === null ? null : at(name));
   return {
     ...config,
     server: { ...server, certificate: maybeAt(server.certificate), key: maybeAt(server.key) },
+    pipeline: { ...pipeline, offAirPicture: maybeAt(pipeline.offAirPicture) },
     models: { ...models, dir: at(models.dir), cacheDir: at(models.cacheDir) },
     storage: { ...storage, dir: at(storage.dir) },
     recording: { ...recording, dir: at(recording.dir) },

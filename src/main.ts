@@ -7,7 +7,7 @@ import { Command } from 'commander';
 import { agentCommand } from './commands/agent/agent-command.ts';
 import { tokenCommand } from './commands/agent/token-command.ts';
 import { cacheCommand } from './commands/cache.ts';
-import { cameraCommand } from './commands/camera.ts';
+import { cameraCommand } from './commands/camera/camera.ts';
 import { configCommand } from './commands/config/config-command.ts';
 import { detectCommand } from './commands/detect/detect-mark.ts';
 import { doctorCommand } from './commands/doctor.ts';

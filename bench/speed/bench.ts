@@ -15,6 +15,7 @@ import { benchSoak, tableOfSoak } from '../soak/soak.ts';
 import { benchBackground } from './background-cost.ts';
 import { benchBatching } from './batching.ts';
 import { machine } from './bench-machine.ts';
+import { benchCrossfade } from './crossfade-cost.ts';
 import { benchFrames } from './frame-cost.ts';
 import { benchNeural } from './generator-cost.ts';
 import { benchKernels } from './kernel-cost.ts';
@@ -43,6 +44,7 @@ const BENCHES: Record<string, Bench> = {
   kernels,
   frame,
   background,
+  crossfade,
   neural,
   batching,
   glass,
@@ -86,6 +88,15 @@ async function livekit() {
   console.log('a worker of LiveKit, 640x480 at 30 a second in H.264, beside the camera itself:');
   console.table(tableOfLiveKit(rows ?? []));
   return rows;
+}
+
+async function crossfade() {
+  const figures = await benchCrossfade();
+  const { plainMs, mixedMs, p50Ratio, p99Ratio } = figures;
+  console.log('a stream whose face changes every ten frames, beside one that keeps its face, 640x480:');
+  console.table({ plain: plainMs, changing: mixedMs });
+  console.log(`ratio ${p50Ratio} (p50), ${p99Ratio} (p99)`);
+  return figures;
 }
 
 async function looks() {

@@ -4,10 +4,11 @@ import path from 'node:path';
 import { root } from '../../src/lib/package-root.ts';
 import { ATLAS, atlasPoints } from '../../src/pipeline/engines/mesh/source/atlas-layout.ts';
 import { POINTS, readTopology, type Topology } from '../../src/pipeline/face/topology.ts';
+import { showPart } from '../../src/pipeline/framing/show-part.ts';
 import { VERTEX_FLOATS } from '../../src/pipeline/kernels/frame-region.ts';
 import { Kernels } from '../../src/pipeline/kernels/kernels.ts';
 import { readCatalogue } from '../../src/pipeline/models/catalogue.ts';
-import { cropToFrame } from '../../src/shared/geometry.ts';
+import { cropToFrame, type Rect } from '../../src/shared/geometry.ts';
 import type { Frame } from '../../src/shared/types.ts';
 import { ratio, spread } from './bench-machine.ts';
 
@@ -47,6 +48,15 @@ export async function benchKernels(): Promise<KernelFigures[]> {
     const vertices = face(kernels, topology, width);
     const fast = (): void => region.warp(vertices, skin, { gain: 1, saturation: 1 }, texture);
     figures.push(compare(`warp, face ${width} wide`, fast, () => plainWarp(frame, vertices, topology.skin, texture.y)));
+  }
+  for (const [width, height] of [
+    [640, 480],
+    [1280, 720],
+  ] as const) {
+    const picture = { width, height, data: new Uint8Array(width * height * 1.5).fill(120), receivedAtMs: 0 };
+    const view = { x: width / 8 + 0.3, y: height / 8 + 0.4, width: width / 1.5, height: height / 1.5 };
+    const plain = (): void => plainPart(picture, view);
+    figures.push(compare(`part of ${width}x${height}`, () => showPart(kernels, picture, view), plain));
   }
   return figures;
 }
@@ -100,6 +110,25 @@ function plainCrop({ width, height, data }: Frame, square: Parameters<typeof cro
       plainTensor[o] = (luma + 1.596 * v) / 255;
       plainTensor[o + 1] = (luma - 0.392 * u - 0.813 * v) / 255;
       plainTensor[o + 2] = (luma + 2.017 * u) / 255;
+    }
+  }
+}
+
+const plainLuma = new Uint8Array(1280 * 720);
+
+/** Enlarges the luma plane only: two thirds of what the kernel does. */
+function plainPart({ width, height, data }: Frame, view: Rect): void {
+  const step = view.width / width;
+  for (let j = 0, o = 0; j < height; j++) {
+    const y = view.y + (j + 0.5) * step - 0.5;
+    const yi = Math.floor(y);
+    for (let i = 0; i < width; i++, o++) {
+      const x = view.x + (i + 0.5) * step - 0.5;
+      const xi = Math.floor(x);
+      const at = yi * width + xi;
+      const top = data[at]! + (data[at + 1]! - data[at]!) * (x - xi);
+      const low = data[at + width]! + (data[at + width + 1]! - data[at + width]!) * (x - xi);
+      plainLuma[o] = top + (low - top) * (y - yi);
     }
   }
 }

@@ -1,6 +1,8 @@
 /** Every target of the fuzzer. */
 
 import type { Target } from '../run/target.ts';
+import { oscTarget } from './control/osc-target.ts';
+import { packTarget } from './control/pack-target.ts';
 import { planTarget } from './h264/plan-target.ts';
 import { rtpTarget } from './h264/rtp-target.ts';
 import { animationTarget } from './parsers/animation-target.ts';
@@ -36,12 +38,14 @@ export const QUICK_TARGETS: readonly Target[] = [
   printedTarget,
   planTarget,
   rtpTarget,
+  oscTarget,
 ];
 
 /** All targets, but for the stand-in, which is asked for by name alone. */
 export const TARGETS: readonly Target[] = [
   ...QUICK_TARGETS,
   keptTarget,
+  packTarget,
   pictureTarget,
   animationTarget,
   clipTarget,

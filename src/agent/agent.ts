@@ -8,6 +8,7 @@ import type { Metrics } from '../metrics.ts';
 import type { ContentCheck } from '../pipeline/content/content-check.ts';
 import { Badge } from '../server/disclosure/badge.ts';
 import { DisclosureRecord } from '../server/disclosure/disclosure-record.ts';
+import { OffAirCard } from '../server/disclosure/off-air-card.ts';
 import { Peers } from '../server/h264/peers.ts';
 import { ServerEvents } from '../server/hooks/server-events.ts';
 import { Monitor } from '../server/monitor/monitor.ts';
@@ -57,7 +58,7 @@ export class Agent {
   readonly #timer: NodeJS.Timeout;
   #closed = false;
 
-  private constructor(parts: AgentParts, badge: Badge) {
+  private constructor(parts: AgentParts, badge: Badge, offAirCard: OffAirCard) {
     const { config, at, library, pool, metrics, usesGpu, gpu, version, log } = parts;
     this.#parts = parts;
     this.#api = new LiveKitApi(at);
@@ -74,6 +75,7 @@ export class Agent {
       streams,
       peers: links,
       badge,
+      offAirCard,
       disclosure,
       contentCheck,
       metrics,
@@ -121,7 +123,9 @@ export class Agent {
 
   /** Registers with LiveKit. @throws FaceOffError `livekit_refused`, `livekit_unreachable`; then nothing is left open. */
   static async start(parts: AgentParts): Promise<Agent> {
-    const agent = new Agent(parts, await Badge.render(parts.config.disclosure.corner));
+    const { disclosure, pipeline } = parts.config;
+    const badge = await Badge.render(disclosure.corner);
+    const agent = new Agent(parts, badge, await OffAirCard.open(pipeline.offAirPicture));
     try {
       await agent.#connection.open();
       return agent;

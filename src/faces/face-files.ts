@@ -10,7 +10,13 @@ import type { Confirmation } from '../shared/messages.ts';
 import { confirmationOf, consentFile } from './consent.ts';
 
 /** What `face.json` holds. */
-export const FaceRecord = z.strictObject({ name: z.string(), addedAt: z.string(), photos: z.array(z.string()).min(1) });
+export const FaceRecord = z.strictObject({
+  name: z.string(),
+  addedAt: z.string(),
+  photos: z.array(z.string()).min(1),
+  /** Of the photos; absent where none is known. */
+  licence: z.string().optional(),
+});
 
 /** A face of the library. */
 export interface FaceEntry extends z.infer<typeof FaceRecord> {
@@ -28,6 +34,8 @@ export interface KeptUpload {
   name: string;
   /** Name of the person who confirmed that the face may be used. */
   confirmedBy?: string;
+  /** Of the photo. */
+  licence?: string;
 }
 
 /** Writes a new face below `root`: whole, or nothing of it. @throws Error where the disk refuses. */
@@ -42,6 +50,7 @@ export async function writeFace(root: string, upload: KeptUpload, photo: Uint8Ar
     folder,
     addedAt: new Date().toISOString(),
     photos: [file],
+    ...(upload.licence !== undefined && { licence: upload.licence }),
     confirmations: [confirmationOf([{ photo: file, data: photo, upload: upload.data }], upload.confirmedBy ?? null)],
   };
   const aside = `${folder}.part`;
@@ -76,5 +85,5 @@ export async function writePhoto(known: FaceEntry, upload: KeptUpload, photo: Ui
   return entry;
 }
 
-const recordOf = ({ name, addedAt, photos }: FaceEntry): string =>
-  `${JSON.stringify({ name, addedAt, photos }, null, 2)}\n`;
+const recordOf = ({ name, addedAt, photos, licence }: FaceEntry): string =>
+  `${JSON.stringify({ name, addedAt, photos, licence }, null, 2)}\n`;

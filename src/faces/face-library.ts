@@ -11,20 +11,22 @@ import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { shippedModels } from '../lib/installation.ts';
 import { SerialQueue } from '../lib/serial.ts';
-import { type Sharp, sharp } from '../lib/sharp.ts';
+import { sharp } from '../lib/sharp.ts';
 import { makeFolder } from '../lib/system/make-folder.ts';
 import { notSaved, writeWhole } from '../lib/system/whole-file.ts';
 import type { Portrait } from '../pipeline/engines/engine.ts';
-import type { FoundFace } from '../pipeline/pool/lane-protocol.ts';
 import type { Pool } from '../pipeline/pool/pool.ts';
 import { FaceOffError, messageOf } from '../shared/errors.ts';
-import type { BlockedFace, ConsentRecord, FaceInfo, FacePreview } from '../shared/messages.ts';
+import type { BlockedFace, ConsentRecord, FaceInfo, FacePreview, FaceReport } from '../shared/messages.ts';
 import type { Frame } from '../shared/types.ts';
 import { BlockList } from './block-list.ts';
 import { confirmationOf, consentedAt, consentFile, isConsentDue, readConfirmations } from './consent.ts';
+import { cut, imageOf } from './face-cut.ts';
 import { type FaceEntry, FaceRecord, writeFace, writePhoto } from './face-files.ts';
+import { PhotoReports, photosToAdd } from './face-report.ts';
 import { adviceOn } from './photo-advice.ts';
-import { chooseFace, decodePicture, frameToRgb, type PictureLimits } from './portrait.ts';
+import { chooseFace, decodePicture, type PictureLimits } from './portrait.ts';
+import { isPainted, SHIPPED_FACES } from './shipped-faces.ts';
 
 /** A photo that a person adds. */
 export interface UploadedFace {
@@ -37,6 +39,8 @@ export interface UploadedFace {
   to?: string;
   /** Name of the person who confirmed that the face may be used. */
   confirmedBy?: string;
+  /** Licence of the photo, where one is known. */
+  licence?: string;
 }
 
 /** A picture of a face that is to be blocked. */
@@ -72,6 +76,10 @@ export interface Faces {
   confirm(id: string, by: string | null): Promise<FaceInfo>;
   /** WebP, 160 x 160. @throws FaceOffError `unknown_face` (404), `face_damaged` (410). */
   thumbnail(id: string): Promise<Uint8Array>;
+  /** How well a face will do. @throws FaceOffError `unknown_face` (404), `face_damaged` (410). */
+  report(id: string): Promise<FaceReport>;
+  /** A photo as it is kept, WebP. @param index from 0. @throws FaceOffError `unknown_face`, `unknown_photo` (404), `face_damaged` (410). */
+  photo(id: string, index: number): Promise<Uint8Array>;
   /** The faces that are not taken. */
   blocked(): BlockedFace[];
   /**
@@ -84,19 +92,15 @@ export interface Faces {
   unblock(id: string): Promise<void>;
 }
 
-/** Faces that FaceOff comes with, in models/portraits; see NOTICE for their origin. */
-const SHIPPED = [{ id: 'astronaut', name: 'Eileen Collins (NASA)', file: 'portraits/astronaut.webp' }];
 const MOST_PHOTOS = 8;
 const THUMBNAIL = 160;
-/** Side of the square that is kept of a photo, as a multiple of the larger side of the face's box. */
-const CUT = 2.4;
 
 /** Errors of photos that no face can be enrolled from. */
 const UNWEARABLE: ReadonlySet<string> = new Set(['face_damaged', 'no_face']);
 
 /** Whether a face comes with FaceOff, or is on disk; its photos may still be damaged. */
 export const isStoredFace = ({ storage }: Pick<Config, 'storage'>, id: string): boolean =>
-  SHIPPED.some((face) => face.id === id) || existsSync(path.join(storage.dir, 'faces', id, 'face.json'));
+  SHIPPED_FACES.some((face) => face.id === id) || existsSync(path.join(storage.dir, 'faces', id, 'face.json'));
 
 /** The faces on disk. Runs on the main thread; lanes analyse the photos. */
 export class FaceLibrary implements Faces {
@@ -110,6 +114,7 @@ export class FaceLibrary implements Faces {
   readonly #withheld = new Set<string>();
   /** Embeddings of photos, by the photo's path: photos are never changed. */
   readonly #embeddings = new Map<string, Float32Array>();
+  readonly #reports: PhotoReports;
   /** Additions and removals, one at a time. */
   readonly #changes = new SerialQueue();
   /** One upload is decoded at a time, as the whole process shares libuv's few threads. */
@@ -120,6 +125,7 @@ export class FaceLibrary implements Faces {
     this.#folder = path.join(storage.dir, 'faces');
     this.#config = limits;
     this.#pool = pool;
+    this.#reports = new PhotoReports(pool);
     this.#blockList = blockList;
   }
 
@@ -136,14 +142,15 @@ export class FaceLibrary implements Faces {
     onBlocked: () => void = () => undefined,
   ): Promise<FaceLibrary> {
     const library = new FaceLibrary(config, pool, await BlockList.open(config.storage.dir));
-    for (const { id, name, file } of SHIPPED) {
+    for (const { id, name } of SHIPPED_FACES) {
       library.#register({
         id,
         name,
         builtIn: true,
         folder: shippedModels(config.models.dir),
         addedAt: '2026-01-01T00:00:00.000Z',
-        photos: [file],
+        photos: [`portraits/${id}.webp`],
+        licence: 'public domain',
         confirmations: [],
       });
     }
@@ -245,12 +252,9 @@ export class FaceLibrary implements Faces {
   #checkRoom(upload: UploadedFace): FaceEntry | null {
     const known = upload.to === undefined ? null : this.#ownEntry(upload.to);
     if (known !== null && this.#withheld.has(known.id)) throw unknown(known.id);
-    if (known === null && this.#entries.size >= this.#config.faces) {
-      throw new FaceOffError(
-        'too_many_faces',
-        `There are already ${this.#config.faces} faces. Delete one first, or raise limits.faces.`,
-      );
-    }
+    const most = this.#config.faces;
+    if (known === null && [...this.#entries.values()].filter(({ builtIn }) => !builtIn).length >= most)
+      throw new FaceOffError('too_many_faces', `There are already ${most} faces. Delete one, or raise limits.faces.`);
     if (known !== null && known.photos.length >= MOST_PHOTOS) {
       throw new FaceOffError(
         'too_many_photos',
@@ -303,8 +307,7 @@ export class FaceLibrary implements Faces {
   }
 
   async thumbnail(id: string): Promise<Uint8Array> {
-    if (this.#withheld.has(id)) throw unknown(id);
-    const { folder, photos } = this.#entry(id);
+    const { folder, photos } = this.#offered(id);
     const image = sharp(path.join(folder, photos[0]!)).resize(THUMBNAIL, THUMBNAIL, { fit: 'cover', position: 'top' });
     return image
       .webp({ quality: 85 })
@@ -312,6 +315,27 @@ export class FaceLibrary implements Faces {
       .catch((cause: unknown) => {
         throw damaged(id, cause);
       });
+  }
+
+  async photo(id: string, index: number): Promise<Uint8Array> {
+    const { folder, photos } = this.#offered(id);
+    const photo = photos[index];
+    if (photo === undefined) throw new FaceOffError('unknown_photo', `This face has ${photos.length} photos, from 0.`);
+    return readFile(path.join(folder, photo)).catch((cause: unknown) => Promise.reject(damaged(id, cause)));
+  }
+
+  async report(id: string): Promise<FaceReport> {
+    const entry = this.#offered(id);
+    const photos = await this.#reports.of(entry, (file) => this.#decodedPhoto(id, file));
+    return { face: this.#infoOf(entry), photos, advice: photosToAdd(photos) };
+  }
+
+  async #decodedPhoto(id: string, file: string): Promise<Frame> {
+    try {
+      return await decodePicture(await readFile(file), this.#limits);
+    } catch (cause) {
+      throw damaged(id, cause);
+    }
   }
 
   /**
@@ -323,15 +347,11 @@ export class FaceLibrary implements Faces {
     const portraits = [];
     for (const photo of photos) {
       const file = path.join(folder, photo);
-      const picture = await readFile(file)
-        .then((data) => decodePicture(data, this.#limits))
-        .catch((cause: unknown) => {
-          throw damaged(id, cause);
-        });
+      const picture = await this.#decodedPhoto(id, file);
       const [face] = await this.#pool.analyse(copyOf(picture));
       if (face === undefined) continue;
       this.#embeddings.set(file, face.embedding);
-      this.#blockList.check(face.embedding);
+      if (!isPainted(id)) this.#blockList.check(face.embedding);
       portraits.push({ picture, points: face.points });
     }
     if (portraits.length === 0)
@@ -359,7 +379,7 @@ export class FaceLibrary implements Faces {
    * no face, is listed: it cannot be worn either.
    */
   async #isBlocked({ id, folder, photos }: FaceEntry): Promise<boolean> {
-    if (this.#blockList.isEmpty) return false;
+    if (this.#blockList.isEmpty || isPainted(id)) return false;
     const files = photos.map((photo) => path.join(folder, photo));
     try {
       if (!files.every((file) => this.#embeddings.has(file))) await this.portraits(id);
@@ -407,7 +427,7 @@ export class FaceLibrary implements Faces {
     );
   }
 
-  #infoOf({ id, name, builtIn, addedAt, photos, confirmations }: FaceEntry): FaceInfo {
+  #infoOf({ id, name, builtIn, addedAt, photos, licence, confirmations }: FaceEntry): FaceInfo {
     const at = builtIn ? null : consentedAt(confirmations, photos);
     return {
       id,
@@ -415,6 +435,7 @@ export class FaceLibrary implements Faces {
       builtIn,
       addedAt,
       photos: photos.length,
+      licence: licence ?? null,
       thumbnail: `/api/faces/${id}/thumbnail`,
       consentedAt: at,
       consentDue: !builtIn && isConsentDue(at, this.#faces.consentDays),
@@ -426,6 +447,12 @@ export class FaceLibrary implements Faces {
     const entry = this.#entries.get(id);
     if (entry === undefined) throw unknown(id);
     return entry;
+  }
+
+  /** A face that is not withheld. @throws FaceOffError `unknown_face` (404). */
+  #offered(id: string): FaceEntry {
+    if (this.#withheld.has(id)) throw unknown(id);
+    return this.#entry(id);
   }
 
   /** A face that people added. @throws FaceOffError `unknown_face` (404), `built_in_face` (403). */
@@ -458,16 +485,3 @@ const damaged = (id: string, cause: unknown): FaceOffError =>
 
 /** A copy to move to a lane, as the picture is still needed here. */
 const copyOf = (frame: Frame): Frame => ({ ...frame, data: frame.data.slice() });
-
-const imageOf = (frame: Frame): Sharp =>
-  sharp(frameToRgb(frame), { raw: { width: frame.width, height: frame.height, channels: 3 } });
-
-/** The square of the picture around the face, as lossless WebP; the rest of the picture is not kept. */
-async function cut(picture: Frame, { box }: FoundFace): Promise<Uint8Array> {
-  const side = CUT * Math.max(box.width, box.height);
-  const left = Math.max(0, Math.floor(box.x + box.width / 2 - side / 2));
-  const top = Math.max(0, Math.floor(box.y + box.height / 2 - side / 2));
-  const width = Math.min(picture.width - left, Math.ceil(side));
-  const height = Math.min(picture.height - top, Math.ceil(side));
-  return imageOf(picture).extract({ left, top, width, height }).webp({ lossless: true }).toBuffer();
-}

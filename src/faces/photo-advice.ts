@@ -2,7 +2,8 @@
 
 import type { PhotoFinding, PhotoFlaw } from '../shared/messages.ts';
 
-const ADVICE: Record<PhotoFlaw, string> = {
+/** What each flaw does, and what would be better. */
+export const ADVICE: Record<PhotoFlaw, string> = {
   'cut-off': 'The face is cut off by the edge of the picture. Use one that shows it whole, from hairline to chin.',
   covered: 'Part of the face is covered by glasses, hair or something else. Use a photo without, or add a second one.',
   turned: 'The face is turned. Its far side is guessed from the near one; add a photo that looks into the camera.',

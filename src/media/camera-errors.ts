@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { FaceOffError } from '../shared/errors.ts';
 import { type FfmpegExit, noFfmpeg } from './ffmpeg.ts';
+import { shownName } from './live-output.ts';
 
 /** Whether a name is that of a camera under Linux. */
 export const isDevice = (name: string): boolean => name.startsWith('/dev/video');
@@ -40,7 +41,9 @@ export function outputError(name: string, exit: FfmpegExit): FaceOffError {
   if (found !== null) return found;
   if (isDevice(name) && /Inappropriate ioctl|Invalid argument|Not a video output/i.test(exit.said))
     return new FaceOffError('not_loopback', `${name} takes no pictures: it is no virtual camera. ${howToLoad(name)}`);
-  return new FaceOffError('output_failed', `ffmpeg cannot write ${name}: ${exit.said || `code ${exit.code}`}`);
+  const shown = shownName(name);
+  const said = exit.said.replaceAll(name, shown);
+  return new FaceOffError('output_failed', `ffmpeg cannot write ${shown}: ${said || `code ${exit.code}`}`);
 }
 
 function commonError(name: string, { said, isMissing }: FfmpegExit): FaceOffError | null {

@@ -1,6 +1,7 @@
 /**
- * The output of `faceoff camera`: a virtual camera, a file, or the standard output. It keeps the size with which it was
- * opened: frames of another size are fitted into it. A virtual camera that goes away is opened again.
+ * The output of `faceoff camera` through ffmpeg: a virtual camera, a file, the standard output, or a stream to another
+ * program or service. It keeps the size with which it was opened: frames of another size are fitted into it. A virtual
+ * camera or a connection that goes away is opened again.
  */
 
 import type { FaceOffError } from '../shared/errors.ts';
@@ -8,15 +9,19 @@ import type { Frame } from '../shared/types.ts';
 import { isDevice, outputError } from './camera-errors.ts';
 import type { FfmpegExit } from './ffmpeg.ts';
 import { FfmpegFeed } from './ffmpeg-feed.ts';
+import { isLiveAddress, liveArguments, SILENCE, shownName } from './live-output.ts';
+import { SOUND_PIECE_MS, type Sound } from './sound.ts';
 
 /** Where frames are written to, and how. */
 export interface OutputOptions {
-  /** `/dev/video10`, a file whose ending tells the format, or `-` for y4m on the standard output. */
+  /** `/dev/video10`, a file whose ending tells the format, `-` for y4m on the standard output, or an address of `liveArguments`. */
   name: string;
   /** `1280x720`; null is the size of the first frame. */
   size: string | null;
   /** Frames a second. */
   fps: number;
+  /** Whether pieces of sound come with the frames. */
+  hasSound: boolean;
   /** Prints a line for people. */
   say(what: string): void;
   /** Called once when the output cannot go on. */
@@ -24,6 +29,7 @@ export interface OutputOptions {
 }
 
 const RETRY_MS = 2000;
+const SOUND = { sampleRate: 48_000, channelCount: 2 };
 
 /** Writes frames through an ffmpeg, and starts a new ffmpeg where that is possible. */
 export class CameraOutput {
@@ -61,6 +67,16 @@ export class CameraOutput {
     this.#feed?.show(frame);
   }
 
+  /** Writes a piece of sound, where the output has sound. */
+  hear(sound: Sound): void {
+    if (!this.#hasEnded && this.#carriesSound) this.#feed?.writeSound(inStereo(sound), performance.now());
+  }
+
+  get #carriesSound(): boolean {
+    const { name, hasSound } = this.#options;
+    return hasSound && name !== '-' && !isDevice(name);
+  }
+
   /** Idempotent. Resolves when everything is written. */
   async end(): Promise<void> {
     this.#hasEnded = true;
@@ -73,12 +89,13 @@ export class CameraOutput {
     if (this.#hasEnded) return null;
     this.#size ??= `${frame.width}x${frame.height}`;
     const feed: FfmpegFeed = new FfmpegFeed(frame, {
-      output: outputArguments(name, this.#size, fps),
+      output: outputArguments(name, this.#size, fps, this.#carriesSound),
       stdout: name === '-' ? 'inherit' : 'ignore',
       roomBytes: 0,
+      sound: this.#carriesSound ? SOUND : null,
       onEnd: (exit) => this.#onExit(feed, exit),
     });
-    say(`writing ${this.#size} to ${name}`);
+    say(`writing ${this.#size} to ${shownName(name)}`);
     return feed;
   }
 
@@ -88,7 +105,7 @@ export class CameraOutput {
     this.#hasWorked ||= feed.frames > 30;
     this.#closeFeed();
     const error = outputError(name, exit);
-    if (!this.#hasWorked || !isDevice(name)) {
+    if (!this.#hasWorked || !(isDevice(name) || isLiveAddress(name))) {
       this.#fail(error);
       return;
     }
@@ -111,11 +128,25 @@ export class CameraOutput {
   }
 }
 
-function outputArguments(name: string, size: string, fps: number): string[] {
-  const [width, height] = size.split('x');
+/** A piece at 48 kHz in stereo. The WebRTC library delivers silence at other rates while no sound arrives. */
+function inStereo(sound: Sound): Sound {
+  const { sampleRate, channelCount } = SOUND;
+  if (sound.sampleRate === sampleRate && sound.channelCount === channelCount) return sound;
+  const numberOfFrames = (sampleRate * SOUND_PIECE_MS) / 1000;
+  const samples = new Int16Array(numberOfFrames * channelCount);
+  if (sound.sampleRate === sampleRate)
+    for (let i = 0; i < numberOfFrames; i++) samples.fill(sound.samples[i * sound.channelCount] ?? 0, 2 * i, 2 * i + 2);
+  return { samples, sampleRate, channelCount, numberOfFrames, bitsPerSample: 16 };
+}
+
+function outputArguments(name: string, size: string, fps: number, hasSound: boolean): string[] {
+  // H.264 has no odd sizes.
+  const [width, height] = size.split('x').map((side) => (isLiveAddress(name) ? Number(side) & ~1 : Number(side)));
   const fit = `scale=${width}:${height}:force_original_aspect_ratio=decrease,pad=${width}:${height}:-1:-1,format=yuv420p`;
   const picture = ['-vf', fit, '-fps_mode', 'cfr', '-r', String(fps)];
   if (isDevice(name)) return [...picture, '-c:v', 'rawvideo', '-f', 'v4l2', name];
   if (name === '-') return [...picture, '-f', 'yuv4mpegpipe', 'pipe:1'];
+  if (isLiveAddress(name))
+    return [...(hasSound ? [] : SILENCE), ...picture, ...liveArguments(name, size, fps, hasSound)];
   return [...picture, '-y', name];
 }

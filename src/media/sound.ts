@@ -22,6 +22,9 @@ export function loudness({ samples }: Sound): number {
   return Math.sqrt(sum / Math.max(1, samples.length)) / 32768;
 }
 
+/** A piece of the same format without sound. */
+export const silenceLike = (sound: Sound): Sound => ({ ...sound, samples: new Int16Array(sound.samples.length) });
+
 /** Whether two pieces have the same format, so that one can follow the other. */
 export const areAlike = (a: Sound, b: Sound): boolean =>
   a.sampleRate === b.sampleRate && a.channelCount === b.channelCount && a.numberOfFrames === b.numberOfFrames;

@@ -18,6 +18,8 @@ export interface FaceInfo {
   addedAt: string;
   /** Number of photos the face was made from. */
   photos: number;
+  /** Licence of its photos, as it came with a pack; null where none is known. */
+  licence: string | null;
   /** When the consent for it was last confirmed, in ISO 8601; null for shipped faces, and where it never was. */
   consentedAt: string | null;
   /** Whether the consent has to be confirmed again before the face can be chosen; sessions that have it go on. */
@@ -44,6 +46,13 @@ export interface ConsentRecord {
   due: boolean;
   /** The newest last; none for a face of before consents were recorded. */
   confirmations: Confirmation[];
+}
+
+/** What became of a pack of faces. */
+export interface PackImport {
+  added: FaceInfo[];
+  /** Photos that were not taken, and why; the other photos of their face were. */
+  refused: { name: string; photo: string; code: string; message: string }[];
 }
 
 /** A face that this server does not take, as `/api/blocked-faces` lists it. */
@@ -78,6 +87,30 @@ export type PhotoFlaw =
 export interface PhotoFinding {
   flaw: PhotoFlaw;
   message: string;
+}
+
+/** One photo of a face, as `/api/faces/ID` describes it. */
+export interface PhotoReport {
+  /** Path on this server. */
+  picture: string;
+  /** Of the photo as it is kept, in pixels; and the longer side of the face in it. */
+  width: number;
+  height: number;
+  facePixels: number;
+  /** Where the head is turned: to the right of the picture, and down; negative to the left, and up. */
+  yawDegrees: number;
+  pitchDegrees: number;
+  /** The gravest first; empty for a good photo. */
+  findings: PhotoFinding[];
+}
+
+/** A face, and how well it will do. */
+export interface FaceReport {
+  face: FaceInfo;
+  /** The photos in which a face is found, the first one first. */
+  photos: PhotoReport[];
+  /** Which photo would help, the most useful first, in sentences. */
+  advice: string[];
 }
 
 /** How a face would look, before it is added. */
@@ -259,6 +292,8 @@ export interface SessionStats {
   level: number;
   /** Most frames a second that the plan swaps, so that the camera need not send more; null for all. */
   maxFps: number | null;
+  /** How long sound waits for its picture, in milliseconds; negative: the picture waits for the sound. Null without sound. */
+  soundDelayMs: number | null;
   faces: SeenFace[];
   /** What limits the session. */
   verdict: Verdict;

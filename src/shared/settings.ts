@@ -30,6 +30,10 @@ export type BackgroundChoice = (typeof BACKGROUNDS)[number];
 const KEY_COLOUR = '#00b140';
 /** What a colour looks like. */
 export const COLOUR = /^#[\da-f]{6}$/i;
+/** Which part of the camera's picture is shown: all of it, its middle, or a part that follows the faces. */
+export const FRAMINGS = ['whole', 'centre', 'face'] as const;
+/** One of FRAMINGS. */
+export type FramingChoice = (typeof FRAMINGS)[number];
 
 /** Name of the engine that is always available, and that serves while another one cannot. */
 export const MESH = 'mesh';
@@ -43,6 +47,7 @@ export const isGenerator = (engine: string): boolean => engine !== MESH && engin
 export type SettingValues =
   | { kind: 'flag' }
   | { kind: 'share' }
+  | { kind: 'whole'; least: number; most: number }
   | { kind: 'option'; options: readonly [string, ...string[]] }
   | { kind: 'name'; nullable: boolean }
   | { kind: 'colour' }
@@ -78,6 +83,8 @@ const option = <const T extends string>(
 export const SETTINGS = {
   /** Whether anything is swapped; false shows the camera as it is and keeps all other settings. */
   on: flag({ default: true, configKey: null, preset: 'accepted', remembered: false }),
+  /** Whether viewers see a card in place of the picture, and hear nothing; the publisher's own page still sees itself. */
+  offAir: flag({ default: false, configKey: null, preset: 'accepted', remembered: false }),
   /** Id of the source face; null shows the camera as it is. */
   face: {
     values: { kind: 'name', nullable: true },
@@ -124,6 +131,21 @@ export const SETTINGS = {
    * or left out, whatever else is set; every face is swapped, at full strength.
    */
   guarded: flag({ default: false, configKey: 'pipeline.guarded', preset: 'saved', remembered: true }),
+  /** Which part of the camera's picture is shown, enlarged to the picture's size. */
+  framing: option(FRAMINGS, { default: 'whole', configKey: null, preset: 'saved', remembered: true }),
+  /** How far that part is enlarged, from 0 (not) to 1 (twice); `face` enlarges so far at most. */
+  zoom: share({ default: 0.5, configKey: null, preset: 'saved', remembered: true }),
+  /**
+   * How much later the publisher's sound is played than measurements have it, in milliseconds; negative: earlier, for sound
+   * that takes long to reach the browser, as from a radio microphone or a voice changer.
+   */
+  soundOffsetMs: {
+    values: { kind: 'whole', least: -300, most: 800 },
+    default: 0,
+    configKey: null,
+    preset: 'accepted',
+    remembered: false,
+  } as Setting<number>,
   /** What is shown behind people, whether faces are swapped or not. */
   background: option(BACKGROUNDS, {
     default: 'none',
@@ -177,7 +199,10 @@ export type KeyOfType<T> = {
 }[SettingKey];
 
 /** The settings that are a share, 0..1. */
-export const SHARE_KEYS = SETTING_KEYS.filter((key) => SETTINGS[key].values.kind === 'share') as KeyOfType<number>[];
+export const SHARE_KEYS = SETTING_KEYS.filter((key) => SETTINGS[key].values.kind === 'share') as Exclude<
+  KeyOfType<number>,
+  'soundOffsetMs'
+>[];
 
 /** The settings that are on or off. */
 export const FLAG_KEYS = SETTING_KEYS.filter((key) => SETTINGS[key].values.kind === 'flag') as KeyOfType<boolean>[];
@@ -200,6 +225,9 @@ export function isSettingValue(key: SettingKey, value: unknown): boolean {
     }
     case 'share': {
       return typeof value === 'number' && value >= 0 && value <= 1;
+    }
+    case 'whole': {
+      return Number.isInteger(value) && (value as number) >= values.least && (value as number) <= values.most;
     }
     case 'option': {
       return typeof value === 'string' && values.options.includes(value);

@@ -4,7 +4,7 @@ import type { FaceInfo } from './messages.ts';
 import type { KeyOfType, SettingsPatch, SwapSettings } from './settings.ts';
 
 /** The settings that a key or a REST call toggles. */
-export const SWITCHES = ['on', 'keepEyes', 'keepMouth'] as const satisfies readonly KeyOfType<boolean>[];
+export const SWITCHES = ['on', 'offAir', 'keepEyes', 'keepMouth'] as const satisfies readonly KeyOfType<boolean>[];
 /** One of SWITCHES. */
 export type Switch = (typeof SWITCHES)[number];
 

@@ -81,6 +81,15 @@ const PAGES: Record<string, (page: Page) => Promise<unknown>> = {
     await page.waitForSelector('#upload[open]');
   },
   'a stream that is not there': (page) => page.goto(`${program.url}/view/nothing`),
+  'a remote control': async (page) => {
+    await page.goto(`${program.url}/remote/studio`);
+    await page.waitForSelector('[data-face]');
+  },
+  'the studio with a microphone': async (page) => {
+    await page.goto(`${program.url}/`);
+    await page.selectOption('#microphone', '');
+    await page.waitForSelector('#voice:not([hidden])');
+  },
   'a call before one joins': (page) => page.goto(`${program.url}/call/room`),
   'a call': async (page) => {
     await page.goto(`${program.url}/call/room`);

@@ -236,14 +236,15 @@ test('a phone keeps its screen on, and gets its camera back after it was locked'
 
 test('a face is added only after consent was given', async () => {
   const page = await openStudio();
+  const before = await page.locator('[data-face-id]').count();
   await page.setInputFiles('#file', astronaut);
   await page.waitForSelector('dialog[open]');
   expect(await page.isChecked('#consent')).toBe(false);
   await page.press('#name', 'Enter');
   await page.waitForTimeout(300);
-  expect(await page.locator('[data-face-id]').count()).toBe(2);
+  expect(await page.locator('[data-face-id]').count()).toBe(before);
   await page.check('#consent');
   await page.click('#save');
-  await page.waitForFunction(() => document.querySelectorAll('[data-face-id]').length >= 3);
+  await page.waitForFunction((many) => document.querySelectorAll('[data-face-id]').length > many, before);
   await page.close();
 });

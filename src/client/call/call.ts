@@ -9,14 +9,15 @@ import { storedJson, storedNote, storeNote, tabMemory } from '../lib/local-notes
 import { changeMark, markNote } from '../lib/mark-question.ts';
 import { toast } from '../lib/toast.ts';
 import { keepAwake } from '../lib/wake-lock.ts';
-import { CameraCapture, cameras, listCameras, mayUseCameras } from '../peer/camera-capture.ts';
+import { CameraCapture, type CameraConstraints, cameras, listCameras, mayUseCameras } from '../peer/camera-capture.ts';
 import { callNotice, callRemark, cameraProblem, isActive, limitOf, type Situation } from '../peer/stream-state.ts';
 import { StudioConnection } from '../peer/studio-connection.ts';
+import { Microphone, microphoneProblem } from '../sound/microphone.ts';
+import { CALL_VOICES } from '../sound/voice-changer.ts';
 import { FaceUpload } from '../studio/face-upload.ts';
 import { keepable, OptimisticSettings, restored, usableFaces, withoutGone } from '../studio/optimistic-settings.ts';
 import { BackgroundPanel } from '../studio/panels/background-panel.ts';
 import { FaceGallery } from '../studio/panels/face-gallery.ts';
-import { Microphone, microphoneProblem } from './microphone.ts';
 import { PlaceholderTrack } from './placeholder-track.ts';
 import { TileGrid } from './tile-grid.ts';
 
@@ -33,6 +34,7 @@ const tiles = new TileGrid();
 const camera = new CameraCapture(() => void onCameraGone());
 const microphone = new Microphone(() => void onMicrophoneGone());
 const background = new BackgroundPanel({ onChange: change, onError: toast });
+const voiceSelect = element('voice', HTMLSelectElement);
 const gallery = new FaceGallery({ onChoose: chooseFace, onAddPhoto: (face) => upload.choose(face), onError: toast });
 const upload = new FaceUpload({ faces: () => gallery.faces, onAdded: onFaceAdded, onError: toast });
 
@@ -131,6 +133,7 @@ async function join(): Promise<void> {
   await microphone.open().catch((error: unknown) => toast(microphoneProblem(error as Error)));
   wantsMicrophone = micButton.getAttribute('aria-pressed') === 'true';
   microphone.muted = !wantsMicrophone;
+  keepInStep();
   showButtons();
   if (situation.state === 'starting') connection.start(track, microphone.track);
   else closeAll();
@@ -158,9 +161,10 @@ function placeholderTrack(): MediaStreamTrack {
   return placeholder.track;
 }
 
-const cameraConstraints = (): { deviceId: string; resolution: string } => ({
+const cameraConstraints = (): CameraConstraints => ({
   deviceId: cameraSelect.value,
   resolution: '640x480',
+  fps: 30,
 });
 
 function leave(): void {
@@ -198,6 +202,24 @@ async function onDevicesChanged(): Promise<void> {
   if (!isActive(situation.state) || !wantsMicrophone || microphone.track !== null) return;
   if (await openMicrophone()) toast(`Going on with ${microphone.track!.label || 'the microphone'}.`);
   announcePresence();
+}
+
+/** A changed voice is late, for which the picture waits. */
+function keepInStep(): void {
+  const soundOffsetMs = -microphone.latencyMs;
+  if (optimistic !== null && optimistic.shown.soundOffsetMs !== soundOffsetMs) change({ soundOffsetMs });
+}
+
+async function changeVoice(): Promise<void> {
+  const voice = CALL_VOICES[voiceSelect.value as keyof typeof CALL_VOICES];
+  const isOther = await microphone.change(voice).catch(() => {
+    toast('This browser cannot change the voice. It stays as it is.');
+    voiceSelect.value = 'own';
+    return false;
+  });
+  if (!isOther || !isActive(situation.state)) return;
+  keepInStep();
+  await connection.replaceSound(microphone.track);
 }
 
 async function toggleCamera(): Promise<void> {
@@ -313,6 +335,7 @@ micButton.addEventListener('click', () => void toggleMicrophone());
 navigator.mediaDevices?.addEventListener?.('devicechange', () => void onDevicesChanged());
 camButton.addEventListener('click', () => void toggleCamera());
 cameraSelect.addEventListener('change', () => void changeCamera());
+voiceSelect.addEventListener('change', () => void changeVoice());
 const guardedBox = element('guarded', HTMLInputElement);
 guardedBox.addEventListener('change', () => change({ guarded: guardedBox.checked }));
 const markBox = element('badge', HTMLInputElement);

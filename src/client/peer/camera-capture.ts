@@ -8,9 +8,9 @@ export interface CameraConstraints {
   deviceId: string;
   /** `640x480`, or empty for the camera's own. */
   resolution: string;
+  /** Pictures a second, where the camera can. */
+  fps: number;
 }
-
-const FRAME_RATE = 30;
 
 /** Opens at most one camera at a time. */
 export class CameraCapture {
@@ -89,9 +89,9 @@ export class CameraCapture {
   }
 }
 
-function openStream({ deviceId, resolution }: CameraConstraints): Promise<MediaStream> {
+function openStream({ deviceId, resolution, fps }: CameraConstraints): Promise<MediaStream> {
   const [width, height] = resolution.split('x').map(Number);
-  const video: MediaTrackConstraints = { frameRate: { ideal: FRAME_RATE } };
+  const video: MediaTrackConstraints = { frameRate: { ideal: fps } };
   if (deviceId !== '') video.deviceId = { exact: deviceId };
   if (width && height) Object.assign(video, { width: { ideal: width }, height: { ideal: height } });
   return navigator.mediaDevices.getUserMedia({ video, audio: false });

@@ -15,8 +15,11 @@ const ORDER: readonly PhoneStep[] = ['none', 'network', 'certificate', 'token', 
 /** States of a camera in which nothing is wrong. */
 const FINE: ReadonlySet<CameraState | null> = new Set(['off', 'asking', 'open', null]);
 
-/** All steps; the first that is not done has a hint. */
-export function guideSteps({ selfSigned, step, camera }: PhoneGuide): GuideStep[] {
+/**
+ * All steps; the first that is not done has a hint.
+ * @param isRemote whether the phone is to be a remote control: its page is then open after the token.
+ */
+export function guideSteps({ selfSigned, step, camera }: PhoneGuide, isRemote = false): GuideStep[] {
   const steps: [PhoneStep, title: string, hint: string][] = [
     [
       'network',
@@ -29,7 +32,7 @@ export function guideSteps({ selfSigned, step, camera }: PhoneGuide): GuideStep[
     ['live', 'Live', 'Waiting for the first picture. The phone’s page says what it waits for.'],
   ];
   const reached = ORDER.indexOf(step);
-  return steps.map(([name, title, hint]) => {
+  return (isRemote ? steps.slice(0, ORDER.indexOf('token')) : steps).map(([name, title, hint]) => {
     const at = ORDER.indexOf(name);
     if (at <= reached) return { title, hint: null, state: 'done' };
     return at === reached + 1 ? { title, hint, state: 'now' } : { title, hint: null, state: 'later' };

@@ -1,7 +1,7 @@
 /** The keys of the studio. Free of the DOM, for tests. */
 
 /** What a key does. */
-export type ShortcutAction = 'on' | 'next' | 'previous' | 'keepEyes' | 'keepMouth' | 'help' | 'preset';
+export type ShortcutAction = 'on' | 'next' | 'previous' | 'keepEyes' | 'keepMouth' | 'offAir' | 'help' | 'preset';
 
 /** One line in the list of keys. */
 export interface Shortcut {
@@ -16,6 +16,7 @@ export interface Shortcut {
 /** All shortcuts, in the order of the list. */
 export const SHORTCUTS: readonly Shortcut[] = [
   { does: 'on', keys: ['p', ' '], shown: ['P', 'Space'], label: 'Swap on or off' },
+  { does: 'offAir', keys: ['o'], shown: ['O'], label: 'Off air: others see a card' },
   { does: 'next', keys: ['arrowright', ']'], shown: ['→', ']'], label: 'Next face' },
   { does: 'previous', keys: ['arrowleft', '['], shown: ['←', '['], label: 'Face before' },
   { does: 'preset', keys: [...'123456789'], shown: ['1', '… 9'], label: 'Preset' },

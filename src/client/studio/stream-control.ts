@@ -12,6 +12,8 @@ import type { PictureView } from './picture-view.ts';
 export interface StreamControlConf {
   connection: StudioConnection;
   view: PictureView;
+  /** The microphone's sound; null without one. */
+  sound(): MediaStreamTrack | null;
   /** The situation that the page shows now. */
   situation(): Situation;
   show(situation: Situation): void;
@@ -23,6 +25,7 @@ export class StreamControl {
   readonly #camera = new CameraCapture(() => void this.#onCameraGone());
   readonly #cameraSelect = element('camera', HTMLSelectElement);
   readonly #resolutionSelect = element('resolution', HTMLSelectElement);
+  readonly #rateSelect = element('rate', HTMLSelectElement);
 
   constructor(conf: StreamControlConf) {
     this.#conf = conf;
@@ -30,6 +33,7 @@ export class StreamControl {
     element('stop', HTMLButtonElement).addEventListener('click', () => this.stop());
     this.#cameraSelect.addEventListener('change', () => void this.#changeCamera());
     this.#resolutionSelect.addEventListener('change', () => void this.#changeCamera());
+    this.#rateSelect.addEventListener('change', () => void this.#changeCamera());
     navigator.mediaDevices?.addEventListener?.('devicechange', () => void this.#onDevicesChanged());
     // A phone that was locked, or used for something else, has taken the camera away meanwhile.
     document.addEventListener('visibilitychange', () => {
@@ -52,7 +56,7 @@ export class StreamControl {
       const track = await this.#camera.open(this.#constraints());
       if (track === null) return;
       await this.#showCamera();
-      if (this.#camera.stream?.getVideoTracks()[0] === track) connection.start(track);
+      if (this.#camera.stream?.getVideoTracks()[0] === track) connection.start(track, this.#conf.sound());
     } catch (error) {
       this.#onCameraFailed(error);
     }
@@ -67,7 +71,11 @@ export class StreamControl {
   }
 
   #constraints(): CameraConstraints {
-    return { deviceId: this.#cameraSelect.value, resolution: this.#resolutionSelect.value };
+    return {
+      deviceId: this.#cameraSelect.value,
+      resolution: this.#resolutionSelect.value,
+      fps: Number(this.#rateSelect.value),
+    };
   }
 
   async #showCamera(): Promise<void> {

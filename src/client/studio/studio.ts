@@ -13,9 +13,16 @@ import { mayUseCameras } from '../peer/camera-capture.ts';
 import { NetworkStats } from '../peer/network-stats.ts';
 import { cameraStateOf, isActive, remarkOf, type Situation } from '../peer/stream-state.ts';
 import { StudioConnection } from '../peer/studio-connection.ts';
+import { CapturePanel } from './capture/capture-panel.ts';
+import { LightHint } from './capture/light-hint.ts';
 import { FaceBoxes } from './face-boxes.ts';
 import { FaceUpload } from './face-upload.ts';
+import { FacePacks } from './gallery/face-packs.ts';
+import { FacePage } from './gallery/face-page.ts';
+import { GalleryTools } from './gallery/gallery-tools.ts';
+import { TryOn } from './gallery/try-on.ts';
 import { Keyboard } from './keyboard.ts';
+import { MidiPanel } from './midi/midi-panel.ts';
 import {
   adopt,
   keepable,
@@ -51,8 +58,25 @@ const faceBoxes = new FaceBoxes(pickPerson);
 const recording = new RecordingPanel();
 const controls = new SwapControls(changeControl);
 const background = new BackgroundPanel({ onChange: change, onError: toast });
+const capture = new CapturePanel({ onChange: change, onSound: (track) => void connection.replaceSound(track) });
+const light = new LightHint(view.before);
 const models = new ModelsPanel((engine) => change({ engine }));
-const gallery = new FaceGallery({ onChoose: chooseFace, onAddPhoto: (face) => upload.choose(face), onError: toast });
+const facePage = new FacePage({ onChoose: ({ id }) => chooseFace(id), onAddPhoto: (face) => upload.choose(face) });
+const gallery = new FaceGallery({
+  onChoose: chooseFace,
+  onAddPhoto: (face) => upload.choose(face),
+  onOpen: (face) => void facePage.open(face),
+  tools: new GalleryTools(() => gallery.refresh()),
+  onError: toast,
+});
+const tryOn = new TryOn(element('gallery', HTMLUListElement), {
+  session: () => lastStats?.session ?? null,
+  chosen: () => optimistic?.shown.face ?? null,
+  nameOf: (face) => gallery.nameOf(face),
+  onError: toast,
+});
+const packs = new FacePacks(toast);
+new MidiPanel({ settings: () => optimistic?.shown ?? null, onChange: change, onStep: stepTo });
 const upload = new FaceUpload({ faces: () => gallery.faces, onAdded: onFaceAdded, onError: toast });
 const presets = new PresetsBar({
   onApply: applyPreset,
@@ -114,8 +138,17 @@ const connection = new StudioConnection({
   },
   onSent: () => optimistic?.sent(),
 });
-const phone = new PhonePanel((on) => connection.follow(on));
-const stream = new StreamControl({ connection, view, situation: () => situation, show });
+const phone = new PhonePanel(
+  (on) => connection.follow(on),
+  () => sharePanel.streamName,
+);
+const stream = new StreamControl({
+  connection,
+  view,
+  sound: () => capture.sound,
+  situation: () => situation,
+  show,
+});
 
 function isServerAway({ state, reason }: Situation): boolean {
   return (state === 'idle' || state === 'stopped') && (reason === 'unready' || reason === 'unreachable');
@@ -134,7 +167,10 @@ function show(next: Situation): void {
 /** Clears everything that belongs to a running picture. */
 function clearLive(): void {
   lastStats = null;
+  tryOn.end();
   statsPanel.clear();
+  capture.showDelay(null);
+  light.show([]);
   faceBoxes.clear();
   recording.clear();
   element('remark', HTMLElement).hidden = true;
@@ -174,14 +210,7 @@ function onShortcut(action: Exclude<ShortcutAction, 'help'>, key: string): void 
   switch (action) {
     case 'next':
     case 'previous': {
-      const { map, face: common } = optimistic.shown;
-      const face = stepFace(
-        gallery.faces,
-        picked === null ? common : (map[picked] ?? null),
-        action === 'next' ? 1 : -1,
-      );
-      toast(gallery.nameOf(face));
-      chooseFace(face);
+      stepTo(action === 'next' ? 1 : -1);
       break;
     }
     case 'preset': {
@@ -192,15 +221,25 @@ function onShortcut(action: Exclude<ShortcutAction, 'help'>, key: string): void 
     }
     default: {
       change(toggled(optimistic.shown, action));
-      const now = optimistic.shown[action] ?? true;
+      const now = optimistic.shown[action];
       const said = {
         on: ['Swap on', 'Swap off'],
+        offAir: ['Off air', 'On air'],
         keepEyes: ['My eyes', 'Swapped eyes'],
         keepMouth: ['My mouth', 'Swapped mouth'],
       };
       toast(said[action][now ? 0 : 1]!);
     }
   }
+}
+
+/** Takes the next face, or the one before. */
+function stepTo(by: 1 | -1): void {
+  if (optimistic === null) return;
+  const { map, face: common } = optimistic.shown;
+  const face = stepFace(gallery.faces, picked === null ? common : (map[picked] ?? null), by);
+  toast(gallery.nameOf(face));
+  chooseFace(face);
 }
 
 function chooseFace(face: string | null): void {
@@ -222,9 +261,11 @@ function showSettings(): void {
   if (choice !== 'mapped') picked = null;
   controls.show(settings);
   background.show(settings);
+  capture.show(settings);
   models.select(engine);
   gallery.select(picked === null ? face : (map[picked] ?? null));
   document.body.dataset.choice = choice;
+  document.body.classList.toggle('off-air', settings.offAir);
   element('after-tag', HTMLElement).textContent =
     !isOn() || engine === 'none' || (choice !== 'mapped' && face === null) ? 'As it is' : 'Swapped';
   element('people-hint', HTMLElement).textContent =
@@ -248,6 +289,7 @@ function showPeople(): void {
 /** Shows the faces, and takes faces that were deleted out of the settings. */
 function showFaces(faces: FaceInfo[]): void {
   gallery.show(faces);
+  packs.show(faces);
   presets.show();
   if (optimistic === null) return;
   const patch = withoutGone(optimistic.shown, usableFaces(faces, isActive(situation.state)));
@@ -266,6 +308,9 @@ async function showStats(stats: SessionStats): Promise<void> {
   statsPanel.show(stats, network.read(await connection.network()));
   if (optimistic === null || situation.state !== 'live') return;
   recording.show(stats);
+  capture.showDelay(stats);
+  // Where a part is shown, the boxes do not lie in the camera's own picture.
+  light.show(optimistic.shown.framing === 'whole' ? stats.faces : []);
   const remark = remarkOf(stats, optimistic.shown);
   element('remark', HTMLElement).hidden = remark === null;
   element('remark', HTMLElement).textContent = remark;

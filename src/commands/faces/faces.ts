@@ -11,13 +11,14 @@ import { chooseFace, decodePicture } from '../../faces/portrait.ts';
 import { Pool } from '../../pipeline/pool/pool.ts';
 import { FaceOffError, messageOf } from '../../shared/errors.ts';
 import { type ConfigOptions, configOf, printTable, wholeNumber, withConfig } from '../options.ts';
+import { packCommands } from './packs.ts';
 
 interface BlockOptions extends ConfigOptions {
   note: string;
   pick?: number;
 }
 
-/** `faceoff faces consents`, `block`, `list` and `unblock`. A running server follows within seconds. */
+/** `faceoff faces export`, `import`, `consents`, `block`, `list` and `unblock`. A running server follows within seconds. */
 export function facesCommand(defaultConfig: string): Command {
   const consents = new Command('consents').description(
     'print the consent for each face as JSON: the sentence, when it was confirmed, by whom, digests of the photos',
@@ -25,8 +26,10 @@ export function facesCommand(defaultConfig: string): Command {
   const block = new Command('block').description('take the face of a person no more; the picture is not kept');
   const list = new Command('list').description('the faces that are not taken');
   const unblock = new Command('unblock').description('take a face again');
-  return new Command('faces')
-    .description('consents for the faces that people added, and faces that this server does not take')
+  const faces = new Command('faces');
+  for (const command of packCommands(defaultConfig)) faces.addCommand(command);
+  return faces
+    .description('faces that people added: packs of them, consents; and faces that this server does not take')
     .addCommand(withConfig(consents, defaultConfig).action(printConsents))
     .addCommand(
       withConfig(block, defaultConfig)

@@ -59,6 +59,7 @@ export interface KernelExports extends Record<string, unknown> {
   paste: Numbers;
   addTiles: Numbers;
   activity: Numbers;
+  zoom: (...numbers: number[]) => number;
 }
 
 type Numbers = (...numbers: number[]) => void;
@@ -272,6 +273,35 @@ export class FrameRegion {
     );
     memory.filledLevels = 1;
     return { ...bounds, x: bounds.x + x, y: bounds.y + y };
+  }
+
+  /**
+   * Fills a frame with a part of the region, enlarged; what `keep` copied is lost.
+   * @param view the part, in pixels of the frame, fractions allowed, inside the region, of the frame's shape and no larger.
+   */
+  zoom(frame: Frame, view: Rect): void {
+    const memory = this.#loaded();
+    const { width, height, data } = frame;
+    const [cw, ch] = [(width + 1) >> 1, (height + 1) >> 1];
+    const step = view.width / width;
+    const targets = [
+      { offset: 0, w: width, h: height, shift: 1 },
+      { offset: width * height, w: cw, h: ch, shift: 0.5 },
+      { offset: width * height + cw * ch, w: cw, h: ch, shift: 0.5 },
+    ];
+    for (const [k, plane] of regionPlanes(memory).entries()) {
+      const { offset, w, h, shift } = targets[k]!;
+      const at = memory.kept[k]!;
+      const stride = (w + 15) & ~15;
+      const [x, y] = [(view.x - this.rect.x) * shift, (view.y - this.rect.y) * shift];
+      if (memory.run.zoom(...addressOf(plane), at, stride, w, h, x, y, step) === 0) return;
+      if (stride === w) {
+        data.set(new Uint8Array(memory.bytes.buffer, at, w * h), offset);
+        continue;
+      }
+      for (let row = 0; row < h; row++)
+        data.set(new Uint8Array(memory.bytes.buffer, at + row * stride, w), offset + row * w);
+    }
   }
 
   /** The memory, if it still holds this region. @throws FaceOffError `kernel_order` when it does not. */

@@ -9,6 +9,7 @@ export type StageName =
   | 'restore'
   | 'background'
   | 'pixelate'
+  | 'frame'
   | 'watermark';
 
 /** Weight of the newest time in a stage's moving average, 0..1: a change shows by two thirds after ten frames. */

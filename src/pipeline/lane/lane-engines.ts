@@ -6,6 +6,7 @@ import type { SlowEngine } from '../../shared/types.ts';
 import type { Portrait, Swapper } from '../engines/engine.ts';
 import { FallbackSwapper, type Primary } from '../engines/fallback-swapper.ts';
 import { MeshEngine, type MeshFace } from '../engines/mesh/mesh-engine.ts';
+import { MeshSwapper } from '../engines/mesh/mesh-swapper.ts';
 import { EngineRegistry } from '../engines/neural/engine-registry.ts';
 import type { NeuralOptions } from '../engines/neural/neural-engine.ts';
 import { NeuralEngine, type NeuralFace } from '../engines/neural/neural-engine.ts';
@@ -19,6 +20,8 @@ export interface SwapperRequest {
   engine: string;
   /** Asked before each frame: whether the plan lets a generator swap it. */
   mayGenerate: () => boolean;
+  /** The track's present swapper of the same engine; mesh changes it to the face, and what it knows of the track stays. */
+  present?: Swapper | undefined;
 }
 
 /**
@@ -103,10 +106,14 @@ export class LaneEngines {
   }
 
   /** A swapper for one track; null while the lane does not have the face. */
-  swapper({ face: id, engine, mayGenerate }: SwapperRequest): Swapper | null {
+  swapper({ face: id, engine, mayGenerate, present }: SwapperRequest): Swapper | null {
     const face = this.#meshFaces.get(id);
     if (face === undefined) return null;
-    if (engine === MESH) return this.#mesh.swapper(face);
+    if (engine === MESH) {
+      if (!(present instanceof MeshSwapper)) return this.#mesh.swapper(face);
+      present.wear(face, this.#setup.options.crossfadeMs);
+      return present;
+    }
     return new FallbackSwapper({
       primary: () => (mayGenerate() ? this.#generator(engine, id) : null),
       fallback: this.#setup.options.reserve === MESH ? this.#mesh.swapper(face) : null,

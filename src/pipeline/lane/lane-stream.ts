@@ -6,6 +6,7 @@ import type { Looks, Swapper } from '../engines/engine.ts';
 import { Cuts } from '../face/cuts.ts';
 import { PersonRegistry } from '../face/people.ts';
 import { facesCamera, type Track, type Tracker } from '../face/track.ts';
+import { Framer } from '../framing/framer.ts';
 import type { StreamWatermark } from '../kernels/stream-watermark.ts';
 import type { Costs } from './budget.ts';
 import type { Degrader } from './degrade.ts';
@@ -50,6 +51,7 @@ interface FittedSwapper {
 export class LaneStream implements FrameStream {
   readonly id: string;
   readonly cuts = new Cuts();
+  readonly framer = new Framer();
   readonly tracker: Tracker;
   readonly degrader: Degrader;
   readonly costs: Costs;
@@ -123,9 +125,10 @@ export class LaneStream implements FrameStream {
     return wantsSwap(this.#settings);
   }
 
-  /** Whether faces are searched for: to swap them or, when `mapped`, to offer them to the person who maps faces. */
+  /** Whether faces are searched for: to swap or follow them or, when `mapped`, to offer them to the person who maps faces. */
   get searchesFaces(): boolean {
-    return this.wantsSwap || this.#settings.choice === 'mapped';
+    const { choice, framing } = this.#settings;
+    return this.wantsSwap || choice === 'mapped' || framing === 'face';
   }
 
   /**
@@ -185,10 +188,11 @@ export class LaneStream implements FrameStream {
     const fitted = this.#swappers.get(track.id);
     if (fitted?.face === wanted && fitted.engine === engine) return fitted.swapper;
     const mayGenerate = (): boolean => this.degrader.plan.generate;
-    const swapper = wanted === null ? null : this.#makeSwapper({ face: wanted, engine, mayGenerate });
+    const present = fitted?.engine === engine ? fitted.swapper : undefined;
+    const swapper = wanted === null ? null : this.#makeSwapper({ face: wanted, engine, mayGenerate, present });
     // Until the lane has the wanted face, the old one stays on.
     if (wanted !== null && swapper === null) return fitted?.swapper ?? null;
-    this.forget(track);
+    if (swapper !== fitted?.swapper) this.forget(track);
     if (wanted !== null && swapper !== null) this.#swappers.set(track.id, { face: wanted, engine, swapper });
     return swapper;
   }

@@ -2,9 +2,10 @@
 
 import { FaceOffError } from '../../shared/errors.ts';
 import { yuvOf } from '../../shared/i420.ts';
+import type { PhotoFlaw } from '../../shared/messages.ts';
 import { isSwapMissed, missedFrame } from '../../shared/missed-swap.ts';
 import { DEFAULT_SETTINGS, type SwapSettings } from '../../shared/settings.ts';
-import type { Frame, SwappedFrame } from '../../shared/types.ts';
+import type { Frame, SeenFace, SwappedFrame } from '../../shared/types.ts';
 import type { Backdrop } from '../background/stream-background.ts';
 import { pixelate } from '../content/pixelate.ts';
 import type { Portrait } from '../engines/engine.ts';
@@ -12,6 +13,7 @@ import { NotReady } from '../engines/fallback-swapper.ts';
 import type { MeshFace } from '../engines/mesh/mesh-engine.ts';
 import type { NeuralFace } from '../engines/neural/neural-engine.ts';
 import { Tracker, type TrackingOptions } from '../face/track.ts';
+import { facesInPart, showPart } from '../framing/show-part.ts';
 import type { OnModelNews } from '../models/model-states.ts';
 import type { FoundFace, LaneOptions, LanePreview, LiveLaneOptions, ModelLoad } from '../pool/lane-protocol.ts';
 import { BackdropPictures } from './backdrop-pictures.ts';
@@ -182,6 +184,15 @@ export class Lane {
     });
   }
 
+  /** What is wrong with each portrait, the gravest first. */
+  judge(portraits: Portrait[]): Promise<PhotoFlaw[][]> {
+    return this.runExclusively(async () => {
+      const flaws: PhotoFlaw[][] = [];
+      for (const portrait of portraits) flaws.push(await this.#engines.flaws(portrait));
+      return flaws;
+    });
+  }
+
   /** @throws FaceOffError when the engine is unknown, or a model that it needs cannot be used. */
   enrolFor(engine: string, portraits: Portrait[]): Promise<NeuralFace> {
     return this.runExclusively(() => this.#engines.enrolFor(engine, portraits));
@@ -275,7 +286,8 @@ export class Lane {
     budget: Budget,
   ): Promise<Pick<SwappedFrame, 'result' | 'hold' | 'exposed' | 'faces' | 'awaitsFace'>> {
     const { settings, watermark } = stream;
-    const { result, faces, exposed } = outcome;
+    const { result, exposed } = outcome;
+    const faces = await this.#frame(frame, stream, outcome.faces, budget);
     const isMissed = isSwapMissed(settings, outcome);
     const shown = isMissed ? missedFrame(settings) : 'as-it-is';
     if (shown !== 'held') await this.#replaceBackground(frame, stream, budget);
@@ -323,6 +335,15 @@ export class Lane {
       picture = this.#pictures.get(id);
     }
     return picture === null ? blur : { kind: 'picture', picture };
+  }
+
+  /** Shows the part of a frame that the settings want. @returns the faces as they stand in it. */
+  async #frame(frame: Frame, stream: LaneStream, faces: SeenFace[], budget: Budget): Promise<SeenFace[]> {
+    const { settings, framer } = stream;
+    const view = framer.next(frame, faces, settings, frame.receivedAtMs);
+    if (view === null || frame.width * frame.height > this.#setup.options.maxPixels) return faces;
+    await budget.stage('frame', () => showPart(this.#models.kernels, frame, view));
+    return facesInPart(faces, frame, view);
   }
 
   /** A stage that throws costs the swap of one frame, never the frame. */

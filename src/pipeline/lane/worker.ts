@@ -37,6 +37,7 @@ const ANSWERS: Answers = {
   analyse: (lane, { picture }) => lane.analyse(picture),
   enrol: (lane, { portraits }) => lane.enrol(portraits),
   preview: (lane, { portraits }) => lane.preview(portraits),
+  judge: (lane, { portraits }) => lane.judge(portraits),
   enrolFor: (lane, { engine, portraits }) => lane.enrolFor(engine, portraits),
   startProfile: () => profiler.start(),
   stopProfile: () => profiler.stop(),

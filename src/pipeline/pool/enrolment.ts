@@ -1,6 +1,7 @@
 /** The registry of source faces, and the thread that makes them ready for the engines. */
 
 import { FaceOffError } from '../../shared/errors.ts';
+import type { PhotoFlaw } from '../../shared/messages.ts';
 import { MESH } from '../../shared/settings.ts';
 import type { Frame } from '../../shared/types.ts';
 import type { Portrait } from '../engines/engine.ts';
@@ -100,6 +101,11 @@ export class Enrolment {
   /** Draws a face as it will look, and judges the last of its portraits; nothing is kept. */
   preview(portraits: Portrait[]): Promise<LanePreview> {
     return this.#run((thread) => thread.ask('preview', { portraits }));
+  }
+
+  /** Judges portraits one by one: what is wrong with each, the gravest first. */
+  judge(portraits: Portrait[]): Promise<PhotoFlaw[][]> {
+    return this.#run((thread) => thread.ask('judge', { portraits }));
   }
 
   /** Forgets enrolled faces but the given ids, which are enrolled again when wanted, and ends the idle thread. */

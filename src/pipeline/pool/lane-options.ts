@@ -71,6 +71,7 @@ export function liveLaneOptions(config: Config): LiveLaneOptions {
     beta: tracking.beta,
     colour: swap.colour,
     sharpness: restoration.sharpness,
+    crossfadeMs: swap.crossfadeMs,
   };
 }
 

@@ -66,6 +66,8 @@ export interface Calls {
   enrol: { ask: { portraits: Portrait[] }; answer: MeshFace };
   /** Draws a face as it will look, and judges the last of its portraits; nothing is kept. */
   preview: { ask: { portraits: Portrait[] }; answer: LanePreview };
+  /** Judges portraits one by one: what is wrong with each, the gravest first. */
+  judge: { ask: { portraits: Portrait[] }; answer: PhotoFlaw[][] };
   /** Makes a face ready for a generator. */
   enrolFor: { ask: { engine: string; portraits: Portrait[] }; answer: NeuralFace };
   /** Begins a CPU profile of the thread. */
@@ -141,6 +143,8 @@ export interface LaneOptions {
   colour: number;
   /** How far the source is sharpened to the live picture, 0..1. */
   sharpness: number;
+  /** How long the mesh engine mixes two source faces where one is changed for the other, in milliseconds; 0 for not. */
+  crossfadeMs: number;
   /** Socket of the device process; null runs every model in the lane. */
   deviceAddress: string | null;
   /** What swaps while a generator cannot. */
@@ -174,4 +178,5 @@ export type LiveLaneOptions = Pick<
   | 'beta'
   | 'colour'
   | 'sharpness'
+  | 'crossfadeMs'
 >;

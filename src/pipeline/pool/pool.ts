@@ -4,6 +4,7 @@ import os from 'node:os';
 import type { Logger } from 'pino';
 import type { Config } from '../../config.ts';
 import { FaceOffError } from '../../shared/errors.ts';
+import type { PhotoFlaw } from '../../shared/messages.ts';
 import { isGenerator, MESH, type SettingsPatch, type SwapSettings } from '../../shared/settings.ts';
 import type { Capacity, Frame, Pressure, ProfiledThread, Swapping, SwapSession } from '../../shared/types.ts';
 import { keptMarkKey, layoutWords } from '../../watermark/mark-key.ts';
@@ -256,6 +257,11 @@ export class Pool implements Swapping, SessionHost {
   /** Draws a face as it will look, and judges the last of its portraits, on the enrolment thread; nothing is kept. */
   preview(portraits: Portrait[]): Promise<LanePreview> {
     return this.#enrolment.preview(portraits);
+  }
+
+  /** Judges portraits one by one, on the enrolment thread. */
+  judge(portraits: Portrait[]): Promise<PhotoFlaw[][]> {
+    return this.#enrolment.judge(portraits);
   }
 
   /** Idempotent. Lets frames in hand finish, then ends every thread and the device process. */

@@ -2,15 +2,21 @@
 
 import cors from '@fastify/cors';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { Config } from '../../config.ts';
+import { type Config, EXTENSION } from '../../config.ts';
 
 /** Response headers with which WHIP and WHEP answer. */
 const EXPOSED = ['Location', 'ETag', 'Link', 'Accept-Patch', 'Retry-After', 'WWW-Authenticate', 'AI-Disclosure'];
 const HOUR_S = 3600;
+/** What the hotkeys of the extension ask for: single steps of a session or a stream. */
+const HOTKEYS = /^\/api\/(sessions|streams)\/[^/]+\/(toggle|face)\/\w+$/;
 
-/** The other origins that may make this request: `server.origins` for WHIP and WHEP, and none for everything else. */
+/**
+ * The other origins that may make this request: `server.origins` for WHIP and WHEP, the extension among them for what its
+ * hotkeys do, and none for everything else.
+ */
 export function allowedOrigins({ url }: Pick<FastifyRequest, 'url'>, origins: readonly string[]): readonly string[] {
-  return /^\/(whip|whep)([/?]|$)/.test(url) ? origins : [];
+  if (/^\/(whip|whep)([/?]|$)/.test(url)) return origins;
+  return HOTKEYS.test(url) ? origins.filter((origin) => origin === EXTENSION) : [];
 }
 
 /**

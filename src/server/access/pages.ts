@@ -10,7 +10,14 @@ import { toRoot } from './base-path.ts';
 export const PAGES_DIR = path.join(root, 'dist/client');
 
 /** One of the pages, by its file. */
-export type PageName = 'index.html' | 'player.html' | 'call.html' | 'login.html' | 'docs.html' | 'detector.html';
+export type PageName =
+  | 'index.html'
+  | 'player.html'
+  | 'remote.html'
+  | 'call.html'
+  | 'login.html'
+  | 'docs.html'
+  | 'detector.html';
 
 /** Replies with a page. @returns for a route to return. */
 export async function sendPage(request: FastifyRequest, reply: FastifyReply, name: PageName): Promise<FastifyReply> {

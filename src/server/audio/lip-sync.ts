@@ -18,7 +18,7 @@ const OUT_MS = 40;
 /** Assumed difference between the sound's and the picture's buffers until the first measurement. */
 const BEGIN_MS = 30;
 /** Longest time that a picture waits for its sound. */
-const LONGEST_HOLD_MS = 200;
+const LONGEST_HOLD_MS = 300;
 const MEASURE_MS = 500;
 /** After this time without sound, pictures no longer wait. */
 const SILENT_MS = 500;
@@ -41,6 +41,8 @@ export class LipSync {
   #holdTimer: NodeJS.Timeout | undefined;
   #measureTimer: NodeJS.Timeout | undefined;
   #closed = false;
+  /** How much later the sound is to be than measured, in milliseconds; negative: earlier. */
+  offsetMs = 0;
 
   constructor(parts: LipSyncParts) {
     this.#parts = parts;
@@ -48,12 +50,18 @@ export class LipSync {
 
   /** How far incoming sound is behind the pictures that leave the swap, in milliseconds; negative if it is ahead. */
   get behindMs(): number {
-    return this.#bufferMs + IN_MS - this.#frameMs;
+    return this.#bufferMs + IN_MS - this.#frameMs - this.offsetMs;
   }
 
   /** How far the sound is behind the pictures where viewers hear it, in milliseconds; negative if it is ahead. */
   get lagMs(): number {
     return this.behindMs + OUT_MS;
+  }
+
+  /** How long sound waits for its picture, in milliseconds; negative: the picture waits for it. Null without sound. */
+  get soundDelayMs(): number | null {
+    if (this.#isSilent(performance.now())) return null;
+    return Math.round(Math.max(-LONGEST_HOLD_MS, -this.lagMs));
   }
 
   /** Adds one measurement: how long a frame took from the decoder to the end of its swap. */
@@ -73,18 +81,21 @@ export class LipSync {
     if (due !== null) this.#parts.onSound(due);
   }
 
-  /** Takes a swapped frame; `onFrame` gets it at once, or after at most 200 ms while its sound is late. */
+  /** Takes a swapped frame; `onFrame` gets it at once, or after at most 300 ms while its sound is late. */
   addFrame(frame: Frame): void {
     if (this.#closed) return;
     const nowMs = performance.now();
-    const isSilent = nowMs - this.#lastSoundAtMs > SILENT_MS;
-    const holdMs = isSilent ? 0 : Math.min(LONGEST_HOLD_MS, Math.max(0, this.lagMs));
+    const holdMs = this.#isSilent(nowMs) ? 0 : Math.min(LONGEST_HOLD_MS, Math.max(0, this.lagMs));
     if (holdMs === 0 && this.#held.length === 0) {
       this.#parts.onFrame(frame);
       return;
     }
     this.#held.push({ frame, dueAtMs: nowMs + holdMs });
     if (this.#held.length === 1) this.#holdNext();
+  }
+
+  #isSilent(nowMs: number): boolean {
+    return nowMs - this.#lastSoundAtMs > SILENT_MS;
   }
 
   /** Drops the frames that wait for their sound. */

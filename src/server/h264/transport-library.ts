@@ -12,6 +12,11 @@ export interface TransportTrack {
   close(): void;
 }
 
+/** A media section of an own offer. */
+export interface TransportSection {
+  addSSRC(ssrc: number, cname: string, stream: string, track: string): void;
+}
+
 /** A data channel. */
 export interface TransportChannel {
   isOpen(): boolean;
@@ -22,8 +27,9 @@ export interface TransportChannel {
 
 /** A connection: ICE, DTLS, SRTP and SCTP. */
 export interface TransportConnection {
-  setRemoteDescription(sdp: string, type: 'offer'): void;
-  setLocalDescription(type: 'answer'): void;
+  setRemoteDescription(sdp: string, type: 'offer' | 'answer'): void;
+  setLocalDescription(type: 'offer' | 'answer'): void;
+  addTrack(section: TransportSection): TransportTrack;
   localDescription(): { sdp: string } | null;
   addRemoteCandidate(candidate: string, mid: string): void;
   gatheringState(): 'new' | 'in-progress' | 'complete';
@@ -57,4 +63,12 @@ export interface TransportLibrary {
     name: string,
     options: TransportPorts & { iceServers: (string | TransportServer)[]; disableAutoNegotiation: boolean },
   ) => TransportConnection;
+  Video: new (
+    mid: string,
+    direction: 'SendOnly',
+  ) => TransportSection & { addH264Codec(payloadType: number, fmtp: string): void };
+  Audio: new (
+    mid: string,
+    direction: 'SendOnly',
+  ) => TransportSection & { addOpusCodec(payloadType: number, fmtp: string): void };
 }

@@ -39,6 +39,7 @@ import { Cluster } from '../cluster/cluster.ts';
 import { clusterRoutes } from '../cluster/cluster-routes.ts';
 import { Badge } from '../disclosure/badge.ts';
 import { DisclosureRecord } from '../disclosure/disclosure-record.ts';
+import { OffAirCard } from '../disclosure/off-air-card.ts';
 import { openPeers, Peers } from '../h264/peers.ts';
 import type { EventData } from '../hooks/event-schemas.ts';
 import { ServerEvents } from '../hooks/server-events.ts';
@@ -46,17 +47,20 @@ import { Monitor } from '../monitor/monitor.ts';
 import { preflight } from '../monitor/preflight.ts';
 import { nothingAt } from '../openapi/allowed-methods.ts';
 import { openApiRoutes } from '../openapi/openapi-routes.ts';
+import { OscInput, type OscTarget } from '../osc/osc-input.ts';
 import { profileRoutes } from '../profile/profile-routes.ts';
 import { Recordings } from '../recording/recordings.ts';
 import { PresetStore } from '../session/presets.ts';
 import { newRoom, Rooms } from '../session/rooms.ts';
+import { settingsFrom } from '../session/session-settings.ts';
 import { Sessions } from '../session/sessions.ts';
 import { checkName, Streams } from '../session/streams.ts';
+import { FaceTrials } from '../trial/face-trials.ts';
 import { mostDescriptors } from '../webrtc/descriptors.ts';
 import { checkPorts } from '../webrtc/port-range.ts';
 import { cacheRoutes } from './cache-routes.ts';
 import { consentRoutes } from './consent/consent-routes.ts';
-import { controlRoutes } from './control-routes.ts';
+import { type ControlParts, controlRoutes } from './control-routes.ts';
 import { sendError } from './error-reply.ts';
 import { faceRoutes } from './face-routes.ts';
 import { acceptAnyBody, jsonOf } from './json-body.ts';
@@ -126,7 +130,8 @@ const HEADERS = {
 function contentPolicy(url: string, origins: readonly string[]): string {
   const sites = /^\/view\//.test(url) ? origins.filter((origin) => /^https?:/.test(origin)) : [];
   const frames = ["'self'", ...sites].join(' ');
-  return `default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self' ws: wss:; frame-ancestors ${frames}; base-uri 'self'; form-action 'self'`;
+  // The voice changer of studio and calls is WebAssembly.
+  return `default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self' ws: wss:; frame-ancestors ${frames}; base-uri 'self'; form-action 'self'`;
 }
 
 /** Whether no route takes a request; that of CORS takes OPTIONS of every path, and has no reply. */
@@ -169,6 +174,20 @@ function urlsOf({ server, webrtc }: Config, app: FastifyInstance): string[] {
   return [...new Set(hosts)].map((host) => `${urlOf(host, port, true)}${server.basePath.replace(/\/$/, '')}/`);
 }
 
+/** The stream that OSC changes, by the checks of REST; null while nothing publishes it. */
+function oscTarget(
+  sessions: Sessions,
+  { presets, faces }: Omit<ControlParts, 'sessions'>,
+  name: string,
+): OscTarget | null {
+  const session = sessions.named(name);
+  if (session === undefined) return null;
+  return {
+    choices: { settings: session.settings, faces: faces(), preset: (one) => presets.get(one).settings },
+    change: (patch) => session.set(settingsFrom(patch), true),
+  };
+}
+
 /** A plugin for routes with body parsers of their own: what they register does not affect other routes. */
 const scoped =
   (register: (plugin: FastifyInstance) => void) =>
@@ -195,6 +214,8 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   const peers = new Peers(config, log);
   const streams = new Streams({ config, metrics, events, log, peers });
   const badge = await Badge.render(config.disclosure.corner);
+  const trials = new FaceTrials(pool, badge);
+  const offAirCard = await OffAirCard.open(config.pipeline.offAirPicture);
   const disclosure = new DisclosureRecord(config);
   const { contentCheck = null } = parts;
   const machine = () => monitor.figures;
@@ -204,6 +225,7 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     streams,
     peers,
     badge,
+    offAirCard,
     disclosure,
     metrics,
     contentCheck,
@@ -328,7 +350,9 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   });
   await app.register(scoped((plugin) => consentRoutes(plugin, { faces, removeFace, onChange })));
   await app.register(scoped((plugin) => presetRoutes(plugin, presets, () => signalling.presetsChanged())));
-  await app.register(scoped((plugin) => controlRoutes(plugin, { sessions, presets, faces: () => faces.list() })));
+  const control = { sessions, presets, trials, faces: () => faces.list() };
+  const osc = await OscInput.open(config.control, () => oscTarget(sessions, control, config.control.oscStream), log);
+  await app.register(scoped((plugin) => controlRoutes(plugin, control)));
 
   const cluster = config.livekit.url === null ? null : new Cluster(config, log);
   await app.register(
@@ -346,6 +370,11 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   app.get<{ Params: { stream: string } }>('/view/:stream', async (request, reply) => {
     checkName(request.params.stream);
     return sendPage(request, reply, 'player.html');
+  });
+
+  app.get<{ Params: { stream: string } }>('/remote/:stream', async (request, reply) => {
+    checkName(request.params.stream);
+    return sendPage(request, reply, 'remote.html');
   });
 
   app.get('/call', async (request, reply) =>
@@ -441,6 +470,8 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
       cluster?.close();
       monitor.close();
       sessions.close();
+      trials.close();
+      osc?.close();
       streams.close();
       signalling.close();
       await recordings.close();

@@ -12,12 +12,14 @@ import type { PresetStore } from '../session/presets.ts';
 import type { Session } from '../session/session.ts';
 import { settingsFrom } from '../session/session-settings.ts';
 import type { Sessions } from '../session/sessions.ts';
+import type { FaceTrials } from '../trial/face-trials.ts';
 import { acceptAnyBody, jsonOf } from './json-body.ts';
 
 /** What the control routes change, and what they choose from. */
 export interface ControlParts {
   sessions: Sessions;
   presets: PresetStore;
+  trials: FaceTrials;
   faces(): FaceInfo[];
 }
 
@@ -27,13 +29,18 @@ interface Target {
 }
 
 /** Registers the routes; every change replies with all settings. A plugin, because it accepts bodies of any type. */
-export function controlRoutes(app: FastifyInstance, { sessions, presets, faces }: ControlParts): void {
+export function controlRoutes(app: FastifyInstance, { sessions, presets, trials, faces }: ControlParts): void {
   acceptAnyBody(app);
+  app.post<Target & { Querystring: { face?: string } }>('/api/sessions/:target/preview', async (request, reply) => {
+    const session = sessions.get(request.params.target) ?? gone(request.params.target);
+    const picture = await trials.picture(session, request.query.face ?? '');
+    return reply.type('image/jpeg').header('cache-control', 'no-store').send(Buffer.from(picture));
+  });
   routesAt(app, '/api/sessions/:target', { presets, faces, find: (id) => sessions.get(id) ?? gone(id) });
   routesAt(app, '/api/streams/:target', { presets, faces, find: (name) => sessions.named(name) ?? unpublished(name) });
 }
 
-interface TargetRoutes extends Omit<ControlParts, 'sessions'> {
+interface TargetRoutes extends Omit<ControlParts, 'sessions' | 'trials'> {
   find(target: string): Session;
 }
 

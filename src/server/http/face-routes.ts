@@ -8,6 +8,7 @@ import { locationOf } from '../access/base-path.ts';
 import { CONFIRMER_LENGTH } from '../openapi/request-schemas.ts';
 
 import { blockedFaceRoutes } from '../uploads/blocked-face-routes.ts';
+import { facePackRoutes } from '../uploads/face-pack-routes.ts';
 import { readPictureForm, wholeField } from '../uploads/picture-form.ts';
 
 /** What the face routes use. */
@@ -28,6 +29,7 @@ export async function faceRoutes(
   await app.register(multipart, { limits: { files: 1, fields: 10, fieldSize: 1000 } });
 
   blockedFaceRoutes(app, faces, config, () => onChange());
+  facePackRoutes(app, faces, config, onChange);
 
   app.get('/api/faces', async () => faces.list());
 
@@ -67,6 +69,13 @@ export async function faceRoutes(
   app.delete<{ Params: { id: string } }>('/api/faces/:id', async (request, reply) => {
     await removeFace(request.params.id);
     return reply.code(204).send();
+  });
+
+  app.get<{ Params: { id: string } }>('/api/faces/:id', async ({ params }) => faces.report(params.id));
+
+  app.get<{ Params: { id: string; index: string } }>('/api/faces/:id/photos/:index', async ({ params }, reply) => {
+    const photo = await faces.photo(params.id, wholeField('photo', params.index));
+    return reply.type('image/webp').header('cache-control', 'private, max-age=3600').send(Buffer.from(photo));
   });
 
   app.get<{ Params: { id: string } }>('/api/faces/:id/thumbnail', async (request, reply) => {

@@ -11,7 +11,7 @@ import {
   PICTURE_FORM_ERRORS,
   UNWANTED_BODY,
 } from './operation.ts';
-import { consentSchema, facePreviewSchema, faceSchema } from './reply-schemas.ts';
+import { consentSchema, facePreviewSchema, faceReportSchema, faceSchema, packImportSchema } from './reply-schemas.ts';
 import { consentRequestSchema } from './request-schemas.ts';
 
 const UPLOAD: FormFields = {
@@ -47,6 +47,50 @@ export const faceOperations: readonly Operation[] = [
     replies: { 201: { text: 'The face.', schema: faceSchema, headers: ['Location'] } },
     errors: [...UPLOAD_ERRORS, 'not_saved'],
   },
+  get(
+    '/api/face-pack',
+    'exportFaces',
+    'The faces that were added as a zip, with names and licences; without consents',
+    {
+      group: 'faces',
+      query: ['face'],
+      replies: {
+        200: {
+          text: 'The pack.',
+          schema: 'binary',
+          types: ['application/zip'],
+          headers: ['Content-Disposition', 'Cache-Control'],
+        },
+      },
+      errors: ['unknown_face', 'no_own_faces', 'face_damaged'],
+    },
+  ),
+  {
+    method: 'post',
+    path: '/api/face-pack',
+    id: 'importFaces',
+    group: 'faces',
+    summary: 'Adds the faces of a pack; each is checked as one that is added alone',
+    body: {
+      form: {
+        file: { text: 'The zip: `pack.json` and the photos that it names.', isFile: true, isRequired: true },
+        consent: { text: 'That you may use every face of it.', isRequired: true, value: 'true' },
+        confirmedBy: { text: 'Who confirms that, as they call themselves: kept with the consents.' },
+      },
+    },
+    replies: json('What was added, and what was not.', packImportSchema),
+    errors: ['wrong_type', 'bad_form', 'bad_pack', 'body_too_large', 'no_file', 'consent_missing'],
+  },
+  get('/api/faces/{face}', 'reportFace', 'How well a face will do: its photos, what they lack, which one would help', {
+    group: 'faces',
+    replies: json('The face and its photos.', faceReportSchema),
+    errors: ['unknown_face', 'face_damaged'],
+  }),
+  get('/api/faces/{face}/photos/{photo}', 'facePhoto', 'A photo of a face, as it is kept', {
+    group: 'faces',
+    replies: { 200: { text: 'The picture.', schema: 'binary', types: ['image/webp'], headers: ['Cache-Control'] } },
+    errors: ['unknown_face', 'unknown_photo', 'bad_field', 'face_damaged'],
+  }),
   {
     method: 'post',
     path: '/api/faces/preview',

@@ -27,6 +27,7 @@ export const PARAMETERS = {
   publisher: { text: 'Identity of a publisher of a cluster, as its tokens have it.', most: 64 },
   preset: { text: 'Name of a preset: 1 to 40 characters, no slash.', most: 40 },
   face: { text: 'Id of a face: `GET /api/faces` lists them.', most: 64 },
+  photo: { text: 'Number of a photo of the face, from 0.', most: 3 },
   blocked: { text: 'Id of a blocked face: `GET /api/blocked-faces` lists them.', most: 64 },
   background: { text: 'Id of a background: `GET /api/backgrounds` lists them.', most: 64 },
   kind: { text: 'Kind of cache entry: `GET /api/cache` lists them.', most: 64 },

@@ -192,6 +192,18 @@ function negotiated(name: 'Publish' | 'Watch', endpoint: string, id: ParameterNa
   ];
 }
 
+/** A face on the person of a session. */
+const trialOperation: Operation = {
+  method: 'post',
+  path: '/api/sessions/{session}/preview',
+  id: 'tryFace',
+  group: 'live',
+  summary: 'How a face looks on the person of a session now; its viewers see nothing of it',
+  query: ['face'],
+  replies: { 200: { text: 'The picture.', schema: 'binary', types: ['image/jpeg'], headers: ['Cache-Control'] } },
+  errors: ['unknown_session', 'no_picture', 'not_shown', 'body_too_large', ...CHANGE],
+};
+
 const presetOperations: readonly Operation[] = [
   get('/api/presets', 'listPresets', 'All presets, in the order in which they were first saved', {
     group: 'presets',
@@ -354,6 +366,11 @@ const pageOperations: readonly Operation[] = [
     replies: page,
     errors: ['unknown_stream'],
   }),
+  get('/remote/{stream}', 'remote', 'A remote control of a stream, for a phone', {
+    group: 'pages',
+    replies: page,
+    errors: ['unknown_stream'],
+  }),
   ...(['studio', 'call'] as const).map((what) =>
     get(
       what === 'studio' ? '/enter' : '/enter/call',
@@ -385,6 +402,7 @@ const pageOperations: readonly Operation[] = [
 export const OPERATIONS: readonly Operation[] = [
   ...controlOf('stream', 'unknown_stream'),
   ...controlOf('session', 'unknown_session'),
+  trialOperation,
   ...faceOperations,
   ...blockedFaceOperations,
   ...backgroundOperations,

@@ -15,11 +15,14 @@ import type {
   ErrorBody,
   FaceInfo,
   FacePreview,
+  FaceReport,
   MachineHistory,
   MachineSample,
   ModelInfo,
+  PackImport,
   PhotoFinding,
   PhotoFlaw,
+  PhotoReport,
   PickableFace,
   Preflight,
   PresetInfo,
@@ -71,10 +74,19 @@ export const faceSchema = named<FaceInfo>('Face', {
   thumbnail: z.string().describe('Path on this server.'),
   addedAt: time,
   photos: count.describe('Number of photos the face was made from.'),
+  licence: z.string().nullable().describe('Of its photos; null where none is known.'),
   consentedAt: time
     .nullable()
     .describe('When the consent was last confirmed; null for shipped faces, and where it never was.'),
   consentDue: z.boolean().describe('Whether it has to be confirmed again before the face can be chosen.'),
+});
+
+/** What became of a pack. */
+export const packImportSchema = named<PackImport>('PackImport', {
+  added: z.array(faceSchema),
+  refused: z
+    .array(z.object({ name: z.string(), photo: z.string(), code: z.string(), message: z.string() }))
+    .describe('Photos that were not taken, and why.'),
 });
 
 /** The consent for a face. */
@@ -125,6 +137,23 @@ const finding = objectOf<PhotoFinding>({
 export const facePreviewSchema = named<FacePreview>('FacePreview', {
   picture: z.string().describe('The face on a shipped portrait: a data URL, WebP.'),
   findings: z.array(finding).describe('What is wrong with the photo, the gravest first; empty for a good one.'),
+});
+
+const photoReport = objectOf<PhotoReport>({
+  picture: z.string().describe('Path on this server.'),
+  width: count,
+  height: count,
+  facePixels: count.describe('Longer side of the face.'),
+  yawDegrees: figure.describe('Where the head is turned: to the right of the picture; negative to the left.'),
+  pitchDegrees: figure.describe('Positive looks down.'),
+  findings: z.array(finding).describe('What is wrong with the photo, the gravest first; empty for a good one.'),
+});
+
+/** A face, and how well it will do. */
+export const faceReportSchema = named<FaceReport>('FaceReport', {
+  face: faceSchema,
+  photos: z.array(photoReport),
+  advice: z.array(z.string()).describe('Which photo would help, the most useful first.'),
 });
 
 const pickable = { index: count, x: figure, y: figure, width: figure, height: figure };
@@ -220,6 +249,9 @@ export const sessionSchema = named<SessionEntry>('Session', {
   plan: z.string().describe('Name of the plan in force.'),
   level: count.describe('Its place on the ladder, 0 = full quality.'),
   maxFps: figure.nullable().describe('Most frames a second that the plan swaps; null for all.'),
+  soundDelayMs: figure
+    .nullable()
+    .describe('How long sound waits for its picture; negative: the picture waits for the sound; null without sound.'),
   faces: z.array(seenFace),
   verdict: verdict.describe('What limits the session.'),
   recording: recordingStateSchema.exactOptional(),

@@ -27,6 +27,9 @@ function schemaOf(values: SettingValues): z.ZodType {
     case 'share': {
       return z.number().min(0).max(1);
     }
+    case 'whole': {
+      return z.int().min(values.least).max(values.most);
+    }
     case 'option': {
       return z.enum(values.options);
     }
@@ -45,6 +48,7 @@ function schemaOf(values: SettingValues): z.ZodType {
 /** What each setting means, for the OpenAPI document. */
 const MEANINGS: Record<SettingKey, string> = {
   on: 'Whether anything is swapped; false shows the camera and keeps all other settings.',
+  offAir: 'Whether viewers see a card in place of the picture, and hear nothing.',
   face: 'Id of the source face; null shows the camera.',
   engine: '`mesh`, the name of a generator that was added, or `none`.',
   choice: 'Which faces of a frame are swapped; `mapped`: each person has their own.',
@@ -55,6 +59,9 @@ const MEANINGS: Record<SettingKey, string> = {
   keepMouth: 'Whether the live mouth stays as it is.',
   fallback: 'What is shown when a swap cannot be made: the camera, a mosaic, the last swapped picture.',
   guarded: 'Whether pictures in which a real face may be seen are held back.',
+  framing: 'Which part of the camera’s picture is shown: all, its middle, or a part that follows the faces.',
+  zoom: 'How far that part is enlarged, 0 (not) to 1 (twice); `face` enlarges so far at most.',
+  soundOffsetMs: 'How much later the sound is played than measurements have it, in milliseconds; negative: earlier.',
   background:
     'What is shown behind people: the room, the room blurred, blurred until nothing is recognised, a picture, a colour.',
   backgroundColour: 'With `colour`: #rrggbb.',

@@ -75,7 +75,7 @@ export class RollingStats {
   }
 
   /** The statistics in the form of the API, without the fields that only the session knows. */
-  read(session: string): Omit<SessionStats, 'maxFps' | 'verdict'> {
+  read(session: string): Omit<SessionStats, 'maxFps' | 'soundDelayMs' | 'verdict'> {
     this.#trim();
     return {
       session,

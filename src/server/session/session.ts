@@ -1,69 +1,25 @@
-import type { Config } from '../../config.ts';
-import type { Logger } from '../../lib/log.ts';
-import type { Sound } from '../../media/sound.ts';
-import type { Metrics } from '../../metrics.ts';
-import type { PictureCheck } from '../../pipeline/content/content-check.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Sound, silenceLike } from '../../media/sound.ts';
 import { ContentGuard } from '../../pipeline/content/content-guard.ts';
 import { FaceOffError, messageOf } from '../../shared/errors.ts';
 import type { SessionStats, UnmarkedChoice, Verdict } from '../../shared/messages.ts';
 import { type SettingsPatch, type SwapSettings, wantsSwap } from '../../shared/settings.ts';
 import type { Traffic } from '../../shared/traffic.ts';
-import type { Frame, SwappedFrame, SwapSession } from '../../shared/types.ts';
+import type { Frame, SwappedFrame } from '../../shared/types.ts';
 import { LipSync } from '../audio/lip-sync.ts';
 import { VoiceActivity } from '../audio/voice-activity.ts';
-import type { Badge } from '../disclosure/badge.ts';
 import { disclosureHeader, disclosureMessage } from '../disclosure/disclosure-message.ts';
-import type { ServerEvents } from '../hooks/server-events.ts';
-import {
-  hiddenVerdict,
-  type MachineFigures,
-  type SessionFigures,
-  SteadyVerdict,
-  verdictOf,
-} from '../monitor/verdict.ts';
+import { hiddenVerdict, type SessionFigures, SteadyVerdict, verdictOf } from '../monitor/verdict.ts';
 import type { RecordedSession } from '../recording/recorded-session.ts';
 import type { Recorder } from '../recording/recorder.ts';
 import { ConnectionTimeout } from '../webrtc/connection-timeout.ts';
-import type { IceCandidate } from '../webrtc/ice-fragment.ts';
-import type { MediaLink, MediaPeer, PeerListener, PeerSource, PeerState } from '../webrtc/peer.ts';
+import type { MediaLink, MediaPeer, PeerListener, PeerState } from '../webrtc/peer.ts';
+import { releaseBuffer } from '../webrtc/release-buffer.ts';
 import { Intake } from './intake.ts';
-import type { NamedStream } from './named-stream.ts';
 import { Opening } from './opening.ts';
 import { PrivacyGate } from './privacy-gate.ts';
+import type { SessionParts } from './session-parts.ts';
 import { RollingStats } from './session-stats.ts';
-
-/** What a session is made of, and what it reports. */
-export interface SessionParts<P extends MediaLink = MediaPeer> {
-  id: string;
-  swap: SwapSession;
-  stream: NamedStream;
-  webrtc: Config['webrtc'];
-  peers: PeerSource<P>;
-  /** Frames with more pixels are sent back unswapped. */
-  largestPixels: number;
-  metrics: Metrics;
-  /** Checks what goes out; null where safety.contentCheck is off. */
-  contentCheck: PictureCheck | null;
-  contentThreshold: number;
-  events: ServerEvents;
-  /** Its lines carry the session's id. */
-  log: Logger;
-  /** Figures of the machine over the last seconds; null before the first sample. */
-  machine: () => MachineFigures | null;
-  /** The mark that is drawn into modified pictures. */
-  badge: Badge;
-  /** Whether the publisher looks at its own picture only to see itself: then that picture has no mark. */
-  isPreview: boolean;
-  /** Where the choice was made that the session begins with, if it begins without the mark. */
-  unmarkedBy: UnmarkedChoice['by'];
-  /** Records that the mark is off from now on. */
-  onUnmarked: (by: UnmarkedChoice['by']) => UnmarkedChoice;
-  onCandidate?: (candidate: IceCandidate | null) => void;
-  onSpeaking?: (speaking: boolean) => void;
-  /** Called after a change of the settings that did not come from the publisher. */
-  onSettings?: (settings: SwapSettings) => void;
-  onClose: (session: Session<P>, why: string) => void;
-}
 
 /** Time between two updates of the verdict on what limits the session. */
 const VERDICT_MS = 1000;
@@ -71,6 +27,8 @@ const VERDICT_MS = 1000;
 const STILL_MS = 500;
 /** A connected publisher that sends nothing for so long was cut; one that never connected gets longer. */
 const CUT_MS = 1000;
+/** How long a copy of the camera's next picture is waited for. */
+const CAMERA_MS = 1000;
 const NEVER_CONNECTED_MS = 5000;
 
 /**
@@ -108,6 +66,8 @@ export class Session<P extends MediaLink = MediaPeer> implements RecordedSession
   #recorder: Recorder | null = null;
   /** The choice to leave the mark off; null while modified pictures are marked. */
   #unmarked: UnmarkedChoice | null = null;
+  /** Requests for a copy of the camera's next picture. */
+  readonly #cameraWaiters: ((frame: Frame) => void)[] = [];
   /** The last incoming piece of sound. */
   #lastSound: Sound | null = null;
 
@@ -127,10 +87,12 @@ export class Session<P extends MediaLink = MediaPeer> implements RecordedSession
       onSound: (sound) => parts.stream.sendSound(sound),
       onFrame: (frame) => parts.stream.show(frame, this.#recorder !== null),
     });
+    this.#lipSync.offsetMs = this.settings.soundOffsetMs;
     this.#connectionTimeout = new ConnectionTimeout(parts.webrtc, (why) => this.close(why));
     const listener: PeerListener = {
       onFrame: (frame) => this.#receive(frame),
-      onSound: (sound) => {
+      onSound: (heard) => {
+        const sound = this.settings.offAir ? silenceLike(heard) : heard;
         this.#voiceActivity.addSound(sound);
         this.#lipSync.addSound(sound);
         this.#lastSound = sound;
@@ -172,7 +134,8 @@ export class Session<P extends MediaLink = MediaPeer> implements RecordedSession
 
   /** Statistics of the last seconds, as the API shows them. */
   get stats(): SessionStats {
-    const stats = { ...this.#stats.read(this.id), maxFps: this.#maxFps, verdict: this.verdict };
+    const { soundDelayMs } = this.#lipSync;
+    const stats = { ...this.#stats.read(this.id), maxFps: this.#maxFps, verdict: this.verdict, soundDelayMs };
     return this.#recorder === null ? stats : { ...stats, recording: this.#recorder.state };
   }
 
@@ -236,7 +199,10 @@ export class Session<P extends MediaLink = MediaPeer> implements RecordedSession
    * @throws FaceOffError `unknown_face`, `unknown_model` (404), `model_missing` (409), and changes nothing.
    */
   set(settings: SettingsPatch, elsewhere = false): void {
+    const { offAir: wasOffAir } = this.settings;
     this.#parts.swap.set(settings);
+    if (this.settings.offAir && !wasOffAir) this.#goOffAir();
+    this.#lipSync.offsetMs = this.settings.soundOffsetMs;
     this.#noteMark(elsewhere ? 'api' : 'publisher');
     if (this.settings.guarded) this.#showCard(this.#privacyGate.cardIfExposed());
     this.#disclose();
@@ -252,6 +218,22 @@ export class Session<P extends MediaLink = MediaPeer> implements RecordedSession
     this.#showCard(this.#privacyGate.cover());
     this.#disclose();
     this.#parts.onSettings?.(this.settings);
+  }
+
+  /** Whether the content check hides the pictures. */
+  get isHidden(): boolean {
+    return this.#contentGuard?.hidden !== null && this.#contentGuard !== null;
+  }
+
+  /** A copy of the camera's next picture. @throws FaceOffError `no_picture` (409) when none comes within a second. */
+  async nextCameraFrame(): Promise<Frame> {
+    const arrived = new Promise<Frame>((resolve) => this.#cameraWaiters.push(resolve));
+    const late = delay(CAMERA_MS, null, { ref: false });
+    const frame = await Promise.race([arrived, late]);
+    if (frame !== null) return frame;
+    throw new FaceOffError('no_picture', 'The camera sends no picture just now. Try again in a moment.', {
+      details: { retryAfterMs: 1000 },
+    });
   }
 
   /** Shows viewers the last picture of the session that this one continues, until it has one of its own. */
@@ -330,6 +312,7 @@ export class Session<P extends MediaLink = MediaPeer> implements RecordedSession
     this.#lastFrameAtMs = frame.receivedAtMs;
     this.#stats.arrived(frame.width, frame.height);
     this.#warnIfTooLarge(frame);
+    for (const resolve of this.#cameraWaiters.splice(0)) resolve({ ...frame, data: frame.data.slice() });
     this.#intake.put(frame);
   }
 
@@ -410,7 +393,8 @@ export class Session<P extends MediaLink = MediaPeer> implements RecordedSession
   /** Shows what the privacy gate lets through. */
   #showSwapped(done: SwappedFrame): void {
     const frame = this.#privacyGate.pass(done, this.settings.guarded);
-    if (frame === null) this.#parts.stream.repeatLast();
+    if (this.settings.offAir) this.#showOffAir(done.frame, frame);
+    else if (frame === null) this.#parts.stream.repeatLast();
     else if (frame === done.frame) this.#show(frame, this.modified || done.result === 'swapped');
     else this.#showCard(frame);
   }
@@ -430,8 +414,29 @@ export class Session<P extends MediaLink = MediaPeer> implements RecordedSession
   #showCard(card: Frame | null): void {
     if (card === null) return;
     this.#lipSync.dropFrames();
+    if (this.settings.offAir) {
+      this.#showOffAir(card, card);
+      return;
+    }
     this.#peer.sendFrame(card);
     this.#parts.stream.show(card);
+  }
+
+  /** Frames that wait for their sound are dropped, and viewers get the card at once. */
+  #goOffAir(): void {
+    this.#lipSync.dropFrames();
+    const { width, height } = this.#stats.read(this.id);
+    if (width > 0) this.#showOffAir({ width, height, receivedAtMs: performance.now() }, null);
+  }
+
+  /** Gives others the card. @param own what the publisher's own page sees; null for what it sees now. */
+  #showOffAir(size: Pick<Frame, 'width' | 'height' | 'receivedAtMs'>, own: Frame | null): void {
+    const card = this.#parts.offAirCard.frame(size);
+    const seen = this.#parts.isPreview ? own : card;
+    if (seen !== null) this.#peer.sendFrame(seen);
+    if (own !== null) releaseBuffer(own);
+    this.#parts.stream.show(card, true);
+    this.#recorder?.addFrame(card);
   }
 
   #disclose(): void {

@@ -12,6 +12,7 @@ import type { SettingsPatch, SwapSettings } from '../../shared/settings.ts';
 import type { Frame, Swapping } from '../../shared/types.ts';
 import type { Badge } from '../disclosure/badge.ts';
 import type { DisclosureRecord } from '../disclosure/disclosure-record.ts';
+import type { OffAirCard } from '../disclosure/off-air-card.ts';
 import type { ServerEvents } from '../hooks/server-events.ts';
 import { CAUSES, type MachineFigures } from '../monitor/verdict.ts';
 import { requireDescriptors } from '../webrtc/descriptors.ts';
@@ -40,6 +41,8 @@ export interface SessionsParts<P extends MediaLink = MediaPeer> {
   peers: PeerSource<P>;
   /** The mark, and the record of choices to leave it off. */
   badge: Badge;
+  /** What viewers see of a session that is off air. */
+  offAirCard: OffAirCard;
   disclosure: DisclosureRecord;
   metrics: Metrics;
   /** Checks what goes out; null where safety.contentCheck is off. */
@@ -119,7 +122,8 @@ export class Sessions<P extends MediaLink = MediaPeer> {
    * `unknown_face` (404).
    */
   open(settings: SettingsPatch, hooks: SessionHooks = {}, stream?: string): Session<P> {
-    const { config, pool, streams, peers, badge, disclosure, metrics, contentCheck, events, machine } = this.#parts;
+    const { config, pool, streams, peers, badge, offAirCard, disclosure, metrics, contentCheck, events, machine } =
+      this.#parts;
     this.checkCapacity();
     if (stream !== undefined) streams.check(stream);
     const id = randomUUID();
@@ -138,6 +142,7 @@ export class Sessions<P extends MediaLink = MediaPeer> {
       log,
       machine,
       badge,
+      offAirCard,
       isPreview: hooks.isPreview ?? false,
       unmarkedBy: settings.badge === false ? 'publisher' : 'config',
       onUnmarked: (by) => disclosure.note(by, id, log),

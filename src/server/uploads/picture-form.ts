@@ -21,11 +21,23 @@ export interface ReadForm {
  * @throws FaceOffError `wrong_type` (415), `picture_too_large` (413), `bad_form` (400), `no_file` (422).
  */
 export async function readPictureForm(request: FastifyRequest, config: Config, fields: string): Promise<ReadForm> {
+  const { uploadBytes: bytes } = config.limits;
+  return readFileForm(request, { bytes, what: 'picture' }, fields);
+}
+
+/** The file that a form may have. */
+interface WantedFile {
+  bytes: number;
+  what: 'picture' | 'pack';
+}
+
+/** As `readPictureForm`, for any file. */
+export async function readFileForm(request: FastifyRequest, file: WantedFile, fields: string): Promise<ReadForm> {
   if (!request.isMultipart())
-    throw new FaceOffError('wrong_type', `Send the picture as multipart/form-data with the fields ${fields}.`);
+    throw new FaceOffError('wrong_type', `Send the ${file.what} as multipart/form-data with the fields ${fields}.`);
   const length = Number(request.headers['content-length'] ?? 0);
-  if (length > config.limits.uploadBytes + 64 * 1024) throw tooLarge(config);
-  const form = await readUpload(request, config);
+  if (length > file.bytes + 64 * 1024) throw tooLarge(file);
+  const form = await readUpload(request, file);
   return { data: form.data, text: (name) => text(form.fields, name) };
 }
 
@@ -40,7 +52,7 @@ const LOOKS = 4;
 const LOOK_MS = 250;
 
 /** Reads the file and the fields, in any order. @throws FaceOffError `picture_too_large` (413), `bad_form` (400), `no_file` (422). */
-async function readUpload(request: FastifyRequest, config: Config): ReturnType<typeof readParts> {
+async function readUpload(request: FastifyRequest, file: WantedFile): ReturnType<typeof readParts> {
   let timer: NodeJS.Timeout | undefined;
   const stuck = new Promise<never>((_, reject) => {
     let left = LOOKS;
@@ -49,17 +61,17 @@ async function readUpload(request: FastifyRequest, config: Config): ReturnType<t
     }, LOOK_MS);
   });
   try {
-    return await Promise.race([readParts(request, config.limits.uploadBytes), stuck]);
+    return await Promise.race([readParts(request, file), stuck]);
   } catch (cause) {
     if (cause instanceof FaceOffError) throw cause;
-    throw (cause as { code?: string }).code === 'FST_REQ_FILE_TOO_LARGE' ? tooLarge(config) : badForm(cause);
+    throw (cause as { code?: string }).code === 'FST_REQ_FILE_TOO_LARGE' ? tooLarge(file) : badForm(cause);
   } finally {
     clearInterval(timer);
   }
 }
 
 /** @throws FaceOffError `no_file` (422), or an error of the parser. */
-async function readParts(request: FastifyRequest, fileSize: number) {
+async function readParts(request: FastifyRequest, { bytes: fileSize, what }: WantedFile) {
   let data: Buffer | null = null;
   let fields: Fields = {};
   for await (const part of request.parts({ limits: { fileSize } })) {
@@ -68,15 +80,21 @@ async function readParts(request: FastifyRequest, fileSize: number) {
     data = await part.toBuffer();
   }
   if (data === null || data.length === 0)
-    throw new FaceOffError('no_file', 'There is no picture in the upload. Send it as the field "file".');
+    throw new FaceOffError('no_file', `There is no ${what} in the upload. Send it as the field "file".`);
   return { data, fields };
 }
 
-function tooLarge({ limits }: Config): FaceOffError {
-  return new FaceOffError(
-    'picture_too_large',
-    `The picture has more than ${Math.round(limits.uploadBytes / 2 ** 20)} MB. Save it smaller and try again.`,
-  );
+function tooLarge({ bytes, what }: WantedFile): FaceOffError {
+  const megabytes = Math.round(bytes / 2 ** 20);
+  return what === 'pack'
+    ? new FaceOffError(
+        'bad_pack',
+        `The pack has more than ${megabytes} MB. Make several of it, or raise limits.packBytes.`,
+      )
+    : new FaceOffError(
+        'picture_too_large',
+        `The picture has more than ${megabytes} MB. Save it smaller and try again.`,
+      );
 }
 
 const badForm = (cause: unknown): FaceOffError =>

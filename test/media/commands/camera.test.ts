@@ -1,6 +1,6 @@
 /** `faceoff camera` as people start it, from files and streams into files and pipes: no virtual camera is needed. */
 
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
@@ -8,76 +8,32 @@ import os from 'node:os';
 import path from 'node:path';
 import sharp from 'sharp';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { root } from '../../../src/lib/package-root.ts';
 import { checkOutput, inputError, outputError } from '../../../src/media/camera-errors.ts';
 import { inputArguments, offersMjpeg, readInput } from '../../../src/media/camera-input.ts';
-import { distance } from '../../../src/pipeline/face/embed.ts';
 import type { Frame } from '../../../src/shared/types.ts';
+import { isSwappedIn, killCameras, patient, startCamera as start } from '../../support/camera-program.ts';
 import { writeClip } from '../../support/clip.ts';
-import { astronaut, cutFrame, group, readFrame } from '../../support/lane.ts';
+import { cutFrame, group } from '../../support/lane.ts';
 import { Publisher } from '../../support/publisher.ts';
 import { startProgram, until } from '../../support/server.ts';
 import { complaints, pictureAt, probe } from '../../support/video.ts';
-import { openWho } from '../../support/who.ts';
 
 const hasFfmpeg = spawnSync('ffmpeg', ['-version']).status === 0;
 const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-camera-'));
 const out = (name: string): string => path.join(folder, name);
-/** However busy the machine is, faces are swapped. */
-const patient = ['--set', 'pipeline.budgetMs=1000'];
 let person: Frame;
 let clip: string;
-let running: ChildProcess[] = [];
 
 beforeAll(async () => {
   person = await cutFrame(group, { left: 1400, top: 130, width: 460, height: 345 }, 640, 480);
   clip = writeClip(person, 30);
 });
-afterEach(() => {
-  for (const child of running) child.kill('SIGKILL');
-  running = [];
-});
+afterEach(killCameras);
 afterAll(() => {
   for (const one of [folder, path.dirname(clip)]) rmSync(one, { recursive: true, force: true });
 });
 
-interface Camera {
-  said(): string;
-  /** Ctrl-C. @returns the exit code. */
-  stop(): Promise<number | null>;
-  ended: Promise<number | null>;
-}
-
-function start(args: string[], env: NodeJS.ProcessEnv = process.env): Camera {
-  const child = spawn(process.execPath, [path.join(root, 'dist/main.js'), 'camera', ...args, ...patient], {
-    env,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  running.push(child);
-  let said = '';
-  child.stderr!.on('data', (text: Buffer) => {
-    said += text.toString();
-  });
-  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
-  return {
-    said: () => said,
-    ended,
-    stop() {
-      child.kill('SIGINT');
-      return ended;
-    },
-  };
-}
-
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-async function isSwapped(file: string, atMs: number): Promise<boolean> {
-  const who = await openWho();
-  const [source] = await who.embeddings(await readFrame(astronaut));
-  const [own] = await who.embeddings(person);
-  const [shown] = await who.embeddings(pictureAt(file, probe(file), atMs));
-  return distance(shown!, source!) < distance(shown!, own!);
-}
 
 /** Mean difference to the camera's picture where the mark lies; a codec makes less than 10 of it. */
 function markDifference({ data }: Pick<Frame, 'data'>): number {
@@ -97,7 +53,7 @@ describe.runIf(hasFfmpeg)('faceoff camera', () => {
     // Longer than the clip's one second.
     expect(probe(out('looped.mp4')).timesMs.at(-1)).toBeGreaterThan(1000);
     expect(complaints(out('looped.mp4'))).toBe('');
-    expect(await isSwapped(out('looped.mp4'), 1000)).toBe(true);
+    expect(await isSwappedIn(person, out('looped.mp4'), 1000)).toBe(true);
     expect(markDifference(pictureAt(out('looped.mp4'), probe(out('looped.mp4')), 1000))).toBeGreaterThan(30);
   }, 60_000);
 
@@ -255,7 +211,7 @@ describe.runIf(hasFfmpeg)('faceoff camera', () => {
       return /^faceoff_viewers 0$/m.test(text);
     }, 'the viewer to be gone');
     await program.stop();
-    expect(await isSwapped(out('stream.mkv'), 2000)).toBe(true);
+    expect(await isSwappedIn(person, out('stream.mkv'), 2000)).toBe(true);
   }, 120_000);
 });
 

@@ -27,6 +27,7 @@ test.each([
   ['studio/studio.ts', 'studio/index.html'],
   ['call/call.ts', 'call/call.html'],
   ['player/player.ts', 'player/player.html'],
+  ['remote/remote.ts', 'remote/remote.html'],
   ['detector/detector.ts', 'detector/detector.html'],
   ['login/login.ts', 'login/login.html'],
 ])('every element that %s asks for is in %s', (script, page) => {

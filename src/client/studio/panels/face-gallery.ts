@@ -10,6 +10,10 @@ import { serverUrl } from '../../lib/server-url.ts';
 export interface GalleryConf {
   onChoose(face: string | null): void;
   onAddPhoto(face: FaceInfo): void;
+  /** Shows the page of a face; absent where there is none. */
+  onOpen?(face: FaceInfo): void;
+  /** Finds and orders faces, and is told which was chosen; absent where all are shown as they come. */
+  tools?: { shown(faces: readonly FaceInfo[]): readonly FaceInfo[]; used(face: string): void };
   onError(message: string): void;
 }
 
@@ -20,7 +24,7 @@ export interface GalleryConf {
 export class FaceGallery {
   readonly #conf: GalleryConf;
   readonly #list = element('gallery', HTMLUListElement);
-  #faces: FaceInfo[] = [];
+  #faces: readonly FaceInfo[] = [];
   #selected: string | null = null;
 
   constructor(conf: GalleryConf) {
@@ -38,15 +42,23 @@ export class FaceGallery {
   }
 
   /** Shows these faces. The keyboard's focus stays on its face. */
-  show(faces: FaceInfo[]): void {
+  show(faces: readonly FaceInfo[]): void {
     const active = document.activeElement;
     const focused = active instanceof HTMLElement && this.#list.contains(active) ? active.dataset.faceId : undefined;
     this.#faces = faces;
-    this.#list.replaceChildren(this.#noneItem(), ...faces.map((face) => this.#item(face)));
+    this.#list.replaceChildren(
+      this.#noneItem(),
+      ...(this.#conf.tools?.shown(faces) ?? faces).map((face) => this.#item(face)),
+    );
     this.select(this.#selected);
     if (focused === undefined) return;
     const same = this.#list.querySelector<HTMLElement>(`[data-face-id="${CSS.escape(focused)}"]`);
     (same ?? this.#list.querySelector<HTMLElement>('.card'))?.focus();
+  }
+
+  /** Shows the same faces anew. */
+  refresh(): void {
+    this.show(this.#faces);
   }
 
   /** Marks a face as chosen. */
@@ -54,6 +66,11 @@ export class FaceGallery {
     this.#selected = face;
     for (const card of this.#list.querySelectorAll<HTMLButtonElement>('.card'))
       press(card, (card.dataset.faceId || null) === face);
+  }
+
+  #choose(id: string | null): void {
+    if (id !== null) this.#conf.tools?.used(id);
+    this.#conf.onChoose(id);
   }
 
   #noneItem(): HTMLLIElement {
@@ -78,19 +95,18 @@ export class FaceGallery {
       }),
     );
     const item = createElement('li', {}, {}, card);
+    const tools = createElement('div', { className: 'tools' });
+    const { onOpen } = this.#conf;
+    if (onOpen !== undefined) tools.append(this.#tool('info', `About ${name}`, () => onOpen(face)));
+    item.append(tools);
     if (builtIn) return item;
     const more = this.#tool('photo', `Add another photo of ${name}`, () => this.#conf.onAddPhoto(face));
     const remove = this.#tool('trash', `Delete ${name}`, () => void this.#remove(face));
-    item.append(createElement('div', { className: 'tools' }, {}, more, remove));
+    tools.append(more, remove);
     return item;
   }
 
-  #card(
-    id: string | null,
-    name: string,
-    picture: HTMLElement,
-    onClick = () => this.#conf.onChoose(id),
-  ): HTMLButtonElement {
+  #card(id: string | null, name: string, picture: HTMLElement, onClick = () => this.#choose(id)): HTMLButtonElement {
     const label = createElement('span', { className: 'name', textContent: name });
     const card = createElement('button', { type: 'button', className: 'card', title: name }, {}, picture, label);
     card.dataset.faceId = id ?? '';
@@ -114,7 +130,7 @@ export class FaceGallery {
       body: JSON.stringify({ consent: true }),
     };
     if (await this.#ask(`/api/faces/${encodeURIComponent(id)}/consent`, init, 'Nothing was confirmed'))
-      this.#conf.onChoose(id);
+      this.#choose(id);
   }
 
   async #remove({ id, name }: FaceInfo): Promise<void> {

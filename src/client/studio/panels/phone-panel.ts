@@ -15,25 +15,36 @@ export class PhonePanel {
   readonly #panel = element('phone', HTMLDetailsElement);
   readonly #address = element('phone-address', HTMLSelectElement);
   readonly #steps = element('phone-steps', HTMLOListElement);
+  readonly #remote = element('phone-remote', HTMLInputElement);
+  readonly #streamName: () => string;
+  #guide: PhoneGuide | null = null;
   /** The addresses that are shown, one a line. */
   #urls = '';
 
-  /** @param onFollow called when the panel opens or closes. */
-  constructor(onFollow: (on: boolean) => void) {
+  /** @param onFollow called when the panel opens or closes. @param streamName name of this page's stream. */
+  constructor(onFollow: (on: boolean) => void, streamName: () => string) {
+    this.#streamName = streamName;
+    this.#remote.addEventListener('change', () => {
+      this.#urls = '';
+      if (this.#guide !== null) this.show(this.#guide);
+    });
     this.#panel.addEventListener('toggle', () => onFollow(this.#panel.open));
     this.#address.addEventListener('change', () => this.#showCode());
   }
 
   /** Shows how far a phone has come. */
   show(guide: PhoneGuide): void {
+    this.#guide = guide;
+    const isRemote = this.#remote.checked;
     // The address by which this page was reached is known to work, where it is not this machine's own.
     const own = isThisMachine(location.hostname) ? [] : [serverUrl('/')];
-    const urls = [...new Set([...own, ...guide.urls])];
+    const path = isRemote ? `remote/${this.#streamName()}` : '';
+    const urls = [...new Set([...own, ...guide.urls])].map((url) => url + path);
     element('phone-closed', HTMLElement).hidden = urls.length > 0;
     element('phone-open', HTMLElement).hidden = urls.length === 0;
     if (urls.length === 0) return;
     this.#showAddresses(urls);
-    const items = guideSteps(guide).map(({ title, hint, state }) =>
+    const items = guideSteps(guide, isRemote).map(({ title, hint, state }) =>
       createElement(
         'li',
         {},
@@ -45,7 +56,7 @@ export class PhonePanel {
     );
     this.#steps.replaceChildren(...items);
     const view = element('phone-view', HTMLAnchorElement);
-    view.hidden = guide.stream === null;
+    view.hidden = guide.stream === null || isRemote;
     view.href = serverUrl(`/view/${guide.stream ?? ''}`);
   }
 

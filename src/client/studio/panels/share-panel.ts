@@ -1,19 +1,22 @@
 /** The share panel: how others see the stream. */
 
 import { copyFrom } from '../../lib/copy-text.ts';
-import { element } from '../../lib/dom.ts';
+import { createElement, element } from '../../lib/dom.ts';
 import { storedNote, storeNote } from '../../lib/local-notes.ts';
 import { serverUrl } from '../../lib/server-url.ts';
 import { toast } from '../../lib/toast.ts';
+import { SHARE_PROGRAMS } from './share-programs.ts';
 
 /** The name that the server gives to the first page that asks for none. */
 const DEFAULT_NAME = 'studio';
 const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 
-/** The stream's name, the address of its page, and how to show it in OBS. */
+/** The stream's name, the address of its page, and how to show it in other programs. */
 export class SharePanel {
   readonly #name = element('stream', HTMLInputElement);
   readonly #address = element('view-address', HTMLInputElement);
+  readonly #program = element('program', HTMLSelectElement);
+  #isLocked = false;
   /** Name of the running stream; null while none runs. */
   #live: string | null = null;
 
@@ -21,6 +24,13 @@ export class SharePanel {
     this.#name.value = storedNote('stream') ?? '';
     this.#name.addEventListener('change', () => this.#rename());
     this.#address.addEventListener('focus', () => this.#address.select());
+    this.#program.append(...SHARE_PROGRAMS.map(({ name }) => createElement('option', { textContent: name })));
+    this.#program.value = storedNote('program') ?? '';
+    if (this.#program.selectedIndex < 0) this.#program.selectedIndex = 0;
+    this.#program.addEventListener('change', () => {
+      storeNote('program', this.#program.value);
+      this.#show();
+    });
     element('copy', HTMLButtonElement).addEventListener('click', () => void copyFrom(this.#address));
     this.#show();
   }
@@ -31,6 +41,11 @@ export class SharePanel {
     return NAME.test(name) && name !== DEFAULT_NAME ? name : undefined;
   }
 
+  /** Name of the running stream, or of the next one. */
+  get streamName(): string {
+    return this.#live ?? this.requestedName ?? DEFAULT_NAME;
+  }
+
   /** Shows the running stream's address. @param stream its name on the server; null when it is over. */
   live(stream: string | null): void {
     this.#live = stream;
@@ -39,7 +54,8 @@ export class SharePanel {
 
   /** Shows or hides the hint about the token. @param locked whether the server wants one. */
   hint(locked: boolean): void {
-    element('obs-token', HTMLElement).hidden = !locked;
+    this.#isLocked = locked;
+    this.#show();
   }
 
   #rename(): void {
@@ -52,6 +68,17 @@ export class SharePanel {
   }
 
   #show(): void {
-    this.#address.value = serverUrl(`/view/${this.#live ?? this.requestedName ?? DEFAULT_NAME}`);
+    const stream = this.streamName;
+    this.#address.value = serverUrl(`/view/${stream}`);
+    const program = SHARE_PROGRAMS[this.#program.selectedIndex];
+    if (program === undefined) return;
+    const isLinux = /Linux/.test(navigator.userAgent) && !/Android/.test(navigator.userAgent);
+    const facts = { address: this.#address.value, stream, isLinux, isLocked: this.#isLocked };
+    const steps = program.steps(facts).map((step) => createElement('li', { textContent: step }));
+    element('program-steps', HTMLOListElement).replaceChildren(...steps);
+    const { text, href } = program.link(facts);
+    const link = element('program-open', HTMLAnchorElement);
+    link.textContent = text;
+    link.href = href;
   }
 }

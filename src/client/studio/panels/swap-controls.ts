@@ -12,8 +12,8 @@ import { element, isPressed, press } from '../../lib/dom.ts';
 import { showPercent } from '../../lib/format.ts';
 import { changeMark } from '../../lib/mark-question.ts';
 
-/** Settings with a check box; `on` has a button. */
-const CHECK_BOXES = FLAG_KEYS.filter((key) => key !== 'on');
+/** Settings with a check box; `on` and `offAir` have buttons. */
+const CHECK_BOXES = FLAG_KEYS.filter((key) => key !== 'on' && key !== 'offAir');
 
 /**
  * Shows the settings and tells each change: on or off, strength, shape, what of the live face is kept, which faces are
@@ -22,11 +22,13 @@ const CHECK_BOXES = FLAG_KEYS.filter((key) => key !== 'on');
 export class SwapControls {
   readonly #form = element('controls', HTMLFormElement);
   readonly #on = element('on', HTMLButtonElement);
+  readonly #offAir = element('off-air', HTMLButtonElement);
   readonly #fallback = element('fallback', HTMLSelectElement);
 
   constructor(onChange: (patch: SettingsPatch) => void) {
     this.#form.addEventListener('submit', (event) => event.preventDefault());
     this.#on.addEventListener('click', () => onChange({ on: !isPressed(this.#on) }));
+    this.#offAir.addEventListener('click', () => onChange({ offAir: !isPressed(this.#offAir) }));
     for (const key of SHARE_KEYS) {
       const slider = element(key, HTMLInputElement);
       slider.addEventListener('input', () => onChange({ [key]: slider.valueAsNumber / 100 }));
@@ -45,6 +47,7 @@ export class SwapControls {
   /** Sets every control to the settings; tells no change. */
   show(settings: SwapSettings): void {
     press(this.#on, settings.on);
+    press(this.#offAir, settings.offAir);
     for (const key of SHARE_KEYS) {
       const slider = element(key, HTMLInputElement);
       slider.value = String(Math.round(settings[key] * 100));

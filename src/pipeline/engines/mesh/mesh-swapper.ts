@@ -4,13 +4,10 @@ import { POINTS } from '../../face/topology.ts';
 import { type Gains, TEXTURE_EDGE, VERTEX_FLOATS } from '../../kernels/frame-region.ts';
 import type { LiveFace, Looks, Swapper } from '../engine.ts';
 import { facing } from './facing.ts';
-import { IrisTint } from './iris.ts';
-import { Relight } from './light/relight.ts';
-import { tintShares } from './light/skin-weights.ts';
+import { FittedSource } from './fitted-source.ts';
 import type { MeshResources } from './mesh-resources.ts';
 import { MAP_SIDE } from './occlusion/face-map.ts';
 import { Occlusion } from './occlusion/occlusion.ts';
-import { ShapeDifference } from './shape-difference.ts';
 import { ATLAS, BLACK, GREY } from './source/atlas-layout.ts';
 import type { MeshFace } from './source/mesh-face.ts';
 import { opacityByLikeness, opacityByView } from './source/opacity.ts';
@@ -19,18 +16,34 @@ import { SourceTexture } from './source-texture.ts';
 /** A place along a side of so many pixels, no nearer to its ends than a warp may sample. */
 const clampToSide = (at: number, side: number): number => Math.min(side - TEXTURE_EDGE, Math.max(TEXTURE_EDGE, at));
 
+/** A change from one source face to the next, under way. */
+interface Crossfade {
+  from: FittedSource;
+  /** The change to `from`, where that was still under way. */
+  before: Crossfade | null;
+  /** The vertices of what it changes from, beside those that are drawn. */
+  vertices: Float32Array;
+  lastsMs: number;
+  /** When the first frame of it was received; null before that. */
+  beganAtMs: number | null;
+  /** How far it has come, 0..1. */
+  share: number;
+}
+
+/** Changes that are mixed at once; where more follow one another so fast, the oldest is left out. */
+const MOST_CROSSFADES = 3;
+
 /**
- * Draws one source face over one tracked live face, frame after frame; keeps the light and the occlusion model of
- * that live face. Runs in the lane worker.
+ * Draws a source face over one tracked live face, frame after frame; keeps the light and the occlusion model of
+ * that live face. `wear` changes the source face: shape, light, colours and texture of both are mixed, so that a frame
+ * of the change is drawn once, as any other. Runs in the lane worker.
  */
 export class MeshSwapper implements Swapper {
   readonly #resources: MeshResources;
-  readonly #face: MeshFace;
-  readonly #light: Relight;
+  #source: FittedSource;
+  #crossfade: Crossfade | null = null;
   readonly #occlusion: Occlusion;
   readonly #texture: SourceTexture;
-  /** How much of the light's colour each of 468 points takes. */
-  readonly #tint: Float32Array;
   /** Cosine to the camera of each of 468 live points. */
   readonly #facing = new Float32Array(POINTS);
   /**
@@ -39,26 +52,36 @@ export class MeshSwapper implements Swapper {
   readonly #seen = new Float32Array(POINTS);
   /** Where each of 468 points is drawn: x, y in pixels of the frame. */
   readonly #drawn = new Float32Array(POINTS * 2);
-  readonly #shape: ShapeDifference;
-  readonly #iris: IrisTint;
+  /** Frames measured since the source face was put on. */
   #frames = 0;
 
   constructor(resources: MeshResources, face: MeshFace) {
-    const { kernels, topology, map, tuning } = resources;
+    const { kernels, map, tuning } = resources;
     this.#resources = resources;
-    this.#face = face;
-    const { skinWeights: skin, quadratic } = resources;
-    this.#shape = new ShapeDifference(face.shape, resources.lips, tuning.shapeDifference);
-    this.#iris = new IrisTint(face.iris, tuning.iris);
-    this.#light = new Relight(face.colours, { topology, quadratic, skin, tuning: tuning.relight });
+    this.#source = new FittedSource(resources, face);
     this.#occlusion = new Occlusion(map, tuning.occlusion, tuning.worn);
-    this.#tint = tintShares(face.colours, resources.skinWeights);
     this.#texture = new SourceTexture(kernels, face, tuning.texture, tuning.expression);
+  }
+
+  /**
+   * Changes the source face from the next frame on. What is known of the live face stays.
+   * @param crossfadeMs how long both are mixed; 0 changes at once.
+   */
+  wear(face: MeshFace, crossfadeMs: number): void {
+    const from = this.#source;
+    this.#source = new FittedSource(this.#resources, face, from);
+    const isSeen = (this.#frames > 0 || this.#crossfade !== null) && crossfadeMs > 0;
+    const vertices = new Float32Array(POINTS * VERTEX_FLOATS);
+    const before = withoutOldest(this.#crossfade, MOST_CROSSFADES - 1);
+    this.#crossfade = isSeen ? { from, before, vertices, lastsMs: crossfadeMs, beganAtMs: null, share: 0 } : null;
+    this.#texture.change(face, isSeen);
+    this.#frames = 0;
   }
 
   /** Draws the source face into the frame. @throws FaceOffError `kernel_order` when the live face's region is stale. */
   swap(frame: Frame, live: LiveFace, looks: Looks): void | Promise<void> {
     live.region.requireLoaded();
+    this.#advance(frame.receivedAtMs);
     if (live.isRepeat && this.#frames > 0) return this.#show(frame, live, looks);
     const segmentation = this.#locate(frame, live);
     if (segmentation === null) return this.#measureAndShow(frame, live, looks);
@@ -68,16 +91,28 @@ export class MeshSwapper implements Swapper {
     });
   }
 
+  /** Brings the crossfade to the time of a frame. */
+  #advance(nowMs: number): void {
+    for (let fade = this.#crossfade; fade !== null; fade = fade.before) {
+      fade.beganAtMs ??= nowMs;
+      fade.share = Math.min(1, (nowMs - fade.beganAtMs) / fade.lastsMs);
+      if (fade.share === 1) fade.before = null;
+    }
+    if (this.#crossfade === null) return;
+    this.#texture.mix(this.#crossfade.share);
+    if (this.#crossfade.share === 1) this.#crossfade = null;
+  }
+
   #measureAndShow(frame: Frame, live: LiveFace, looks: Looks): void {
     this.#measure(live);
-    this.#shape.follow(live.points);
+    for (let fade = this.#crossfade; fade !== null; fade = fade.before) fade.from.shape.follow(live.points);
+    this.#source.shape.follow(live.points);
     this.#texture.follow(live, looks.sharpness);
     this.#show(frame, live, looks);
   }
 
   /** Draws the face as it was last measured, where it is now. */
   #show(frame: Frame, live: LiveFace, looks: Looks): void {
-    this.#resources.shape.reshape(live.points, this.#shape, looks.shape, this.#drawn);
     const bounds = this.#setVertices(live, looks);
     const rect = evenRect(bounds, frame.width, frame.height);
     if (rect === null) return;
@@ -109,14 +144,11 @@ export class MeshSwapper implements Swapper {
     const { lightEveryFrames, lightFirstFrames } = tuning.swapper;
     this.#occlusion.update(map.sample(live.crop, sampler.points, this.#occlusion.range), this.#seen);
     if (++this.#frames % lightEveryFrames === 0 || this.#frames <= lightFirstFrames) {
-      this.#light.follow(sampler.live(live.crop), this.#visible());
-      this.#followIris(live);
+      const colours = sampler.live(live.crop);
+      const visible = this.#visible();
+      for (let fade = this.#crossfade; fade !== null; fade = fade.before) fade.from.follow(live, colours, visible);
+      this.#source.follow(live, colours, visible);
     }
-  }
-
-  #followIris({ region, points }: LiveFace): void {
-    const { x, y } = region.rect;
-    this.#iris.follow(region.planes, points, x, y);
   }
 
   /** Sets `#seen`. Beyond the frame's edge the crop repeats the frame's last pixels, which do not show the face. */
@@ -138,13 +170,17 @@ export class MeshSwapper implements Swapper {
 
   /** Sets the vertices; returns the box they lie in: x0, y0, x1, y1 in the frame. */
   #setVertices(live: LiveFace, looks: Looks): [number, number, number, number] {
-    const { vertices, underVertices, opacities, overHair, folds, tuning } = this.#resources;
-    const opacity = opacities[((looks.keepEyes ? 1 : 0) + (looks.keepMouth ? 2 : 0)) as 0 | 1 | 2 | 3];
+    const { vertices, underVertices } = this.#resources;
     const { x: left, y: top, width, height } = live.region.rect;
-    const { offset, likeness, gain: lit, plain } = this.#light;
-    const { gain, saturation } = this.#gains(looks);
-    const { views } = this.#face;
+    this.#verticesOf(this.#source, vertices, live, looks);
     const drawn = this.#drawn;
+    if (this.#crossfade !== null) {
+      this.#mixVertices(this.#crossfade, vertices, live, looks);
+      for (let i = 0; i < POINTS; i++) {
+        drawn[2 * i] = vertices[i * VERTEX_FLOATS]! + left;
+        drawn[2 * i + 1] = vertices[i * VERTEX_FLOATS + 1]! + top;
+      }
+    }
     let [x0, y0, x1, y1] = [Infinity, Infinity, -Infinity, -Infinity];
     for (let i = 0; i < POINTS; i++) {
       const at = i * VERTEX_FLOATS;
@@ -154,27 +190,64 @@ export class MeshSwapper implements Swapper {
       x1 = Math.max(x1, x);
       y0 = Math.min(y0, y);
       y1 = Math.max(y1, y);
-      vertices[at] = underVertices[at] = x - left;
-      vertices[at + 1] = underVertices[at + 1] = y - top;
+      underVertices[at] = x - left;
+      underVertices[at + 1] = y - top;
       underVertices[at + 2] = clampToSide(live.points[3 * i]! - left, width);
       underVertices[at + 3] = clampToSide(live.points[3 * i + 1]! - top, height);
-      const hair = opacityByLikeness(likeness[i]!, overHair[i]!, tuning.opacity);
-      const view = opacityByView(this.#facing[i]!, views[i]!, folds[i]!, tuning.opacity);
-      vertices[at + 4] = looks.strength * opacity[i]! * hair * view;
-      const light = 1 + looks.colour * (lit[i]! - 1);
-      vertices[at + 5] = BLACK - light * (gain * BLACK - (1 - gain) * (plain[i]! - BLACK));
-      const tint = looks.colour * this.#tint[i]!;
-      vertices[at + 6] = tint * offset[3 * i + 1]! + (1 - saturation * light) * GREY;
-      vertices[at + 7] = tint * offset[3 * i + 2]! + (1 - saturation * light) * GREY;
-      vertices[at + 8] = light;
     }
     return [x0, y0, x1, y1];
   }
 
-  /** Factors on the source's luma, about its plain skin, and on its chroma, about grey. */
-  #gains({ colour }: Looks): Gains {
-    const { contrast, saturation } = this.#light;
-    return { gain: 1 + colour * (contrast - 1), saturation: 1 + colour * (saturation - 1) };
+  /** Moves the vertices of a source face towards what it changes from. */
+  #mixVertices(
+    { from, before, vertices: others, share }: Crossfade,
+    vertices: Float32Array,
+    live: LiveFace,
+    looks: Looks,
+  ): void {
+    this.#verticesOf(from, others, live, looks);
+    if (before !== null) this.#mixVertices(before, others, live, looks);
+    for (let i = 0; i < vertices.length; i++) {
+      const k = i % VERTEX_FLOATS;
+      // The places in the texture are the same for every face.
+      if (k !== 2 && k !== 3) vertices[i] = others[i]! + share * (vertices[i]! - others[i]!);
+    }
+  }
+
+  /** Writes where, how opaque and in which light each of 468 points of a source face is drawn; not its texture's place. */
+  #verticesOf(source: FittedSource, out: Float32Array, live: LiveFace, looks: Looks): void {
+    const { opacities, overHair, folds, tuning, shape } = this.#resources;
+    const opacity = opacities[((looks.keepEyes ? 1 : 0) + (looks.keepMouth ? 2 : 0)) as 0 | 1 | 2 | 3];
+    const { x: left, y: top } = live.region.rect;
+    const { offset, likeness, gain: lit, plain } = source.light;
+    const { gain, saturation } = source.gains(looks);
+    const drawn = this.#drawn;
+    shape.reshape(live.points, source.shape, looks.shape, drawn);
+    for (let i = 0; i < POINTS; i++) {
+      const at = i * VERTEX_FLOATS;
+      out[at] = drawn[2 * i]! - left;
+      out[at + 1] = drawn[2 * i + 1]! - top;
+      const hair = opacityByLikeness(likeness[i]!, overHair[i]!, tuning.opacity);
+      const view = opacityByView(this.#facing[i]!, source.face.views[i]!, folds[i]!, tuning.opacity);
+      out[at + 4] = looks.strength * opacity[i]! * hair * view;
+      const light = 1 + looks.colour * (lit[i]! - 1);
+      out[at + 5] = BLACK - light * (gain * BLACK - (1 - gain) * (plain[i]! - BLACK));
+      const tint = looks.colour * source.tint[i]!;
+      out[at + 6] = tint * offset[3 * i + 1]! + (1 - saturation * light) * GREY;
+      out[at + 7] = tint * offset[3 * i + 2]! + (1 - saturation * light) * GREY;
+      out[at + 8] = light;
+    }
+  }
+
+  /** Factors on the texture's luma, about its plain skin, and on its chroma, about grey. */
+  #gains(looks: Looks, source = this.#source, fade = this.#crossfade): Gains {
+    const to = source.gains(looks);
+    if (fade === null) return to;
+    const from = this.#gains(looks, fade.from, fade.before);
+    return {
+      gain: from.gain + fade.share * (to.gain - from.gain),
+      saturation: from.saturation + fade.share * (to.saturation - from.saturation),
+    };
   }
 
   #draw(looks: Looks, { points, region }: LiveFace): void {
@@ -192,10 +265,19 @@ export class MeshSwapper implements Swapper {
     region.warp(vertices, skin, this.#gains(looks), this.#texture.texture);
     if (!looks.keepEyes) {
       const { x: left, y: top } = region.rect;
-      this.#iris.draw(region.planes, points, this.#drawn, { left, top, strength: looks.strength });
+      const share = this.#crossfade?.share ?? 1;
+      const draw = ({ iris }: FittedSource, strength: number): void =>
+        iris.draw(region.planes, points, this.#drawn, { left, top, strength });
+      if (this.#crossfade !== null) draw(this.#crossfade.from, looks.strength * (1 - share));
+      draw(this.#source, looks.strength * share);
     }
     if (!this.#occlusion.any) return;
     mask.set(this.#occlusion.mask);
     region.restore(vertices, restored, { opacity: mask, size: MAP_SIDE, area: this.#occlusion.area }, ATLAS);
   }
+}
+
+/** At most so many changes, the newest ones. */
+function withoutOldest(fade: Crossfade | null, most: number): Crossfade | null {
+  return fade === null || most === 0 ? null : { ...fade, before: withoutOldest(fade.before, most - 1) };
 }

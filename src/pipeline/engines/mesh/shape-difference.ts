@@ -74,6 +74,12 @@ export class ShapeDifference implements ShapePair {
     this.#tuning = tuning;
   }
 
+  /** Takes over what another one has learned of the same live face. */
+  learnFrom(other: ShapeDifference): void {
+    this.usual.set(other.usual);
+    this.#samples = other.#samples;
+  }
+
   /** Learns from a frame, or passes it over. @param live x, y, z of at least 468 points in pixels of the frame. */
   follow(live: Float32Array): void {
     const { firstFrames, everyFrames, samples } = this.#tuning;

@@ -16,6 +16,7 @@ export {
   backgroundOnly, boxMeans, cellMeans, doubleCells, halveCells, lines, lumaChange, matteLines, matteStates, moments,
   stretchToTensor, takeMask, unweight,
 } from './matte';
+export { zoom } from './zoom';
 
 /** Address of the first byte that the host may use. */
 export function ownBytes(): usize { return __heap_base; }

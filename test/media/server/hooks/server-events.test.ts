@@ -133,6 +133,7 @@ test('a face that is added is told of, a further photo of one is not', async () 
     builtIn: false,
     addedAt: '',
     photos: 1,
+    licence: null,
     thumbnail: '',
     consentedAt: null,
     consentDue: false,

@@ -9,7 +9,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { iceFragmentOf } from '../../../../src/server/webrtc/ice-fragment.ts';
 import { Conformity } from '../../../support/conformity.ts';
-import { group, modelsDir } from '../../../support/lane.ts';
+import { cutFrame, group, modelsDir } from '../../../support/lane.ts';
 import { Publisher } from '../../../support/publisher.ts';
 import { startServer, type TestServer, until } from '../../../support/server.ts';
 import { Watcher } from '../../../support/viewer.ts';
@@ -80,7 +80,16 @@ test.each(['session', 'stream'])('live control of a %s', async (kind) => {
   await expectStatus(422, 'PATCH', `${of}/settings`, at, json({ badge: false }));
   await expectStatus(200, 'PATCH', `${of}/settings`, at, json({ badge: false, disclosureAcknowledged: true }));
   await expectStatus(200, 'GET', '/api/sessions');
-  for (const change of ['face/next', 'face/previous', 'toggle', 'toggle/on', 'toggle/keepEyes', 'toggle/keepMouth'])
+  for (const change of [
+    'face/next',
+    'face/previous',
+    'toggle',
+    'toggle/on',
+    'toggle/offAir',
+    'toggle/offAir',
+    'toggle/keepEyes',
+    'toggle/keepMouth',
+  ])
     await expectStatus(200, 'POST', `${of}/${change}`, at);
   await expectStatus(200, 'POST', `${of}/preset/{preset}`, at);
   await expectStatus(404, 'POST', `${of}/preset/{preset}`, { ...at, preset: 'none' });
@@ -145,6 +154,18 @@ test('faces', async () => {
   const face = (JSON.parse(added.text) as { id: string }).id;
   await expectStatus(200, 'GET', '/api/faces');
   await expectStatus(200, 'GET', '/api/faces/{face}/thumbnail', { face });
+  await expectStatus(200, 'GET', '/api/faces/{face}', { face });
+  await expectStatus(404, 'GET', '/api/faces/{face}', { face: 'none' });
+  await expectStatus(200, 'GET', '/api/faces/{face}/photos/{photo}', { face, photo: '0' });
+  await expectStatus(404, 'GET', '/api/faces/{face}/photos/{photo}', { face, photo: '7' });
+  await expectStatus(422, 'GET', '/api/faces/{face}/photos/{photo}', { face, photo: 'x' });
+  await expectStatus(404, 'GET', '/api/face-pack?face=astronaut');
+  await expectStatus(200, 'GET', '/api/face-pack');
+  const pack = { file: new Blob([await bytesOf('/api/face-pack')]), consent: 'true' };
+  const imported = await expectStatus(200, 'POST', '/api/face-pack', {}, form(pack));
+  expect(JSON.parse(imported.text)).toMatchObject({ added: [{ name: 'A', photos: 1 }], refused: [] });
+  await expectStatus(422, 'POST', '/api/face-pack', {}, form({ file: pack.file }));
+  await expectStatus(422, 'POST', '/api/face-pack', {}, form({ file, consent: 'true' }));
   const consent = '/api/faces/{face}/consent';
   await expectStatus(200, 'GET', consent, { face });
   await expectStatus(200, 'POST', consent, { face }, json({ consent: true, confirmedBy: 'Ada' }));
@@ -186,6 +207,21 @@ test('faces', async () => {
   await expectStatus(403, 'POST', '/api/faces/preview', {}, form({ ...good, ...other }));
   await expectStatus(204, 'DELETE', '/api/blocked-faces/{blocked}', { blocked });
   await expectStatus(404, 'DELETE', '/api/blocked-faces/{blocked}', { blocked });
+}, 240_000);
+
+/** The body of a reply that is asked for outside of the document's checks. */
+const bytesOf = async (at: string): Promise<Uint8Array<ArrayBuffer>> => {
+  const answer = await fetch(server.url + at, { headers: { authorization: `Bearer ${token}` } });
+  return new Uint8Array(await answer.arrayBuffer());
+};
+
+test('a face that is tried on', async () => {
+  const size = { width: 320, height: 240 };
+  const part = { left: 1400, top: 130, width: 460, height: 345 };
+  camera.play(size, [(await cutFrame(group, part, size.width, size.height)).data], 10);
+  await expectStatus(200, 'POST', '/api/sessions/{session}/preview?face=astronaut', { session });
+  await expectStatus(404, 'POST', '/api/sessions/{session}/preview?face=none', { session });
+  camera.send(size.width, size.height);
 });
 
 test.runIf(hasFfmpeg)('recordings', async () => {
@@ -276,6 +312,8 @@ test('the machine, the pages and the login', async () => {
   await expectStatus(404, 'GET', '/api/profile?thread=lane-99');
   await expectStatus(200, 'GET', '/view/{stream}', { stream: 'desk' });
   await expectStatus(404, 'GET', '/view/{stream}', { stream: 'a b' });
+  await expectStatus(200, 'GET', '/remote/{stream}', { stream: 'desk' });
+  await expectStatus(404, 'GET', '/remote/{stream}', { stream: 'a b' });
   await expectStatus(302, 'GET', '/call');
   await expectStatus(302, 'GET', '/enter');
   await expectStatus(302, 'GET', '/enter/call');

@@ -35,7 +35,7 @@ test('a change from elsewhere is shown without undoing a pending own change', ()
 });
 
 test('a preset holds looks, not people, transient settings or the mark', () => {
-  const { map: _map, on: _on, badge: _badge, ...looks } = defaults;
+  const { map: _map, on: _on, offAir: _offAir, badge: _badge, soundOffsetMs: _offset, ...looks } = defaults;
   expect(presetOf({ ...defaults, on: false, map: { 1: 'b' } })).toEqual(looks);
 });
 

@@ -116,6 +116,28 @@ describe('lip sync', () => {
       expect(shown.length).toBe(1);
     }));
 
+  test('plays sound later or earlier than measured where it is told to, and says how late', () =>
+    withBuffers({ sound: 60, picture: 40 }, 300, async (sync, shown, heard) => {
+      expect(sync.soundDelayMs).toBeNull();
+      sync.offsetMs = 200;
+      await speak(sync, 4000);
+      expect(Math.abs(sync.soundDelayMs! - 425)).toBeLessThanOrEqual(1);
+      sync.addSound(piece(9000));
+      let waited = 0;
+      while (loudness(heard.at(-1)!) < 0.1 && waited++ < 100) await speak(sync, 10);
+      expect(Math.abs(10 * waited - 425)).toBeLessThanOrEqual(10);
+      // A changed voice is late by itself: the picture waits.
+      sync.offsetMs = -300;
+      await speak(sync, 1000);
+      expect(Math.abs(sync.soundDelayMs! + 75)).toBeLessThanOrEqual(1);
+      const before = shown.length;
+      sync.addFrame(picture);
+      await speak(sync, 60);
+      expect(shown.length).toBe(before);
+      await speak(sync, 30);
+      expect(shown.length).toBe(before + 1);
+    }));
+
   test('holds pictures back where sound is later than a quick swap', () =>
     withBuffers({ sound: 80, picture: 20 }, 10, async (sync, shown, heard) => {
       await speak(sync, 4000);

@@ -1,31 +1,35 @@
 /**
  * `faceoff camera`: the live pipeline without a browser, from a camera, a file or a stream of a running server into a
- * virtual camera (v4l2loopback), a file or a pipe. Goes on by itself when a lost input or server comes back.
+ * virtual camera (v4l2loopback), a file, a pipe, or a stream to another program or service. Goes on by itself when a lost
+ * input, server or output comes back.
  */
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import { pino } from 'pino';
-import type { Config } from '../config.ts';
-import { FaceLibrary } from '../faces/face-library.ts';
-import { isLocal, urlOf } from '../lib/address.ts';
-import { checkInput, checkOutput, isFile } from '../media/camera-errors.ts';
-import { readInput } from '../media/camera-input.ts';
-import { CameraOutput } from '../media/camera-output.ts';
-import { ContentCheck } from '../pipeline/content/content-check.ts';
-import { ContentGuard } from '../pipeline/content/content-guard.ts';
-import { Pool } from '../pipeline/pool/pool.ts';
-import { Intake } from '../server/session/intake.ts';
-import { Opening } from '../server/session/opening.ts';
-import { watchStream } from '../server/webrtc/whep-client.ts';
-import { FaceOffError, messageOf } from '../shared/errors.ts';
-import { shownFor } from '../shared/missed-swap.ts';
-import { wantsSwap } from '../shared/settings.ts';
-import type { Frame } from '../shared/types.ts';
-import { type BackgroundOptions, namedBackground, withBackground } from './background/background-option.ts';
-import { type MarkOptions, markFor, withMark } from './disclosure/mark-choice.ts';
-import { movePersonalData } from './move-personal-data.ts';
-import { type ConfigOptions, configOf, withConfig } from './options.ts';
+import type { Config } from '../../config.ts';
+import { FaceLibrary } from '../../faces/face-library.ts';
+import { isLocal, urlOf } from '../../lib/address.ts';
+import { checkInput, checkOutput, isFile } from '../../media/camera-errors.ts';
+import { readInput } from '../../media/camera-input.ts';
+import { CameraOutput } from '../../media/camera-output.ts';
+import { checkLiveAddress } from '../../media/live-output.ts';
+import { ContentCheck } from '../../pipeline/content/content-check.ts';
+import { ContentGuard } from '../../pipeline/content/content-guard.ts';
+import { Pool } from '../../pipeline/pool/pool.ts';
+import { Intake } from '../../server/session/intake.ts';
+import { Opening } from '../../server/session/opening.ts';
+import { watchStream } from '../../server/webrtc/client/whep-client.ts';
+import { WhipOutput } from '../../server/webrtc/client/whip-output.ts';
+import { FaceOffError, messageOf } from '../../shared/errors.ts';
+import { shownFor } from '../../shared/missed-swap.ts';
+import { wantsSwap } from '../../shared/settings.ts';
+import type { Frame } from '../../shared/types.ts';
+import { type BackgroundOptions, namedBackground, withBackground } from '../background/background-option.ts';
+import { type MarkOptions, markFor, withMark } from '../disclosure/mark-choice.ts';
+import { movePersonalData } from '../move-personal-data.ts';
+import { type ConfigOptions, configOf, withConfig } from '../options.ts';
+import { publishersOf, whipEndpoint } from './whip-endpoint.ts';
 
 interface CameraOptions extends ConfigOptions, MarkOptions, BackgroundOptions {
   input?: string;
@@ -40,6 +44,9 @@ interface CameraOptions extends ConfigOptions, MarkOptions, BackgroundOptions {
 
 /** Delivers frames until the input ends or `signal` aborts; rejects with a FaceOffError when the input is lost. */
 type Source = (onFrame: (frame: Frame) => void, signal: AbortSignal) => Promise<void>;
+
+/** Where frames and sound go. */
+type Output = CameraOutput | WhipOutput;
 
 /** Takes frames from the source to the output. */
 interface FramePath {
@@ -69,12 +76,15 @@ const rate = (value: string): number => {
 export function cameraCommand(defaultConfig: string): Command {
   const command = new Command('camera')
     .description(
-      'swap the face of a camera, without a browser, into a virtual camera (Linux, v4l2loopback); needs ffmpeg',
+      'swap the face of a camera, without a browser, into a virtual camera (Linux, v4l2loopback) or a stream; needs ffmpeg',
     )
     .option('--input <source>', 'a camera (/dev/video0), or a file or address that ffmpeg reads')
     .option('--stream <name>', 'instead of an input: what a running server shows under this name')
     .option('--server <address>', 'that server (default: the one on this machine)')
-    .requiredOption('--output <sink>', 'a virtual camera (/dev/video10), a file, or - for y4m on the standard output')
+    .requiredOption(
+      '--output <sink>',
+      'a virtual camera (/dev/video10), a file, - for y4m, srt://, rtmp://, rtmps://, ndi://, or WHIP: whip+https://',
+    )
     .option('--face <id>', 'the face to put on, as the studio lists them, or none (default: swap.face)')
     .option('--size <size>', 'size of the pictures, 1280x720 (default: that of the input)', size)
     .option('--fps <number>', 'pictures a second', rate, 30)
@@ -87,27 +97,29 @@ async function camera(options: CameraOptions): Promise<void> {
   if ((input === undefined) === (stream === undefined))
     throw new FaceOffError('bad_arguments', 'Give one of --input and --stream.');
   if (input !== undefined) checkInput(input);
-  checkOutput(name);
+  const whip = whipEndpoint(name);
+  if (whip === null) {
+    checkOutput(name);
+    await checkLiveAddress(name);
+  }
   const config = configOf(options, ['pipeline.lanes=1']);
   const ending = new AbortController();
   let failed: FaceOffError | null = null;
-  const output = new CameraOutput({
-    name,
-    size: options.size ?? null,
-    fps,
-    say,
-    onError(error) {
-      failed ??= error;
-      ending.abort();
-    },
-  });
+  const onError = (error: FaceOffError): void => {
+    failed ??= error;
+    ending.abort();
+  };
+  const output =
+    whip === null
+      ? new CameraOutput({ name, size: options.size ?? null, fps, hasSound: stream !== undefined, say, onError })
+      : new WhipOutput({ endpoint: whip, peers: await publishersOf(config), say, onError });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => ending.abort());
   // A terminal that was closed takes no more lines.
   process.stderr.on('error', () => undefined);
   const framePath = input === undefined ? passing(output) : await swapping(config, options, output);
   try {
     await keepReading(
-      sourceOf(options, config),
+      sourceOf(options, config, output),
       (frame) => framePath.show(frame),
       ending.signal,
       input !== undefined && isFile(input),
@@ -122,11 +134,16 @@ async function camera(options: CameraOptions): Promise<void> {
   process.exit(0);
 }
 
-function sourceOf({ input, stream = '', server, size = null, fps, loop }: CameraOptions, config: Config): Source {
+function sourceOf(
+  { input, stream = '', server, size = null, fps, loop }: CameraOptions,
+  config: Config,
+  output: Output,
+): Source {
   const { host, port, token, certificate } = config.server;
   const address = server ?? urlOf('127.0.0.1', port, certificate !== null || !isLocal(host));
   return input === undefined
-    ? (onFrame, signal) => watchStream({ server: address, stream, token, onFrame, signal })
+    ? (onFrame, signal) =>
+        watchStream({ server: address, stream, token, onFrame, onSound: (sound) => output.hear(sound), signal })
     : (onFrame, signal) => readInput({ name: input, size, fps, loop }, onFrame, signal);
 }
 
@@ -165,13 +182,13 @@ async function keepReading(
 }
 
 /** Frames of a running server, which swapped them already. */
-const passing = (output: CameraOutput): FramePath => ({
+const passing = (output: Output): FramePath => ({
   show: (frame) => output.show(frame),
   close: async () => undefined,
 });
 
 /** Frames of an input, swapped by a lane of this process, and marked while a face is chosen. */
-async function swapping(config: Config, options: CameraOptions, output: CameraOutput): Promise<FramePath> {
+async function swapping(config: Config, options: CameraOptions, output: Output): Promise<FramePath> {
   const { face: wanted } = options;
   const badge = await markFor(config, options, 'camera');
   const log = pino({ level: 'silent' });
