@@ -198,11 +198,11 @@ export type KeyOfType<T> = {
   [K in SettingKey]: [SwapSettings[K], T] extends [T, SwapSettings[K]] ? K : never;
 }[SettingKey];
 
+/** The name of a setting that is a share. */
+export type ShareKey = Exclude<KeyOfType<number>, 'soundOffsetMs'>;
+
 /** The settings that are a share, 0..1. */
-export const SHARE_KEYS = SETTING_KEYS.filter((key) => SETTINGS[key].values.kind === 'share') as Exclude<
-  KeyOfType<number>,
-  'soundOffsetMs'
->[];
+export const SHARE_KEYS = SETTING_KEYS.filter((key) => SETTINGS[key].values.kind === 'share') as ShareKey[];
 
 /** The settings that are on or off. */
 export const FLAG_KEYS = SETTING_KEYS.filter((key) => SETTINGS[key].values.kind === 'flag') as KeyOfType<boolean>[];

@@ -6,7 +6,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { launchBrowser } from '../support/browser.ts';
 import { writeClip } from '../support/clip.ts';
-import { cutFrame, group } from '../support/lane.ts';
+import { cutFrame, group, onGrey } from '../support/lane.ts';
 import { type Program, startProgram, until } from '../support/server.ts';
 
 /** Where screenshots go, to be looked at; none without it. */
@@ -17,7 +17,10 @@ let clip: string;
 const pages: Page[] = [];
 
 beforeAll(async () => {
-  const camera = await cutFrame(group, { left: 1400, top: 60, width: 700, height: 525 }, 640, 480);
+  const camera = onGrey(await cutFrame(group, { left: 1400, top: 130, width: 460, height: 345 }, 200, 150), 640, 480, {
+    x: 120,
+    y: 120,
+  });
   clip = writeClip(camera, 30);
   program = await startProgram(['--set', 'pipeline.budgetMs=1000']);
   browser = await launchBrowser(clip, ['--autoplay-policy=no-user-gesture-required']);
@@ -51,8 +54,10 @@ interface Stats {
   soundDelayMs: number | null;
   settings: { framing: string; soundOffsetMs: number };
 }
-const session = async (): Promise<Stats> =>
-  ((await (await fetch(`${program.url}/api/sessions`)).json()) as Stats[])[0]!;
+/** Undefined for a moment where the page connects anew, as for its first microphone. */
+const session = async (): Promise<Stats | undefined> =>
+  ((await (await fetch(`${program.url}/api/sessions`)).json()) as Stats[])[0];
+const soundDelayMs = async (): Promise<number | null> => (await session())?.soundDelayMs ?? null;
 const shoot = async (page: Page, name: string, selector?: string): Promise<void> => {
   if (shots === undefined) return;
   if (selector !== undefined) await page.locator(selector).scrollIntoViewIfNeeded();
@@ -62,11 +67,11 @@ const shoot = async (page: Page, name: string, selector?: string): Promise<void>
 test('framing follows the face, and the slider says how close', async () => {
   const page = await startStudio();
   await until(async () => ((await session())?.faces[0]?.width ?? 0) > 0, 'a face', 30_000);
-  const before = (await session()).faces[0]!.width;
+  const before = (await session())!.faces[0]!.width;
   expect(await page.isVisible('#zoom')).toBe(false);
   await page.selectOption('#framing', 'face');
   await page.locator('#zoom').fill('100');
-  await until(async () => ((await session()).faces[0]?.width ?? 0) > 1.35 * before, 'a larger face', 30_000);
+  await until(async () => ((await session())?.faces[0]?.width ?? 0) > 1.35 * before, 'a larger face', 30_000);
   await shoot(page, 'framed', '#framing');
   await page.reload();
   await page.waitForSelector('[data-face-id="astronaut"]');
@@ -79,11 +84,11 @@ test('viewers hear the microphone; its level and delay are shown', async () => {
   await page.selectOption('#microphone', '');
   // Chromium's own microphone beeps once a second.
   await page.waitForFunction(() => document.querySelector<HTMLMeterElement>('#voice-level')!.value > 0.2);
-  await until(async () => (await session()).soundDelayMs !== null, 'sound at the server', 30_000);
+  await until(async () => (await soundDelayMs()) !== null, 'sound at the server', 30_000);
   await page.waitForFunction(() => /waits -?\d+ ms/.test(document.querySelector('#sound-delay')!.textContent!));
-  const before = (await session()).soundDelayMs!;
+  const before = (await soundDelayMs())!;
   await page.locator('#soundOffsetMs').fill('400');
-  await until(async () => (await session()).soundDelayMs! > before + 250, 'a longer delay', 30_000);
+  await until(async () => ((await soundDelayMs()) ?? 0) > before + 250, 'a longer delay', 30_000);
   await shoot(page, 'voice', '#voice');
   const viewer = await open('/view/studio?sound');
   await viewer.waitForFunction(() => document.querySelector('video')!.readyState > 2, null, { timeout: 30_000 });
@@ -104,7 +109,11 @@ test('viewers hear the microphone; its level and delay are shown', async () => {
     { timeout: 30_000 },
   );
   await page.selectOption('#microphone', 'none');
-  await until(async () => (await session()).soundDelayMs === null, 'silence at the server', 30_000);
+  await until(
+    async () => (await session()) !== undefined && (await soundDelayMs()) === null,
+    'silence at the server',
+    30_000,
+  );
 }, 150_000);
 
 test('a changed voice has another pitch, comes as late as is said, and the picture waits for it', async () => {

@@ -21,6 +21,7 @@ afterAll(async () => {
 
 interface Settings {
   on: boolean;
+  offAir: boolean;
   face: string | null;
   strength: number;
 }
@@ -54,6 +55,12 @@ test('a phone switches, chooses faces and presets and sets the strength of the p
   await remote.waitForSelector('#on[aria-pressed="false"]');
   await remote.tap('#on');
   await studio.waitForSelector('#on[aria-pressed="true"]');
+
+  await remote.tap('#off-air');
+  await until(async () => (await settings()).offAir, 'off air');
+  await remote.waitForSelector('#off-air[aria-pressed="true"]');
+  await remote.tap('#off-air');
+  await until(async () => !(await settings()).offAir, 'on air again');
 
   const before = (await settings()).face;
   await remote.tap('#next');

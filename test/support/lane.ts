@@ -53,3 +53,19 @@ export async function cutFrame(
 }
 
 export const copyFrame = (frame: Frame): Frame => ({ ...frame, data: frame.data.slice() });
+
+/** A small picture on grey, as of a person far from the camera. @param at even corner. */
+export function onGrey(inner: Frame, width: number, height: number, at: { x: number; y: number }): Frame {
+  const data = new Uint8Array((width * height * 3) / 2).fill(128);
+  let [from, to] = [0, 0];
+  for (const shift of [0, 1, 1]) {
+    const [w, h, stride] = [inner.width >> shift, inner.height >> shift, width >> shift];
+    for (let row = 0; row < h; row++) {
+      const place = to + ((at.y >> shift) + row) * stride + (at.x >> shift);
+      data.set(inner.data.subarray(from + row * w, from + (row + 1) * w), place);
+    }
+    from += w * h;
+    to += stride * (height >> shift);
+  }
+  return { width, height, data, receivedAtMs: 0 };
+}

@@ -16,6 +16,7 @@ const STRENGTH_EVERY_MS = 100;
 
 const name = location.pathname.match(/([^/]*)\/?$/)?.[1] ?? '';
 const on = element('on', HTMLButtonElement);
+const offAir = element('off-air', HTMLButtonElement);
 const strength = element('strength', HTMLInputElement);
 let faces: FaceInfo[] = [];
 let presets: PresetInfo[] = [];
@@ -77,8 +78,9 @@ function show(now: SwapSettings | null): void {
   settings = now;
   if (now === null) say('waiting', 'Waits for the stream');
   else {
-    say('live', now.on ? 'Live, swapped' : 'Live, as it is');
+    say('live', now.offAir ? 'Off air' : now.on ? 'Live, swapped' : 'Live, as it is');
     press(on, now.on);
+    press(offAir, now.offAir);
     on.textContent = now.on ? 'Swap is on' : 'Swap is off';
     if (strengthTimer === undefined) strength.value = String(Math.round(100 * now.strength));
     element('strength-value', HTMLOutputElement).textContent = showPercent(now.strength);
@@ -117,6 +119,7 @@ function mark(): void {
 
 element('stream', HTMLElement).textContent = name;
 on.addEventListener('click', () => void change('settings', 'PATCH', { on: !isPressed(on) }));
+offAir.addEventListener('click', () => void change('settings', 'PATCH', { offAir: !isPressed(offAir) }));
 element('next', HTMLButtonElement).addEventListener('click', () => void change('face/next', 'POST'));
 element('previous', HTMLButtonElement).addEventListener('click', () => void change('face/previous', 'POST'));
 strength.addEventListener('input', () => {

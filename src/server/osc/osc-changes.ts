@@ -50,14 +50,17 @@ function faceNamed(name: string, faces: readonly FaceInfo[]): SettingsPatch | nu
 }
 
 function settingOf(key: SettingKey, value: unknown): SettingsPatch | null {
-  switch (SETTINGS[key].values.kind) {
+  const { values } = SETTINGS[key];
+  switch (values.kind) {
     case 'flag':
       if (typeof value === 'number') return { [key]: value >= 0.5 };
       return typeof value === 'boolean' ? { [key]: value } : null;
     case 'share':
       return typeof value === 'number' && Number.isFinite(value) ? { [key]: Math.min(1, Math.max(0, value)) } : null;
     case 'whole':
-      return typeof value === 'number' && Number.isFinite(value) ? { [key]: Math.round(value) } : null;
+      return typeof value === 'number' && Number.isFinite(value)
+        ? { [key]: Math.min(values.most, Math.max(values.least, Math.round(value))) }
+        : null;
     case 'option':
     case 'name':
     case 'colour':

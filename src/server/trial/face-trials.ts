@@ -142,5 +142,7 @@ async function swapped(session: TriedSession, trial: Trial): Promise<Frame> {
       free();
     }
   }
-  throw new FaceOffError('not_shown', 'The face cannot be shown on you now: no face was found in your picture.');
+  const isReady = performance.now() - sinceMs >= PATIENCE_MS;
+  const why = isReady ? 'no face was found in your picture' : 'it is not ready yet, try again in a moment';
+  throw new FaceOffError('not_shown', `The face cannot be shown on you now: ${why}.`);
 }

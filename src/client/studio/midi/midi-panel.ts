@@ -24,7 +24,7 @@ export interface MidiConf {
 const LABELS: Record<MidiAction, string> = {
   strength: 'Strength',
   shape: 'Shape',
-  zoom: 'Zoom',
+  zoom: 'Closer by at most',
   on: 'Swap on or off',
   offAir: 'Off air',
   keepEyes: 'My eyes',

@@ -5,7 +5,7 @@ import { distance } from '../../../../src/pipeline/face/embed.ts';
 import type { Lane } from '../../../../src/pipeline/lane/lane.ts';
 import type { SettingsPatch } from '../../../../src/shared/settings.ts';
 import type { Frame, SwappedFrame } from '../../../../src/shared/types.ts';
-import { astronaut, copyFrame, cutFrame, group, readFrame, startLane } from '../../../support/lane.ts';
+import { astronaut, copyFrame, cutFrame, group, onGrey, readFrame, startLane } from '../../../support/lane.ts';
 import { swapSettings } from '../../../support/settings.ts';
 import { openWho } from '../../../support/who.ts';
 
@@ -16,8 +16,10 @@ beforeAll(async () => {
   const picture = await readFrame(astronaut);
   const [face] = await lane.analyse(picture);
   await lane.take('source', await lane.enrol([{ picture, points: face!.points }]));
-  // Her face stands left of the middle, and is small.
-  camera = await cutFrame(group, { left: 1400, top: 60, width: 700, height: 525 }, 640, 480);
+  camera = onGrey(await cutFrame(group, { left: 1400, top: 130, width: 460, height: 345 }, 200, 150), 640, 480, {
+    x: 120,
+    y: 120,
+  });
 });
 afterAll(() => lane.end());
 

@@ -19,6 +19,7 @@ let picture: Frame;
 let session: string;
 beforeAll(async () => {
   server = await startServer({ pipeline: { budgetMs: 1000 }, disclosure: { watermark: false } });
+  for (const face of ['mona-lisa', 'astronaut']) await server.pool.preload(face);
   picture = await cutFrame(group, PART, SIZE.width, SIZE.height);
   camera = new Publisher();
   camera.play(SIZE, [picture.data], 10);
@@ -28,7 +29,7 @@ beforeAll(async () => {
   viewer = new Watcher();
   expect((await viewer.whep(server.url, 'stage')).status).toBe(201);
   await until(() => viewer.received > 2, 'pictures for the viewer');
-}, 120_000);
+}, 240_000);
 afterAll(async () => {
   viewer?.close();
   camera?.close();

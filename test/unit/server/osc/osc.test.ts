@@ -75,6 +75,8 @@ test.each<[string, (number | string | boolean)[], SettingsPatch | null]>([
   ['/faceoff/strength', [0.25], { strength: 0.25 }],
   ['/faceoff/strength', [7], { strength: 1 }],
   ['/faceoff/strength', ['much'], null],
+  ['/faceoff/soundOffsetMs', [-120.4], { soundOffsetMs: -120 }],
+  ['/faceoff/soundOffsetMs', [5000], { soundOffsetMs: 800 }],
   ['/faceoff/keepEyes', [1], { keepEyes: true }],
   ['/faceoff/offAir', [false], { offAir: false }],
   ['/faceoff/fallback', ['blur'], { fallback: 'blur' }],
