@@ -14,6 +14,7 @@ const files = {
   'face-mesh.onnx': models.faceMesh,
   'face-embedder.onnx': models.faceEmbedder,
   'face-geometry.json': models.faceGeometry,
+  'person-segmenter.onnx': models.personSegmenter,
 };
 mkdirSync(folder, { recursive: true });
 for (const [name, make] of Object.entries(files)) {

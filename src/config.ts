@@ -15,7 +15,7 @@ import { isLocal } from './lib/address.ts';
 import { PRIORITIES } from './lib/priority.ts';
 import { listSchema, textSchema } from './lib/text-schema.ts';
 import { RECORDING_FORMATS } from './shared/recording-formats.ts';
-import { FACE_CHOICES, FALLBACKS, RESERVES, SETTINGS } from './shared/settings.ts';
+import { BACKGROUNDS, COLOUR, FACE_CHOICES, FALLBACKS, RESERVES, SETTINGS } from './shared/settings.ts';
 import { STAGE_BUCKETS_MS } from './shared/stage-buckets.ts';
 import { CORNERS } from './shared/types.ts';
 
@@ -77,6 +77,7 @@ const Schema = z.strictObject({
     frameHeight: whole(64, 4320, 2160),
     faces: live(whole(1, 10_000, 64)),
     presets: live(whole(0, 1000, 64)),
+    backgrounds: live(whole(0, 1000, 24)),
     viewers: live(whole(0, 1000, 12)),
     roomPeople: live(whole(2, 16, 4)),
     wrongTokens: live(whole(0, 10_000, 10)),
@@ -154,6 +155,19 @@ const Schema = z.strictObject({
     boost: whole(1, 4, 1),
     mask: modelName('none'),
     reserve: choice(RESERVES, 'mesh'),
+  }),
+  background: section({
+    choice: live(choice(BACKGROUNDS, SETTINGS.background.default)),
+    colour: live(
+      z.string().regex(COLOUR, 'must be a colour such as "#00b140"').default(SETTINGS.backgroundColour.default),
+    ),
+    picture: live(
+      z
+        .string()
+        .regex(/^[a-z0-9-]{1,64}$/)
+        .nullable()
+        .default(SETTINGS.backgroundPicture.default),
+    ),
   }),
   restoration: section({ sharpness: live(number(0, 1, 0.85)), model: modelName('none'), blend: number(0, 1, 0.8) }),
   inference: section({

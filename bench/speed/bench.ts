@@ -13,6 +13,7 @@ import { benchContent } from '../looks/content.ts';
 import { benchLooks } from '../looks/looks.ts';
 import { benchWatermark } from '../looks/watermark.ts';
 import { benchSoak, tableOfSoak } from '../soak/soak.ts';
+import { benchBackground } from './background-cost.ts';
 import { benchBatching } from './batching.ts';
 import { machine } from './bench-machine.ts';
 import { benchCrossfade } from './crossfade-cost.ts';
@@ -44,6 +45,7 @@ const BENCHES: Record<string, Bench> = {
   kernels,
   frame,
   marks,
+  background,
   crossfade,
   neural,
   batching,
@@ -67,6 +69,13 @@ async function kernels() {
   const rows = await benchKernels();
   console.log('pixel kernels beside plain loops:');
   console.table(Object.fromEntries(rows.map(({ kernel, ...figures }) => [kernel, figures])));
+  return rows;
+}
+
+async function background() {
+  const rows = await benchBackground();
+  console.log('replacing the background, at its rate of masks, beside bare landmark inference:');
+  console.table(Object.fromEntries(rows.map(({ size, background, ...row }) => [`${size}, ${background}`, row])));
   return rows;
 }
 

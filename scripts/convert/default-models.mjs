@@ -41,6 +41,31 @@ export function faceMesh() {
   return convertFaceMesh(readTflite(packedAsset('face_landmark_with_attention.tflite')));
 }
 
+/** What the person segmenter sees, in pixels: between the shapes of 4:3 and 16:9, and 0.6 of the released model's square. */
+const PERSON = { width: 256, height: 160 };
+
+/**
+ * MediaPipe's general selfie segmentation: how surely each pixel shows a person. It is a convolutional network, released for
+ * squares of 256 pixels; every picture in it, a square there, gets the shape of `PERSON`.
+ */
+export function personSegmenter() {
+  const model = readTflite(read('@mediapipe/selfie_segmentation/selfie_segmentation.tflite'));
+  const side = model.tensors[model.inputs[0]].shape[1];
+  const to = (size, whole) => (size === 1 ? 1 : (size * whole) / side);
+  const pictures = model.operators.filter(({ op }) => op !== 'DEQUANTIZE').flatMap(({ outputs }) => outputs);
+  for (const index of [...model.inputs, ...pictures]) {
+    const [one, height, width, channels] = model.tensors[index].shape;
+    model.tensors[index].shape = [one, to(height, PERSON.height), to(width, PERSON.width), channels];
+  }
+  const graph = new GraphBuilder();
+  const converter = new Converter(model, graph);
+  const { width, height } = PERSON;
+  converter.run(graph.input('image', [1, height, width, 3]));
+  const person = graph.node('Reshape', [converter.get(model.outputs[0]), graph.ints([1, height, width])]);
+  graph.output(person, 'person', [1, height, width]);
+  return graph.bytes('person-segmenter');
+}
+
 /** dlib's face recognition ResNet as face-api ships it: uint8 weights, residual blocks, 128 numbers. */
 export function faceEmbedder() {
   const [{ weights }] = JSON.parse(read('@vladmandic/face-api/model/face_recognition_model-weights_manifest.json'));

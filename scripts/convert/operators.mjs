@@ -234,6 +234,52 @@ export class Converter {
     return this.#graph.node('MaxPool', [this.#values.get(data)], { kernel_shape: kernel, strides, pads });
   }
 
+  /** Every average pool of the models is over the whole picture. */
+  AVERAGE_POOL_2D({ inputs: [data], output }) {
+    const [, height, width] = this.#shape(output);
+    if (height !== 1 || width !== 1) throw new Error('the converter knows average pools over the whole picture only');
+    return this.#graph.node('GlobalAveragePool', [this.#values.get(data)]);
+  }
+
+  MEAN(operator) {
+    return this.AVERAGE_POOL_2D(operator);
+  }
+
+  LOGISTIC({ inputs: [data] }) {
+    return this.#graph.node('Sigmoid', [this.#values.get(data)]);
+  }
+
+  /**
+   * x · clip(x/6 + 1/2, 0, 1), with the inner factor as a depthwise convolution of one weight per channel, for the reason
+   * that PRELU names.
+   */
+  HARD_SWISH({ inputs: [data], output }) {
+    const g = this.#graph;
+    const channels = this.#shape(output).at(-1);
+    const [x, all] = [this.#values.get(data), (value) => new Array(channels).fill(value)];
+    const inner = g.node('Conv', [x, g.floats(all(1 / 6), [channels, 1, 1, 1]), g.floats(all(1 / 2))], {
+      kernel_shape: [1, 1],
+      group: channels,
+    });
+    return g.node('Mul', [x, g.node('Clip', [inner, g.floats([0], []), g.floats([1], [])])]);
+  }
+
+  /**
+   * A transposed convolution whose windows do not overlap: each input pixel makes kh·kw pixels of one channel, which a
+   * 1x1 convolution computes as channels and DepthToSpace puts in place.
+   */
+  Convolution2DTransposeBias({ inputs: [data, weights, bias], output }) {
+    const [out, kh, kw, into] = this.#shape(weights);
+    const [, height, width] = this.#shape(data);
+    const [, outHeight, outWidth] = this.#shape(output);
+    if (out !== 1 || kh !== kw || outHeight !== kh * height || outWidth !== kw * width)
+      throw new Error('the converter knows transposed convolutions to one channel, without overlap, only');
+    const values = [this.#values.get(data), this.#weights(weights, [kh * kw, into, 1, 1], [0, 1, 2, 3])];
+    const conv = this.#graph.node('Conv', values, { kernel_shape: [1, 1] });
+    const placed = this.#graph.node('DepthToSpace', [conv], { blocksize: kh });
+    return this.#graph.node('Add', [placed, this.#weights(bias, [1], [0])]);
+  }
+
   #binary(op, { inputs: [a, b], options }) {
     return this.#activate(this.#graph.node(op, [this.#operand(a), this.#operand(b)]), options?.int8(0) ?? 0);
   }
@@ -246,8 +292,23 @@ export class Converter {
     return this.#binary('Add', operator);
   }
 
+  /**
+   * A factor for each channel is spread over the picture first: ONNX Runtime's product keeps blocks of channels only where
+   * both shapes are equal.
+   */
   MUL(operator) {
-    return this.#binary('Mul', operator);
+    const [a, b] = operator.inputs.map(this.#shape);
+    if (a.length !== 4 || b.length !== 4 || b[1] * b[2] !== 1 || a[1] * a[2] === 1)
+      return this.#binary('Mul', operator);
+    const g = this.#graph;
+    const [data, factors] = operator.inputs.map((input) => this.#values.get(input));
+    const scales = g.floats([1, 1, a[1], a[2]]);
+    const spread = g.node('Resize', [factors, '', scales], {
+      mode: 'nearest',
+      coordinate_transformation_mode: 'asymmetric',
+      nearest_mode: 'floor',
+    });
+    return g.node('Mul', [data, spread]);
   }
 
   RELU({ inputs: [data] }) {

@@ -67,6 +67,7 @@ export const ERRORS = {
   name_taken: { status: 409, meaning: 'Another person in the call has that name.' },
   room_full: { status: 503, meaning: 'The call has as many people as `limits.roomPeople` allows.' },
   each_their_own: { status: 409, meaning: 'A step to the next face, while each person has a face of their own.' },
+  too_many_backgrounds: { status: 507, meaning: 'There are as many backgrounds as `limits.backgrounds` allows.' },
   too_many_presets: { status: 507, meaning: 'There are as many presets as `limits.presets` allows.' },
   faces_key_missing: { status: 500, meaning: 'The faces are encrypted, and no `faces.key` is set.' },
   faces_key_wrong: { status: 500, meaning: 'The faces were encrypted with another key than `faces.key`.' },
@@ -101,6 +102,8 @@ export const ERRORS = {
 
   // Faces and pictures
   unknown_face: { status: 404, meaning: 'There is no face with that id.' },
+  unknown_background: { status: 404, meaning: 'There is no background with that id.' },
+  background_damaged: { status: 410, meaning: 'The picture of a background was damaged on disk.' },
   face_damaged: { status: 410, meaning: 'The photos of a face were damaged on disk, or are gone.' },
   built_in_face: { status: 403, meaning: 'A shipped face cannot be changed or deleted.' },
   too_many_faces: { status: 507, meaning: 'There are as many faces as `limits.faces` allows.' },

@@ -30,4 +30,18 @@ export function rgbOf(y: number, u: number, v: number): [red: number, green: num
   return [toUnit(luma + 1.596027 * r), toUnit(luma - 0.391762 * b - 0.812968 * r), toUnit(luma + 2.017232 * b)];
 }
 
+/** Y, U, V, rounded, of a colour #rrggbb, in limited-range BT.601. */
+export function yuvOf(colour: string): [y: number, u: number, v: number] {
+  const [r, g, b] = [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16) / 255) as [
+    number,
+    number,
+    number,
+  ];
+  return [
+    Math.round(16 + 65.481 * r + 128.553 * g + 24.966 * b),
+    Math.round(128 - 37.797 * r - 74.203 * g + 112 * b),
+    Math.round(128 + 112 * r - 93.786 * g - 18.214 * b),
+  ];
+}
+
 const toUnit = (value: number): number => Math.min(1, Math.max(0, value / 255));

@@ -64,6 +64,13 @@ export interface BlockedFace {
   addedAt: string;
 }
 
+/** A picture for backgrounds. */
+export interface BackgroundInfo {
+  id: string;
+  /** ISO 8601. */
+  addedAt: string;
+}
+
 /** What may be wrong with a photo that a face is made from. */
 export type PhotoFlaw =
   | 'cut-off'

@@ -21,6 +21,15 @@ export const FACE_CHOICES = ['largest', 'all', 'mapped'] as const;
 /** One of FACE_CHOICES. */
 export type FaceChoice = (typeof FACE_CHOICES)[number];
 
+/** What is shown behind people: the room as it is, blurred, blurred until nothing is recognised, a picture, a colour. */
+export const BACKGROUNDS = ['none', 'blur', 'strong-blur', 'picture', 'colour'] as const;
+/** One of BACKGROUNDS. */
+export type BackgroundChoice = (typeof BACKGROUNDS)[number];
+
+/** The colour of chroma keys: OBS's filter has it as its green. */
+const KEY_COLOUR = '#00b140';
+/** What a colour looks like. */
+export const COLOUR = /^#[\da-f]{6}$/i;
 /** Which part of the camera's picture is shown: all of it, its middle, or a part that follows the faces. */
 export const FRAMINGS = ['whole', 'centre', 'face'] as const;
 /** One of FRAMINGS. */
@@ -34,13 +43,14 @@ export const NONE = 'none';
 /** True if the engine is a generator of the model catalogue. */
 export const isGenerator = (engine: string): boolean => engine !== MESH && engine !== NONE;
 
-/** Values a setting takes. `name` is a text of 1 to NAME_LENGTH characters; `faces` maps track ids to face ids or null. */
+/** Values a setting takes. `name` is a text of 1 to NAME_LENGTH characters; `colour` is #rrggbb; `faces` maps track ids to face ids or null. */
 export type SettingValues =
   | { kind: 'flag' }
   | { kind: 'share' }
   | { kind: 'whole'; least: number; most: number }
   | { kind: 'option'; options: readonly [string, ...string[]] }
   | { kind: 'name'; nullable: boolean }
+  | { kind: 'colour' }
   | { kind: 'faces' };
 
 /** One entry of the table. */
@@ -136,6 +146,29 @@ export const SETTINGS = {
     preset: 'accepted',
     remembered: false,
   } as Setting<number>,
+  /** What is shown behind people, whether faces are swapped or not. */
+  background: option(BACKGROUNDS, {
+    default: 'none',
+    configKey: 'background.choice',
+    preset: 'saved',
+    remembered: true,
+  }),
+  /** The colour where `background` is `colour`, #rrggbb. */
+  backgroundColour: {
+    values: { kind: 'colour' },
+    default: KEY_COLOUR,
+    configKey: 'background.colour',
+    preset: 'saved',
+    remembered: true,
+  } as Setting<string>,
+  /** Id of the picture where `background` is `picture`; null, and one that is being read, shows `strong-blur`. */
+  backgroundPicture: {
+    values: { kind: 'name', nullable: true },
+    default: null,
+    configKey: 'background.picture',
+    preset: 'saved',
+    remembered: true,
+  } as Setting<string | null>,
   /**
    * Whether modified pictures carry the visible mark where others see them. Off for one session at a time, and only once
    * its person has acknowledged what the law asks: neither presets nor the browser keep that.
@@ -202,6 +235,9 @@ export function isSettingValue(key: SettingKey, value: unknown): boolean {
     case 'name': {
       if (value === null) return values.nullable;
       return typeof value === 'string' && value.length > 0 && value.length <= NAME_LENGTH;
+    }
+    case 'colour': {
+      return typeof value === 'string' && COLOUR.test(value);
     }
     case 'faces': {
       return typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -125,7 +125,7 @@ export interface SwapSession {
   place?(): Promise<() => void>;
   /**
    * Takes effect from the next frame on.
-   * @throws FaceOffError `unknown_face` or `unknown_model` (404), `model_missing` (409), and changes nothing.
+   * @throws FaceOffError `unknown_face`, `unknown_model` or `unknown_background` (404), `model_missing` (409), and changes nothing.
    */
   set(settings: SettingsPatch): void;
   readonly settings: SwapSettings;
@@ -142,7 +142,7 @@ export interface ProfiledThread {
 
 /** The pipeline as the server sees it; `Pool` implements it, tests have their own. */
 export interface Swapping {
-  /** @throws FaceOffError `unknown_face`, `unknown_model` (404), `model_missing` (409). */
+  /** @throws FaceOffError `unknown_face`, `unknown_model`, `unknown_background` (404), `model_missing` (409). */
   open(session: string, settings: SettingsPatch): SwapSession;
   /** Number of sessions that the lanes hold state for. */
   readonly openSessions: number;
@@ -154,6 +154,8 @@ export interface Swapping {
   readonly capacity?: Capacity;
   /** The thread of a lane, by its number from 0; undefined where there is no such lane. Absent where none is a thread. */
   profiler?(lane: number): ProfiledThread | undefined;
+  /** Sessions that show this picture as their background blur the room instead. Absent where none show pictures. */
+  withdrawBackground?(id: string): void;
   /** Called when memory gets short, and when it no longer is. */
   pressure(pressure: Pressure): void;
   /** Idempotent. Resolves when every thread and process has ended. */

@@ -21,6 +21,8 @@ export class Echo implements Swapping {
   /** Set to lose every frame as a lane that dies does. */
   lost = false;
   level = 0;
+  /** Backgrounds that are gone. */
+  readonly withdrawn: string[] = [];
   /** What is said to have become of each frame. */
   result: FrameResult = 'passed';
 
@@ -48,6 +50,10 @@ export class Echo implements Swapping {
       },
       close: () => void this.#open.delete(id),
     };
+  }
+
+  withdrawBackground(id: string): void {
+    this.withdrawn.push(id);
   }
 
   pressure(): void {}

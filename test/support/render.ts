@@ -49,10 +49,15 @@ export function run(
 }
 
 /** `faceoff render` as people start it. */
-export function renderByProgram(input: string, output: string, env: Record<string, string> = {}) {
+export function renderByProgram(
+  input: string,
+  output: string,
+  env: Record<string, string> = {},
+  more: readonly string[] = [],
+) {
   const main = path.join(root, 'dist/main.js');
   const settings = ['--set', 'models.warmupRuns=0', ...KEPT, ...UNMARKED];
-  return run([main, 'render', '--quiet', ...settings, '--source', astronaut, input, output], env);
+  return run([main, 'render', '--quiet', ...settings, '--source', astronaut, ...more, input, output], env);
 }
 
 let pool: Pool;

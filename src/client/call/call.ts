@@ -15,6 +15,7 @@ import { Microphone, microphoneProblem } from '../sound/microphone.ts';
 import { CALL_VOICES } from '../sound/voice-changer.ts';
 import { FaceUpload } from '../studio/face-upload.ts';
 import { keepable, OptimisticSettings, restored, usableFaces, withoutGone } from '../studio/optimistic-settings.ts';
+import { BackgroundPanel } from '../studio/panels/background-panel.ts';
 import { FaceGallery } from '../studio/panels/face-gallery.ts';
 import { isClustered, openConnection, watchPerson } from '../transport/open-stream.ts';
 import { PlaceholderTrack } from './placeholder-track.ts';
@@ -32,6 +33,7 @@ const address = element('address', HTMLInputElement);
 const tiles = new TileGrid((conf) => watchPerson(connection, conf));
 const camera = new CameraCapture(() => void onCameraGone());
 const microphone = new Microphone(() => void onMicrophoneGone());
+const background = new BackgroundPanel({ onChange: change, onError: toast });
 const voiceSelect = element('voice', HTMLSelectElement);
 const gallery = new FaceGallery({ onChoose: chooseFace, onAddPhoto: (face) => upload.choose(face), onError: toast });
 const upload = new FaceUpload({ faces: () => gallery.faces, onAdded: onFaceAdded, onError: toast });
@@ -54,6 +56,7 @@ const connection = await openConnection({
     );
     if (storedJson('call') === null) optimistic.change({ guarded: true });
     showSettings();
+    void background.load();
     if (situation.state === 'idle') show({ state: 'idle', reason: 'welcome' });
   },
   onAway(reason) {
@@ -294,6 +297,7 @@ function showSettings(): void {
   if (optimistic === null) return;
   const { face, guarded, badge } = optimistic.shown;
   gallery.select(face);
+  background.show(optimistic.shown);
   element('guarded', HTMLInputElement).checked = guarded;
   element('badge', HTMLInputElement).checked = badge;
   element('mark-note', HTMLElement).textContent = markNote(optimistic.shown, isClustered);

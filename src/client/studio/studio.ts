@@ -32,6 +32,7 @@ import {
   usableFaces,
   withoutGone,
 } from './optimistic-settings.ts';
+import { BackgroundPanel } from './panels/background-panel.ts';
 import { FaceGallery } from './panels/face-gallery.ts';
 import { MachinePanel } from './panels/machine-panel.ts';
 import { ModelsPanel } from './panels/models-panel.ts';
@@ -56,6 +57,7 @@ const sharePanel = new SharePanel();
 const faceBoxes = new FaceBoxes(pickPerson);
 const recording = new RecordingPanel();
 const controls = new SwapControls(changeControl);
+const background = new BackgroundPanel({ onChange: change, onError: toast });
 const capture = new CapturePanel({ onChange: change, onSound: (track) => void connection.replaceSound(track) });
 const light = new LightHint(view.before);
 const models = new ModelsPanel((engine) => change({ engine }));
@@ -104,6 +106,7 @@ const connection = await openConnection({
     sharePanel.hint(locked);
     optimistic ??= new OptimisticSettings(restored(storedJson('settings'), defaults));
     showSettings();
+    void background.load();
     if (isServerAway(situation))
       show({ state: situation.state, reason: situation.state === 'idle' ? 'welcome' : 'stopped' });
   },
@@ -259,6 +262,7 @@ function showSettings(): void {
   const { choice, map, face, engine } = settings;
   if (choice !== 'mapped') picked = null;
   controls.show(settings);
+  background.show(settings);
   capture.show(settings);
   models.select(engine);
   gallery.select(picked === null ? face : (map[picked] ?? null));

@@ -25,12 +25,13 @@ import { FaceOffError, messageOf } from '../../shared/errors.ts';
 import { shownFor } from '../../shared/missed-swap.ts';
 import { wantsSwap } from '../../shared/settings.ts';
 import type { Frame } from '../../shared/types.ts';
+import { type BackgroundOptions, namedBackground, withBackground } from '../background/background-option.ts';
 import { type MarkOptions, markFor, withMark } from '../disclosure/mark-choice.ts';
 import { movePersonalData } from '../move-personal-data.ts';
 import { type ConfigOptions, configOf, withConfig } from '../options.ts';
 import { publishersOf, whipEndpoint } from './whip-endpoint.ts';
 
-interface CameraOptions extends ConfigOptions, MarkOptions {
+interface CameraOptions extends ConfigOptions, MarkOptions, BackgroundOptions {
   input?: string;
   stream?: string;
   server?: string;
@@ -88,7 +89,7 @@ export function cameraCommand(defaultConfig: string): Command {
     .option('--size <size>', 'size of the pictures, 1280x720 (default: that of the input)', size)
     .option('--fps <number>', 'pictures a second', rate, 30)
     .option('--loop', 'begin a file again at its end', false);
-  return withConfig(withMark(command), defaultConfig).action(camera);
+  return withConfig(withMark(withBackground(command)), defaultConfig).action(camera);
 }
 
 async function camera(options: CameraOptions): Promise<void> {
@@ -192,14 +193,15 @@ async function swapping(config: Config, options: CameraOptions, output: Output):
   const badge = await markFor(config, options, 'camera');
   const log = pino({ level: 'silent' });
   await movePersonalData(config, { info: (_, message) => say(message), warn: (_, message) => say(message) });
+  const background = await namedBackground(options, config);
+  const pool = await Pool.start(config, log, { backgroundsDir: background.dir });
+  await FaceLibrary.open(config, pool, log);
+  const face = wanted === undefined ? pool.defaults.face : wanted === 'none' ? null : wanted;
   const check = config.safety.contentCheck
     ? new ContentCheck(config.models.dir, { onLost: ({ message }) => say(message) })
     : null;
-  const pool = await Pool.start(config, log);
-  await FaceLibrary.open(config, pool, log);
-  const face = wanted === undefined ? pool.defaults.face : wanted === 'none' ? null : wanted;
   try {
-    const session = pool.open(ID, { face });
+    const session = pool.open(ID, { face, ...background.settings });
     if (face !== null) await pool.preload(face);
     const opening = new Opening();
     const guard =
@@ -228,11 +230,11 @@ async function swapping(config: Config, options: CameraOptions, output: Output):
       async close() {
         intake.clear();
         session.close();
-        await Promise.all([pool.close(), check?.close()]);
+        await Promise.all([pool.close(), check?.close(), background.close()]);
       },
     };
   } catch (error) {
-    await pool.close();
+    await Promise.all([pool.close(), background.close()]);
     throw error;
   }
 }

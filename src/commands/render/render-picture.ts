@@ -69,9 +69,11 @@ export async function renderPicture(
   picture: PictureFile,
   output: string,
 ): Promise<SeenFace[]> {
+  let upright: Sharp | null = null;
   for (const turn of TURNS) {
     const before = await turned(picture.data, turn);
     const { frame, faces } = await session.swap({ ...before, data: before.data.slice() });
+    if (turn === 0 && session.settings.background !== 'none') upright = changedPart(before, frame);
     if (!faces.some(({ swapped }) => swapped)) continue;
     const changed = await changedPart(before, frame).rotate(-turn).png().toBuffer();
     const above = watermark === null ? changed : await marked(picture, changed, watermark);
@@ -80,7 +82,9 @@ export async function renderPicture(
     await writeSwapped(picture, { over, signer }, output);
     return faces;
   }
-  await written(picture, [], output).keepXmp().toFile(output).catch(refuse);
+  // What hides the room stays where no face is found.
+  const over: OverlayOptions[] = upright === null ? [] : [{ input: await upright.png().toBuffer(), blend: 'atop' }];
+  await written(picture, over, output).keepXmp().toFile(output).catch(refuse);
   return [];
 }
 

@@ -26,11 +26,12 @@ import { MESH } from '../../shared/settings.ts';
 import type { Frame, SeenFace, SwapSession } from '../../shared/types.ts';
 import { messageLayout } from '../../watermark/chips.ts';
 import { keptMarkKey, layoutWords } from '../../watermark/mark-key.ts';
+import { type BackgroundOptions, namedBackground, withBackground } from '../background/background-option.ts';
 import { type MarkOptions, markFor, withMark } from '../disclosure/mark-choice.ts';
 import { type ConfigOptions, collect, configOf, wholeNumber, withConfig } from '../options.ts';
 import { openPicture, renderPicture, UNLIMITED, WRITTEN_PICTURES } from './render-picture.ts';
 
-interface RenderOptions extends ConfigOptions, MarkOptions {
+interface RenderOptions extends ConfigOptions, MarkOptions, BackgroundOptions {
   source: string[];
   pick?: number;
   lossless: boolean;
@@ -63,7 +64,7 @@ export function renderCommand(defaultConfig: string): Command {
     .option('--pick <n>', 'which face, where the source picture shows several (0 is the largest)', wholeNumber)
     .option('--lossless', 'write a clip without loss (for measuring)', false)
     .option('--quiet', 'no progress bar', false);
-  return withConfig(withMark(command), defaultConfig).action(render);
+  return withConfig(withMark(withBackground(command)), defaultConfig).action(render);
 }
 
 async function render(input: string, output: string, options: RenderOptions): Promise<void> {
@@ -90,11 +91,17 @@ async function render(input: string, output: string, options: RenderOptions): Pr
   const log = pino({ level: 'silent' });
   const marks = config.disclosure.watermark && picture !== null;
   const watermark = marks ? messageLayout(layoutWords(await keptMarkKey(config.storage.dir, log))) : null;
+  const background = await namedBackground(options, config).catch((error) => {
+    clip?.close();
+    throw error;
+  });
   const pool = await Pool.start(watermark === null ? config : withoutMark(config), log, {
     deadline: false,
+    backgroundsDir: background.dir,
     onModelLoad,
-  }).catch((error) => {
+  }).catch(async (error) => {
     clip?.close();
+    await background.close();
     throw error;
   });
   const aside = asideOf(output);
@@ -127,7 +134,7 @@ async function render(input: string, output: string, options: RenderOptions): Pr
     );
     pool.offer(ID, async () => portraits);
     await pool.preload(ID);
-    const session = pool.open(ID, { face: ID });
+    const session = pool.open(ID, { face: ID, ...background.settings });
     if (clip !== null) sink = await sinkFor(clip, aside, { input, ...options });
     const found =
       clip === null || sink === null
@@ -143,6 +150,7 @@ async function render(input: string, output: string, options: RenderOptions): Pr
     clip?.close();
     await signer.close();
     await pool.close();
+    await background.close();
   }
 }
 
@@ -151,7 +159,7 @@ function report(faces: readonly SeenFace[], input: string, { defaults }: Pool): 
   const swapped = faces.filter((face) => face.swapped).length;
   if (swapped === 0) {
     console.error(
-      `No face was found in ${input}: it is written as it was. A face must be about 30 pixels wide or more, lit, and not covered.`,
+      `No face was found in ${input}: it is written without a swap. A face must be about 30 pixels wide or more, lit, and not covered.`,
     );
     process.exitCode = NO_FACE;
   } else if (swapped < faces.length) {

@@ -1,7 +1,16 @@
 /** A frame's time: its deadline, what each stage took, and whether there is time for an optional stage. */
 
 /** The stages of a frame, as metrics, statistics and the page name them. */
-export type StageName = 'detect' | 'landmark' | 'recognise' | 'swap' | 'restore' | 'pixelate' | 'frame' | 'watermark';
+export type StageName =
+  | 'detect'
+  | 'landmark'
+  | 'recognise'
+  | 'swap'
+  | 'restore'
+  | 'background'
+  | 'pixelate'
+  | 'frame'
+  | 'watermark';
 
 /** Weight of the newest time in a stage's moving average, 0..1: a change shows by two thirds after ten frames. */
 const NEWEST_WEIGHT = 0.1;

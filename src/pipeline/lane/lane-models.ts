@@ -3,6 +3,8 @@
 import { messageOf } from '../../shared/errors.ts';
 import { messageLayout } from '../../watermark/chips.ts';
 import { sessionWord } from '../../watermark/session-word.ts';
+import { PersonSegmenter } from '../background/person-segmenter.ts';
+import { StreamBackground } from '../background/stream-background.ts';
 import { DeviceClient } from '../device/device-client.ts';
 import { PhotoLight } from '../engines/mesh/source/photo-light.ts';
 import { Restorer } from '../engines/restorer.ts';
@@ -21,12 +23,14 @@ import type { LaneMutex } from './lane-mutex.ts';
 import type { Tools } from './pipeline.ts';
 
 /** Roles of the models that every lane needs, in the order they are opened. */
-const ROLES = ['face-detector', 'face-mesh', 'face-embedder', 'delight', 'occluder'] as const;
+const ROLES = ['face-detector', 'face-mesh', 'face-embedder', 'delight', 'occluder', 'person-segmenter'] as const;
 
 type Role = (typeof ROLES)[number];
 
 /** Roles whose models run at enrolment only: their inputs take no kernel memory, and they are not warmed. */
 const AT_ENROLMENT: readonly Role[] = ['delight'];
+/** Roles whose inputs other memory is copied to: they take no kernel memory. */
+const COPIED_TO: readonly Role[] = ['person-segmenter'];
 
 /** What a lane is started with. */
 export interface LaneSetup {
@@ -45,6 +49,8 @@ export interface LaneModels {
   readonly topology: Topology;
   /** Makes the invisible mark of a session's stream; null where no frame is marked. */
   readonly watermarkFor: ((session: string) => StreamWatermark) | null;
+  /** Makes what replaces the background of one stream. */
+  readonly newBackground: () => StreamBackground;
   /** The connection to the device process; null where big models run in the lane. */
   readonly device: DeviceClient | null;
   readonly tools: Tools;
@@ -77,11 +83,14 @@ export async function loadLaneModels(setup: LaneSetup): Promise<LaneModels> {
   const address = options.deviceAddress;
   const device = address === null ? null : new DeviceClient({ address, yieldWhile: mutex.yieldWhile });
   const restorer = await openRestorer(catalogue, device, setup);
+  const segmenter = new PersonSegmenter(sessionOf('person-segmenter'));
+  const module = await compiledKernels();
   return {
     catalogue,
     kernels,
     topology,
     watermarkFor: await watermarks(options.markWords),
+    newBackground: () => new StreamBackground(module, segmenter),
     device,
     tools: {
       detector: new Detector(sessionOf('face-detector'), kernels),
@@ -118,7 +127,7 @@ async function openModel(role: Role, catalogue: Catalogue, kernels: Kernels, set
   const beganMs = performance.now();
   const entry = catalogue.forRole(role);
   const isForFrames = !AT_ENROLMENT.includes(role);
-  const bound = isForFrames ? entry.inputs : [];
+  const bound = isForFrames && !COPIED_TO.includes(role) ? entry.inputs : [];
   const bind = Object.fromEntries(
     bound.map((input) => [input.name, kernels.floats(input.shape.reduce((a, b) => a * b, 1))]),
   );

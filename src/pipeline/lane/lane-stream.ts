@@ -1,6 +1,7 @@
 /** One stream's part of a lane: its tracks, its settings, and a swapper for each track. */
 
 import { type FaceChoice, NONE, type SwapSettings, wantsSwap } from '../../shared/settings.ts';
+import type { StreamBackground } from '../background/stream-background.ts';
 import type { Looks, Swapper } from '../engines/engine.ts';
 import { Cuts } from '../face/cuts.ts';
 import { PersonRegistry } from '../face/people.ts';
@@ -33,6 +34,7 @@ export interface StreamParts {
   fixedLooks: Pick<Looks, 'colour' | 'sharpness'>;
   /** The invisible mark of swapped frames; null for none. */
   watermark: StreamWatermark | null;
+  background: StreamBackground;
 }
 
 /** A swapper, and what it was made of. */
@@ -54,6 +56,7 @@ export class LaneStream implements FrameStream {
   readonly degrader: Degrader;
   readonly costs: Costs;
   readonly watermark: StreamWatermark | null;
+  readonly background: StreamBackground;
   readonly #makeSwapper: SwapperMaker;
   readonly #fixedLooks: Pick<Looks, 'colour' | 'sharpness'>;
   #settings: SwapSettings;
@@ -81,6 +84,7 @@ export class LaneStream implements FrameStream {
     this.degrader = parts.degrader;
     this.costs = parts.costs;
     this.watermark = parts.watermark;
+    this.background = parts.background;
     this.#fixedLooks = parts.fixedLooks;
     this.#settings = settings;
     this.#makeSwapper = makeSwapper;

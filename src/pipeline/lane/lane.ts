@@ -1,10 +1,12 @@
 /** One lane: a worker thread's models, kernels and engines, and the streams that are pinned to it. */
 
 import { FaceOffError } from '../../shared/errors.ts';
+import { yuvOf } from '../../shared/i420.ts';
 import type { PhotoFlaw } from '../../shared/messages.ts';
 import { isSwapMissed, missedFrame } from '../../shared/missed-swap.ts';
 import { DEFAULT_SETTINGS, type SwapSettings } from '../../shared/settings.ts';
 import type { Frame, SeenFace, SwappedFrame } from '../../shared/types.ts';
+import type { Backdrop } from '../background/stream-background.ts';
 import { pixelate } from '../content/pixelate.ts';
 import type { Portrait } from '../engines/engine.ts';
 import { NotReady } from '../engines/fallback-swapper.ts';
@@ -14,6 +16,7 @@ import { Tracker, type TrackingOptions } from '../face/track.ts';
 import { facesInPart, showPart } from '../framing/show-part.ts';
 import type { OnModelNews } from '../models/model-states.ts';
 import type { FoundFace, LaneOptions, LanePreview, LiveLaneOptions, ModelLoad } from '../pool/lane-protocol.ts';
+import { BackdropPictures } from './backdrop-pictures.ts';
 import { Budget, Costs } from './budget.ts';
 import { Degrader } from './degrade.ts';
 import { LaneEngines } from './lane-engines.ts';
@@ -45,6 +48,7 @@ export class Lane {
   readonly #models: LaneModels;
   readonly #engines: LaneEngines;
   readonly #load: LaneLoad;
+  readonly #pictures: BackdropPictures;
   readonly #streams = new Map<string, LaneStream>();
   /** What each stage takes, over all streams. */
   #costs = new Costs();
@@ -55,6 +59,7 @@ export class Lane {
     this.#setup = setup;
     this.#models = models;
     this.#engines = new LaneEngines(models, setup);
+    this.#pictures = new BackdropPictures(setup.options.backgroundsDir, setup.onFault);
     this.#load = new LaneLoad((nowMs) => setup.mutex.heldMs(nowMs));
   }
 
@@ -213,6 +218,7 @@ export class Lane {
       costs: new Costs(this.#costs),
       fixedLooks: { colour: options.colour, sharpness: options.sharpness },
       watermark: this.#models.watermarkFor?.(session) ?? null,
+      background: this.#models.newBackground(),
     };
     const stream = new LaneStream(parts, settings, (request) => this.#engines.swapper(request));
     degrader.setLadder(this.#ladderOf(stream));
@@ -259,7 +265,7 @@ export class Lane {
       degrader.observe({ nowMs: performance.now(), dropped, serviceMs, optionalMs, isProbe: probe !== null });
     }
     if (probe !== null) return { ...report, ...rateOf(degrader.plan), ...LEFT_OUT, faces: outcome.faces };
-    const shown = await this.#applyFallback(frame, stream, { ...outcome, isWanted }, budget);
+    const shown = await this.#finish(frame, stream, { ...outcome, isWanted }, budget);
     const { unfollowed } = outcome;
     return {
       ...report,
@@ -269,8 +275,11 @@ export class Lane {
     };
   }
 
-  /** Draws what the settings want over a frame where its swap was missed, and the invisible mark over a swapped one. */
-  async #applyFallback(
+  /**
+   * Replaces the background, draws what the settings want over a frame where its swap was missed, and the invisible mark
+   * over a swapped one.
+   */
+  async #finish(
     frame: Frame,
     stream: LaneStream,
     outcome: Outcome & { isWanted: boolean },
@@ -281,6 +290,7 @@ export class Lane {
     const faces = await this.#frame(frame, stream, outcome.faces, budget);
     const isMissed = isSwapMissed(settings, outcome);
     const shown = isMissed ? missedFrame(settings) : 'as-it-is';
+    if (shown !== 'held') await this.#replaceBackground(frame, stream, budget);
     if (shown === 'pixelated') await budget.stage('pixelate', () => pixelate(frame));
     if (result === 'swapped' && watermark !== null) await budget.stage('watermark', () => watermark.mark(frame));
     const { face } = settings;
@@ -292,6 +302,39 @@ export class Lane {
       exposed: exposed && shown !== 'pixelated',
       ...(awaitsFace && { awaitsFace }),
     };
+  }
+
+  /** Where a background cannot be replaced, all of the frame becomes a mosaic: nothing shows what was to be hidden. */
+  async #replaceBackground(frame: Frame, stream: LaneStream, budget: Budget): Promise<void> {
+    const { background, settings, degrader } = stream;
+    if (settings.background === 'none') {
+      background.release();
+      return;
+    }
+    const backdrop = await this.#backdropOf(settings);
+    await budget.stage('background', async () => {
+      try {
+        if (frame.width * frame.height <= this.#setup.options.maxPixels)
+          await background.replace(frame, backdrop, degrader.plan.masks);
+        else pixelate(frame);
+      } catch (error) {
+        this.#setup.onFault(error, stream.id);
+        pixelate(frame);
+      }
+    });
+  }
+
+  /** What the settings want behind people. While a picture is being read, the room is blurred; without a deadline it is awaited. */
+  async #backdropOf({ background, backgroundColour, backgroundPicture: id }: SwapSettings): Promise<Backdrop> {
+    if (background === 'colour') return { kind: 'colour', colour: yuvOf(backgroundColour) };
+    const blur: Backdrop = { kind: 'blur', isStrong: background !== 'blur' };
+    if (background !== 'picture' || id === null) return blur;
+    let picture = this.#pictures.get(id);
+    if (picture === null && this.#setup.options.budgetMs === Number.POSITIVE_INFINITY) {
+      await this.#pictures.settled(id);
+      picture = this.#pictures.get(id);
+    }
+    return picture === null ? blur : { kind: 'picture', picture };
   }
 
   /** Shows the part of a frame that the settings want. @returns the faces as they stand in it. */

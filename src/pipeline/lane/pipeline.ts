@@ -117,7 +117,9 @@ async function acquire(context: FrameContext): Promise<void> {
   // Without tracks there is nothing else to spend the time on. With tracks, the detector waits for a frame that has
   // time to spare, unless the plan wants it in every frame.
   context.mayDetect =
-    tracker.tracks.length === 0 || plan.seek === 'every-frame' || budget.allows('detect', 'landmark', 'swap');
+    tracker.tracks.length === 0 ||
+    plan.seek === 'every-frame' ||
+    budget.allows('detect', 'landmark', 'swap', 'background');
   if (context.mayDetect && tracker.isDetectionDue(frame.receivedAtMs, intervalFactor(plan))) await detect(context);
   else enqueue(context);
 }
@@ -166,7 +168,8 @@ async function identify(context: FrameContext, track: Track, { region }: FaceSig
   // The detector and a further embedding of a known person are not for the same frame, unless the detector always
   // runs.
   const limit = context.mayDetect || plan.seek === 'every-frame' ? 'none' : 'unknown';
-  if (!stream.needsEmbedding(track, frame.receivedAtMs, limit) || !budget.allows('recognise', 'swap')) return;
+  if (!stream.needsEmbedding(track, frame.receivedAtMs, limit) || !budget.allows('recognise', 'swap', 'background'))
+    return;
   await budget.stage('recognise', async () =>
     stream.assignIdentity(track, await tools.embedder.embed(region, track.points)),
   );
@@ -189,7 +192,7 @@ async function swapFace(context: FrameContext, swapper: Swapper, live: LiveFace)
   const { frame, tools, plan, budget, looks } = context;
   const { restorer } = tools;
   await budget.stage('swap', () => swapper.swap(frame, live, looks));
-  if (restorer !== null && plan.restore && budget.allows('restore'))
+  if (restorer !== null && plan.restore && budget.allows('restore', 'background'))
     await budget.stage('restore', () => restorer.restore(frame, live.points));
 }
 

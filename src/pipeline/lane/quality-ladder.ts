@@ -3,6 +3,8 @@
  * for a level's number.
  */
 
+import type { MaskPace } from '../background/stream-background.ts';
+
 /** Lowest rate that is swapped, in frames a second: passthrough only where not even so many can be. */
 export const LEAST_FPS = 10;
 
@@ -23,6 +25,8 @@ export interface Plan {
    * `tracking.intervalMs` says.
    */
   seek: 'every-frame' | { patience: number };
+  /** When the person is looked for anew, where the background is replaced. */
+  masks: MaskPace;
 }
 
 const FULL: Plan = {
@@ -32,8 +36,15 @@ const FULL: Plan = {
   generate: true,
   restore: true,
   seek: { patience: 1 },
+  masks: { intervalMs: 90, follows: true },
 };
-const LEAN: Plan = { ...FULL, name: 'lean', restore: false, seek: { patience: 4 } };
+const LEAN: Plan = {
+  ...FULL,
+  name: 'lean',
+  restore: false,
+  seek: { patience: 4 },
+  masks: { intervalMs: 100, follows: false },
+};
 /** Fewer frames, each of them swapped, as evenly spaced as the camera's allow. */
 const atRates = (plan: Plan, prefix = ''): Plan[] =>
   [24, 20, 15, 12, LEAST_FPS].map((fps) => ({ ...plan, name: `${prefix}${fps} fps`, fps }));

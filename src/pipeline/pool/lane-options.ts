@@ -1,5 +1,6 @@
 /** What the configuration says to the lanes, the device process and new sessions. */
 
+import path from 'node:path';
 import type { Config } from '../../config.ts';
 import { FaceOffError, messageOf } from '../../shared/errors.ts';
 import { DEFAULT_SETTINGS, MESH, NONE, SETTING_KEYS, SETTINGS, type SwapSettings } from '../../shared/settings.ts';
@@ -74,6 +75,9 @@ export function liveLaneOptions(config: Config): LiveLaneOptions {
   };
 }
 
+/** Where a configuration keeps the pictures for backgrounds. */
+export const backgroundsDir = ({ storage }: Pick<Config, 'storage'>): string => path.join(storage.dir, 'backgrounds');
+
 /** The options of every lane, without the address of the device process. */
 export function laneOptions(config: Config): LaneOptions {
   const { limits, pipeline, swap, restoration, inference, models } = config;
@@ -87,6 +91,7 @@ export function laneOptions(config: Config): LaneOptions {
     budgetMs: pipeline.budgetMs,
     boost: swap.boost,
     restoreBlend: restoration.blend,
+    backgroundsDir: backgroundsDir(config),
     markWords: null,
     ...modelNames(config),
     ...liveLaneOptions(config),

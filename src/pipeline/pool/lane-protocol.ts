@@ -159,6 +159,8 @@ export interface LaneOptions {
   restorer: string | null;
   /** How much of the restored face is shown, 0..1. */
   restoreBlend: number;
+  /** Folder of the pictures for backgrounds; it need not exist. */
+  backgroundsDir: string;
   /** Random words of the invisible mark's key (watermark/mark-key.ts); null marks no frame. */
   markWords: Uint32Array | null;
 }

@@ -9,7 +9,7 @@ import type { LaneSlot, SlotSession } from './lanes.ts';
 export interface SessionHost {
   /** @throws FaceOffError `unknown_model` (404), `model_missing` (409) for an engine that cannot be had here. */
   requireEngine(engine: string): void;
-  /** @param before settings that hold now. @throws FaceOffError `unknown_face`, `unknown_model` (404), `consent_due` (409). */
+  /** @param before settings that hold now. @throws FaceOffError `unknown_face`, `unknown_model`, `unknown_background` (404), `consent_due` (409). */
   checked(settings: SwapSettings, before: SwapSettings | null): SwapSettings;
   /** Gives the slot's lane the faces that the settings want. */
   supply(slot: LaneSlot, settings: SwapSettings): void;
@@ -78,6 +78,11 @@ export class PoolSession implements SwapSession, SlotSession {
     const guard = fallback === 'passthrough' ? {} : { guarded: true };
     this.set({ face: face === id ? null : face, map: Object.fromEntries(left), ...guard });
     return true;
+  }
+
+  /** Takes a removed picture out of the settings. The room stays hidden: without a picture it is blurred. */
+  takeBackgroundOff(id: string): void {
+    if (this.#settings.backgroundPicture === id) this.set({ backgroundPicture: null });
   }
 
   close(): void {

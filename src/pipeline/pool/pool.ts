@@ -8,6 +8,7 @@ import type { PhotoFlaw } from '../../shared/messages.ts';
 import { isGenerator, MESH, type SettingsPatch, type SwapSettings } from '../../shared/settings.ts';
 import type { Capacity, Frame, Pressure, ProfiledThread, Swapping, SwapSession } from '../../shared/types.ts';
 import { keptMarkKey, layoutWords } from '../../watermark/mark-key.ts';
+import { isStoredPicture } from '../background/picture-file.ts';
 import { DeviceHost } from '../device/device-host.ts';
 import type { DeviceReport } from '../device/device-protocol.ts';
 import type { Portrait } from '../engines/engine.ts';
@@ -16,7 +17,14 @@ import { ModelStates } from '../models/model-states.ts';
 import { requireFile } from '../models/model-store.ts';
 import { Enrolment, type Photos } from './enrolment.ts';
 import { LaneFaults } from './lane-faults.ts';
-import { defaultSettings, deviceOptions, laneOptions, liveLaneOptions, requireModelNames } from './lane-options.ts';
+import {
+  backgroundsDir,
+  defaultSettings,
+  deviceOptions,
+  laneOptions,
+  liveLaneOptions,
+  requireModelNames,
+} from './lane-options.ts';
 import type { FoundFace, LaneOptions, LanePreview, ModelLoad } from './lane-protocol.ts';
 import { facesOf, type LaneSlot, Lanes, wantedFaces } from './lanes.ts';
 import { PoolSession, type SessionHost } from './pool-session.ts';
@@ -29,6 +37,8 @@ export interface PoolOptions {
   onDevice?: (report: DeviceReport) => void;
   /** Called when a lane's thread or the device process is lost, and replaced. @param cause one sentence. */
   onLost?: (part: 'lane' | 'device', cause: string) => void;
+  /** Folder of the pictures for backgrounds, instead of the configuration's. */
+  backgroundsDir?: string;
   /** False where every frame is to be swapped at full quality, however long it takes. */
   deadline?: boolean;
 }
@@ -49,6 +59,7 @@ export class Pool implements Swapping, SessionHost {
   readonly #device: DeviceHost;
   readonly #enrolment: Enrolment;
   readonly #lanes: Lanes;
+  readonly #backgroundsDir: string;
   readonly #sessions = new Set<PoolSession>();
   /** By face; see `offer`. */
   readonly #consents = new Map<string, () => void>();
@@ -57,7 +68,7 @@ export class Pool implements Swapping, SessionHost {
     catalogue: Catalogue,
     config: Config,
     log: Logger,
-    { deadline, onDevice, onLost, markWords }: PoolOptions & Pick<LaneOptions, 'markWords'>,
+    { deadline, onDevice, onLost, markWords, backgroundsDir }: PoolOptions & Pick<LaneOptions, 'markWords'>,
   ) {
     const budgetMs = deadline === false ? Number.POSITIVE_INFINITY : config.pipeline.budgetMs;
     const models = new ModelStates(catalogue);
@@ -68,7 +79,13 @@ export class Pool implements Swapping, SessionHost {
       },
       onLost: (cause) => onLost?.('device', cause),
     });
-    const options = { ...laneOptions(config), budgetMs, deviceAddress: this.#device.address, markWords };
+    const options = {
+      ...laneOptions(config),
+      ...(backgroundsDir !== undefined && { backgroundsDir }),
+      budgetMs,
+      deviceAddress: this.#device.address,
+      markWords,
+    };
     const faults = new LaneFaults(models, log);
     this.#enrolment = new Enrolment({ options, models, faults });
     this.#lanes = new Lanes({
@@ -80,17 +97,19 @@ export class Pool implements Swapping, SessionHost {
       onLost: (cause) => onLost?.('lane', cause),
     });
     this.#catalogue = catalogue;
+    this.#backgroundsDir = options.backgroundsDir;
     this.models = models;
     this.defaults = defaultSettings(config);
   }
 
   /**
    * Resolves when every lane has its models loaded and warm.
-   * @throws FaceOffError `bad_config` for an unknown model in the configuration, and what a lane met while starting.
+   * @throws FaceOffError `bad_config` for an unknown model or background in the configuration, and what a lane met while starting.
    */
   static async start(config: Config, log: Logger, options: PoolOptions = {}): Promise<Pool> {
     const catalogue = readCatalogue(config.models.dir);
     const { engine, restorer } = requireModelNames(catalogue, config);
+    requireBackground(config);
     const markWords = config.disclosure.watermark ? layoutWords(await keptMarkKey(config.storage.dir, log)) : null;
     const pool = new Pool(catalogue, config, log, { ...options, markWords });
     if (isGenerator(engine) || restorer !== null) pool.#device.start();
@@ -155,9 +174,10 @@ export class Pool implements Swapping, SessionHost {
     }
   }
 
-  /** Refuses a configuration that names an unknown model. @throws FaceOffError `bad_config`. */
+  /** Refuses a configuration that names an unknown model or background. @throws FaceOffError `bad_config`. */
   check(config: Config): void {
     requireModelNames(this.#catalogue, config);
+    requireBackground(config);
   }
 
   /** Takes live settings over, for sessions that are opened from now on. */
@@ -176,7 +196,13 @@ export class Pool implements Swapping, SessionHost {
     return wearers.map((session) => session.id);
   }
 
-  /** @throws FaceOffError `unknown_face`, `unknown_model` (404), `model_missing`, `consent_due` (409). */
+  /** Forgets a picture for backgrounds. Sessions that show it blur the room instead. */
+  withdrawBackground(id: string): void {
+    if (this.defaults.backgroundPicture === id) this.defaults.backgroundPicture = null;
+    for (const session of this.#sessions) session.takeBackgroundOff(id);
+  }
+
+  /** @throws FaceOffError `unknown_face`, `unknown_model`, `unknown_background` (404), `model_missing`, `consent_due` (409). */
   open(id: string, settings: SettingsPatch): SwapSession {
     const slot = this.#lanes.leastLoaded();
     if (settings.engine !== undefined) this.requireEngine(settings.engine);
@@ -191,6 +217,12 @@ export class Pool implements Swapping, SessionHost {
       if (!this.#enrolment.has(face)) throw unknownFace(face);
       if (before === null || !wantedFaces(before).has(face)) this.#consents.get(face)?.();
     }
+    const { backgroundPicture: picture } = settings;
+    if (picture !== null && picture !== before?.backgroundPicture && !isStoredPicture(this.#backgroundsDir, picture))
+      throw new FaceOffError(
+        'unknown_background',
+        `There is no background with the id "${picture}". GET /api/backgrounds lists those there are.`,
+      );
     return settings;
   }
 
@@ -252,6 +284,16 @@ export class Pool implements Swapping, SessionHost {
       this.models.amend(one.model, { note });
     }
   }
+}
+
+/** @throws FaceOffError `bad_config` where the background that sessions start with is not there. */
+function requireBackground(config: Config): void {
+  const { picture } = config.background;
+  if (picture !== null && !isStoredPicture(backgroundsDir(config), picture))
+    throw new FaceOffError(
+      'bad_config',
+      `background.picture: there is no background "${picture}" in ${backgroundsDir(config)}. Name another one, or null.`,
+    );
 }
 
 const unknownFace = (id: string): FaceOffError =>

@@ -34,6 +34,8 @@ import { allowedOrigins, allowOrigins } from '../access/cors.ts';
 import { LoginRateLimit } from '../access/login-rate-limit.ts';
 import { checkOrigin } from '../access/origin.ts';
 import { PAGES_DIR, sendPage } from '../access/pages.ts';
+import { BackgroundLibrary } from '../backgrounds/background-library.ts';
+import { backgroundRoutes } from '../backgrounds/background-routes.ts';
 import { Cluster } from '../cluster/cluster.ts';
 import { clusterRoutes } from '../cluster/cluster-routes.ts';
 import { Badge } from '../disclosure/badge.ts';
@@ -344,6 +346,10 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     if (added !== undefined) events.tell('face.added', { face: added.id, name: added.name });
   };
   await faceRoutes(app, { faces, config, removeFace, onChange });
+  backgroundRoutes(app, new BackgroundLibrary(config), config, async (id) => {
+    pool.withdrawBackground?.(id);
+    if (await presets.forgetBackground(id)) signalling.presetsChanged();
+  });
   await app.register(scoped((plugin) => consentRoutes(plugin, { faces, removeFace, onChange })));
   await app.register(scoped((plugin) => presetRoutes(plugin, presets, () => signalling.presetsChanged())));
   const control = { sessions, presets, trials, faces: () => faces.list() };

@@ -7,6 +7,7 @@ import type { ErrorCode } from '../../shared/error-catalogue.ts';
 export const GROUPS = {
   live: 'Settings of a session, changed while it is live',
   faces: 'Source faces',
+  backgrounds: 'Pictures for backgrounds',
   presets: 'Settings under a name',
   recordings: 'Recordings and still pictures',
   webrtc: 'WHIP (RFC 9725), to publish, and WHEP (draft-ietf-wish-whep), to watch',
@@ -28,6 +29,7 @@ export const PARAMETERS = {
   face: { text: 'Id of a face: `GET /api/faces` lists them.', most: 64 },
   photo: { text: 'Number of a photo of the face, from 0.', most: 3 },
   blocked: { text: 'Id of a blocked face: `GET /api/blocked-faces` lists them.', most: 64 },
+  background: { text: 'Id of a background: `GET /api/backgrounds` lists them.', most: 64 },
   kind: { text: 'Kind of cache entry: `GET /api/cache` lists them.', most: 64 },
   file: { text: 'Name of a finished recording: `GET /api/recordings` lists them.', most: 100 },
   room: { text: 'Name of a call: 1 to 64 letters, digits, `-` and `_`.', most: 64 },

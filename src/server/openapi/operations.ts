@@ -8,6 +8,7 @@ import type { ErrorCode } from '../../shared/error-catalogue.ts';
 import { RECORDING_FORMATS } from '../../shared/recording-formats.ts';
 import { SWITCHES } from '../../shared/steps.ts';
 import { allSettingsSchema, patchSchema, presetSchema } from '../session/session-settings.ts';
+import { backgroundOperations } from './background-operations.ts';
 import { blockedFaceOperations } from './blocked-face-operations.ts';
 import { clusterOperations } from './cluster-operations.ts';
 import { faceOperations } from './face-operations.ts';
@@ -45,7 +46,13 @@ const page: Record<number, OperationReply> = {
 };
 
 /** Errors of a change of settings. */
-const CHANGE: readonly ErrorCode[] = ['unknown_face', 'unknown_model', 'model_missing', 'consent_due'];
+const CHANGE: readonly ErrorCode[] = [
+  'unknown_face',
+  'unknown_model',
+  'unknown_background',
+  'model_missing',
+  'consent_due',
+];
 const all = json('All settings as they are then.', allSettingsSchema);
 
 /** The operations of live control, at one kind of address. */
@@ -398,6 +405,7 @@ export const OPERATIONS: readonly Operation[] = [
   trialOperation,
   ...faceOperations,
   ...blockedFaceOperations,
+  ...backgroundOperations,
   ...presetOperations,
   ...recordingOperations,
   ...negotiated('Publish', '/whip', 'session', {

@@ -5,6 +5,7 @@
 
 import { z } from 'zod';
 import type {
+  BackgroundInfo,
   BlockedFace,
   CacheReport,
   Cause,
@@ -113,6 +114,9 @@ export const blockedFaceSchema = named<BlockedFace>('BlockedFace', {
   note: z.string().describe('For people: who asked, and where.'),
   addedAt: time,
 });
+
+/** A picture for backgrounds. */
+export const backgroundSchema = named<BackgroundInfo>('Background', { id: z.string(), addedAt: time });
 
 const finding = objectOf<PhotoFinding>({
   flaw: oneOf<PhotoFlaw>({

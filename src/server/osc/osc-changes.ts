@@ -63,6 +63,7 @@ function settingOf(key: SettingKey, value: unknown): SettingsPatch | null {
         : null;
     case 'option':
     case 'name':
+    case 'colour':
       return typeof value === 'string' ? { [key]: value } : null;
     case 'faces':
       return null;

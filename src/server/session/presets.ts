@@ -115,6 +115,23 @@ export class PresetStore {
     });
   }
 
+  /**
+   * Takes a background picture that is gone out of all presets; what else they hold stays.
+   * @returns whether any had it. @throws FaceOffError `not_saved` (507), and changes nothing.
+   */
+  forgetBackground(id: string): Promise<boolean> {
+    return this.#changes.run(async () => {
+      if (!this.#presets.some(({ settings }) => settings.backgroundPicture === id)) return false;
+      await this.#write(
+        this.#presets.map(({ name, settings }) => ({
+          name,
+          settings: settings.backgroundPicture === id ? { ...settings, backgroundPicture: null } : settings,
+        })),
+      );
+      return true;
+    });
+  }
+
   async #write(presets: readonly PresetInfo[]): Promise<void> {
     try {
       await makeFolder(path.dirname(this.#file));

@@ -5,6 +5,7 @@ import { textSchema } from '../../lib/text-schema.ts';
 import { DISCLOSURE_DUTY, type SettingsRequest } from '../../shared/duties/disclosure-duty.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import {
+  COLOUR,
   NAME_LENGTH,
   type PresetSettings,
   SETTING_KEYS,
@@ -35,6 +36,9 @@ function schemaOf(values: SettingValues): z.ZodType {
     case 'name': {
       return values.nullable ? name.nullable() : name;
     }
+    case 'colour': {
+      return z.string().regex(COLOUR, 'must be a colour such as #00b140');
+    }
     case 'faces': {
       return z.record(z.string().regex(/^\d{1,9}$/, 'must be the number of a person'), name.nullable());
     }
@@ -58,6 +62,10 @@ const MEANINGS: Record<SettingKey, string> = {
   framing: 'Which part of the camera’s picture is shown: all, its middle, or a part that follows the faces.',
   zoom: 'How far that part is enlarged, 0 (not) to 1 (twice); `face` enlarges so far at most.',
   soundOffsetMs: 'How much later the sound is played than measurements have it, in milliseconds; negative: earlier.',
+  background:
+    'What is shown behind people: the room, the room blurred, blurred until nothing is recognised, a picture, a colour.',
+  backgroundColour: 'With `colour`: #rrggbb.',
+  backgroundPicture: 'With `picture`: its id; null shows `strong-blur`.',
   badge: 'Whether modified pictures carry the mark where others see them; false needs `disclosureAcknowledged`.',
 };
 

@@ -39,6 +39,33 @@ test('a picture larger than a camera’s is swapped as well', async () => {
   expect(await differ(at('square.png'), at('square-out.png'), 0, middle)).toBeGreaterThan(6);
 });
 
+/** The colour near the upper left corner of a picture. */
+async function cornerOf(file: string): Promise<number[]> {
+  const part = { left: 3, top: 3, width: 1, height: 1 };
+  return [...(await sharp(file).removeAlpha().extract(part).raw().toBuffer())];
+}
+
+test('--background is behind the person, whether a face is found or not', async () => {
+  const person = sharp(group).extract(PART);
+  await person.clone().png().toFile(at('person.png'));
+  await person.clone().blur(20).png().toFile(at('faceless.png'));
+  for (const name of ['person', 'faceless']) {
+    await render(at(`${name}.png`), at(`${name}-out.png`), ['--background', '#00b140']);
+    const colour = await cornerOf(at(`${name}-out.png`));
+    for (const [k, value] of [0, 177, 64].entries()) expect(Math.abs(colour[k]! - value)).toBeLessThan(4);
+  }
+});
+
+test('--background takes a picture file, which is there in the first frame', async () => {
+  const blue = sharp({ create: { width: 64, height: 48, channels: 3, background: '#2040c0' } });
+  await blue.png().toFile(at('blue.png'));
+  await sharp(group).extract(PART).png().toFile(at('person.png'));
+  const { stderr } = await renderByProgram(at('person.png'), at('on-blue.png'), {}, ['--background', at('blue.png')]);
+  expect(stderr).toBe('');
+  const colour = await cornerOf(at('on-blue.png'));
+  for (const [k, value] of [32, 64, 192].entries()) expect(Math.abs(colour[k]! - value)).toBeLessThan(6);
+});
+
 test('a GIF that stands still is a picture', async () => {
   await sharp(group).resize(640).gif().toFile(at('still.gif'));
   expect((await render(at('still.gif'), at('still-out.gif'))).stderr).toBe('');

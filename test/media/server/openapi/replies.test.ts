@@ -111,6 +111,35 @@ test('a cluster', async () => {
   await expectStatus(400, 'POST', `${of}/publishers/{publisher}/dispatch`, { ...at, publisher: 'faceoff-ann-J' });
 });
 
+test('backgrounds', async () => {
+  const file = new Blob([await readFile(path.join(modelsDir, 'portraits/astronaut.webp'))]);
+  const form = (of: Blob): RequestInit => {
+    const body = new FormData();
+    body.append('file', of);
+    return { body };
+  };
+  const added = await expectStatus(201, 'POST', '/api/backgrounds', {}, form(file));
+  const background = (JSON.parse(added.text) as { id: string }).id;
+  await expectStatus(415, 'POST', '/api/backgrounds', {}, form(new Blob(['hello'])));
+  await expectStatus(200, 'GET', '/api/backgrounds');
+  await expectStatus(200, 'GET', '/api/backgrounds/{background}/thumbnail', { background });
+  await expectStatus(404, 'GET', '/api/backgrounds/{background}/thumbnail', { background: 'none' });
+  const change = json({ background: 'picture', backgroundPicture: background, backgroundColour: '#123456' });
+  await expectStatus(200, 'PATCH', '/api/sessions/{session}/settings', { session }, change);
+  await expectStatus(
+    404,
+    'PATCH',
+    '/api/sessions/{session}/settings',
+    { session },
+    json({ backgroundPicture: 'none' }),
+  );
+  await expectStatus(204, 'DELETE', '/api/backgrounds/{background}', { background });
+  await expectStatus(404, 'DELETE', '/api/backgrounds/{background}', { background });
+  const { text } = await expectStatus(200, 'GET', '/api/sessions/{session}/settings', { session });
+  expect(JSON.parse(text)).toMatchObject({ background: 'picture', backgroundPicture: null });
+  await expectStatus(200, 'PATCH', '/api/sessions/{session}/settings', { session }, json({ background: 'none' }));
+});
+
 test('faces', async () => {
   const file = new Blob([await readFile(path.join(modelsDir, 'portraits/astronaut.webp'))]);
   const form = (fields: Record<string, string | Blob>): RequestInit => {
