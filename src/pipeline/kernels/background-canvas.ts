@@ -2,6 +2,7 @@
 
 import { type I420Planes, planesOf } from '../../shared/i420.ts';
 import type { Frame } from '../../shared/types.ts';
+import { kernelMemory } from './compiled-kernels.ts';
 import type { KernelPlane } from './frame-region.ts';
 
 /** Side of a cell of the matte, in pixels. */
@@ -14,8 +15,6 @@ const COLUMNS = 4;
 const WIDE = 3;
 /** Rows are padded to so many pixels. */
 const ROW = 16;
-/** Bytes of a page of WebAssembly memory. */
-const PAGE = 65536;
 /** Bytes that kernels read beyond a plane. */
 const PADDING = 64;
 
@@ -128,15 +127,13 @@ export class BackgroundCanvas {
     const planeBytes = stride * rows;
     const maskPixels = mask.width * mask.height;
     const bytes =
-      PAGE +
       3.5 * planeBytes +
       cells * (7 * CELL_BYTES + 5) +
       64 * (this.#across + this.#down + 64) +
       stride * 12 +
       maskPixels * 16 +
       32 * (PADDING + ROW);
-    const pages = Math.ceil(bytes / PAGE);
-    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    const memory = kernelMemory(bytes);
     this.#run = new WebAssembly.Instance(module, { env: { memory } }).exports as MatteExports;
     this.#bytes = new Uint8Array(memory.buffer);
     this.#floats = new Float32Array(memory.buffer);

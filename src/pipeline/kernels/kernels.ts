@@ -3,7 +3,7 @@
 import { FaceOffError } from '../../shared/errors.ts';
 import type { Rect } from '../../shared/geometry.ts';
 import type { Frame } from '../../shared/types.ts';
-import { compiledKernels } from './compiled-kernels.ts';
+import { compiledKernels, kernelMemory } from './compiled-kernels.ts';
 import {
   FrameRegion,
   type KernelExports,
@@ -65,8 +65,6 @@ export interface TexelMix {
  * rest.
  */
 const WORKING_BYTES = 24 * 2 ** 20;
-/** Bytes of a page of WebAssembly memory. */
-const PAGE = 65536;
 /** Bytes of a mesh point as `coloursAt` reads it: three corner indices, padding, three weights. */
 const PLACE_BYTES = 20;
 
@@ -114,8 +112,7 @@ export class Kernels {
    */
   static async load(maxPixels: number, workingBytes = WORKING_BYTES): Promise<Kernels> {
     const planes = Math.ceil((maxPixels * 1.1 + 64 * 1024) * 4.5);
-    const pages = Math.ceil((planes + workingBytes) / PAGE);
-    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    const memory = kernelMemory(planes + workingBytes);
     const { exports } = new WebAssembly.Instance(await compiledKernels(), { env: { memory } });
     return new Kernels(memory, exports as KernelExports, maxPixels);
   }

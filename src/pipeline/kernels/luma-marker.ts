@@ -4,6 +4,7 @@ import { planesOf } from '../../shared/i420.ts';
 import type { Frame } from '../../shared/types.ts';
 import { TILE } from '../../watermark/chips.ts';
 import { drawTiles, STRENGTHS } from '../../watermark/pattern.ts';
+import { kernelMemory } from './compiled-kernels.ts';
 import type { KernelExports } from './frame-region.ts';
 
 /** Side of a block of one strength, and rows of a band, in pixels. */
@@ -18,8 +19,6 @@ const SUM_SHARE = 24;
 const ACTIVITY_FROM = [0, 2, 3, 4.2] as const;
 /** The share by which the mean has to pass one of them, so that a strength does not change to and fro. */
 const HYSTERESIS = 0.12;
-/** Bytes of a page of WebAssembly memory. */
-const PAGE = 65536;
 /** Bytes that kernels read beyond a band. */
 const PADDING = 64;
 
@@ -64,9 +63,8 @@ export class LumaMarker {
     this.#measured = Math.max(0, Math.floor((width - 4) / BLOCK));
     this.#stride = this.#columns * BLOCK;
     const tiles = drawTiles(chips, cell);
-    const bytes = PAGE + tiles.length + this.#stride * BLOCK + 2 * this.#columns + 4 * PADDING;
-    const pages = Math.ceil(bytes / PAGE) + 1;
-    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    const bytes = tiles.length + this.#stride * BLOCK + 2 * this.#columns + 4 * PADDING;
+    const memory = kernelMemory(bytes);
     this.#run = new WebAssembly.Instance(module, { env: { memory } }).exports as KernelExports;
     let top = this.#run.ownBytes();
     const allocate = (count: number): number => {

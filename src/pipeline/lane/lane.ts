@@ -259,13 +259,13 @@ export class Lane {
     const probe = searchesFaces ? degrader.probe(frame.receivedAtMs) : null;
     const outcome = await this.#tryToSwap(frame, stream, searchesFaces ? planFor(stream, probe ?? plan) : IDLE, budget);
     this.#load.frames++;
+    const shown = probe === null ? await this.#finish(frame, stream, { ...outcome, isWanted }, budget) : null;
     if (searchesFaces) {
       const optionalMs = budget.stagesMs.restore ?? 0;
       const { spentMs: serviceMs } = budget;
       degrader.observe({ nowMs: performance.now(), dropped, serviceMs, optionalMs, isProbe: probe !== null });
     }
-    if (probe !== null) return { ...report, ...rateOf(degrader.plan), ...LEFT_OUT, faces: outcome.faces };
-    const shown = await this.#finish(frame, stream, { ...outcome, isWanted }, budget);
+    if (shown === null) return { ...report, ...rateOf(degrader.plan), ...LEFT_OUT, faces: outcome.faces };
     const { unfollowed } = outcome;
     return {
       ...report,

@@ -83,6 +83,7 @@ describe('faceoff camera sends what it swaps', () => {
       const port = await freePort();
       // Guarded: however busy the machine is, nothing but the swapped face goes out.
       const server = await startServer({ pipeline: { budgetMs: 1000, guarded: true } });
+      await server.pool.preload('astronaut');
       const publisher = new Publisher();
       publisher.hum();
       publisher.play({ width: 640, height: 480 }, [person.data], 10);

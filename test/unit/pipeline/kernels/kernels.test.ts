@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import { compiledKernels, kernelMemory, OWN_BYTES } from '../../../../src/pipeline/kernels/compiled-kernels.ts';
 import { TEXTURE_EDGE, VERTEX_FLOATS } from '../../../../src/pipeline/kernels/frame-region.ts';
 import { Kernels } from '../../../../src/pipeline/kernels/kernels.ts';
 import { cropToFrame, evenRect } from '../../../../src/shared/geometry.ts';
@@ -425,4 +426,9 @@ test('means about points are those of a plain loop, edges repeated', () => {
       }
     for (let c = 0; c < 3; c++) expect(means[3 * k + c]).toBeCloseTo(sum[c]!, 4);
   }
+});
+
+test('the kernels’ own tables fit into what a memory has for them', async () => {
+  const { exports } = new WebAssembly.Instance(await compiledKernels(), { env: { memory: kernelMemory(0) } });
+  expect((exports as { ownBytes(): number }).ownBytes()).toBeLessThanOrEqual(OWN_BYTES);
 });

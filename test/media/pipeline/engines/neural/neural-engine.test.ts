@@ -18,7 +18,7 @@ import { FaceOffError } from '../../../../../src/shared/errors.ts';
 import type { Frame } from '../../../../../src/shared/types.ts';
 import { astronaut, copyFrame, cutFrame, group, readFrame } from '../../../../support/lane.ts';
 import { placed, softFrame } from '../../../../support/painted-face.ts';
-import { patchedConfig } from '../../../../support/server.ts';
+import { patchedConfig, until } from '../../../../support/server.ts';
 import { swapSettings } from '../../../../support/settings.ts';
 import { type StandIns, standIns } from '../../../../support/stand-ins.ts';
 
@@ -85,12 +85,9 @@ describe('a session', () => {
     await lane.set('a', { ...settings, engine: 'ghost_1_256' });
     // It is opened in the background by the first frame that wants it.
     expect(change((await lane.swap('a', copyFrame(camera))).frame)).toBeGreaterThan(MESH_CHANGES);
-    let changed = Infinity;
-    for (let i = 0; i < 50 && changed > MESH_CHANGES / 2; i++) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-      changed = change((await lane.swap('a', copyFrame(camera))).frame);
-    }
-    expect(changed).toBeLessThan(MESH_CHANGES / 2);
+    const byGenerator = async (): Promise<boolean> =>
+      change((await lane.swap('a', copyFrame(camera))).frame) < MESH_CHANGES / 2;
+    await until(byGenerator, 'the generator');
     await lane.set('a', settings);
     expect(change((await lane.swap('a', copyFrame(camera))).frame)).toBeGreaterThan(MESH_CHANGES);
     expect(faults).toEqual([]);
@@ -369,13 +366,10 @@ describe('the pool', () => {
       expect(() => session.set({ engine: 'ghost_1_256' })).toThrow(/faceoff models fetch ghost_1_256/);
       expect(session.settings.engine).toBe('mesh');
       session.set({ engine: 'inswapper_128' });
-      let changed = Infinity;
-      for (let i = 0; i < 100 && changed > MESH_CHANGES / 2; i++) {
-        await new Promise((resolve) => setTimeout(resolve, 50));
+      await until(async () => {
         const { frame, result } = await session.swap(copyFrame(camera));
-        if (result === 'swapped') changed = change(frame);
-      }
-      expect(changed).toBeLessThan(MESH_CHANGES / 2);
+        return result === 'swapped' && change(frame) < MESH_CHANGES / 2;
+      }, 'the generator');
       rmSync(path.join(some.folder, 'optional/inswapper_128.onnx'));
       expect(() => pool.open('t', { engine: 'inswapper_128' })).toThrow(/is not on this machine/);
     } finally {
