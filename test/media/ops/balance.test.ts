@@ -189,7 +189,9 @@ describe.each(balancers)('$program', ({ program, file, listens, line }) => {
     }, 60_000);
 
     test('shows the first server’s page while all are full', async () => {
-      await until(async () => (await ask('/')).headers.get('location') === '/s1/', 'the page of the first server');
+      // A connection that the balancer closes as it is used again fails; the next request has a new one.
+      const target = async () => (await ask('/').catch(() => null))?.headers.get('location');
+      await until(async () => (await target()) === '/s1/', 'the page of the first server');
       expect((await ask('/s1/', { headers: { authorization, accept: 'text/html' } })).status).toBe(200);
     });
 
