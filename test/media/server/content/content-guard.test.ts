@@ -1,5 +1,6 @@
 /** The content check in the program that people start: a publisher whose pictures trip it, and one without its model. */
 
+import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -94,6 +95,29 @@ test('without its model guarded streams are hidden, others are not, and the log 
     await until(async () => (await causeOf(program)) === 'content', 'the guarded picture to be hidden', 20_000);
     expect((await statsOf(program))?.verdict.text).toMatch(/does not work/);
     await until(() => isMosaic(publisher.picture), 'a mosaic', 20_000);
+  } finally {
+    publisher.close();
+    await program.stop();
+  }
+}, 180_000);
+
+test('a check that hangs hides guarded streams until it works again, and is counted', async () => {
+  const program = await startProgram();
+  const publisher = new Publisher();
+  try {
+    publisher.play({ width, height }, [plain()], 10);
+    const session = (await publisher.whip(program.url)).headers.get('location')!.split('/').at(-1)!;
+    await until(() => publisher.received.length > 30, 'pictures', 60_000);
+    await guard(program, session);
+    const children = execFileSync('ps', ['-o', 'pid=,args=', '--ppid', String(program.child.pid)], {
+      encoding: 'utf8',
+    });
+    process.kill(Number(/^ *(\d+).*pipeline\/content\.js/m.exec(children)![1]), 'SIGSTOP');
+    await until(async () => (await causeOf(program)) === 'content', 'the picture to be hidden', 30_000);
+    await until(async () => (await causeOf(program)) !== 'content', 'the picture to be shown again', 60_000);
+    expect(program.said()).toMatch(/its process did not answer for 5 seconds and was killed/);
+    const metrics = await (await fetch(`${program.url}/metrics`)).text();
+    expect(metrics).toMatch(/^faceoff_content_check_lost_total 1$/m);
   } finally {
     publisher.close();
     await program.stop();
