@@ -60,10 +60,11 @@ test('a face that is added keeps the name of the person who confirmed', async ()
   await page.waitForSelector('#upload[open]');
   await page.check('#consent');
   await page.fill('#confirmer', 'Ada');
+  const facesBefore = await page.locator('[data-face-id]').count();
   await page.click('#save');
-  await page.waitForFunction(() => document.querySelectorAll('[data-face-id]').length >= 4);
-  const faces = (await (await fetch(`${program.url}/api/faces`)).json()) as { id: string; builtIn: boolean }[];
-  const { id } = faces.at(-1)!;
+  await page.locator('[data-face-id]').nth(facesBefore).waitFor();
+  const faces = (await (await fetch(`${program.url}/api/faces`)).json()) as { id: string; addedAt: string }[];
+  const { id } = faces.reduce((newest, face) => (face.addedAt > newest.addedAt ? face : newest));
   const record = (await (await fetch(`${program.url}/api/faces/${id}/consent`)).json()) as {
     confirmations: { confirmedBy: string }[];
   };

@@ -51,7 +51,7 @@ test('memory and processor are drawn, a missing GPU is not shown, and the table 
   expect(await page.isVisible('#machine-gpu')).toBe(false);
   expect(await page.textContent('#pressure')).toBe('');
 
-  const [download] = await Promise.all([page.waitForEvent('download'), page.click('a[download]')]);
+  const [download] = await Promise.all([page.waitForEvent('download'), page.click('a[download="memory.csv"]')]);
   expect(download.suggestedFilename()).toBe('memory.csv');
   expect(await readFile(await download.path(), 'utf8')).toMatch(/^time,.*\r\n\d{4}-/);
   await page.close();

@@ -144,7 +144,7 @@ describe.runIf(hasFfmpeg)('a recording', () => {
     const [session, claps] = await clap(`clap-${format}`);
     await ask('POST', `${session}/recording?format=${format}`);
     const before = claps();
-    await until(() => claps() > before + 5, 'five claps', 30_000);
+    await until(() => claps() > before + 8, 'eight claps', 30_000);
     const [, state] = await ask('DELETE', `${session}/recording`);
     expect([state.files.length, state.error]).toEqual([1, null]);
     expect(probe(recorded(state)).sound).toBe(codec);
