@@ -99,7 +99,18 @@ const onDemand = {
   },
 };
 
+/** Copies the texts of the languages, but English, whose sentences are in the code and the HTML. */
+async function buildLanguages() {
+  const folder = at('src/client/language/texts');
+  const names = (await readdir(folder)).filter((name) => name !== 'en.json');
+  // Without spaces: pages fetch them.
+  const texts = names.map(async (name) => [name, JSON.parse(await readFile(path.join(folder, name), 'utf8'))]);
+  for (const [name, text] of await Promise.all(texts))
+    await put(at('dist/client/languages', name), JSON.stringify(text));
+}
+
 async function buildPages() {
+  await buildLanguages();
   await put(at('dist/client/icon.svg'), await readFile(at('src/client/icon.svg')));
   // An audio worklet loads it by its address: the content policy refuses blobs, from which the package would load it.
   const stretch = at('node_modules/signalsmith-stretch/SignalsmithStretch.mjs');

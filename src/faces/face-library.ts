@@ -16,6 +16,7 @@ import { notSaved } from '../lib/system/whole-file.ts';
 import type { Portrait } from '../pipeline/engines/engine.ts';
 import type { Pool } from '../pipeline/pool/pool.ts';
 import { FaceOffError } from '../shared/errors.ts';
+import { inEnglish } from '../shared/language/phrase.ts';
 import type { BlockedFace, ConsentRecord, FaceInfo, FacePreview, FaceReport } from '../shared/messages.ts';
 import type { Frame } from '../shared/types.ts';
 import { BlockList } from './block-list.ts';
@@ -341,7 +342,8 @@ export class FaceLibrary implements Faces {
   async report(id: string): Promise<FaceReport> {
     const entry = this.#offered(id);
     const photos = await this.#reports.of(entry, (file) => this.#decodedPhoto(entry, file));
-    return { face: this.#infoOf(entry), photos, advice: photosToAdd(photos) };
+    const said = photosToAdd(photos);
+    return { face: this.#infoOf(entry), photos, advice: said.map(inEnglish), said };
   }
 
   /** @param file path of one of the face's photos. */

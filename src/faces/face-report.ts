@@ -2,6 +2,7 @@
 
 import path from 'node:path';
 import type { Pool } from '../pipeline/pool/pool.ts';
+import { type Phrase, phrase } from '../shared/language/phrase.ts';
 import type { PhotoReport } from '../shared/messages.ts';
 import type { Frame } from '../shared/types.ts';
 import type { FaceEntry } from './face-files.ts';
@@ -51,24 +52,26 @@ export class PhotoReports {
 }
 
 /** Which photo would help, the most useful first; one sentence that says so where none would. */
-export function photosToAdd(photos: readonly Pick<PhotoReport, 'yawDegrees' | 'findings'>[]): string[] {
-  const advice: string[] = [];
-  if (photos.length === 0) return ['The photos show no face any more. Add one that looks into the camera.'];
+export function photosToAdd(photos: readonly Pick<PhotoReport, 'yawDegrees' | 'findings'>[]): Phrase[] {
+  const advice: Phrase[] = [];
+  if (photos.length === 0) return [phrase('The photos show no face any more. Add one that looks into the camera.')];
   const shared = photos[0]!.findings.filter(
     ({ flaw }) => flaw !== 'turned' && photos.every(({ findings }) => findings.some((one) => one.flaw === flaw)),
   );
   const yaws = photos.map(({ yawDegrees }) => yawDegrees);
   const [hasLeft, hasRight] = [yaws.some((yaw) => yaw < -FRONT_DEGREES), yaws.some((yaw) => yaw > FRONT_DEGREES)];
   if (!yaws.some((yaw) => Math.abs(yaw) <= FRONT_DEGREES))
-    advice.push('Add a photo that looks into the camera: every one there is turned to a side.');
-  for (const { flaw } of shared) advice.push(`In every photo: ${ADVICE[flaw]}`);
+    advice.push(phrase('Add a photo that looks into the camera: every one there is turned to a side.'));
+  for (const { flaw } of shared) advice.push(phrase('In every photo: {{flaw}}', { flaw: { key: ADVICE[flaw] } }));
   if (!hasLeft && !hasRight)
-    advice.push('Add one photo turned a little to the left and one to the right: the face then holds when you turn.');
-  else if (!(hasLeft && hasRight))
     advice.push(
-      `Add a photo turned to the ${hasLeft ? 'right' : 'left'} of the picture: the other side is there already.`,
+      phrase('Add one photo turned a little to the left and one to the right: the face then holds when you turn.'),
     );
+  else if (!hasRight)
+    advice.push(phrase('Add a photo turned to the right of the picture: the other side is there already.'));
+  else if (!hasLeft)
+    advice.push(phrase('Add a photo turned to the left of the picture: the other side is there already.'));
   return advice.length > 0
     ? advice
-    : ['Front and both sides are there, in good light. More photos would change little.'];
+    : [phrase('Front and both sides are there, in good light. More photos would change little.')];
 }

@@ -3,6 +3,7 @@
  */
 
 import type { SettingsRequest } from './duties/disclosure-duty.ts';
+import type { Phrase } from './language/phrase.ts';
 import type { PresetSettings, SwapSettings } from './settings.ts';
 import type { Pressure, SeenFace } from './types.ts';
 
@@ -111,6 +112,8 @@ export interface FaceReport {
   photos: PhotoReport[];
   /** Which photo would help, the most useful first, in sentences. */
   advice: string[];
+  /** The same for pages in another language. */
+  said: Phrase[];
 }
 
 /** How a face would look, before it is added. */
@@ -323,6 +326,8 @@ export interface Verdict {
   cause: Cause;
   /** One sentence with figures and what would help. */
   text: string;
+  /** The same for pages in another language; absent from servers of an older version. */
+  said?: Phrase | undefined;
 }
 
 /** `/api/preflight`: an estimate of how many more cameras the machine can swap now. */
@@ -332,6 +337,8 @@ export interface Preflight {
   fps: number | null;
   /** The same in one sentence. */
   text: string;
+  /** The sentence for pages in another language; absent from servers of an older version. */
+  said?: Phrase | undefined;
 }
 
 /** The processor at one moment, in cores: 1 is one core. */

@@ -3,7 +3,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { noticeOf, type Reason } from '../../src/client/peer/stream-state.ts';
+import { noticeOf } from '../../src/client/notices/stream-notices.ts';
+import type { Reason } from '../../src/client/peer/stream-state.ts';
 import { root } from '../../src/lib/package-root.ts';
 import { CAUSES } from '../../src/server/monitor/verdict.ts';
 import { ERRORS } from '../../src/shared/error-catalogue.ts';
@@ -35,7 +36,7 @@ test('every sentence that it quotes is one that a page or the verdict says', () 
 const FINE: readonly Reason[] = ['welcome', 'stopped', 'asking', 'connecting', 'waiting', 'live'];
 
 test('every problem that the studio shows has a line', () => {
-  const source = read('src/client/peer/stream-state.ts');
+  const source = read('src/client/notices/stream-notices.ts');
   const reasons = [
     ...source.slice(source.indexOf('const NOTICES'), source.indexOf('const CALL_NOTICES')).matchAll(/^ {2}(\w+): \{/gm),
   ]

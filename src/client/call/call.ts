@@ -1,7 +1,11 @@
 /** The call page, `/call/ROOM`: joins a room, sends camera and microphone, and shows the people in the call. */
 
+import '../language/page-language.ts';
+
 import type { CallJoin, FaceInfo, SessionStats } from '../../shared/messages.ts';
 import { type SettingsPatch, wantsSwap } from '../../shared/settings.ts';
+import { errorText } from '../language/error-texts.ts';
+import { t } from '../language/translate.ts';
 import { copyFrom } from '../lib/copy-text.ts';
 import { announce, element, icon, press } from '../lib/dom.ts';
 import { isThisMachine } from '../lib/format.ts';
@@ -9,11 +13,12 @@ import { storedJson, storedNote, storeNote, tabMemory } from '../lib/local-notes
 import { changeMark, markNote } from '../lib/mark-question.ts';
 import { toast } from '../lib/toast.ts';
 import { keepAwake } from '../lib/wake-lock.ts';
+import { callNotice, callRemark, cameraProblem, limitOf } from '../notices/stream-notices.ts';
 import { CameraCapture, type CameraConstraints, cameras, listCameras, mayUseCameras } from '../peer/camera-capture.ts';
-import { callNotice, callRemark, cameraProblem, isActive, limitOf, type Situation } from '../peer/stream-state.ts';
+import { isActive, type Situation } from '../peer/stream-state.ts';
 import { Microphone, microphoneProblem } from '../sound/microphone.ts';
 import { CALL_VOICES } from '../sound/voice-changer.ts';
-import { FaceUpload } from '../studio/face-upload.ts';
+import { addedText, FaceUpload } from '../studio/face-upload.ts';
 import { keepable, OptimisticSettings, restored, usableFaces, withoutGone } from '../studio/optimistic-settings.ts';
 import { BackgroundPanel } from '../studio/panels/background-panel.ts';
 import { FaceGallery } from '../studio/panels/face-gallery.ts';
@@ -21,7 +26,7 @@ import { isClustered, openConnection, watchPerson } from '../transport/open-stre
 import { PlaceholderTrack } from './placeholder-track.ts';
 import { TileGrid } from './tile-grid.ts';
 
-const SWAPPED = 'Faces in this call may be changed by AI. A tile says so of its person.';
+const SWAPPED = t('Faces in this call may be changed by AI. A tile says so of its person.');
 
 const room = decodeURIComponent(location.pathname.match(/([^/]*)\/?$/)![1]!);
 const nameField = element('who', HTMLInputElement);
@@ -68,10 +73,10 @@ const connection = await openConnection({
     optimistic?.answered(settings);
     showSettings();
   },
-  onError({ message }) {
+  onError(error) {
     optimistic?.refused();
     showSettings();
-    toast(message);
+    toast(errorText(error));
   },
   onStream: () => undefined,
   stream: () => undefined,
@@ -178,7 +183,7 @@ async function toggleMicrophone(): Promise<void> {
   press(micButton, wantsMicrophone);
   microphone.muted = !wantsMicrophone;
   if (wantsMicrophone && isActive(situation.state) && microphone.track === null && !(await openMicrophone()))
-    toast('There is no microphone: the others see you but do not hear you. Plug one in.');
+    toast(t('There is no microphone: the others see you but do not hear you. Plug one in.'));
   announcePresence();
 }
 
@@ -193,15 +198,18 @@ async function openMicrophone(): Promise<boolean> {
 /** The microphone was unplugged: the call goes on with another one, or without. */
 async function onMicrophoneGone(): Promise<void> {
   if (await openMicrophone())
-    toast(`The microphone is gone. Going on with ${microphone.track!.label || 'another one'}.`);
-  else toast('The microphone is gone: the others do not hear you. Plug one in.');
+    toast(
+      t('The microphone is gone. Going on with {{device}}.', { device: microphone.track!.label || t('another one') }),
+    );
+  else toast(t('The microphone is gone: the others do not hear you. Plug one in.'));
   announcePresence();
 }
 
 /** A microphone that was plugged in is used, if the person wants one and has none. */
 async function onDevicesChanged(): Promise<void> {
   if (!isActive(situation.state) || !wantsMicrophone || microphone.track !== null) return;
-  if (await openMicrophone()) toast(`Going on with ${microphone.track!.label || 'the microphone'}.`);
+  if (await openMicrophone())
+    toast(t('Going on with {{device}}.', { device: microphone.track!.label || t('the microphone') }));
   announcePresence();
 }
 
@@ -214,7 +222,7 @@ function keepInStep(): void {
 async function changeVoice(): Promise<void> {
   const voice = CALL_VOICES[voiceSelect.value as keyof typeof CALL_VOICES];
   const isOther = await microphone.change(voice).catch(() => {
-    toast('This browser cannot change the voice. It stays as it is.');
+    toast(t('This browser cannot change the voice. It stays as it is.'));
     voiceSelect.value = 'own';
     return false;
   });
@@ -250,7 +258,7 @@ async function onCameraGone(): Promise<void> {
   await connection.replace(placeholderTrack());
   camera.close();
   await listCameras(cameraSelect, '');
-  toast('The camera is gone. Choose another one, or plug it in again and switch it on here.');
+  toast(t('The camera is gone. Choose another one, or plug it in again and switch it on here.'));
   announcePresence();
   if (wasHidden) document.addEventListener('visibilitychange', () => void onShownAgain(), { once: true });
 }
@@ -272,13 +280,13 @@ function showButtons(): void {
     press(camButton, placeholder === null);
     press(micButton, !microphone.muted);
   }
-  for (const [button, name, label] of [
-    [micButton, 'mic', 'Microphone'],
-    [camButton, 'camera', 'Camera'],
+  for (const [button, name, labels] of [
+    [micButton, 'mic', [t('Microphone on'), t('Microphone off')]],
+    [camButton, 'camera', [t('Camera on'), t('Camera off')]],
   ] as const) {
     const isOn = button.getAttribute('aria-pressed') === 'true';
     button.querySelector('svg')?.replaceWith(icon(isOn ? name : `${name}-off`));
-    button.querySelector('span')!.textContent = `${label} ${isOn ? 'on' : 'off'}`;
+    button.querySelector('span')!.textContent = labels[isOn ? 0 : 1];
   }
 }
 
@@ -310,11 +318,11 @@ function showFaces(faces: FaceInfo[]): void {
   const patch = optimistic === null ? null : withoutGone(optimistic.shown, usable);
   if (patch === null) return;
   change(patch);
-  toast('Your face was deleted, or waits for a confirmation. Choose a face.');
+  toast(t('Your face was deleted, or waits for a confirmation. Choose a face.'));
 }
 
 function onFaceAdded(face: FaceInfo): void {
-  toast(face.photos > 1 ? `${face.name} now has ${face.photos} photos.` : `${face.name} was added.`);
+  toast(addedText(face));
   chooseFace(face.id);
 }
 
@@ -343,8 +351,10 @@ const markBox = element('badge', HTMLInputElement);
 markBox.addEventListener('change', () => void changeMark(markBox, change));
 
 if (!isThisMachine(location.hostname))
-  element('privacy', HTMLElement).textContent =
-    `Pictures and sound go to ${location.hostname} and from there to the others in the call.`;
+  element('privacy', HTMLElement).textContent = t(
+    'Pictures and sound go to {{host}} and from there to the others in the call.',
+    { host: location.hostname },
+  );
 address.value = location.origin + location.pathname;
 address.addEventListener('focus', () => address.select());
 nameField.value = storedNote('name') ?? '';

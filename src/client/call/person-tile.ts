@@ -2,6 +2,7 @@
 
 import { MARK_WORDS } from '../../shared/duties/disclosure-duty.ts';
 import type { CallPerson } from '../../shared/messages.ts';
+import { t } from '../language/translate.ts';
 import { createElement, icon } from '../lib/dom.ts';
 import { playVideo } from '../lib/play-video.ts';
 import type { PlayerConf, StreamPlayer } from '../peer/connection-conf.ts';
@@ -15,9 +16,9 @@ const CHECK_MS = 2000;
 export class PersonTile {
   readonly place = createElement('li', { className: 'tile' });
   readonly video = createElement('video', { autoplay: true, playsInline: true });
-  readonly #name = createElement('span', { className: 'tile-name' });
-  readonly #modified = createElement('span', { className: 'tile-ai', textContent: MARK_WORDS, hidden: true });
-  readonly #initial = createElement('span', { className: 'tile-initial' }, { 'aria-hidden': 'true' });
+  readonly #name = createElement('span', { className: 'tile-name', dir: 'auto', translate: false });
+  readonly #modified = createElement('span', { className: 'tile-ai', textContent: t(MARK_WORDS), hidden: true });
+  readonly #initial = createElement('span', { className: 'tile-initial', translate: false }, { 'aria-hidden': 'true' });
   readonly #watchdog = new PlaybackWatchdog();
   #label = '';
   #stream: string | null = null;
@@ -42,18 +43,21 @@ export class PersonTile {
   /** Shows the person's name and state. */
   show({ name, muted, camera, speaking }: Omit<CallPerson, 'stream'>): void {
     const isOwn = this.place.classList.contains('own');
-    this.#name.textContent = isOwn ? `${name} (you)` : name;
+    this.#name.textContent = isOwn ? t('{{name}} (you)', { name }) : name;
     this.#initial.textContent = [...name][0]?.toUpperCase() ?? '';
     Object.assign(this.place.dataset, { name, muted, camera, speaking });
-    this.#label = isOwn ? 'You' : name;
+    this.#label = isOwn ? t('You') : name;
     this.disclose(!this.#modified.hidden);
-    this.place.title = speaking ? `${name} is speaking` : muted ? `${name} is muted` : '';
+    this.place.title = speaking ? t('{{name}} is speaking', { name }) : muted ? t('{{name}} is muted', { name }) : '';
   }
 
   /** Shows, and tells screen readers, whether the person's face is modified. */
   disclose(isModified: boolean): void {
     this.#modified.hidden = !isModified;
-    this.video.setAttribute('aria-label', isModified ? `${this.#label}; face modified by AI` : this.#label);
+    this.video.setAttribute(
+      'aria-label',
+      isModified ? t('{{name}}; face modified by AI', { name: this.#label }) : this.#label,
+    );
   }
 
   /** Plays another person's stream; the same stream goes on uninterrupted. */

@@ -267,22 +267,24 @@ export class LiveKitConnection implements StreamConnection {
       if (error.status === 401) location.reload();
       const { event, reason, message } = refusalText(error.body);
       if (event === 'lost') {
-        this.#reconnect(reason, { message, waitMs: retryAfterMs(error.body.details) });
+        this.#reconnect(reason, { message, code: error.body.code, waitMs: retryAfterMs(error.body.details) });
         return;
       }
       this.#drop();
-      this.#become({ state: nextState(this.#state, 'refused'), reason, message });
+      this.#become({ state: nextState(this.#state, 'refused'), reason, message, code: error.body.code });
     } else {
       this.#reconnect(isPathless(error) ? 'no_way' : 'lost');
     }
   }
 
   /** Leaves the rooms, and enters them again after the back-off. */
-  #reconnect(reason: Reason, { message, waitMs = null }: { message?: string; waitMs?: number | null } = {}): void {
+  #reconnect(
+    reason: Reason,
+    { waitMs = null, ...said }: Pick<Situation, 'message' | 'code'> & { waitMs?: number | null } = {},
+  ): void {
     if (!isActive(this.#state)) return;
     this.#drop();
-    const state = nextState(this.#state, 'lost');
-    this.#become(message === undefined ? { state, reason } : { state, reason, message });
+    this.#become({ state: nextState(this.#state, 'lost'), reason, ...said });
     this.#retryTimer = setTimeout(() => void this.#open(), waitMs ?? backoffMs(this.#failures++));
   }
 

@@ -1,6 +1,9 @@
 /** The page `/detect`: looks for the invisible mark in a file that a person chooses. Nothing is sent to the server. */
 
+import '../language/page-language.ts';
+
 import { LEAST_SCORE, type MarkFinding } from '../../watermark/mark-detector.ts';
+import { showNumber, t } from '../language/translate.ts';
 import { element } from '../lib/dom.ts';
 import { serverUrl } from '../lib/server-url.ts';
 import { picturesOf } from './pictures-of.ts';
@@ -21,10 +24,13 @@ function show(text: string, className: '' | 'found' | 'failed' = ''): void {
 }
 
 function describe({ isMarked, score, pictures }: MarkFinding): string {
-  const seen = `score ${score.toFixed(1)} in ${pictures} ${pictures === 1 ? 'picture' : 'pictures'}`;
+  const seen = { score: showNumber(score, 1), count: pictures };
   return isMarked
-    ? `AI-modified: it has FaceOff’s mark (${seen}).`
-    : `No mark was found (${seen}; a mark has ${LEAST_SCORE} or more).`;
+    ? t('AI-modified: it has FaceOff’s mark (score {{score}} in {{count}} pictures).', seen)
+    : t('No mark was found (score {{score}} in {{count}} pictures; a mark has {{least}} or more).', {
+        ...seen,
+        least: LEAST_SCORE,
+      });
 }
 
 /** What the worker finds in the pictures it was sent. */
@@ -41,7 +47,7 @@ async function look(file: File): Promise<void> {
   input.disabled = true;
   progress.hidden = false;
   progress.value = 0;
-  show('Looking …');
+  show(t('Looking …'));
   try {
     for await (const { picture, done } of picturesOf(file)) {
       worker.postMessage(picture, [picture.values.buffer]);
@@ -50,7 +56,7 @@ async function look(file: File): Promise<void> {
     const found = await search();
     show(describe(found), found.isMarked ? 'found' : '');
   } catch {
-    show('This browser cannot read the file. `faceoff detect FILE` reads more formats.', 'failed');
+    show(t('This browser cannot read the file. `faceoff detect FILE` reads more formats.'), 'failed');
   } finally {
     current = null;
     input.disabled = false;

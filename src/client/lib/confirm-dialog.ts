@@ -1,5 +1,6 @@
 /** The dialog that asks before something is deleted for good, or before the mark is left off. */
 
+import { t } from '../language/translate.ts';
 import { element } from './dom.ts';
 
 /** The dialog's texts. */
@@ -13,7 +14,7 @@ export interface Question {
 }
 
 /** Opens the dialog and resolves with whether the person confirmed. The page needs parts/face-dialogs.html. */
-export function confirmDialog({ title, text, warning, action = 'Delete' }: Question): Promise<boolean> {
+export function confirmDialog({ title, text, warning, action = t('Delete') }: Question): Promise<boolean> {
   const dialog = element('confirm', HTMLDialogElement);
   element('confirm-title', HTMLElement).textContent = title;
   element('confirm-text', HTMLElement).textContent = text;

@@ -1,5 +1,6 @@
 /** Copying a field's text to the clipboard. */
 
+import { t } from '../language/translate.ts';
 import { toast } from './toast.ts';
 
 /**
@@ -9,11 +10,11 @@ import { toast } from './toast.ts';
 export async function copyFrom(field: HTMLInputElement): Promise<void> {
   try {
     await navigator.clipboard.writeText(field.value);
-    toast('Copied.');
+    toast(t('Copied.'));
   } catch {
     // Browsers give the clipboard to secure pages only.
     field.focus();
     field.select();
-    toast('Press Ctrl+C or ⌘C to copy the address.');
+    toast(t('Press Ctrl+C or ⌘C to copy the address.'));
   }
 }

@@ -1,16 +1,18 @@
 /** Numbers, names and boxes as the pages show them. Free of the DOM, for tests. */
 
+import { showNumber, t } from '../language/translate.ts';
+
 const NOTHING = '–';
 
 /** Milliseconds without the unit: one decimal below ten, a dash where there is no value. */
 export function showMs(value: number | null | undefined): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return NOTHING;
-  return value < 9.95 ? value.toFixed(1) : String(Math.round(value));
+  return value < 9.95 ? showNumber(value, 1) : showNumber(Math.round(value));
 }
 
 /** A rate per second, rounded; a dash where there is no value. */
 export function showRate(perSecond: number | null | undefined): string {
-  return perSecond === null || perSecond === undefined ? NOTHING : String(Math.round(perSecond));
+  return perSecond === null || perSecond === undefined ? NOTHING : showNumber(Math.round(perSecond));
 }
 
 /** The size of a picture, `640 × 480`; a dash before the first one. */
@@ -21,12 +23,14 @@ export function showSize(width: number, height: number): string {
 /** Memory in binary units; a dash where there is no value. */
 export function showBytes(bytes: number | null | undefined): string {
   if (bytes === null || bytes === undefined) return NOTHING;
-  if (bytes >= 2 ** 30) return `${(bytes / 2 ** 30).toFixed(1)} GB`;
-  return bytes >= 2 ** 20 ? `${Math.round(bytes / 2 ** 20)} MB` : `${Math.round(bytes / 1024)} kB`;
+  if (bytes >= 2 ** 30) return t('{{number}} GB', { number: showNumber(bytes / 2 ** 30, 1) });
+  return bytes >= 2 ** 20
+    ? t('{{number}} MB', { number: Math.round(bytes / 2 ** 20) })
+    : t('{{number}} kB', { number: Math.round(bytes / 1024) });
 }
 
 /** Processor use, `0.45 cores`: 1 is one core, busy all the time. */
-export const showCores = (cores: number): string => `${cores.toFixed(2)} cores`;
+export const showCores = (cores: number): string => t('{{number}} cores', { number: showNumber(cores, 2) });
 
 /** A duration: `0:07`, `12:34`, `1:02:03`. */
 export function showTime(ms: number): string {
@@ -38,7 +42,7 @@ export function showTime(ms: number): string {
 }
 
 /** A share from 0 to 1 as a whole percentage. */
-export const showPercent = (share: number): string => `${Math.round(share * 100)} %`;
+export const showPercent = (share: number): string => t('{{number}} %', { number: Math.round(share * 100) });
 
 /**
  * A person's name out of a file's: without extension and underscores, at most the 80 characters that the server takes.

@@ -1,5 +1,8 @@
 /** The login page: exchanges the server's token for a cookie. The page itself stores nothing. */
 
+import '../language/page-language.ts';
+
+import { t } from '../language/translate.ts';
 import { element } from '../lib/dom.ts';
 import { serverUrl } from '../lib/server-url.ts';
 
@@ -18,15 +21,17 @@ async function logIn(): Promise<void> {
     return;
   }
   message.hidden = false;
-  message.textContent = answer === null ? 'The server does not answer. Try again.' : refusal(answer);
+  message.textContent = answer === null ? t('The server does not answer. Try again.') : refusal(answer);
   token.select();
 }
 
 function refusal({ status, headers }: Response): string {
-  if (status === 401) return 'That is not the token of this server.';
+  if (status === 401) return t('That is not the token of this server.');
   if (status === 429)
-    return `Too many wrong tokens came from here. Try again in ${headers.get('retry-after') ?? '60'} seconds.`;
-  return 'The server does not answer as it should. Try again.';
+    return t('Too many wrong tokens came from here. Try again in {{count}} seconds.', {
+      count: Number(headers.get('retry-after') ?? 60),
+    });
+  return t('The server does not answer as it should. Try again.');
 }
 
 token.focus();

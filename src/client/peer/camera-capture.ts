@@ -1,5 +1,6 @@
 /** The browser's cameras, and the one that is open. */
 
+import { t } from '../language/translate.ts';
 import { createElement } from '../lib/dom.ts';
 
 /** What a camera is opened with. */
@@ -114,8 +115,12 @@ export async function cameras(): Promise<MediaDeviceInfo[]> {
 export async function listCameras(select: HTMLSelectElement, chosen: string): Promise<void> {
   const named = (await cameras()).filter(({ deviceId }) => deviceId !== '');
   const options = named.map(({ deviceId, label }, i) =>
-    createElement('option', { value: deviceId, textContent: label || `Camera ${i + 1}` }),
+    createElement('option', {
+      value: deviceId,
+      translate: label === '',
+      textContent: label || t('Camera {{number}}', { number: i + 1 }),
+    }),
   );
-  select.replaceChildren(createElement('option', { value: '', textContent: 'Default camera' }), ...options);
+  select.replaceChildren(createElement('option', { value: '', textContent: t('Default camera') }), ...options);
   select.value = named.some(({ deviceId }) => deviceId === chosen) ? chosen : '';
 }

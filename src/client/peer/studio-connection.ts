@@ -9,8 +9,19 @@ import { PageSocket } from './page-socket.ts';
 import { type BreakCause, ReconnectingPeer } from './reconnecting-peer.ts';
 import type { DownReason } from './reconnecting-socket.ts';
 import { limitRate } from './sender-limits.ts';
-import { isActive, nextState, type Reason, refusalText, retryAfterMs, type State } from './stream-state.ts';
+import {
+  isActive,
+  nextState,
+  type Reason,
+  refusalText,
+  retryAfterMs,
+  type Situation,
+  type State,
+} from './stream-state.ts';
 import { acceptAnswer, addCandidate, createStudioAttempt, type StudioAttempt } from './studio-attempt.ts';
+
+/** What a refusal says. */
+type ServerWords = Pick<Situation, 'message' | 'code'>;
 
 /** From the offer to the first picture; the server gives up a little earlier. */
 const PICTURE_WITHIN_MS = 20_000;
@@ -267,11 +278,11 @@ export class StudioConnection implements StreamConnection {
     attempt.isAnswered = true;
     const { event, reason, message } = refusalText(error);
     if (event === 'lost') {
-      this.#reconnect(reason, { message, waitMs: retryAfterMs(error.details) });
+      this.#reconnect(reason, { message, code: error.code, waitMs: retryAfterMs(error.details) });
       return;
     }
     this.#peers.drop();
-    this.#become(nextState(this.#state, 'refused'), reason, message);
+    this.#become(nextState(this.#state, 'refused'), reason, { message, code: error.code });
   }
 
   #onDown(reason: DownReason): void {
@@ -284,10 +295,10 @@ export class StudioConnection implements StreamConnection {
   }
 
   /** Drops the connection and retries after the back-off; at once when a server that was lost says hello. */
-  #reconnect(reason: Reason, { message, waitMs = null }: { message?: string; waitMs?: number | null } = {}): void {
+  #reconnect(reason: Reason, { waitMs = null, ...said }: ServerWords & { waitMs?: number | null } = {}): void {
     if (!isActive(this.#state)) return;
     this.#peers.drop();
-    this.#become(nextState(this.#state, 'lost'), reason, message);
+    this.#become(nextState(this.#state, 'lost'), reason, said);
     this.#peers.retryAfter(waitMs);
   }
 
@@ -299,8 +310,8 @@ export class StudioConnection implements StreamConnection {
     else this.#socket.renew();
   }
 
-  #become(state: State, reason: Reason, message?: string): void {
+  #become(state: State, reason: Reason, said: ServerWords = {}): void {
     this.#state = state;
-    this.#conf.onSituation(message === undefined ? { state, reason } : { state, reason, message });
+    this.#conf.onSituation({ state, reason, ...said });
   }
 }

@@ -2,6 +2,9 @@
  * The page `/view/NAME`: one stream over the whole window, for an OBS browser source. `?sound` plays its sound too.
  */
 
+import '../language/page-language.ts';
+
+import { t } from '../language/translate.ts';
 import { announce, element } from '../lib/dom.ts';
 import { playVideo } from '../lib/play-video.ts';
 import { PlaybackWatchdog } from '../peer/playback-watchdog.ts';
@@ -24,10 +27,12 @@ const player = await openPlayer({
     if (stream !== null) void play();
   },
   onModified(isModified) {
-    const words = isModified ? 'The face in this picture was modified by AI.' : '';
-    announce('disclosure', words);
-    video.setAttribute('aria-label', `The stream. ${words}`.trim());
-    document.title = isModified ? 'AI face modified – FaceOff view' : 'FaceOff view';
+    announce('disclosure', isModified ? t('The face in this picture was modified by AI.') : '');
+    video.setAttribute(
+      'aria-label',
+      isModified ? t('The stream. The face in this picture was modified by AI.') : t('The stream.'),
+    );
+    document.title = isModified ? t('AI face modified – FaceOff view') : t('FaceOff view');
   },
   // The server answers a reload with the login page.
   onLocked: () => location.reload(),

@@ -1,7 +1,11 @@
 /** The page `/remote/NAME`: a remote control of one stream, for a phone. It speaks REST alone, and has no camera. */
 
+import '../language/page-language.ts';
+
 import type { FaceInfo, PresetInfo } from '../../shared/messages.ts';
 import type { SettingsPatch, SwapSettings } from '../../shared/settings.ts';
+import { errorText } from '../language/error-texts.ts';
+import { t } from '../language/translate.ts';
 import { createElement, element, isPressed, press } from '../lib/dom.ts';
 import { showPercent } from '../lib/format.ts';
 import { serverUrl } from '../lib/server-url.ts';
@@ -29,14 +33,15 @@ let strengthTimer: ReturnType<typeof setTimeout> | undefined;
 /** @returns the reply; null where the stream is not there. @throws Error with a sentence for people. */
 async function ask<T>(path: string, method = 'GET', body?: SettingsPatch): Promise<T | null> {
   const reply = await fetch(serverUrl(path), { method, ...(body && { body: JSON.stringify(body) }) }).catch(() => {
-    throw new Error('The server does not answer.');
+    throw new Error(t('The server does not answer.'));
   });
   // The server answers a reload with the login page.
   if (reply.status === 401) location.reload();
   if (reply.ok) return (await reply.json()) as T;
   const { code = '', message = '' } = (await reply.json().catch(() => ({}))) as { code?: string; message?: string };
   if (code === 'unknown_stream') return null;
-  throw new Error(message || `The server answered ${reply.status}.`);
+  if (message !== '') throw new Error(errorText({ code, message }));
+  throw new Error(t('The server answered {{status}}.', { status: reply.status }));
 }
 
 const at = (what: string): string => `/api/streams/${name}/${what}`;
@@ -76,12 +81,12 @@ function say(state: 'live' | 'waiting' | 'away', text: string): void {
 /** @param now null while no such stream is there. */
 function show(now: SwapSettings | null): void {
   settings = now;
-  if (now === null) say('waiting', 'Waits for the stream');
+  if (now === null) say('waiting', t('Waits for the stream'));
   else {
-    say('live', now.offAir ? 'Off air' : now.on ? 'Live, swapped' : 'Live, as it is');
+    say('live', now.offAir ? t('Off air') : now.on ? t('Live, swapped') : t('Live, as it is'));
     press(on, now.on);
     press(offAir, now.offAir);
-    on.textContent = now.on ? 'Swap is on' : 'Swap is off';
+    on.textContent = now.on ? t('Swap is on') : t('Swap is off');
     if (strengthTimer === undefined) strength.value = String(Math.round(100 * now.strength));
     element('strength-value', HTMLOutputElement).textContent = showPercent(now.strength);
   }
@@ -91,12 +96,14 @@ function show(now: SwapSettings | null): void {
 function showLists(): void {
   const card = ({ id, name: label, thumbnail, consentDue }: FaceInfo): HTMLLIElement => {
     const image = createElement('img', { src: serverUrl(thumbnail), alt: '', loading: 'lazy', draggable: false });
-    const button = createElement('button', { type: 'button', disabled: consentDue }, { 'data-face': id }, image, label);
+    const named = createElement('span', { textContent: label, dir: 'auto', translate: false });
+    const button = createElement('button', { type: 'button', disabled: consentDue }, { 'data-face': id }, image, named);
+
     button.addEventListener('click', () => void change('settings', 'PATCH', { face: id }));
     return createElement('li', {}, {}, button);
   };
   const key = ({ name: label }: PresetInfo): HTMLLIElement => {
-    const button = createElement('button', { type: 'button', textContent: label });
+    const button = createElement('button', { type: 'button', textContent: label, dir: 'auto', translate: false });
     button.addEventListener('click', () => void change(`preset/${encodeURIComponent(label)}`, 'POST'));
     return createElement('li', {}, {}, button);
   };

@@ -1,5 +1,6 @@
 /** The microphone of the studio and of a call. */
 
+import { t } from '../language/translate.ts';
 import { isChanged, type Voice, VoiceChanger } from './voice-changer.ts';
 
 /** Opens at most one microphone. A stream goes on without one. */
@@ -101,8 +102,12 @@ export class Microphone {
 
 /** Why the microphone did not open, for people. Takes what getUserMedia rejected with. */
 export function microphoneProblem({ name }: { name: string }): string {
-  if (name === 'NotFoundError') return 'No microphone found: the others see you but do not hear you.';
+  if (name === 'NotFoundError') return t('No microphone found: the others see you but do not hear you.');
   if (name === 'NotAllowedError' || name === 'SecurityError')
-    return 'The microphone is not allowed: the others see you but do not hear you. Allow it beside the address, then switch it on here.';
-  return 'The microphone did not start: the others see you but do not hear you. Close programs that use it, then switch it on here.';
+    return t(
+      'The microphone is not allowed: the others see you but do not hear you. Allow it beside the address, then switch it on here.',
+    );
+  return t(
+    'The microphone did not start: the others see you but do not hear you. Close programs that use it, then switch it on here.',
+  );
 }

@@ -1,5 +1,6 @@
 /** The line between camera and swapped picture. */
 
+import { t } from '../language/translate.ts';
 import { element } from '../lib/dom.ts';
 
 /** Percent of the width. */
@@ -66,6 +67,9 @@ export class Divider {
     this.#view.style.setProperty('--cut', `${this.#cut}%`);
     const shown = Math.round(this.#cut);
     this.#handle.setAttribute('aria-valuenow', String(shown));
-    this.#handle.setAttribute('aria-valuetext', `${shown} % camera, ${100 - shown} % swapped`);
+    this.#handle.setAttribute(
+      'aria-valuetext',
+      t('{{camera}} % camera, {{swapped}} % swapped', { camera: shown, swapped: 100 - shown }),
+    );
   }
 }

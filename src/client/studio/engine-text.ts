@@ -1,10 +1,11 @@
 /** Texts about engines and models. Free of the DOM, for tests. */
 
 import type { ModelInfo } from '../../shared/messages.ts';
+import { t } from '../language/translate.ts';
 
 const BUILT_IN = [
-  { value: 'mesh', text: 'Mesh (built in)' },
-  { value: 'none', text: 'None: faces stay as they are' },
+  { value: 'mesh', text: t('Mesh (built in)') },
+  { value: 'none', text: t('None: faces stay as they are') },
 ];
 
 /**
@@ -21,11 +22,19 @@ export function enginesOf(models: readonly ModelInfo[], inUse: string): { value:
 export function engineHint(models: readonly ModelInfo[], inUse: string): string {
   const model = models.find(({ name }) => name === inUse);
   if (model === undefined) return '';
-  if (model.state === 'ready') return `Runs on ${model.provider}.`;
-  if (model.state === 'failed') return `Mesh serves in its place: ${model.why}`;
-  return 'Mesh serves until it is loaded.';
+  if (model.state === 'ready') return t('Runs on {{provider}}.', { provider: String(model.provider) });
+  if (model.state === 'failed') return t('Mesh serves in its place: {{why}}', { why: String(model.why) });
+  return t('Mesh serves until it is loaded.');
 }
 
 /** A model's state in a few words. */
 export const modelState = ({ state, provider }: ModelInfo): string =>
-  state === 'ready' ? `ready on ${provider}` : state === 'absent' ? 'not here' : state === 'present' ? 'here' : state;
+  state === 'ready' ? t('ready on {{provider}}', { provider: String(provider) }) : STATES[state];
+
+const STATES: Record<Exclude<ModelInfo['state'], 'ready'>, string> = {
+  absent: t('not here'),
+  present: t('here'),
+  verified: t('verified'),
+  loading: t('loading'),
+  failed: t('failed'),
+};

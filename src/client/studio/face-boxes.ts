@@ -1,6 +1,7 @@
 /** Boxes over the faces in the picture. */
 
 import type { SeenFace } from '../../shared/types.ts';
+import { t } from '../language/translate.ts';
 import { createElement, element, place, press } from '../lib/dom.ts';
 import { placeOf } from '../lib/format.ts';
 
@@ -44,13 +45,18 @@ export class FaceBoxes {
       const label = wears(face.track);
       place(box, placeOf(face, picture, mirrored));
       press(box, face.track === picked);
-      box.setAttribute('aria-label', `Person ${face.track}, wears: ${label}`);
+      box.setAttribute('aria-label', t('Person {{number}}, wears: {{face}}', { number: face.track, face: label }));
       box.firstElementChild!.textContent = label;
     }
   }
 
   #add(track: number): HTMLButtonElement {
-    const box = createElement('button', { type: 'button', className: 'person' }, {}, createElement('span', {}));
+    const box = createElement(
+      'button',
+      { type: 'button', className: 'person' },
+      {},
+      createElement('span', { dir: 'auto', translate: false }),
+    );
     box.dataset.track = String(track);
     box.addEventListener('click', () => this.#onPick(track));
     this.#known.set(track, box);

@@ -1,12 +1,15 @@
 /** Shows how a face will look before it is added, and what is wrong with its photo. */
 
 import type { ErrorBody, FacePreview } from '../../shared/messages.ts';
+import { say, t } from '../language/translate.ts';
 import { createElement, element } from '../lib/dom.ts';
 import { serverUrl } from '../lib/server-url.ts';
 
-const BEFORE = 'Once you confirm below, the face is shown as it will look.';
-const WAITING = 'Drawing the face…';
-const AFTER = 'The photo, and the face as it will look on another head. Live, it takes your own light and expression.';
+const BEFORE = t('Once you confirm below, the face is shown as it will look.');
+const WAITING = t('Drawing the face…');
+const AFTER = t(
+  'The photo, and the face as it will look on another head. Live, it takes your own light and expression.',
+);
 
 /** The preview of the dialog that adds a face. Asks the server only when `show` is called. */
 export class FaceLook {
@@ -29,7 +32,7 @@ export class FaceLook {
       else onRefused(reply as ErrorBody);
       this.#hint.textContent = answer.ok ? AFTER : '';
     } catch {
-      if (!request.signal.aborted) this.#hint.textContent = 'The server does not answer. Is FaceOff still running?';
+      if (!request.signal.aborted) this.#hint.textContent = t('The server does not answer. Is FaceOff still running?');
     }
   }
 
@@ -43,6 +46,8 @@ export class FaceLook {
 
   #fill({ picture, findings }: FacePreview): void {
     this.#picture.src = picture;
-    this.#findings.replaceChildren(...findings.map(({ message }) => createElement('li', { textContent: message })));
+    this.#findings.replaceChildren(
+      ...findings.map(({ message }) => createElement('li', { textContent: say({ key: message }) })),
+    );
   }
 }

@@ -1,6 +1,8 @@
 /** The dialog that adds a face. */
 
 import type { ErrorBody, FaceInfo, PickableFace, SeveralFaces } from '../../shared/messages.ts';
+import { errorText } from '../language/error-texts.ts';
+import { t } from '../language/translate.ts';
 import { createElement, element, place, press } from '../lib/dom.ts';
 import { nameFromFile, placeOf } from '../lib/format.ts';
 import { serverUrl } from '../lib/server-url.ts';
@@ -12,6 +14,10 @@ export interface UploadConf {
   onAdded(face: FaceInfo): void;
   onError(message: string): void;
 }
+
+/** What is said once a face, or a photo of one, was added. */
+export const addedText = ({ name, photos }: FaceInfo): string =>
+  photos > 1 ? t('{{name}} now has {{count}} photos.', { name, count: photos }) : t('{{name}} was added.', { name });
 
 /** Takes a picture by click, drop or paste. Sends nothing until the person confirms that they may use the face. */
 export class FaceUpload {
@@ -97,7 +103,7 @@ export class FaceUpload {
   #open(file: File | undefined): void {
     if (file === undefined) return;
     if (!file.type.startsWith('image/') && file.type !== '') {
-      this.#conf.onError(`${file.name} is not a picture.`);
+      this.#conf.onError(t('{{name}} is not a picture.', { name: file.name }));
       return;
     }
     this.#reset();
@@ -109,8 +115,10 @@ export class FaceUpload {
     this.#showMessage(null);
     const own = this.#conf.faces().filter((face) => !face.builtIn);
     this.#personSelect.replaceChildren(
-      createElement('option', { value: '', textContent: 'A new person' }),
-      ...own.map(({ id, name }) => createElement('option', { value: id, textContent: `Another photo of ${name}` })),
+      createElement('option', { value: '', textContent: t('A new person') }),
+      ...own.map(({ id, name }) =>
+        createElement('option', { value: id, textContent: t('Another photo of {{name}}', { name }) }),
+      ),
     );
     this.#personSelect.value = this.#person?.id ?? '';
     this.#showPerson();
@@ -134,8 +142,8 @@ export class FaceUpload {
     this.#personSelect.closest('label')!.hidden = this.#personSelect.options.length === 1;
     this.#name.closest('label')!.hidden = !fresh;
     this.#name.required = fresh;
-    element('upload-title', HTMLElement).textContent = fresh ? 'Add a face' : 'Add a photo';
-    this.#save.textContent = fresh ? 'Add face' : 'Add photo';
+    element('upload-title', HTMLElement).textContent = fresh ? t('Add a face') : t('Add a photo');
+    this.#save.textContent = fresh ? t('Add face') : t('Add photo');
   }
 
   /** Enables the button once consent is given and, among several faces, one is chosen. */
@@ -181,17 +189,17 @@ export class FaceUpload {
         this.#onRefused(reply as ErrorBody);
       }
     } catch {
-      this.#showMessage('The server does not answer. Is FaceOff still running?');
+      this.#showMessage(t('The server does not answer. Is FaceOff still running?'));
     } finally {
       this.#dialog.removeAttribute('aria-busy');
       this.#updateSave();
     }
   }
 
-  #onRefused({ code, message, details }: ErrorBody): void {
-    this.#showMessage(message);
-    if (code !== 'several_faces') return;
-    const { width, height, faces } = details as SeveralFaces;
+  #onRefused(error: ErrorBody): void {
+    this.#showMessage(errorText(error));
+    if (error.code !== 'several_faces') return;
+    const { width, height, faces } = error.details as SeveralFaces;
     this.#hasSeveral = true;
     this.#pick = null;
     this.#updateSave();
@@ -203,7 +211,7 @@ export class FaceUpload {
     const button = createElement(
       'button',
       { type: 'button' },
-      { 'aria-label': `Face ${face.index + 1}`, 'aria-pressed': 'false' },
+      { 'aria-label': t('Face {{number}}', { number: face.index + 1 }), 'aria-pressed': 'false' },
       createElement('span', { textContent: String(face.index + 1) }),
     );
     place(button, placeOf(face, picture));

@@ -1,7 +1,9 @@
 /** The steps of a phone that becomes a camera, in words. Free of the DOM, for tests. */
 
 import type { CameraState, PhoneGuide, PhoneStep } from '../../shared/messages.ts';
-import { noticeOf, type Reason } from '../peer/stream-state.ts';
+import { t } from '../language/translate.ts';
+import { noticeOf } from '../notices/stream-notices.ts';
+import type { Reason } from '../peer/stream-state.ts';
 
 /** A step as the panel shows it. */
 export interface GuideStep {
@@ -23,13 +25,13 @@ export function guideSteps({ selfSigned, step, camera }: PhoneGuide, isRemote = 
   const steps: [PhoneStep, title: string, hint: string][] = [
     [
       'network',
-      'Same network',
-      'Join the Wi-Fi of this machine, then scan the code or type the address, with https://.',
+      t('Same network'),
+      t('Join the Wi-Fi of this machine, then scan the code or type the address, with https://.'),
     ],
-    ['certificate', 'Certificate accepted', certificateHint(selfSigned)],
-    ['token', 'Token', 'Type the server’s token (server.token) on the phone’s page.'],
-    ['camera', 'Camera', cameraHint(camera)],
-    ['live', 'Live', 'Waiting for the first picture. The phone’s page says what it waits for.'],
+    ['certificate', t('Certificate accepted'), certificateHint(selfSigned)],
+    ['token', t('Token'), t('Type the server’s token (server.token) on the phone’s page.')],
+    ['camera', t('Camera'), cameraHint(camera)],
+    ['live', t('Live'), t('Waiting for the first picture. The phone’s page says what it waits for.')],
   ];
   const reached = ORDER.indexOf(step);
   return (isRemote ? steps.slice(0, ORDER.indexOf('token')) : steps).map(([name, title, hint]) => {
@@ -41,12 +43,14 @@ export function guideSteps({ selfSigned, step, camera }: PhoneGuide, isRemote = 
 
 const certificateHint = (selfSigned: boolean): string =>
   selfSigned
-    ? 'The phone warns, as the server made its certificate itself. Choose “Advanced” or “Show details”, then go on to the page.'
-    : 'The phone’s browser does not trust the certificate (server.certificate), or opens the page just now.';
+    ? t(
+        'The phone warns, as the server made its certificate itself. Choose “Advanced” or “Show details”, then go on to the page.',
+      )
+    : t('The phone’s browser does not trust the certificate (server.certificate), or opens the page just now.');
 
 function cameraHint(camera: CameraState | null): string {
-  if (camera === 'asking') return 'Allow the camera on the phone.';
-  if (FINE.has(camera)) return 'Press “Start camera” on the phone.';
+  if (camera === 'asking') return t('Allow the camera on the phone.');
+  if (FINE.has(camera)) return t('Press “Start camera” on the phone.');
   const notice = noticeOf({ state: 'failed', reason: camera as Reason });
-  return `On the phone: ${notice?.title ?? ''}. ${notice?.text ?? ''}`;
+  return t('On the phone: {{title}}. {{text}}', { title: notice?.title ?? '', text: notice?.text ?? '' });
 }

@@ -1,5 +1,7 @@
 /** The keys of the studio. Free of the DOM, for tests. */
 
+import { t } from '../language/translate.ts';
+
 /** What a key does. */
 export type ShortcutAction = 'on' | 'next' | 'previous' | 'keepEyes' | 'keepMouth' | 'offAir' | 'help' | 'preset';
 
@@ -15,14 +17,14 @@ export interface Shortcut {
 
 /** All shortcuts, in the order of the list. */
 export const SHORTCUTS: readonly Shortcut[] = [
-  { does: 'on', keys: ['p', ' '], shown: ['P', 'Space'], label: 'Swap on or off' },
-  { does: 'offAir', keys: ['o'], shown: ['O'], label: 'Off air: others see a card' },
-  { does: 'next', keys: ['arrowright', ']'], shown: ['→', ']'], label: 'Next face' },
-  { does: 'previous', keys: ['arrowleft', '['], shown: ['←', '['], label: 'Face before' },
-  { does: 'preset', keys: [...'123456789'], shown: ['1', '… 9'], label: 'Preset' },
-  { does: 'keepEyes', keys: ['e'], shown: ['E'], label: 'Leave my eyes' },
-  { does: 'keepMouth', keys: ['m'], shown: ['M'], label: 'Leave my mouth' },
-  { does: 'help', keys: ['?'], shown: ['?'], label: 'This list' },
+  { does: 'on', keys: ['p', ' '], shown: ['P', t('Space')], label: t('Swap on or off') },
+  { does: 'offAir', keys: ['o'], shown: ['O'], label: t('Off air: others see a card') },
+  { does: 'next', keys: ['arrowright', ']'], shown: ['→', ']'], label: t('Next face') },
+  { does: 'previous', keys: ['arrowleft', '['], shown: ['←', '['], label: t('Face before') },
+  { does: 'preset', keys: [...'123456789'], shown: ['1', '… 9'], label: t('Preset') },
+  { does: 'keepEyes', keys: ['e'], shown: ['E'], label: t('Leave my eyes') },
+  { does: 'keepMouth', keys: ['m'], shown: ['M'], label: t('Leave my mouth') },
+  { does: 'help', keys: ['?'], shown: ['?'], label: t('This list') },
 ];
 
 /** The fields used here of a KeyboardEvent. */

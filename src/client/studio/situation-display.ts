@@ -1,7 +1,8 @@
 /** The studio's state line, notice and Start and Stop buttons. */
 
 import { element } from '../lib/dom.ts';
-import { isActive, type NoticeAction, noticeOf, type Situation, stateText } from '../peer/stream-state.ts';
+import { type NoticeAction, noticeOf, stateText } from '../notices/stream-notices.ts';
+import { isActive, type Situation } from '../peer/stream-state.ts';
 
 /** Shows one situation at a time; the page says which. */
 export class SituationDisplay {

@@ -1,11 +1,13 @@
 /** Starts and stops the stream, and changes its camera, as the buttons and lists of the studio say. */
 
+import { t } from '../language/translate.ts';
 import { element } from '../lib/dom.ts';
 import { storedNote, storeNote } from '../lib/local-notes.ts';
 import { toast } from '../lib/toast.ts';
+import { cameraProblem } from '../notices/stream-notices.ts';
 import { CameraCapture, type CameraConstraints, cameras, listCameras, mayUseCameras } from '../peer/camera-capture.ts';
 import type { StreamConnection } from '../peer/connection-conf.ts';
-import { cameraProblem, isActive, type Situation } from '../peer/stream-state.ts';
+import { isActive, type Situation } from '../peer/stream-state.ts';
 import type { PictureView } from './picture-view.ts';
 
 /** What the stream's control works on. */
@@ -104,7 +106,7 @@ export class StreamControl {
       if (error === undefined) return;
       this.#resolutionSelect.value = this.#camera.resolution;
       this.#storeChoice();
-      toast('The camera could not be opened like that. It goes on as before.');
+      toast(t('The camera could not be opened like that. It goes on as before.'));
     } catch (error) {
       this.#onCameraFailed(error);
     }
@@ -125,7 +127,7 @@ export class StreamControl {
       if (track === null) continue;
       await this.#showCamera();
       await this.#conf.connection.replace(track);
-      toast(`The camera is gone. Going on with ${label || 'another one'}.`);
+      toast(t('The camera is gone. Going on with {{device}}.', { device: label || t('another one') }));
       return;
     }
     this.stop();

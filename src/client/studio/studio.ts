@@ -1,22 +1,27 @@
 /** The studio page: connects the camera, the connection, the picture, the faces, the controls and the panels. */
 
+import '../language/page-language.ts';
+
 import type { FaceInfo, PresetInfo, SessionStats } from '../../shared/messages.ts';
 import type { SettingsPatch } from '../../shared/settings.ts';
 import { stepFace, toggled } from '../../shared/steps.ts';
+import { errorText } from '../language/error-texts.ts';
+import { t } from '../language/translate.ts';
 import { announce, element } from '../lib/dom.ts';
 import { isThisMachine } from '../lib/format.ts';
 import { storedJson, storeNote } from '../lib/local-notes.ts';
 import { markNote } from '../lib/mark-question.ts';
 import { toast } from '../lib/toast.ts';
 import { keepAwake } from '../lib/wake-lock.ts';
+import { remarkOf } from '../notices/stream-notices.ts';
 import { mayUseCameras } from '../peer/camera-capture.ts';
 import { NetworkStats } from '../peer/network-stats.ts';
-import { cameraStateOf, isActive, remarkOf, type Situation } from '../peer/stream-state.ts';
+import { cameraStateOf, isActive, type Situation } from '../peer/stream-state.ts';
 import { isClustered, openConnection } from '../transport/open-stream.ts';
 import { CapturePanel } from './capture/capture-panel.ts';
 import { LightHint } from './capture/light-hint.ts';
 import { FaceBoxes } from './face-boxes.ts';
-import { FaceUpload } from './face-upload.ts';
+import { addedText, FaceUpload } from './face-upload.ts';
 import { FacePacks } from './gallery/face-packs.ts';
 import { FacePage } from './gallery/face-page.ts';
 import { GalleryTools } from './gallery/gallery-tools.ts';
@@ -125,10 +130,10 @@ const connection = await openConnection({
     if (elsewhere) storeNote('settings', JSON.stringify(keepable(settings)));
     showSettings();
   },
-  onError({ message }) {
+  onError(error) {
     optimistic?.refused();
     showSettings();
-    toast(message);
+    toast(errorText(error));
   },
   onStream: (name) => sharePanel.live(name),
   stream: () => sharePanel.requestedName,
@@ -197,11 +202,11 @@ function changeControl(patch: SettingsPatch): void {
 function applyPreset({ name, settings }: PresetInfo): void {
   const { face = null } = settings;
   if (face !== null && !gallery.faces.some(({ id }) => id === face)) {
-    toast(`The face of ${name} is gone. Nothing was changed.`);
+    toast(t('The face of {{preset}} is gone. Nothing was changed.', { preset: name }));
     return;
   }
   changeControl(settings);
-  toast(isOn() ? name : `${name}. The swap is off.`);
+  toast(isOn() ? name : t('{{preset}}. The swap is off.', { preset: name }));
 }
 
 const isOn = (): boolean => optimistic?.shown.on ?? true;
@@ -217,7 +222,7 @@ function onShortcut(action: Exclude<ShortcutAction, 'help'>, key: string): void 
     }
     case 'preset': {
       const preset = presets.of(key);
-      if (preset === undefined) toast(`There is no preset ${key} yet.`);
+      if (preset === undefined) toast(t('There is no preset {{key}} yet.', { key }));
       else applyPreset(preset);
       break;
     }
@@ -225,10 +230,10 @@ function onShortcut(action: Exclude<ShortcutAction, 'help'>, key: string): void 
       change(toggled(optimistic.shown, action));
       const now = optimistic.shown[action];
       const said = {
-        on: ['Swap on', 'Swap off'],
-        offAir: ['Off air', 'On air'],
-        keepEyes: ['My eyes', 'Swapped eyes'],
-        keepMouth: ['My mouth', 'Swapped mouth'],
+        on: [t('Swap on'), t('Swap off')],
+        offAir: [t('Off air'), t('On air')],
+        keepEyes: [t('My eyes'), t('Swapped eyes')],
+        keepMouth: [t('My mouth'), t('Swapped mouth')],
       };
       toast(said[action][now ? 0 : 1]!);
     }
@@ -247,7 +252,7 @@ function stepTo(by: 1 | -1): void {
 function chooseFace(face: string | null): void {
   if (optimistic?.shown.choice !== 'mapped') change({ face });
   else if (picked !== null) change({ map: { ...optimistic.shown.map, [picked]: face } });
-  else if (isActive(situation.state)) toast('First click the person in the picture who is to wear it.');
+  else if (isActive(situation.state)) toast(t('First click the person in the picture who is to wear it.'));
   else change({ face });
 }
 
@@ -269,11 +274,13 @@ function showSettings(): void {
   document.body.dataset.choice = choice;
   document.body.classList.toggle('off-air', settings.offAir);
   element('after-tag', HTMLElement).textContent =
-    !isOn() || engine === 'none' || (choice !== 'mapped' && face === null) ? 'As it is' : 'Swapped';
+    !isOn() || engine === 'none' || (choice !== 'mapped' && face === null) ? t('As it is') : t('Swapped');
   element('people-hint', HTMLElement).textContent =
     picked === null
-      ? 'While the picture runs, click a person in it, then the face they should wear. New people get the face chosen here.'
-      : `Person ${picked} is chosen: now choose their face above.`;
+      ? t(
+          'While the picture runs, click a person in it, then the face they should wear. New people get the face chosen here.',
+        )
+      : t('Person {{number}} is chosen: now choose their face above.', { number: picked });
   announce('mark-note', markNote(settings, isClustered));
   showPeople();
 }
@@ -298,11 +305,11 @@ function showFaces(faces: FaceInfo[]): void {
   showSettings();
   if (patch === null) return;
   change(patch);
-  toast('The chosen face is gone, blocked, or waits for a confirmation: no face is swapped. Choose another one.');
+  toast(t('The chosen face is gone, blocked, or waits for a confirmation: no face is swapped. Choose another one.'));
 }
 
 function onFaceAdded(face: FaceInfo): void {
-  toast(face.photos > 1 ? `${face.name} now has ${face.photos} photos.` : `${face.name} was added.`);
+  toast(addedText(face));
   chooseFace(face.id);
 }
 
@@ -330,5 +337,7 @@ function assignNewPeople(tracks: number[]): void {
 }
 
 if (!isThisMachine(location.hostname))
-  element('privacy', HTMLElement).textContent = `Your pictures go to ${location.hostname} and no further.`;
+  element('privacy', HTMLElement).textContent = t('Your pictures go to {{host}} and no further.', {
+    host: location.hostname,
+  });
 show(mayUseCameras() ? situation : { state: 'failed', reason: 'insecure' });

@@ -16,8 +16,8 @@ import { sendPage } from './pages.ts';
 
 const COOKIE = 'faceoff';
 const YEAR_S = 365 * 86_400;
-/** Open to all callers: the probes, the load balancer's way in, what the login page needs, and the scripts and styles of all pages. */
-const PUBLIC = /^\/(healthz|readyz|enter|enter\/call|api\/login|[\w-]+\.(js|css|svg|js\.map))$/;
+/** Open to all callers: the probes, the load balancer's way in, what the login page needs, and the scripts, styles and languages of all pages. */
+const PUBLIC = /^\/(healthz|readyz|enter|enter\/call|api\/login|[\w-]+\.(js|css|svg|js\.map)|languages\/[a-z]+\.json)$/;
 
 /** Checks each request's token or cookie. Needs `loginRoutes`, which registers the parsing of cookies. */
 export class Authenticator {

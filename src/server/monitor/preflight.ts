@@ -1,3 +1,4 @@
+import { inEnglish, type Phrase, phrase } from '../../shared/language/phrase.ts';
 import type { Preflight } from '../../shared/messages.ts';
 import { MESH } from '../../shared/settings.ts';
 import { type Capacity, MOST_BUSY } from '../../shared/types.ts';
@@ -40,10 +41,18 @@ const KEPT_AHEAD = 0.1;
 export function preflight({ capacity, machine, open, most, engine, limited, isAhead }: PreflightFigures): Preflight {
   const places = Math.max(0, most - open);
   if (places === 0)
-    return { sessions: 0, fps: null, text: most === 1 ? 'The only place is taken.' : `All ${most} places are taken.` };
+    return estimate(
+      0,
+      null,
+      most === 1 ? phrase('The only place is taken.') : phrase('All {{places}} places are taken.', { places: most }),
+    );
   if (capacity === null || capacity.swapMs === null || machine === null) {
-    const text = `There is room for ${camerasOf(places, open)}; it was not measured yet how fast this machine swaps.`;
-    return { sessions: places, fps: null, text };
+    const cameras = camerasOf(places, open);
+    return estimate(
+      places,
+      null,
+      phrase('There is room for {{cameras}}; it was not measured yet how fast this machine swaps.', { cameras }),
+    );
   }
   const { swapMs, lanes } = capacity;
   const free = lanes.map((busy) => Math.max(0, MOST_BUSY - busy));
@@ -60,20 +69,44 @@ export function preflight({ capacity, machine, open, most, engine, limited, isAh
   const alone = best(0);
   const why =
     others >= OTHERS_CORES && (now?.fps !== alone?.fps || now?.sessions !== alone?.sessions)
-      ? `other programs use ${figure(others)} of its ${coresOf(machine.cores)}`
+      ? phrase('other programs use {{others}} of its {{cores}}', {
+          others: figure(others),
+          cores: coresOf(machine.cores),
+        })
       : null;
   if (now === undefined) {
-    const reason = why ?? (open > 0 ? `it swaps ${camerasOf(open, 0)} already` : 'a swap takes too long here');
-    const text = `This machine has no time for ${open > 0 ? 'another' : 'a'} camera now: ${reason}.`;
-    return { sessions: 0, fps: 0, text };
+    const already = phrase('it swaps {{cameras}} already', { cameras: camerasOf(open, 0) });
+    const reason = why ?? (open > 0 ? already : phrase('a swap takes too long here'));
+    const said =
+      open > 0
+        ? phrase('This machine has no time for another camera now: {{reason}}.', { reason })
+        : phrase('This machine has no time for a camera now: {{reason}}.', { reason });
+    return estimate(0, 0, said);
   }
-  const by = engine === MESH ? '' : ' with mesh';
-  const what = `${camerasOf(now.sessions, open)} at about ${now.fps} pictures a second${by}`;
-  return { ...now, text: `This machine can swap ${what}${why === null ? '' : `; ${why}`}.` };
+  const values = {
+    cameras: camerasOf(now.sessions, open),
+    fps: now.fps,
+    why: why === null ? '' : phrase('; {{reason}}', { reason: why }),
+  };
+  return estimate(
+    now.sessions,
+    now.fps,
+    engine === MESH
+      ? phrase('This machine can swap {{cameras}} at about {{fps}} pictures a second{{why}}.', values)
+      : phrase('This machine can swap {{cameras}} at about {{fps}} pictures a second with mesh{{why}}.', values),
+  );
 }
 
+const estimate = (sessions: number, fps: number | null, said: Phrase): Preflight => ({
+  sessions,
+  fps,
+  text: inEnglish(said),
+  said,
+});
+
 /** "one camera", "2 more cameras". @param open number of open sessions. */
-function camerasOf(count: number, open: number): string {
-  const more = open > 0 ? ' more' : '';
-  return count === 1 ? `one${more} camera` : `${count}${more} cameras`;
+function camerasOf(count: number, open: number): Phrase {
+  if (count === 1) return open > 0 ? phrase('one more camera') : phrase('one camera');
+  const values = { cameras: count };
+  return open > 0 ? phrase('{{cameras}} more cameras', values) : phrase('{{cameras}} cameras', values);
 }

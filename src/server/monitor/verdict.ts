@@ -4,6 +4,7 @@
  * second.
  */
 
+import { inEnglish, type Phrase, phrase } from '../../shared/language/phrase.ts';
 import type { Cause, Verdict } from '../../shared/messages.ts';
 import type { Traffic } from '../../shared/traffic.ts';
 import type { LaneFigures, Pressure, SlowEngine } from '../../shared/types.ts';
@@ -119,22 +120,35 @@ export function verdictOf(figures: SessionFigures, before: Cause = 'good'): Verd
   return good(figures);
 }
 
+/** A verdict in English, and as a phrase for other languages. */
+const verdict = (cause: Cause, said: Phrase): Verdict => ({ cause, text: inEnglish(said), said });
+
 function good({ fpsIn, fpsOut, frameMs }: SessionFigures): Verdict {
-  const incoming = Math.round(fpsIn);
-  const outgoing = Math.round(fpsOut);
-  const text = `${outgoing >= incoming ? 'All' : `${outgoing} of`} ${incoming} pictures a second go out, most within ${ms(frameMs.p95)}.`;
-  return { cause: 'good', text };
+  const values = { incoming: Math.round(fpsIn), outgoing: Math.round(fpsOut), within: Math.round(frameMs.p95) };
+  return verdict(
+    'good',
+    values.outgoing >= values.incoming
+      ? phrase('All {{incoming}} pictures a second go out, most within {{within}} ms.', values)
+      : phrase('{{outgoing}} of {{incoming}} pictures a second go out, most within {{within}} ms.', values),
+  );
 }
 
-function size({ width, height }: { width: number; height: number }): Verdict {
-  const text = `The camera’s pictures, ${width}x${height}, are too large to be swapped; choose a lower resolution, or raise limits.frameWidth and frameHeight.`;
-  return { cause: 'size', text };
-}
+const size = (picture: { width: number; height: number }): Verdict =>
+  verdict(
+    'size',
+    phrase(
+      'The camera’s pictures, {{width}}x{{height}}, are too large to be swapped; choose a lower resolution, or raise limits.frameWidth and frameHeight.',
+      picture,
+    ),
+  );
 
-function faces(unfollowed: number): Verdict {
-  const more = unfollowed === 1 ? 'One more face is' : `${unfollowed} more faces are`;
-  return { cause: 'faces', text: `${more} in the picture than are swapped; raise detection.faces.` };
-}
+const faces = (unfollowed: number): Verdict =>
+  verdict(
+    'faces',
+    unfollowed === 1
+      ? phrase('One more face is in the picture than are swapped; raise detection.faces.')
+      : phrase('{{more}} more faces are in the picture than are swapped; raise detection.faces.', { more: unfollowed }),
+  );
 
 const isShort = ({ wantsSwap, level, missedShare }: SessionFigures): boolean =>
   (wantsSwap && level > 0) || missedShare >= MISSED;
@@ -163,96 +177,173 @@ function isLaneFull({ lane, fpsIn, maxFps, frameMs, waitMs }: SessionFigures): b
 }
 
 function memory(figures: SessionFigures, { memory: { kind, usedBytes, limitBytes } }: MachineFigures): Verdict {
-  const use = `${gigabytes(usedBytes)} of ${gigabytes(limitBytes)} of ${kind} are in use`;
-  const help =
-    kind === 'memory' ? 'fewer cameras or a higher memory.rssLimitMb' : 'fewer programs on the GPU or a smaller model';
-  return { cause: 'memory', text: `${use}${effect(figures)}; ${help} would help.` };
+  const values = { used: gigabytes(usedBytes), limit: gigabytes(limitBytes), effect: effect(figures) };
+  return verdict(
+    'memory',
+    kind === 'memory'
+      ? phrase(
+          '{{used}} GB of {{limit}} GB of memory are in use{{effect}}; fewer cameras or a higher memory.rssLimitMb would help.',
+          values,
+        )
+      : phrase(
+          '{{used}} GB of {{limit}} GB of GPU memory are in use{{effect}}; fewer programs on the GPU or a smaller model would help.',
+          values,
+        ),
+  );
 }
 
 function processor(figures: SessionFigures, machine: MachineFigures): Verdict {
-  const { cores, allowed, own } = machine;
+  const { cores, allowed } = machine;
   const others = othersOf(machine);
-  let text: string;
-  if (usesUpQuota(machine)) {
-    const use = `FaceOff may use ${figure(allowed)} of this machine’s ${cores} cores and needs more`;
-    text = `${use}${effect(figures)}; raise the limit of its container or service, or choose a lower resolution.`;
-  } else if (others >= OTHERS_CORES) {
-    const use = `Other programs use ${figure(others)} of ${coresOf(cores)}, FaceOff ${figure(own)}`;
-    text = `${use}${effect(figures)}; end some, or choose a lower resolution.`;
-  } else {
-    const use = `FaceOff alone uses ${figure(own)} of ${coresOf(cores)}`;
-    text = `${use}${effect(figures)}; fewer cameras or a lower resolution would help.`;
-  }
-  return { cause: 'processor', text };
+  const own = figure(machine.own);
+  const values = { own, cores: coresOf(cores), effect: effect(figures) };
+  if (usesUpQuota(machine))
+    return verdict(
+      'processor',
+      phrase(
+        'FaceOff may use {{allowed}} of this machine’s {{cores}} cores and needs more{{effect}}; raise the limit of its container or service, or choose a lower resolution.',
+        { allowed: figure(allowed), cores, effect: values.effect },
+      ),
+    );
+  return verdict(
+    'processor',
+    others >= OTHERS_CORES
+      ? phrase(
+          'Other programs use {{others}} of {{cores}}, FaceOff {{own}}{{effect}}; end some, or choose a lower resolution.',
+          { others: figure(others), ...values },
+        )
+      : phrase(
+          'FaceOff alone uses {{own}} of {{cores}}{{effect}}; fewer cameras or a lower resolution would help.',
+          values,
+        ),
+  );
 }
 
-function heldUp(figures: SessionFigures, { loopDelayMs }: MachineFigures): Verdict {
-  const stop = `FaceOff’s main thread stood still for ${ms(loopDelayMs)}`;
-  return { cause: 'processor', text: `${stop}${effect(figures)}; fewer cameras and viewers would help.` };
-}
+const heldUp = (figures: SessionFigures, { loopDelayMs }: MachineFigures): Verdict =>
+  verdict(
+    'processor',
+    phrase('FaceOff’s main thread stood still for {{delay}} ms{{effect}}; fewer cameras and viewers would help.', {
+      delay: Math.round(loopDelayMs),
+      effect: effect(figures),
+    }),
+  );
 
 function lane(figures: SessionFigures): Verdict {
   const { lane, machine, frameMs, waitMs } = figures;
   if (lane !== null && lane.streams > 1) {
-    const isRoom = machine !== null && machine.cores - machine.busy >= 1;
-    const share = `${lane.streams} cameras share one lane, which is busy ${percent(lane.busy)} of the time`;
-    const help = `fewer cameras${isRoom ? ', more lanes (pipeline.lanes)' : ''} or a lower resolution`;
-    return { cause: 'lane', text: `${share}${effect(figures)}; ${help} would help.` };
+    const values = { cameras: lane.streams, busy: percent(lane.busy), effect: effect(figures) };
+    return verdict(
+      'lane',
+      machine !== null && machine.cores - machine.busy >= 1
+        ? phrase(
+            '{{cameras}} cameras share one lane, which is busy {{busy}} % of the time{{effect}}; fewer cameras, more lanes (pipeline.lanes) or a lower resolution would help.',
+            values,
+          )
+        : phrase(
+            '{{cameras}} cameras share one lane, which is busy {{busy}} % of the time{{effect}}; fewer cameras or a lower resolution would help.',
+            values,
+          ),
+    );
   }
-  const takes = `A picture takes ${ms(lane?.frameMs ?? frameMs.p50 - waitMs.p50)} to swap, of ${ms(1000 / CAMERA_FPS)} that there are`;
-  return { cause: 'lane', text: `${takes}${effect(figures)}; a lower resolution or fewer faces would help.` };
+  return verdict(
+    'lane',
+    phrase(
+      'A picture takes {{takes}} ms to swap, of {{budget}} ms that there are{{effect}}; a lower resolution or fewer faces would help.',
+      {
+        takes: Math.round(lane?.frameMs ?? frameMs.p50 - waitMs.p50),
+        budget: Math.round(1000 / CAMERA_FPS),
+        effect: effect(figures),
+      },
+    ),
+  );
 }
 
 function network(figures: SessionFigures): Verdict {
   const { traffic, fpsIn } = figures;
   const { lostIn, lostOut, jitterMs } = traffic!;
-  const few = hasFew(figures) ? `, and ${Math.round(fpsIn)} pictures a second get through` : '';
-  const what =
-    Math.max(lostIn, lostOut) < LOST_WITH_FEW || (jitterMs >= BURSTS_MS && Math.max(lostIn, lostOut) < LOST)
-      ? `Packets come in bursts, ${ms(jitterMs)} early or late`
-      : `The network loses ${percent(Math.max(lostIn, lostOut))} of the packets on the way ${lostIn >= lostOut ? 'here' : 'back'}`;
-  return { cause: 'network', text: `${what}${few}; a cable, a better Wi-Fi or a lower resolution would help.` };
+  const lost = Math.max(lostIn, lostOut);
+  const few = hasFew(figures) ? phrase(', and {{fps}} pictures a second get through', { fps: Math.round(fpsIn) }) : '';
+  if (lost < LOST_WITH_FEW || (jitterMs >= BURSTS_MS && lost < LOST))
+    return verdict(
+      'network',
+      phrase(
+        'Packets come in bursts, {{jitter}} ms early or late{{few}}; a cable, a better Wi-Fi or a lower resolution would help.',
+        { jitter: Math.round(jitterMs), few },
+      ),
+    );
+  const values = { lost: percent(lost), few };
+  return verdict(
+    'network',
+    lostIn >= lostOut
+      ? phrase(
+          'The network loses {{lost}} % of the packets on the way here{{few}}; a cable, a better Wi-Fi or a lower resolution would help.',
+          values,
+        )
+      : phrase(
+          'The network loses {{lost}} % of the packets on the way back{{few}}; a cable, a better Wi-Fi or a lower resolution would help.',
+          values,
+        ),
+  );
 }
 
-function camera({ fpsIn }: SessionFigures): Verdict {
-  if (fpsIn === 0)
-    return { cause: 'camera', text: 'The camera gives no pictures just now; look whether it is still on.' };
-  const gives = `The camera, or the machine it is on, gives ${Math.round(fpsIn)} pictures a second`;
-  return { cause: 'camera', text: `${gives}; more light or a lower resolution would help.` };
-}
+const camera = ({ fpsIn }: SessionFigures): Verdict =>
+  verdict(
+    'camera',
+    fpsIn === 0
+      ? phrase('The camera gives no pictures just now; look whether it is still on.')
+      : phrase(
+          'The camera, or the machine it is on, gives {{fps}} pictures a second; more light or a lower resolution would help.',
+          { fps: Math.round(fpsIn) },
+        ),
+  );
 
-function model({ model, takesMs, budgetMs }: SlowEngine): Verdict {
-  const takes = `${model} takes ${ms(takesMs)} a face, of ${ms(budgetMs)} that there are, so mesh serves`;
-  return { cause: 'model', text: `${takes}; a GPU, a smaller model or a higher pipeline.budgetMs would help.` };
-}
+const model = ({ model, takesMs, budgetMs }: SlowEngine): Verdict =>
+  verdict(
+    'model',
+    phrase(
+      '{{model}} takes {{takes}} ms a face, of {{budget}} ms that there are, so mesh serves; a GPU, a smaller model or a higher pipeline.budgetMs would help.',
+      { model, takes: Math.round(takesMs), budget: Math.round(budgetMs) },
+    ),
+  );
 
 /** The plan is still below full quality, but nothing is full any more. */
 function recovering(figures: SessionFigures, before: Cause): Verdict {
-  const was = { processor: 'The processor was full', memory: 'Memory was short' };
-  const cause = before === 'processor' || before === 'memory' ? before : 'lane';
-  const text = cause === 'lane' ? 'FaceOff had too little time' : was[cause];
-  return { cause, text: `${text} a moment ago${effect(figures)}; it does more again by itself.` };
+  const values = { effect: effect(figures) };
+  if (before === 'processor')
+    return verdict(
+      before,
+      phrase('The processor was full a moment ago{{effect}}; it does more again by itself.', values),
+    );
+  if (before === 'memory')
+    return verdict(before, phrase('Memory was short a moment ago{{effect}}; it does more again by itself.', values));
+  return verdict(
+    'lane',
+    phrase('FaceOff had too little time a moment ago{{effect}}; it does more again by itself.', values),
+  );
 }
 
 /** The part of the sentence that says what the session does without. */
-function effect({ wantsSwap, plan, maxFps, level }: SessionFigures): string {
+function effect({ wantsSwap, plan, maxFps, level }: SessionFigures): Phrase | string {
   if (!wantsSwap || level === 0) return '';
-  if (plan === 'passthrough') return ', so faces are not swapped just now';
-  const reserve = plan.startsWith('reserve') ? ' with mesh' : '';
-  if (maxFps !== null) return `, so ${maxFps} pictures a second are swapped${reserve}`;
-  return reserve === '' ? ', so less is done to each picture' : ', so mesh serves';
+  if (plan === 'passthrough') return phrase(', so faces are not swapped just now');
+  const isReserve = plan.startsWith('reserve');
+  if (maxFps === null) return isReserve ? phrase(', so mesh serves') : phrase(', so less is done to each picture');
+  const values = { fps: maxFps };
+  return isReserve
+    ? phrase(', so {{fps}} pictures a second are swapped with mesh', values)
+    : phrase(', so {{fps}} pictures a second are swapped', values);
 }
 
 /** Number of cores in use by other programs. */
 export const othersOf = ({ busy, own }: Pick<MachineFigures, 'busy' | 'own'>): number => Math.max(0, busy - own);
 
 /** "one core", "4 cores". */
-export const coresOf = (cores: number): string => (cores === 1 ? 'one core' : `${cores} cores`);
+export const coresOf = (cores: number): Phrase =>
+  cores === 1 ? phrase('one core') : phrase('{{cores}} cores', { cores });
 /** A number with at most one decimal. */
-export const figure = (value: number): string => String(Math.round(10 * value) / 10);
-const ms = (value: number): string => `${Math.round(value)} ms`;
-const percent = (share: number): string => `${Math.round(100 * share)} %`;
-const gigabytes = (bytes: number): string => `${figure(bytes / 2 ** 30)} GB`;
+export const figure = (value: number): number => Math.round(10 * value) / 10;
+const percent = (share: number): number => Math.round(100 * share);
+const gigabytes = (bytes: number): number => figure(bytes / 2 ** 30);
 
 /** Number of verdicts kept, and how many of them have to agree before the cause changes. */
 const REMEMBERED = 4;
@@ -266,7 +357,7 @@ const REFRESH = 3;
  */
 export class SteadyVerdict {
   #last: Verdict[] = [];
-  #shown: Verdict = { cause: 'good', text: 'No picture has come yet.' };
+  #shown: Verdict = verdict('good', phrase('No picture has come yet.'));
   /** Observations since the text changed; the figures of the first one are shown at once. */
   #sinceText = REFRESH - 1;
 
@@ -298,10 +389,14 @@ export class SteadyVerdict {
 }
 
 /** The verdict on a stream that the content check hides: for what it shows, or because it is not checked. */
-export const hiddenVerdict = (reason: 'blocked' | 'unchecked'): Verdict => ({
-  cause: 'content',
-  text:
+export const hiddenVerdict = (reason: 'blocked' | 'unchecked'): Verdict =>
+  verdict(
+    'content',
     reason === 'blocked'
-      ? 'The picture is hidden, because the content check takes it for pornography; it ends some seconds after that.'
-      : 'The picture is hidden, because the content check does not work and the stream never shows a real face.',
-});
+      ? phrase(
+          'The picture is hidden, because the content check takes it for pornography; it ends some seconds after that.',
+        )
+      : phrase(
+          'The picture is hidden, because the content check does not work and the stream never shows a real face.',
+        ),
+  );

@@ -4,6 +4,7 @@
  */
 
 import { z } from 'zod';
+import type { Phrase } from '../../shared/language/phrase.ts';
 import type {
   BackgroundInfo,
   BlockedFace,
@@ -58,6 +59,12 @@ const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 const figure = z.number();
 const time = z.iso.datetime();
 const pressure = oneOf<Pressure>({ none: true, release: true, degrade: true });
+
+/** A sentence of the server for pages in other languages. */
+const phraseSchema: z.ZodType<Phrase> = named<Phrase>('Phrase', {
+  key: z.string().describe('The English sentence, with `{{name}}` for each value.'),
+  values: z.record(z.string(), z.union([z.string(), z.number(), z.lazy(() => phraseSchema)])).optional(),
+});
 
 /** Every refusal. */
 const errorSchema = named<ErrorBody>('Error', {
@@ -154,6 +161,7 @@ export const faceReportSchema = named<FaceReport>('FaceReport', {
   face: faceSchema,
   photos: z.array(photoReport),
   advice: z.array(z.string()).describe('Which photo would help, the most useful first.'),
+  said: z.array(phraseSchema).describe('The same for pages in another language.'),
 });
 
 const pickable = { index: count, x: figure, y: figure, width: figure, height: figure };
@@ -185,6 +193,7 @@ const verdict = objectOf<Verdict>({
     faces: true,
   }),
   text: z.string().describe('One sentence with figures and what would help.'),
+  said: phraseSchema.optional().describe('The same for pages in another language.'),
 });
 
 const seenFace = objectOf<SeenFace>({
@@ -353,6 +362,7 @@ export const preflightSchema = named<Preflight>('Preflight', {
   sessions: count,
   fps: figure.nullable(),
   text: z.string(),
+  said: phraseSchema.optional().describe('The same for pages in another language.'),
 });
 
 /** The server. */

@@ -2,6 +2,7 @@
 
 import type { SessionStats } from '../../../shared/messages.ts';
 import type { FramingChoice, SettingsPatch, SwapSettings } from '../../../shared/settings.ts';
+import { t } from '../../language/translate.ts';
 import { createElement, element } from '../../lib/dom.ts';
 import { storedNote, storeNote } from '../../lib/local-notes.ts';
 import { toast } from '../../lib/toast.ts';
@@ -52,14 +53,13 @@ export class CapturePanel {
     element('zoom-field', HTMLElement).hidden = framing === 'whole';
     this.#offsetMs = soundOffsetMs;
     this.#offset.value = String(soundOffsetMs);
-    element('soundOffsetMs-value', HTMLOutputElement).textContent = `${soundOffsetMs} ms`;
+    element('soundOffsetMs-value', HTMLOutputElement).textContent = t('{{number}} ms', { number: soundOffsetMs });
   }
 
   /** Shows the measured delay of the sound. @param stats null while nothing is live. */
   showDelay(stats: SessionStats | null): void {
     const delay = stats?.soundDelayMs ?? null;
-    element('sound-delay', HTMLElement).textContent =
-      delay === null ? '–' : delay < 0 ? `picture waits ${-delay} ms` : `sound waits ${delay} ms`;
+    element('sound-delay', HTMLElement).textContent = delayText(delay);
   }
 
   async #open(): Promise<void> {
@@ -85,7 +85,8 @@ export class CapturePanel {
       const wanted = Number(step) * Math.round((this.#offsetMs + latencyBefore - latencyMs) / Number(step));
       this.#conf.onChange({ soundOffsetMs: Math.min(Number(max), Math.max(Number(min), wanted)) });
     }
-    element('voice-latency', HTMLElement).textContent = latencyMs === 0 ? '' : `${latencyMs} ms later`;
+    element('voice-latency', HTMLElement).textContent =
+      latencyMs === 0 ? '' : t('{{number}} ms later', { number: latencyMs });
     this.#conf.onSound(this.#microphone.track);
   }
 
@@ -96,7 +97,7 @@ export class CapturePanel {
     element('voice-timbre-value', HTMLOutputElement).textContent = signed(voice.timbre);
     const latencyBefore = this.#microphone.latencyMs;
     const isOther = await this.#microphone.change(voice).catch(() => {
-      toast('This browser cannot change the voice. It stays as it is.');
+      toast(t('This browser cannot change the voice. It stays as it is.'));
       return false;
     });
     if (isOther) this.#tell(latencyBefore);
@@ -106,7 +107,7 @@ export class CapturePanel {
     const latencyBefore = this.#microphone.latencyMs;
     this.#microphone.close();
     this.#select.value = 'none';
-    toast('The microphone is gone. The stream goes on without sound.');
+    toast(t('The microphone is gone. The stream goes on without sound.'));
     this.#tell(latencyBefore);
   }
 
@@ -117,13 +118,23 @@ export class CapturePanel {
     );
     const { value } = this.#select;
     this.#select.replaceChildren(
-      createElement('option', { value: 'none', textContent: 'No sound' }),
-      createElement('option', { value: '', textContent: 'Default microphone' }),
+      createElement('option', { value: 'none', textContent: t('No sound') }),
+      createElement('option', { value: '', textContent: t('Default microphone') }),
       ...named
         .filter(({ deviceId }) => deviceId !== 'default')
-        .map(({ deviceId, label }) => createElement('option', { value: deviceId, textContent: label })),
+        .map(({ deviceId, label }) =>
+          createElement('option', { value: deviceId, textContent: label, translate: false }),
+        ),
     );
     this.#select.value = value;
     if (this.#select.selectedIndex < 0) this.#select.value = 'none';
   }
+}
+
+/** What waits for what. @param delayMs of the sound; null without sound. */
+function delayText(delayMs: number | null): string {
+  if (delayMs === null) return '–';
+  return delayMs < 0
+    ? t('picture waits {{number}} ms', { number: -delayMs })
+    : t('sound waits {{number}} ms', { number: delayMs });
 }

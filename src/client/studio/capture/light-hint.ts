@@ -1,6 +1,7 @@
 /** Tells a person whose face the camera sees dark. */
 
 import type { SeenFace } from '../../../shared/types.ts';
+import { t } from '../../language/translate.ts';
 import { announce } from '../../lib/dom.ts';
 
 const EVERY_MS = 2000;
@@ -15,8 +16,8 @@ const PATIENCE = 3;
 /** What is wrong with the light; null for nothing. @param face, whole mean luma, 0..255. */
 export function lightProblem(face: number, whole: number): string | null {
   if (face < 1.6 * DARK && face < AGAINST_LIGHT * whole)
-    return 'Your face is against the light. Turn so that the window or lamp is in front of you.';
-  return face < DARK ? 'Your face is dark. More light in front of you gives a better swap.' : null;
+    return t('Your face is against the light. Turn so that the window or lamp is in front of you.');
+  return face < DARK ? t('Your face is dark. More light in front of you gives a better swap.') : null;
 }
 
 /** Looks at the camera's own picture every two seconds, while the page is visible. */

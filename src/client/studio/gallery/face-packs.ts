@@ -2,6 +2,8 @@
 
 import { CONSENT_STATEMENT } from '../../../shared/duties/consent-statement.ts';
 import type { ErrorBody, FaceInfo, PackImport } from '../../../shared/messages.ts';
+import { errorText } from '../../language/error-texts.ts';
+import { t } from '../../language/translate.ts';
 import { confirmDialog } from '../../lib/confirm-dialog.ts';
 import { createElement, element } from '../../lib/dom.ts';
 import { serverUrl } from '../../lib/server-url.ts';
@@ -31,8 +33,11 @@ export class FacePacks {
 
   async #import(file: File): Promise<void> {
     this.#refused.replaceChildren();
-    const text = `${CONSENT_STATEMENT} That holds for every face of the pack, and is recorded with the time.`;
-    if (!(await confirmDialog({ title: `Import ${file.name}?`, text, action: 'I may use them' }))) return;
+    const text = t('{{statement}} That holds for every face of the pack, and is recorded with the time.', {
+      statement: t(CONSENT_STATEMENT),
+    });
+    const title = t('Import {{name}}?', { name: file.name });
+    if (!(await confirmDialog({ title, text, action: t('I may use them') }))) return;
     const body = new FormData();
     body.append('consent', 'true');
     body.append('file', file);
@@ -41,17 +46,23 @@ export class FacePacks {
       const answer = await fetch(serverUrl('/api/face-pack'), { method: 'POST', body });
       const reply: unknown = await answer.json();
       if (answer.ok) this.#tell(reply as PackImport);
-      else this.#say((reply as ErrorBody).message);
+      else this.#say(errorText(reply as ErrorBody));
     } catch {
-      this.#say('The server does not answer. Is FaceOff still running?');
+      this.#say(t('The server does not answer. Is FaceOff still running?'));
     } finally {
       this.#button.disabled = false;
     }
   }
 
   #tell({ added, refused }: PackImport): void {
-    this.#say(added.length === 1 ? `${added[0]!.name} was added.` : `${added.length} faces were added.`);
-    const lines = refused.map(({ name, message }) => createElement('li', { textContent: `${name}: ${message}` }));
+    this.#say(
+      added.length === 1
+        ? t('{{name}} was added.', { name: added[0]!.name })
+        : t('{{count}} faces were added.', { count: added.length }),
+    );
+    const lines = refused.map(({ name, ...why }) =>
+      createElement('li', { textContent: t('{{name}}: {{why}}', { name, why: errorText(why) }) }),
+    );
     this.#refused.replaceChildren(...lines);
   }
 }

@@ -1,6 +1,8 @@
 /** The page of a face: its photos, what each lacks, and which photo would help. */
 
 import type { ErrorBody, FaceInfo, FaceReport, PhotoReport } from '../../../shared/messages.ts';
+import { errorText } from '../../language/error-texts.ts';
+import { say, showDay, t } from '../../language/translate.ts';
 import { createElement, element } from '../../lib/dom.ts';
 import { serverUrl } from '../../lib/server-url.ts';
 
@@ -41,7 +43,7 @@ export class FacePage {
     this.#face = face;
     this.#photos.replaceChildren();
     this.#advice.replaceChildren();
-    this.#note.textContent = 'Looking at the photos…';
+    this.#note.textContent = t('Looking at the photos…');
     element('face-page-title', HTMLElement).textContent = face.name;
     element('face-page-add', HTMLButtonElement).hidden = face.builtIn;
     this.#dialog.returnValue = '';
@@ -51,27 +53,38 @@ export class FacePage {
       const reply: unknown = await answer.json();
       if (request.signal.aborted) return;
       if (answer.ok) this.#fill(reply as FaceReport);
-      else this.#note.textContent = (reply as ErrorBody).message;
+      else this.#note.textContent = errorText(reply as ErrorBody);
     } catch {
-      if (!request.signal.aborted) this.#note.textContent = 'The server does not answer. Is FaceOff still running?';
+      if (!request.signal.aborted) this.#note.textContent = t('The server does not answer. Is FaceOff still running?');
     }
   }
 
-  #fill({ face, photos, advice }: FaceReport): void {
-    const added = face.builtIn ? 'Included' : `Added ${new Date(face.addedAt).toLocaleDateString()}`;
-    const confirmed = face.consentedAt === null ? '' : `, consent ${new Date(face.consentedAt).toLocaleDateString()}`;
-    this.#note.textContent = `${added}${confirmed}.`;
+  #fill({ face, photos, said }: FaceReport): void {
+    this.#note.textContent = noteOf(face);
     this.#photos.replaceChildren(...photos.map(photoItem));
-    const shown = face.builtIn ? [] : advice;
-    this.#advice.replaceChildren(...shown.map((textContent) => createElement('li', { textContent })));
+    const shown = face.builtIn ? [] : said;
+    this.#advice.replaceChildren(...shown.map((phrase) => createElement('li', { textContent: say(phrase) })));
   }
+}
+
+/** When the face was added and confirmed. */
+function noteOf({ builtIn, addedAt, consentedAt }: FaceInfo): string {
+  if (builtIn) return t('Included.');
+  if (consentedAt === null) return t('Added {{day}}.', { day: showDay(addedAt) });
+  return t('Added {{day}}, consent {{consentDay}}.', { day: showDay(addedAt), consentDay: showDay(consentedAt) });
+}
+
+/** From where a photo shows the face. */
+function viewOf(yawDegrees: number): string {
+  if (Math.abs(yawDegrees) <= FRONT) return t('From the front');
+  const turned = { degrees: Math.abs(yawDegrees) };
+  return yawDegrees < 0 ? t('Turned {{degrees}}° to the left', turned) : t('Turned {{degrees}}° to the right', turned);
 }
 
 function photoItem(photo: PhotoReport): HTMLLIElement {
   const { picture, facePixels, yawDegrees, findings } = photo;
-  const way = yawDegrees < 0 ? 'left' : 'right';
-  const view = Math.abs(yawDegrees) <= FRONT ? 'From the front' : `Turned ${Math.abs(yawDegrees)}° to the ${way}`;
-  const flaws = findings.map(({ message }) => createElement('li', { textContent: message }));
+  const view = viewOf(yawDegrees);
+  const flaws = findings.map(({ message }) => createElement('li', { textContent: say({ key: message }) }));
   return createElement(
     'li',
     {},
@@ -81,9 +94,9 @@ function photoItem(photo: PhotoReport): HTMLLIElement {
       'div',
       {},
       {},
-      createElement('p', { textContent: `${view}, face ${facePixels} pixels` }),
+      createElement('p', { textContent: t('{{view}}, face {{pixels}} pixels', { view, pixels: facePixels }) }),
       flaws.length === 0
-        ? createElement('p', { className: 'hint', textContent: 'A good photo.' })
+        ? createElement('p', { className: 'hint', textContent: t('A good photo.') })
         : createElement('ul', { className: 'findings' }, {}, ...flaws),
     ),
   );

@@ -1,6 +1,8 @@
 /** Shows a face of the gallery on the person in the picture, to them alone, before it is chosen. */
 
 import type { ErrorBody } from '../../../shared/messages.ts';
+import { errorText } from '../../language/error-texts.ts';
+import { t } from '../../language/translate.ts';
 import { element } from '../../lib/dom.ts';
 import { serverUrl } from '../../lib/server-url.ts';
 
@@ -96,7 +98,7 @@ export class TryOn {
   async #show(face: string): Promise<void> {
     const request = new AbortController();
     this.#request = request;
-    this.#tag.textContent = `${this.#conf.nameOf(face)} on you, for you alone`;
+    this.#tag.textContent = t('{{face}} on you, for you alone', { face: this.#conf.nameOf(face) });
     this.#tag.hidden = false;
     document.body.classList.add('trying');
     for (let session = this.#conf.session(); session !== null; session = this.#conf.session()) {
@@ -107,7 +109,7 @@ export class TryOn {
       if (answer === null || !answer.ok) {
         this.end();
         const reply = (await answer?.json().catch(() => null)) as ErrorBody | null | undefined;
-        if (reply) this.#conf.onError(reply.message);
+        if (reply) this.#conf.onError(errorText(reply));
         return;
       }
       const picture = await answer.blob().catch(() => null);

@@ -2,6 +2,7 @@
 
 import { type SettingsPatch, SHARE_KEYS, type SwapSettings } from '../../../shared/settings.ts';
 import { SWITCHES, toggled } from '../../../shared/steps.ts';
+import { t } from '../../language/translate.ts';
 
 /** What a knob or a key can be given to do. */
 export const MIDI_ACTIONS = [...SHARE_KEYS, ...SWITCHES, 'previous', 'next'] as const;
@@ -69,5 +70,8 @@ export function midiMapFrom(kept: unknown): MidiMap {
 /** A control in words. */
 export function controlText(control: MidiControl): string {
   const [kind, channel, number] = control.split('-');
-  return `${kind === 'cc' ? 'knob' : 'key'} ${number}, channel ${channel}`;
+  const values = { number: number ?? '', channel: channel ?? '' };
+  return kind === 'cc'
+    ? t('knob {{number}}, channel {{channel}}', values)
+    : t('key {{number}}, channel {{channel}}', values);
 }

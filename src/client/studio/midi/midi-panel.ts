@@ -1,6 +1,7 @@
 /** The studio's MIDI panel: knobs and keys of a MIDI device change settings. */
 
 import type { SettingsPatch, SwapSettings } from '../../../shared/settings.ts';
+import { t } from '../../language/translate.ts';
 import { createElement, element } from '../../lib/dom.ts';
 import { storedJson, storeNote } from '../../lib/local-notes.ts';
 import {
@@ -22,15 +23,15 @@ export interface MidiConf {
 }
 
 const LABELS: Record<MidiAction, string> = {
-  strength: 'Strength',
-  shape: 'Shape',
-  zoom: 'Closer by at most',
-  on: 'Swap on or off',
-  offAir: 'Off air',
-  keepEyes: 'My eyes',
-  keepMouth: 'My mouth',
-  previous: 'Face before',
-  next: 'Next face',
+  strength: t('Strength'),
+  shape: t('Shape'),
+  zoom: t('Closer by at most'),
+  on: t('Swap on or off'),
+  offAir: t('Off air'),
+  keepEyes: t('My eyes'),
+  keepMouth: t('My mouth'),
+  previous: t('Face before'),
+  next: t('Next face'),
 };
 
 /**
@@ -57,16 +58,18 @@ export class MidiPanel {
       const access = await navigator.requestMIDIAccess();
       const listen = (): void => {
         for (const input of access.inputs.values()) input.onmidimessage = ({ data }) => this.#take(data);
-        const names = [...access.inputs.values()].map(({ name }) => name ?? 'a device');
+        const names = [...access.inputs.values()].map(({ name }) => name ?? t('a device'));
         this.#note.textContent =
-          names.length === 0 ? 'No MIDI device is connected.' : `Listens to ${names.join(', ')}.`;
+          names.length === 0
+            ? t('No MIDI device is connected.')
+            : t('Listens to {{devices}}.', { devices: names.join(', ') });
       };
       access.addEventListener('statechange', listen);
       listen();
       this.#connect.hidden = true;
       this.#show();
     } catch {
-      this.#note.textContent = 'The browser does not let this page use MIDI. Allow it in the site’s settings.';
+      this.#note.textContent = t('The browser does not let this page use MIDI. Allow it in the site’s settings.');
     }
   }
 
@@ -98,9 +101,10 @@ export class MidiPanel {
   #item(action: MidiAction): HTMLLIElement {
     const control = Object.keys(this.#map).find((one) => this.#map[one] === action);
     const isLearning = this.#learning === action;
-    const text = isLearning ? 'move it now…' : control === undefined ? 'none' : controlText(control);
-    const learn = createElement('button', { type: 'button', textContent: isLearning ? 'Cancel' : 'Learn' });
-    learn.setAttribute('aria-label', `${isLearning ? 'Cancel' : 'Learn'}: ${LABELS[action]}`);
+    const text = isLearning ? t('move it now…') : control === undefined ? t('none') : controlText(control);
+    const learn = createElement('button', { type: 'button', textContent: isLearning ? t('Cancel') : t('Learn') });
+    const said = { control: LABELS[action] };
+    learn.setAttribute('aria-label', isLearning ? t('Cancel: {{control}}', said) : t('Learn: {{control}}', said));
     learn.addEventListener('click', () => {
       this.#learning = isLearning ? null : action;
       this.#show();

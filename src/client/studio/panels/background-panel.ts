@@ -2,6 +2,8 @@
 
 import type { BackgroundInfo, ErrorBody } from '../../../shared/messages.ts';
 import type { BackgroundChoice, SettingsPatch, SwapSettings } from '../../../shared/settings.ts';
+import { errorText } from '../../language/error-texts.ts';
+import { t } from '../../language/translate.ts';
 import { confirmDialog } from '../../lib/confirm-dialog.ts';
 import { announce, createElement, element, icon, press } from '../../lib/dom.ts';
 import { serverUrl } from '../../lib/server-url.ts';
@@ -11,8 +13,8 @@ const HINTS: Record<BackgroundChoice, string> = {
   none: '',
   blur: '',
   'strong-blur': '',
-  picture: 'It fills the frame. Until a picture is chosen, the room is blurred.',
-  colour: 'In OBS, give the source a Chroma Key filter of this colour. WebRTC carries no transparency.',
+  picture: t('It fills the frame. Until a picture is chosen, the room is blurred.'),
+  colour: t('In OBS, give the source a Chroma Key filter of this colour. WebRTC carries no transparency.'),
 };
 
 type BackgroundSettings = Pick<SwapSettings, 'background' | 'backgroundColour' | 'backgroundPicture'>;
@@ -51,7 +53,11 @@ export class BackgroundPanel {
 
   /** Reads the list of pictures, and takes one that is gone out of the settings. */
   async load(): Promise<void> {
-    const pictures = await this.#ask<BackgroundInfo[]>(PATH, {}, 'The backgrounds cannot be listed');
+    const pictures = await this.#ask<BackgroundInfo[]>(
+      PATH,
+      {},
+      t('The backgrounds cannot be listed: the server does not answer.'),
+    );
     if (pictures === null) return;
     this.#pictures = pictures;
     this.#list.replaceChildren(...pictures.map((picture, k) => this.#item(picture, k + 1)));
@@ -78,14 +84,15 @@ export class BackgroundPanel {
   }
 
   #item({ id }: BackgroundInfo, number: number): HTMLLIElement {
-    const name = `Picture ${number}`;
+    const name = t('Picture {{number}}', { number });
+    const deletion = t('Delete {{name}}', { name });
     const src = serverUrl(`${PATH}/${id}/thumbnail`);
     const picture = createElement('img', { className: 'picture', src, alt: '', loading: 'lazy', draggable: false });
     const card = createElement('button', { type: 'button', className: 'card' }, { 'aria-label': name }, picture);
     card.dataset.background = id;
     card.addEventListener('click', () => this.#conf.onChange({ background: 'picture', backgroundPicture: id }));
-    const label = { 'aria-label': `Delete ${name}` };
-    const remove = createElement('button', { type: 'button', title: `Delete ${name}` }, label, icon('trash'));
+    const label = { 'aria-label': deletion };
+    const remove = createElement('button', { type: 'button', title: deletion }, label, icon('trash'));
     remove.addEventListener('click', () => void this.#remove(id, name));
     return createElement('li', {}, {}, card, createElement('div', { className: 'tools' }, {}, remove));
   }
@@ -94,7 +101,11 @@ export class BackgroundPanel {
     const body = new FormData();
     body.set('file', file);
     this.#add.disabled = true;
-    const added = await this.#ask<BackgroundInfo>(PATH, { method: 'POST', body }, 'The picture was not added');
+    const added = await this.#ask<BackgroundInfo>(
+      PATH,
+      { method: 'POST', body },
+      t('The picture was not added: the server does not answer.'),
+    );
     this.#add.disabled = false;
     if (added === null) return;
     await this.load();
@@ -103,21 +114,26 @@ export class BackgroundPanel {
 
   async #remove(id: string, name: string): Promise<void> {
     const isChosen = this.#settings?.backgroundPicture === id && this.#settings.background === 'picture';
-    const warning = 'It is the background chosen now. The room will be blurred.';
-    const text = 'The picture is removed for good, here and in presets.';
-    if (!(await confirmDialog({ title: `Delete ${name}?`, text, ...(isChosen && { warning }) }))) return;
-    await this.#ask(`${PATH}/${id}`, { method: 'DELETE' }, 'The picture was not deleted');
+    const warning = t('It is the background chosen now. The room will be blurred.');
+    const title = t('Delete {{name}}?', { name });
+    const text = t('The picture is removed for good, here and in presets.');
+    if (!(await confirmDialog({ title, text, ...(isChosen && { warning }) }))) return;
+    await this.#ask(
+      `${PATH}/${id}`,
+      { method: 'DELETE' },
+      t('The picture was not deleted: the server does not answer.'),
+    );
     await this.load();
   }
 
-  /** Sends a request. @param what is said where the server does not answer. @returns the reply; null where there is none. */
-  async #ask<T>(path: string, init: RequestInit, what: string): Promise<T | null> {
+  /** Sends a request. @param silence is said where the server does not answer. @returns the reply; null where there is none. */
+  async #ask<T>(path: string, init: RequestInit, silence: string): Promise<T | null> {
     try {
       const answer = await fetch(serverUrl(path), init);
       if (answer.ok) return answer.status === 204 ? null : ((await answer.json()) as T);
-      this.#conf.onError(((await answer.json()) as ErrorBody).message);
+      this.#conf.onError(errorText((await answer.json()) as ErrorBody));
     } catch {
-      this.#conf.onError(`${what}: the server does not answer.`);
+      this.#conf.onError(silence);
     }
     return null;
   }

@@ -2,6 +2,8 @@
 
 import { CONSENT_STATEMENT } from '../../../shared/duties/consent-statement.ts';
 import type { ErrorBody, FaceInfo } from '../../../shared/messages.ts';
+import { errorText } from '../../language/error-texts.ts';
+import { t } from '../../language/translate.ts';
 import { confirmDialog } from '../../lib/confirm-dialog.ts';
 import { createElement, element, icon, press } from '../../lib/dom.ts';
 import { serverUrl } from '../../lib/server-url.ts';
@@ -38,7 +40,7 @@ export class FaceGallery {
 
   /** A face's name; `No face` for null and for faces that are gone. */
   nameOf(id: string | null): string {
-    return this.#faces.find((face) => face.id === id)?.name ?? 'No face';
+    return this.#faces.find((face) => face.id === id)?.name ?? t('No face');
   }
 
   /** Shows these faces. The keyboard's focus stays on its face. */
@@ -74,8 +76,8 @@ export class FaceGallery {
   }
 
   #noneItem(): HTMLLIElement {
-    const card = this.#card(null, 'No face', createElement('span', { className: 'picture' }, {}, icon('none')));
-    card.append(createElement('small', { textContent: 'As you are' }));
+    const card = this.#card(null, t('No face'), createElement('span', { className: 'picture' }, {}, icon('none')));
+    card.append(createElement('small', { textContent: t('As you are') }));
     return createElement('li', {}, {}, card);
   }
 
@@ -91,23 +93,27 @@ export class FaceGallery {
     const card = this.#card(id, name, picture, consentDue ? () => void this.#confirm(face) : undefined);
     card.append(
       createElement('small', {
-        textContent: consentDue ? 'Confirm again' : builtIn ? 'Included' : `${photos} photo${photos === 1 ? '' : 's'}`,
+        textContent: consentDue
+          ? t('Confirm again')
+          : builtIn
+            ? t('Included')
+            : t('{{count}} photos', { count: photos }),
       }),
     );
     const item = createElement('li', {}, {}, card);
     const tools = createElement('div', { className: 'tools' });
     const { onOpen } = this.#conf;
-    if (onOpen !== undefined) tools.append(this.#tool('info', `About ${name}`, () => onOpen(face)));
+    if (onOpen !== undefined) tools.append(this.#tool('info', t('About {{name}}', { name }), () => onOpen(face)));
     item.append(tools);
     if (builtIn) return item;
-    const more = this.#tool('photo', `Add another photo of ${name}`, () => this.#conf.onAddPhoto(face));
-    const remove = this.#tool('trash', `Delete ${name}`, () => void this.#remove(face));
+    const more = this.#tool('photo', t('Add another photo of {{name}}', { name }), () => this.#conf.onAddPhoto(face));
+    const remove = this.#tool('trash', t('Delete {{name}}', { name }), () => void this.#remove(face));
     tools.append(more, remove);
     return item;
   }
 
   #card(id: string | null, name: string, picture: HTMLElement, onClick = () => this.#choose(id)): HTMLButtonElement {
-    const label = createElement('span', { className: 'name', textContent: name });
+    const label = createElement('span', { className: 'name', textContent: name, dir: 'auto', translate: id === null });
     const card = createElement('button', { type: 'button', className: 'card', title: name }, {}, picture, label);
     card.dataset.faceId = id ?? '';
     card.addEventListener('click', onClick);
@@ -122,34 +128,45 @@ export class FaceGallery {
 
   /** Asks again whether the face may be used, and then chooses it. */
   async #confirm({ id, name }: FaceInfo): Promise<void> {
-    const text = `${CONSENT_STATEMENT} This is recorded with the time.`;
-    if (!(await confirmDialog({ title: `May you still use ${name}?`, text, action: 'I may use it' }))) return;
+    const text = t('{{statement}} This is recorded with the time.', { statement: t(CONSENT_STATEMENT) });
+    const title = t('May you still use {{name}}?', { name });
+    if (!(await confirmDialog({ title, text, action: t('I may use it') }))) return;
     const init = {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ consent: true }),
     };
-    if (await this.#ask(`/api/faces/${encodeURIComponent(id)}/consent`, init, 'Nothing was confirmed'))
+    if (
+      await this.#ask(
+        `/api/faces/${encodeURIComponent(id)}/consent`,
+        init,
+        t('Nothing was confirmed: the server does not answer.'),
+      )
+    )
       this.#choose(id);
   }
 
   async #remove({ id, name }: FaceInfo): Promise<void> {
-    const worn = 'It is the face chosen now. The picture will show you as you are.';
-    const text = 'The photos of this face and the consent for it are removed for good, here and in presets.';
-    if (!(await confirmDialog({ title: `Delete ${name}?`, text, ...(id === this.#selected && { warning: worn }) })))
-      return;
+    const worn = t('It is the face chosen now. The picture will show you as you are.');
+    const text = t('The photos of this face and the consent for it are removed for good, here and in presets.');
+    const title = t('Delete {{name}}?', { name });
+    if (!(await confirmDialog({ title, text, ...(id === this.#selected && { warning: worn }) }))) return;
     // The socket brings the new list, and the changed settings of sessions that used the face, to all pages.
-    await this.#ask(`/api/faces/${encodeURIComponent(id)}`, { method: 'DELETE' }, 'The face was not deleted');
+    await this.#ask(
+      `/api/faces/${encodeURIComponent(id)}`,
+      { method: 'DELETE' },
+      t('The face was not deleted: the server does not answer.'),
+    );
   }
 
-  /** Sends a request. @param what is said where the server does not answer. @returns whether the server did it. */
-  async #ask(path: string, init: RequestInit, what: string): Promise<boolean> {
+  /** Sends a request. @param silence is said where the server does not answer. @returns whether the server did it. */
+  async #ask(path: string, init: RequestInit, silence: string): Promise<boolean> {
     try {
       const answer = await fetch(serverUrl(path), init);
-      if (!answer.ok) this.#conf.onError(((await answer.json()) as ErrorBody).message);
+      if (!answer.ok) this.#conf.onError(errorText((await answer.json()) as ErrorBody));
       return answer.ok;
     } catch {
-      this.#conf.onError(`${what}: the server does not answer.`);
+      this.#conf.onError(silence);
       return false;
     }
   }

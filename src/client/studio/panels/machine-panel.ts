@@ -1,6 +1,7 @@
 /** The machine panel. */
 
 import type { MachineHistory, MachineSample } from '../../../shared/messages.ts';
+import { t } from '../../language/translate.ts';
 import { element } from '../../lib/dom.ts';
 import { showBytes, showCores, showPercent } from '../../lib/format.ts';
 import { serverUrl } from '../../lib/server-url.ts';
@@ -26,7 +27,8 @@ const GAUGES: readonly Gauge[] = [
   {
     id: 'vram',
     value: ({ gpu }) => gpu?.usedBytes ?? null,
-    text: ({ gpu }) => `${showBytes(gpu?.usedBytes)} of ${showBytes(gpu?.totalBytes)}`,
+    text: ({ gpu }) =>
+      t('{{used}} of {{total}}', { used: showBytes(gpu?.usedBytes), total: showBytes(gpu?.totalBytes) }),
     top: ({ gpu }) => gpu?.totalBytes ?? 0,
   },
   {
@@ -41,8 +43,8 @@ const GAUGES: readonly Gauge[] = [
 
 const PRESSURES: Record<MachineSample['pressure'], string> = {
   none: '',
-  release: 'Memory is getting short: what is not in use was released.',
-  degrade: 'Memory is short: streams do less until it is free again.',
+  release: t('Memory is getting short: what is not in use was released.'),
+  degrade: t('Memory is short: streams do less until it is free again.'),
 };
 
 /** Memory, processor and GPU of the server's machine over the last ten minutes. */

@@ -1,6 +1,7 @@
 /** The models panel. */
 
 import type { ModelInfo } from '../../../shared/messages.ts';
+import { t } from '../../language/translate.ts';
 import { createElement, element } from '../../lib/dom.ts';
 import { showBytes } from '../../lib/format.ts';
 import { serverUrl } from '../../lib/server-url.ts';
@@ -70,19 +71,20 @@ export class ModelsPanel {
     if (!this.#panel.open) return;
     const rows = this.#models.map((model) => {
       const { name, role, state, licence, commercialUse, bytes, why } = model;
-      const uses = commercialUse ? licence : `${licence}; not for commercial use`;
+      const uses = commercialUse ? licence : t('{{licence}}; not for commercial use', { licence });
       return createElement(
         'li',
         {},
         { 'data-model': name, 'data-state': state },
-        createElement('span', { className: 'name', textContent: name }),
+        createElement('span', { className: 'name', textContent: name, translate: false }),
         createElement('span', { className: 'model-state', textContent: modelState(model) }),
         createElement('small', {
+          translate: false,
           textContent: [...(role === name ? [] : [role]), ...(bytes === null ? [] : [showBytes(bytes)]), uses].join(
             ' · ',
           ),
         }),
-        ...(why === null ? [] : [createElement('small', { textContent: why })]),
+        ...(why === null ? [] : [createElement('small', { textContent: why, translate: false })]),
       );
     });
     this.#list.replaceChildren(...rows);

@@ -2,6 +2,7 @@
 
 import { encode } from 'uqr';
 import type { PhoneGuide } from '../../../shared/messages.ts';
+import { t } from '../../language/translate.ts';
 import { createElement, element } from '../../lib/dom.ts';
 import { isThisMachine } from '../../lib/format.ts';
 import { serverUrl } from '../../lib/server-url.ts';
@@ -50,7 +51,7 @@ export class PhonePanel {
         {},
         { 'data-state': state, ...(state === 'now' && { 'aria-current': 'step' }) },
         createElement('b', { textContent: title }),
-        ...(state === 'done' ? [createElement('span', { className: 'unseen', textContent: 'done' })] : []),
+        ...(state === 'done' ? [createElement('span', { className: 'unseen', textContent: t('done') })] : []),
         ...(hint === null ? [] : [createElement('small', { textContent: hint })]),
       ),
     );
@@ -63,7 +64,9 @@ export class PhonePanel {
   #showAddresses(urls: readonly string[]): void {
     if (urls.join('\n') === this.#urls) return;
     this.#urls = urls.join('\n');
-    this.#address.replaceChildren(...urls.map((url) => createElement('option', { value: url, textContent: url })));
+    this.#address.replaceChildren(
+      ...urls.map((url) => createElement('option', { value: url, textContent: url, translate: false })),
+    );
     this.#showCode();
   }
 
@@ -77,6 +80,9 @@ export class PhonePanel {
     path.setAttribute('d', dark.join(''));
     svg.append(path);
     element('phone-code', HTMLElement).replaceChildren(svg);
-    element('phone-code', HTMLElement).setAttribute('aria-label', `QR code of ${this.#address.value}`);
+    element('phone-code', HTMLElement).setAttribute(
+      'aria-label',
+      t('QR code of {{address}}', { address: this.#address.value }),
+    );
   }
 }

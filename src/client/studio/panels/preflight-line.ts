@@ -1,6 +1,7 @@
 /** The preflight line, shown before the camera is started. */
 
 import type { Preflight } from '../../../shared/messages.ts';
+import { say } from '../../language/translate.ts';
 import { element } from '../../lib/dom.ts';
 import { serverUrl } from '../../lib/server-url.ts';
 
@@ -33,4 +34,5 @@ export class PreflightLine {
 }
 
 /** The line's text; null where nothing was measured. */
-const textOf = ({ sessions, fps, text }: Preflight): string | null => (fps === null && sessions > 0 ? null : text);
+const textOf = ({ sessions, fps, text, said }: Preflight): string | null =>
+  fps === null && sessions > 0 ? null : say(said ?? { key: text });

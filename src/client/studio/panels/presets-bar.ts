@@ -1,6 +1,8 @@
 /** The bar of presets: settings under names. */
 
 import type { ErrorBody, FaceInfo, PresetInfo } from '../../../shared/messages.ts';
+import { errorText } from '../../language/error-texts.ts';
+import { t } from '../../language/translate.ts';
 import { confirmDialog } from '../../lib/confirm-dialog.ts';
 import { createElement, element, icon } from '../../lib/dom.ts';
 import { serverUrl } from '../../lib/server-url.ts';
@@ -56,15 +58,15 @@ export class PresetsBar {
       face === undefined
         ? icon('none')
         : createElement('img', { src: serverUrl(face.thumbnail), alt: '', loading: 'lazy', draggable: false });
-    const label = createElement('span', { className: 'name', textContent: name });
+    const label = createElement('span', { className: 'name', textContent: name, dir: 'auto', translate: false });
     const key = number <= 9 ? { 'aria-keyshortcuts': String(number) } : ({} as Record<string, string>);
     const apply = createElement('button', { type: 'button', className: 'apply', title: name }, key, picture, label);
     if (number <= 9) apply.append(createElement('kbd', { textContent: String(number) }, { 'aria-hidden': 'true' }));
     apply.addEventListener('click', () => this.#conf.onApply(preset));
     const remove = createElement(
       'button',
-      { type: 'button', className: 'remove', title: `Delete ${name}` },
-      { 'aria-label': `Delete the preset ${name}` },
+      { type: 'button', className: 'remove', title: t('Delete {{name}}', { name }) },
+      { 'aria-label': t('Delete the preset {{name}}', { name }) },
       icon('trash'),
     );
     remove.addEventListener('click', () => void this.#remove(name));
@@ -74,7 +76,7 @@ export class PresetsBar {
 
   #updateLabel(): void {
     const name = this.#name.value.trim();
-    this.#save.textContent = this.#presets.some((preset) => preset.name === name) ? 'Replace' : 'Save';
+    this.#save.textContent = this.#presets.some((preset) => preset.name === name) ? t('Replace') : t('Save');
   }
 
   async #saveCurrent(): Promise<void> {
@@ -88,8 +90,9 @@ export class PresetsBar {
   }
 
   async #remove(name: string): Promise<void> {
-    const text = 'The settings saved under this name are gone for good. What is on now stays as it is.';
-    if (await confirmDialog({ title: `Delete ${name}?`, text })) await this.#request('DELETE', name);
+    const text = t('The settings saved under this name are gone for good. What is on now stays as it is.');
+    const title = t('Delete {{name}}?', { name });
+    if (await confirmDialog({ title, text })) await this.#request('DELETE', name);
   }
 
   async #request(method: string, name: string, body?: string): Promise<boolean> {
@@ -98,10 +101,10 @@ export class PresetsBar {
         method,
         ...(body !== undefined && { body, headers: { 'content-type': 'application/json' } }),
       });
-      if (!answer.ok) this.#conf.onError(((await answer.json()) as ErrorBody).message);
+      if (!answer.ok) this.#conf.onError(errorText((await answer.json()) as ErrorBody));
       return answer.ok;
     } catch {
-      this.#conf.onError('The presets stay as they are: the server does not answer.');
+      this.#conf.onError(t('The presets stay as they are: the server does not answer.'));
       return false;
     }
   }

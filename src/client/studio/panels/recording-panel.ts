@@ -1,6 +1,8 @@
 /** The recording panel. */
 
 import type { ErrorBody, RecordingState, SessionStats } from '../../../shared/messages.ts';
+import { errorText } from '../../language/error-texts.ts';
+import { t } from '../../language/translate.ts';
 import { createElement, element } from '../../lib/dom.ts';
 import { showBytes, showTime } from '../../lib/format.ts';
 import { serverUrl } from '../../lib/server-url.ts';
@@ -36,27 +38,35 @@ export class RecordingPanel {
     this.#session = null;
     this.#snapshot.disabled = true;
     this.#record.disabled = true;
-    this.#showButton(false, 'Record');
+    this.#showButton(false, t('Record'));
   }
 
   #showState(state: RecordingState): void {
     const { active, lastedMs, bytes, dropped, files, folder, error, startedAt } = state;
-    this.#showButton(active, active ? `Stop ${showTime(lastedMs)}` : 'Record');
+    this.#showButton(active, active ? t('Stop {{time}}', { time: showTime(lastedMs) }) : t('Record'));
     this.#files.replaceChildren(
       ...files.map((file) =>
         createElement(
           'li',
           {},
           {},
-          createElement('a', { href: serverUrl(`/api/recordings/${file}`), textContent: file, download: file }),
+          createElement('a', {
+            href: serverUrl(`/api/recordings/${file}`),
+            textContent: file,
+            download: file,
+            translate: false,
+          }),
         ),
       ),
     );
-    const left = dropped > 0 ? `, ${dropped} pictures left out` : '';
-    this.#note.textContent = `${showBytes(bytes)} in ${folder}${left}`;
+    const kept = { bytes: showBytes(bytes), folder };
+    this.#note.textContent =
+      dropped > 0
+        ? t('{{bytes}} in {{folder}}, {{count}} pictures left out', { ...kept, count: dropped })
+        : t('{{bytes}} in {{folder}}', kept);
     if (active || error === null || this.#reported === startedAt) return;
     this.#reported = startedAt;
-    toast(`The recording ended. ${error.message}`);
+    toast(t('The recording ended. {{why}}', { why: errorText(error) }));
   }
 
   #showButton(isActive: boolean, label: string): void {
@@ -92,9 +102,9 @@ async function request(path: string, method: string): Promise<Response | null> {
   try {
     const answer = await fetch(path, { method });
     if (answer.ok) return answer;
-    toast(((await answer.json()) as ErrorBody).message);
+    toast(errorText((await answer.json()) as ErrorBody));
   } catch {
-    toast('The server did not answer. Try again.');
+    toast(t('The server did not answer. Try again.'));
   }
   return null;
 }

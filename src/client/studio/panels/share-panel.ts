@@ -1,5 +1,6 @@
 /** The share panel: how others see the stream. */
 
+import { t } from '../../language/translate.ts';
 import { copyFrom } from '../../lib/copy-text.ts';
 import { createElement, element } from '../../lib/dom.ts';
 import { storedNote, storeNote } from '../../lib/local-notes.ts';
@@ -24,7 +25,9 @@ export class SharePanel {
     this.#name.value = storedNote('stream') ?? '';
     this.#name.addEventListener('change', () => this.#rename());
     this.#address.addEventListener('focus', () => this.#address.select());
-    this.#program.append(...SHARE_PROGRAMS.map(({ name }) => createElement('option', { textContent: name })));
+    this.#program.append(
+      ...SHARE_PROGRAMS.map(({ name }) => createElement('option', { textContent: name, translate: false })),
+    );
     this.#program.value = storedNote('program') ?? '';
     if (this.#program.selectedIndex < 0) this.#program.selectedIndex = 0;
     this.#program.addEventListener('change', () => {
@@ -60,10 +63,10 @@ export class SharePanel {
 
   #rename(): void {
     const name = this.#name.value.trim();
-    this.#name.setCustomValidity(name === '' || NAME.test(name) ? '' : 'Letters, digits, - and _ only.');
+    this.#name.setCustomValidity(name === '' || NAME.test(name) ? '' : t('Letters, digits, - and _ only.'));
     if (!this.#name.reportValidity()) return;
     storeNote('stream', name);
-    if (this.#live !== null) toast('The stream takes its new name when it is started again.');
+    if (this.#live !== null) toast(t('The stream takes its new name when it is started again.'));
     this.#show();
   }
 

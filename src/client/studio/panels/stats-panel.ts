@@ -1,6 +1,7 @@
 /** The statistics panel. */
 
 import type { SessionStats, Verdict } from '../../../shared/messages.ts';
+import { say, t } from '../../language/translate.ts';
 import { createElement, element } from '../../lib/dom.ts';
 import { showMs, showRate, showSize } from '../../lib/format.ts';
 import { Sparkline } from '../../lib/sparkline.ts';
@@ -8,7 +9,7 @@ import type { Network } from '../../peer/network-stats.ts';
 
 /** Time of one frame at 30 a second. */
 const FRAME_MS = 1000 / 30;
-const IDLE = 'Once you are live, this line says what limits the picture, if anything does.';
+const IDLE = t('Once you are live, this line says what limits the picture, if anything does.');
 
 /** Live numbers of the session: frame rates, frame times, network, quality plan and what limits the stream. */
 export class StatsPanel {
@@ -48,7 +49,7 @@ export class StatsPanel {
   #showVerdict(verdict: Verdict | null): void {
     element('verdict', HTMLElement).dataset.cause = verdict?.cause ?? '';
     // The line keeps its place without a verdict, so that the picture does not move.
-    put('verdict', verdict?.text ?? IDLE);
+    put('verdict', verdict === null ? IDLE : say(verdict.said ?? { key: verdict.text }));
   }
 
   #showStages(stages: Record<string, number>): void {
@@ -58,7 +59,7 @@ export class StatsPanel {
         'li',
         {},
         {},
-        createElement('span', { textContent: name }),
+        createElement('span', { textContent: name, translate: false }),
         createElement('span', { textContent: showMs(ms) }),
       );
       row.style.setProperty('--share', `${(100 * ms) / most}%`);

@@ -3,15 +3,17 @@ import { backoffMs } from '../../../../src/client/lib/backoff.ts';
 import {
   cameraProblem,
   limitOf,
-  nextState,
   noticeOf,
+  remarkOf,
+  stateText,
+} from '../../../../src/client/notices/stream-notices.ts';
+import {
+  nextState,
   type Reason,
   refusalText,
-  remarkOf,
   retryAfterMs,
   type State,
   type StateEvent,
-  stateText,
 } from '../../../../src/client/peer/stream-state.ts';
 
 const run = (state: State, ...events: StateEvent[]): State => events.reduce(nextState, state);
