@@ -1,10 +1,11 @@
 /** The server's refusals in the reader's language, by their code. */
 
+import type { ErrorCode } from '../../shared/error-catalogue.ts';
 import type { ErrorBody } from '../../shared/messages.ts';
 import { language, t } from './translate.ts';
 
 /** What a person who meets the code in a page is told. The server's English sentence says the same with its figures. */
-const BY_CODE: Readonly<Record<string, string>> = {
+const BY_CODE: Readonly<Partial<Record<ErrorCode, string>>> = {
   internal: t('Something went wrong in the server. Its log says what.'),
   request_timeout: t('The upload took too long. Try again over a faster connection, or with a smaller file.'),
   body_too_large: t('That is too large to be sent. Send less at once.'),
@@ -81,7 +82,7 @@ const BY_CODE: Readonly<Record<string, string>> = {
 };
 
 /** Codes whose English sentence tells more than the translated one, such as a reason from elsewhere. */
-const WITH_DETAIL: ReadonlySet<string> = new Set([
+const WITH_DETAIL: ReadonlySet<string> = new Set<ErrorCode>([
   'internal',
   'bad_settings',
   'bad_field',
@@ -95,7 +96,7 @@ const WITH_DETAIL: ReadonlySet<string> = new Set([
 
 /** A refusal for people. In English, and for a code that no page meets, it is the server's own sentence. */
 export function errorText({ code, message }: Pick<ErrorBody, 'code' | 'message'>): string {
-  const sentence = BY_CODE[code];
+  const sentence = BY_CODE[code as ErrorCode];
   if (language() === 'en' || sentence === undefined) return message;
   return WITH_DETAIL.has(code) ? t('{{sentence}} The server says: {{message}}', { sentence, message }) : sentence;
 }

@@ -27,6 +27,8 @@ void texts.init({
   interpolation: { escapeValue: false },
 });
 
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufefc]/;
+
 /** The language with its region (`de-CH`), for numbers and dates. */
 let locale = 'en';
 
@@ -57,11 +59,17 @@ export const direction = (): 'ltr' | 'rtl' => texts.dir();
  */
 export function t(text: string, values: TextValues = {}): string {
   const shown = Object.entries(values).map(([name, value]) => {
-    const isPlain = name === 'count' || typeof value === 'string';
-    return [name, isPlain ? value : showNumber(value)] as const;
+    if (name === 'count') return [name, value] as const;
+    return [name, typeof value === 'string' ? isolated(value) : showNumber(value)] as const;
   });
-  return texts.t(text, Object.fromEntries(shown));
+  // Values may be what people typed: nothing in them is looked up.
+  const options = { replace: Object.fromEntries(shown), nest: false };
+  return texts.t(text, values.count === undefined ? options : { ...options, count: Number(values.count) });
 }
+
+/** A value that does not turn the words around it, where it or the page is written from right to left. */
+const isolated = (value: string): string =>
+  direction() === 'rtl' || RIGHT_TO_LEFT.test(value) ? `\u2068${value}\u2069` : value;
 
 /** What the server says, in the reader's language. Its English sentence where the language lacks it. */
 export function say({ key, values = {} }: Phrase): string {

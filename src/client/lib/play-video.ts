@@ -1,5 +1,7 @@
 /** Plays videos also where a browser refuses to begin by itself, as a phone in low-power mode does. */
 
+import { t } from '../language/translate.ts';
+
 /** Videos that wait for a tap. */
 const waiting = new Set<HTMLVideoElement>();
 
@@ -11,7 +13,7 @@ export async function playVideo(video: HTMLVideoElement): Promise<void> {
     // A stream that was replaced meanwhile, or has ended, is none to wait for.
     if ((error as DOMException).name !== 'NotAllowedError') return;
     waiting.add(video);
-    document.body.dataset.tap = 'needed';
+    Object.assign(document.body.dataset, { tap: 'needed', tapText: t('Tap to play') });
   }
 }
 

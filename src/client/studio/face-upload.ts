@@ -64,6 +64,7 @@ export class FaceUpload {
     this.#preview.addEventListener('error', () => {
       if (this.#file !== null) element('no-preview', HTMLParagraphElement).hidden = false;
     });
+    document.body.dataset.drop = t('Drop the picture to add the face');
     this.#listenToPage();
   }
 

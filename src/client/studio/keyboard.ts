@@ -16,7 +16,7 @@ export class Keyboard {
     element('shortcuts-open', HTMLButtonElement).addEventListener('click', () => this.#dialog.showModal());
     element('shortcuts-list', HTMLElement).replaceChildren(
       ...SHORTCUTS.map(({ shown, label }) => {
-        const keys = shown.map((key) => createElement('kbd', { textContent: key }));
+        const keys = shown.map((key) => createElement('kbd', { textContent: key, translate: false }));
         return createElement(
           'div',
           {},

@@ -62,7 +62,9 @@ export class ModelsPanel {
     const shown = [...this.#select.options].map(({ value, text }) => `${value} ${text}`).join();
     // Options are replaced only when they changed: that would close a list which the person has open.
     if (engines.map(({ value, text }) => `${value} ${text}`).join() !== shown)
-      this.#select.replaceChildren(...engines.map((engine) => createElement('option', engine)));
+      this.#select.replaceChildren(
+        ...engines.map((engine) => createElement('option', { ...engine, translate: engine.text !== engine.value })),
+      );
     this.#select.value = this.#engine;
     element('engine-hint', HTMLElement).textContent = engineHint(this.#models, this.#engine);
   }
@@ -76,7 +78,7 @@ export class ModelsPanel {
         'li',
         {},
         { 'data-model': name, 'data-state': state },
-        createElement('span', { className: 'name', textContent: name, translate: false }),
+        createElement('span', { className: 'name', textContent: name, translate: false, dir: 'ltr' }),
         createElement('span', { className: 'model-state', textContent: modelState(model) }),
         createElement('small', {
           translate: false,

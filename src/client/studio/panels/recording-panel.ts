@@ -55,6 +55,7 @@ export class RecordingPanel {
             textContent: file,
             download: file,
             translate: false,
+            dir: 'ltr',
           }),
         ),
       ),

@@ -71,7 +71,9 @@ export const SHARE_PROGRAMS: readonly ShareProgram[] = [
     name: 'Twitch',
     steps: ({ stream }) => [
       t('Copy the stream key from Twitch, and set FACEOFF_OUTPUT_TOKEN to it in a terminal.'),
-      `npm run -s faceoff -- camera --stream ${stream} --output whip+https://g.webrtc.live-video.net:4443/v2/offer`,
+      t('Run there: {{command}}', {
+        command: `npm run -s faceoff -- camera --stream ${stream} --output whip+https://g.webrtc.live-video.net:4443/v2/offer`,
+      }),
     ],
     link: () => ({ text: t('Open the key’s page'), href: 'https://dashboard.twitch.tv/settings/stream' }),
   },

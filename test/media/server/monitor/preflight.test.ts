@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type PreflightFigures, preflight } from '../../../../src/server/monitor/preflight.ts';
 import type { MachineFigures } from '../../../../src/server/monitor/verdict.ts';
+import { inEnglish } from '../../../../src/shared/language/phrase.ts';
 import type { Preflight } from '../../../../src/shared/messages.ts';
 import { type EchoServer, startEcho } from '../../../support/echo.ts';
 import { Publisher } from '../../../support/publisher.ts';
@@ -24,8 +25,14 @@ const figures: PreflightFigures = {
   limited: 0,
   isAhead: false,
 };
-const check = (patch: Partial<PreflightFigures>, machine: Partial<MachineFigures> = {}): Preflight =>
-  preflight({ ...figures, machine: { ...idle, ...machine }, ...patch });
+const check = (patch: Partial<PreflightFigures>, machine: Partial<MachineFigures> = {}): Omit<Preflight, 'said'> =>
+  inWords(preflight({ ...figures, machine: { ...idle, ...machine }, ...patch }));
+
+/** An estimate without its phrase, which says the same as its text. */
+function inWords({ said, ...estimate }: Preflight): Omit<Preflight, 'said'> {
+  expect(said && inEnglish(said)).toBe(estimate.text);
+  return estimate;
+}
 
 test('an idle machine holds what its lanes and cores hold', () => {
   expect(check({})).toEqual({
@@ -114,7 +121,7 @@ test('where nothing was measured only the places are known', () => {
   const nothing = { sessions: 8, fps: null, text };
   expect(check({ capacity: null })).toEqual(nothing);
   expect(check({ capacity: { swapMs: null, lanes: [0] } })).toEqual(nothing);
-  expect(preflight({ ...figures, machine: null })).toEqual(nothing);
+  expect(inWords(preflight({ ...figures, machine: null }))).toEqual(nothing);
 });
 
 let server: EchoServer;

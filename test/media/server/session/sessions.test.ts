@@ -39,7 +39,8 @@ test('the cause that limits a session is in /api/sessions and counted in the met
   const verdict = async () =>
     ((await (await fetch(`${server.url}/api/sessions`)).json()) as { verdict: Verdict }[])[0]?.verdict;
   await until(async () => (await verdict()) !== undefined, 'a session');
-  expect(await verdict()).toEqual({ cause: 'good', text: 'No picture has come yet.' });
+  const nothing = 'No picture has come yet.';
+  expect(await verdict()).toEqual({ cause: 'good', text: nothing, said: { key: nothing } });
   await until(async () => (await verdict())?.cause !== 'good', 'a cause', 15_000);
   const { cause, text } = (await verdict())!;
   // A machine that others use meanwhile is a cause, too.

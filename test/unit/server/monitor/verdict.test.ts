@@ -6,6 +6,7 @@ import {
   SteadyVerdict,
   verdictOf,
 } from '../../../../src/server/monitor/verdict.ts';
+import { inEnglish } from '../../../../src/shared/language/phrase.ts';
 import type { Cause, Verdict } from '../../../../src/shared/messages.ts';
 import type { Traffic } from '../../../../src/shared/traffic.ts';
 
@@ -43,7 +44,12 @@ const at = (fps: number, level: number): Partial<SessionFigures> => ({
   maxFps: fps,
   fpsIn: fps,
 });
-const judge = (patch: Partial<SessionFigures>, before?: Cause): Verdict => verdictOf(look(patch), before);
+const judge = (patch: Partial<SessionFigures>, before?: Cause): Verdict => inWords(verdictOf(look(patch), before));
+/** A verdict without its phrase, which says the same as its text. */
+function inWords({ said, ...verdict }: Verdict): Verdict {
+  expect(said && inEnglish(said)).toBe(verdict.text);
+  return verdict;
+}
 const causeOf = (patch: Partial<SessionFigures>, before?: Cause): Cause => judge(patch, before).cause;
 
 describe('a session whose pictures or faces are too many', () => {
@@ -292,7 +298,7 @@ describe('a published verdict', () => {
 
   test('begins with the first reading', () => {
     const steady = new SteadyVerdict();
-    expect(steady.verdict).toEqual({ cause: 'good', text: 'No picture has come yet.' });
+    expect(inWords(steady.verdict)).toEqual({ cause: 'good', text: 'No picture has come yet.' });
     expect(steady.observe(found('lane')).cause).toBe('good');
     expect(steady.observe(found('good', 'All well.')).text).toBe('All well.');
   });
