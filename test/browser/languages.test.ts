@@ -66,10 +66,8 @@ describe('the language that the browser asks for', () => {
     );
     await page.click('#start');
     await live(page);
-    await page.waitForFunction(
-      (idle) => document.getElementById('verdict')?.textContent !== idle,
-      [GERMAN['Once you are live, this line says what limits the picture, if anything does.']],
-    );
+    await page.waitForSelector('#verdict:not([data-cause=""])', { timeout: 15_000 });
+    expect(await textOf(page, '#verdict')).toMatch(/ (Bilder|Bildern|Sekunde|ms)\b/);
     expect(await textOf(page, '#state')).toBe(GERMAN.Live);
   });
 
