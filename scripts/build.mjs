@@ -99,6 +99,17 @@ const onDemand = {
   },
 };
 
+/** The library of texts is in the script of every page: it is made small there. The pages' own code stays readable. */
+const smallLibrary = {
+  name: 'small-library',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]node_modules[\\/]i18next[\\/].*\.js$/ }, async ({ path: file }) => {
+      const { code } = await esbuild.transform(await readFile(file, 'utf8'), { minify: true, target: BROWSERS });
+      return { contents: code };
+    });
+  },
+};
+
 /** Copies the texts of the languages, but English, whose sentences are in the code and the HTML. */
 async function buildLanguages() {
   const folder = at('src/client/language/texts');
@@ -125,7 +136,7 @@ async function buildPages() {
     entryNames: '[name]',
     outdir: at('dist/client'),
     target: BROWSERS,
-    plugins: [onDemand],
+    plugins: [onDemand, smallLibrary],
   });
   await build({
     entryPoints: ON_DEMAND.map((page) => at('src/client', `${page}.ts`)),

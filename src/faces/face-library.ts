@@ -16,14 +16,13 @@ import { notSaved } from '../lib/system/whole-file.ts';
 import type { Portrait } from '../pipeline/engines/engine.ts';
 import type { Pool } from '../pipeline/pool/pool.ts';
 import { FaceOffError } from '../shared/errors.ts';
-import { inEnglish } from '../shared/language/phrase.ts';
 import type { BlockedFace, ConsentRecord, FaceInfo, FacePreview, FaceReport } from '../shared/messages.ts';
 import type { Frame } from '../shared/types.ts';
 import { BlockList } from './block-list.ts';
 import { confirmationOf, consentedAt, isConsentDue } from './consent.ts';
 import { cut, imageOf } from './face-cut.ts';
 import { damagedFace, type FaceEntry, FaceFolder, unknownFace } from './face-files.ts';
-import { PhotoReports, photosToAdd } from './face-report.ts';
+import { adviceFor, PhotoReports } from './face-report.ts';
 import { FaceWatch, type LibraryParts } from './face-watch.ts';
 import { adviceOn } from './photo-advice.ts';
 import { chooseFace, decodePicture, type PictureLimits } from './portrait.ts';
@@ -342,8 +341,7 @@ export class FaceLibrary implements Faces {
   async report(id: string): Promise<FaceReport> {
     const entry = this.#offered(id);
     const photos = await this.#reports.of(entry, (file) => this.#decodedPhoto(entry, file));
-    const said = photosToAdd(photos);
-    return { face: this.#infoOf(entry), photos, advice: said.map(inEnglish), said };
+    return { face: this.#infoOf(entry), photos, ...adviceFor(photos) };
   }
 
   /** @param file path of one of the face's photos. */

@@ -2,8 +2,8 @@
 
 import path from 'node:path';
 import type { Pool } from '../pipeline/pool/pool.ts';
-import { type Phrase, phrase } from '../shared/language/phrase.ts';
-import type { PhotoReport } from '../shared/messages.ts';
+import { inEnglish, type Phrase, phrase } from '../shared/language/phrase.ts';
+import type { FaceReport, PhotoReport } from '../shared/messages.ts';
 import type { Frame } from '../shared/types.ts';
 import type { FaceEntry } from './face-files.ts';
 import { ADVICE, adviceOn } from './photo-advice.ts';
@@ -51,8 +51,14 @@ export class PhotoReports {
   }
 }
 
+/** What is said of a face's photos: in English, and as phrases. */
+export function adviceFor(photos: readonly PhotoReport[]): Pick<FaceReport, 'advice' | 'said'> {
+  const said = photosToAdd(photos);
+  return { advice: said.map(inEnglish), said };
+}
+
 /** Which photo would help, the most useful first; one sentence that says so where none would. */
-export function photosToAdd(photos: readonly Pick<PhotoReport, 'yawDegrees' | 'findings'>[]): Phrase[] {
+function photosToAdd(photos: readonly Pick<PhotoReport, 'yawDegrees' | 'findings'>[]): Phrase[] {
   const advice: Phrase[] = [];
   if (photos.length === 0) return [phrase('The photos show no face any more. Add one that looks into the camera.')];
   const shared = photos[0]!.findings.filter(

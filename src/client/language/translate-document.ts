@@ -3,7 +3,7 @@
 import { say } from './translate.ts';
 
 /** Attributes that people read or hear. */
-export const SPOKEN_ATTRIBUTES = ['title', 'aria-label', 'placeholder', 'alt'] as const;
+const SPOKEN_ATTRIBUTES = ['title', 'aria-label', 'placeholder', 'alt'] as const;
 
 const LETTER = /\p{L}/u;
 
