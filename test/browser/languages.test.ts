@@ -51,10 +51,16 @@ async function pageIn(locale: string, texts?: Record<string, string>): Promise<P
 const live = (page: Page) => page.waitForSelector('body[data-state="live"]', { timeout: 30_000 });
 const textOf = (page: Page, selector: string): Promise<string> => page.innerText(selector);
 
+/** Opens a page of a language that is spoken, and waits until it speaks it. */
+async function open(page: Page, url: string): Promise<void> {
+  await page.goto(url);
+  await page.waitForFunction(() => document.documentElement.lang === navigator.language.split('-')[0]);
+}
+
 describe('the language that the browser asks for', () => {
   test('is that of the page, its title, attributes and notices', async () => {
     const page = await pageIn('de-AT');
-    await page.goto(`${program.url}/`);
+    await open(page, `${program.url}/`);
     expect(await page.getAttribute('html', 'lang')).toBe('de');
     expect(await page.getAttribute('html', 'dir')).toBe('ltr');
     expect(await page.title()).toBe(GERMAN['FaceOff studio']);
@@ -73,7 +79,7 @@ describe('the language that the browser asks for', () => {
 
   test('is had without a token, and refusals are in it', async () => {
     const page = await pageIn('fr');
-    await page.goto(`${locked.url}/call/room`);
+    await open(page, `${locked.url}/call/room`);
     const french = await page.evaluate(async () => (await fetch('/languages/fr.json')).json());
     expect((await textOf(page, 'button')).trim()).toBe(french.Open);
     await page.fill('#token', 'another one');
@@ -150,14 +156,14 @@ const PICTURE = path.join(root, 'models/portraits/astronaut.webp');
 /** Each page in states that say something. */
 const STATES: Record<string, (page: Page) => Promise<unknown>> = {
   'the studio before it is live': async (page) => {
-    await page.goto(`${program.url}/`);
+    await open(page, `${program.url}/`);
     await unfold(page);
     await page.waitForSelector('[data-face-id="astronaut"]', { state: 'attached' });
     await page.waitForSelector('#model-list li');
     await page.waitForSelector('#preflight:not([hidden])');
   },
   'the studio, live, with what its controls say': async (page) => {
-    await page.goto(`${program.url}/`);
+    await open(page, `${program.url}/`);
     await unfold(page);
     await page.click('#start');
     await live(page);
@@ -173,7 +179,7 @@ const STATES: Record<string, (page: Page) => Promise<unknown>> = {
     await page.waitForSelector('#toast:not(:empty)');
   },
   'each way to show the picture elsewhere': async (page) => {
-    await page.goto(`${program.url}/`);
+    await open(page, `${program.url}/`);
     const programs = await page.$$eval('#program option', (all) => all.map((one) => (one as HTMLOptionElement).value));
     const said: string[] = [];
     for (const one of programs) {
@@ -183,7 +189,7 @@ const STATES: Record<string, (page: Page) => Promise<unknown>> = {
     expect(said).toEqual([]);
   },
   'a recording': async (page) => {
-    await page.goto(`${program.url}/`);
+    await open(page, `${program.url}/`);
     await page.click('#start');
     await live(page);
     await page.click('#record:not([disabled])');
@@ -192,18 +198,18 @@ const STATES: Record<string, (page: Page) => Promise<unknown>> = {
     await page.waitForSelector('#record-files li');
   },
   'the keyboard shortcuts': async (page) => {
-    await page.goto(`${program.url}/`);
+    await open(page, `${program.url}/`);
     await page.click('#shortcuts-open');
   },
   'the question before the mark is left off': async (page) => {
-    await page.goto(`${program.url}/`);
+    await open(page, `${program.url}/`);
     await page.click('#start');
     await live(page);
     await page.click('#badge');
     await page.waitForSelector('#confirm[open]');
   },
   'a face that is added, and its page': async (page) => {
-    await page.goto(`${program.url}/`);
+    await open(page, `${program.url}/`);
     await page.setInputFiles('#file', PICTURE);
     await page.waitForSelector('#upload[open]');
     await page.check('#consent');
@@ -224,13 +230,13 @@ const STATES: Record<string, (page: Page) => Promise<unknown>> = {
     await page.waitForSelector('.name:text-is("Ann")', { state: 'detached' });
   },
   'a refusal': async (page) => {
-    await page.goto(`${program.url}/`);
+    await open(page, `${program.url}/`);
     await page.fill('#preset-name', 'a/b');
     await page.click('#preset-save');
     await page.waitForSelector('#toast:not(:empty)');
   },
   'a call before and after one joins': async (page) => {
-    await page.goto(`${program.url}/call/room`);
+    await open(page, `${program.url}/call/room`);
     expect(await untranslated(page)).toEqual([]);
     await page.fill('#who', 'Ann');
     await page.click('#join');
@@ -238,19 +244,19 @@ const STATES: Record<string, (page: Page) => Promise<unknown>> = {
     await page.click('#mic');
     await page.click('#cam');
   },
-  'a stream that is not there': (page) => page.goto(`${program.url}/view/nothing`),
+  'a stream that is not there': (page) => open(page, `${program.url}/view/nothing`),
   'a remote control': async (page) => {
-    await page.goto(`${program.url}/remote/studio`);
+    await open(page, `${program.url}/remote/studio`);
     await page.waitForSelector('[data-face]');
   },
   'the login after a wrong token': async (page) => {
-    await page.goto(`${locked.url}/`);
+    await open(page, `${locked.url}/`);
     await page.fill('#token', 'another one');
     await page.press('#token', 'Enter');
     await page.waitForSelector('#message:not([hidden])');
   },
   'the detector with a finding': async (page) => {
-    await page.goto(`${program.url}/detect`);
+    await open(page, `${program.url}/detect`);
     await page.setInputFiles('#file', PICTURE);
     await page.waitForSelector('#file:not([disabled])', { timeout: 30_000 });
     await page.waitForFunction(() => document.getElementById('result')?.textContent !== '');
@@ -267,7 +273,7 @@ describe('in an invented language, nothing is left in English:', () => {
   test('and what would be is listed', async () => {
     const { Start: _, Mirror: __, ...others } = INVENTED;
     const page = await pageIn('de', others);
-    await page.goto(`${program.url}/`);
+    await open(page, `${program.url}/`);
     const found = await untranslated(page);
     expect(found).toEqual(
       expect.arrayContaining([expect.stringContaining('Start'), expect.stringContaining('Mirror')]),
@@ -309,7 +315,7 @@ describe.each([390, 1280])('from right to left, %i pixels wide,', (width) => {
   test('the studio stays in its window, and its picture as it is', async () => {
     const page = await pageIn('en');
     await page.setViewportSize({ width, height: 800 });
-    await page.goto(`${program.url}/`);
+    await open(page, `${program.url}/`);
     await unfold(page);
     await page.click('#start');
     await live(page);
@@ -331,7 +337,7 @@ describe.each([390, 1280])('from right to left, %i pixels wide,', (width) => {
   test('a call stays in its window', async () => {
     const page = await pageIn('en');
     await page.setViewportSize({ width, height: 800 });
-    await page.goto(`${program.url}/call/turned`);
+    await open(page, `${program.url}/call/turned`);
     await turn(page);
     expect(await sticksOut(page)).toEqual([]);
     await page.fill('#who', 'دانا');
