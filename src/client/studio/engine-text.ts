@@ -27,6 +27,22 @@ export function engineHint(models: readonly ModelInfo[], inUse: string): string 
   return t('Mesh serves until it is loaded.');
 }
 
+/** Names of plans without a rate. */
+const PLANS: Readonly<Record<string, string>> = {
+  full: t('full'),
+  lean: t('lean'),
+  reserve: t('reserve'),
+  passthrough: t('passthrough'),
+};
+
+/** A plan's name as people read it: `full`, `24 fps`, `reserve 24 fps`. One that is not known stays as it is. */
+export function planText(plan: string): string {
+  const [, reserve, fps] = /^(reserve )?(\d+) fps$/.exec(plan) ?? [];
+  if (fps === undefined) return PLANS[plan] ?? plan;
+  const number = Number(fps);
+  return reserve === undefined ? t('{{number}} fps', { number }) : t('reserve {{number}} fps', { number });
+}
+
 /** A model's state in a few words. */
 export const modelState = ({ state, provider }: ModelInfo): string =>
   state === 'ready' ? t('ready on {{provider}}', { provider: String(provider) }) : STATES[state];

@@ -6,6 +6,7 @@ import { createElement, element } from '../../lib/dom.ts';
 import { showMs, showRate, showSize } from '../../lib/format.ts';
 import { Sparkline } from '../../lib/sparkline.ts';
 import type { Network } from '../../peer/network-stats.ts';
+import { planText } from '../engine-text.ts';
 
 /** Time of one frame at 30 a second. */
 const FRAME_MS = 1000 / 30;
@@ -28,7 +29,7 @@ export class StatsPanel {
     put('round-trip', showMs(roundTripMs));
     put('buffer', showMs(bufferMs));
     put('size', showSize(stats.width, stats.height));
-    put('plan', stats.plan);
+    put('plan', planText(stats.plan));
     element('plan', HTMLElement).dataset.level = String(stats.level);
     this.#showVerdict(stats.verdict);
     this.#spark.add(frameMs.p95);

@@ -13,11 +13,21 @@ const read = (language: string): Record<string, string> =>
 
 /** Texts with words that are the same in a language. */
 const SAME: Readonly<Record<Exclude<Language, 'en'>, readonly string[]>> = {
-  de: ['Live', 'MIDI', 'Name', 'Start', 'Token', 'fps', 'ms', '{{bytes}} in {{folder}}'],
-  es: ['MIDI', 'Token', 'fps', 'ms'],
+  de: ['Live', 'MIDI', 'Name', 'Start', 'Token', 'fps', 'ms', '{{bytes}} in {{folder}}', '{{number}} fps'],
+  es: ['MIDI', 'Token', 'fps', 'ms', '{{number}} fps'],
   fr: ['MIDI', 'Machine', 'ms', 'studio', '{{count}} photos'],
-  zh: ['0 ms', 'MIDI', 'fps', 'ms', '{{number}} GB', '{{number}} MB', '{{number}} ms'],
-  ja: ['0 ms', 'MIDI', 'fps', 'ms', '{{number}} GB', '{{number}} MB', '{{number}} kB', '{{number}} ms'],
+  zh: ['0 ms', 'MIDI', 'fps', 'ms', '{{number}} GB', '{{number}} MB', '{{number}} fps', '{{number}} ms'],
+  ja: [
+    '0 ms',
+    'MIDI',
+    'fps',
+    'ms',
+    '{{number}} GB',
+    '{{number}} MB',
+    '{{number}} fps',
+    '{{number}} kB',
+    '{{number}} ms',
+  ],
 };
 
 const { texts, unreadable } = pageTexts();

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { engineHint, enginesOf, modelState } from '../../../../src/client/studio/engine-text.ts';
+import { engineHint, enginesOf, modelState, planText } from '../../../../src/client/studio/engine-text.ts';
 import type { ModelInfo } from '../../../../src/shared/messages.ts';
 
 const model = (name: string, patch: Partial<ModelInfo> = {}): ModelInfo => ({
@@ -41,4 +41,9 @@ test('model states have names', () => {
   );
   expect(states.map(modelState)).toEqual(['not here', 'here', 'verified', 'loading', 'failed']);
   expect(modelState(model('a', { state: 'ready', provider: 'cpu' }))).toBe('ready on cpu');
+});
+
+test('plans have names', () => {
+  const plans = ['full', 'lean', '24 fps', 'reserve', 'reserve 12 fps', 'passthrough', 'a newer one'];
+  expect(plans.map(planText)).toEqual(plans);
 });
