@@ -352,11 +352,12 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   });
   await app.register(scoped((plugin) => consentRoutes(plugin, { faces, removeFace, onChange })));
   await app.register(scoped((plugin) => presetRoutes(plugin, presets, () => signalling.presetsChanged())));
-  const control = { sessions, presets, trials, faces: () => faces.list() };
+  const cluster = config.livekit.url === null ? null : new Cluster(config, log);
+  const workerStreams = cluster?.streams ?? null;
+  const control = { sessions, presets, trials, workerStreams, faces: () => faces.list() };
   const osc = await OscInput.open(config.control, () => oscTarget(sessions, control, config.control.oscStream), log);
   await app.register(scoped((plugin) => controlRoutes(plugin, control)));
 
-  const cluster = config.livekit.url === null ? null : new Cluster(config, log);
   const isClustered = cluster !== null && config.livekit.pages;
   await app.register(
     scoped((plugin) => {
