@@ -62,6 +62,7 @@ export function tableOfTrends(trends: HeldTrends['trends']): Record<string, obje
   );
 }
 
+/** Rounds to tenths. */
 export const oneDecimal = (value: number): number => Math.round(10 * value) / 10;
 
 /** One line about what was held after a round. */

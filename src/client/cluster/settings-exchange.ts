@@ -1,6 +1,6 @@
 /** Settings of a page and of the jobs that swap its camera. Free of the DOM, for tests. */
 
-import { holds, type JobState } from '../../shared/cluster/job-state.ts';
+import { areIn, type JobState } from '../../shared/cluster/job-state.ts';
 import { requestOf, type SettingsRequest } from '../../shared/duties/disclosure-duty.ts';
 import type { SettingsPatch, SwapSettings } from '../../shared/settings.ts';
 
@@ -69,7 +69,7 @@ export class SettingsExchange {
       // A page's next change must not take back what a desk or a phone changed.
       this.#wanted = { ...settings, ...this.#changed };
       this.#conf.onSettings(settings, true);
-    } else if (holds(sent, settings)) {
+    } else if (areIn(sent, settings)) {
       this.#sent = null;
       this.#conf.onSettings(settings, false);
     }

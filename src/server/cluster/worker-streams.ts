@@ -10,7 +10,7 @@ import {
   SETTINGS_ATTRIBUTE,
   STATE_ATTRIBUTE,
 } from '../../shared/cluster/cluster-names.ts';
-import { holds, type JobState } from '../../shared/cluster/job-state.ts';
+import { areIn, type JobState } from '../../shared/cluster/job-state.ts';
 import { requestOf } from '../../shared/duties/disclosure-duty.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import type { SettingsPatch, SwapSettings } from '../../shared/settings.ts';
@@ -71,7 +71,7 @@ export class WorkerStream {
       const state = await stateIn(this.#api, this.#at);
       if (state === null) continue;
       this.#state = state;
-      if (holds(patch, state.settings)) return state.settings;
+      if (areIn(patch, state.settings)) return state.settings;
       if (state.problem === undefined || state.problem === earlier) continue;
       // The next job must not meet what this one refused.
       await this.#ask(before);

@@ -8,7 +8,7 @@ import websocket from '@fastify/websocket';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ConfigInForce } from '../../config/config-in-force.ts';
 import type { Config } from '../../config.ts';
-import type { Faces } from '../../faces/face-library.ts';
+import type { Faces } from '../../faces/face-service.ts';
 import { addressesOf, isLocal, urlOf } from '../../lib/address.ts';
 import { errorBody, RETRY_AFTER_MS } from '../../lib/error-body.ts';
 import type { Logger } from '../../lib/log.ts';

@@ -9,7 +9,7 @@ export interface JobState {
 }
 
 /** Whether all settings that were asked for are among those that hold. */
-export const holds = (asked: SettingsPatch, settings: SwapSettings): boolean =>
+export const areIn = (asked: SettingsPatch, settings: SwapSettings): boolean =>
   (Object.keys(asked) as (keyof SettingsPatch)[]).every(
     (key) => asked[key] === undefined || JSON.stringify(asked[key]) === JSON.stringify(settings[key]),
   );
