@@ -168,6 +168,7 @@ async function buildServer() {
     'bench/bench-server': 'bench/speed/live/bench-server.ts',
     'bench/fake-cameras': 'bench/speed/live/fake-cameras.ts',
     'bench/soak-guests': 'bench/soak/soak-guests.ts',
+    'bench/agent-guests': 'bench/soak/agent-guests.ts',
     'bench/gpu': 'bench/gpu/gpu-bench.ts',
     'fuzz/fuzz': 'fuzz/fuzz.ts',
     'fuzz/fuzz-child': 'fuzz/run/fuzz-child.ts',

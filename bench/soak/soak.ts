@@ -8,50 +8,44 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { SessionStats } from '../../src/shared/messages.ts';
 import { startProgram, until } from '../../test/support/server.ts';
 import { nextMessage, startBenchProcess } from '../speed/live/live-run.ts';
-import { type Held, heldBy } from './held-by.ts';
+import { heldBy } from './held-by.ts';
+import {
+  type HeldAt,
+  type HeldTrends,
+  heldLine,
+  heldTrends,
+  oneDecimal,
+  tableOfTrends,
+  WARM_UP_SHARE,
+  windowOf,
+} from './held-trends.ts';
 import type { RoundFigures } from './soak-guests.ts';
-import { type Reading, type Trend, trendOf } from './trend.ts';
+import { type Trend, trendOf } from './trend.ts';
 
 /** One soak. */
-export interface SoakFigures {
+export interface SoakFigures extends HeldTrends {
   minutes: number;
-  /** Length of the windows that are compared. */
-  windowMinutes: number;
   /** Rounds that were measured. */
   rounds: number;
   /** What the guests did, those of the warm-up included. */
   done: RoundFigures;
   /** Rounds whose guests were killed; what those did is not counted. */
   killed: number;
-  trends: Record<keyof Held, Trend>;
   /** Of the session that stays. Other programs of the machine disturb these, so they have no verdict. */
   resident: { frameP95Ms: Pick<Trend, 'first' | 'last'>; fps: Pick<Trend, 'first' | 'last'> };
-  verdict: Trend['verdict'];
 }
 
-interface Round extends Held {
-  atMs: number;
+interface Round extends HeldAt {
   p95Ms: number;
   fps: number;
 }
 
-/** Shares of the soak. */
-const [WARM_UP, MOST_WINDOW] = [1 / 12, 1 / 3];
-const WINDOW_MINUTES = 10;
 /** In every so-manieth round the guests' process is killed while they publish. */
 const KILLED_EVERY = 4;
 const KILLED_AFTER_MS = 11_000;
 const QUIET_MS = 60_000;
 /** Time for what ends after the last session: ffmpeg, sockets that linger, threads of WebRTC. */
 const SETTLE_MS = 2000;
-const COMPARED: Record<keyof Held, Omit<Reading, 'windowMs'>> = {
-  rssMiB: { of: 'median', slack: (first) => 0.05 * first },
-  heapMiB: { of: 'least', slack: (first) => 0.05 * first },
-  externalMiB: { of: 'least', slack: (first) => Math.max(2, 0.1 * first) },
-  descriptors: { of: 'median', slack: () => 2 },
-  threads: { of: 'median', slack: () => 2 },
-  children: { of: 'median', slack: () => 0 },
-};
 
 /**
  * @param tell is given a line for each round.
@@ -65,7 +59,7 @@ export async function benchSoak(minutes: number, tell: (line: string) => void): 
   const done: RoundFigures = { sessions: 0, viewers: 0, recordings: 0, pictures: 0 };
   const rounds: Round[] = [];
   let killed = 0;
-  const warmUpMs = WARM_UP * minutes * 60_000;
+  const warmUpMs = WARM_UP_SHARE * minutes * 60_000;
   const beganMs = performance.now();
   try {
     await nextMessage(resident);
@@ -91,16 +85,12 @@ export async function benchSoak(minutes: number, tell: (line: string) => void): 
 
 /** The rows of a soak's table. */
 export function tableOfSoak({ trends, resident }: SoakFigures): Record<string, object> {
-  const rounded = (value: number): number => Math.round(10 * value) / 10;
-  const row = ({ first, last, perHour, verdict }: Trend) => ({
-    first: rounded(first),
-    last: rounded(last),
-    'slope an hour': rounded(perHour),
-    verdict,
+  const bare = ({ first, last }: Pick<Trend, 'first' | 'last'>) => ({
+    first: oneDecimal(first),
+    last: oneDecimal(last),
   });
-  const bare = ({ first, last }: Pick<Trend, 'first' | 'last'>) => ({ first: rounded(first), last: rounded(last) });
   return {
-    ...Object.fromEntries(Object.entries(trends).map(([measure, trend]) => [measure, row(trend)])),
+    ...tableOfTrends(trends),
     'frame age p95 ms': bare(resident.frameP95Ms),
     'frames a second': bare(resident.fps),
   };
@@ -127,33 +117,14 @@ async function readQuiet(url: string, pid: number): Promise<Round> {
 }
 
 function comparedOf(rounds: readonly Round[], minutes: number) {
-  const windowMinutes = Math.min(WINDOW_MINUTES, minutes * MOST_WINDOW);
-  const windowMs = windowMinutes * 60_000;
-  const trend = (key: keyof Round, how: Omit<Reading, 'windowMs'>): Trend =>
-    trendOf(
-      rounds.map((round) => ({ atMs: round.atMs, value: round[key] })),
-      { windowMs, ...how },
-    );
-  const ends = (key: keyof Round) => {
-    const { first, last } = trend(key, { of: 'median', slack: () => Number.POSITIVE_INFINITY });
+  const ends = (key: 'p95Ms' | 'fps'): Pick<Trend, 'first' | 'last'> => {
+    const samples = rounds.map((round) => ({ atMs: round.atMs, value: round[key] }));
+    const windowMs = windowOf(minutes) * 60_000;
+    const { first, last } = trendOf(samples, { windowMs, of: 'median', slack: () => Number.POSITIVE_INFINITY });
     return { first, last };
   };
-  const trends = Object.fromEntries(
-    Object.entries(COMPARED).map(([key, how]) => [key, trend(key as keyof Held, how)]),
-  ) as Record<keyof Held, Trend>;
-  const isFlat = Object.values(trends).every(({ verdict }) => verdict === 'flat');
-  return {
-    windowMinutes,
-    trends,
-    resident: { frameP95Ms: ends('p95Ms'), fps: ends('fps') },
-    verdict: isFlat ? ('flat' as const) : ('growing' as const),
-  };
+  return { ...heldTrends(rounds, minutes), resident: { frameP95Ms: ends('p95Ms'), fps: ends('fps') } };
 }
 
-function lineOf(n: number, round: Round, beganMs: number, isMeasured: boolean): string {
-  const { atMs, rssMiB, heapMiB, externalMiB, descriptors, threads, children, p95Ms, fps } = round;
-  const minute = ((atMs - beganMs) / 60_000).toFixed(1);
-  const memory = `rss ${rssMiB.toFixed(0)} heap ${heapMiB.toFixed(1)} external ${externalMiB.toFixed(1)} MiB`;
-  const counts = `${descriptors} descriptors ${threads} threads ${children} children`;
-  return `${minute} min, round ${n}${isMeasured ? '' : ' (warm-up)'}: ${memory}, ${counts}, p95 ${p95Ms} ms, ${fps} fps`;
-}
+const lineOf = (n: number, round: Round, beganMs: number, isMeasured: boolean): string =>
+  `${heldLine(n, round, beganMs, isMeasured)}, p95 ${round.p95Ms} ms, ${round.fps} fps`;

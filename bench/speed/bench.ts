@@ -12,6 +12,8 @@ import { benchLiveKit, tableOfLiveKit } from '../cluster/livekit-cost.ts';
 import { benchContent } from '../looks/content.ts';
 import { benchLooks } from '../looks/looks.ts';
 import { benchWatermark } from '../looks/watermark.ts';
+import { benchAgentSoak } from '../soak/agent-soak.ts';
+import { tableOfTrends } from '../soak/held-trends.ts';
 import { benchSoak, tableOfSoak } from '../soak/soak.ts';
 import { benchBackground } from './background-cost.ts';
 import { benchBatching } from './batching.ts';
@@ -59,6 +61,7 @@ const BENCHES: Record<string, Bench> = {
   looks,
   cluster,
   livekit,
+  'livekit-soak': livekitSoak,
   watermark,
   content,
 };
@@ -232,6 +235,20 @@ async function soak({ minutes }: Options) {
   return figures;
 }
 
+async function livekitSoak({ minutes }: Options) {
+  console.log(`publishers and viewers of a LiveKit worker that come and go for ${minutes} minutes, after a warm-up:`);
+  const figures = await benchAgentSoak(minutes, (line) => console.log(line));
+  if (figures === null) return null;
+  const { done, killed, windowMinutes, trends, verdict } = figures;
+  console.log(
+    `${done.jobs} jobs, ${done.viewers} viewers, ${done.pictures} pictures; ${killed} further rounds were killed`,
+  );
+  console.log(`what the worker holds without a job, first ${windowMinutes} minutes and last:`);
+  console.table(tableOfTrends(trends));
+  console.log(`all in all: ${verdict}`);
+  return figures;
+}
+
 async function steady({ size, clip, ...options }: Options) {
   const { pairs, seconds } = options;
   console.log(`calls of ${seconds} s, ${pairs} of each kind, browser and server on this machine; median (worst):`);
@@ -284,7 +301,12 @@ const conditionsOf = (text: string): Condition[] =>
 const thisMachine = machine();
 await new Command('bench')
   .addArgument(new Argument('[names...]', 'what to measure').choices([...Object.keys(BENCHES), 'all']))
-  .option('--minutes <n>', 'soak: how long it takes, after a warm-up of a twelfth of that', positiveNumber, 60)
+  .option(
+    '--minutes <n>',
+    'soak, livekit-soak: how long it takes, after a warm-up of a twelfth of that',
+    positiveNumber,
+    60,
+  )
   .option('--pairs <n>', 'steady: calls of each kind', positiveNumber, 3)
   .option('--seconds <n>', 'steady, watermark: how long a call or a clip takes', positiveNumber, 60)
   .option('--size <sizes>', 'steady: sizes of the picture', sizesOf, sizesOf('640x480,1280x720'))

@@ -7,7 +7,7 @@ import { messageOf } from '../shared/errors.ts';
 import type { SessionStats } from '../shared/messages.ts';
 import type { Frame } from '../shared/types.ts';
 import { leaveRoom } from './leave-room.ts';
-import type { RtcFrameEvent, RtcLibrary, RtcPublication, RtcRoom, RtcTrack } from './rtc-library.ts';
+import type { RtcFrameEvent, RtcLibrary, RtcRoom, RtcTrack } from './rtc-library.ts';
 import { SwappedTrack, type TrackCoding } from './swapped-track.ts';
 
 /** What a link connects to. */
@@ -109,10 +109,12 @@ export class RoomLink implements MediaLink {
       room.on('reconnected', () => this.#cameBack(room));
       room.on('disconnected', () => this.#lost());
     }
-    const options = { autoSubscribe: false, dynacast: false };
+    // A camera that is subscribed to while the room is entered comes a tenth of a second sooner.
     const joined = [
-      camera.connect(target.url, target.cameraToken, options).then(() => this.#find(target)),
-      stream.connect(target.url, target.streamToken, options),
+      camera
+        .connect(target.url, target.cameraToken, { autoSubscribe: true, dynacast: false })
+        .then(() => this.#find(target)),
+      stream.connect(target.url, target.streamToken, { autoSubscribe: false, dynacast: false }),
     ];
     const failed = (await Promise.allSettled(joined)).find(({ status }) => status === 'rejected');
     if (this.#closed) this.#leave();
@@ -175,7 +177,6 @@ export class RoomLink implements MediaLink {
       this.#lost();
       return;
     }
-    for (const publication of there.trackPublications.values()) this.#subscribe(publication);
     const settings = there.attributes[SETTINGS_ATTRIBUTE];
     if (settings !== undefined) onSettings(settings);
   }
@@ -204,10 +205,10 @@ export class RoomLink implements MediaLink {
 
   #followCamera({ publisher, onSettings }: LinkTarget): void {
     const camera = this.#camera;
-    camera.on('trackPublished', (publication, { identity }) => {
-      if (identity === publisher) this.#subscribe(publication);
+    const { SOURCE_CAMERA } = this.#parts.library.TrackSource;
+    camera.on('trackSubscribed', (track, { source }, { identity }) => {
+      if (identity === publisher && source === SOURCE_CAMERA) void this.#read(track);
     });
-    camera.on('trackSubscribed', (track) => void this.#read(track));
     camera.on('participantDisconnected', ({ identity }) => {
       if (identity === publisher) this.#lost();
     });
@@ -215,16 +216,6 @@ export class RoomLink implements MediaLink {
       const settings = changed[SETTINGS_ATTRIBUTE];
       if (identity === publisher && settings !== undefined) onSettings(settings);
     });
-  }
-
-  #subscribe(publication: RtcPublication): void {
-    const { TrackSource } = this.#parts.library;
-    if (this.#closed || publication.source !== TrackSource.SOURCE_CAMERA) return;
-    try {
-      publication.setSubscribed(true);
-    } catch (error) {
-      this.#parts.log.warn({ error: messageOf(error) }, 'a camera cannot be subscribed to');
-    }
   }
 
   /** Reads every picture of a track; those of the track before it come to their end. */

@@ -101,6 +101,11 @@ export class LiveKitApi {
     await this.#inRoom('RoomService/RemoveParticipant', room, { identity });
   }
 
+  /** Sets attributes of a participant; one that is gone has none to set. */
+  async setAttributes(room: string, identity: string, attributes: Record<string, string>): Promise<void> {
+    await this.#inRoom('RoomService/UpdateParticipant', room, { identity, attributes });
+  }
+
   /** The dispatches of a room; none of a room that is gone. */
   async dispatches(room: string): Promise<LiveKitDispatch[]> {
     const answer = await this.#inRoom('AgentDispatchService/ListDispatch', room, {});

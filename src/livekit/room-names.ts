@@ -17,9 +17,13 @@ export interface ClusterPublisher {
   publisher: string;
 }
 
+/** Whether a stream of a cluster can have that name. */
+export const isStreamName = (stream: string): boolean => PART.test(stream);
+
 /** @throws FaceOffError `bad_name` (400) for a stream's name that cannot be one. */
 export function checkStreamName(stream: string): void {
-  if (!PART.test(stream)) throw new FaceOffError('bad_name', 'A stream’s name has 1 to 64 letters, digits, - and _.');
+  if (!isStreamName(stream))
+    throw new FaceOffError('bad_name', 'A stream’s name has 1 to 64 letters, digits, - and _.');
 }
 
 /** @throws FaceOffError `bad_name` (400) for a publisher's identity that cannot be one. */

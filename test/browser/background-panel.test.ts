@@ -6,7 +6,7 @@ import type { Browser, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { SwapSettings } from '../../src/shared/settings.ts';
-import { launchBrowser } from '../support/browser.ts';
+import { launchBrowser, startStudio } from '../support/browser.ts';
 import { writeClip } from '../support/clip.ts';
 import { cutFrame, group } from '../support/lane.ts';
 import { type Program, startProgram, until } from '../support/server.ts';
@@ -21,12 +21,7 @@ beforeAll(async () => {
   clip = writeClip(await cutFrame(group, { left: 1400, top: 130, width: 460, height: 345 }, 640, 480), 30);
   program = await startProgram();
   browser = await launchBrowser(clip);
-  page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
-  await page.goto(program.url);
-  await page.waitForSelector('[data-face-id="astronaut"]');
-  await page.selectOption('#resolution', '640x480');
-  await page.click('#start');
-  await page.waitForSelector('body[data-state="live"]', { timeout: 15_000 });
+  page = await startStudio(browser, program.url);
 }, 120_000);
 afterAll(async () => {
   await browser?.close();

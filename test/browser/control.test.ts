@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { distance } from '../../src/pipeline/face/embed.ts';
 import type { SettingsPatch, SwapSettings } from '../../src/shared/settings.ts';
 import type { Frame } from '../../src/shared/types.ts';
-import { launchBrowser } from '../support/browser.ts';
+import { launchBrowser, startStudio } from '../support/browser.ts';
 import { writeClip } from '../support/clip.ts';
 import { cutFrame, group } from '../support/lane.ts';
 import { type Program, startProgram, until } from '../support/server.ts';
@@ -27,12 +27,7 @@ beforeAll(async () => {
   clip = writeClip(camera, 30);
   program = await startProgram();
   browser = await launchBrowser(clip);
-  page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
-  await page.goto(program.url);
-  await page.waitForSelector('[data-face-id="astronaut"]');
-  await page.selectOption('#resolution', '640x480');
-  await page.click('#start');
-  await page.waitForSelector('body[data-state="live"]', { timeout: 15_000 });
+  page = await startStudio(browser, program.url);
 }, 120_000);
 
 afterAll(async () => {

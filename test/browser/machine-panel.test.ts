@@ -3,7 +3,7 @@
 import { readFile, rm } from 'node:fs/promises';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { launchBrowser } from '../support/browser.ts';
+import { launchBrowser, openStudio } from '../support/browser.ts';
 import { buildGpu } from '../support/gpu.ts';
 import { type Program, startProgram, until } from '../support/server.ts';
 
@@ -25,13 +25,6 @@ afterAll(async () => {
   if (standIn !== null) await rm(standIn.folder, { recursive: true, force: true });
 });
 
-async function openStudio(): Promise<Page> {
-  const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
-  await page.goto(program!.url);
-  await page.waitForSelector('[data-face-id="astronaut"]');
-  return page;
-}
-
 /** Whether a line was drawn in its canvas. */
 const isDrawn = (page: Page, id: string): Promise<boolean> =>
   page.evaluate((name) => {
@@ -42,7 +35,7 @@ const isDrawn = (page: Page, id: string): Promise<boolean> =>
 
 test('memory and processor are drawn, a missing GPU is not shown, and the table can be downloaded', async () => {
   program = await startProgram(FACELESS);
-  const page = await openStudio();
+  const page = await openStudio(browser, program.url);
   await until(async () => /^\d+ MB$/.test((await page.textContent('#rss-value'))!), 'the memory');
   expect(await page.textContent('#cores-value')).toMatch(/^\d+\.\d\d cores$/);
   await until(() => isDrawn(page, 'rss'), 'a line');
@@ -60,7 +53,7 @@ test('memory and processor are drawn, a missing GPU is not shown, and the table 
 test('the page says when memory is short', async () => {
   // No process of this kind does with so little.
   program = await startProgram([...FACELESS, '--set', 'memory.rssLimitMb=128']);
-  const page = await openStudio();
+  const page = await openStudio(browser, program.url);
   await until(async () => /short/.test((await page.textContent('#pressure'))!), 'a word');
   await page.close();
 });
@@ -73,7 +66,7 @@ describe.skipIf(standIn === null)('with a GPU', () => {
     } finally {
       delete process.env.LD_LIBRARY_PATH;
     }
-    const page = await openStudio();
+    const page = await openStudio(browser, program.url);
     await until(async () => (await page.textContent('#vram-value')) === '3.0 GB of 8.0 GB', 'the memory');
     expect(await page.textContent('#gpu-value')).toBe('42 %');
     expect(await page.textContent('#gpu-name')).toBe('Stand-in GPU');

@@ -29,15 +29,17 @@ const unless = (reason: string | null): string => (reason === null ? '' : ` (ski
 let networks: Networks;
 let program: Program | undefined;
 let browser: Browser | undefined;
+let deskBrowser: Browser | undefined;
 let clip: string;
 beforeAll(async () => {
   clip = writeClip(await cutFrame(group, { left: 1400, top: 130, width: 460, height: 345 }, 640, 480), 30);
 });
 afterEach(async () => {
   await browser?.close();
+  await deskBrowser?.close();
   await program?.stop();
   await networks?.close();
-  browser = program = undefined;
+  browser = deskBrowser = program = undefined;
 });
 afterAll(() => rmSync(path.dirname(clip), { recursive: true, force: true }));
 
@@ -120,6 +122,36 @@ describe.skipIf(why !== null)(`a browser on another machine${unless(why)}`, () =
     await logInAndStart(page);
     await until(async () => (await swapped(page)) > 20, 'swapped pictures', 20_000);
     expect(await pathOf(page)).not.toContain('relay');
+  }, 120_000);
+});
+
+describe.skipIf(why !== null)(`a phone in the network of the server’s machine${unless(why)}`, () => {
+  test('opens the address that the studio shows, and ticks off its steps there', async () => {
+    networks = new Networks();
+    const [desk, phone] = [networks.machine('desk'), networks.machine('phone')];
+    networks.join([desk, '10.71.1.1/24'], [phone, '10.71.1.2/24']);
+    const port = await startServer(desk);
+    deskBrowser = await launchBrowser(undefined, [], (chromium) => desk.wrapper(chromium));
+    const studio = await (await deskBrowser.newContext({ ignoreHTTPSErrors: true })).newPage();
+    await studio.goto(`https://127.0.0.1:${port}/?token=${TOKEN}`);
+    await studio.waitForSelector('[data-face-id="astronaut"]');
+    await studio.click('#phone summary');
+    await studio.waitForSelector('#phone-steps li');
+    const address = await studio.inputValue('#phone-address');
+    expect(address).toBe(`https://10.71.1.1:${port}/`);
+
+    const page = await openPage(phone, address);
+    await page.setViewportSize({ width: 390, height: 844 });
+    await logInAndStart(page);
+    const steps = studio.locator('#phone-steps li');
+    await until(
+      async () => (await studio.locator('#phone-steps [data-state="done"]').count()) === (await steps.count()),
+      'every step to be done',
+    );
+    expect(await steps.count()).toBe(5);
+    await until(async () => (await swapped(page)) > 20, 'swapped pictures', 20_000);
+    const [viewer] = await Promise.all([studio.context().waitForEvent('page'), studio.click('#phone-view')]);
+    await viewer.waitForSelector('body[data-state="live"]', { timeout: 20_000 });
   }, 120_000);
 });
 

@@ -6,7 +6,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { distance } from '../../src/pipeline/face/embed.ts';
 import type { Frame } from '../../src/shared/types.ts';
-import { launchBrowser } from '../support/browser.ts';
+import { launchBrowser, openStudio, startStudio } from '../support/browser.ts';
 import { writeClip } from '../support/clip.ts';
 import { astronaut, cutFrame, group, readFrame } from '../support/lane.ts';
 import { type Program, startProgram, until } from '../support/server.ts';
@@ -33,21 +33,6 @@ afterAll(async () => {
   rmSync(path.dirname(clip), { recursive: true, force: true });
 });
 
-async function openStudio(): Promise<Page> {
-  const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
-  await page.goto(program.url);
-  await page.waitForSelector('[data-face-id="astronaut"]');
-  return page;
-}
-
-async function startStudio(): Promise<Page> {
-  const page = await openStudio();
-  await page.selectOption('#resolution', '640x480');
-  await page.click('#start');
-  await page.waitForSelector('body[data-state="live"]', { timeout: 15_000 });
-  return page;
-}
-
 interface Status {
   sessions: number;
   peers: number;
@@ -63,7 +48,7 @@ const nobodyLeft = () =>
 describe('the swapped picture', () => {
   let page: Page;
   beforeAll(async () => {
-    page = await startStudio();
+    page = await startStudio(browser, program.url);
   });
   afterAll(() => page.close());
 
@@ -135,7 +120,7 @@ describe('the swapped picture', () => {
 });
 
 test('before Start the page says what the machine can hold', async () => {
-  const page = await openStudio();
+  const page = await openStudio(browser, program.url);
   await page.waitForSelector('#preflight:not([hidden])');
   expect(await page.textContent('#preflight')).toMatch(/^This machine .*\.$/);
   expect(await page.textContent('#verdict')).toMatch(/Once you are live/);
@@ -144,14 +129,14 @@ test('before Start the page says what the machine can hold', async () => {
 
 describe('a session leaves nothing behind', () => {
   test('when Stop is pressed', async () => {
-    const page = await startStudio();
+    const page = await startStudio(browser, program.url);
     await page.click('#stop');
     await nobodyLeft();
     await page.close();
   });
 
   test('when the page is closed', async () => {
-    const page = await startStudio();
+    const page = await startStudio(browser, program.url);
     expect((await status()).sessions).toBe(1);
     await page.close();
     await nobodyLeft();
@@ -165,7 +150,7 @@ describe('a session leaves nothing behind', () => {
     await page.waitForSelector('body[data-state="live"]', { timeout: 15_000 });
     await other.close();
     await nobodyLeft();
-    const next = await startStudio();
+    const next = await startStudio(browser, program.url);
     await next.close();
     await nobodyLeft();
   });
@@ -235,7 +220,7 @@ test('a phone keeps its screen on, and gets its camera back after it was locked'
 });
 
 test('a face is added only after consent was given', async () => {
-  const page = await openStudio();
+  const page = await openStudio(browser, program.url);
   const before = await page.locator('[data-face-id]').count();
   await page.setInputFiles('#file', astronaut);
   await page.waitForSelector('dialog[open]');

@@ -121,6 +121,11 @@ describe.skipIf(why !== null)(`pages of a cluster${why === null ? '' : ` (${why}
     await until(async () => !(await showsSwapped(page, '#after')), 'the camera as it is', 20_000);
     await page.keyboard.press('p');
     await until(() => showsSwapped(page, '#after'), 'the swapped face again', 20_000);
+    // A phone's remote control, a stream deck: through the server, and the page shows it.
+    const answer = await fetch(`${program.url}/api/streams/mirror/toggle`, { method: 'POST' });
+    expect([answer.status, ((await answer.json()) as { on: boolean }).on]).toEqual([200, false]);
+    await page.waitForSelector('#on[aria-pressed="false"]');
+    await until(async () => !(await showsSwapped(page, '#after')), 'the camera as it is once more', 20_000);
   }, 120_000);
 
   test('/view shows a stream of the cluster, says that it is modified, and waits for the next publisher', async () => {

@@ -2,7 +2,7 @@
 
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
-import type { Browser, BrowserContext, LaunchOptions, Worker } from 'playwright-core';
+import type { Browser, BrowserContext, LaunchOptions, Page, Worker } from 'playwright-core';
 import { chromium } from 'playwright-core';
 import { root } from '../../src/lib/package-root.ts';
 
@@ -87,4 +87,21 @@ export async function launchWithExtension(
   if (worker !== null) return { context, worker };
   await context.close();
   return null;
+}
+
+/** A new studio page in which faces can be chosen. */
+export async function openStudio(browser: Browser, url: string): Promise<Page> {
+  const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+  await page.goto(url);
+  await page.waitForSelector('[data-face-id="astronaut"]');
+  return page;
+}
+
+/** A new studio page whose camera is live. */
+export async function startStudio(browser: Browser, url: string): Promise<Page> {
+  const page = await openStudio(browser, url);
+  await page.selectOption('#resolution', '640x480');
+  await page.click('#start');
+  await page.waitForSelector('body[data-state="live"]', { timeout: 15_000 });
+  return page;
 }

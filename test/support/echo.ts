@@ -3,7 +3,7 @@
 import path from 'node:path';
 import { pino } from 'pino';
 import type { Config } from '../../src/config.ts';
-import type { Faces } from '../../src/faces/face-library.ts';
+import type { Faces } from '../../src/faces/face-service.ts';
 import { Metrics } from '../../src/metrics.ts';
 import { defaultSettings } from '../../src/pipeline/pool/lane-options.ts';
 import type { Certificate } from '../../src/server/access/certificate.ts';

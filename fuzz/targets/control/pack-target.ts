@@ -1,4 +1,4 @@
-import type { UploadedFace } from '../../../src/faces/face-library.ts';
+import type { UploadedFace } from '../../../src/faces/face-service.ts';
 import { importPack, packOf } from '../../../src/faces/packs/face-pack.ts';
 import { openZip } from '../../../src/faces/packs/pack-source.ts';
 import type { FaceInfo } from '../../../src/shared/messages.ts';

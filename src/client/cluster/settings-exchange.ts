@@ -1,13 +1,8 @@
 /** Settings of a page and of the jobs that swap its camera. Free of the DOM, for tests. */
 
+import { areIn, type JobState } from '../../shared/cluster/job-state.ts';
 import { requestOf, type SettingsRequest } from '../../shared/duties/disclosure-duty.ts';
 import type { SettingsPatch, SwapSettings } from '../../shared/settings.ts';
-
-/** What a job says holds: all settings, and what was wrong with those that were asked for. */
-export interface JobState {
-  settings: SwapSettings;
-  problem?: string;
-}
 
 /** How settings go out, and what the page is told. */
 export interface ExchangeConf {
@@ -21,6 +16,9 @@ export interface ExchangeConf {
   onRefused(problem: string): void;
 }
 
+/** A job answers within a second. What another program set at the same moment may have replaced what this page sent. */
+const ANSWERED_WITHIN_MS = 3000;
+
 /**
  * A publisher's attribute holds all that it chose, so that a job that takes over has the same. An attribute may overtake
  * another: the next change waits until a job answered the one before.
@@ -30,7 +28,9 @@ export class SettingsExchange {
   #wanted: SettingsPatch;
   /** What no job has answered yet. */
   #sent: SettingsPatch | null;
-  #isChanged = false;
+  #sentAtMs = performance.now();
+  /** What was changed and not sent yet. */
+  #changed: SettingsPatch | null = null;
 
   /** @param first what the page's token holds already, and no job has answered yet. */
   constructor(first: SettingsPatch, conf: ExchangeConf) {
@@ -42,14 +42,16 @@ export class SettingsExchange {
   /** The page wants other settings. Sent by `flush`. */
   change(patch: SettingsPatch): void {
     this.#wanted = { ...this.#wanted, ...patch };
-    this.#isChanged = true;
+    this.#changed = { ...this.#changed, ...patch };
   }
 
   /** Sends what changed, if the change before was answered. */
   flush(): void {
-    if (!this.#isChanged || this.#sent !== null) return;
-    this.#isChanged = false;
+    const isAnswered = this.#sent === null || performance.now() - this.#sentAtMs > ANSWERED_WITHIN_MS;
+    if (this.#changed === null || !isAnswered) return;
+    this.#changed = null;
     this.#sent = this.#wanted;
+    this.#sentAtMs = performance.now();
     this.#conf.onSent();
     this.#conf.send(requestOf(this.#wanted));
   }
@@ -60,21 +62,17 @@ export class SettingsExchange {
     const sent = this.#sent;
     if (problem !== undefined) {
       // What was refused must not be asked for again with the next change.
-      if (!this.#isChanged) this.#wanted = settings;
+      if (this.#changed === null) this.#wanted = settings;
       this.#sent = null;
       if (sent !== null) this.#conf.onRefused(problem);
     } else if (sent === null) {
+      // A page's next change must not take back what a desk or a phone changed.
+      this.#wanted = { ...settings, ...this.#changed };
       this.#conf.onSettings(settings, true);
-    } else if (holds(sent, settings)) {
+    } else if (areIn(sent, settings)) {
       this.#sent = null;
       this.#conf.onSettings(settings, false);
     }
     this.flush();
   }
 }
-
-/** Whether all settings that were asked for are among those that hold. */
-const holds = (asked: SettingsPatch, settings: SwapSettings): boolean =>
-  (Object.keys(asked) as (keyof SettingsPatch)[]).every(
-    (key) => asked[key] === undefined || JSON.stringify(asked[key]) === JSON.stringify(settings[key]),
-  );

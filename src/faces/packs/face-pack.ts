@@ -9,7 +9,7 @@ import { ZipFile as ZipWriter } from 'yazl';
 import { z } from 'zod';
 import { FaceOffError } from '../../shared/errors.ts';
 import type { FaceInfo, PackImport } from '../../shared/messages.ts';
-import type { Faces, UploadedFace } from '../face-library.ts';
+import type { Faces, UploadedFace } from '../face-service.ts';
 import { badPack, type PackSource } from './pack-source.ts';
 
 /** Its file that lists the faces. */

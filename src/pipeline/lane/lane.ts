@@ -25,7 +25,6 @@ import { type LaneModels, type LaneSetup, loadLaneModels } from './lane-models.t
 import { LaneMutex } from './lane-mutex.ts';
 import { LaneStream } from './lane-stream.ts';
 import { type Outcome, swapFrame } from './pipeline.ts';
-
 import { guarded, IDLE, ladderFor, type Plan } from './quality-ladder.ts';
 import { drawPreview, findFaces } from './still-picture.ts';
 import { warmUp, warmUpFrame } from './warm-up.ts';

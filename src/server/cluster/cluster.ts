@@ -16,6 +16,7 @@ import { isJob, jobsOf } from '../../shared/cluster/cluster-names.ts';
 import { messageOf } from '../../shared/errors.ts';
 import type { SettingsPatch } from '../../shared/settings.ts';
 import { WaitingList } from './waiting-list.ts';
+import { WorkerStreams } from './worker-streams.ts';
 
 /** Time between two looks for publishers without a worker. */
 const LOOK_MS = 2000;
@@ -122,6 +123,11 @@ export class Cluster {
   /** Number of publishers that wait for a worker, without those whose job is about to begin. */
   get waiting(): number {
     return this.#waiting.waitingFor(MISSED_MS, performance.now()).length;
+  }
+
+  /** The streams that workers swap. */
+  get streams(): WorkerStreams {
+    return new WorkerStreams(this.#api);
   }
 
   /** Idempotent. */

@@ -8,7 +8,7 @@ import websocket from '@fastify/websocket';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ConfigInForce } from '../../config/config-in-force.ts';
 import type { Config } from '../../config.ts';
-import type { Faces } from '../../faces/face-library.ts';
+import type { Faces } from '../../faces/face-service.ts';
 import { addressesOf, isLocal, urlOf } from '../../lib/address.ts';
 import { errorBody, RETRY_AFTER_MS } from '../../lib/error-body.ts';
 import type { Logger } from '../../lib/log.ts';
@@ -352,11 +352,12 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
   });
   await app.register(scoped((plugin) => consentRoutes(plugin, { faces, removeFace, onChange })));
   await app.register(scoped((plugin) => presetRoutes(plugin, presets, () => signalling.presetsChanged())));
-  const control = { sessions, presets, trials, faces: () => faces.list() };
+  const cluster = config.livekit.url === null ? null : new Cluster(config, log);
+  const workerStreams = cluster?.streams ?? null;
+  const control = { sessions, presets, trials, workerStreams, faces: () => faces.list() };
   const osc = await OscInput.open(config.control, () => oscTarget(sessions, control, config.control.oscStream), log);
   await app.register(scoped((plugin) => controlRoutes(plugin, control)));
 
-  const cluster = config.livekit.url === null ? null : new Cluster(config, log);
   const isClustered = cluster !== null && config.livekit.pages;
   await app.register(
     scoped((plugin) => {

@@ -8,6 +8,7 @@ import { FaceOffError } from '../../shared/errors.ts';
 import type { FaceInfo } from '../../shared/messages.ts';
 import type { SettingsPatch, SwapSettings } from '../../shared/settings.ts';
 import { SWITCHES, stepFace, toggled } from '../../shared/steps.ts';
+import type { WorkerStreams } from '../cluster/worker-streams.ts';
 import type { PresetStore } from '../session/presets.ts';
 import type { Session } from '../session/session.ts';
 import { settingsFrom } from '../session/session-settings.ts';
@@ -20,7 +21,16 @@ export interface ControlParts {
   sessions: Sessions;
   presets: PresetStore;
   trials: FaceTrials;
+  /** Streams of a LiveKit cluster; null where none is set. */
+  workerStreams: WorkerStreams | null;
   faces(): FaceInfo[];
+}
+
+/** What is controlled: a session here, or a stream that a worker swaps. */
+interface ControlTarget {
+  readonly settings: SwapSettings;
+  /** @returns the settings that hold then. @throws FaceOffError `bad_settings` (400), `unknown_face` (404). */
+  change(patch: SettingsPatch): SwapSettings | Promise<SwapSettings>;
 }
 
 interface Target {
@@ -29,57 +39,77 @@ interface Target {
 }
 
 /** Registers the routes; every change replies with all settings. A plugin, because it accepts bodies of any type. */
-export function controlRoutes(app: FastifyInstance, { sessions, presets, trials, faces }: ControlParts): void {
+export function controlRoutes(
+  app: FastifyInstance,
+  { sessions, presets, trials, workerStreams, faces }: ControlParts,
+): void {
   acceptAnyBody(app);
   app.post<Target & { Querystring: { face?: string } }>('/api/sessions/:target/preview', async (request, reply) => {
     const session = sessions.get(request.params.target) ?? gone(request.params.target);
     const picture = await trials.picture(session, request.query.face ?? '');
     return reply.type('image/jpeg').header('cache-control', 'no-store').send(Buffer.from(picture));
   });
-  routesAt(app, '/api/sessions/:target', { presets, faces, find: (id) => sessions.get(id) ?? gone(id) });
-  routesAt(app, '/api/streams/:target', { presets, faces, find: (name) => sessions.named(name) ?? unpublished(name) });
+  routesAt(app, '/api/sessions/:target', {
+    presets,
+    faces,
+    find: (id) => targetOf(sessions.get(id) ?? gone(id)),
+  });
+  routesAt(app, '/api/streams/:target', {
+    presets,
+    faces,
+    async find(name) {
+      const session = sessions.named(name);
+      if (session !== undefined) return targetOf(session);
+      return (await workerStreams?.find(name)) ?? unpublished(name);
+    },
+  });
 }
 
-interface TargetRoutes extends Omit<ControlParts, 'sessions' | 'trials'> {
-  find(target: string): Session;
+const targetOf = (session: Session): ControlTarget => ({
+  settings: session.settings,
+  change(patch) {
+    session.set(patch, true);
+    return session.settings;
+  },
+});
+
+interface TargetRoutes extends Pick<ControlParts, 'presets' | 'faces'> {
+  find(target: string): ControlTarget | Promise<ControlTarget>;
 }
 
 function routesAt(app: FastifyInstance, at: string, { find, presets, faces }: TargetRoutes): void {
-  const change = (session: Session, patch: SettingsPatch): SwapSettings => {
-    session.set(patch, true);
-    return session.settings;
-  };
+  app.get<Target>(`${at}/settings`, async ({ params }) => (await find(params.target)).settings);
 
-  app.get<Target>(`${at}/settings`, async ({ params }) => find(params.target).settings);
-
-  app.patch<Target>(`${at}/settings`, async (request) =>
-    change(find(request.params.target), settingsFrom(jsonOf(request))),
-  );
+  app.patch<Target>(`${at}/settings`, async (request) => {
+    const target = await find(request.params.target);
+    return target.change(settingsFrom(jsonOf(request)));
+  });
 
   for (const [way, by] of [
     ['next', 1],
     ['previous', -1],
   ] as const) {
     app.post<Target>(`${at}/face/${way}`, async ({ params }) => {
-      const session = find(params.target);
-      return change(session, { face: stepFace(faces(), commonFace(session.settings), by) });
+      const target = await find(params.target);
+      return target.change({ face: stepFace(faces(), commonFace(target.settings), by) });
     });
   }
 
   app.post<Target>(`${at}/toggle`, async ({ params }) => {
-    const session = find(params.target);
-    return change(session, toggled(session.settings, 'on'));
+    const target = await find(params.target);
+    return target.change(toggled(target.settings, 'on'));
   });
   for (const name of SWITCHES) {
     app.post<Target>(`${at}/toggle/${name}`, async ({ params }) => {
-      const session = find(params.target);
-      return change(session, toggled(session.settings, name));
+      const target = await find(params.target);
+      return target.change(toggled(target.settings, name));
     });
   }
 
-  app.post<Target>(`${at}/preset/:what`, async ({ params }) =>
-    change(find(params.target), presets.get(params.what!).settings),
-  );
+  app.post<Target>(`${at}/preset/:what`, async ({ params }) => {
+    const target = await find(params.target);
+    return target.change(presets.get(params.what!).settings);
+  });
 }
 
 /** The face that all people get. @throws FaceOffError `each_their_own` (409) if each person has another one. */

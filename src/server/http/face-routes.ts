@@ -1,7 +1,7 @@
 import multipart from '@fastify/multipart';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Config } from '../../config.ts';
-import type { Faces, UploadedFace } from '../../faces/face-library.ts';
+import type { Faces, UploadedFace } from '../../faces/face-service.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import type { FaceInfo } from '../../shared/messages.ts';
 import { locationOf } from '../access/base-path.ts';

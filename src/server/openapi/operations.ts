@@ -56,7 +56,7 @@ const CHANGE: readonly ErrorCode[] = [
 const all = json('All settings as they are then.', allSettingsSchema);
 
 /** The operations of live control, at one kind of address. */
-function controlOf(what: 'session' | 'stream', unknown: ErrorCode): Operation[] {
+function controlOf(what: 'session' | 'stream', finding: readonly ErrorCode[]): Operation[] {
   const at = `/api/${what}s/{${what}}`;
   const of = what === 'session' ? 'Session' : 'Stream';
   const change = (path: string, id: string, summary: string, errors: readonly ErrorCode[] = []): Operation => ({
@@ -66,7 +66,7 @@ function controlOf(what: 'session' | 'stream', unknown: ErrorCode): Operation[] 
     group: 'live',
     summary,
     replies: all,
-    errors: [unknown, 'body_too_large', ...CHANGE, ...errors],
+    errors: [...finding, 'body_too_large', ...CHANGE, ...errors],
   });
   return [
     {
@@ -76,7 +76,7 @@ function controlOf(what: 'session' | 'stream', unknown: ErrorCode): Operation[] 
       group: 'live',
       summary: `All settings of a ${what}`,
       replies: json('All settings.', allSettingsSchema),
-      errors: [unknown],
+      errors: finding,
     },
     {
       method: 'patch',
@@ -86,7 +86,7 @@ function controlOf(what: 'session' | 'stream', unknown: ErrorCode): Operation[] 
       summary: `Changes settings of a ${what}; what is absent stays as it is`,
       body: { json: patchSchema },
       replies: all,
-      errors: [unknown, ...SETTINGS_ERRORS, 'body_too_large', ...CHANGE],
+      errors: [...finding, ...SETTINGS_ERRORS, 'body_too_large', ...CHANGE],
     },
     change('face/next', 'nextFace', 'Takes the next face', ['each_their_own']),
     change('face/previous', 'previousFace', 'Takes the face before', ['each_their_own']),
@@ -400,8 +400,8 @@ const pageOperations: readonly Operation[] = [
 
 /** The table. */
 export const OPERATIONS: readonly Operation[] = [
-  ...controlOf('stream', 'unknown_stream'),
-  ...controlOf('session', 'unknown_session'),
+  ...controlOf('stream', ['unknown_stream', 'livekit_refused', 'livekit_unreachable']),
+  ...controlOf('session', ['unknown_session']),
   trialOperation,
   ...faceOperations,
   ...blockedFaceOperations,

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../../config.ts';
-import type { Faces } from '../../faces/face-library.ts';
+import type { Faces } from '../../faces/face-service.ts';
 import { locationOf } from '../access/base-path.ts';
 import { readPictureForm, wholeField } from './picture-form.ts';
 

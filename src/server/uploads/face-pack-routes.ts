@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../../config.ts';
-import type { Faces } from '../../faces/face-library.ts';
+import type { Faces } from '../../faces/face-service.ts';
 import { importPack, packOf } from '../../faces/packs/face-pack.ts';
 import { openZip } from '../../faces/packs/pack-source.ts';
 import { FaceOffError } from '../../shared/errors.ts';

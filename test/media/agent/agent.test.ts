@@ -9,6 +9,7 @@ import { cameraRoom } from '../../../src/livekit/room-names.ts';
 import { type PublisherTickets, publisherTickets, viewerTicket } from '../../../src/livekit/stream-tokens.ts';
 import { distance } from '../../../src/pipeline/face/embed.ts';
 import { Cluster } from '../../../src/server/cluster/cluster.ts';
+import { WorkerStreams } from '../../../src/server/cluster/worker-streams.ts';
 import type { Frame } from '../../../src/shared/types.ts';
 import { astronaut, cutFrame, group, readFrame } from '../../support/lane.ts';
 import {
@@ -172,6 +173,22 @@ describe.skipIf(why !== null)(`workers of LiveKit${why === null ? '' : ` (${why}
       [...camera.room.remoteParticipants.values()].find(({ identity }) => identity.startsWith('faceoff-'));
     await until(() => /"problem"/.test(job()?.attributes['faceoff.state'] ?? ''), 'the refusal', 20_000);
     await camera.room.localParticipant!.setAttributes({ 'faceoff.settings': '{}' });
+    await until(async () => (await who.embeddings(viewer.picture!)).some(isSwapped), 'the swapped face', 10_000);
+  }, 60_000);
+
+  test('a program changes a stream’s settings through the server, and is told what the worker refuses', async () => {
+    await agent();
+    const { viewer, tickets } = await stream({ guarded: false });
+    await until(() => viewer.seen.length > 10, 'pictures', 20_000);
+    const streams = new WorkerStreams(livekit.api);
+    expect(await streams.find('another')).toBeNull();
+    const found = (await streams.find(tickets.stream))!;
+    expect(found.settings).toMatchObject({ on: true, guarded: false });
+    expect(await found.change({ on: false })).toMatchObject({ on: false, guarded: false });
+    await until(async () => !(await who.embeddings(viewer.picture!)).some(isSwapped), 'the camera as it is', 10_000);
+    await expect(found.change({ face: 'nobody' })).rejects.toMatchObject({ code: 'bad_settings' });
+    // What was refused is not what the next job begins with.
+    expect(await found.change({ on: true })).toMatchObject({ on: true, guarded: false });
     await until(async () => (await who.embeddings(viewer.picture!)).some(isSwapped), 'the swapped face', 10_000);
   }, 60_000);
 

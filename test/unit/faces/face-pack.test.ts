@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, expect, test } from 'vitest';
 import { ZipFile } from 'yazl';
-import type { UploadedFace } from '../../../src/faces/face-library.ts';
+import type { UploadedFace } from '../../../src/faces/face-service.ts';
 import { importPack, packOf } from '../../../src/faces/packs/face-pack.ts';
 import { openFolder, openZip } from '../../../src/faces/packs/pack-source.ts';
 import { FaceOffError } from '../../../src/shared/errors.ts';

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { Faces } from '../../../faces/face-library.ts';
+import type { Faces } from '../../../faces/face-service.ts';
 import { FaceOffError } from '../../../shared/errors.ts';
 import { consentRequestSchema } from '../../openapi/request-schemas.ts';
 import { acceptAnyBody, jsonOf } from '../json-body.ts';

@@ -43,7 +43,9 @@ describe('a request without the token', () => {
     ['what there is not', 'GET', '/nothing', {}, 401],
     ['the studio as data', 'GET', '/', {}, 401],
     ['a longer path to a picture', 'GET', '/api/faces/x.js', {}, 401],
+    ['data beside the languages', 'GET', '/languages/x/de.json', {}, 401],
     ['the look of the pages', 'GET', '/styles.css', {}, 200],
+    ['the languages of the pages', 'GET', '/languages/de.json', {}, 200],
     ['whether it lives', 'GET', '/healthz', {}, 200],
     ['whether it is ready', 'GET', '/readyz', {}, 200],
   ] as const)('%s', async (_what, method, path, headers, status) => {

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { SettingsExchange } from '../../../../src/client/cluster/settings-exchange.ts';
 import { DEFAULT_SETTINGS, type SettingsPatch } from '../../../../src/shared/settings.ts';
 
@@ -73,4 +73,28 @@ test('what a job says unasked was changed elsewhere', () => {
   heard({});
   heard({ strength: 0.1 });
   expect(told.at(-1)).toEqual(['elsewhere', 0.1]);
+});
+
+test('the next change of a page keeps what was changed elsewhere', () => {
+  const { settings, told, heard } = exchange({ strength: 0.5 });
+  heard({ strength: 0.5 });
+  settings.change({ keepEyes: true });
+  heard({ strength: 0.1, face: 'ben' });
+  expect(told.at(-1)).toEqual(['send', { ...DEFAULT_SETTINGS, strength: 0.1, face: 'ben', keepEyes: true }]);
+});
+
+test('a change whose place another program’s took does not hold up the next', () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  const { settings, told, heard } = exchange();
+  heard({});
+  settings.change({ strength: 0.3 });
+  settings.flush();
+  heard({ face: 'ben' });
+  settings.change({ strength: 0.4 });
+  settings.flush();
+  expect(told.at(-1)).toEqual(['send', { strength: 0.3 }]);
+  vi.advanceTimersByTime(4000);
+  settings.flush();
+  expect(told.at(-1)).toEqual(['send', { strength: 0.4 }]);
+  vi.useRealTimers();
 });
