@@ -17,7 +17,7 @@ import { ratio, spread } from './bench-machine.ts';
 const ROUNDS = 240;
 const WARM_UP = 40;
 const FRAME_MS = 1000 / 30;
-const PACE = { intervalMs: 90, follows: true };
+const PACE = { intervalMs: 90, followMs: 50 };
 const SIZES = [
   [640, 480],
   [1280, 720],

@@ -16,14 +16,16 @@ export type Backdrop =
 export interface MaskPace {
   /** Milliseconds from one mask to the next. */
   intervalMs: number;
-  /** Whether a picture that changes gets one sooner. */
-  follows: boolean;
+  /** From so many milliseconds on, a picture that has changed gets one sooner; null for never. */
+  followMs: number | null;
 }
 
 /** A frame that comes a little early still gets the mask that is due, so that the distance is one of whole frames. */
 const EARLY_MS = 8;
 /** Mean change of luma since the last mask, in levels, from which a picture that is followed gets a new one. */
 const MOVED = 4;
+/** Mean change from which it gets one in the next frame: an edge that is so far off would be seen. */
+const FAST = 8;
 /** Mean change from which every picture does: the camera turned, or another one was chosen. */
 const CUT = 16;
 /** Share of a new mask where the picture rests, and the change of luma that is movement. */
@@ -85,10 +87,11 @@ export class StreamBackground {
     return this.#canvas;
   }
 
-  #isDue(canvas: BackgroundCanvas, nowMs: number, { intervalMs, follows }: MaskPace): boolean {
+  #isDue(canvas: BackgroundCanvas, nowMs: number, { intervalMs, followMs }: MaskPace): boolean {
     const age = nowMs - (this.#maskedAtMs ?? nowMs);
     if (age >= intervalMs - EARLY_MS || age < 0) return true;
-    return canvas.change() >= (follows ? MOVED : CUT);
+    if (followMs === null) return canvas.change() >= CUT;
+    return canvas.change() >= (age >= followMs - EARLY_MS ? MOVED : FAST);
   }
 
   #draw(canvas: BackgroundCanvas, backdrop: Backdrop): void {

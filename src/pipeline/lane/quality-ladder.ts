@@ -36,14 +36,14 @@ const FULL: Plan = {
   generate: true,
   restore: true,
   seek: { patience: 1 },
-  masks: { intervalMs: 90, follows: true },
+  masks: { intervalMs: 90, followMs: 50 },
 };
 const LEAN: Plan = {
   ...FULL,
   name: 'lean',
   restore: false,
   seek: { patience: 4 },
-  masks: { intervalMs: 100, follows: false },
+  masks: { intervalMs: 100, followMs: null },
 };
 /** Fewer frames, each of them swapped, as evenly spaced as the camera's allow. */
 const atRates = (plan: Plan, prefix = ''): Plan[] =>

@@ -17,9 +17,9 @@ import { copyFrame, cutFrame, group, modelsDir } from '../../../support/lane.ts'
 
 /** A camera's rate. */
 const FRAME_MS = 1000 / 30;
-const EACH_FRAME: MaskPace = { intervalMs: 0, follows: false };
-const USUAL: MaskPace = { intervalMs: 90, follows: true };
-const RARE: MaskPace = { intervalMs: 100, follows: false };
+const EACH_FRAME: MaskPace = { intervalMs: 0, followMs: null };
+const USUAL: MaskPace = { intervalMs: 90, followMs: 50 };
+const RARE: MaskPace = { intervalMs: 100, followMs: null };
 /** Two colours whose difference tells the matte: only luma differs. */
 const DARK: Backdrop = { kind: 'colour', colour: [16, 128, 128] };
 const BRIGHT: Backdrop = { kind: 'colour', colour: [216, 128, 128] };
