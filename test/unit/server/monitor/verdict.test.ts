@@ -113,8 +113,12 @@ describe('the processor', () => {
 
   test('is a single core', () => {
     const single = machine({ cores: 1, allowed: 1, busy: 0.95 });
-    expect(judge({ ...short, machine: { ...single, own: 0.4 } }).text).toMatch(/^Other programs use 0\.\d of one core, /);
-    expect(judge({ ...short, machine: { ...single, own: 0.8 } }).text).toMatch(/^FaceOff alone uses 0\.8 of one core, /);
+    expect(judge({ ...short, machine: { ...single, own: 0.4 } }).text).toMatch(
+      /^Other programs use 0\.\d of one core, /,
+    );
+    expect(judge({ ...short, machine: { ...single, own: 0.8 } }).text).toMatch(
+      /^FaceOff alone uses 0\.8 of one core, /,
+    );
   });
 
   test.each([
