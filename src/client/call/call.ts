@@ -157,7 +157,7 @@ async function openCamera(): Promise<MediaStreamTrack> {
     }
   } catch (error) {
     const { title, text } = callNotice({ state: 'failed', ...cameraProblem(error as Error) });
-    toast(`${title}. ${text}`);
+    toast(t('{{title}}. {{text}}', { title, text }));
   }
   return placeholderTrack();
 }
@@ -197,19 +197,19 @@ async function openMicrophone(): Promise<boolean> {
 
 /** The microphone was unplugged: the call goes on with another one, or without. */
 async function onMicrophoneGone(): Promise<void> {
-  if (await openMicrophone())
-    toast(
-      t('The microphone is gone. Going on with {{device}}.', { device: microphone.track!.label || t('another one') }),
-    );
-  else toast(t('The microphone is gone: the others do not hear you. Plug one in.'));
+  if (!(await openMicrophone())) toast(t('The microphone is gone: the others do not hear you. Plug one in.'));
+  else if (microphone.track!.label === '') toast(t('The microphone is gone. Going on with another one.'));
+  else toast(t('The microphone is gone. Going on with {{device}}.', { device: microphone.track!.label }));
   announcePresence();
 }
 
 /** A microphone that was plugged in is used, if the person wants one and has none. */
 async function onDevicesChanged(): Promise<void> {
   if (!isActive(situation.state) || !wantsMicrophone || microphone.track !== null) return;
-  if (await openMicrophone())
-    toast(t('Going on with {{device}}.', { device: microphone.track!.label || t('the microphone') }));
+  if (await openMicrophone()) {
+    const device = microphone.track!.label;
+    toast(device === '' ? t('Going on with the microphone.') : t('Going on with {{device}}.', { device }));
+  }
   announcePresence();
 }
 

@@ -36,7 +36,7 @@ const BY_CODE: Readonly<Partial<Record<ErrorCode, string>>> = {
   bad_name: t('That name cannot be used: it is too long, or has characters that are not allowed.'),
   bad_field: t('A field of the form cannot be used as it is.'),
   bad_form: t('The upload did not arrive whole. Send it again.'),
-  each_their_own: t('Each person has a face of their own. Choose in the studio for whom it is.'),
+  each_their_own: t('Each person has a face of their own. In the studio, click the person, then the face.'),
   disclosure_not_acknowledged: t('The mark stays in the picture.'),
   unknown_preset: t('That preset is gone.'),
   too_many_presets: t('There are as many presets as the server keeps. Delete one first.'),

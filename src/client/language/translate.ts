@@ -85,5 +85,8 @@ export function showNumber(value: number, digits?: number): string {
   return new Intl.NumberFormat(locale, { useGrouping: false, ...fraction }).format(value);
 }
 
+/** Names in a row, as the language lists them: `A, B and C`. */
+export const showList = (names: readonly string[]): string => new Intl.ListFormat(locale).format(names);
+
 /** A day as the language writes it. @param at ISO 8601. */
 export const showDay = (at: string): string => new Intl.DateTimeFormat(locale).format(new Date(at));

@@ -28,7 +28,7 @@ const NOTICES: Record<Exclude<Reason, 'live'>, Notice> = {
     action: START,
   },
   stopped: { title: t('Stopped'), text: t('Your camera is off. Nothing is sent.'), action: START },
-  asking: { title: t('Opening the camera'), text: t('If your browser asks, allow this page to use it.') },
+  asking: { title: t('Opening the camera'), text: t('If your browser asks, allow this page to use the camera.') },
   connecting: { title: t('Connecting'), text: t('Your camera is on. Reaching the server.') },
   waiting: { title: t('Almost there'), text: t('Connected. Waiting for the first picture.') },
   lost: {
@@ -55,7 +55,7 @@ const NOTICES: Record<Exclude<Reason, 'live'>, Notice> = {
   },
   taken: {
     title: t('The stream’s name is in use'),
-    text: t('This page keeps trying by itself. Another name can be given under “Show in OBS”.'),
+    text: t('This page keeps trying by itself. Another name can be given under “Show in OBS, calls, streams”.'),
     action: NOW,
   },
   unready: {
@@ -68,7 +68,7 @@ const NOTICES: Record<Exclude<Reason, 'live'>, Notice> = {
     text: t('Is FaceOff still running? This page goes on by itself as soon as it answers.'),
     action: NOW,
   },
-  refused: { title: t('The server refused the stream'), text: t('It did not say why.'), action: AGAIN },
+  refused: { title: t('The server refused the stream'), text: t('The server did not say why.'), action: AGAIN },
   insecure: {
     title: t('This page may not use a camera'),
     text: t(
@@ -121,7 +121,10 @@ export function noticeOf(situation: Situation): Notice | null {
   const notice = NOTICES[reason];
   if (place !== undefined) return { ...notice, title: t('{{title}}, place {{place}}', { title: notice.title, place }) };
   if (message === undefined) return notice;
-  return { ...notice, text: reason === 'full' ? `${message} ${notice.text}` : message };
+  return {
+    ...notice,
+    text: reason === 'full' ? t('{{message}} This page keeps trying by itself.', { message }) : message,
+  };
 }
 
 /** A situation in a few words, for the state line. */
@@ -178,7 +181,10 @@ export const limitOf = ({ verdict: { cause, text, said } }: Pick<SessionStats, '
 const CALL_NOTICES: Partial<Record<Reason, Notice>> = {
   welcome: { title: t('Join the call'), text: t('Choose the face that the others see, then say who you are.') },
   stopped: { title: t('You left the call'), text: t('Camera and microphone are off. You can join again.') },
-  asking: { title: t('Opening camera and microphone'), text: t('If your browser asks, allow this page to use them.') },
+  asking: {
+    title: t('Opening camera and microphone'),
+    text: t('If your browser asks, allow this page to use camera and microphone.'),
+  },
   lost: {
     title: t('Connection lost, coming back'),
     text: t('You are back in the call as soon as the server can be reached.'),

@@ -17,7 +17,7 @@ export interface UploadConf {
 
 /** What is said once a face, or a photo of one, was added. */
 export const addedText = ({ name, photos }: FaceInfo): string =>
-  photos > 1 ? t('{{name}} now has {{count}} photos.', { name, count: photos }) : t('{{name}} was added.', { name });
+  photos > 1 ? t('{{name}} now has {{count}} photos.', { name, count: photos }) : t('Face added: {{name}}', { name });
 
 /** Takes a picture by click, drop or paste. Sends nothing until the person confirms that they may use the face. */
 export class FaceUpload {
@@ -144,7 +144,6 @@ export class FaceUpload {
     this.#name.closest('label')!.hidden = !fresh;
     this.#name.required = fresh;
     element('upload-title', HTMLElement).textContent = fresh ? t('Add a face') : t('Add a photo');
-    this.#save.textContent = fresh ? t('Add face') : t('Add photo');
   }
 
   /** Enables the button once consent is given and, among several faces, one is chosen. */

@@ -20,10 +20,10 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { does: 'on', keys: ['p', ' '], shown: ['P', t('Space')], label: t('Swap on or off') },
   { does: 'offAir', keys: ['o'], shown: ['O'], label: t('Off air: others see a card') },
   { does: 'next', keys: ['arrowright', ']'], shown: ['→', ']'], label: t('Next face') },
-  { does: 'previous', keys: ['arrowleft', '['], shown: ['←', '['], label: t('Face before') },
+  { does: 'previous', keys: ['arrowleft', '['], shown: ['←', '['], label: t('Previous face') },
   { does: 'preset', keys: [...'123456789'], shown: ['1', '… 9'], label: t('Preset') },
-  { does: 'keepEyes', keys: ['e'], shown: ['E'], label: t('Leave my eyes') },
-  { does: 'keepMouth', keys: ['m'], shown: ['M'], label: t('Leave my mouth') },
+  { does: 'keepEyes', keys: ['e'], shown: ['E'], label: t('Keep my eyes') },
+  { does: 'keepMouth', keys: ['m'], shown: ['M'], label: t('Keep my mouth') },
   { does: 'help', keys: ['?'], shown: ['?'], label: t('This list') },
 ];
 

@@ -127,7 +127,11 @@ export class StreamControl {
       if (track === null) continue;
       await this.#showCamera();
       await this.#conf.connection.replace(track);
-      toast(t('The camera is gone. Going on with {{device}}.', { device: label || t('another one') }));
+      toast(
+        label === ''
+          ? t('The camera is gone. Going on with another one.')
+          : t('The camera is gone. Going on with {{device}}.', { device: label }),
+      );
       return;
     }
     this.stop();

@@ -2,7 +2,7 @@ import { inEnglish, type Phrase, phrase } from '../../shared/language/phrase.ts'
 import type { Preflight } from '../../shared/messages.ts';
 import { MESH } from '../../shared/settings.ts';
 import { type Capacity, MOST_BUSY } from '../../shared/types.ts';
-import { coresOf, figure, type MachineFigures, OTHERS_CORES, othersOf } from './verdict.ts';
+import { figure, type MachineFigures, OTHERS_CORES, othersOf } from './verdict.ts';
 
 /** What the estimate is based on. */
 export interface PreflightFigures {
@@ -69,10 +69,7 @@ export function preflight({ capacity, machine, open, most, engine, limited, isAh
   const alone = best(0);
   const why =
     others >= OTHERS_CORES && (now?.fps !== alone?.fps || now?.sessions !== alone?.sessions)
-      ? phrase('other programs use {{others}} of its {{cores}}', {
-          others: figure(others),
-          cores: coresOf(machine.cores),
-        })
+      ? othersUse(figure(others), machine.cores)
       : null;
   if (now === undefined) {
     const already = phrase('it swaps {{cameras}} already', { cameras: camerasOf(open, 0) });
@@ -103,6 +100,12 @@ const estimate = (sessions: number, fps: number | null, said: Phrase): Preflight
   text: inEnglish(said),
   said,
 });
+
+/** Cores that other programs use, of those there are. */
+const othersUse = (others: number, cores: number): Phrase =>
+  cores === 1
+    ? phrase('other programs use {{others}} of its one core', { others })
+    : phrase('other programs use {{others}} of its {{cores}} cores', { others, cores });
 
 /** "one camera", "2 more cameras". @param open number of open sessions. */
 function camerasOf(count: number, open: number): Phrase {

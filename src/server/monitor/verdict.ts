@@ -128,8 +128,8 @@ function good({ fpsIn, fpsOut, frameMs }: SessionFigures): Verdict {
   return verdict(
     'good',
     values.outgoing >= values.incoming
-      ? phrase('All {{incoming}} pictures a second go out, most within {{within}} ms.', values)
-      : phrase('{{outgoing}} of {{incoming}} pictures a second go out, most within {{within}} ms.', values),
+      ? phrase('All {{incoming}} pictures a second go out, 95 % of them within {{within}} ms.', values)
+      : phrase('{{outgoing}} of {{incoming}} pictures a second go out, 95 % of them within {{within}} ms.', values),
   );
 }
 
@@ -195,8 +195,7 @@ function memory(figures: SessionFigures, { memory: { kind, usedBytes, limitBytes
 function processor(figures: SessionFigures, machine: MachineFigures): Verdict {
   const { cores, allowed } = machine;
   const others = othersOf(machine);
-  const own = figure(machine.own);
-  const values = { own, cores: coresOf(cores), effect: effect(figures) };
+  const values = { own: figure(machine.own), cores, effect: effect(figures) };
   if (usesUpQuota(machine))
     return verdict(
       'processor',
@@ -207,17 +206,34 @@ function processor(figures: SessionFigures, machine: MachineFigures): Verdict {
     );
   return verdict(
     'processor',
-    others >= OTHERS_CORES
-      ? phrase(
-          'Other programs use {{others}} of {{cores}}, FaceOff {{own}}{{effect}}; end some, or choose a lower resolution.',
-          { others: figure(others), ...values },
-        )
-      : phrase(
-          'FaceOff alone uses {{own}} of {{cores}}{{effect}}; fewer cameras or a lower resolution would help.',
-          values,
-        ),
+    others >= OTHERS_CORES ? withOthers({ others: figure(others), ...values }) : alone(values),
   );
 }
+
+/** Values of the sentences on a full processor: cores in use of all there are, and what follows. */
+type ProcessorValues = { own: number; cores: number; effect: Phrase | string };
+
+const withOthers = (values: ProcessorValues & { others: number }): Phrase =>
+  values.cores === 1
+    ? phrase(
+        'Other programs use {{others}} of one core, FaceOff {{own}}{{effect}}; end some, or choose a lower resolution.',
+        values,
+      )
+    : phrase(
+        'Other programs use {{others}} of {{cores}} cores, FaceOff {{own}}{{effect}}; end some, or choose a lower resolution.',
+        values,
+      );
+
+const alone = (values: ProcessorValues): Phrase =>
+  values.cores === 1
+    ? phrase(
+        'FaceOff alone uses {{own}} of one core{{effect}}; fewer cameras or a lower resolution would help.',
+        values,
+      )
+    : phrase(
+        'FaceOff alone uses {{own}} of {{cores}} cores{{effect}}; fewer cameras or a lower resolution would help.',
+        values,
+      );
 
 const heldUp = (figures: SessionFigures, { loopDelayMs }: MachineFigures): Verdict =>
   verdict(
@@ -337,9 +353,6 @@ function effect({ wantsSwap, plan, maxFps, level }: SessionFigures): Phrase | st
 /** Number of cores in use by other programs. */
 export const othersOf = ({ busy, own }: Pick<MachineFigures, 'busy' | 'own'>): number => Math.max(0, busy - own);
 
-/** "one core", "4 cores". */
-export const coresOf = (cores: number): Phrase =>
-  cores === 1 ? phrase('one core') : phrase('{{cores}} cores', { cores });
 /** A number with at most one decimal. */
 export const figure = (value: number): number => Math.round(10 * value) / 10;
 const percent = (share: number): number => Math.round(100 * share);
@@ -394,7 +407,7 @@ export const hiddenVerdict = (reason: 'blocked' | 'unchecked'): Verdict =>
     'content',
     reason === 'blocked'
       ? phrase(
-          'The picture is hidden, because the content check takes it for pornography; it ends some seconds after that.',
+          'The picture is hidden, because the content check takes it for pornography; it comes back some seconds after that is over.',
         )
       : phrase(
           'The picture is hidden, because the content check does not work and the stream never shows a real face.',

@@ -57,7 +57,7 @@ export class FacePacks {
   #tell({ added, refused }: PackImport): void {
     this.#say(
       added.length === 1
-        ? t('{{name}} was added.', { name: added[0]!.name })
+        ? t('Face added: {{name}}', { name: added[0]!.name })
         : t('{{count}} faces were added.', { count: added.length }),
     );
     const lines = refused.map(({ name, ...why }) =>

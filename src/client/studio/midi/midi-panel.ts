@@ -1,7 +1,7 @@
 /** The studio's MIDI panel: knobs and keys of a MIDI device change settings. */
 
 import type { SettingsPatch, SwapSettings } from '../../../shared/settings.ts';
-import { t } from '../../language/translate.ts';
+import { showList, t } from '../../language/translate.ts';
 import { createElement, element } from '../../lib/dom.ts';
 import { storedJson, storeNote } from '../../lib/local-notes.ts';
 import {
@@ -30,7 +30,7 @@ const LABELS: Record<MidiAction, string> = {
   offAir: t('Off air'),
   keepEyes: t('My eyes'),
   keepMouth: t('My mouth'),
-  previous: t('Face before'),
+  previous: t('Previous face'),
   next: t('Next face'),
 };
 
@@ -62,7 +62,7 @@ export class MidiPanel {
         this.#note.textContent =
           names.length === 0
             ? t('No MIDI device is connected.')
-            : t('Listens to {{devices}}.', { devices: names.join(', ') });
+            : t('Listens to {{devices}}.', { devices: showList(names) });
       };
       access.addEventListener('statechange', listen);
       listen();

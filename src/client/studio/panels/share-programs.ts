@@ -25,27 +25,27 @@ export interface ShareProgram {
 
 const viaCamera = ({ stream, isLinux }: ShareFacts): string =>
   isLinux
-    ? t('Make a camera: {{command}} (docs/streams.md).', {
+    ? t('Make a camera (see docs/streams.md): {{command}}', {
         command: `npm run -s faceoff -- camera --stream ${stream} --output /dev/video10`,
       })
     : t('In OBS, add this address as a source of the kind Browser and press Start Virtual Camera.');
 const cameraName = ({ isLinux }: ShareFacts): string => (isLinux ? 'FaceOff' : 'OBS Virtual Camera');
 const viaExtension = t('Install the extension (docs/calls.md) and switch it on for the site.');
 
-const chooseCamera = (program: string, where: string, camera: string): string =>
-  t('In {{program}}, {{where}}, choose {{camera}}.', { program, where, camera });
+/** Says where a program has its list of cameras, and which one of them to choose. */
+type CameraChoice = (names: { camera: string }) => string;
 
-/** A program with a choice of cameras. @param where its list of cameras is. */
-const withCamera = (name: string, where: string, href: string): ShareProgram => ({
+/** A program with a choice of cameras. */
+const withCamera = (name: string, choice: CameraChoice, href: string): ShareProgram => ({
   name,
-  steps: (facts) => [viaCamera(facts), chooseCamera(name, where, cameraName(facts))],
+  steps: (facts) => [viaCamera(facts), choice({ camera: cameraName(facts) })],
   link: () => ({ text: t('Open {{program}}', { program: name }), href }),
 });
 
 /** A page whose cameras the extension adds to. */
-const inBrowser = (name: string, where: string, href: string): ShareProgram => ({
+const inBrowser = (name: string, choice: CameraChoice, href: string): ShareProgram => ({
   name,
-  steps: () => [viaExtension, chooseCamera(name, where, 'FaceOff Camera')],
+  steps: () => [viaExtension, choice({ camera: 'FaceOff Camera' })],
   link: () => ({ text: t('Open {{program}}', { program: name }), href }),
 });
 
@@ -63,10 +63,26 @@ export const SHARE_PROGRAMS: readonly ShareProgram[] = [
     ],
     link: ({ address }) => ({ text: t('Open the picture'), href: address }),
   },
-  inBrowser('Meet', t('under Settings → Video'), 'https://meet.google.com/new'),
-  withCamera('Zoom', t('under Settings → Video'), 'https://app.zoom.us/wc/home'),
-  withCamera('Teams', t('under Settings → Devices'), 'https://teams.microsoft.com/v2/'),
-  withCamera('Discord', t('under Settings → Voice & Video'), 'https://discord.com/app'),
+  inBrowser(
+    'Meet',
+    (names) => t('In Meet, under Settings → Video, choose {{camera}}.', names),
+    'https://meet.google.com/new',
+  ),
+  withCamera(
+    'Zoom',
+    (names) => t('In Zoom, under Settings → Video, choose {{camera}}.', names),
+    'https://app.zoom.us/wc/home',
+  ),
+  withCamera(
+    'Teams',
+    (names) => t('In Teams, under Settings → Devices, choose {{camera}}.', names),
+    'https://teams.microsoft.com/v2/',
+  ),
+  withCamera(
+    'Discord',
+    (names) => t('In Discord, under Settings → Voice & Video, choose {{camera}}.', names),
+    'https://discord.com/app',
+  ),
   {
     name: 'Twitch',
     steps: ({ stream }) => [
@@ -77,5 +93,9 @@ export const SHARE_PROGRAMS: readonly ShareProgram[] = [
     ],
     link: () => ({ text: t('Open the key’s page'), href: 'https://dashboard.twitch.tv/settings/stream' }),
   },
-  inBrowser('VDO.Ninja', t('under Add your Camera'), 'https://vdo.ninja/?push'),
+  inBrowser(
+    'VDO.Ninja',
+    (names) => t('In VDO.Ninja, under Add your Camera, choose {{camera}}.', names),
+    'https://vdo.ninja/?push',
+  ),
 ];

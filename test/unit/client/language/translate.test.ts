@@ -8,6 +8,7 @@ import {
   localeFor,
   say,
   showDay,
+  showList,
   showNumber,
   speak,
   t,
@@ -42,6 +43,12 @@ describe('a sentence', () => {
     expect(showDay('2026-11-30T12:00:00Z')).toBe('30.11.2026');
   });
 
+  test('lists names as the language does', async () => {
+    expect([['a'], ['a', 'b', 'c']].map(showList)).toEqual(['a', 'a, b, and c']);
+    await speak('zh', {});
+    expect(showList(['a', 'b', 'c'])).toBe('a、b和c');
+  });
+
   test('has the plural of its language', async () => {
     expect([1, 2].map((count) => t('{{count}} photos', { count }))).toEqual(['1 photo', '2 photos']);
     await speak('ja', { '{{count}} photos_other': '写真{{count}}枚' });
@@ -50,11 +57,11 @@ describe('a sentence', () => {
 
   test('shows what people typed as they typed it', () => {
     for (const name of ['<b>', '{{count}}', '$t(Save)', '%s', '$&'])
-      expect(t('{{name}} was added.', { name })).toBe(`${name} was added.`);
+      expect(t('Face added: {{name}}', { name })).toBe(`Face added: ${name}`);
   });
 
   test('is not turned by a name that is written from right to left', () => {
-    expect(t('{{name}} was added.', { name: 'دانا' })).toBe('\u2068دانا\u2069 was added.');
+    expect(t('Face added: {{name}}', { name: 'دانا' })).toBe('Face added: \u2068دانا\u2069');
     expect(direction()).toBe('ltr');
   });
 

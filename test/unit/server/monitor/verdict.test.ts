@@ -74,8 +74,8 @@ describe('a session whose pictures or faces are too many', () => {
 
 describe('a session that nothing limits', () => {
   test('is good, with its figures', () => {
-    expect(judge({})).toEqual({ cause: 'good', text: 'All 30 pictures a second go out, most within 21 ms.' });
-    expect(judge({ fpsOut: 28.2 }).text).toBe('28 of 30 pictures a second go out, most within 21 ms.');
+    expect(judge({})).toEqual({ cause: 'good', text: 'All 30 pictures a second go out, 95 % of them within 21 ms.' });
+    expect(judge({ fpsOut: 28.2 }).text).toBe('28 of 30 pictures a second go out, 95 % of them within 21 ms.');
     expect(judge({ machine: null, traffic: null, lane: null }).cause).toBe('good');
   });
 
@@ -109,6 +109,16 @@ describe('the processor', () => {
     const { cause, text } = judge({ ...short, machine: machine({ busy: 1.9, own: 1.8 }) });
     expect(cause).toBe('processor');
     expect(text).toMatch(/^FaceOff alone uses 1\.8 of 2 cores, so .*fewer cameras/);
+  });
+
+  test('is a single core', () => {
+    const single = machine({ cores: 1, allowed: 1, busy: 0.95 });
+    expect(judge({ ...short, machine: { ...single, own: 0.4 } }).text).toMatch(
+      /^Other programs use 0\.\d of one core, /,
+    );
+    expect(judge({ ...short, machine: { ...single, own: 0.8 } }).text).toMatch(
+      /^FaceOff alone uses 0\.8 of one core, /,
+    );
   });
 
   test.each([
