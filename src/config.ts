@@ -253,6 +253,7 @@ const Schema = z.strictObject({
     codec: choice(['h264', 'vp8'], 'h264'),
     kbps: whole(100, 100_000, 3000),
     drainMs: whole(0, 3_600_000, 10_000),
+    recycleMb: z.int().min(256).max(1_000_000).nullable().default(3072),
     tokenLifetimeMs: whole(60_000, 30 * 86_400_000, 6 * 3_600_000),
     healthHost: textSchema(1).default('127.0.0.1'),
     healthPort: z.int().min(0).max(65535).nullable().default(8081),

@@ -7,8 +7,9 @@ import { healthServer } from '../../agent/agent-health.ts';
 import { loadRtc } from '../../agent/rtc-packages.ts';
 import { CacheSweeper } from '../../cache/cache-sweeper.ts';
 import type { Config } from '../../config.ts';
-import { openLog } from '../../lib/log.ts';
+import { type Logger, openLog } from '../../lib/log.ts';
 import { raise } from '../../lib/priority.ts';
+import { residentBytes } from '../../lib/system/resident-memory.ts';
 import { LiveKitApi } from '../../livekit/livekit-api.ts';
 import { liveKitOf } from '../../livekit/livekit-settings.ts';
 import { limitArenas } from '../../server/monitor/arenas.ts';
@@ -23,6 +24,8 @@ interface AgentOptions extends ConfigOptions {
   livekit?: string;
 }
 
+/** How often the worker's memory is looked at. */
+const MEMORY_EVERY_MS = 10_000;
 /** Time to close everything in, once the jobs are handed over. */
 const GRACE_MS = 5000;
 
@@ -82,6 +85,12 @@ async function work({ config: file, set, livekit }: AgentOptions, version: strin
     const readyMs = Math.round(performance.now() - beganMs);
     const { lanes } = pool;
     logger.info({ lanes, readyMs, health: health?.url }, `FaceOff ${version} is a worker of ${new URL(at.url).host}`);
+    const memoryTimer = setInterval(() => {
+      if (!hasOutgrown(config, logger)) return;
+      clearInterval(memoryTimer);
+      process.kill(process.pid, 'SIGTERM');
+    }, MEMORY_EVERY_MS);
+    closing.push(async () => clearInterval(memoryTimer));
     onSignal.end = async () => {
       const { drainMs } = config.livekit;
       if (agent.figures.jobs > 0)
@@ -94,6 +103,18 @@ async function work({ config: file, set, livekit }: AgentOptions, version: strin
     await stop();
     throw error;
   }
+}
+
+/**
+ * Whether the worker is larger than `livekit.recycleMb`, which is logged. LiveKit's library keeps 0.4 MB of each room that was left
+ * (livekit-ffi before 0.12.77), so that a worker grows by a megabyte a job. One that is too large ends as after SIGTERM: others
+ * take its jobs, and what supervises it starts a new one.
+ */
+function hasOutgrown({ livekit: { recycleMb } }: Config, logger: Logger): boolean {
+  const megabytes = Math.round(residentBytes() / 2 ** 20);
+  if (recycleMb === null || megabytes < recycleMb) return false;
+  logger.info({ megabytes, recycleMb }, 'the worker has grown: it ends, to be started anew');
+  return true;
 }
 
 /** Null where `livekit.healthPort` is. */

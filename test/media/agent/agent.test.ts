@@ -232,6 +232,17 @@ describe.skipIf(why !== null)(`workers of LiveKit${why === null ? '' : ` (${why}
     await expectNeverBare(pictures);
   }, 90_000);
 
+  test('a worker that has grown hands its job over, and ends in order', async () => {
+    const first = await agent('--set', 'livekit.recycleMb=256');
+    const { viewer } = await stream();
+    await until(() => viewer.seen.length > 10, 'pictures', 20_000);
+    await agent();
+    expect(await first.ended).toBe(0);
+    expect(first.said()).toMatch(/"recycleMb":256,.*the worker has grown/);
+    const before = viewer.seen.length;
+    await until(() => viewer.seen.length > before + 20, 'pictures of the other worker', 20_000);
+  }, 90_000);
+
   test('publishers that find all workers full wait in line, and get one when there is room', async () => {
     const only = await agent('--set', 'limits.sessions=1');
     const first = await stream();
