@@ -23,7 +23,6 @@ export interface RtcPublication {
   readonly name?: string | undefined;
   readonly track?: RtcTrack | undefined;
   readonly ffiHandle?: RtcHandle | undefined;
-  setSubscribed(subscribed: boolean): void;
 }
 
 /** Another participant. */

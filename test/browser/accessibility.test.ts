@@ -6,9 +6,7 @@ import type { AxeResults } from 'axe-core';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { root } from '../../src/lib/package-root.ts';
-import { launchBrowser } from '../support/browser.ts';
-import { writeClip } from '../support/clip.ts';
-import { cutFrame, group } from '../support/lane.ts';
+import { launchWithPerson } from '../support/browser.ts';
 import { type Program, startProgram } from '../support/server.ts';
 
 const TOKEN = 'a-token-that-is-not-guessed';
@@ -23,9 +21,7 @@ beforeAll(async () => {
     startProgram(),
     startProgram(['--set', 'swap.engine=none', '--set', `server.token=${TOKEN}`]),
   ]);
-  browser = await launchBrowser(
-    writeClip(await cutFrame(group, { left: 1400, top: 130, width: 460, height: 345 }, 640, 480), 30),
-  );
+  browser = await launchWithPerson();
 }, 120_000);
 afterAll(async () => {
   await browser?.close();

@@ -2,9 +2,7 @@
 
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { launchBrowser } from '../support/browser.ts';
-import { writeClip } from '../support/clip.ts';
-import { cutFrame, group } from '../support/lane.ts';
+import { launchWithPerson } from '../support/browser.ts';
 import { type Program, startProgram, until } from '../support/server.ts';
 
 let program: Program;
@@ -12,9 +10,7 @@ let browser: Browser;
 
 beforeAll(async () => {
   program = await startProgram();
-  browser = await launchBrowser(
-    writeClip(await cutFrame(group, { left: 1400, top: 130, width: 460, height: 345 }, 640, 480), 30),
-  );
+  browser = await launchWithPerson();
 }, 120_000);
 afterAll(async () => {
   await browser?.close();

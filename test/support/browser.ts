@@ -5,6 +5,8 @@ import path from 'node:path';
 import type { Browser, BrowserContext, LaunchOptions, Page, Worker } from 'playwright-core';
 import { chromium } from 'playwright-core';
 import { root } from '../../src/lib/package-root.ts';
+import { writeClip } from './clip.ts';
+import { cutFrame, group } from './lane.ts';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 const FLAGS = [
@@ -87,6 +89,13 @@ export async function launchWithExtension(
   if (worker !== null) return { context, worker };
   await context.close();
   return null;
+}
+
+/** A browser whose camera shows a person. */
+export async function launchWithPerson(): Promise<Browser> {
+  return launchBrowser(
+    writeClip(await cutFrame(group, { left: 1400, top: 130, width: 460, height: 345 }, 640, 480), 30),
+  );
 }
 
 /** A new studio page in which faces can be chosen. */

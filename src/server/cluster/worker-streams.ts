@@ -1,7 +1,7 @@
 /** The settings of streams that workers of a LiveKit cluster swap, read and changed through LiveKit's API. */
 
 import { setTimeout as delay } from 'node:timers/promises';
-import type { LiveKitApi, LiveKitParticipant } from '../../livekit/livekit-api.ts';
+import type { LiveKitApi } from '../../livekit/livekit-api.ts';
 import { type ClusterPublisher, cameraRoom, isStreamName } from '../../livekit/room-names.ts';
 import {
   isJob,
@@ -14,6 +14,7 @@ import { areIn, type JobState } from '../../shared/cluster/job-state.ts';
 import { requestOf } from '../../shared/duties/disclosure-duty.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import type { SettingsPatch, SwapSettings } from '../../shared/settings.ts';
+import { settingsFrom } from '../session/session-settings.ts';
 
 /** A job looks for an added face for five seconds before it refuses one. */
 const ANSWER_WITHIN_MS = 6000;
@@ -38,25 +39,34 @@ export class WorkerStreams {
     const publishers = new Set(jobs.map(({ attributes }) => attributes[ON_BEHALF_ATTRIBUTE]));
     const [publisher] = publishers;
     if (publisher === undefined || publishers.size > 1) return null;
-    const state = await stateIn(this.#api, { stream, publisher });
-    return state === null ? null : new WorkerStream(this.#api, { stream, publisher }, state);
+    const at = { stream, publisher };
+    const { asked, state } = await lookInto(this.#api, at);
+    return state === null ? null : new WorkerStream(this.#api, at, { asked, state });
   }
 }
 
-/** A stream's settings, as its job told them. */
+/** What a publisher's attribute asks for, as text, and what its newest job says holds; null where none says anything. */
+interface Look {
+  asked: string;
+  state: JobState | null;
+}
+
+/** A stream's settings. */
 export class WorkerStream {
   readonly #api: LiveKitApi;
   readonly #at: ClusterPublisher;
-  #state: JobState;
+  readonly #asked: string;
+  readonly #problem: string | undefined;
+  /** Those that were asked for last: the job may not have them yet, as where a slider moves. */
+  readonly settings: SwapSettings;
 
-  constructor(api: LiveKitApi, at: ClusterPublisher, state: JobState) {
+  constructor(api: LiveKitApi, at: ClusterPublisher, { asked, state }: Look & { state: JobState }) {
     this.#api = api;
     this.#at = at;
-    this.#state = state;
-  }
-
-  get settings(): SwapSettings {
-    return this.#state.settings;
+    this.#asked = asked;
+    this.#problem = state.problem;
+    // What the job refused does not hold.
+    this.settings = state.problem === undefined ? { ...state.settings, ...patchIn(asked) } : state.settings;
   }
 
   /**
@@ -65,33 +75,49 @@ export class WorkerStream {
    * @throws FaceOffError `bad_settings` (400) for what the job refused, `livekit_refused`, `livekit_unreachable` (502).
    */
   async change(patch: SettingsPatch): Promise<SwapSettings> {
-    const { settings: before, problem: earlier } = this.#state;
-    await this.#ask({ ...before, ...patch });
+    const wanted = { ...this.settings, ...patch };
+    const text = textOf(wanted);
+    await this.#ask(text);
     for (const untilMs = performance.now() + ANSWER_WITHIN_MS; performance.now() < untilMs; await delay(POLL_MS)) {
-      const state = await stateIn(this.#api, this.#at);
+      const { asked, state } = await lookInto(this.#api, this.#at);
       if (state === null) continue;
-      this.#state = state;
-      if (areIn(patch, state.settings)) return state.settings;
-      if (state.problem === undefined || state.problem === earlier) continue;
+      // LiveKit may list the attribute of before for a moment. Any other is a newer change, which the job answers instead.
+      const isOvertaken = asked !== text && asked !== this.#asked;
+      if (isOvertaken || areIn(patch, state.settings)) return state.settings;
+      if (state.problem === undefined || state.problem === this.#problem) continue;
       // The next job must not meet what this one refused.
-      await this.#ask(before);
+      await this.#ask(textOf(this.settings));
       throw new FaceOffError('bad_settings', state.problem);
     }
-    return { ...before, ...patch };
+    return wanted;
   }
 
-  #ask(settings: SwapSettings): Promise<void> {
-    const text = JSON.stringify(requestOf(settings));
+  #ask(text: string): Promise<void> {
     return this.#api.setAttributes(cameraRoom(this.#at), this.#at.publisher, { [SETTINGS_ATTRIBUTE]: text });
   }
 }
 
-/** What the newest job of a publisher says; null where none says anything. */
-async function stateIn(api: LiveKitApi, at: ClusterPublisher): Promise<JobState | null> {
-  const jobs = (await api.participants(cameraRoom(at)))
+const textOf = (settings: SwapSettings): string => JSON.stringify(requestOf(settings));
+
+/** The settings in a publisher's attribute, which is of its page's making; none in one that cannot be used. */
+function patchIn(asked: string): SettingsPatch {
+  try {
+    return settingsFrom(JSON.parse(asked));
+  } catch {
+    return {};
+  }
+}
+
+async function lookInto(api: LiveKitApi, at: ClusterPublisher): Promise<Look> {
+  const there = await api.participants(cameraRoom(at));
+  const publisher = there.find(({ identity }) => identity === at.publisher);
+  const [newest] = there
     .filter(({ identity, attributes }) => identity.startsWith(jobsOf(at.publisher)) && STATE_ATTRIBUTE in attributes)
-    .sort((a: LiveKitParticipant, b: LiveKitParticipant) => b.joined_at_ms - a.joined_at_ms);
-  const text = jobs[0]?.attributes[STATE_ATTRIBUTE];
-  // A job's attributes are of its own making: no other token lets it be one.
-  return text === undefined ? null : (JSON.parse(text) as JobState);
+    .sort((a, b) => b.joined_at_ms - a.joined_at_ms);
+  const text = newest?.attributes[STATE_ATTRIBUTE];
+  return {
+    asked: publisher?.attributes[SETTINGS_ATTRIBUTE] ?? '',
+    // A job's attributes are its own: no other token lets a participant be one.
+    state: text === undefined ? null : (JSON.parse(text) as JobState),
+  };
 }

@@ -190,6 +190,16 @@ describe.skipIf(why !== null)(`workers of LiveKit${why === null ? '' : ` (${why}
     // What was refused is not what the next job begins with.
     expect(await found.change({ on: true })).toMatchObject({ on: true, guarded: false });
     await until(async () => (await who.embeddings(viewer.picture!)).some(isSwapped), 'the swapped face', 10_000);
+    // As a slider moves: no change loses what another set.
+    const changes = [{ strength: 0.5 }, { keepEyes: true }, { strength: 0.7 }].map(async (patch, n) => {
+      await pause(60 * n);
+      return (await streams.find(tickets.stream))!.change(patch);
+    });
+    await Promise.all(changes);
+    await until(async () => {
+      const { settings } = (await streams.find(tickets.stream))!;
+      return settings.strength === 0.7 && settings.keepEyes;
+    }, 'all three changes');
   }, 60_000);
 
   test('a worker that is killed: its publisher asks again and is swapped by another', async () => {
