@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { SessionStats } from '../../src/shared/messages.ts';
 import { startProgram, until } from '../../test/support/server.ts';
 import { nextMessage, startBenchProcess } from '../speed/live/live-run.ts';
+import { COLLECTING, collectGarbage } from './collect-garbage.ts';
 import { heldBy } from './held-by.ts';
 import {
   type HeldAt,
@@ -53,7 +54,10 @@ const SETTLE_MS = 2000;
  */
 export async function benchSoak(minutes: number, tell: (line: string) => void): Promise<SoakFigures> {
   const settings = ['server.priority=normal', 'limits.sessions=8', 'webrtc.lostTimeoutMs=3000'];
-  const server = await startProgram(settings.flatMap((one) => ['--set', one]));
+  const server = await startProgram(
+    settings.flatMap((one) => ['--set', one]),
+    COLLECTING,
+  );
   const { url, child } = server;
   const resident = startBenchProcess('soak-guests', [url, 'resident']);
   const done: RoundFigures = { sessions: 0, viewers: 0, recordings: 0, pictures: 0 };
@@ -113,6 +117,7 @@ async function readQuiet(url: string, pid: number): Promise<Round> {
   await delay(SETTLE_MS);
   const [left] = await sessions();
   if (left === undefined) throw new Error('the session that stays ended by itself');
+  await collectGarbage(pid);
   return { ...(await heldBy(pid, url)), atMs: performance.now(), p95Ms: left.frameMs.p95, fps: left.fpsOut };
 }
 
