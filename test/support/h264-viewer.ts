@@ -43,6 +43,7 @@ export class H264Watcher {
       onUnit: (unit) => {
         this.units.push(keepsUnits ? unit : { ...unit, data: Buffer.alloc(0) });
       },
+      onSets: () => undefined,
       onMissing: (sequences) => this.#track.sendMessageBinary(writeNack(1, this.#ssrc, sequences)),
       onKeyframeNeeded: () => this.requestKeyframe(),
     });

@@ -55,6 +55,7 @@ export const rtpTarget: Target = {
     let nowMs = 0;
     const receiver = new PictureReceiver({
       onUnit: ({ data }) => holds(data.length <= MOST_UNIT_BYTES, `a picture of ${data.length} bytes`),
+      onSets: (sets) => holds(sets.length <= MOST_UNIT_BYTES, `parameter sets of ${sets.length} bytes`),
       onMissing: (sequences) =>
         holds(
           sequences.every((one) => Number.isInteger(one) && one >= 0 && one < 65_536),

@@ -35,6 +35,21 @@ const SILENT_MS = 1000;
 /** A share of fewer packets than this is not reported. */
 const FEWEST_PACKETS = 20;
 
+/** Pictures that a decoder may hold back because of B-frames (H.264, A.3.1: max_dec_frame_buffering). */
+const MOST_REORDERED = 16;
+
+/** How many more pictures may come to nothing, because decoding began without a keyframe. */
+interface Recovery {
+  left: number;
+}
+
+interface UnitToDecode {
+  data: Buffer;
+  arrivedAtMs: number;
+  restarts: boolean;
+  recovery: Recovery;
+}
+
 /** One incoming RTP stream; a further SSRC of the same payload type (another layer) is ignored while it runs. */
 interface Incoming {
   ssrc: number;
@@ -62,7 +77,7 @@ export class MediaReceiver {
     this.#opus = sound === null ? null : new OpusDecoder(parts.library);
     // Parameter sets that the description holds need not come again.
     const sets = parameterSetsOf(video?.fmtp ?? '');
-    if (sets.length > 0) void this.#decoder?.decode(sets).catch(() => undefined);
+    if (sets.length > 0) void this.#decoder?.useSets(sets);
   }
 
   /** Takes a packet as it arrives. */
@@ -144,27 +159,33 @@ export class MediaReceiver {
   #openVideo(stream: Incoming): void {
     this.#video = stream;
     const { ownSsrc, send } = this.#parts;
+    let recovery: Recovery = { left: 0 };
     const pictures = new PictureReceiver({
-      onUnit: ({ data }, arrivedAtMs) => {
+      onUnit: (unit, arrivedAtMs, restarts) => {
+        if (unit.isKeyframe) recovery = { left: 0 };
+        else if (restarts) recovery = { left: (unit.recoveryFrames ?? 0) + MOST_REORDERED };
         if (this.#decoder!.waiting >= MOST_WAITING) pictures.waitForKeyframe(performance.now());
-        else void this.#decode(data, arrivedAtMs, pictures);
+        else void this.#decode({ data: unit.data, arrivedAtMs, restarts, recovery }, pictures);
       },
+      onSets: (sets) => void this.#decoder!.useSets(sets),
       onMissing: (sequences) => send(writeNack(ownSsrc, stream.ssrc, sequences)),
       onKeyframeNeeded: () => send(writePli(ownSsrc, stream.ssrc)),
     });
     this.#pictures = pictures;
   }
 
-  async #decode(data: Buffer, arrivedAtMs: number, pictures: PictureReceiver): Promise<void> {
-    try {
-      const beganMs = performance.now();
-      const frame = await this.#decoder!.decode(data);
-      if (frame === null || this.#closed) return;
+  async #decode({ data, arrivedAtMs, restarts, recovery }: UnitToDecode, pictures: PictureReceiver): Promise<void> {
+    const beganMs = performance.now();
+    const frame = await this.#decoder!.decode(data, restarts).catch((error: unknown) => error as Error);
+    if (this.#closed) return;
+    if (frame !== null && !(frame instanceof Error)) {
+      recovery.left = 0;
       this.#pictureWait.add(frame.receivedAtMs - arrivedAtMs);
       this.#parts.onFrame({ ...frame, decodeMs: frame.receivedAtMs - beganMs });
-    } catch {
-      if (!this.#closed) pictures.waitForKeyframe(performance.now());
-    }
+    } else if (recovery.left > 0) {
+      // Pictures before the recovery point refer to lost ones; what the decoder says of them does not count.
+      if (--recovery.left === 0) pictures.waitForKeyframe(performance.now());
+    } else if (frame !== null) pictures.waitForKeyframe(performance.now());
   }
 
   #openSound(stream: Incoming): void {

@@ -3,9 +3,13 @@ import type { AccessUnit } from './h264-depacketizer.ts';
 /** Least time between two requests for a keyframe, in milliseconds. */
 const REQUEST_MS = 500;
 
+/** What becomes of a picture; `restart` lets it through and says that nothing before it may be built on. */
+export type Passage = 'pass' | 'restart' | 'drop';
+
 /**
- * Lets through what can be decoded without a trace of a loss: from a keyframe on, until a picture is damaged or missing. While it is
- * closed it asks for a keyframe, at most twice a second. The caller gives the time, in milliseconds.
+ * Lets through what can be decoded without a trace of a loss: from a keyframe or the beginning of a recovery on, until a
+ * picture is damaged or missing. While it is closed it asks for a keyframe, at most twice a second. The caller gives the
+ * time, in milliseconds.
  */
 export class KeyframeGate {
   readonly #requestKeyframe: () => void;
@@ -18,13 +22,14 @@ export class KeyframeGate {
   }
 
   /** Whether to decode this picture. */
-  passes(unit: AccessUnit, nowMs: number): boolean {
-    if (unit.isDamaged) this.#isOpen = false;
-    else if (unit.isKeyframe) this.#isOpen = true;
-    else if (unit.isAfterLoss) this.#isOpen = false;
-    if (!unit.isDamaged && !unit.hasPicture) return true;
-    if (!this.#isOpen) this.#request(nowMs);
-    return this.#isOpen;
+  passage(unit: AccessUnit, nowMs: number): Passage {
+    if (unit.isDamaged || (unit.isAfterLoss && !unit.isKeyframe)) this.#isOpen = false;
+    if (this.#isOpen) return 'pass';
+    // A keyframe shows a picture sooner than a recovery, which takes a second or more.
+    if (unit.isDamaged || !unit.isKeyframe) this.#request(nowMs);
+    if (unit.isDamaged || (!unit.isKeyframe && unit.recoveryFrames === null)) return 'drop';
+    this.#isOpen = true;
+    return 'restart';
   }
 
   /** Waits for a keyframe: the decoder failed, or pictures were left out. */

@@ -5,8 +5,15 @@ import type { RtpPacket } from './rtp-packet.ts';
 
 /** What a receiver of pictures delivers and asks for. */
 export interface PictureListener {
-  /** Gets each picture that can be decoded. @param arrivedAtMs when its first packet came. */
-  onUnit(unit: AccessUnit, arrivedAtMs: number): void;
+  /**
+   * Gets each picture that can be decoded.
+   * @param arrivedAtMs when its first packet came.
+   * @param restarts whether the decoder must forget what came before: this is a keyframe behind a gap, or it depends on
+   * lost pictures up to its recovery point, before which nothing must be shown.
+   */
+  onUnit(unit: AccessUnit, arrivedAtMs: number, restarts: boolean): void;
+  /** Gets the parameter sets of pictures that cannot be decoded, Annex B: later pictures may need them. */
+  onSets(sets: Buffer): void;
   /** Packets to be sent again. */
   onMissing(sequences: readonly number[]): void;
   /** A keyframe is needed; called at most twice a second. */
@@ -32,7 +39,9 @@ export class PictureReceiver {
     this.#depacketizer = new H264Depacketizer((unit) => {
       const arrivedAtMs = this.#arrivals.get(unit.timestamp) ?? this.#nowMs;
       this.#arrivals.delete(unit.timestamp);
-      if (this.#gate.passes(unit, this.#nowMs)) listener.onUnit(unit, arrivedAtMs);
+      const passage = this.#gate.passage(unit, this.#nowMs);
+      if (passage !== 'drop') listener.onUnit(unit, arrivedAtMs, passage === 'restart');
+      else if (unit.sets.length > 0) listener.onSets(unit.sets);
     });
     this.#reorder = new ReorderBuffer(REORDER, {
       onPacket: (packet, isAfterLoss) => this.#depacketizer.push(packet, isAfterLoss),

@@ -33,6 +33,8 @@ export interface AvFrame {
   channelLayout: AvChannelLayout;
   readonly channels: number;
   readonly flags: number;
+  /** What of a decoded picture was missing or wrong and made up for; 0 for a whole one. */
+  readonly decodeErrorFlags: number;
   /** Bytes from one row to the next, by plane. */
   readonly linesize: number[];
   /** Views of the native planes, padding included. */
@@ -61,6 +63,8 @@ export interface AvCodecContext {
   sendPacketSync(packet: AvPacket): number;
   receiveFrame(frame: AvFrame): Promise<number>;
   receiveFrameSync(frame: AvFrame): number;
+  /** Forgets all pictures, not the parameter sets. */
+  flushBuffers(): void;
   sendFrame(frame: AvFrame): Promise<number>;
   sendFrameSync(frame: AvFrame): number;
   receivePacket(packet: AvPacket): Promise<number>;

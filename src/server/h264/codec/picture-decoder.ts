@@ -47,17 +47,27 @@ export class PictureDecoder {
 
   /**
    * Decodes an access unit.
-   * @param data Annex B; empty units and parameter sets alone give no picture.
-   * @returns its picture; null without one, and after `close`.
+   * @param data Annex B; empty units give no picture.
+   * @param restarts whether all pictures before are forgotten first; none comes then up to the next recovery point or IDR.
+   * @returns a picture, that of an earlier unit in a stream with B-frames; null without one, and after `close`.
    * @throws Error for data that cannot be decoded without a flaw.
    */
-  async decode(data: Buffer): Promise<Frame | null> {
+  async decode(data: Buffer, restarts = false): Promise<Frame | null> {
     this.#waiting++;
     try {
-      return await this.#jobs.run(() => (this.#closed || data.length === 0 ? null : this.#decode(data)));
+      return await this.#jobs.run(() => {
+        if (this.#closed || data.length === 0) return null;
+        if (restarts) this.#context.flushBuffers();
+        return this.#decode(data);
+      });
     } finally {
       this.#waiting--;
     }
+  }
+
+  /** Takes parameter sets. @param sets Annex B; the decoder calls them an error, as they give no picture. */
+  async useSets(sets: Buffer): Promise<void> {
+    await this.decode(sets).catch(() => undefined);
   }
 
   /** Idempotent. The native memory goes when the work in hand is done. */
@@ -77,10 +87,11 @@ export class PictureDecoder {
     const sent = await this.#context.sendPacket(this.#packet);
     this.#packet.unref();
     if (sent < 0) throw new Error(`H.264 cannot be decoded (${sent})`);
-    // Without B-frames there is at most one picture for each unit.
+    // There is at most one picture for each unit.
     if ((await this.#context.receiveFrame(this.#decoded)) < 0) return null;
     try {
-      if ((this.#decoded.flags & AV.CORRUPT) !== 0) throw new Error('a picture is incomplete');
+      if ((this.#decoded.flags & AV.CORRUPT) !== 0 || this.#decoded.decodeErrorFlags !== 0)
+        throw new Error('a picture is incomplete');
       return await this.#frameOf(this.#decoded);
     } finally {
       this.#decoded.unref();

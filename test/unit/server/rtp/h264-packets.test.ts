@@ -10,6 +10,7 @@ import {
 } from '../../../../src/server/rtp/h264-depacketizer.ts';
 import { packetizeH264 } from '../../../../src/server/rtp/h264-packetizer.ts';
 import { PictureReceiver } from '../../../../src/server/rtp/picture-receiver.ts';
+import { recoveryFramesOf } from '../../../../src/server/rtp/recovery-point.ts';
 import type { RtpPacket } from '../../../../src/server/rtp/rtp-packet.ts';
 
 const START = [0, 0, 0, 1];
@@ -81,6 +82,7 @@ describe('packets of H.264', () => {
       const units = Array.from({ length: 1 + Math.floor(random() * 6) }, () =>
         nal(1 + Math.floor(random() * 12), 2 + Math.floor(random() * (random() < 0.5 ? 60 : 6000))),
       );
+      units.push(nal(1, 9));
       const payloads = packetizeH264(annexB(...units), 100 + Math.floor(random() * 1300));
       const [unit] = depacketize(payloads.map((payload, i) => rtp([...payload], 5, i === payloads.length - 1)));
       expect(unit!.isDamaged).toBe(false);
@@ -96,6 +98,54 @@ describe('packets of H.264', () => {
       [2, 10],
       [3, 11],
     ]);
+  });
+
+  test('what comes without a picture belongs to the next one, whatever its marker and timestamp', () => {
+    const alone = depacketize([rtp(nal(7, 10), 1), rtp(nal(8, 4), 2), rtp(nal(6, 5), 3), rtp(nal(5, 20), 4)]);
+    expect(
+      alone.map(({ timestamp, data }) => [
+        timestamp,
+        data.equals(annexB(nal(7, 10), nal(8, 4), nal(6, 5), nal(5, 20))),
+      ]),
+    ).toEqual([[4, true]]);
+    expect(alone[0]!.sets.equals(annexB(nal(7, 10), nal(8, 4)))).toBe(true);
+    expect(depacketize([rtp(nal(7, 10)), rtp(nal(9, 2))])).toEqual([]);
+  });
+
+  test('parameter sets of a picture that is given up are kept', () => {
+    const [unit] = depacketize([rtp(nal(7, 10), 1, false), rtp(nal(8, 4), 1, false), rtp([0x7c, 0x85, 1], 1, true)]);
+    expect([unit!.isDamaged, unit!.sets.equals(annexB(nal(7, 10), nal(8, 4)))]).toEqual([true, true]);
+    const many = depacketize([...Array.from({ length: 500 }, () => rtp(nal(7, 100), 1, false)), rtp([0x7c], 1)]);
+    expect(many[0]!.sets.length).toBeLessThan(8000);
+  });
+
+  test('a marker in the middle of a picture is the last one that counts', () => {
+    const first = nal(1, 9, 0x88);
+    const further = nal(1, 9, 0x48);
+    const units = depacketize([1, 2, 3].flatMap((at) => [rtp(first, at), rtp(further, at), rtp(further, at)]));
+    expect(units.map(({ timestamp, isDamaged }) => [timestamp, isDamaged])).toEqual([
+      [1, false],
+      [1, true],
+      [2, false],
+    ]);
+    expect(units.at(-1)!.data.equals(annexB(first, further, further))).toBe(true);
+    // Two pictures of one timestamp are no reason: both begin with their first macroblock.
+    expect(depacketize([rtp(first, 1), rtp(first, 1), rtp(first, 2)])).toHaveLength(3);
+  });
+
+  test.each([
+    [[6, 6, 1, 0xc4, 0x80], 0],
+    [[6, 6, 1, 0x24, 0x80], 3],
+    // Behind a message of another type, with a byte that keeps a start code from occurring in it.
+    [[6, 5, 4, 0, 0, 3, 1, 9, 6, 2, 0x0a, 0x60, 0x80], 19],
+    [[6, 5, 1, 1, 0x80], null],
+    [[6, 6, 9, 1], null],
+    [[6, 6, 4, 0, 0, 0x80, 0, 0x80], null],
+    [[6, 255, 255], null],
+    [[6], null],
+  ])('SEI of the bytes %j has its recovery point after %s pictures', (bytes, frames) => {
+    expect(recoveryFramesOf(Uint8Array.from(bytes))).toBe(frames);
+    expect(depacketize([rtp(bytes, 1, false), rtp(nal(1, 9), 1)])[0]!.recoveryFrames).toBe(frames);
   });
 
   test.each([
@@ -169,6 +219,7 @@ describe('a received stream of pictures', () => {
         expect(data.equals(unit % 30 === 0 ? KEY : DELTA)).toBe(true);
         units.push(unit);
       },
+      onSets: () => undefined,
       onMissing: (sequences) => missing.push(...sequences),
       onKeyframeNeeded: () => keyframesMs.push(nowMs),
     });
@@ -248,6 +299,7 @@ describe('a received stream of pictures', () => {
     let asked = 0;
     const receiver = new PictureReceiver({
       onUnit: ({ timestamp }) => units.push(timestamp / 3000),
+      onSets: () => undefined,
       onMissing: () => undefined,
       onKeyframeNeeded: () => asked++,
     });
