@@ -192,7 +192,9 @@ describe.skipIf(why !== null)(`the codecs of H.264${why === null ? '' : ` (skipp
       if (frame !== null) pictures++;
     }
     console.log(`of 400 broken units ${pictures} gave a picture`);
-    expect((await decoder.decode(whole, true))!.width).toBe(320);
+    // A parameter set that was read wrong may have spoken of B-frames, for which pictures are held back.
+    const again = await Promise.all(Array.from({ length: 17 }, (_, i) => decoder.decode(whole, i === 0)));
+    expect(again.at(-1)!.width).toBe(320);
     encoder.close();
     decoder.close();
   });
