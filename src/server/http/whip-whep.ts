@@ -7,6 +7,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Config } from '../../config.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 import { locationOf } from '../access/base-path.ts';
+import { announcedAddresses } from '../webrtc/announce.ts';
+import { reachableFirst } from '../webrtc/candidate-order.ts';
 import { readFragment } from '../webrtc/ice-fragment.ts';
 import { type IceServer, iceServersOf } from '../webrtc/ice-servers.ts';
 import type { PeerEndpoint } from '../webrtc/peer.ts';
@@ -52,6 +54,7 @@ export function resourceRoutes(app: FastifyInstance, routes: ResourceRoutes): vo
       session.close('offer refused');
       throw error;
     });
+    const { announce } = routes.config.webrtc;
     for (const link of iceLinks(iceServersOf(routes.config.webrtc))) void reply.header('link', link);
     const at = `${request.url.split('?')[0]!.replace(/\/$/, '')}/${session.id}`;
     const location = locationOf(request, at, routes.config.server.basePath);
@@ -59,7 +62,7 @@ export function resourceRoutes(app: FastifyInstance, routes: ResourceRoutes): vo
       .code(201)
       .headers({ ...session.headers, location, etag: session.peer.etag, 'accept-patch': FRAGMENT })
       .type(SDP)
-      .send(answer);
+      .send(reachableFirst(answer, [...announcedAddresses(announce).addresses, request.socket.localAddress ?? '']));
   });
 
   app.patch<Target>(routes.session, { onRequest: only(FRAGMENT) }, (request, reply) =>

@@ -43,6 +43,11 @@ export class AnnouncedAddresses {
     for (const name of names) if (isIP(name) !== 0) this.#known.set(name, [name]);
   }
 
+  /** The addresses that are known now. */
+  get addresses(): string[] {
+    return [...new Set([...this.#known.values()].flat())];
+  }
+
   /** Looks names up where the last time was long ago. Never throws, and takes two seconds at most. */
   async refresh(): Promise<void> {
     if (this.#names.length === 0 || this.#clock() - this.#refreshedAtMs < LOOKUP_LIFE_MS) return;
@@ -66,7 +71,7 @@ export class AnnouncedAddresses {
     const [foundation, component, transport, priority, address] = words;
     const [typ, type] = words.slice(6);
     if (typ !== 'typ' || type !== 'host' || local.candidate.includes(' tcptype active')) return [];
-    return [...new Set([...this.#known.values()].flat())]
+    return this.addresses
       .filter((announced) => announced !== address && isIP(announced) === isIP(address!))
       .map((announced, n) => {
         const changed = [`${foundation}${n + 1}`, component, transport, String(Number(priority) - 1), announced];

@@ -299,7 +299,10 @@ function checkSimulcast(attributes: Map<string, string[]>, number: number): void
     throw badSdp(`media section ${number} has an a=simulcast that does not match its a=rid lines`);
 }
 
-/** The line of the BUNDLE group, or null without one. Either all sections have an `a=mid`, or none has. */
+/**
+ * The line of the BUNDLE group, or null without one. Either all sections have an `a=mid`, or none has. Names of sections
+ * that do not exist are left out: FFmpeg 8.0 groups sound with video even where it offers video alone.
+ */
 function bundleOf(groups: readonly string[], sections: readonly Section[]): string | null {
   const mids = sections.map(({ attributes }) => attributes.get('mid')?.[0]);
   const named = mids.filter((mid) => mid !== undefined);
@@ -311,9 +314,9 @@ function bundleOf(groups: readonly string[], sections: readonly Section[]): stri
     .trim()
     .split(/ +/)
     .filter((mid) => mid !== '');
-  if (new Set(members).size < members.length || !members.every((mid) => named.includes(mid)))
-    throw badSdp('its BUNDLE group does not name media sections, each once');
-  return ['a=group:BUNDLE', ...members].join(' ');
+  if (new Set(members).size < members.length) throw badSdp('its BUNDLE group names a media section twice');
+  const present = members.filter((mid) => named.includes(mid));
+  return present.length === 0 && members.length > 0 ? null : ['a=group:BUNDLE', ...present].join(' ');
 }
 
 function sectionLines({ media, rejected, protocol, formats, bandwidths, attributes }: Section): string[] {

@@ -82,6 +82,11 @@ test('the direction of the session is that of a section without one', () => {
   ).toHaveLength(3);
 });
 
+test('a section that is grouped and does not exist is left out, as FFmpeg 8.0 groups sound that it does not have', () => {
+  expect(rebuildOffer(obs.replace('BUNDLE 0 1', 'BUNDLE 0 1 2'))).toBe(rebuildOffer(obs));
+  expect(rebuildOffer(obs.replace('BUNDLE 0 1', 'BUNDLE 7'))).not.toContain('a=group');
+});
+
 describe('an offer is refused with the reason:', () => {
   const section = 'm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 VP8/90000\r\n';
   const many = (n: number, line: (i: number) => string): string =>
@@ -110,7 +115,7 @@ describe('an offer is refused with the reason:', () => {
     ['the same mid twice', obs.replace('a=mid:1', 'a=mid:0'), /same a=mid/],
     ['a section without a mid', `${obs}${section}`, /no a=mid/],
     ['a mid too long', obs.replace('a=mid:1', `a=mid:${'1'.repeat(17)}`), /a=mid that is malformed/],
-    ['a BUNDLE of nobody', obs.replace('BUNDLE 0 1', 'BUNDLE 0 2'), /BUNDLE/],
+    ['a BUNDLE that names a section twice', obs.replace('BUNDLE 0 1', 'BUNDLE 0 0'), /BUNDLE/],
     ['two directions', `${obs}a=recvonly\r\n`, /more than one direction/],
     ['two user names', obs.replace('a=ice-ufrag:jBqf', 'a=ice-ufrag:jBqf\r\na=ice-ufrag:abcd'), /a=ice-ufrag/],
     ['a fingerprint too short', obs.replace(':6C\r\n', '\r\n'), /a=fingerprint/],
