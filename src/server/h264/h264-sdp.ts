@@ -109,25 +109,37 @@ function mediaLines(media: 'audio' | 'video' | 'application', answer: SectionAns
   const ssrc = isVideo ? own.ssrcs.video : own.ssrcs.sound;
   const track = `${CNAME} ${CNAME}-${media}`;
   const sends = answer.direction !== 'recvonly';
+  const receives = answer.direction !== 'sendonly';
   return [
     `a=${answer.direction}`,
     'a=rtcp-mux',
     'a=rtcp-rsize',
     `a=rtpmap:${payloadType} ${isVideo ? 'H264/90000' : 'opus/48000/2'}`,
     ...answer.feedback.map((type) => `a=rtcp-fb:${payloadType} ${type}`),
-    `a=fmtp:${payloadType} ${isVideo ? videoParameters(fmtp, own.bitrates) : 'minptime=10;useinbandfec=1;stereo=1'}`,
+    `a=fmtp:${payloadType} ${isVideo ? videoParameters(fmtp, receives, own.bitrates) : 'minptime=10;useinbandfec=1;stereo=1'}`,
     ...answer.extensions.map((value) => `a=extmap:${value}`),
     ...(answer.layer === null ? [] : [`a=rid:${answer.layer} recv`, `a=simulcast:recv ${answer.layer}`]),
     ...(sends ? [`a=msid:${track}`, `a=ssrc:${ssrc} cname:${CNAME}`, `a=ssrc:${ssrc} msid:${track}`] : []),
   ];
 }
 
-/** The parameters that both sides need alike (RFC 6184, 8.2.2), and Chromium's hints for the bit rate. */
-function videoParameters(fmtp: string, { startKbps, minKbps, maxKbps }: Bitrates): string {
-  const kept = fmtp
-    .split(';')
-    .map((one) => one.trim())
-    .filter((one) => /^(?:profile-level-id|packetization-mode|level-asymmetry-allowed)=/.test(one));
+/** Level 5.1, whose largest picture is the largest that is decoded here. */
+const DECODED_LEVEL = 51;
+
+/**
+ * The parameters that both sides need alike (RFC 6184, 8.2.2), and Chromium's hints for the bit rate. Where levels may
+ * differ, that of an answer is what its side decodes: phones keep to it, and offers name 3.1, which ends at 1280x720.
+ */
+function videoParameters(fmtp: string, receives: boolean, { startKbps, minKbps, maxKbps }: Bitrates): string {
+  const offered = fmtp.split(';').map((one) => one.trim());
+  const isFree = receives && offered.includes('level-asymmetry-allowed=1');
+  const kept = offered
+    .filter((one) => /^(?:profile-level-id|packetization-mode|level-asymmetry-allowed)=/.test(one))
+    .map((one) =>
+      one.replace(/^(profile-level-id=[\da-f]{4})([\da-f]{2})$/i, (same, profile: string, level: string) =>
+        isFree && Number.parseInt(level, 16) < DECODED_LEVEL ? profile + DECODED_LEVEL.toString(16) : same,
+      ),
+    );
   const hints = [`start-bitrate=${startKbps}`, `min-bitrate=${minKbps}`, `max-bitrate=${maxKbps}`];
   return [...kept, ...hints.map((hint) => `x-google-${hint}`)].join(';');
 }

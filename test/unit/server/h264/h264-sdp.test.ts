@@ -113,6 +113,20 @@ describe('the answer', () => {
     expect(video).not.toContain('a=ssrc:');
   });
 
+  test.each([
+    ['sendonly', 'profile-level-id=42e01f;level-asymmetry-allowed=1', 'profile-level-id=42e033;'],
+    ['sendrecv', 'level-asymmetry-allowed=1;profile-level-id=640C34', 'profile-level-id=640C34;'],
+    ['sendonly', 'profile-level-id=42e01f', 'profile-level-id=42e01f;'],
+    ['recvonly', 'profile-level-id=42e01f;level-asymmetry-allowed=1', 'profile-level-id=42e01f;'],
+  ])('to an offer that is %s with %s has %s', (direction, fmtp, expected) => {
+    const offer = OBS.replaceAll('a=sendonly', `a=${direction}`).replace(
+      /(a=rtpmap:96 .*\r\n)/,
+      `$1a=fmtp:96 ${fmtp}\r\n`,
+    );
+    const receives = direction !== 'recvonly';
+    expect(h264Answer(planMedia(offer, receives, !receives), own)).toContain(expected);
+  });
+
   test('takes one layer of several and says which', () => {
     const named = 'a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\r\n';
     const layers = `${named}a=rid:hi send\r\na=rid:lo send\r\na=simulcast:send hi;~lo\r\na=sendonly`;
