@@ -20,7 +20,15 @@ const STEP_MS = 3;
 /** NAL units of a keyframe and of a frame between, in Annex B. */
 const unit = (types: readonly number[], bytes: number): Buffer =>
   Buffer.concat(types.map((type) => Buffer.concat([Buffer.from([0, 0, 0, 1, 0x60 | type]), Buffer.alloc(bytes, 7)])));
-const payloads = [unit([7, 8, 5], 3000), unit([1], 2500), unit([1, 1], 200)].map((data) => packetizeH264(data));
+/** SEI that says that pictures are exact from the third one on. */
+const RECOVERY = Buffer.from([0, 0, 0, 1, 6, 6, 1, 0x34, 0x80]);
+const payloads = [
+  unit([7, 8, 5], 3000),
+  unit([1], 2500),
+  unit([1, 1], 200),
+  unit([7, 8], 20),
+  Buffer.concat([RECOVERY, unit([1], 900)]),
+].map((data) => packetizeH264(data));
 const block = { ssrc: 1, fractionLost: 0.5, lost: 3, highest: 9, jitter: 4, lastReport: 5, sinceReport: 6 };
 const feedback = [
   writePli(1, 2),
@@ -35,7 +43,7 @@ function datagram(random: Random, sequence: number, timestamp: number): Buffer {
   const at = random.below(picture.length);
   const packet = writeRtp({
     payloadType: 96,
-    marker: at === picture.length - 1,
+    marker: (at === picture.length - 1) !== random.chance(0.05),
     ssrc: 1,
     payload: picture[at]!,
     sequence: sequence & 0xffff,

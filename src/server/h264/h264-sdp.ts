@@ -132,9 +132,9 @@ const DECODED_LEVEL = 51;
  */
 function videoParameters(fmtp: string, receives: boolean, { startKbps, minKbps, maxKbps }: Bitrates): string {
   const offered = fmtp.split(';').map((one) => one.trim());
-  const isFree = receives && offered.includes('level-asymmetry-allowed=1');
+  const isFree = receives && offered.some((one) => /^level-asymmetry-allowed=1$/i.test(one));
   const kept = offered
-    .filter((one) => /^(?:profile-level-id|packetization-mode|level-asymmetry-allowed)=/.test(one))
+    .filter((one) => /^(?:profile-level-id|packetization-mode|level-asymmetry-allowed)=/i.test(one))
     .map((one) =>
       one.replace(/^(profile-level-id=[\da-f]{4})([\da-f]{2})$/i, (same, profile: string, level: string) =>
         isFree && Number.parseInt(level, 16) < DECODED_LEVEL ? profile + DECODED_LEVEL.toString(16) : same,

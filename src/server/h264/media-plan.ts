@@ -150,8 +150,8 @@ const fmtpOf = (lines: readonly string[], payloadType: number): string =>
     .find((value) => value.startsWith(`${payloadType} `))
     ?.slice(String(payloadType).length + 1) ?? '';
 
-/** Whether H.264 of these parameters may be cut into fragments (RFC 6184, 8.1). */
-export const isFragmentable = (fmtp: string): boolean => /(?:^|[; ])packetization-mode=1(?:;|$)/.test(fmtp);
+/** Whether H.264 of these parameters may be cut into fragments (RFC 6184, 8.1). Names have no case (RFC 6838, 4.3). */
+export const isFragmentable = (fmtp: string): boolean => /(?:^|[; ])packetization-mode=1(?:[; ]|$)/i.test(fmtp);
 
 /** The profile that the other side can decode; baseline where it names none (RFC 6184, 8.1). */
 export function profileOf(fmtp: string): H264Profile {

@@ -200,6 +200,26 @@ describe.skipIf(why !== null)(`a publisher in H.264${why === null ? '' : ` (skip
     await until(() => openPeers() === 0, 'the peer to be gone');
   });
 
+  test.each([
+    ['names that only its own network knows', '9b36eaac-bb2e-49bb-bb78-21c41c499900.local 61764 typ host'],
+    ['addresses that lead nowhere', '192.0.2.200 61764 typ host'],
+    ['IPv6 addresses that lead nowhere', '2001:db8::9 61764 typ host'],
+  ])('with candidates that are %s is answered at once, and connects', async (_what, place) => {
+    const publisher = obs();
+    const lines = [1, 2, 3].map((n) => `a=candidate:${n} 1 UDP ${2_114_977_791 - n} ${place}\r\n`).join('');
+    const answer = await fetch(`${server.url}/whip`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/sdp' },
+      body: `${publisher.offer()}${lines}`,
+      // Gathering candidates takes two seconds at most; looking names up would take longer.
+      signal: AbortSignal.timeout(4000),
+    });
+    expect(answer.status).toBe(201);
+    publisher.accept(await answer.text());
+    publisher.play(await red('320x240'), 30);
+    await until(() => server.sessions.all()[0]!.stats.width === 320, 'pictures');
+  });
+
   test('whose parameter sets stand in its offer alone is decoded, too', async () => {
     const units = await red('320x240');
     const sets = nalUnitsOf(units[0]!).filter(([first]) => [7, 8].includes(first! & 31));

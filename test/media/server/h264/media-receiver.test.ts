@@ -143,6 +143,13 @@ describe.skipIf(why !== null)(`packets of H.264${why === null ? '' : ` (skipped:
     expect(keyframeRequests).toBeLessThanOrEqual(1);
   });
 
+  test('of a sender that begins anew under another SSRC are taken a second later, from a keyframe on', async () => {
+    const anew: Pack = (unit, index) =>
+      usual(unit, 0).map((piece) => (index < 10 ? piece : { ...piece, ssrc: 9, timestamp: 5 + index }));
+    const { shown } = await receive(libraries, await greys(['-g', '10']), anew);
+    expect(shown).toEqual([...upTo(10), ...upTo(60).slice(40)]);
+  });
+
   test('without any marker give every picture, one picture late', async () => {
     const unmarked: Pack = (unit) => usual(unit, 0).map((piece) => ({ ...piece, marker: false }));
     expect((await receive(libraries, await greys(['-g', '30']), unmarked)).shown).toEqual(upTo(59));

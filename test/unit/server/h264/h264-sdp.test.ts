@@ -82,8 +82,10 @@ describe('the plan for an offer', () => {
       'baseline',
     ]);
     expect(
-      ['packetization-mode=1', 'a=b; packetization-mode=1', 'packetization-mode=0', ''].map(isFragmentable),
-    ).toEqual([true, true, false, false]);
+      ['packetization-mode=1', 'a=b; Packetization-Mode=1 ;c', 'packetization-mode=10', 'packetization-mode=0', ''].map(
+        isFragmentable,
+      ),
+    ).toEqual([true, true, false, false, false]);
   });
 
   test('uses a section with port 0 where it is only bundled, and no refused one', () => {
@@ -116,6 +118,7 @@ describe('the answer', () => {
   test.each([
     ['sendonly', 'profile-level-id=42e01f;level-asymmetry-allowed=1', 'profile-level-id=42e033;'],
     ['sendrecv', 'level-asymmetry-allowed=1;profile-level-id=640C34', 'profile-level-id=640C34;'],
+    ['sendonly', 'Profile-Level-Id=42e01f;LEVEL-ASYMMETRY-ALLOWED=1', 'Profile-Level-Id=42e033;'],
     ['sendonly', 'profile-level-id=42e01f', 'profile-level-id=42e01f;'],
     ['recvonly', 'profile-level-id=42e01f;level-asymmetry-allowed=1', 'profile-level-id=42e01f;'],
   ])('to an offer that is %s with %s has %s', (direction, fmtp, expected) => {
