@@ -104,8 +104,12 @@ export class PictureEncoder {
     });
   }
 
-  /** A native picture with the frame's content. */
-  #copy({ width, height, data }: Frame): AvFrame {
+  /**
+   * A native picture with the frame's content. Chroma of H.264 in 4:2:0 has half the columns and rows, so that sizes are
+   * even: the last column or row of an odd frame is left out.
+   */
+  #copy(frame: Frame): AvFrame {
+    const [width, height] = [frame.width & ~1, frame.height & ~1];
     let picture = this.#spare.pop();
     if (picture === undefined) {
       picture = new this.#library.Frame();
@@ -116,20 +120,20 @@ export class PictureEncoder {
       Object.assign(picture, { width, height, format: AV.YUV420P });
       if (picture.getBuffer() < 0) throw new Error(`no memory for a picture of ${width}x${height}`);
     } else picture.makeWritable();
-    const { chromaWidth, chromaHeight, u, v } = planesOf({ width, height });
+    const { chromaWidth, u, v } = planesOf(frame);
     const planes = [
-      { at: 0, columns: width, rows: height },
-      { at: u, columns: chromaWidth, rows: chromaHeight },
-      { at: v, columns: chromaWidth, rows: chromaHeight },
+      { at: 0, from: frame.width, columns: width, rows: height },
+      { at: u, from: chromaWidth, columns: width / 2, rows: height / 2 },
+      { at: v, from: chromaWidth, columns: width / 2, rows: height / 2 },
     ];
     const native = picture.data ?? [];
     const { linesize } = picture;
-    for (const [index, { at, columns, rows }] of planes.entries()) {
+    for (const [index, { at, from, columns, rows }] of planes.entries()) {
       const stride = linesize[index]!;
-      if (stride === columns) native[index]!.set(data.subarray(at, at + columns * rows));
+      if (stride === columns && from === columns) native[index]!.set(frame.data.subarray(at, at + columns * rows));
       else
         for (let y = 0; y < rows; y++)
-          native[index]!.set(data.subarray(at + y * columns, at + (y + 1) * columns), y * stride);
+          native[index]!.set(frame.data.subarray(at + y * from, at + y * from + columns), y * stride);
     }
     return picture;
   }
