@@ -62,18 +62,21 @@ describe.skipIf(why !== null)(`the codecs of H.264${why === null ? '' : ` (skipp
     [321, 241],
     [320, 241],
     [17, 16],
-  ])('a picture of %dx%d, which H.264 cannot be in 4:2:0, comes without its last column or row', async (width, height) => {
-    const encoder = new PictureEncoder(library, OPTIONS);
-    const decoder = new PictureDecoder(library);
-    const decoded = (await decoder.decode((await encoder.encode(frameOf(width, height)))!.data))!;
-    const even = frameOf(width, height);
-    expect([decoded.width, decoded.height]).toEqual([width & ~1, height & ~1]);
-    const row = (height >> 1) * width;
-    const [a, b] = [decoded.data.subarray((height >> 1) * decoded.width), even.data.subarray(row)];
-    expect(meanError(a.subarray(0, decoded.width), b.subarray(0, decoded.width))).toBeLessThan(2);
-    encoder.close();
-    decoder.close();
-  });
+  ])(
+    'a picture of %dx%d, which H.264 cannot be in 4:2:0, comes without its last column or row',
+    async (width, height) => {
+      const encoder = new PictureEncoder(library, OPTIONS);
+      const decoder = new PictureDecoder(library);
+      const decoded = (await decoder.decode((await encoder.encode(frameOf(width, height)))!.data))!;
+      const even = frameOf(width, height);
+      expect([decoded.width, decoded.height]).toEqual([width & ~1, height & ~1]);
+      const row = (height >> 1) * width;
+      const [a, b] = [decoded.data.subarray((height >> 1) * decoded.width), even.data.subarray(row)];
+      expect(meanError(a.subarray(0, decoded.width), b.subarray(0, decoded.width))).toBeLessThan(2);
+      encoder.close();
+      decoder.close();
+    },
+  );
 
   test('a frame is copied before encode returns', async () => {
     const encoder = new PictureEncoder(library, OPTIONS);
