@@ -28,8 +28,14 @@ export interface MediaReceiverParts {
   send(data: Buffer): void;
 }
 
-/** Pictures that wait for the decoder; with more the machine is overloaded, and they are dropped up to a keyframe. */
-const MOST_WAITING = 30;
+/**
+ * With so many pictures in front of the decoder, the first of them for so long, the machine is overloaded, and pictures are
+ * dropped up to a keyframe. After a pause of this process or of the network many come at once and are decoded in a moment.
+ */
+const MANY_WAITING = 30;
+const LONG_WAIT_MS = 500;
+/** More wait in no case: four seconds at 60 a second. */
+const MOST_WAITING = 240;
 /** A stream that is silent for this long may be replaced by one of another SSRC, in milliseconds. */
 const SILENT_MS = 1000;
 /** A share of fewer packets than this is not reported. */
@@ -66,6 +72,8 @@ export class MediaReceiver {
   #sounds: SoundReceiver | null = null;
   #video: Incoming | null = null;
   #sound: Incoming | null = null;
+  /** When each picture that waits for the decoder was handed to it, the first one first. */
+  readonly #waitingSinceMs: number[] = [];
   readonly #pictureWait = new Mean();
   readonly #soundWait = new Mean();
   #closed = false;
@@ -164,7 +172,7 @@ export class MediaReceiver {
       onUnit: (unit, arrivedAtMs, restarts) => {
         if (unit.isKeyframe) recovery = { left: 0 };
         else if (restarts) recovery = { left: (unit.recoveryFrames ?? 0) + MOST_REORDERED };
-        if (this.#decoder!.waiting >= MOST_WAITING) pictures.waitForKeyframe(performance.now());
+        if (this.#isOverloaded(performance.now())) pictures.waitForKeyframe(performance.now());
         else void this.#decode({ data: unit.data, arrivedAtMs, restarts, recovery }, pictures);
       },
       onSets: (sets) => void this.#decoder!.useSets(sets),
@@ -174,9 +182,17 @@ export class MediaReceiver {
     this.#pictures = pictures;
   }
 
+  #isOverloaded(nowMs: number): boolean {
+    const waiting = this.#waitingSinceMs.length;
+    const waitMs = nowMs - (this.#waitingSinceMs[0] ?? nowMs);
+    return waiting >= MOST_WAITING || (waiting >= MANY_WAITING && waitMs > LONG_WAIT_MS);
+  }
+
   async #decode({ data, arrivedAtMs, restarts, recovery }: UnitToDecode, pictures: PictureReceiver): Promise<void> {
     const beganMs = performance.now();
+    this.#waitingSinceMs.push(beganMs);
     const frame = await this.#decoder!.decode(data, restarts).catch((error: unknown) => error as Error);
+    this.#waitingSinceMs.shift();
     if (this.#closed) return;
     if (frame !== null && !(frame instanceof Error)) {
       recovery.left = 0;

@@ -18,7 +18,6 @@ export class PictureDecoder {
   readonly #jobs = new SerialQueue();
   /** Converts pictures of other formats and colours; created when one comes. */
   #converter: PictureConverter | null = null;
-  #waiting = 0;
   #closed = false;
 
   /** @throws Error where the library has no H.264 decoder. */
@@ -40,11 +39,6 @@ export class PictureDecoder {
     this.#decoded.alloc();
   }
 
-  /** Number of access units that wait or are being decoded. */
-  get waiting(): number {
-    return this.#waiting;
-  }
-
   /**
    * Decodes an access unit.
    * @param data Annex B; empty units give no picture.
@@ -53,16 +47,11 @@ export class PictureDecoder {
    * @throws Error for data that cannot be decoded without a flaw.
    */
   async decode(data: Buffer, restarts = false): Promise<Frame | null> {
-    this.#waiting++;
-    try {
-      return await this.#jobs.run(() => {
-        if (this.#closed || data.length === 0) return null;
-        if (restarts) this.#context.flushBuffers();
-        return this.#decode(data);
-      });
-    } finally {
-      this.#waiting--;
-    }
+    return this.#jobs.run(() => {
+      if (this.#closed || data.length === 0) return null;
+      if (restarts) this.#context.flushBuffers();
+      return this.#decode(data);
+    });
   }
 
   /** Takes parameter sets. @param sets Annex B; the decoder calls them an error, as they give no picture. */

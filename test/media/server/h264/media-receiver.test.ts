@@ -44,7 +44,7 @@ async function receive(
   { codec }: H264Libraries,
   units: readonly EncodedUnit[],
   pack: Pack = usual,
-  { fmtp = '', isLost = (_index: number, _piece: number): boolean => false } = {},
+  { fmtp = '', isLost = (_index: number, _piece: number): boolean => false, burst = 0 } = {},
 ): Promise<Outcome> {
   const frames: Frame[] = [];
   let keyframeRequests = 0;
@@ -80,7 +80,7 @@ async function receive(
       };
       if (!isLost(index, at)) receiver.push(packet, nowMs);
     }
-    await step(FRAME_MS);
+    if (index === 0 || index > burst) await step(FRAME_MS);
   }
   await step(500);
   for (let before = -1; before < frames.length; await new Promise((resolve) => setTimeout(resolve, 200)))
@@ -148,6 +148,12 @@ describe.skipIf(why !== null)(`packets of H.264${why === null ? '' : ` (skipped:
       usual(unit, 0).map((piece) => (index < 10 ? piece : { ...piece, ssrc: 9, timestamp: 5 + index }));
     const { shown } = await receive(libraries, await greys(['-g', '10']), anew);
     expect(shown).toEqual([...upTo(10), ...upTo(60).slice(40)]);
+  });
+
+  test('that come at once after a pause are all decoded', async () => {
+    const { shown, keyframeRequests } = await receive(libraries, await greys(['-g', '60']), usual, { burst: 55 });
+    expect(shown).toEqual(upTo(60));
+    expect(keyframeRequests).toBe(0);
   });
 
   test('without any marker give every picture, one picture late', async () => {
