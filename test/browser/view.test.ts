@@ -151,6 +151,39 @@ describe('the view page', () => {
     await unpublish(camera);
   });
 
+  test('plays after a tap where the browser begins nothing by itself, as a phone in low-power mode', async () => {
+    const camera = await publish('tapped', {}, true);
+    const context = await browser.newContext({ viewport: { width: 390, height: 480 }, hasTouch: true });
+    // The rule of such a browser: a finger has acted when it is lifted (HTML standard, "activation triggering input event").
+    await context.addInitScript(() => {
+      let mayPlay = false;
+      const act = () => {
+        mayPlay = true;
+      };
+      for (const event of ['mousedown', 'pointerup', 'touchend', 'keydown']) addEventListener(event, act, true);
+      const { play } = HTMLMediaElement.prototype;
+      HTMLMediaElement.prototype.play = function (this: HTMLMediaElement) {
+        return mayPlay ? play.call(this) : Promise.reject(new DOMException('not now', 'NotAllowedError'));
+      };
+    });
+    await context.route('**/view/tapped?sound', async (route) => {
+      const answer = await route.fetch();
+      await route.fulfill({ response: answer, body: (await answer.text()).replace(' autoplay', '') });
+    });
+    const page = await context.newPage();
+    await page.goto(`${program.url}/view/tapped?sound`);
+    await page.waitForSelector('body[data-tap="needed"]');
+    const isPaused = (): Promise<boolean> => page.evaluate(() => document.querySelector('video')!.paused);
+    expect(await isPaused()).toBe(true);
+    await page.touchscreen.tap(200, 200);
+    await until(async () => !(await isPaused()), 'the picture to play');
+    await page.waitForSelector('body:not([data-tap])');
+    await state(page, 'live');
+    await until(() => page.evaluate(() => !document.querySelector('video')!.muted), 'the page to be heard');
+    await leave(page);
+    await unpublish(camera);
+  });
+
   test('shows the next publisher when it was opened between two', async () => {
     await unpublish(await publish('late'));
     const page = await open('/view/late');
