@@ -24,6 +24,7 @@ declare module '@roamhq/wrtc' {
     readonly connectionState: 'new' | 'connecting' | 'connected' | 'disconnected' | 'failed' | 'closed';
     readonly iceGatheringState: 'new' | 'gathering' | 'complete';
     readonly localDescription: { sdp: string } | null;
+    readonly remoteDescription: { sdp: string } | null;
     ondatachannel: ((event: { channel: DataChannel }) => void) | null;
     onconnectionstatechange: (() => void) | null;
     onicegatheringstatechange: (() => void) | null;
