@@ -70,6 +70,10 @@ function start(): ChildProcess {
 }
 
 const notStarted = (why: string): FaceOffError =>
-  new FaceOffError('server_full', `The server cannot start a process for the picture (${why}). Try again in a moment.`, {
-    details: { retryAfterMs: RETRY_AFTER_MS },
-  });
+  new FaceOffError(
+    'server_full',
+    `The server cannot start a process for the picture (${why}). Try again in a moment.`,
+    {
+      details: { retryAfterMs: RETRY_AFTER_MS },
+    },
+  );

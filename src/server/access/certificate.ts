@@ -7,7 +7,7 @@ import { hostname } from 'node:os';
 import path from 'node:path';
 import { generate } from 'selfsigned';
 import type { Config } from '../../config.ts';
-import { addressesOf, isLocal } from '../../lib/address.ts';
+import { addressesOf, hostName, isLocal } from '../../lib/address.ts';
 import { makeFolder } from '../../lib/system/make-folder.ts';
 import { writeWhole } from '../../lib/system/whole-file.ts';
 import { FaceOffError, messageOf } from '../../shared/errors.ts';
@@ -41,7 +41,7 @@ export async function certificateOf(
   const { certificate, key, host, names } = server;
   if (certificate !== null && key !== null) return readConfigured(certificate, key);
   if (isLocal(host)) return null;
-  const wanted = ['localhost', hostname().toLowerCase(), ...names, '127.0.0.1', ...addressesOf(host)];
+  const wanted = ['localhost', hostname().toLowerCase(), ...names.map(hostName), '127.0.0.1', ...addressesOf(host)];
   return keptOrNew(storage.dir, [...new Set(wanted)], log);
 }
 
