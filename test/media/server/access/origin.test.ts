@@ -53,7 +53,12 @@ test.each([
     { host: here.host, names: ['Müller.example'] as string[] },
     'welcome',
   ],
-  ['a name one label below', { host: 'a.b.example' }, { host: here.host, names: ['*.b.example'] as string[] }, 'welcome'],
+  [
+    'a name one label below',
+    { host: 'a.b.example' },
+    { host: here.host, names: ['*.b.example'] as string[] },
+    'welcome',
+  ],
   [
     'a name two labels below',
     { host: 'x.a.b.example' },
