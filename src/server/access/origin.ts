@@ -24,7 +24,7 @@ export function checkOrigin(
   if (origin !== undefined && !isOwn(origin, host, server) && !allowed.includes(origin))
     throw new FaceOffError(
       'foreign_origin',
-      'A page of another site may not use this server. server.origins names those that may publish and watch; the name by which a proxy is reached belongs into server.names.',
+      'A page of another site may not use this server. server.origins names those that may publish and watch; the name by which a proxy is reached belongs into server.names, with its port unless that is 80 or 443.',
     );
   // Browsers always send Host; a request without it does not come from a page.
   if (host === undefined) return;
@@ -38,7 +38,7 @@ export function checkOrigin(
 
 /**
  * Whether an origin is that of the server's own pages: the one that the request is for, which a proxy may name with the
- * port of its scheme; or, where a proxy on this machine asks for the server by its address, one of `server.names`, with the port
+ * port of its scheme; or, as proxies may ask by the server's address or leave the port out, one of `server.names` with the port
  * that is named there.
  */
 function isOwn(origin: string, host: string | undefined, { names }: Pick<Config['server'], 'names'>): boolean {
@@ -46,7 +46,7 @@ function isOwn(origin: string, host: string | undefined, { names }: Pick<Config[
   const page = new URL(origin);
   const asked = `${page.protocol}//${host}`;
   if (/^[\w.:[\]-]+$/.test(host) && URL.canParse(asked) && new URL(asked).host === page.host) return true;
-  return isLocal(hostName(host)) && names.some((name) => portOf(name) === page.port && isNamed(page.hostname, [name]));
+  return names.some((name) => portOf(name) === page.port && isNamed(page.hostname, [name]));
 }
 
 /** The port that a name of `server.names` has; empty without one. */

@@ -46,6 +46,13 @@ test.each([
     { host: here.host, names: ['https://Faces.example.org:3000/'] as string[] },
     'welcome',
   ],
+  [
+    'a proxy that leaves its port out',
+    { origin: 'http://a.example:81', host: 'a.example' },
+    { host: here.host, names: ['a.example:81'] as string[] },
+    'welcome',
+  ],
+  ['the same without its name', { origin: 'http://faces.example.org:81', host: 'faces.example.org' }, here, 'foreign_origin'],
   ['a name with a port', { host: 'a.example:81' }, { host: here.host, names: ['a.example:81'] as string[] }, 'welcome'],
   [
     'a name in other letters than ASCII',
