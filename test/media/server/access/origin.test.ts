@@ -52,7 +52,12 @@ test.each([
     { host: here.host, names: ['a.example:81'] as string[] },
     'welcome',
   ],
-  ['the same without its name', { origin: 'http://faces.example.org:81', host: 'faces.example.org' }, here, 'foreign_origin'],
+  [
+    'the same without its name',
+    { origin: 'http://faces.example.org:81', host: 'faces.example.org' },
+    here,
+    'foreign_origin',
+  ],
   ['a name with a port', { host: 'a.example:81' }, { host: here.host, names: ['a.example:81'] as string[] }, 'welcome'],
   [
     'a name in other letters than ASCII',
