@@ -389,7 +389,7 @@ describe.skipIf(ffmpeg('-version').status !== 0)('a video (needs ffmpeg)', () =>
         .toBuffer(),
     );
     expect((await render(input, at('delays.mp4'))).stderr).toBe('');
-    expect(millis(at('delays.mp4')).map(Math.round)).toEqual([0, 120, 250, 387]);
+    expect(millis(at('delays.mp4')).map(Math.round)).toEqual([0, 120, 250, 403]);
     expect(described(at('delays.mp4'))).toMatch(/Duration: 00:00:00\.42/);
   });
 
