@@ -1,5 +1,7 @@
 /** The page for OBS, in a real Chromium, against the program people start: the picture itself is looked at. */
 
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { launchBrowser } from '../support/browser.ts';
@@ -151,6 +153,39 @@ describe('the view page', () => {
     await unpublish(camera);
   });
 
+  test('plays after a tap where the browser begins nothing by itself, as a phone in low-power mode', async () => {
+    const camera = await publish('tapped', {}, true);
+    const context = await browser.newContext({ viewport: { width: 390, height: 480 }, hasTouch: true });
+    // The rule of such a browser: a finger has acted when it is lifted (HTML standard, "activation triggering input event").
+    await context.addInitScript(() => {
+      let mayPlay = false;
+      const act = () => {
+        mayPlay = true;
+      };
+      for (const event of ['mousedown', 'pointerup', 'touchend', 'keydown']) addEventListener(event, act, true);
+      const { play } = HTMLMediaElement.prototype;
+      HTMLMediaElement.prototype.play = function (this: HTMLMediaElement) {
+        return mayPlay ? play.call(this) : Promise.reject(new DOMException('not now', 'NotAllowedError'));
+      };
+    });
+    await context.route('**/view/tapped?sound', async (route) => {
+      const answer = await route.fetch();
+      await route.fulfill({ response: answer, body: (await answer.text()).replace(' autoplay', '') });
+    });
+    const page = await context.newPage();
+    await page.goto(`${program.url}/view/tapped?sound`);
+    await page.waitForSelector('body[data-tap="needed"]');
+    const isPaused = (): Promise<boolean> => page.evaluate(() => document.querySelector('video')!.paused);
+    expect(await isPaused()).toBe(true);
+    await page.touchscreen.tap(200, 200);
+    await until(async () => !(await isPaused()), 'the picture to play');
+    await page.waitForSelector('body:not([data-tap])');
+    await state(page, 'live');
+    await until(() => page.evaluate(() => !document.querySelector('video')!.muted), 'the page to be heard');
+    await leave(page);
+    await unpublish(camera);
+  });
+
   test('shows the next publisher when it was opened between two', async () => {
     await unpublish(await publish('late'));
     const page = await open('/view/late');
@@ -227,6 +262,45 @@ describe('on a server with a token', () => {
     expect(page.url()).toBe(`${program.url}/view/secret`);
     await leave(page);
   });
+
+  test.each([
+    ['with the token in its address', `?token=${token}`],
+    ['after the login there', ''],
+  ])(
+    'a site of server.origins shows it in a frame %s',
+    async (_how, query) => {
+      const site = createServer((_request, response) => {
+        response
+          .setHeader('content-type', 'text/html')
+          .end(`<iframe src="${framing.url}/view/framed${query}"></iframe>`);
+      });
+      await new Promise<void>((resolve) => site.listen(0, '127.0.0.1', resolve));
+      // Another site than 127.0.0.1, on this machine.
+      const origin = `http://localhost:${(site.address() as AddressInfo).port}`;
+      const framing = await startProgram([
+        ...['--set', `server.token=${token}`, '--set', `server.origins=["${origin}"]`],
+        ...faceless,
+      ]);
+      const camera = new Publisher();
+      cameras.push(camera);
+      camera.send(320, 240);
+      const headers = { authorization: `Bearer ${token}` };
+      expect((await camera.whip(framing.url, '?stream=framed', headers)).status).toBe(201);
+      const page = await (await browser.newContext()).newPage();
+      await page.goto(origin);
+      const frame = page.frameLocator('iframe');
+      if (query === '') {
+        await frame.locator('#token').fill(token);
+        await frame.locator('#token').press('Enter');
+      }
+      await frame.locator('body[data-state="live"]').waitFor({ timeout: 15_000 });
+      await page.context().close();
+      camera.close();
+      await framing.stop();
+      site.close();
+    },
+    60_000,
+  );
 
   test('the studio and its socket open after the login', async () => {
     const page = await open('/');

@@ -14,7 +14,7 @@ async function logIn(): Promise<void> {
   const answer = await fetch(serverUrl('/api/login'), {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ token: token.value.trim() }),
+    body: JSON.stringify({ token: token.value.trim(), framed: window !== window.top }),
   }).catch(() => null);
   if (answer?.ok) {
     location.reload();

@@ -6,7 +6,7 @@ import '../language/page-language.ts';
 
 import { t } from '../language/translate.ts';
 import { announce, element } from '../lib/dom.ts';
-import { playVideo } from '../lib/play-video.ts';
+import { onActivation, playVideo } from '../lib/play-video.ts';
 import { PlaybackWatchdog } from '../peer/playback-watchdog.ts';
 import { openPlayer } from '../transport/open-stream.ts';
 
@@ -45,7 +45,7 @@ async function play(): Promise<void> {
     await video.play();
   } catch {
     video.muted = true;
-    if (hasSound) addEventListener('pointerdown', () => void play(), { once: true });
+    if (hasSound) onActivation(() => void play());
     await playVideo(video);
   }
 }

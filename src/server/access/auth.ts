@@ -16,8 +16,16 @@ import { sendPage } from './pages.ts';
 
 const COOKIE = 'faceoff';
 const YEAR_S = 365 * 86_400;
+/** Of a page in another site's frame: the browser keeps it for frames within that site alone (CHIPS). Browsers take it over HTTPS, and of this machine. */
+const FRAMED = { sameSite: 'none', secure: true, partitioned: true } as const;
 /** Open to all callers: the probes, the load balancer's way in, what the login page needs, and the scripts, styles and languages of all pages. */
 const PUBLIC = /^\/(healthz|readyz|enter|enter\/call|api\/login|[\w-]+\.(js|css|svg|js\.map)|languages\/[a-z]+\.json)$/;
+
+/** What the login page sends. */
+interface Login {
+  token?: unknown;
+  framed?: unknown;
+}
 
 /** Checks each request's token or cookie. Needs `loginRoutes`, which registers the parsing of cookies. */
 export class Authenticator {
@@ -47,10 +55,14 @@ export class Authenticator {
     this.#cookieOptions = { path: '/', maxAge: YEAR_S, httpOnly: true, sameSite: 'lax', secure };
   }
 
-  /** Exchanges the token for the cookie. @throws FaceOffError `wrong_token` (401), `too_many_attempts` (429). */
-  logIn(token: unknown, address: string, reply: FastifyReply): void {
+  /**
+   * Exchanges the token for the cookie.
+   * @param framed whether the login page is in a frame of another site.
+   * @throws FaceOffError `wrong_token` (401), `too_many_attempts` (429).
+   */
+  logIn({ token, framed }: Login, address: string, reply: FastifyReply): void {
     if (!this.#isRight(token, address)) throw wrongToken();
-    this.#setCookie(reply);
+    this.#setCookie(reply, framed === true);
   }
 
   /**
@@ -64,8 +76,10 @@ export class Authenticator {
     const isPage = request.method === 'GET' && (request.headers.accept ?? '').includes('text/html');
     const waitMs = this.#rateLimit.waitMs(request.ip);
     // The redirect keeps the token out of the address bar, the history and screenshots.
-    if (isPage && waitMs === 0 && this.#isRight(token, request.ip))
-      return this.#setCookie(reply).redirect(locationOf(request, withoutToken(request.url), this.#basePath), 303);
+    if (isPage && waitMs === 0 && this.#isRight(token, request.ip)) {
+      const location = locationOf(request, withoutToken(request.url), this.#basePath);
+      return this.#setCookie(reply, isFramed(request)).redirect(location, 303);
+    }
     if (this.#hasCookie(request) || this.#isRight(bearerOf(request), request.ip)) return;
     if (isPage && token !== undefined && waitMs > 0)
       return sendPage(request, reply.code(429).header('retry-after', Math.ceil(waitMs / 1000)), 'login.html');
@@ -89,10 +103,14 @@ export class Authenticator {
     return value !== undefined && isSame(value, this.#cookieValue);
   }
 
-  #setCookie(reply: FastifyReply): FastifyReply {
-    return reply.setCookie(COOKIE, this.#cookieValue, this.#cookieOptions);
+  #setCookie(reply: FastifyReply, framed: boolean): FastifyReply {
+    return reply.setCookie(COOKIE, this.#cookieValue, { ...this.#cookieOptions, ...(framed && FRAMED) });
   }
 }
+
+/** Whether the page is for a frame of another site, to which a browser sends no Lax cookie (Fetch Metadata, W3C). */
+const isFramed = ({ headers }: FastifyRequest): boolean =>
+  headers['sec-fetch-site'] === 'cross-site' && headers['sec-fetch-dest'] !== 'document';
 
 const bearerOf = ({ headers }: FastifyRequest): string | undefined =>
   headers.authorization?.match(/^Bearer +(\S+) *$/i)?.[1];
@@ -103,8 +121,8 @@ const bearerOf = ({ headers }: FastifyRequest): string | undefined =>
  */
 export async function loginRoutes(app: FastifyInstance, authenticator: Authenticator): Promise<void> {
   await app.register(cookies);
-  app.post<{ Body: { token?: unknown } | null }>('/api/login', async (request, reply) => {
-    authenticator.logIn(request.body?.token, request.ip, reply);
+  app.post<{ Body: Login | null }>('/api/login', async (request, reply) => {
+    authenticator.logIn(request.body ?? {}, request.ip, reply);
     return reply.code(204).send();
   });
 }

@@ -423,7 +423,7 @@ export const OPERATIONS: readonly Operation[] = [
     id: 'logIn',
     group: 'access',
     summary: 'Exchanges the token for the cookie, for pages',
-    body: { json: z.object({ token: z.string() }) },
+    body: { json: z.object({ token: z.string(), framed: z.boolean().optional() }) },
     replies: { 204: { text: 'The cookie is set.', headers: ['Set-Cookie'] } },
     errors: ['wrong_token', 'too_many_attempts', 'bad_json', 'wrong_type', 'body_too_large'],
     isPublic: true,

@@ -19,8 +19,8 @@ afterEach(async () => {
   for (const clean of left.splice(0).reverse()) await clean();
 });
 
-async function start(): Promise<Program> {
-  const server = await startProgram(FACELESS);
+async function start(settings: string[] = []): Promise<Program> {
+  const server = await startProgram([...FACELESS, ...settings]);
   left.push(() => server.stop());
   return server;
 }
@@ -100,6 +100,25 @@ describe.skipIf(process.platform === 'win32' || !hasFfmpeg)('SIGTERM', () => {
     await until(() => cameras.every(isTold), 'the publishers to be told');
     expect(server.said()).toContain('recording finished');
     expect(server.said()).not.toContain('"level":50');
+  });
+
+  test('lets streams go on for server.drainMs and takes no more, and ends with the last of them, exit 0', async () => {
+    const server = await start(['--set', 'server.drainMs=60000']);
+    const camera = await publish(server, 'drained');
+    const ended = terminate(server);
+    const refused = async (): Promise<unknown> => {
+      const another = new Publisher();
+      left.push(() => another.close());
+      another.send(320, 240);
+      const answer = await another.whip(server.url, '?stream=late');
+      return answer.status === 503 && ((await answer.json()) as { code: string }).code;
+    };
+    await until(async () => (await refused()) === 'server_stopping', 'new streams to be refused');
+    const before = camera.received.length;
+    await until(() => camera.received.length > before + 10, 'pictures to go on');
+    expect(server.child.exitCode).toBeNull();
+    await fetch(camera.location, { method: 'DELETE' });
+    expect(await ended).toBe(0);
   });
 
   test('while an ffmpeg stands still ends within the grace time, exit 0, and the next start keeps its recording', async () => {

@@ -91,6 +91,13 @@ describe('pictures that cannot be a face', () => {
     expect(answer.body.message.length).toBeGreaterThan(20);
   });
 
+  test.each(['/api/faces/preview', '/api/blocked-faces', '/api/backgrounds'])('bombs to %s', async (to) => {
+    for (const bomb of [column(50_000_000), await readFile(flatAvif)]) {
+      const answer = await upload(bomb, { consent: 'true', name: 'Someone' }, to);
+      expect([answer.status, answer.body.code]).toEqual([413, 'picture_too_large']);
+    }
+  });
+
   test('an upload of 200 MB is refused and not kept in memory', async () => {
     let sent = 0;
     const chunk = Buffer.alloc(1 << 20);
@@ -289,15 +296,26 @@ describe('the studio socket', () => {
 
   test('answers malformed messages with an error, and closes after too many', async () => {
     const { socket, heard } = await connect();
-    for (const garbage of [
+    const odd = { length: { toString: 1 } };
+    const garbage = [
       '{',
       '42',
       '{"type":"dance"}',
       '{"type":"settings","settings":{"strength":7}}',
       '{"type":"offer","sdp":"x"}',
-    ])
-      socket.send(garbage);
-    await until(() => heard.filter((message) => message.type === 'error').length === 5, 'five refusals');
+      // What has a length that is no number, and a text that is none.
+      JSON.stringify({ type: 'offer', sdp: odd }),
+      JSON.stringify({ type: 'offer', sdp: 'x', again: odd }),
+      JSON.stringify({ type: 'candidate', candidate: { candidate: odd } }),
+      JSON.stringify({ type: 'settings', settings: { face: odd } }),
+      '{"type":"settings","settings":{"__proto__":{"length":{"toString":1}}}}',
+      JSON.stringify({ type: odd }),
+    ];
+    for (const message of garbage) socket.send(message);
+    const refusals = () => heard.filter((message) => message.type === 'error');
+    await until(() => refusals().length >= garbage.length, 'a refusal of each');
+    expect(refusals()).toHaveLength(garbage.length);
+    expect(refusals().filter(({ error }) => error.code === 'internal')).toEqual([]);
     expect(socket.readyState).toBe(WebSocket.OPEN);
     expect(server.sessions.size).toBe(0);
     for (let i = 0; i < 30; i++) socket.send('garbage');

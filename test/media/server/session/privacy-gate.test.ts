@@ -109,8 +109,11 @@ describe('a guarded person', () => {
     const guard = new PrivacyGate();
     const first = guard.pass(await lane.swap('film', { ...copyFrame(pan[8]!), receivedAtMs: 0 }), true);
     expect(first).not.toBeNull();
-    const large = { width: 1928, height: 1088, data: new Uint8Array(1928 * 1088 * 1.5).fill(128), receivedAtMs: 0 };
-    expect(guard.pass(await lane.swap('film', large), true)).toBeNull();
+    // Larger than the lane takes, and with a face.
+    const large = await cutFrame(group, { left: 480, top: 120, width: 640, height: 480 }, 3848, 2886);
+    const passed = await lane.swap('film', { ...large, receivedAtMs: 17 });
+    expect(passed.result).toBe('passed');
+    expect(guard.pass(passed, true)).toBeNull();
     // Planes that end too early.
     const broken = { ...pan[8]!, data: pan[8]!.data.slice(0, 1000), receivedAtMs: 33 };
     const done = await lane.swap('film', broken);
