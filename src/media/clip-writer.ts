@@ -13,6 +13,7 @@ import {
   noFfmpegForClips,
   shownMs,
   successOf,
+  unwritable,
 } from './clip.ts';
 import { type ClipColour, MOST_FPS } from './clip-probe.ts';
 import { tracksFor } from './clip-tracks.ts';
@@ -176,7 +177,7 @@ function writerInto(stream: Writable, header: string | Uint8Array, { finished, c
     isClosed = true;
   });
   stream.on('error', (error) => {
-    failed ??= error;
+    failed ??= unwritable(error);
   });
   async function write(data: string | Uint8Array): Promise<void> {
     // A stream that its reader closed says so once, which may be before anything is written.

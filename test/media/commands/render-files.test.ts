@@ -1,11 +1,12 @@
 /** Strangers' clips, and names of files: what they hold stays. */
 
 import { execFile } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, test, vi } from 'vitest';
 import { root } from '../../../src/lib/package-root.ts';
+import { animationSink } from '../../../src/media/animation.ts';
 import { openClip } from '../../../src/media/clip-reader.ts';
 import { openSink } from '../../../src/media/clip-writer.ts';
 import { astronaut } from '../../support/lane.ts';
@@ -23,6 +24,23 @@ test('names of any kind are names', async () => {
     expect(stderr, name).toBe('');
     expect(existsSync(at(name)), name).toBe(true);
   }
+});
+
+test.skipIf(!existsSync('/dev/full')).each(['y4m', 'gif'])('a full disk is told in a sentence (%s)', async (ending) => {
+  symlinkSync('/dev/full', at(`full.${ending}`));
+  const read = await openClip(clip);
+  const sink =
+    ending === 'gif'
+      ? animationSink(at('full.gif'), read, { lossless: false })
+      : await openSink(at('full.y4m'), read, { lossless: false, audioFrom: clip });
+  const writing = async (): Promise<void> => {
+    for await (const frame of read) await sink.write(frame);
+    await sink.end();
+  };
+  await expect(writing()).rejects.toMatchObject({
+    code: 'bad_output',
+    message: expect.stringMatching(/cannot be written/),
+  });
 });
 
 describe.skipIf(ffmpeg('-version').status !== 0)('a video (needs ffmpeg)', () => {
