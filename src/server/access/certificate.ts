@@ -70,7 +70,10 @@ async function readConfigured(certificate: string, key: string, log?: Certificat
 function warnOfTime({ validFrom, validTo }: X509Certificate, log?: CertificateLog, nowMs: number = Date.now()): void {
   const told = { validFrom, validTo };
   if (Date.parse(validTo) < nowMs)
-    log?.warn(told, 'server.certificate has expired: browsers refuse it. Renew it; a new one in its place is taken within an hour');
+    log?.warn(
+      told,
+      'server.certificate has expired: browsers refuse it. Renew it; a new one in its place is taken within an hour',
+    );
   else if (Date.parse(validFrom) > nowMs)
     log?.warn(told, 'server.certificate is not valid yet: browsers refuse it. Look at the clock of this machine');
 }
