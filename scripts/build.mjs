@@ -161,6 +161,7 @@ async function buildServer() {
     'pipeline/content': 'src/pipeline/content/content-process.ts',
     'pipeline/device': 'src/pipeline/device/device-process.ts',
     'pipeline/builder': 'src/pipeline/inference/builder.ts',
+    'faces/picture': 'src/faces/pictures/picture-process.ts',
     'media/signing-worker': 'src/media/provenance/signing-worker.ts',
   };
   const benches = {

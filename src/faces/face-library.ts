@@ -26,6 +26,7 @@ import { adviceFor, PhotoReports } from './face-report.ts';
 import type { BlockedUpload, Faces, UploadedFace } from './face-service.ts';
 import { FaceWatch, type LibraryParts } from './face-watch.ts';
 import { adviceOn } from './photo-advice.ts';
+import { decodeApart } from './pictures/decode-apart.ts';
 import { chooseFace, decodePicture, type PictureLimits } from './portrait.ts';
 import { FileSeal } from './sealed-files.ts';
 import { isPainted, SHIPPED_FACES } from './shipped-faces.ts';
@@ -60,7 +61,7 @@ export class FaceLibrary implements Faces {
   /** Additions and removals, one at a time. */
   readonly #changes = new SerialQueue();
   #onGone: (wearers: readonly string[]) => void = () => undefined;
-  /** One upload is decoded at a time, as the whole process shares libuv's few threads. */
+  /** One upload is decoded at a time, so that they do not take the streams' cores. */
   readonly #decodings = new SerialQueue();
 
   private constructor({ limits, faces }: Config, pool: Pool, { folder, blockList, log }: LibraryParts) {
@@ -146,7 +147,7 @@ export class FaceLibrary implements Faces {
   }
 
   async block({ data, note, pick }: BlockedUpload): Promise<BlockedFace> {
-    const picture = await this.#decodings.run(() => decodePicture(data, this.#limits));
+    const picture = await this.#decodings.run(() => decodeApart(data, this.#limits));
     const { embedding } = chooseFace(picture, await this.#pool.analyse(copyOf(picture)), pick);
     return this.#changes.run(async () => {
       const blocked = await this.#blockList.add(embedding, note);
@@ -164,7 +165,7 @@ export class FaceLibrary implements Faces {
 
   async add(upload: UploadedFace): Promise<FaceInfo> {
     this.#checkRoom(upload);
-    const picture = await this.#decodings.run(() => decodePicture(upload.data, this.#limits));
+    const picture = await this.#decodings.run(() => decodeApart(upload.data, this.#limits));
     return this.#changes.run(async () => {
       const known = this.#checkRoom(upload);
       const chosen = chooseFace(picture, await this.#pool.analyse(copyOf(picture)), upload.pick);
@@ -179,7 +180,7 @@ export class FaceLibrary implements Faces {
 
   async preview(upload: UploadedFace): Promise<FacePreview> {
     const known = this.#checkRoom(upload);
-    const picture = await this.#decodings.run(() => decodePicture(upload.data, this.#limits));
+    const picture = await this.#decodings.run(() => decodeApart(upload.data, this.#limits));
     const { points, embedding } = chooseFace(picture, await this.#pool.analyse(copyOf(picture)), upload.pick);
     this.#blockList.check(embedding);
     const others = known === null ? [] : await this.portraits(known.id);
@@ -188,7 +189,7 @@ export class FaceLibrary implements Faces {
     return { picture: `data:image/webp;base64,${image.toString('base64')}`, findings: adviceOn(flaws) };
   }
 
-  get #limits(): PictureLimits {
+  get #limits(): Required<Omit<PictureLimits, 'longest'>> {
     const { uploadBytes, picturePixels, pictureSide, pictureMemoryMb, pictureTimeoutMs } = this.#config;
     return {
       bytes: uploadBytes,

@@ -5,6 +5,7 @@ import { type FoundFace, PORTRAIT_SIDE } from '../pipeline/pool/lane-protocol.ts
 import { FaceOffError } from '../shared/errors.ts';
 import { planesOf } from '../shared/i420.ts';
 import type { Frame } from '../shared/types.ts';
+import { isPicture } from './pictures/picture-format.ts';
 
 /** The most that a picture may be, or cost. Limits that are left out do not hold. */
 export interface PictureLimits {
@@ -37,16 +38,8 @@ const EYE_CORNERS = [33, 263] as const;
  * @throws FaceOffError `bad_picture` (415), `picture_too_large` (413), `picture_too_slow` (422).
  */
 export async function decodePicture(data: Uint8Array, limits: PictureLimits): Promise<Frame> {
-  if (data.byteLength > limits.bytes) throw tooLarge(`has more than ${megabytes(limits.bytes)} MB`);
+  checkBytes(data, limits);
   const options = { failOn: 'error', pages: 1 } as const;
-  const unreadable = (cause: unknown) =>
-    new FaceOffError(
-      'bad_picture',
-      'This file is not a picture that can be read. Use a JPEG, PNG, WebP, AVIF, GIF or TIFF picture.',
-      { cause },
-    );
-  // sharp throws for it at once.
-  if (data.byteLength === 0) throw unreadable('empty');
   const info = await sharp(data, { ...options, limitInputPixels: false })
     .metadata()
     .catch((cause: unknown) => {
@@ -68,6 +61,23 @@ export async function decodePicture(data: Uint8Array, limits: PictureLimits): Pr
   });
   return rgbToFrame(rgb, raw.width, raw.height, raw.channels);
 }
+
+/**
+ * What can be told of a file before it is decoded.
+ * @throws FaceOffError `picture_too_large` (413), `bad_picture` (415) for a file that begins as no picture does.
+ */
+export function checkBytes(data: Uint8Array, { bytes }: PictureLimits): void {
+  if (data.byteLength > bytes) throw tooLarge(`has more than ${megabytes(bytes)} MB`);
+  if (!isPicture(data)) throw unreadable('it begins as none of these formats');
+}
+
+/** The error for a file that is no picture: `bad_picture` (415). */
+export const unreadable = (cause: unknown): FaceOffError =>
+  new FaceOffError(
+    'bad_picture',
+    'This file is not a picture that can be read. Use a JPEG, PNG, WebP, AVIF, GIF or TIFF picture.',
+    { cause },
+  );
 
 const BYTES_OF_DEPTH: Record<string, number> = {
   ushort: 2,
@@ -99,7 +109,8 @@ function checkCost(info: Metadata, { pixels, side = Infinity, memory = Infinity 
 const tooLarge = (why: string): FaceOffError =>
   new FaceOffError('picture_too_large', `The picture ${why}. Save it smaller and try again.`);
 
-const tooSlow = (cause: Error): FaceOffError =>
+/** The error for a picture that takes too long: `picture_too_slow` (422). */
+export const tooSlow = (cause: Error): FaceOffError =>
   new FaceOffError(
     'picture_too_slow',
     'The picture takes too long to decode. Save it smaller, or as a JPEG, and try again.',

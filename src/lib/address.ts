@@ -2,6 +2,7 @@
 
 import { BlockList, isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { domainToASCII } from 'node:url';
 
 const loopback = new BlockList();
 loopback.addSubnet('127.0.0.0', 8, 'ipv4');
@@ -13,6 +14,28 @@ export function isLocal(name: string): boolean {
   if (version !== 0) return loopback.check(name, version === 4 ? 'ipv4' : 'ipv6');
   return name === 'localhost' || name.endsWith('.localhost');
 }
+
+/**
+ * The host of a name as people write it, in the form in which browsers send it: in lower case, without scheme, path, port,
+ * brackets and the dot at its end, other letters than ASCII in Punycode. `https://Müller.Example.:8080/` →
+ * `xn--mller-kva.example`.
+ */
+export function hostName(text: string): string {
+  const bare = text
+    .trim()
+    .toLowerCase()
+    .replace(/^[a-z][a-z\d+.-]*:\/\//, '')
+    .replace(/\/.*$/, '');
+  const name = (isIP(bare) === 6 ? bare : bare.replace(/:\d*$/, '').replace(/^\[(.*)\]$/, '$1')).replace(/\.$/, '');
+  return isIP(name) === 0 ? domainToASCII(name) || name : name;
+}
+
+/** Whether a host, in the form of `hostName`, is one of the names; `*.example` stands for every host one label below. */
+export const isNamed = (host: string, names: readonly string[]): boolean =>
+  names.some((name) => {
+    const known = hostName(name);
+    return known === host || (known.startsWith('*.') && known.slice(1) === host.replace(/^[^.]+/, ''));
+  });
 
 /**
  * The addresses by which other machines reach a server that listens on `host`; `host` itself unless it means all

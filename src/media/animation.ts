@@ -4,7 +4,7 @@ import path from 'node:path';
 import { frameToRgb, rgbToFrame } from '../faces/portrait.ts';
 import { sharp } from '../lib/sharp.ts';
 import { FaceOffError, messageOf } from '../shared/errors.ts';
-import { type Clip, type ClipFrame, type ClipSink, SHORTEST_MS, shownMs } from './clip.ts';
+import { type Clip, type ClipFrame, type ClipSink, SHORTEST_MS, shownMs, unwritable } from './clip.ts';
 import { xmpWithSource } from './provenance/xmp.ts';
 
 /** Frames decoded at once: to reach a frame of a GIF, sharp decodes all frames before it again. */
@@ -128,7 +128,11 @@ export function animationSink(file: string, clip: Clip, { lossless }: { lossless
       });
       if (isSwapped === true) image.withXmp(xmpWithSource(xmp));
       const timing = { delay: delays, loop };
-      await (isGif ? image.gif(timing) : image.webp({ ...timing, lossless, quality: 90 })).toFile(file);
+      await (isGif ? image.gif(timing) : image.webp({ ...timing, lossless, quality: 90 }))
+        .toFile(file)
+        .catch((cause: unknown) => {
+          throw unwritable(cause);
+        });
     },
     async abort() {
       pictures.length = 0;

@@ -1,10 +1,13 @@
 /** Frames of a camera, a file or a network stream, read by ffmpeg in real time. */
 
+import { setTimeout as pause } from 'node:timers/promises';
 import { FaceOffError } from '../shared/errors.ts';
 import type { Frame } from '../shared/types.ts';
-import { inputError, isDevice, isFile } from './camera-errors.ts';
+import { inputError, isDevice, isFile, isStandardInput } from './camera-errors.ts';
+import { kindOf } from './camera-source.ts';
 import { readY4m } from './clip-reader.ts';
 import { ffmpegArgument, runFfmpeg, startFfmpeg } from './ffmpeg.ts';
+import { shownName } from './live-output.ts';
 
 /** What is read, and how. */
 export interface InputOptions {
@@ -21,6 +24,8 @@ export interface InputOptions {
 /** How long an input that is live may take for its first picture, and may then be silent, in milliseconds. */
 const FIRST_FRAME_MS = 15_000;
 const SILENT_MS = 5000;
+/** What is stored catches up where it is late by less than this; what is later, as after a stall, goes on from there, evenly. */
+const CATCH_UP_MS = 250;
 
 /**
  * Calls `onFrame` for each frame. Resolves at the end of the input, or when `signal` aborts. A live input that falls silent with
@@ -28,41 +33,55 @@ const SILENT_MS = 5000;
  * @throws FaceOffError as `inputError`.
  */
 export async function readInput(
-  { name, size, fps, loop }: InputOptions,
+  options: InputOptions,
   onFrame: (frame: Frame) => void,
   signal: AbortSignal,
 ): Promise<void> {
+  const { name, size, fps } = options;
+  const shown = shownName(name);
   const isCompressed = isDevice(name) && offersMjpeg(await describeFormats(name));
-  const input = inputArguments({ name, size, fps, loop }, isCompressed);
-  const ffmpeg = startFfmpeg([...input, ...fitted(size, fps)], { stdout: 'pipe' });
+  const { isPaced, waits } = await kindOf(name, signal);
+  if (signal.aborted) return;
+  const ffmpeg = startFfmpeg(
+    [...inputArguments(options, { isPaced, isCompressed }), ...outputArguments(size, fps, isPaced)],
+    { stdin: isStandardInput(name) ? 'inherit' : 'ignore', stdout: 'pipe' },
+  );
   const stop = (): void => ffmpeg.kill('SIGKILL');
   signal.addEventListener('abort', stop);
+  const isWatched = !isFile(name);
   let isSilent = false;
   let silence: NodeJS.Timeout | undefined;
   const awaitFrame = (forMs: number): void => {
     clearTimeout(silence);
-    if (isFile(name)) return;
+    if (!isWatched) return;
     silence = setTimeout(() => {
       isSilent = true;
       stop();
     }, forMs);
   };
-  awaitFrame(FIRST_FRAME_MS);
+  if (!waits) awaitFrame(FIRST_FRAME_MS);
   const check = async (): Promise<void> => {
     const exit = await ffmpeg.exit;
-    if (isSilent) throw new FaceOffError('input_failed', `${name} sends no pictures.`);
+    if (isSilent) throw new FaceOffError('input_failed', `${shown} sends no pictures.`);
     if (exit.code !== 0 && !signal.aborted) throw inputError(name, exit);
   };
   try {
-    const clip = await readY4m(ffmpeg.stdout!, name, { finished: check, close: stop });
+    const clip = await readY4m(ffmpeg.stdout!, shown, { finished: check, close: stop });
     const { width, height } = clip;
+    let dueMs = performance.now();
     for await (const { data } of clip) {
       awaitFrame(SILENT_MS);
+      if (isPaced) {
+        const nowMs = performance.now();
+        dueMs = Math.max(dueMs, nowMs - CATCH_UP_MS);
+        if (dueMs > nowMs) await pause(dueMs - nowMs, undefined, { signal });
+        dueMs += 1000 / fps;
+      }
       onFrame({ width, height, data, receivedAtMs: performance.now() });
     }
   } catch (error) {
     // Why ffmpeg ended says more than that its output ends in the middle of a frame.
-    await check();
+    if (!signal.aborted) await check();
     if (!signal.aborted) throw error;
   } finally {
     clearTimeout(silence);
@@ -71,8 +90,15 @@ export async function readInput(
   }
 }
 
-/** ffmpeg's arguments for an input. @param isCompressed whether a camera is asked for MJPEG. */
-export function inputArguments({ name, size, fps, loop }: InputOptions, isCompressed = false): string[] {
+/**
+ * ffmpeg's arguments for an input.
+ * @param isPaced whether its pictures wait for their time in `readInput`.
+ * @param isCompressed whether a camera is asked for MJPEG.
+ */
+export function inputArguments(
+  { name, size, fps, loop }: InputOptions,
+  { isPaced, isCompressed = false }: { isPaced: boolean; isCompressed?: boolean },
+): string[] {
   if (isDevice(name)) {
     const format = isCompressed ? ['-input_format', 'mjpeg'] : [];
     return [
@@ -86,17 +112,11 @@ export function inputArguments({ name, size, fps, loop }: InputOptions, isCompre
       name,
     ];
   }
-  const again = loop ? ['-stream_loop', '-1'] : [];
-  if (isFile(name)) return ['-re', ...again, '-i', ffmpegArgument(name)];
-  // What is stored somewhere is read at its own pace; what is live has one, and waiting for it would only add delay.
-  if (/^https?:/i.test(name) && !STORED.test(name))
-    return ['-fflags', 'nobuffer', '-use_wallclock_as_timestamps', '1', ...again, '-i', name];
-  const isLive = /^(rtsp|rtmp|srt|udp|rtp|tcp):/i.test(name);
-  return [...(isLive ? ['-fflags', 'nobuffer'] : ['-re']), ...again, '-i', name];
+  const source = isStandardInput(name) ? 'pipe:0' : isFile(name) ? ffmpegArgument(name) : name;
+  // Without a buffer what was read to find out the format is left out: it is old where others send, and all there is in a pipe.
+  const isSent = !isPaced && !isFile(name);
+  return [...(isSent ? ['-fflags', 'nobuffer'] : []), ...(loop ? ['-stream_loop', '-1'] : []), '-i', source];
 }
-
-/** Addresses of clips, which have an end, and of playlists. */
-const STORED = /\.(mp4|m4v|mov|mkv|webm|avi|y4m|flv|m3u8|mpd)(\?|#|$)/i;
 
 /**
  * Whether a camera says that it has MJPEG: many have their full rate in that alone, as plain pictures are too much for
@@ -112,13 +132,34 @@ async function describeFormats(device: string): Promise<string> {
   return said;
 }
 
+/** Filters that give `fps` frames a second of the input's own time. */
+const atEvenRate = (fps: number): string[] => [`fps=${fps}`];
+
+/**
+ * Filters that pass a frame when it comes, at most `fps` a second. The input's own times are not used: those of live sources
+ * jump, and a frame would wait for the next one, which tells how long it is to be shown.
+ */
+function asItComes(fps: number): string[] {
+  // Variable 0 is how many frames may follow at once, as after a delay on the network; variable 1 is the last frame's time.
+  const allowed = `st(0,min(2,if(n,ld(0),2)+${fps}*max(0,t-ld(1))))`;
+  return [
+    'settb=1/1000000',
+    `setpts=RTCTIME-${Date.now() * 1000}`,
+    `select='${allowed};st(1,t);if(gte(ld(0),0.99),st(0,ld(0)-1)*0+1,0)'`,
+    // The time of the system may be set back.
+    'setpts=N',
+  ];
+}
+
 /** Arguments for an output of one size, in I420 with a webcam's colours (BT.601, limited range). */
-function fitted(size: string | null, fps: number): string[] {
+function outputArguments(size: string | null, fps: number, isPaced: boolean): string[] {
   const [width, height] = size?.split('x') ?? [];
   const fit =
     size === null
       ? 'scale=trunc(iw/2)*2:trunc(ih/2)*2'
       : `scale=${width}:${height}:force_original_aspect_ratio=decrease,pad=${width}:${height}:-1:-1`;
-  const filters = `fps=${fps},${fit},scale=out_color_matrix=bt601:out_range=tv,format=yuv420p`;
-  return ['-an', '-vf', filters, '-f', 'yuv4mpegpipe', '-'];
+  const rate = isPaced ? atEvenRate(fps) : asItComes(fps);
+  const filters = [...rate, fit, 'scale=out_color_matrix=bt601:out_range=tv', 'format=yuv420p'].join(',');
+  const timing = isPaced ? [] : ['-fps_mode', 'passthrough'];
+  return ['-an', '-vf', filters, ...timing, '-f', 'yuv4mpegpipe', '-'];
 }

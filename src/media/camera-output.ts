@@ -4,7 +4,7 @@
  * camera or a connection that goes away is opened again.
  */
 
-import type { FaceOffError } from '../shared/errors.ts';
+import { FaceOffError } from '../shared/errors.ts';
 import type { Frame } from '../shared/types.ts';
 import { isDevice, outputError } from './camera-errors.ts';
 import type { FfmpegExit } from './ffmpeg.ts';
@@ -29,6 +29,12 @@ export interface OutputOptions {
 }
 
 const RETRY_MS = 2000;
+/** An output works once so many frames are written. */
+const WORKS_AFTER = 30;
+/** A connection that takes nothing for so long is made again: the system would wait for a quarter of an hour. */
+const STALLED_MS = 10_000;
+/** How long what others read live may take to end; a file has to be finished instead. */
+const LIVE_ENDING_MS = 3000;
 const SOUND = { sampleRate: 48_000, channelCount: 2 };
 
 /** Writes frames through an ffmpeg, and starts a new ffmpeg where that is possible. */
@@ -39,6 +45,9 @@ export class CameraOutput {
   #ending: Promise<unknown> = Promise.resolve();
   #retryAtMs = 0;
   #hasWorked = false;
+  /** What was said last of a connection that is lost; empty once it works again. */
+  #lastSaid = '';
+  #isStalled = false;
   #hasEnded = false;
   #frames = 0;
   #dropped = 0;
@@ -64,7 +73,16 @@ export class CameraOutput {
     // A virtual camera is opened again for larger frames; a file cannot be without losing its frames.
     if (this.#feed?.isTooSmallFor(frame) && isDevice(this.#options.name)) this.#closeFeed();
     this.#feed ??= this.#open(frame);
+    if (this.#isLive && (this.#feed?.stalledMs ?? 0) > STALLED_MS) {
+      this.#isStalled = true;
+      this.#feed?.kill();
+      return;
+    }
     this.#feed?.show(frame);
+    if (this.#lastSaid !== '' && (this.#feed?.frames ?? 0) > WORKS_AFTER) {
+      this.#sayWriting();
+      this.#lastSaid = '';
+    }
   }
 
   /** Writes a piece of sound, where the output has sound. */
@@ -85,7 +103,7 @@ export class CameraOutput {
   }
 
   #open(frame: Frame): FfmpegFeed | null {
-    const { name, fps, say } = this.#options;
+    const { name, fps } = this.#options;
     if (this.#hasEnded) return null;
     this.#size ??= `${frame.width}x${frame.height}`;
     const feed: FfmpegFeed = new FfmpegFeed(frame, {
@@ -95,21 +113,35 @@ export class CameraOutput {
       sound: this.#carriesSound ? SOUND : null,
       onEnd: (exit) => this.#onExit(feed, exit),
     });
-    say(`writing ${this.#size} to ${shownName(name)}`);
+    if (this.#lastSaid === '') this.#sayWriting();
     return feed;
+  }
+
+  get #isLive(): boolean {
+    return isLiveAddress(this.#options.name);
+  }
+
+  #sayWriting(): void {
+    const { name, say } = this.#options;
+    say(`writing ${this.#size} to ${shownName(name)}`);
   }
 
   #onExit(feed: FfmpegFeed, exit: FfmpegExit): void {
     if (this.#feed !== feed) return;
     const { name, say } = this.#options;
-    this.#hasWorked ||= feed.frames > 30;
+    this.#hasWorked ||= feed.frames > WORKS_AFTER;
     this.#closeFeed();
-    const error = outputError(name, exit);
+    const error = this.#isStalled
+      ? new FaceOffError('output_failed', `${shownName(name)} takes no more pictures.`)
+      : outputError(name, exit);
+    this.#isStalled = false;
     if (!this.#hasWorked || !(isDevice(name) || isLiveAddress(name))) {
       this.#fail(error);
       return;
     }
-    say(`${error.message} Trying again.`);
+    // Said once for as long as it does not work: what ffmpeg says differs from try to try.
+    if (this.#lastSaid === '') say(`${error.message} Trying again.`);
+    this.#lastSaid = error.message;
     this.#retryAtMs = performance.now() + RETRY_MS;
   }
 
@@ -124,7 +156,9 @@ export class CameraOutput {
     this.#feed = null;
     this.#frames += feed.frames;
     this.#dropped += feed.dropped;
-    this.#ending = Promise.all([this.#ending, feed.end()]);
+    const { name } = this.#options;
+    const isFinished = name !== '-' && !isDevice(name) && !this.#isLive;
+    this.#ending = Promise.all([this.#ending, isFinished ? feed.end() : feed.end(LIVE_ENDING_MS)]);
   }
 }
 

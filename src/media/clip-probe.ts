@@ -21,10 +21,29 @@ export interface ClipProbe {
   fps: number | null;
   tickRate: number | null;
   durationMs: number | null;
+  /** When the first of its tracks begins. */
+  startMs: number;
   colour: ClipColour;
-  /** Codecs of the sound tracks, and of the subtitles, in order. */
+  /** Whether its pictures may be transparent. */
+  hasAlpha: boolean;
+  /** Codecs of the sound tracks, in order. */
   sounds: string[];
-  subtitles: string[];
+  subtitles: Subtitles[];
+  /** Language of its pictures, and their timecode; null where they have none. */
+  language: string | null;
+  timecode: string | null;
+  /** Number of tracks of moving pictures, of cover pictures, of attached files. */
+  videos: number;
+  covers: number;
+  attachments: number;
+}
+
+/** A track of subtitles. */
+export interface Subtitles {
+  codec: string;
+  /** Whether players show it without being asked, and whether it is of what others say. */
+  isDefault: boolean;
+  isForced: boolean;
 }
 
 /** The times of a clip are its own where its average rate is not the rate at which they are counted. */
@@ -40,14 +59,19 @@ export async function probeClip(file: string): Promise<ClipProbe> {
 /** Parses what ffmpeg prints about the streams of its input. */
 export function parseStreams(said: string): ClipProbe {
   const streams = said.split('\n').filter((line) => /^\s*Stream #0/.test(line));
-  const video = streams.find((line) => /: Video: /.test(line) && !/attached pic/.test(line)) ?? '';
+  const videos = streams.filter((line) => /: Video: /.test(line) && !COVER.test(line));
+  const video = videos[0] ?? '';
   const rate = (unit: string): number | null => {
     const found = new RegExp(`(\\d+(?:\\.\\d+)?)(k?) ${unit}\\b`).exec(video);
     return found === null ? null : Number(found[1]) * (found[2] === 'k' ? 1000 : 1);
   };
   const duration = /Duration: (\d{1,6}):(\d{1,2}):(\d{1,2}(?:\.\d+)?)/.exec(said);
-  const kind = (name: string): string[] =>
-    streams.flatMap((line) => new RegExp(`: ${name}: (\\w+)`).exec(line)?.[1] ?? []);
+  const start = /Duration: [^\n]*, start: (-?\d{1,6}(?:\.\d+)?)/.exec(said);
+  const kind = (name: string): [line: string, codec: string][] =>
+    streams.flatMap((line) => {
+      const codec = new RegExp(`: ${name}: (\\w+)`).exec(line)?.[1];
+      return codec === undefined ? [] : [[line, codec] as [string, string]];
+    });
   const pixels = /Video: [^,]*, (\w+)/.exec(video)?.[1] ?? '';
   return {
     hasVideo: streams.length === 0 ? null : video !== '',
@@ -57,9 +81,20 @@ export function parseStreams(said: string): ClipProbe {
     tickRate: rate('tbr'),
     durationMs:
       duration === null ? null : 1000 * (3600 * Number(duration[1]) + 60 * Number(duration[2]) + Number(duration[3])),
+    startMs: 1000 * Number(start?.[1] ?? 0),
     colour: colourOf(video),
-    sounds: kind('Audio'),
-    subtitles: kind('Subtitle'),
+    hasAlpha: (ALPHA.test(pixels) && !/Video: gif\b/.test(video)) || /^\s*alpha_mode\s*: 1\s*$/m.test(said),
+    sounds: kind('Audio').map(([, codec]) => codec),
+    subtitles: kind('Subtitle').map(([line, codec]) => ({
+      codec,
+      isDefault: line.includes('(default)'),
+      isForced: line.includes('(forced)'),
+    })),
+    language: /^\s*Stream #0:\d+(?:\[\w+\])?\((\w{3})\)/.exec(video)?.[1] ?? null,
+    timecode: /^\s*timecode\s*: (\d\d(?:[:;.]\d\d){3})\s*$/m.exec(said)?.[1] ?? null,
+    videos: videos.length,
+    covers: streams.filter((line) => COVER.test(line)).length,
+    attachments: streams.filter((line) => /: Attachment: /.test(line)).length,
   };
 }
 
@@ -80,6 +115,10 @@ function colourOf(video: string): ClipColour {
 
 /** Pixel formats without luma, by ffmpeg's names. */
 const RGB = /^(?:x2)?(?:0?rgb|0?bgr|gbr|argb|abgr|pal8)/;
+/** Those of pictures that may be transparent; a GIF's says nothing. */
+const ALPHA = /^(?:yuva|gbrap|argb|abgr|rgba|bgra|ya8|ya16)/;
+/** What stands at a picture that is none of the clip's. */
+const COVER = /\(attached pic\)/;
 /** Words in those brackets that are no colours. */
 const NO_COLOUR = /^(tv|pc|progressive|top|bottom|left|center|topleft)$/;
 

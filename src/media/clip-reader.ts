@@ -2,11 +2,11 @@
 
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
-import { FaceOffError } from '../shared/errors.ts';
+import { FaceOffError, messageOf } from '../shared/errors.ts';
 import { planesOf } from '../shared/i420.ts';
 import { type Clip, type ClipFrame, type ClipSource, isY4m, KEEP_RANGE, successOf } from './clip.ts';
 import { type ClipColour, type ClipProbe, hasOwnTimes, isHighDynamicRange, MOST_FPS, probeClip } from './clip-probe.ts';
-import { ffmpegArgument, runFfmpeg, startFfmpeg } from './ffmpeg.ts';
+import { type Ffmpeg, ffmpegArgument, runFfmpeg, startFfmpeg } from './ffmpeg.ts';
 
 /** Filter: the colours of pictures of RGB here. */
 const TO_BT601 = 'scale=out_color_matrix=bt601:out_range=tv,format=yuv420p';
@@ -58,7 +58,7 @@ export async function openClip(file: string, { asPictures = false }: ReadOptions
     const ffmpeg = startFfmpeg([...input, '-map', '0:V:0', '-fps_mode', 'cfr', '-vf', filters, ...y4m], {
       stdout: 'pipe',
     });
-    const end = { finished: () => successOf(ffmpeg), close: () => ffmpeg.kill() };
+    const end = { finished: () => readToEnd(ffmpeg, file), close: () => ffmpeg.kill() };
     const clip = await readY4m(ffmpeg.stdout!, file, end);
     return { ...clip, colour, frames: expectedFrames(probe, clip.fps) };
   }
@@ -69,6 +69,9 @@ export async function openClip(file: string, { asPictures = false }: ReadOptions
     '[corner]',
     '-fps_mode',
     'passthrough',
+    // Else times are rounded to the average rate, which throws pictures of an uneven clip together.
+    '-enc_time_base:v',
+    `1/${TICKS_PER_SECOND}`,
     '-c:v',
     'rawvideo',
     '-flush_packets',
@@ -81,18 +84,34 @@ export async function openClip(file: string, { asPictures = false }: ReadOptions
     [...input, '-filter_complex', graph, ...timed, '-map', '[pictures]', '-fps_mode', 'passthrough', ...y4m],
     { stdout: 'pipe', times: true },
   );
-  const end = { finished: () => successOf(ffmpeg), close: () => ffmpeg.kill() };
+  const end = { finished: () => readToEnd(ffmpeg, file), close: () => ffmpeg.kill() };
   const clip = await readY4m(ffmpeg.stdout!, file, end);
   return withOwnTimes({ ...clip, colour, frames: expectedFrames(probe, probe.fps) }, ffmpeg.times!, probe);
 }
+
+/** @throws FaceOffError `bad_clip`, `no_ffmpeg`. */
+const readToEnd = (ffmpeg: Ffmpeg, file: string): Promise<void> =>
+  successOf(ffmpeg).catch((error: unknown) => {
+    if (!messageOf(error).includes('Invalid data found')) throw error;
+    throw new FaceOffError('bad_clip', `${file} cannot be read: it is empty, cut off, or not a video.`, {
+      cause: error,
+    });
+  });
 
 /** How many frames a file will have, by its duration; null where it does not say. */
 const expectedFrames = ({ durationMs }: ClipProbe, fps: number | null): number | null =>
   durationMs === null || fps === null ? null : Math.round((durationMs * Math.min(fps, MOST_FPS)) / 1000);
 
+/** When the last picture ends, where nothing else is in the file to last as long; ffmpeg tells no picture's own duration. */
+const endOfPictures = ({ durationMs, startMs, sounds }: ClipProbe): number | null =>
+  sounds.length > 0 || Math.abs(startMs) > PERIOD_MS ? null : durationMs;
+
 async function hasFilter(name: string): Promise<boolean> {
   return (await runFfmpeg(['-filters'])).output.includes(` ${name} `);
 }
+
+/** What times of frames are printed in: MPEG's clock, which the time bases of most files divide. */
+const TICKS_PER_SECOND = 90_000;
 
 /** Least time between frames on the whole, and the share of it by which one may come early. */
 const PERIOD_MS = 1000 / MOST_FPS;
@@ -103,25 +122,26 @@ async function* framesOf(clip: Clip): AsyncGenerator<ClipFrame, void> {
 }
 
 /** Gives the frames of a clip the times that ffmpeg printed, at most MOST_FPS a second. */
-function withOwnTimes(clip: Clip, printed: Readable, { fps }: ClipProbe): Clip {
+function withOwnTimes(clip: Clip, printed: Readable, probe: ClipProbe): Clip {
   async function* frames(): AsyncGenerator<ClipFrame> {
     const times = readAhead(frameTimes(printed));
     let held: (ClipFrame & { atMs: number }) | null = null;
     let endMs = 0;
-    let dueMs = Number.NEGATIVE_INFINITY;
+    let dueMs: number | null = null;
     for await (const { data } of readAhead(framesOf(clip))) {
       const { value } = await times.next();
       const { atMs, durationMs } = value ?? { atMs: endMs, durationMs: 0 };
       endMs = atMs + durationMs;
       // One that comes too soon after those before it is left out; its time is the last one's.
-      if (atMs < dueMs - JITTER * PERIOD_MS) continue;
-      dueMs = Math.max(dueMs + PERIOD_MS, atMs + (1 - JITTER) * PERIOD_MS);
+      if (dueMs !== null && atMs < dueMs - JITTER * PERIOD_MS) continue;
+      dueMs = Math.max(dueMs ?? atMs, atMs - JITTER * PERIOD_MS) + PERIOD_MS;
       if (held !== null) yield { ...held, delayMs: atMs - held.atMs };
       held = { data, atMs };
     }
-    if (held !== null) yield { ...held, delayMs: Math.max(PERIOD_MS, endMs - held.atMs) };
+    if (held === null) return;
+    yield { ...held, delayMs: Math.max(PERIOD_MS, (endOfPictures(probe) ?? endMs) - held.atMs) };
   }
-  const rate = Math.min(MOST_FPS, fps ?? 30);
+  const rate = Math.min(MOST_FPS, probe.fps ?? 30);
   return {
     ...clip,
     hasOwnTimes: true,

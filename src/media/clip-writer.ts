@@ -2,10 +2,22 @@
 
 import { createWriteStream } from 'node:fs';
 import type { Writable } from 'node:stream';
-import { messageOf } from '../shared/errors.ts';
-import { type Clip, type ClipSink, type ClipSource, endingOf, isY4m, KEEP_RANGE, shownMs, successOf } from './clip.ts';
-import { type ClipColour, probeClip } from './clip-probe.ts';
-import { ffmpegArgument, startFfmpeg } from './ffmpeg.ts';
+import { FaceOffError, messageOf } from '../shared/errors.ts';
+import {
+  type Clip,
+  type ClipSink,
+  type ClipSource,
+  endingOf,
+  isY4m,
+  KEEP_RANGE,
+  noFfmpegForClips,
+  shownMs,
+  successOf,
+  unwritable,
+} from './clip.ts';
+import { type ClipColour, MOST_FPS } from './clip-probe.ts';
+import { tracksFor } from './clip-tracks.ts';
+import { ffmpegArgument, requireEncoder, startFfmpeg } from './ffmpeg.ts';
 import { matroskaBlock, matroskaHeader, PICTURES } from './matroska.ts';
 import { addXmpBox, HAS_XMP_BOX } from './provenance/xmp-box.ts';
 
@@ -31,14 +43,22 @@ export async function openSink(
   clip: Clip,
   { lossless, audioFrom, onNote }: SinkOptions,
 ): Promise<ClipSink> {
-  const { width, height, rate, fullRange, pixelAspect = '1:1', colour, hasOwnTimes: isTimed = false } = clip;
+  const { width, height, fullRange, pixelAspect = '1:1', colour } = clip;
+  const hasOwnTimes = clip.hasOwnTimes === true || clip.loop !== undefined;
+  const isSteady = STEADY.test(endingOf(file));
+  const isTimed = hasOwnTimes && !isSteady && !isY4m(file);
+  const rate = hasOwnTimes && isSteady ? { numerator: MOST_FPS, denominator: 1 } : clip.rate;
   const range = fullRange ? ' XCOLORRANGE=FULL' : '';
   const header = `YUV4MPEG2 W${width} H${height} F${rate.numerator}:${rate.denominator} Ip A${pixelAspect} C420jpeg${range}\n`;
   if (isY4m(file)) {
     const out = createWriteStream(file);
     return sinkInto(out, header, clip.fps, { finished: async () => undefined, close: () => out.destroy() });
   }
+  const fps = rate.numerator / rate.denominator;
   const coding = lossless ? losslessFor(file) : codingFor(file);
+  await requireEncoder(coding[1]!, 'this ending').catch((error: unknown) => {
+    throw error instanceof FaceOffError && error.code === 'no_ffmpeg' ? noFfmpegForClips() : error;
+  });
   const tracks = await tracksFor(audioFrom, file, onNote);
   const pictures = isTimed ? ['-f', 'matroska', '-i', '-'] : ['-f', 'yuv4mpegpipe', '-i', '-'];
   const timing = isTimed
@@ -50,8 +70,9 @@ export async function openSink(
     ['-y', ...pictures, ...tracks, ...timing, ...coding, '-vf', filters.join(','), ffmpegArgument(file)],
     { stdin: 'pipe' },
   );
-  const end = { finished: () => successOf(ffmpeg), close: () => ffmpeg.kill() };
-  const sink = isTimed ? timedSinkInto(ffmpeg.stdin!, clip, end) : sinkInto(ffmpeg.stdin!, header, clip.fps, end);
+  const finished = (): Promise<void> => successOf(ffmpeg).catch((error: unknown) => throwOf(error, file));
+  const end = { finished, close: () => ffmpeg.kill() };
+  const sink = isTimed ? timedSinkInto(ffmpeg.stdin!, clip, end) : sinkInto(ffmpeg.stdin!, header, fps, end);
   return {
     ...sink,
     async end(isSwapped) {
@@ -62,6 +83,25 @@ export async function openSink(
       );
     },
   };
+}
+
+/** Endings of files whose pictures come at one rate. */
+const STEADY = /^avi$/;
+/** Endings of files that do not say when a picture is shown that is decoded before an earlier one. */
+const IN_ORDER = /^(avi|wmv|asf)$/;
+/** What ffmpeg says of a format that it does not know, or that cannot hold the clip. */
+const NO_FORMAT =
+  /suitable output format|Could not write header|Cannot write more than one file|muxer supports only|Can't initialize/;
+
+/** @throws FaceOffError `bad_output` where a file of that ending cannot be written, and the error itself. */
+function throwOf(error: unknown, file: string): never {
+  if (!NO_FORMAT.test(messageOf(error))) throw error;
+  const ending = endingOf(file);
+  throw new FaceOffError(
+    'bad_output',
+    `A clip cannot be written ${ending === '' ? 'without an ending' : `as .${ending}`}. Use .mp4, .mov, .mkv, .webm, .avi, .gif, .webp or .y4m.`,
+    { cause: error },
+  );
 }
 
 /** Filters that say what the colours are; they change no pixel. */
@@ -77,7 +117,8 @@ function taggingFor(colour: ClipColour | undefined, fullRange: boolean): string[
 function codingFor(file: string): string[] {
   if (endingOf(file) === 'webm')
     return ['-c:v', 'libvpx-vp9', '-crf', '24', '-b:v', '0', '-cpu-used', '5', '-row-mt', '1'];
-  return ['-c:v', 'libx264', '-crf', '18', '-preset', 'veryfast'];
+  const order = IN_ORDER.test(endingOf(file)) ? ['-bf', '0'] : [];
+  return ['-c:v', 'libx264', '-crf', '18', '-preset', 'veryfast', ...order];
 }
 
 function losslessFor(file: string): string[] {
@@ -86,72 +127,41 @@ function losslessFor(file: string): string[] {
   return ['-c:v', 'libx264', '-qp', '0', '-preset', 'ultrafast'];
 }
 
-/** Sound codecs that a file of each ending can hold; any other is coded anew, as ffmpeg chooses for the ending. */
-const HOLDS: Record<string, RegExp> = {
-  mkv: /./,
-  mp4: /^(aac|mp3|ac3|eac3|alac|opus)$/,
-  m4v: /^(aac|mp3|ac3|eac3|alac)$/,
-  mov: /^(aac|mp3|ac3|eac3|alac|pcm_([su]8|(s16|s24|s32|f32|f64)[lb]e|alaw|mulaw))$/,
-  webm: /^(opus|vorbis)$/,
-  avi: /^(mp3|ac3|pcm_(u8|(s16|s24|s32|f32|f64)le|alaw|mulaw))$/,
-};
-/** Subtitles that are text: they can be written in another format. */
-const TEXT = /^(subrip|srt|ass|ssa|mov_text|webvtt|text)$/;
-/** How a file of each ending holds subtitles of text. */
-const SUBTITLES: Record<string, string> = {
-  mkv: 'copy',
-  mp4: 'mov_text',
-  m4v: 'mov_text',
-  mov: 'mov_text',
-  webm: 'webvtt',
-};
-/** Endings of files that hold one track of sound. */
-const ONE_TRACK = /^(avi)$/;
-
-/** ffmpeg's arguments for everything of the input but its pictures, copied where the output can hold it. */
-async function tracksFor(
-  input: string,
-  output: string,
-  onNote: (note: string) => void = () => undefined,
-): Promise<string[]> {
-  if (isY4m(input)) return [];
-  const { sounds, subtitles } = await probeClip(input);
-  const ending = endingOf(output);
-  const kept = ONE_TRACK.test(ending) ? sounds.slice(0, 1) : sounds;
-  if (kept.length < sounds.length) onNote(`A .${ending} file holds one sound track; the others are left out.`);
-  const args = ['-i', ffmpegArgument(input), '-map', '0:v', '-map_metadata', '1', '-map_chapters', '1'];
-  for (const [n, codec] of kept.entries()) {
-    args.push('-map', `1:a:${n}`);
-    if (HOLDS[ending]?.test(codec)) args.push(`-c:a:${n}`, 'copy');
-  }
-  const format = SUBTITLES[ending];
-  let written = 0;
-  for (const [n, codec] of subtitles.entries()) {
-    const isHeld =
-      format !== undefined && (ending === 'mkv' ? codec !== 'mov_text' || TEXT.test(codec) : TEXT.test(codec));
-    if (!isHeld) {
-      onNote(`A .${ending} file cannot hold subtitles of the kind ${codec}; they are left out.`);
-      continue;
-    }
-    args.push('-map', `1:s:${n}`, `-c:s:${written++}`, format === 'copy' && codec === 'mov_text' ? 'srt' : format);
-  }
-  return args;
-}
-
 /** Ticks in a second of the times of frames that have their own: exact to a hundredth of a millisecond. */
 const TICKS_PER_SECOND = 100_000;
 
-/** Writes frames with their times into a stream, as Matroska. */
-function timedSinkInto(stream: Writable, { width, height }: Clip, source: ClipSource): ClipSink {
-  const writer = writerInto(stream, matroskaHeader(width, height, null, 1e9 / TICKS_PER_SECOND), source);
+/** Least frames a second that an encoder plans with. */
+const LEAST_FPS = 30;
+
+/** Writes frames with their times into a stream, as Matroska. Those of an animation follow one another. */
+function timedSinkInto(stream: Writable, { width, height, fps }: Clip, source: ClipSource): ClipSink {
+  // ffmpeg shows the last picture for as long as the header says that pictures are shown.
+  const lastMs = 1000 / Math.min(MOST_FPS, Math.max(LEAST_FPS, fps));
+  const times = { scaleNs: 1e9 / TICKS_PER_SECOND, frameNs: Math.round(lastMs * 1e6) };
+  const writer = writerInto(stream, matroskaHeader(width, height, null, times), source);
   let last = -1;
+  let endMs = 0;
+  let shown: Uint8Array | null = null;
+  async function put(data: Uint8Array, atMs: number): Promise<void> {
+    // ffmpeg has times begin with the first picture; where others come before, that is shown in their place.
+    last = shown === null ? 0 : Math.max(last + 1, Math.round((atMs * TICKS_PER_SECOND) / 1000));
+    shown = data;
+    await writer.put(matroskaBlock(PICTURES, last, data.length));
+    await writer.put(data);
+  }
   return {
-    async write({ data, atMs = 0 }) {
-      last = Math.max(last + 1, Math.round((atMs * TICKS_PER_SECOND) / 1000));
-      await writer.put(matroskaBlock(PICTURES, last, data.length));
-      await writer.put(data);
+    async write({ data, atMs, delayMs = 0 }) {
+      const startMs = atMs ?? endMs;
+      endMs = startMs + (atMs === undefined ? shownMs(delayMs) : delayMs);
+      await put(data, startMs);
     },
-    ...writer.ending,
+    async end() {
+      // A picture that is shown for longer is written again, to end in time.
+      const againMs = endMs - lastMs;
+      if (shown !== null && againMs - (1000 * last) / TICKS_PER_SECOND > lastMs / 2) await put(shown, againMs);
+      await writer.ending.end();
+    },
+    abort: writer.ending.abort,
   };
 }
 
@@ -161,12 +171,17 @@ function timedSinkInto(stream: Writable, { width, height }: Clip, source: ClipSo
  */
 function writerInto(stream: Writable, header: string | Uint8Array, { finished, close }: ClipSource) {
   let failed: unknown = null;
+  let isClosed = false;
   const closed = new Promise<void>((resolve) => stream.once('close', () => resolve()));
+  void closed.then(() => {
+    isClosed = true;
+  });
   stream.on('error', (error) => {
-    failed ??= error;
+    failed ??= unwritable(error);
   });
   async function write(data: string | Uint8Array): Promise<void> {
-    if (failed !== null) await finished();
+    // A stream that its reader closed says so once, which may be before anything is written.
+    if (failed !== null || isClosed) await finished();
     if (failed !== null) throw failed;
     if (!stream.write(data)) await Promise.race([new Promise((resolve) => stream.once('drain', resolve)), closed]);
   }

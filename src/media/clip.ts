@@ -1,7 +1,7 @@
 /** Clips as streams of I420 frames: what reading and writing share. */
 
 import path from 'node:path';
-import { FaceOffError } from '../shared/errors.ts';
+import { FaceOffError, messageOf } from '../shared/errors.ts';
 import type { ClipColour } from './clip-probe.ts';
 import { type Ffmpeg, noFfmpeg } from './ffmpeg.ts';
 
@@ -69,10 +69,18 @@ export const isY4m = (file: string): boolean => endingOf(file) === 'y4m';
 /** Filter: 4:2:0 in the range that the input has, as a conversion would change every pixel. */
 export const KEEP_RANGE = 'format=pix_fmts=yuv420p|yuvj420p';
 
+/** The error `bad_output` of a clip whose file cannot be written, as where the disk is full. */
+export const unwritable = (cause: unknown): FaceOffError =>
+  new FaceOffError('bad_output', `The clip cannot be written: ${messageOf(cause).trim()}`, { cause });
+
+/** The error `no_ffmpeg` of a clip. */
+export const noFfmpegForClips = (): FaceOffError =>
+  noFfmpeg('This format', 'Install it, or use y4m, png, jpeg or webp files.');
+
 /** Resolves when an ffmpeg has ended without an error. @throws FaceOffError `no_ffmpeg`, `bad_clip`. */
 export async function successOf({ exit }: Ffmpeg): Promise<void> {
   const { code, said, isMissing } = await exit;
-  if (isMissing) throw noFfmpeg('This format', 'Install it, or use y4m, png, jpeg or webp files.');
+  if (isMissing) throw noFfmpegForClips();
   if (code !== 0) throw new FaceOffError('bad_clip', `ffmpeg stopped: ${said || `code ${code}`}`);
 }
 

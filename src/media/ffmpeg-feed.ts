@@ -26,7 +26,7 @@ interface Block {
   atMs: number;
 }
 
-/** How long ffmpeg may take to finish its output. */
+/** How long ffmpeg may take to finish its output, in milliseconds, where the caller does not say. */
 const ENDING_MS = 20_000;
 /** Most pieces of sound that wait for ffmpeg: more than half a minute. */
 const MOST_PIECES = 4000;
@@ -59,6 +59,7 @@ export class FfmpegFeed {
   /** Place of the next piece of sound, in milliseconds since the start. */
   #soundMs = 0;
   #isWriting = false;
+  #writingSinceMs = 0;
   #hasEnded = false;
   /** Number of frames written. */
   frames = 0;
@@ -95,6 +96,16 @@ export class FfmpegFeed {
     // No two frames have the same time.
     this.#lastMs = Math.max(this.#lastMs + 1, Math.round(performance.now() - this.#startedMs));
     this.#enqueue({ track: PICTURES, data, atMs: this.#lastMs });
+  }
+
+  /** For how long ffmpeg has not taken what is being written to it, in milliseconds; 0 while nothing is. */
+  get stalledMs(): number {
+    return this.#isWriting ? performance.now() - this.#writingSinceMs : 0;
+  }
+
+  /** Ends an ffmpeg that is not going to take more; `onEnd` is called as for any that ends by itself. */
+  kill(): void {
+    this.#ffmpeg.kill('SIGKILL');
   }
 
   /** Whether its sound has that format. */
@@ -134,11 +145,14 @@ export class FfmpegFeed {
     if (!this.#isWriting) void this.#drain();
   }
 
-  /** Closes ffmpeg's input. Idempotent. Resolves when everything is written and ffmpeg has ended. */
-  async end(): Promise<FfmpegExit> {
+  /**
+   * Closes ffmpeg's input. Idempotent. Resolves when everything is written and ffmpeg has ended.
+   * @param withinMs an ffmpeg that takes longer is ended, with what it has not written.
+   */
+  async end(withinMs = ENDING_MS): Promise<FfmpegExit> {
     this.#hasEnded = true;
     if (!this.#isWriting) this.#ffmpeg.stdin?.end();
-    const timeout = setTimeout(() => this.#ffmpeg.kill('SIGKILL'), ENDING_MS);
+    const timeout = setTimeout(() => this.#ffmpeg.kill('SIGKILL'), withinMs);
     const exit = await this.#ffmpeg.exit;
     clearTimeout(timeout);
     return exit;
@@ -148,6 +162,7 @@ export class FfmpegFeed {
     this.#isWriting = true;
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
       if (next.track === PICTURES) this.#waitingFrames--;
+      this.#writingSinceMs = performance.now();
       await this.#write(next);
     }
     this.#isWriting = false;

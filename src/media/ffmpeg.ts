@@ -32,7 +32,7 @@ export interface Ffmpeg {
 
 /** How an ffmpeg is started. */
 export interface FfmpegOptions {
-  stdin?: 'pipe' | 'ignore';
+  stdin?: 'pipe' | 'inherit' | 'ignore';
   stdout?: 'pipe' | 'inherit' | 'ignore';
   /** Whether it runs at a lower priority, so that live pictures go first. */
   isPatient?: boolean;

@@ -38,9 +38,12 @@ const formatOf = (name: string): LiveFormat | null =>
 /** Whether an output is a stream to another program or service. */
 export const isLiveAddress = (name: string): boolean => formatOf(name) !== null;
 
-/** An output's name without the key of the stream, which is a secret: `rtmp://live.example.com`. */
+/** The name of an input or output without passwords and the key of the stream: `rtmp://live.example.com`. */
 export function shownName(name: string): string {
-  if (!/^[a-z+]+:\/\//i.test(name)) return name;
+  const [scheme] = /^[a-z+]+:\/\//i.exec(name) ?? [];
+  if (scheme === undefined || scheme.toLowerCase() === 'file://') return name;
+  // ffmpeg reads what is no URL elsewhere, like udp://@:5000.
+  if (!URL.canParse(name)) return `${scheme}${/([^@/?#]*)([/?#]|$)/.exec(name.slice(scheme.length))?.[1] ?? ''}`;
   const { protocol, host } = new URL(name);
   return `${protocol}//${host}`;
 }
@@ -80,7 +83,7 @@ export function liveArguments(name: string, size: string, fps: number, hasSound:
   if (!format.isEncoded) return ['-pix_fmt', 'uyvy422', '-f', format.muxer, new URL(name).host];
   const kbps = `${kbpsOf(width, height)}k`;
   return [
-    ...(hasSound ? ['-map', '0:v', '-map', '0:a', ...LIVE_SOUND] : ['-map', '0:v', '-map', '1:a']),
+    ...(hasSound ? ['-map', '0:v', '-map', '0:a', ...LIVE_SOUND] : ['-map', '0:v', '-map', '1:a', '-shortest']),
     ...['-c:v', 'libx264', '-preset', 'veryfast', '-tune', 'zerolatency', '-g', String(2 * fps)],
     ...['-b:v', kbps, '-maxrate', kbps, '-bufsize', kbps],
     ...SOUND,

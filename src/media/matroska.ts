@@ -14,7 +14,9 @@ const VIDEO_TYPE = 1;
 const AUDIO_TYPE = 2;
 /** TimestampScale of live frames: times are whole milliseconds. */
 const SCALE_NS = 1_000_000;
-/** DefaultDuration, which an encoder plans with; the frames' own times decide. */
+/** Language of pictures: without it, Matroska's is English. */
+const UNDETERMINED = 'und';
+/** DefaultDuration, which an encoder plans with, and shows the last frame for; the frames' own times decide. */
 const FRAME_NS = 33_333_333;
 
 /** The format of sound: 16-bit samples, so many a second, so many channels interleaved. */
@@ -23,13 +25,13 @@ export type SoundFormat = Pick<Sound, 'sampleRate' | 'channelCount'>;
 /**
  * The bytes before the first block.
  * @param width, height in pixels. @param sound null for no track of sound.
- * @param scaleNs what times are counted in, in nanoseconds.
+ * @param scaleNs what times are counted in, and how long frames are shown as a rule, in nanoseconds.
  */
 export function matroskaHeader(
   width: number,
   height: number,
   sound: SoundFormat | null = null,
-  scaleNs = SCALE_NS,
+  { scaleNs = SCALE_NS, frameNs = FRAME_NS }: { scaleNs?: number; frameNs?: number } = {},
 ): Buffer {
   const ebml = element('1a45dfa3', [
     ...[number('4286', 1), number('42f7', 1), number('42f2', 4), number('42f3', 8)],
@@ -39,7 +41,7 @@ export function matroskaHeader(
   const video = element('e0', [number('b0', width), number('ba', height), text('2eb524', 'I420')]);
   const track = element('ae', [
     ...[number('d7', PICTURES), number('73c5', PICTURES), number('83', VIDEO_TYPE), number('9c', 0)],
-    ...[number('23e383', FRAME_NS), text('86', 'V_UNCOMPRESSED'), video],
+    ...[text('22b59c', UNDETERMINED), number('23e383', frameNs), text('86', 'V_UNCOMPRESSED'), video],
   ]);
   // A segment of unknown size.
   const segment = Buffer.from('1853806701ffffffffffffff', 'hex');

@@ -169,6 +169,51 @@ test('the page says what to do where the camera is not allowed', async () => {
   await context.close();
 });
 
+test('a camera that is busy, is lost while it is listed, or gives no pictures is told, and goes on by itself', async () => {
+  const context = await browser.newContext({ permissions: ['camera'] });
+  await context.addInitScript(() => {
+    const camera = { isBusy: true, track: null as MediaStreamTrack | null, isMuted: false };
+    Object.assign(window, { camera });
+    const devices = navigator.mediaDevices;
+    const open = devices.getUserMedia.bind(devices);
+    devices.getUserMedia = async (wanted) => {
+      if (camera.isBusy) throw new DOMException('busy', 'NotReadableError');
+      const stream = await open(wanted);
+      camera.track = stream.getVideoTracks()[0]!;
+      Object.defineProperty(camera.track, 'muted', { get: () => camera.isMuted });
+      return stream;
+    };
+  });
+  const page = await context.newPage();
+  await page.goto(program.url);
+  await page.waitForSelector('[data-face-id="astronaut"]');
+  await page.click('#start');
+  await page.waitForSelector('body[data-reason="busy"]');
+  const act = (what: 'free' | 'lose' | 'mute' | 'unmute') =>
+    page.evaluate((what) => {
+      const { camera } = window as unknown as {
+        camera: { isBusy: boolean; isMuted: boolean; track: MediaStreamTrack };
+      };
+      camera.isBusy = what === 'lose';
+      camera.isMuted = what === 'mute';
+      if (what === 'lose') camera.track.stop();
+      if (what === 'lose') camera.track.dispatchEvent(new Event('ended'));
+      if (what === 'mute' || what === 'unmute') camera.track.dispatchEvent(new Event(what));
+    }, what);
+  const live = () => page.waitForSelector('body[data-state="live"]', { timeout: 20_000 });
+  await act('free');
+  await live();
+  await act('lose');
+  await page.waitForSelector('body[data-reason="unplugged"]');
+  await act('free');
+  await live();
+  await act('mute');
+  await page.waitForSelector('#remark:has-text("The camera sends no pictures")');
+  await act('unmute');
+  await page.waitForFunction(() => !document.querySelector('#remark')!.textContent!.includes('sends no pictures'));
+  await context.close();
+});
+
 test('a phone keeps its screen on, and gets its camera back after it was locked', async () => {
   const context = await browser.newContext({ viewport: { width: 390, height: 800 } });
   await context.addInitScript(() => {

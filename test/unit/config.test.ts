@@ -104,9 +104,20 @@ test('variables by which Kubernetes and Docker tell where a service is are none 
     FACEOFF_PORT_8080_TCP_ADDR: '10.0.0.7',
     FACEOFF_NAME: '/web/faceoff',
     FACEOFF_ENV_PATH: '/bin',
+    // Of services that are called "faceoff-server", "faceoff-metrics" and "faceoff-livekit".
+    FACEOFF_SERVER_SERVICE_HOST: '10.0.0.8',
+    FACEOFF_SERVER_SERVICE_PORT_HTTP: '80',
+    FACEOFF_SERVER_PORT: 'tcp://10.0.0.8:80',
+    FACEOFF_SERVER_PORT_80_TCP_PROTO: 'tcp',
+    FACEOFF_METRICS_PORT: 'tcp://[fd00::9]:9090',
+    FACEOFF_LIVEKIT_PORT_7881_UDP_ADDR: 'fd00::9',
+    FACEOFF_SERVER_NAME: '/web/faceoff-server',
   };
   expect(loadConfig({ file: missing, env })).toEqual(loadConfig({ file: missing }));
   expect(() => loadConfig({ file: missing, env: { FACEOFF_PORT: '8080' } })).toThrow(/FACEOFF_PORT is not a setting/);
+  expect(() => loadConfig({ file: missing, env: { FACEOFF_SERVER_NAME: 'a.example' } })).toThrow(
+    /did you mean FACEOFF_SERVER_NAMES/,
+  );
 });
 
 test('a file that a person names has to be there', () => {

@@ -13,7 +13,7 @@ import { storedJson, storedNote, storeNote, tabMemory } from '../lib/local-notes
 import { changeMark, markNote } from '../lib/mark-question.ts';
 import { toast } from '../lib/toast.ts';
 import { keepAwake } from '../lib/wake-lock.ts';
-import { callNotice, callRemark, cameraProblem, limitOf } from '../notices/stream-notices.ts';
+import { callNotice, callRemark, cameraProblem, limitOf, silentRemark } from '../notices/stream-notices.ts';
 import { CameraCapture, type CameraConstraints, cameras, listCameras, mayUseCameras } from '../peer/camera-capture.ts';
 import { isActive, type Situation } from '../peer/stream-state.ts';
 import { Microphone, microphoneProblem } from '../sound/microphone.ts';
@@ -36,7 +36,10 @@ const cameraSelect = element('camera', HTMLSelectElement);
 const address = element('address', HTMLInputElement);
 
 const tiles = new TileGrid((conf) => watchPerson(connection, conf));
-const camera = new CameraCapture(() => void onCameraGone());
+const camera = new CameraCapture(
+  () => void onCameraGone(),
+  () => showRemark(null),
+);
 const microphone = new Microphone(() => void onMicrophoneGone());
 const background = new BackgroundPanel({ onChange: change, onError: toast });
 const voiceSelect = element('voice', HTMLSelectElement);
@@ -326,10 +329,11 @@ function onFaceAdded(face: FaceInfo): void {
   chooseFace(face.id);
 }
 
-function showRemark(stats: SessionStats): void {
+function showRemark(stats: SessionStats | null): void {
   if (optimistic === null) return;
-  const text = placeholder === null ? (callRemark(stats, optimistic.shown) ?? limitOf(stats)) : null;
-  element('remark', HTMLElement).hidden = text === null;
+  const ofStats = stats === null ? null : (callRemark(stats, optimistic.shown) ?? limitOf(stats));
+  const text = placeholder === null ? (camera.isSilent ? silentRemark() : ofStats) : null;
+  element('remark', HTMLElement).hidden = text === null || situation.state !== 'live';
   element('remark', HTMLElement).textContent = text;
 }
 

@@ -31,6 +31,10 @@ const NOTICES: Record<Exclude<Reason, 'live'>, Notice> = {
   asking: { title: t('Opening the camera'), text: t('If your browser asks, allow this page to use the camera.') },
   connecting: { title: t('Connecting'), text: t('Your camera is on. Reaching the server.') },
   waiting: { title: t('Almost there'), text: t('Connected. Waiting for the first picture.') },
+  silent: {
+    title: t('The camera sends no pictures'),
+    text: t('Is its cover closed, or does another program use it? The picture goes on by itself.'),
+  },
   lost: {
     title: t('Connection lost, coming back'),
     text: t('Your camera stays on; the picture goes on as soon as the server can be reached.'),
@@ -157,6 +161,13 @@ export function cameraProblem(error: { name: string; message?: string }): Omit<S
     }
   }
 }
+
+/** A situation as it is shown while the camera gives no pictures, which is then why none comes back. */
+export const seenSilent = (situation: Situation): Situation =>
+  situation.reason === 'waiting' || situation.reason === 'connecting' ? { ...situation, reason: 'silent' } : situation;
+
+/** What is said of a live picture whose camera gives no pictures. */
+export const silentRemark = (): string => NOTICES.silent.title;
 
 /** The statistics that remarks are made of. */
 type Remarked = Pick<SessionStats, 'faces' | 'level' | 'plan'> & Partial<Pick<SessionStats, 'verdict'>>;

@@ -13,17 +13,31 @@ export interface CameraConstraints {
   fps: number;
 }
 
+/** How long a camera may be without pictures before that is told: cameras pause for a moment when their light changes. */
+const SILENT_MS = 2000;
+
 /** Opens at most one camera at a time. */
 export class CameraCapture {
   readonly #onGone: () => void;
+  readonly #onSilence: () => void;
+  #isSilent = false;
   #stream: MediaStream | null = null;
   #constraints: CameraConstraints | null = null;
   /** Counts openings and closings, so that an opening that was called off can tell. */
   #generation = 0;
 
-  /** @param onGone called when the open camera was unplugged. */
-  constructor(onGone: () => void) {
+  /**
+   * @param onGone called when the open camera was unplugged.
+   * @param onSilence called when `isSilent` changed.
+   */
+  constructor(onGone: () => void, onSilence: () => void = () => undefined) {
     this.#onGone = onGone;
+    this.#onSilence = onSilence;
+  }
+
+  /** Whether the open camera gives no pictures: its cover is closed, or the system gives them to another program. */
+  get isSilent(): boolean {
+    return this.#isSilent;
   }
 
   /** The open camera's stream; null while none is open. */
@@ -65,6 +79,13 @@ export class CameraCapture {
     });
     this.#stream = stream;
     this.#constraints = constraints;
+    const onMuted = (): void => {
+      if (!track.muted) this.#setSilent(stream, false);
+      else setTimeout(() => this.#setSilent(stream, track.muted), SILENT_MS);
+    };
+    track.addEventListener('mute', onMuted);
+    track.addEventListener('unmute', onMuted);
+    if (track.muted) onMuted();
     return track;
   }
 
@@ -87,6 +108,13 @@ export class CameraCapture {
     this.#generation++;
     if (this.#stream !== null) stopTracks(this.#stream);
     this.#stream = null;
+    this.#isSilent = false;
+  }
+
+  #setSilent(stream: MediaStream, isSilent: boolean): void {
+    if (this.#stream !== stream || this.#isSilent === isSilent) return;
+    this.#isSilent = isSilent;
+    this.#onSilence();
   }
 }
 
@@ -104,6 +132,12 @@ function stopTracks(stream: MediaStream): void {
 
 /** False where the browser gives the page no cameras: a page neither from this machine nor over HTTPS. */
 export const mayUseCameras = (): boolean => navigator.mediaDevices?.getUserMedia !== undefined;
+
+/** Whether a camera opens without the browser asking the person. False where the browser does not say. */
+export async function isAllowed(): Promise<boolean> {
+  const answer = await navigator.permissions?.query({ name: 'camera' }).catch(() => null);
+  return answer?.state === 'granted';
+}
 
 /** The cameras that are there now. Until the person allowed a camera once, browsers leave ids and names empty. */
 export async function cameras(): Promise<MediaDeviceInfo[]> {

@@ -38,6 +38,7 @@ export type Reason =
   | 'asking'
   | 'connecting'
   | 'waiting'
+  | 'silent'
   | 'live'
   | 'lost'
   | 'no_way'

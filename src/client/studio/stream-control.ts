@@ -5,9 +5,16 @@ import { element } from '../lib/dom.ts';
 import { storedNote, storeNote } from '../lib/local-notes.ts';
 import { toast } from '../lib/toast.ts';
 import { cameraProblem } from '../notices/stream-notices.ts';
-import { CameraCapture, type CameraConstraints, cameras, listCameras, mayUseCameras } from '../peer/camera-capture.ts';
+import {
+  CameraCapture,
+  type CameraConstraints,
+  cameras,
+  isAllowed,
+  listCameras,
+  mayUseCameras,
+} from '../peer/camera-capture.ts';
 import type { StreamConnection } from '../peer/connection-conf.ts';
-import { isActive, type Situation } from '../peer/stream-state.ts';
+import { isActive, type Reason, type Situation } from '../peer/stream-state.ts';
 import type { PictureView } from './picture-view.ts';
 
 /** What the stream's control works on. */
@@ -19,12 +26,21 @@ export interface StreamControlConf {
   /** The situation that the page shows now. */
   situation(): Situation;
   show(situation: Situation): void;
+  /** The camera gives no pictures any more, or again. */
+  onSilence(): void;
 }
+
+/** Reasons after which the camera is tried again by itself, and how often. */
+const WAITED_FOR: ReadonlySet<Reason> = new Set(['unplugged', 'no_camera', 'busy']);
+const RETRY_MS = 3000;
 
 /** The camera and its lists. The connection itself belongs to the page. */
 export class StreamControl {
   readonly #conf: StreamControlConf;
-  readonly #camera = new CameraCapture(() => void this.#onCameraGone());
+  readonly #camera = new CameraCapture(
+    () => void this.#onCameraGone(),
+    () => this.#conf.onSilence(),
+  );
   readonly #cameraSelect = element('camera', HTMLSelectElement);
   readonly #resolutionSelect = element('resolution', HTMLSelectElement);
   readonly #rateSelect = element('rate', HTMLSelectElement);
@@ -45,6 +61,11 @@ export class StreamControl {
     void listCameras(this.#cameraSelect, storedNote('camera') ?? '');
   }
 
+  /** Whether the open camera gives no pictures. */
+  get isSilent(): boolean {
+    return this.#camera.isSilent;
+  }
+
   /** Opens the chosen camera and sends it. What goes wrong is shown as the page's situation. */
   async start(): Promise<void> {
     const { connection, show } = this.#conf;
@@ -55,13 +76,16 @@ export class StreamControl {
     connection.stop();
     show({ state: 'starting', reason: 'asking' });
     try {
-      const track = await this.#camera.open(this.#constraints());
-      if (track === null) return;
-      await this.#showCamera();
-      if (this.#camera.stream?.getVideoTracks()[0] === track) connection.start(track, this.#conf.sound());
+      await this.#send(await this.#camera.open(this.#constraints()));
     } catch (error) {
       this.#onCameraFailed(error);
     }
+  }
+
+  async #send(track: MediaStreamTrack | null): Promise<void> {
+    if (track === null) return;
+    await this.#showCamera();
+    if (this.#camera.stream?.getVideoTracks()[0] === track) this.#conf.connection.start(track, this.#conf.sound());
   }
 
   /** Closes the camera and ends the stream. Idempotent. */
@@ -88,6 +112,22 @@ export class StreamControl {
   #onCameraFailed(error: unknown): void {
     this.stop();
     this.#conf.show({ state: 'failed', ...cameraProblem(error instanceof Error ? error : { name: String(error) }) });
+    this.#tryAgainLater();
+  }
+
+  #tryAgainLater(): void {
+    setTimeout(() => void this.#tryAgain(), RETRY_MS);
+  }
+
+  /** A camera that was busy or gone may be there again without a word of the browser's: tried unseen, so that no notice flickers. */
+  async #tryAgain(): Promise<void> {
+    const isWaiting = (): boolean => WAITED_FOR.has(this.#conf.situation().reason) && this.#camera.stream === null;
+    if (!isWaiting()) return;
+    // Where the browser would ask the person, it asks only when the person does something.
+    const mayOpen = !document.hidden && (await isAllowed()) && (await cameras()).length > 0 && isWaiting();
+    const track = mayOpen ? await this.#camera.open(this.#constraints()).catch(() => null) : null;
+    if (track === null) this.#tryAgainLater();
+    else await this.#send(track);
   }
 
   /** A camera or resolution chosen while the stream runs takes effect at once, on the same connection. */
@@ -136,6 +176,7 @@ export class StreamControl {
     }
     this.stop();
     this.#conf.show({ state: 'failed', reason: 'unplugged' });
+    this.#tryAgainLater();
   }
 
   async #onDevicesChanged(): Promise<void> {

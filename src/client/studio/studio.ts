@@ -13,7 +13,7 @@ import { storedJson, storeNote } from '../lib/local-notes.ts';
 import { markNote } from '../lib/mark-question.ts';
 import { toast } from '../lib/toast.ts';
 import { keepAwake } from '../lib/wake-lock.ts';
-import { remarkOf } from '../notices/stream-notices.ts';
+import { remarkOf, seenSilent, silentRemark } from '../notices/stream-notices.ts';
 import { mayUseCameras } from '../peer/camera-capture.ts';
 import { NetworkStats } from '../peer/network-stats.ts';
 import { cameraStateOf, isActive, type Situation } from '../peer/stream-state.ts';
@@ -153,6 +153,10 @@ const stream = new StreamControl({
   sound: () => capture.sound,
   situation: () => situation,
   show,
+  onSilence: () => {
+    show(situation);
+    showRemark(stream.isSilent ? silentRemark() : null);
+  },
 });
 
 function isServerAway({ state, reason }: Situation): boolean {
@@ -162,7 +166,7 @@ function isServerAway({ state, reason }: Situation): boolean {
 function show(next: Situation): void {
   situation = next;
   keepAwake(isActive(next.state));
-  display.show(next);
+  display.show(stream.isSilent ? seenSilent(next) : next);
   connection.tellCamera(cameraStateOf(next));
   const { state, reason } = next;
   // It tells what this server's machine has room for.
@@ -313,6 +317,11 @@ function onFaceAdded(face: FaceInfo): void {
   chooseFace(face.id);
 }
 
+function showRemark(remark: string | null): void {
+  element('remark', HTMLElement).hidden = remark === null || situation.state !== 'live';
+  element('remark', HTMLElement).textContent = remark;
+}
+
 async function showStats(stats: SessionStats): Promise<void> {
   statsPanel.show(stats, network.read(await connection.network()));
   if (optimistic === null || situation.state !== 'live') return;
@@ -320,9 +329,7 @@ async function showStats(stats: SessionStats): Promise<void> {
   capture.showDelay(stats);
   // Where a part is shown, the boxes do not lie in the camera's own picture.
   light.show(optimistic.shown.framing === 'whole' ? stats.faces : []);
-  const remark = remarkOf(stats, optimistic.shown);
-  element('remark', HTMLElement).hidden = remark === null;
-  element('remark', HTMLElement).textContent = remark;
+  showRemark(stream.isSilent ? silentRemark() : remarkOf(stats, optimistic.shown));
   lastStats = stats;
   if (optimistic.shown.choice === 'mapped') assignNewPeople(stats.faces.map(({ track }) => track));
   showPeople();

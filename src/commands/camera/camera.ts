@@ -13,7 +13,8 @@ import { isLocal, urlOf } from '../../lib/address.ts';
 import { checkInput, checkOutput, isFile } from '../../media/camera-errors.ts';
 import { readInput } from '../../media/camera-input.ts';
 import { CameraOutput } from '../../media/camera-output.ts';
-import { checkLiveAddress } from '../../media/live-output.ts';
+import { waitsForSender } from '../../media/camera-source.ts';
+import { checkLiveAddress, shownName } from '../../media/live-output.ts';
 import { ContentCheck } from '../../pipeline/content/content-check.ts';
 import { ContentGuard } from '../../pipeline/content/content-guard.ts';
 import { Pool } from '../../pipeline/pool/pool.ts';
@@ -56,7 +57,9 @@ interface FramePath {
 
 const ID = 'camera';
 const FIRST_WAIT_MS = 500;
-const LONGEST_WAIT_MS = 10_000;
+const LONGEST_WAIT_MS = 5000;
+/** An input that breaks off sooner than this does not work yet. */
+const STEADY_MS = 10_000;
 /** Error codes that end the command: trying again does not help. */
 const FINAL = new Set(['no_ffmpeg', 'wrong_token', 'unknown_stream', 'not_a_camera', 'device_denied']);
 /** Error codes after which the command waits, even where no frame has come yet. */
@@ -113,10 +116,18 @@ async function camera(options: CameraOptions): Promise<void> {
     whip === null
       ? new CameraOutput({ name, size: options.size ?? null, fps, hasSound: stream !== undefined, say, onError })
       : new WhipOutput({ endpoint: whip, peers: await publishersOf(config), say, onError });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => ending.abort());
+  let isStarting = true;
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.once(signal, () => {
+      // There is nothing to end in order yet.
+      if (isStarting) process.exit(0);
+      ending.abort();
+    });
   // A terminal that was closed takes no more lines.
   process.stderr.on('error', () => undefined);
   const framePath = input === undefined ? passing(output) : await swapping(config, options, output);
+  isStarting = false;
+  if (input !== undefined && waitsForSender(input)) say(`waiting for ${shownName(input)}`);
   try {
     await keepReading(
       sourceOf(options, config, output),
@@ -157,11 +168,23 @@ async function keepReading(
   let hasWorked = false;
   let waitMs = FIRST_WAIT_MS;
   let lastSaid = '';
+  let isOpen = false;
+  let openedAtMs = Number.NEGATIVE_INFINITY;
+  // An input that breaks off again and again is told of once.
+  let hasBeenLost = false;
+  let isUnsteady = false;
   const receive = (frame: Frame): void => {
-    if (!hasWorked || lastSaid !== '') say(`reading ${frame.width}x${frame.height}`);
+    if (!isOpen) {
+      if (!isUnsteady) say(`reading ${frame.width}x${frame.height}`);
+      isOpen = true;
+      openedAtMs = performance.now();
+    }
+    if (isUnsteady && performance.now() - openedAtMs > STEADY_MS) {
+      say(`reading ${frame.width}x${frame.height}`);
+      isUnsteady = false;
+    }
     hasWorked = true;
     waitMs = FIRST_WAIT_MS;
-    lastSaid = '';
     onFrame(frame);
   };
   while (!signal.aborted) {
@@ -173,6 +196,12 @@ async function keepReading(
       if (signal.aborted) return;
       if (!(error instanceof FaceOffError) || FINAL.has(error.code)) throw error;
       if (!hasWorked && !WAITED_FOR.has(error.code)) throw error;
+      if (isOpen) {
+        isUnsteady = hasBeenLost && performance.now() - openedAtMs < STEADY_MS;
+        hasBeenLost = true;
+        if (!isUnsteady) lastSaid = '';
+      }
+      isOpen = false;
       if (error.message !== lastSaid) say(`${error.message} Trying again.`);
       lastSaid = error.message;
     }

@@ -1,6 +1,6 @@
 /** The part of `faceoff render` for one picture: its size, transparency, colour profile and EXIF stay. */
 
-import { readFile, writeFile } from 'node:fs/promises';
+import { open, readFile, writeFile } from 'node:fs/promises';
 import { decodePicture, frameToRgb } from '../../faces/portrait.ts';
 import { type Sharp, sharp } from '../../lib/sharp.ts';
 import type { PictureSigner } from '../../media/provenance/picture-signer.ts';
@@ -12,6 +12,7 @@ import { planesOf } from '../../shared/i420.ts';
 import type { Frame, SeenFace, SwapSession } from '../../shared/types.ts';
 import type { MessageLayout } from '../../watermark/chips.ts';
 import { sessionWord } from '../../watermark/session-word.ts';
+import { withoutPreviews, xmpWithoutPreviews } from './picture-previews.ts';
 
 type OverlayOptions = Parameters<Sharp['composite']>[0][number];
 
@@ -31,6 +32,9 @@ export interface PictureFile {
   width: number;
   height: number;
   hasAlpha: boolean;
+  /** Whether the file has further pictures, which are not read: pages, or pictures that move. */
+  hasMore: boolean;
+  moves: boolean;
   /** Its XMP packet, where it has one. */
   xmp?: string;
 }
@@ -46,7 +50,29 @@ export async function openPicture(file: string): Promise<PictureFile | null> {
   const data = await readFile(file);
   const { xmpAsString: xmp } = info;
   const size = { width, height: info.pageHeight ?? height };
-  return { data, ...size, hasAlpha: info.hasAlpha === true, ...(xmp !== undefined && { xmp }) };
+  const moves = info.format === 'png' && isAnimatedPng(data);
+  const more = { hasMore: moves || (info.pages ?? 1) > 1, moves };
+  return { data, ...size, ...more, hasAlpha: info.hasAlpha === true, ...(xmp !== undefined && { xmp }) };
+}
+
+/** Whether a PNG has the chunk that an animation begins with (PNG, third edition, 11.3.6.1). */
+function isAnimatedPng(png: Buffer): boolean {
+  const pixels = png.indexOf('IDAT');
+  return png.subarray(0, Math.max(0, pixels)).includes('acTL');
+}
+
+/** Bytes of a file's head that say what it is. */
+const BRAND_BYTES = 12;
+
+/** Whether a file is a sequence of pictures of the kind HEIF (ISO/IEC 23008-12) or AVIF, which only ffmpeg reads. */
+export async function isPictureSequence(file: string): Promise<boolean> {
+  const handle = await open(file);
+  try {
+    const { buffer } = await handle.read(Buffer.alloc(BRAND_BYTES), 0, BRAND_BYTES, 0);
+    return /^ftyp(avis|hevc|hevx|msf1)$/.test(buffer.toString('latin1', 4));
+  } finally {
+    await handle.close();
+  }
 }
 
 /** What a picture is swapped and written with. */
@@ -75,8 +101,8 @@ export async function renderPicture(
     const { frame, faces } = await session.swap({ ...before, data: before.data.slice() });
     if (turn === 0 && session.settings.background !== 'none') upright = changedPart(before, frame);
     if (!faces.some(({ swapped }) => swapped)) continue;
-    const changed = await changedPart(before, frame).rotate(-turn).png().toBuffer();
-    const above = watermark === null ? changed : await marked(picture, changed, watermark);
+    const part = await changedPart(before, frame).rotate(-turn).png().toBuffer();
+    const above = watermark === null ? part : await marked(picture, part, watermark);
     const over: OverlayOptions[] = [{ input: above, blend: 'atop' }];
     if (badge !== null) over.push(overlayOf(badge, picture));
     await writeSwapped(picture, { over, signer }, output);
@@ -84,7 +110,10 @@ export async function renderPicture(
   }
   // What hides the room stays where no face is found.
   const over: OverlayOptions[] = upright === null ? [] : [{ input: await upright.png().toBuffer(), blend: 'atop' }];
-  await written(picture, over, output).keepXmp().toFile(output).catch(refuse);
+  const isSame = over.length === 0;
+  const image = isSame ? written(picture, over, output).keepExif().keepXmp() : await changed(picture, over, output);
+  if (!isSame && picture.xmp !== undefined) image.withXmp(xmpWithoutPreviews(picture.xmp));
+  await image.toFile(output).catch(refuse);
   return [];
 }
 
@@ -116,10 +145,10 @@ function changedPart(before: Frame, after: Frame): Sharp {
 }
 
 /** The whole picture with what was changed laid over it, and the invisible mark in it, to lay over the file's own. */
-async function marked({ data }: PictureFile, changed: Buffer, layout: MessageLayout): Promise<Buffer> {
+async function marked({ data }: PictureFile, part: Buffer, layout: MessageLayout): Promise<Buffer> {
   const { data: pixels, info } = await sharp(data, { limitInputPixels: false })
     .autoOrient()
-    .composite([{ input: changed, blend: 'atop' }])
+    .composite([{ input: part, blend: 'atop' }])
     .removeAlpha()
     .toColourspace('srgb')
     .raw({ depth: 'uchar' })
@@ -144,9 +173,19 @@ async function writeSwapped(
   output: string,
 ): Promise<void> {
   const mostBytes = JPEG.test(output) ? LARGEST_JPEG_XMP : Number.POSITIVE_INFINITY;
-  const image = written(picture, over, output).withXmp(xmpWithSource(picture.xmp, mostBytes));
+  const image = await changed(picture, over, output);
+  image.withXmp(xmpWithSource(picture.xmp && xmpWithoutPreviews(picture.xmp), mostBytes));
   const file = await image.toBuffer().catch(refuse);
   await writeFile(output, await signer.sign(file, 'edited')).catch(refuse);
+}
+
+/** The picture with what was changed laid over it. The previews in its EXIF show what it hides, and go. */
+async function changed(picture: PictureFile, over: OverlayOptions[], output: string): Promise<Sharp> {
+  const { exif } = await sharp(picture.data, { limitInputPixels: false }).metadata();
+  const data = withoutPreviews(picture.data, exif);
+  const image = written({ ...picture, data: data ?? picture.data }, over, output);
+  // Where they cannot be taken out, EXIF goes as a whole.
+  return data === null ? image : image.keepExif();
 }
 
 /**
@@ -162,9 +201,9 @@ function written({ data, hasAlpha }: PictureFile, over: OverlayOptions[], output
   else if (/\.webp$/i.test(output)) image.webp({ quality: 95 });
   else if (/\.avif$/i.test(output)) image.avif({ quality: 80 });
   else if (/\.gif$/i.test(output)) image.gif();
-  else if (/\.tiff?$/i.test(output)) image.tiff();
+  else if (/\.tiff?$/i.test(output)) image.tiff({ compression: 'lzw', predictor: 'horizontal' });
   else image.png();
-  return image.keepExif().keepIccProfile();
+  return image.keepIccProfile();
 }
 
 function refuse(cause: unknown): never {

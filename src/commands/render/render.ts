@@ -5,7 +5,8 @@
 
 import { randomUUID } from 'node:crypto';
 import { constants, rmSync } from 'node:fs';
-import { access, readFile, rename, rm, stat } from 'node:fs/promises';
+import { access, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
 import { SingleBar } from 'cli-progress';
 import { Command } from 'commander';
@@ -17,6 +18,7 @@ import { animationSink, isAnimation, openAnimation, refuseLong } from '../../med
 import type { Clip, ClipSink } from '../../media/clip.ts';
 import { openClip } from '../../media/clip-reader.ts';
 import { openSink } from '../../media/clip-writer.ts';
+import { ffmpegVersion } from '../../media/ffmpeg.ts';
 import { PictureSigner } from '../../media/provenance/picture-signer.ts';
 import { PORTRAIT_SIDE } from '../../pipeline/pool/lane-protocol.ts';
 import { Pool } from '../../pipeline/pool/pool.ts';
@@ -29,7 +31,14 @@ import { keptMarkKey, layoutWords } from '../../watermark/mark-key.ts';
 import { type BackgroundOptions, namedBackground, withBackground } from '../background/background-option.ts';
 import { type MarkOptions, markFor, withMark } from '../disclosure/mark-choice.ts';
 import { type ConfigOptions, collect, configOf, wholeNumber, withConfig } from '../options.ts';
-import { openPicture, renderPicture, UNLIMITED, WRITTEN_PICTURES } from './render-picture.ts';
+import {
+  isPictureSequence,
+  openPicture,
+  type PictureFile,
+  renderPicture,
+  UNLIMITED,
+  WRITTEN_PICTURES,
+} from './render-picture.ts';
 
 interface RenderOptions extends ConfigOptions, MarkOptions, BackgroundOptions {
   source: string[];
@@ -41,6 +50,8 @@ interface RenderOptions extends ConfigOptions, MarkOptions, BackgroundOptions {
 /** Endings of files that are always one picture. */
 const STANDING = /\.(png|jpe?g|jfif|avif|tiff?|bmp|heic|heif|svg)$/i;
 const ID = 'render';
+/** Signals that end the command: Ctrl-C, `kill`, and a terminal that is closed. */
+const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** Exit code where no face was found: the output is the input as it was. */
 const NO_FACE = 3;
 /** Bytes of the longest file name. */
@@ -67,19 +78,23 @@ export function renderCommand(defaultConfig: string): Command {
   return withConfig(withMark(withBackground(command)), defaultConfig).action(render);
 }
 
-async function render(input: string, output: string, options: RenderOptions): Promise<void> {
+async function render(input: string, named: string, options: RenderOptions): Promise<void> {
+  // Behind a link, its target is written.
+  const output = await realpath(named).catch(() => named);
   const settings = configOf(options, ['pipeline.lanes=1', 'logging.level=warn', EVERY_FRAME]);
   await checkFiles(input, output);
-  const picture = await openPicture(input);
+  const picture = await pictureOf(input, output);
   // One that no decoder takes is refused by the decoder's own sentence.
-  if (picture === null && STANDING.test(input)) await decodePicture(await readPicture(input), UNLIMITED);
+  if (picture === null && STANDING.test(input) && !(await isPictureSequence(input)))
+    await decodePicture(await readPicture(input), UNLIMITED);
   if (picture !== null && !WRITTEN_PICTURES.test(output))
     throw new FaceOffError('bad_output', 'A picture can be written as .png, .jpg, .webp, .gif, .avif or .tiff.');
   if (picture === null && WRITTEN_PICTURES.test(output) && !isAnimation(output))
     throw new FaceOffError(
       'bad_output',
-      'What moves can be written as .gif, .webp, .y4m or a video, not as one picture.',
+      'What moves can be written as .gif, .webp, .y4m or a video, not as one picture. If it is a picture, save it as JPEG, PNG, WebP, AVIF, GIF or TIFF first.',
     );
+  if (picture?.hasMore === true) console.error(`${input} has several pictures; the first is written.`);
   const clip = picture !== null ? null : await openMoving(input, output);
   const config = withFrameSize(settings, clip ?? picture ?? { width: PORTRAIT_SIDE, height: PORTRAIT_SIDE });
   const badge = await markFor(config, options, 'render').catch((error) => {
@@ -116,9 +131,9 @@ async function render(input: string, output: string, options: RenderOptions): Pr
     // An ffmpeg that goes on would write the file that is removed here.
     await sink?.abort();
     rmSync(aside, { force: true });
-    process.exit(signal === 'SIGINT' ? 130 : 143);
+    process.exit(128 + os.constants.signals[signal]);
   };
-  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+  for (const signal of ENDING) process.once(signal, onSignal);
   try {
     requireLoaded(pool, loaded);
     const limits = { bytes: config.limits.uploadBytes, pixels: config.limits.picturePixels };
@@ -146,7 +161,7 @@ async function render(input: string, output: string, options: RenderOptions): Pr
     await rm(aside, { force: true });
     throw error;
   } finally {
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+    for (const signal of ENDING) process.off(signal, onSignal);
     clip?.close();
     await signer.close();
     await pool.close();
@@ -176,6 +191,7 @@ async function checkFiles(input: string, output: string): Promise<void> {
   const info = await stat(input).catch(() => null);
   if (info === null) throw new FaceOffError('no_input', `${input} does not exist.`);
   if (info.isDirectory()) throw new FaceOffError('no_input', `${input} is a folder. Name a file.`);
+  if (!info.isFile()) throw new FaceOffError('no_input', `${input} is a pipe or a device. Name a file.`);
   const target = await stat(output).catch(() => null);
   if (
     path.resolve(input) === path.resolve(output) ||
@@ -183,6 +199,7 @@ async function checkFiles(input: string, output: string): Promise<void> {
   )
     throw new FaceOffError('same_file', 'The output must be another file than the input.');
   if (target?.isDirectory()) throw new FaceOffError('bad_output', `${output} is a folder. Name a file.`);
+  if (target?.isFile() === false) throw new FaceOffError('bad_output', `${output} is a pipe or a device. Name a file.`);
   const folder = path.dirname(output);
   await access(folder, constants.W_OK).catch((cause: unknown) => {
     throw new FaceOffError('bad_output', `Nothing can be written to ${folder}: ${messageOf(cause)}.`, { cause });
@@ -192,6 +209,14 @@ async function checkFiles(input: string, output: string): Promise<void> {
       'bad_output',
       `The name of the output has more than ${LONGEST_NAME} bytes. Choose a shorter one.`,
     );
+}
+
+/** Opens what is written as one picture; null for what moves. */
+async function pictureOf(input: string, output: string): Promise<PictureFile | null> {
+  const picture = await openPicture(input);
+  const isOne = picture?.moves !== true || (WRITTEN_PICTURES.test(output) && !isAnimation(output));
+  // Without ffmpeg, an animated PNG is its first picture.
+  return isOne || (await ffmpegVersion()) === null ? picture : null;
 }
 
 /** Opens an animation or a clip. @throws FaceOffError `too_long` where an animation could not hold it. */

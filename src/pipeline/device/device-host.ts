@@ -1,13 +1,13 @@
 /** The main thread's end of the device: starts the device process, restarts it, and receives its reports. */
 
 import { type ChildProcess, fork } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import os from 'node:os';
+import { rmSync } from 'node:fs';
 import path from 'node:path';
 import type { Logger } from 'pino';
 import { root } from '../../lib/package-root.ts';
 import { messageOf } from '../../shared/errors.ts';
 import type { DeviceNews, DeviceOptions, DeviceReport } from './device-protocol.ts';
+import { makeSocketFolder, socketIn } from './socket-folder.ts';
 
 /** Exponential backoff between restarts. */
 const FIRST_PAUSE_MS = 100;
@@ -29,7 +29,7 @@ export interface DeviceListener {
 /** Supervises the device process. Runs on the main thread. */
 export class DeviceHost {
   readonly #options: Omit<DeviceOptions, 'address'>;
-  readonly #folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-device-'));
+  readonly #folder: string;
   readonly #log: Logger;
   readonly #listener: DeviceListener;
   #child: ChildProcess | null = null;
@@ -45,6 +45,7 @@ export class DeviceHost {
   restarts = 0;
 
   constructor(options: Omit<DeviceOptions, 'address'>, log: Logger, listener: DeviceListener) {
+    this.#folder = makeSocketFolder(options.cacheDir);
     this.#options = options;
     this.#log = log;
     this.#listener = listener;
@@ -53,7 +54,7 @@ export class DeviceHost {
   /** Address that lanes connect to, whether the process runs yet or not. The folder belongs to this user alone. */
   get address(): string {
     const name = `${path.basename(this.#folder)}-${process.pid}`;
-    return process.platform === 'win32' ? `\\\\.\\pipe\\${name}` : path.join(this.#folder, 'device.sock');
+    return process.platform === 'win32' ? `\\\\.\\pipe\\${name}` : socketIn(this.#folder);
   }
 
   /** Asks the process to close its unused models, as memory is short. */

@@ -5,9 +5,10 @@ import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import path from 'node:path';
+import { createSecureContext } from 'node:tls';
 import { generate } from 'selfsigned';
 import type { Config } from '../../config.ts';
-import { addressesOf, isLocal } from '../../lib/address.ts';
+import { addressesOf, hostName, isLocal } from '../../lib/address.ts';
 import { makeFolder } from '../../lib/system/make-folder.ts';
 import { writeWhole } from '../../lib/system/whole-file.ts';
 import { FaceOffError, messageOf } from '../../shared/errors.ts';
@@ -39,16 +40,21 @@ export async function certificateOf(
   log?: CertificateLog,
 ): Promise<Certificate | null> {
   const { certificate, key, host, names } = server;
-  if (certificate !== null && key !== null) return readConfigured(certificate, key);
+  if (certificate !== null && key !== null) return readConfigured(certificate, key, log);
   if (isLocal(host)) return null;
-  const wanted = ['localhost', hostname().toLowerCase(), ...names, '127.0.0.1', ...addressesOf(host)];
+  const wanted = ['localhost', hostname().toLowerCase(), ...names.map(hostName), '127.0.0.1', ...addressesOf(host)];
   return keptOrNew(storage.dir, [...new Set(wanted)], log);
 }
 
-async function readConfigured(certificate: string, key: string): Promise<Certificate> {
+async function readConfigured(certificate: string, key: string, log?: CertificateLog): Promise<Certificate> {
   try {
     const [cert, secret] = await Promise.all([readFile(certificate, 'utf8'), readFile(key, 'utf8')]);
+    if (/^-----BEGIN ENCRYPTED |^Proc-Type: 4,ENCRYPTED/m.test(secret))
+      throw new Error('the key is encrypted; `openssl pkey -in KEY -out PLAIN` writes it without a passphrase');
     if (!isPair({ cert, key: secret })) throw new Error('the key is not that of the certificate');
+    // What follows the first certificate, its chain, is read only here.
+    createSecureContext({ cert, key: secret });
+    warnOfTime(new X509Certificate(cert), log);
     return { cert, key: secret };
   } catch (cause) {
     const why = messageOf(cause);
@@ -58,6 +64,18 @@ async function readConfigured(certificate: string, key: string): Promise<Certifi
       { cause },
     );
   }
+}
+
+/** A certificate out of its time is served, because the machine's clock may be the one that is wrong. */
+function warnOfTime({ validFrom, validTo }: X509Certificate, log?: CertificateLog, nowMs: number = Date.now()): void {
+  const told = { validFrom, validTo };
+  if (Date.parse(validTo) < nowMs)
+    log?.warn(
+      told,
+      'server.certificate has expired: browsers refuse it. Renew it; a new one in its place is taken within an hour',
+    );
+  else if (Date.parse(validFrom) > nowMs)
+    log?.warn(told, 'server.certificate is not valid yet: browsers refuse it. Look at the clock of this machine');
 }
 
 /** The kept certificate, or a new one if it expires soon or lacks an address of this machine. */

@@ -6,7 +6,7 @@
 
 import { isIP } from 'node:net';
 import type { Config } from '../../config.ts';
-import { isLocal } from '../../lib/address.ts';
+import { hostName, isLocal, isNamed } from '../../lib/address.ts';
 import { FaceOffError } from '../../shared/errors.ts';
 
 /**
@@ -21,38 +21,33 @@ export function checkOrigin(
   server: Pick<Config['server'], 'host' | 'names'>,
   allowed: readonly string[] = [],
 ): void {
-  if (origin !== undefined && hostOf(origin) !== host && !allowed.includes(origin))
+  if (origin !== undefined && !isOwn(origin, host, server) && !allowed.includes(origin))
     throw new FaceOffError(
       'foreign_origin',
-      'A page of another site may not use this server. server.origins names those that may publish and watch.',
+      'A page of another site may not use this server. server.origins names those that may publish and watch; the name by which a proxy is reached belongs into server.names, with its port unless that is 80 or 443.',
     );
   // Browsers always send Host; a request without it does not come from a page.
   if (host === undefined) return;
-  const name = nameOf(host);
-  if (
-    !isLocal(server.host) ||
-    isIP(name) !== 0 ||
-    isLocal(name) ||
-    server.names.some((known) => known.toLowerCase() === name)
-  )
-    return;
+  const name = hostName(host);
+  if (!isLocal(server.host) || isIP(name) !== 0 || isLocal(name) || isNamed(name, server.names)) return;
   throw new FaceOffError(
     'foreign_host',
     'This server is not known by that name. A name it is reached by through a proxy belongs into server.names.',
   );
 }
 
-function hostOf(origin: string): string | null {
-  try {
-    return new URL(origin).host;
-  } catch {
-    return null;
-  }
+/**
+ * Whether an origin is that of the server's own pages: the one that the request is for, which a proxy may name with the
+ * port of its scheme; or, as proxies may ask by the server's address or leave the port out, one of `server.names` with the port
+ * that is named there.
+ */
+function isOwn(origin: string, host: string | undefined, { names }: Pick<Config['server'], 'names'>): boolean {
+  if (host === undefined || !/^https?:/.test(origin) || !URL.canParse(origin)) return false;
+  const page = new URL(origin);
+  const asked = `${page.protocol}//${host}`;
+  if (/^[\w.:[\]-]+$/.test(host) && URL.canParse(asked) && new URL(asked).host === page.host) return true;
+  return names.some((name) => portOf(name) === page.port && isNamed(page.hostname, [name]));
 }
 
-/** The name or address of a Host header, without port and brackets. */
-const nameOf = (host: string): string =>
-  host
-    .replace(/:\d+$/, '')
-    .replace(/^\[(.*)\]$/, '$1')
-    .toLowerCase();
+/** The port that a name of `server.names` has; empty without one. */
+const portOf = (name: string): string => /:(\d+)\/?$/.exec(name)?.[1] ?? '';

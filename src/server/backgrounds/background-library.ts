@@ -6,7 +6,8 @@
 import { randomBytes } from 'node:crypto';
 import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import type { Config } from '../../config.ts';
-import { decodePicture, frameToRgb } from '../../faces/portrait.ts';
+import { decodeApart } from '../../faces/pictures/decode-apart.ts';
+import { frameToRgb } from '../../faces/portrait.ts';
 import { SerialQueue } from '../../lib/serial.ts';
 import { sharp } from '../../lib/sharp.ts';
 import { makeFolder } from '../../lib/system/make-folder.ts';
@@ -26,7 +27,7 @@ const THUMBNAIL = { width: 160, height: 90 };
  * @throws FaceOffError `bad_picture` (415), `picture_too_large` (413), `picture_too_slow` (422).
  */
 export async function encodeBackground(data: Uint8Array, limits: Config['limits']): Promise<Buffer> {
-  const picture = await decodePicture(data, {
+  const picture = await decodeApart(data, {
     bytes: limits.uploadBytes,
     pixels: limits.picturePixels,
     side: limits.pictureSide,

@@ -117,6 +117,9 @@ const DRAIN_CHECK_MS = 200;
 /** How long open sockets may take to close when the server stops. */
 const CLOSING_MS = 500;
 
+/** Where the studio's sockets are opened. */
+const SOCKET = '/ws';
+
 const HEADERS = {
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
@@ -317,14 +320,17 @@ export async function buildServer(parts: ServerParts): Promise<Server> {
     if (!reply.sent && !isPublic(request)) arrivals.note(device, 'token');
   });
   // Before the body is read, of which this server may not know the type.
-  app.addHook('onRequest', async (request, reply) =>
-    isUnrouted(request) ? refuseUnrouted(request, reply, config) : undefined,
-  );
+  app.addHook('onRequest', async (request, reply) => {
+    if (isUnrouted(request)) refuseUnrouted(request, reply, config);
+    // The plugin would open it, and wait for its other side to close it.
+    if (request.ws && request.routeOptions.url !== SOCKET)
+      throw new FaceOffError('not_found', `There is no WebSocket at ${request.url.split('?')[0]}.`);
+  });
 
   await app.register(fastifyStatic, { root: PAGES_DIR, cacheControl: false, index: false });
   app.route({
     method: 'GET',
-    url: '/ws',
+    url: SOCKET,
     handler: async () => {
       throw new FaceOffError('upgrade_required', 'Only a WebSocket can be opened here.');
     },

@@ -8,6 +8,7 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { Config } from '../../config.ts';
 import { withoutBase } from '../access/base-path.ts';
 import type { Certificate } from '../access/certificate.ts';
+import { answerOneAtATime } from '../access/one-at-a-time.ts';
 import { redirectPlainHttp } from '../access/plain-http.ts';
 import { sendError } from './error-reply.ts';
 
@@ -70,6 +71,7 @@ export function listener({ limits, server }: Config, https: Certificate | null):
     response.end(JSON.stringify({ code: 'bad_expectation', message }));
   });
   closePipelinedUpgrades(app.server);
+  answerOneAtATime(app);
   return app;
 }
 

@@ -74,6 +74,8 @@ const MOST_MALFORMED = 20;
 const MOST_UNANSWERED = 200;
 /** A socket is dead after this many pings without an answer, one per second. */
 const MOST_MISSED_PONGS = 15;
+/** A socket is dead where so many bytes wait that its page does not take. */
+const MOST_UNSENT = 4 * 2 ** 20;
 
 /** What the studio's sockets need of the server. */
 export interface SignallingParts {
@@ -198,7 +200,10 @@ class StudioSocket implements OpenPage {
   }
 
   send(message: ServerMessage): void {
-    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(JSON.stringify(message));
+    const socket = this.#socket;
+    if (socket.readyState !== socket.OPEN) return;
+    socket.send(JSON.stringify(message));
+    if (socket.bufferedAmount > MOST_UNSENT) socket.terminate();
   }
 
   close(): void {

@@ -34,13 +34,15 @@ interface Part {
 
 /** Time between two checks of the disk. */
 const CHECK_MS = 1000;
+/** How long frames have to be larger than the file, and of one size, before another file begins. */
+const GROWN_MS = 5000;
 /** Size of the queue for frames while ffmpeg starts or is slow for a moment: a second of 1280x720. */
 const ROOM_BYTES = 40 * 2 ** 20;
 
 /**
- * One recording of a session: its frames as they are shown, and its sound. A larger frame begins the next file, and so
- * does the first sound; a smaller one, as when the network gets worse, is fitted into the file's size. The recording ends when it is stopped, when its session ends, and when the
- * disk or its share of it is full; the session itself goes on. Runs on the main thread; ffmpeg encodes in a process
+ * One recording of a session: its frames as they are shown, and its sound. A picture that got larger and stays so begins the next file, and so
+ * does the first sound; until then, and where it got smaller as when the network gets worse, it is fitted into the file's size. The
+ * recording ends when it is stopped, when its session ends, and when the disk or its share of it is full; the session itself goes on. Runs on the main thread; ffmpeg encodes in a process
  * of its own.
  */
 export class Recorder {
@@ -50,6 +52,8 @@ export class Recorder {
   readonly #begunAtMs = performance.now();
   readonly #checkTimer: NodeJS.Timeout;
   #part: Part | null = null;
+  /** The size of frames that are larger than the file, and since when they have it. */
+  #larger: { width: number; height: number; sinceMs: number } | null = null;
   /** Format of the sound, once there is any. */
   #sound: SoundFormat | null = null;
   #count = 0;
@@ -96,11 +100,26 @@ export class Recorder {
   addFrame(frame: Frame): void {
     if (this.#ended !== null) return;
     const { feed } = this.#part ?? {};
-    if (feed === undefined || feed.isTooSmallFor(frame) || (this.#sound !== null && !feed.isFor(this.#sound)))
+    if (feed === undefined || this.#hasGrown(feed, frame) || (this.#sound !== null && !feed.isFor(this.#sound)))
       this.#beginFile(frame);
     const part = this.#part;
     if (part !== null && frame.isSwapped === true) part.isSwapped = true;
     part?.feed.show(frame);
+  }
+
+  /**
+   * Whether frames have been larger than the file, and of one size, for GROWN_MS. A connection that gets faster sends larger
+   * pictures step by step, each of which would be a file otherwise.
+   */
+  #hasGrown(feed: FfmpegFeed, frame: Frame): boolean {
+    const { width, height } = frame;
+    if (!feed.isTooSmallFor(frame)) {
+      this.#larger = null;
+      return false;
+    }
+    if (this.#larger?.width !== width || this.#larger.height !== height)
+      this.#larger = { width, height, sinceMs: performance.now() };
+    return performance.now() - this.#larger.sinceMs >= GROWN_MS;
   }
 
   /** Queues a piece of sound; never waits for the disk. @param behindMs how far the sound is behind the frames. */
@@ -131,6 +150,7 @@ export class Recorder {
   }
 
   #beginFile(frame: Frame): void {
+    this.#larger = null;
     this.#finishFile();
     const { folder, format } = this.#parts;
     const file = `${this.#base}${++this.#count > 1 ? `-${this.#count}` : ''}.${format}`;

@@ -77,6 +77,32 @@ describe('faceoff camera sends what it swaps', () => {
     90_000,
   );
 
+  test.runIf(hasX264 && protocols.includes('srt'))(
+    'to a listener that goes and comes back, which is said once each',
+    async () => {
+      const port = await freePort();
+      const listen = (file: string): Promise<unknown> => store(['-i', `srt://127.0.0.1:${port}?mode=listener`], file);
+      const first = listen(out('first.ts'));
+      await pause(500);
+      const output = `srt://127.0.0.1:${port}`;
+      const camera = startCamera(['--input', clip, '--loop', '--face', 'none', '--output', output]);
+      await until(() => camera.said().includes('writing 640x480'), 'the first picture', 30_000);
+      await pause(4000);
+      listeners[0]!.kill('SIGKILL');
+      await first;
+      await until(() => camera.said().includes('Trying again'), 'the loss to be said', 20_000);
+      // Some attempts.
+      await pause(8000);
+      const second = listen(out('second.ts'));
+      await until(() => camera.said().split('writing 640x480').length > 2, 'the connection to be back', 30_000);
+      expect(await camera.stop()).toBe(0);
+      await second;
+      expect(camera.said().split('Trying again')).toHaveLength(2);
+      expect(camera.said().split('writing 640x480')).toHaveLength(3);
+    },
+    120_000,
+  );
+
   test.runIf(hasX264 && protocols.includes('rtmp'))(
     "by RTMP, with the publisher's sound",
     async () => {

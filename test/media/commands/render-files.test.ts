@@ -1,75 +1,18 @@
-/** Strangers' files: what they hold stays. */
+/** Strangers' clips, and names of files: what they hold stays. */
 
 import { execFile } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, test, vi } from 'vitest';
 import { root } from '../../../src/lib/package-root.ts';
-import { astronaut, group } from '../../support/lane.ts';
-import { at, clip, ffmpeg, folder, render, renderByProgram, written } from '../../support/render.ts';
+import { animationSink } from '../../../src/media/animation.ts';
+import { openClip } from '../../../src/media/clip-reader.ts';
+import { openSink } from '../../../src/media/clip-writer.ts';
+import { astronaut } from '../../support/lane.ts';
+import { at, clip, ffmpeg, folder, render, written } from '../../support/render.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
-
-describe('a picture', () => {
-  const rawOf = async (file: string) => sharp(file).raw().toBuffer({ resolveWithObject: true });
-
-  test('keeps its size and, away from the face, every pixel', async () => {
-    const large = await sharp(group).resize(3000).png().toBuffer();
-    expect(await render(written('large.png', large), at('large-out.png'))).toEqual({ status: 0, stderr: '' });
-    const [before, after] = [await rawOf(at('large.png')), await rawOf(at('large-out.png'))];
-    expect([after.info.width, after.info.height]).toEqual([3000, 2000]);
-    let same = 0;
-    for (let p = 0; p < before.data.length; p++) if (before.data[p] === after.data[p]) same++;
-    expect(same / before.data.length).toBeGreaterThan(0.9);
-    expect(same).toBeLessThan(before.data.length);
-  });
-
-  test('keeps what is transparent, its colour profile and its EXIF', async () => {
-    const { width, height } = await sharp(astronaut).metadata();
-    const hole = { create: { width: 40, height: 40, channels: 4 as const, background: '#000' } };
-    const clear = await sharp(astronaut)
-      .ensureAlpha()
-      .composite([{ input: hole, left: 5, top: 5, blend: 'dest-out' }])
-      .withIccProfile('p3')
-      .withExif({ IFD0: { Artist: 'A photographer' } })
-      .png()
-      .toBuffer();
-    expect((await render(written('clear.png', clear), at('clear-out.png'))).stderr).toBe('');
-    const { data, info } = await rawOf(at('clear-out.png'));
-    expect(info).toMatchObject({ width, height, channels: 4 });
-    expect([data[4 * (10 * width + 10) + 3], data[4 * (100 * width + 100) + 3]]).toEqual([0, 255]);
-    const { icc, exif } = await sharp(at('clear-out.png')).metadata();
-    expect(icc?.length).toBe((await sharp(at('clear.png')).metadata()).icc?.length);
-    expect(exif?.toString('latin1')).toContain('A photographer');
-  });
-
-  test.each(['avif', 'tiff', 'jfif'])('of the kind %s is read and written', async (kind) => {
-    const format = kind === 'jfif' ? 'jpeg' : (kind as 'avif' | 'tiff');
-    const input = written(`in.${kind}`, await sharp(astronaut).toFormat(format).toBuffer());
-    expect((await render(input, at(`kind-out.${kind}`))).stderr).toBe('');
-    expect((await sharp(at(`kind-out.${kind}`)).metadata()).width).toBe((await sharp(astronaut).metadata()).width);
-  });
-
-  test.each([90, 180, 270])('that is turned by %d degrees is swapped, and stays turned', async (degrees) => {
-    const input = written('turned.png', await sharp(astronaut).rotate(degrees).png().toBuffer());
-    expect((await render(input, at('turned-out.png'))).stderr).toBe('');
-    const [before, after] = [await rawOf(input), await rawOf(at('turned-out.png'))];
-    expect(after.info).toMatchObject({ width: before.info.width, height: before.info.height });
-    const changed = after.data.reduce((sum, value, p) => sum + (value === before.data[p] ? 0 : 1), 0);
-    expect(changed / after.data.length).toBeGreaterThan(0.02);
-    expect(changed / after.data.length).toBeLessThan(0.5);
-  });
-
-  test('without a face is written as it was, and the exit code tells', async () => {
-    const grey = sharp({ create: { width: 320, height: 240, channels: 3, background: '#7090a0' } });
-    const input = written('empty.png', await grey.png().toBuffer());
-    const { status, stderr } = await renderByProgram(input, at('empty-out.png'));
-    expect(status).toBe(3);
-    expect(stderr).toMatch(/No face was found in .*empty\.png/);
-    expect(await rawOf(at('empty-out.png'))).toEqual(await rawOf(input));
-  });
-});
 
 test('names of any kind are names', async () => {
   const names = ['2024-05-01T12:30:00.png', 'a:b.webp', '-dash.png', `${'日本語の写真'.repeat(13)}.png`];
@@ -81,6 +24,23 @@ test('names of any kind are names', async () => {
     expect(stderr, name).toBe('');
     expect(existsSync(at(name)), name).toBe(true);
   }
+});
+
+test.skipIf(!existsSync('/dev/full')).each(['y4m', 'gif'])('a full disk is told in a sentence (%s)', async (ending) => {
+  symlinkSync('/dev/full', at(`full.${ending}`));
+  const read = await openClip(clip);
+  const sink =
+    ending === 'gif'
+      ? animationSink(at('full.gif'), read, { lossless: false })
+      : await openSink(at('full.y4m'), read, { lossless: false, audioFrom: clip });
+  const writing = async (): Promise<void> => {
+    for await (const frame of read) await sink.write(frame);
+    await sink.end();
+  };
+  await expect(writing()).rejects.toMatchObject({
+    code: 'bad_output',
+    message: expect.stringMatching(/cannot be written/),
+  });
 });
 
 describe.skipIf(ffmpeg('-version').status !== 0)('a video (needs ffmpeg)', () => {
@@ -120,6 +80,122 @@ describe.skipIf(ffmpeg('-version').status !== 0)('a video (needs ffmpeg)', () =>
     expect(after).toHaveLength(count);
     // Matroska counts in milliseconds, as the WebM does.
     expect(Math.max(...after.map((at, n) => Math.abs(at - after[0]! - (before[n]! - before[0]!))))).toBeLessThan(3);
+  });
+
+  /** A clip of pictures at these times (an expression of N, in seconds), with ffmpeg's further arguments. */
+  const uneven = (name: string, seconds: string, ...more: string[]): string =>
+    video(
+      name,
+      '-vf',
+      `scale=320:240,settb=1/90000,setpts=(${seconds})*90000`,
+      ...['-enc_time_base:v', '1/90000', '-fps_mode', 'passthrough', '-bf', '0', ...more],
+    );
+  const millis = (file: string): number[] => {
+    const packets = ffmpeg('-v', 'error', '-i', file, '-map', '0:v', '-c', 'copy', '-f', 'framecrc', '-').stdout;
+    const [, ticks, second] = /^#tb 0: (\d+)\/(\d+)/m.exec(packets)!;
+    return [...packets.matchAll(/^0,\s*-?\d+,\s*(-?\d+)/gm)]
+      .map(([, pts]) => (1000 * Number(pts) * Number(ticks)) / Number(second))
+      .sort((a, b) => a - b);
+  };
+
+  test('of uneven times that no frame rate has keeps every picture at its time', async () => {
+    // A third of them late by 11 ms, and half a second without a picture: 12 pictures a second on average.
+    const input = uneven(
+      'gaps.mp4',
+      'N/30+if(mod(N\\,3)\\,0.011\\,0)+if(gt(N\\,8)\\,0.55\\,0)',
+      '-frames:v',
+      '12',
+      '-an',
+    );
+    expect((await render(input, at('gaps-out.mp4'))).stderr).toBe('');
+    const [before, after] = [millis(input), millis(at('gaps-out.mp4'))];
+    expect(after).toHaveLength(12);
+    expect(Math.max(...after.map((ms, n) => Math.abs(ms - before[n]!)))).toBeLessThan(2);
+  });
+
+  test('whose last picture stays for long ends when it did', async () => {
+    const input = uneven('stays.mp4', 'if(lt(N\\,4)\\,N*0.11\\,0.5)', '-frames:v', '5', '-an');
+    const words = written('long.srt', '1\n00:00:00,000 --> 00:00:03,500\nHello\n');
+    expect(
+      ffmpeg('-i', input, '-i', words, '-map', '0', '-map', '1', '-c:v', 'copy', '-c:s', 'mov_text', at('said.mp4'))
+        .status,
+    ).toBe(0);
+    expect((await render(at('said.mp4'), at('said-out.mp4'))).stderr).toBe('');
+    // The last picture comes again, to be shown until then.
+    expect(millis(at('said-out.mp4')).slice(-2).map(Math.round)).toEqual([500, 3467]);
+  });
+
+  test.each([
+    ['even', 'N/30'],
+    ['uneven', 'N/30+if(mod(N\\,3)\\,0.011\\,0)'],
+  ])('whose pictures begin after its sound stays in step (%s times)', async (name, seconds) => {
+    const pictures = uneven(`${name}-late.mp4`, seconds, '-frames:v', '12', '-an');
+    const sound = ['-f', 'lavfi', '-i', 'sine=d=1', '-map', '0:v', '-map', '1:a', '-c:v', 'copy', '-c:a', 'aac'];
+    const input = at(`${name}-late-sound.mp4`);
+    expect(ffmpeg('-itsoffset', '0.5', '-i', pictures, ...sound, input).status).toBe(0);
+    expect((await render(input, at(`${name}-late-out.mp4`))).stderr).toBe('');
+    const [before, after] = [millis(input), millis(at(`${name}-late-out.mp4`))];
+    expect(before[0]).toBeGreaterThan(450);
+    expect(after[0]).toBeLessThan(1);
+    expect(Math.abs(after.at(-1)! - before.at(-1)!)).toBeLessThan(3);
+  });
+
+  test.each(['avi', 'wmv'])('as .%s begins with its first picture', async (ending) => {
+    const input = video('order.mp4', '-an');
+    expect((await render(input, at(`order-out.${ending}`))).stderr).toBe('');
+    // Without times of display, B-frames would put it two pictures late.
+    expect(times(at(`order-out.${ending}`))[0]).toBe(0);
+  });
+
+  test('of uneven times as .avi, which has one rate, is as long', async () => {
+    const input = uneven('avi.mp4', 'N/30+if(mod(N\\,3)\\,0.011\\,0)', '-frames:v', '12', '-an');
+    expect((await render(input, at('uneven-out.avi'))).stderr).toBe('');
+    expect(described(at('uneven-out.avi'))).toMatch(/ 60 fps/);
+    expect(Math.abs(times(at('uneven-out.avi')).length - 60 * 0.4)).toBeLessThan(3);
+  });
+
+  test('says what is left out, and keeps the fonts of subtitles', async () => {
+    const picture = video('plain.mp4', '-an');
+    const font = ['-attach', written('letters.ttf', 'font'), '-metadata:s:t', 'mimetype=application/x-truetype-font'];
+    expect(ffmpeg('-i', picture, ...font, '-c', 'copy', at('font.mkv')).status).toBe(0);
+    await render(at('font.mkv'), at('font-out.mkv'));
+    expect(described(at('font-out.mkv'))).toMatch(/Attachment: ttf/);
+    const cover = written('cover.png', await sharp(astronaut).resize(64).png().toBuffer());
+    const two = ['-map', '0', '-map', '1', '-map', '0', '-c', 'copy', '-disposition:v:1', 'attached_pic'];
+    expect(ffmpeg('-i', picture, '-i', cover, ...two, at('two.mp4')).status).toBe(0);
+    const clear = ['-vf', 'format=argb', '-c:v', 'qtrle', '-map', '0:v', '-an', at('clear.mov')];
+    expect(ffmpeg('-i', picture, ...clear).status).toBe(0);
+    const said: string[] = [];
+    const listening = vi.spyOn(console, 'error').mockImplementation((note) => void said.push(String(note)));
+    await render(at('font.mkv'), at('font-out.mp4'));
+    await render(at('two.mp4'), at('two-out.mp4'));
+    await render(at('clear.mov'), at('clear-out.mov'));
+    listening.mockRestore();
+    expect(said.map((note) => note.replace(folder, ''))).toEqual([
+      'A .mp4 file cannot hold attached files; they are left out.',
+      'The cover picture is left out, as it may show the face that was swapped.',
+      '/two.mp4 has 2 tracks of pictures; the first is written.',
+      '/clear.mov may be transparent in places, which a .mov file is not here.',
+    ]);
+    expect(described(at('two-out.mp4')).match(/Video: /g)).toHaveLength(1);
+  });
+
+  test('keeps its language, its timecode, and which subtitles are shown', async () => {
+    const words = written('forced.srt', '1\n00:00:00,000 --> 00:00:01,000\nHello\n');
+    const tags = ['-metadata:s:v', 'language=jpn', '-disposition:s:0', 'forced', '-timecode', '01:00:00:00'];
+    const input = ['-i', video('tags.mp4', '-an'), '-i', words, '-map', '0', '-map', '1', '-c:v', 'copy'];
+    expect(ffmpeg(...input, '-c:s', 'mov_text', ...tags, at('tags.mov')).status).toBe(0);
+    expect(ffmpeg(...input, '-c:s', 'srt', ...tags, at('tags.mkv')).status).toBe(0);
+    await render(at('tags.mov'), at('tags-out.mov'));
+    await render(at('tags.mkv'), at('tags-out.mkv'));
+    expect(described(at('tags-out.mov'))).toMatch(/\(jpn\): Video: [\s\S]*timecode\s*: 01:00:00:00/);
+    expect(described(at('tags-out.mkv'))).toMatch(/\(jpn\): Video: [\s\S]*Subtitle: subrip \(forced\)/);
+  });
+
+  test.each(['ogv', 'xyz'])('is refused as .%s in a sentence that names what can be written', async (ending) => {
+    const { status, stderr } = await render(video('some.mp4', '-an'), at(`some.${ending}`));
+    expect([status, stderr]).toEqual([1, expect.stringContaining(`cannot be written as .${ending}. Use .mp4`)]);
+    process.exitCode = 0;
   });
 
   test('of more than 60 pictures a second becomes one of 60', async () => {
@@ -299,7 +375,10 @@ describe.skipIf(ffmpeg('-version').status !== 0)('a video (needs ffmpeg)', () =>
     }
   });
 
-  test('leaves nothing where it is interrupted', async () => {
+  test.each([
+    ['SIGINT', 130],
+    ['SIGHUP', 129],
+  ] as const)('leaves nothing where it is ended by %s', async (signal, status) => {
     const input = video('long.mp4', '-an');
     const child = execFile(process.execPath, [
       path.join(root, 'dist/main.js'),
@@ -311,10 +390,40 @@ describe.skipIf(ffmpeg('-version').status !== 0)('a video (needs ffmpeg)', () =>
       at('cut-out.mp4'),
     ]);
     await vi.waitFor(() => expect(readdirSync(folder).some((name) => name.startsWith('.part-'))).toBe(true), 60_000);
-    child.kill('SIGINT');
+    child.kill(signal);
     const code = await new Promise((resolve) => child.once('exit', resolve));
-    expect(code).toBe(130);
+    expect(code).toBe(status);
     expect(readdirSync(folder).filter((name) => /part-|cut-out/.test(name))).toEqual([]);
+  });
+
+  test('made of a GIF has a picture for each of its pictures, for as long', async () => {
+    const page = await sharp(astronaut).resize(160, 160, { fit: 'cover' }).removeAlpha().raw().toBuffer();
+    const pages = Buffer.concat([page, Buffer.alloc(page.length, 90), page]);
+    const raw = { width: 160, height: 480, channels: 3 as const, pageHeight: 160 };
+    const input = written(
+      'delays.gif',
+      await sharp(pages, { raw })
+        .gif({ delay: [120, 130, 170] })
+        .toBuffer(),
+    );
+    expect((await render(input, at('delays.mp4'))).stderr).toBe('');
+    expect(millis(at('delays.mp4')).map(Math.round)).toEqual([0, 120, 250, 403]);
+    expect(described(at('delays.mp4'))).toMatch(/Duration: 00:00:00\.42/);
+  });
+
+  test.each(['', 'not a clip'])('of %j is refused in a sentence', async (text) => {
+    const { stderr } = await render(written('none.mp4', text), at('none-out.mp4'));
+    expect(stderr).toMatch(/none\.mp4 cannot be read: it is empty, cut off, or not a video/);
+  });
+
+  test('that cannot be written is refused at its first pictures', async () => {
+    const input = video('stops.mp4', '-an');
+    const sink = await openSink(at('stops.ogv'), await openClip(input), { lossless: false, audioFrom: input });
+    const data = new Uint8Array((320 * 240 * 3) / 2);
+    const writing = async (): Promise<void> => {
+      for (let n = 0; n < 500; n++) await sink.write({ data });
+    };
+    await expect(writing()).rejects.toMatchObject({ code: 'bad_output' });
   });
 
   test('that is too long for a GIF is refused at once', async () => {

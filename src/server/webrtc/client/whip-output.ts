@@ -23,7 +23,7 @@ export interface WhipOptions {
 
 const CONNECT_WITHIN_MS = 15_000;
 const FIRST_WAIT_MS = 500;
-const LONGEST_WAIT_MS = 10_000;
+const LONGEST_WAIT_MS = 5000;
 /** A connection that is interrupted for longer than this is made anew. */
 const MOST_INTERRUPTED_MS = 5000;
 const LOOK_EVERY_MS = 250;
@@ -73,16 +73,22 @@ export class WhipOutput {
   async #publish(): Promise<void> {
     const { signal } = this.#ending;
     let waitMs = FIRST_WAIT_MS;
+    let lastSaid = '';
     while (!signal.aborted) {
-      const workedBefore = this.#hasWorked;
+      const framesBefore = this.frames;
       const error = await this.#publishOnce();
       if (signal.aborted) return;
       if (!this.#hasWorked || error.code === 'wrong_token') {
         this.#options.onError(error);
         return;
       }
-      if (!workedBefore) waitMs = FIRST_WAIT_MS;
-      this.#options.say(`${error.message} Trying again.`);
+      if (this.frames > framesBefore) {
+        waitMs = FIRST_WAIT_MS;
+        lastSaid = '';
+      }
+      // Once for each thing that is wrong, not at every try.
+      if (error.message !== lastSaid) this.#options.say(`${error.message} Trying again.`);
+      lastSaid = error.message;
       await pause(waitMs, undefined, { signal }).catch(() => undefined);
       waitMs = Math.min(LONGEST_WAIT_MS, 2 * waitMs);
     }

@@ -1,9 +1,10 @@
-import { generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import os from 'node:os';
 import path from 'node:path';
 import { createSecureContext } from 'node:tls';
+import { generate } from 'selfsigned';
 import { afterAll, expect, test } from 'vitest';
 import { welcomeOf } from '../../../../src/commands/startup-banner.ts';
 import { defaultConfig } from '../../../../src/config.ts';
@@ -51,6 +52,52 @@ test('a given certificate is used, or refused with the reason', async () => {
   await expect(certificateOf(config({ ...files, key: files.certificate }))).rejects.toMatchObject({
     code: 'bad_certificate',
   });
+});
+
+test('names with a port, a scheme, other letters or an asterisk are in the certificate as browsers ask for them', async () => {
+  const names = ['https://Faces.example:8443/', 'Müller.example', '*.b.example'];
+  const open = config({ host: '0.0.0.0', names });
+  const made = (await certificateOf(open))!;
+  const certificate = new X509Certificate(made.cert);
+  for (const host of ['faces.example', 'xn--mller-kva.example', 'a.b.example'])
+    expect(certificate.checkHost(host)).toBeDefined();
+  expect(await certificateOf(open)).toEqual(made);
+});
+
+const DAY_MS = 86_400_000;
+const given = { certificate: path.join(folder, 'given.pem'), key: path.join(folder, 'given.key') };
+
+async function give(beginsInDays: number, endsInDays: number): Promise<{ cert: string; private: string }> {
+  const made = await generate([{ name: 'commonName', value: 'a' }], {
+    keyType: 'ec',
+    notBeforeDate: new Date(Date.now() + beginsInDays * DAY_MS),
+    notAfterDate: new Date(Date.now() + endsInDays * DAY_MS),
+  });
+  writeFileSync(given.certificate, made.cert);
+  writeFileSync(given.key, made.private);
+  return made;
+}
+
+test.each([
+  [-3, -1, /has expired/],
+  [1, 3, /is not valid yet/],
+])('a given certificate from day %i to day %i serves, and is told', async (begins, ends, sentence) => {
+  await give(begins, ends);
+  const warnings: string[] = [];
+  const log = { warn: (_facts: object, message: string) => void warnings.push(message) };
+  expect(await certificateOf(config(given), log)).not.toBeNull();
+  expect(warnings).toEqual([expect.stringMatching(sentence)]);
+});
+
+test('a given key that is encrypted, and a chain that is damaged, are refused in a sentence', async () => {
+  const { cert, private: key } = await give(-1, 3);
+  const broken = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
+  writeFileSync(given.certificate, cert + broken);
+  await expect(certificateOf(config(given))).rejects.toMatchObject({ code: 'bad_certificate' });
+  writeFileSync(given.certificate, cert);
+  const cipher = { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'four words' } as const;
+  writeFileSync(given.key, createPrivateKey(key).export(cipher));
+  await expect(certificateOf(config(given))).rejects.toThrow(/the key is encrypted; `openssl pkey/);
 });
 
 test.each(['https-key.pem', 'https-certificate.pem'])('a kept %s that was damaged is replaced', async (name) => {

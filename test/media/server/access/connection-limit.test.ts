@@ -126,6 +126,7 @@ test.each([
   ['an address that cannot be decoded', '127.0.0.1', '', '/%ff'],
   ['no token', '127.0.0.1', ''],
   ['another site', '127.0.0.1', 'origin: https://evil.example\r\n'],
+  ['an address that is open to all and no socket', '127.0.0.1', '', '/healthz'],
 ])('an upgrade with %s is refused, and its connection closed', async (_what, host, header, at = '/ws') => {
   server = await startEcho({ server: { token: 'sixteen-characters' } });
   const raw = await open();

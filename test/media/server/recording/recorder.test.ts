@@ -207,6 +207,24 @@ describe.runIf(hasFfmpeg)('a recording', () => {
     for (const [n] of sizes.entries()) expect(complaints(recorded(state, n))).toBe('');
   });
 
+  test('is two files where the picture grows step by step, as on a network that gets faster', async () => {
+    const [session, publisher] = await publish('?stream=steps', 160, 90);
+    await ask('POST', `${session}/recording`);
+    await recordFrames(session, 5);
+    for (const width of [240, 320, 480, 640]) {
+      publisher.send(width, (width * 9) / 16);
+      await until(async () => {
+        const [found] = (await ask<SessionStats[]>('GET', `${server.url}/api/sessions`))[1];
+        return found!.width === width;
+      }, 'the size');
+    }
+    await until(async () => (await ask('GET', `${session}/recording`))[1].files.length === 1, 'the first file');
+    await recordFrames(session, (await framesOf(session)) + 10);
+    const [, state] = await ask('DELETE', `${session}/recording`);
+    expect(state.files.map((_, n) => probe(recorded(state, n)).width)).toEqual([160, 640]);
+    for (const [n] of state.files.entries()) expect(complaints(recorded(state, n))).toBe('');
+  });
+
   test('is finished when its session ends, and is listed, downloaded in parts and deleted', async () => {
     const [session, publisher] = await publish('?stream=short');
     await ask('POST', `${session}/recording`);

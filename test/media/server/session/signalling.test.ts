@@ -152,6 +152,18 @@ test('a page that floods the server is disconnected', async () => {
   expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
 });
 
+test('a page that takes none of its answers is disconnected before they fill memory', async () => {
+  const page = new StudioPage();
+  await until(() => page.all('hello').length === 1, 'the greeting');
+  page.socket.pause();
+  // The refusal names each of them.
+  const settings = Object.fromEntries(Array.from({ length: 10_000 }, (_, n) => [`unknown setting ${n}`, 1]));
+  const isServing = setInterval(() => page.say({ type: 'settings', settings }), 20);
+  const { clients } = server.app.websocketServer;
+  await until(() => clients.size === 0, 'the socket to be closed').finally(() => clearInterval(isServing));
+  page.socket.terminate();
+});
+
 test('a page that comes back takes its place and name again before the server noticed its loss', async () => {
   const first = await new StudioPage().live();
   const { session, stream } = first.all('answer')[0]!;
