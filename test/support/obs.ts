@@ -5,6 +5,7 @@
 
 import { OpusEncoder, pieceOf } from '../../src/server/h264/codec/opus.ts';
 import type { H264Libraries } from '../../src/server/h264/h264-packages.ts';
+import { sendIfOpen } from '../../src/server/h264/transport-library.ts';
 import type { EncodedUnit } from './h264.ts';
 
 interface Handler {
@@ -125,10 +126,9 @@ export class Obs {
     this.#timers.push(
       setInterval(() => {
         for (; n < ((performance.now() - beganMs) * fps) / 1000; n++) {
-          if (!this.#video.track.isOpen()) continue;
-          this.#video.config.timestamp = Math.round((90_000 * n) / fps) >>> 0;
-          this.#video.track.sendMessageBinary(units[n % units.length]!);
-          this.sent++;
+          const { track, config } = this.#video;
+          config.timestamp = Math.round((90_000 * n) / fps) >>> 0;
+          if (sendIfOpen(track, () => track.sendMessageBinary(units[n % units.length]!))) this.sent++;
         }
       }, 5),
     );
@@ -148,9 +148,9 @@ export class Obs {
           return level * Math.sin(phase);
         });
         const packet = this.#opus!.encode(pieceOf(samples, 1));
-        if (packet === null || !this.#sound.track.isOpen()) continue;
-        this.#sound.config.timestamp = (480 * n) >>> 0;
-        this.#sound.track.sendMessageBinary(packet);
+        const { track, config } = this.#sound;
+        config.timestamp = (480 * n) >>> 0;
+        if (packet !== null) sendIfOpen(track, () => track.sendMessageBinary(packet));
       }
     }, 5);
     this.#timers.push(timer);

@@ -20,7 +20,13 @@ import { h264Answer, ownUfrag, transportOffer, transportSection } from './h264-s
 import { isFragmentable, type MediaPlan, planMedia, profileOf } from './media-plan.ts';
 import { MediaReceiver } from './media-receiver.ts';
 import { MediaSender } from './media-sender.ts';
-import type { TransportChannel, TransportConnection, TransportPorts, TransportTrack } from './transport-library.ts';
+import {
+  sendIfOpen,
+  type TransportChannel,
+  type TransportConnection,
+  type TransportPorts,
+  type TransportTrack,
+} from './transport-library.ts';
 import { transportServers } from './transport-servers.ts';
 
 /** What an H.264 peer is made of. */
@@ -148,9 +154,9 @@ export class H264Peer implements MediaPeer {
 
   sendMessage(message: string): void {
     this.#message = message;
-    if (this.#closed || this.#sentMessage === message || this.#channel?.isOpen() !== true) return;
-    this.#channel.sendMessage(message);
-    this.#sentMessage = message;
+    const channel = this.#channel;
+    if (this.#closed || this.#sentMessage === message || channel === null) return;
+    if (sendIfOpen(channel, () => channel.sendMessage(message))) this.#sentMessage = message;
   }
 
   async buffersMs(): Promise<BufferDelays | null> {
@@ -198,7 +204,8 @@ export class H264Peer implements MediaPeer {
     this.#plan = plan;
     const { config, listener, libraries, encoders, stream, onFault } = this.#parts;
     const send = (data: Buffer): void => {
-      if (this.#isOpen) this.#track?.sendMessageBinary(data);
+      const track = this.#track;
+      if (!this.#closed && track !== null) sendIfOpen(track, () => track.sendMessageBinary(data));
     };
     if (!isSame(before?.receive ?? null, plan.receive)) {
       this.#receiver?.close();

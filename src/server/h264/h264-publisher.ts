@@ -11,7 +11,7 @@ import { SharedEncoders } from './codec/shared-encoder.ts';
 import type { H264Libraries } from './h264-packages.ts';
 import { CNAME } from './h264-sdp.ts';
 import { MediaSender } from './media-sender.ts';
-import type { TransportConnection, TransportTrack } from './transport-library.ts';
+import { sendIfOpen, type TransportConnection, type TransportTrack } from './transport-library.ts';
 import { transportServers } from './transport-servers.ts';
 
 const VIDEO = { payloadType: 102, fmtp: 'profile-level-id=42e01f;packetization-mode=1;level-asymmetry-allowed=1' };
@@ -40,7 +40,7 @@ export class H264Publisher implements OfferingPeer {
         }),
       formats: { video: VIDEO, sound: SOUND },
       send: (data) => {
-        if (!this.#closed && this.#track.isOpen()) this.#track.sendMessageBinary(data);
+        if (!this.#closed) sendIfOpen(this.#track, () => this.#track.sendMessageBinary(data));
       },
       // A fault costs a picture; the next one is tried.
       onFault: () => undefined,

@@ -72,3 +72,19 @@ export interface TransportLibrary {
     direction: 'SendOnly',
   ) => TransportSection & { addOpusCodec(payloadType: number, fmtp: string): void };
 }
+
+/**
+ * Sends where the connection is open. It may close on the library's own thread between the question and the sending,
+ * which then throws.
+ * @returns whether it was sent, or waits in the library to be sent.
+ */
+export function sendIfOpen(to: { isOpen(): boolean }, send: () => unknown): boolean {
+  if (!to.isOpen()) return false;
+  try {
+    send();
+    return true;
+  } catch (error) {
+    if (to.isOpen()) throw error;
+    return false;
+  }
+}
