@@ -1,5 +1,5 @@
 import { iceServersInLinks } from '../../../src/client/peer/link-header.ts';
-import { offersMjpeg } from '../../../src/media/camera-input.ts';
+import { offersMjpeg } from '../../../src/media/camera/camera-input.ts';
 import { hasOwnTimes, parseStreams } from '../../../src/media/clip-probe.ts';
 import { readLine } from '../../../src/server/monitor/nvidia-smi.ts';
 import { mutatedText } from '../../mutate/mutate-text.ts';

@@ -7,9 +7,9 @@ import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { checkInput, inputError, isFile } from '../../../src/media/camera-errors.ts';
-import { kindOf, waitsForSender } from '../../../src/media/camera-source.ts';
-import { liveArguments, shownName } from '../../../src/media/live-output.ts';
+import { checkInput, inputError, isFile } from '../../../../src/media/camera/camera-errors.ts';
+import { kindOf, waitsForSender } from '../../../../src/media/camera/camera-source.ts';
+import { liveArguments, shownName } from '../../../../src/media/camera/live-output.ts';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'faceoff-source-'));
 const pipe = path.join(folder, 'pipe.ts');

@@ -1,12 +1,12 @@
 /** Frames of a camera, a file or a network stream, read by ffmpeg in real time. */
 
 import { setTimeout as pause } from 'node:timers/promises';
-import { FaceOffError } from '../shared/errors.ts';
-import type { Frame } from '../shared/types.ts';
+import { FaceOffError } from '../../shared/errors.ts';
+import type { Frame } from '../../shared/types.ts';
+import { readY4m } from '../clip-reader.ts';
+import { ffmpegArgument, runFfmpeg, startFfmpeg } from '../ffmpeg.ts';
 import { inputError, isDevice, isFile, isStandardInput } from './camera-errors.ts';
 import { kindOf } from './camera-source.ts';
-import { readY4m } from './clip-reader.ts';
-import { ffmpegArgument, runFfmpeg, startFfmpeg } from './ffmpeg.ts';
 import { shownName } from './live-output.ts';
 
 /** What is read, and how. */

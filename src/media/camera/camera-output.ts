@@ -4,13 +4,13 @@
  * camera or a connection that goes away is opened again.
  */
 
-import { FaceOffError } from '../shared/errors.ts';
-import type { Frame } from '../shared/types.ts';
+import { FaceOffError } from '../../shared/errors.ts';
+import type { Frame } from '../../shared/types.ts';
+import type { FfmpegExit } from '../ffmpeg.ts';
+import { FfmpegFeed } from '../ffmpeg-feed.ts';
+import { SOUND_PIECE_MS, type Sound } from '../sound.ts';
 import { isDevice, outputError } from './camera-errors.ts';
-import type { FfmpegExit } from './ffmpeg.ts';
-import { FfmpegFeed } from './ffmpeg-feed.ts';
 import { isLiveAddress, liveArguments, SILENCE, shownName } from './live-output.ts';
-import { SOUND_PIECE_MS, type Sound } from './sound.ts';
 
 /** Where frames are written to, and how. */
 export interface OutputOptions {

@@ -1,7 +1,7 @@
 /** The outputs of `faceoff camera` that are addresses of other programs and services: what ffmpeg is given, and what it has to have. */
 
-import { FaceOffError } from '../shared/errors.ts';
-import { noFfmpeg, requireEncoder, runFfmpeg } from './ffmpeg.ts';
+import { FaceOffError } from '../../shared/errors.ts';
+import { noFfmpeg, requireEncoder, runFfmpeg } from '../ffmpeg.ts';
 
 interface LiveFormat {
   /** Entries that ffmpeg's lists have to hold. */

@@ -1,8 +1,8 @@
 /** Turns ffmpeg's errors about cameras, real and virtual, into sentences that say what to do. */
 
 import { existsSync } from 'node:fs';
-import { FaceOffError } from '../shared/errors.ts';
-import { type FfmpegExit, noFfmpeg } from './ffmpeg.ts';
+import { FaceOffError } from '../../shared/errors.ts';
+import { type FfmpegExit, noFfmpeg } from '../ffmpeg.ts';
 import { shownName } from './live-output.ts';
 
 /** Whether a name is that of a camera under Linux. */
