@@ -5,7 +5,6 @@ import { oscTarget } from './control/osc-target.ts';
 import { packTarget } from './control/pack-target.ts';
 import { planTarget } from './h264/plan-target.ts';
 import { rtpTarget } from './h264/rtp-target.ts';
-import { animationTarget } from './parsers/animation-target.ts';
 import { clipTarget } from './parsers/clip-target.ts';
 import { configTarget } from './parsers/config-target.ts';
 import { fragmentTarget } from './parsers/fragment-target.ts';
@@ -13,11 +12,13 @@ import { keptTarget } from './parsers/kept-target.ts';
 import { messageTarget } from './parsers/message-target.ts';
 import { offerTarget } from './parsers/offer-target.ts';
 import { onnxTarget } from './parsers/onnx-target.ts';
-import { pictureTarget } from './parsers/picture-target.ts';
 import { printedTarget } from './parsers/printed-target.ts';
 import { standInTarget } from './parsers/stand-in-target.ts';
 import { wireTarget } from './parsers/wire-target.ts';
 import { y4mTarget } from './parsers/y4m-target.ts';
+import { animationTarget } from './pictures/animation-target.ts';
+import { pictureTarget } from './pictures/picture-target.ts';
+import { previewsTarget } from './pictures/previews-target.ts';
 import { peerTarget } from './server/peer-target.ts';
 import { rawTarget } from './server/raw-target.ts';
 import { requestTarget } from './server/request-target.ts';
@@ -39,6 +40,7 @@ export const QUICK_TARGETS: readonly Target[] = [
   planTarget,
   rtpTarget,
   oscTarget,
+  previewsTarget,
 ];
 
 /** All targets, but for the stand-in, which is asked for by name alone. */

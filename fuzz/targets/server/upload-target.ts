@@ -2,7 +2,7 @@ import { mutatedBytes } from '../../mutate/mutate-bytes.ts';
 import { mutatedText } from '../../mutate/mutate-text.ts';
 import type { Random } from '../../mutate/random.ts';
 import type { Target } from '../../run/target.ts';
-import { pictureSamples } from '../parsers/picture-samples.ts';
+import { pictureSamples } from '../pictures/picture-samples.ts';
 import { FuzzServer } from './fuzz-server.ts';
 import { askOf, inputOf } from './request-input.ts';
 

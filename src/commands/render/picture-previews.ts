@@ -56,8 +56,9 @@ function wipeJpegs(bytes: Buffer): void {
   }
 }
 
-/** Writes the checksum of a PNG's chunk of EXIF anew; false where it is none. */
+/** Writes the checksum of a PNG's chunk of EXIF anew; false where it is none, or is cut off. */
 function sealChunk(png: Buffer, start: number, length: number): boolean {
+  if (start < 8 || start + length + 4 > png.length) return false;
   if (png.toString('latin1', start - 4, start) !== PNG_EXIF || png.readUInt32BE(start - 8) !== length) return false;
   png.writeUInt32BE(crc32(png.subarray(start - 4, start + length)), start + length);
   return true;

@@ -31,6 +31,15 @@ test.each(['', 'I', 'II*\0', 'II*\0\xff\xff\xff\xff', 'MM\0*\0\0\0\x08\xff\xff']
   },
 );
 
+test('a PNG that ends with its EXIF, before the checksum, is told so', () => {
+  const length = Buffer.alloc(4);
+  const exif = tiff(14, JPEG);
+  length.writeUInt32BE(exif.length);
+  const png = Buffer.concat([Buffer.from('89504e470d0a1a0a', 'hex'), length, Buffer.from('eXIf'), exif]);
+  expect(withoutPreviews(png, exif)).toBeNull();
+  expect(withoutPreviews(Buffer.concat([png, length]), exif)).toHaveLength(png.length + 4);
+});
+
 test('pictures in XMP go, text stays', () => {
   const code = `${JPEG.toString('base64')}&#xA;${'A'.repeat(200)}\n==`;
   expect(xmpWithoutPreviews(`<a:b>${code}</a:b><c d="${code}" e='/9 kept'>iV text</c>`)).toBe(
