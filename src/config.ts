@@ -8,9 +8,11 @@ import { load } from 'js-yaml';
 import { z } from 'zod';
 import { configError, faultsOf } from './config/config-errors.ts';
 import { type ConfigTree, isTree, readConfigFile } from './config/config-file.ts';
-import { disagreeingHooks, HOOK_VARIABLES, hookSettings } from './config/hook-settings.ts';
+import { isNoSetting, VARIABLE_PREFIX, variableOfKey } from './config/config-variables.ts';
+import { disagreeingHooks, hookSettings } from './config/hook-settings.ts';
 import { live } from './config/live-setting.ts';
 import { meantName } from './config/nearest-name.ts';
+import { isSecretSetting } from './config/secret-settings.ts';
 import { isLocal } from './lib/address.ts';
 import { PRIORITIES } from './lib/priority.ts';
 import { listSchema, textSchema } from './lib/text-schema.ts';
@@ -316,8 +318,9 @@ export function readConfig({ file, isRequired = false, env = {}, set = [] }: Con
       origins.set(`${name}.${key}`, { from: 'file', at: `${file}:${positionOf([name, key])?.line ?? 1}` });
   const variables = new Map(settingPaths().map((key) => [variableOfKey(key), key]));
   for (const [name, value] of Object.entries(env)) {
-    if (value === undefined || !name.startsWith(PREFIX) || isNoSetting(name, value)) continue;
+    if (value === undefined || !name.startsWith(VARIABLE_PREFIX) || isNoSetting(name, value)) continue;
     const key = variables.get(name);
+    if (key !== undefined && isLeftOut(key, value)) continue;
     if (key === undefined) wrong.push(`the variable ${name} is not a setting${meantName(name, [...variables.keys()])}`);
     else {
       put(tree, key, value);
@@ -357,30 +360,18 @@ export function readConfig({ file, isRequired = false, env = {}, set = [] }: Con
   };
 }
 
-const PREFIX = 'FACEOFF_';
-
 /**
- * Whether Kubernetes or Docker set the variable to tell where a service is that is called "faceoff", or begins so, as
- * "faceoff-server" does: FACEOFF_SERVICE_HOST, FACEOFF_PORT=tcp://…, FACEOFF_SERVER_PORT_8080_TCP_ADDR,
- * FACEOFF_NAME=/web/faceoff, FACEOFF_ENV_…. Where the name is that of a setting, the value tells: no setting of a port
- * takes an address.
+ * Whether a variable is empty, as compose files leave one whose own variable is not set, and the setting cannot be. An
+ * empty secret is refused: it would open a server that was to have a token.
  */
-const isServiceLink = (name: string, value: string): boolean =>
-  /^FACEOFF_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)$/.test(name) ||
-  /^FACEOFF_(NAME|ENV_\w+)$/.test(name) ||
-  (/^FACEOFF_(\w+_)?PORT$/.test(name) && /^(tcp|udp|sctp):\/\//.test(value)) ||
-  (/^FACEOFF_\w+_NAME$/.test(name) && /^\/[^/]+\/[^/]+$/.test(value));
+const isLeftOut = (key: string, value: string): boolean =>
+  value === '' && !isSecretSetting(key) && !isAllowed(key, value);
 
-/** Whether the variable was set by others: by the ways to tell where a service is, or by a hook for its command. */
-const isNoSetting = (name: string, value: string): boolean => isServiceLink(name, value) || HOOK_VARIABLES.has(name);
-
-/** `server.port` → `FACEOFF_SERVER_PORT`. */
-export const variableOfKey = (key: string): string =>
-  PREFIX +
-  key
-    .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
-    .replaceAll('.', '_')
-    .toUpperCase();
+/** Whether the schema takes a value for a setting. */
+function isAllowed(key: string, value: unknown): boolean {
+  const [section, setting] = key.split('.') as [string, string];
+  return Schema.safeParse({ [section]: { [setting]: value } }).success;
+}
 
 /** Every setting as `section.key`. */
 export function settingPaths(): string[] {
@@ -397,10 +388,18 @@ export function liveSettings(): ReadonlySet<string> {
 
 /**
  * The value that a variable or --set gives to a setting. The text is YAML, so that numbers, booleans and lists come out
- * as such, unless the setting takes the text itself: a face may be called 123.
+ * as such, unless the setting takes the text itself: a face may be called 123. A list may be written without its brackets.
  */
-function parseValue(section: string, setting: string, text: string): unknown {
-  if (Schema.safeParse({ [section]: { [setting]: text } }).success) return text;
+function parseValue(key: string, text: string): unknown {
+  if (isAllowed(key, text)) return text;
+  const value = fromYaml(text);
+  if (Array.isArray(value) || isAllowed(key, value)) return value;
+  const parts = text.split(',').map((part) => part.trim());
+  return [parts, parts.map(fromYaml)].find((list) => isAllowed(key, list)) ?? value;
+}
+
+/** What a text is as YAML, or itself. */
+function fromYaml(text: string): unknown {
   try {
     return load(text) ?? text;
   } catch {
@@ -413,7 +412,7 @@ function put(tree: ConfigTree, key: string, text: string): void {
   const [section, setting] = key.split('.') as [string, string];
   const keys = tree[section] ?? {};
   // The schema refuses a section that is not a mapping.
-  if (isTree(keys)) tree[section] = { ...keys, [setting]: parseValue(section, setting, text) };
+  if (isTree(keys)) tree[section] = { ...keys, [setting]: parseValue(key, text) };
 }
 
 /** Sentences about settings that are allowed alone, but not together; each begins with the name of one of them. */

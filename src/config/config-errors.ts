@@ -44,8 +44,24 @@ export function faultsOf(issue: z.core.$ZodIssue, tree: unknown, known: Names): 
     tree,
   );
   const shown = isSecretSetting(at) ? 'not shown' : `it is ${shownValue(value)}`;
-  return [{ path: issue.path, text: `${at}: ${issue.message} (${shown})` }];
+  return [{ path: issue.path, text: `${at}: ${allowedBy(issue)} (${shown})` }];
 }
+
+/** What each type of a value is called. */
+const TYPES: Readonly<Record<string, string>> = {
+  array: 'a list, as [a, b]',
+  boolean: 'true or false',
+  int: 'a whole number',
+  number: 'a number',
+  object: 'a mapping of settings, as key: value',
+  string: 'a text',
+};
+
+/** A schema's own sentence stays. */
+const allowedBy = (issue: z.core.$ZodIssue): string =>
+  issue.code === 'invalid_type' && issue.expected in TYPES && issue.message.startsWith('Invalid input')
+    ? `must be ${TYPES[issue.expected]}`
+    : issue.message;
 
 /** A setting that there is not. Its name may be right, and its section another one. */
 function unknownKey(key: string, section: string, here: readonly string[], known: Names): string {

@@ -5,7 +5,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { load, loadAll } from 'js-yaml';
 import { describe, expect, test } from 'vitest';
-import { defaultConfig, loadConfig, settingPaths, variableOfKey } from '../../src/config.ts';
+import { variableOfKey } from '../../src/config/config-variables.ts';
+import { defaultConfig, loadConfig, settingPaths } from '../../src/config.ts';
 import { root } from '../../src/lib/package-root.ts';
 
 const read = (file: string): string => readFileSync(path.join(root, 'ops', file), 'utf8');

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { loadConfig, settingPaths, variableOfKey } from '../../../src/config.ts';
+import { variableOfKey } from '../../../src/config/config-variables.ts';
+import { loadConfig, settingPaths } from '../../../src/config.ts';
 import { root } from '../../../src/lib/package-root.ts';
 import { readCatalogue } from '../../../src/pipeline/models/catalogue.ts';
 import { mutatedText } from '../../mutate/mutate-text.ts';
