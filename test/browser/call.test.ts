@@ -273,6 +273,58 @@ test('a call works without a microphone and without a camera', async () => {
   await context.close();
 });
 
+test('a camera that is unplugged is off for the others, and on again once it is plugged in, and no other one', async () => {
+  const context = await bob.newContext({ viewport: { width: 1100, height: 800 } });
+  // The camera of this page: `unplug` takes it away, and `listed` is what is there then.
+  await context.addInitScript(() => {
+    const devices = navigator.mediaDevices;
+    const open = devices.getUserMedia.bind(devices);
+    const list = devices.enumerateDevices.bind(devices);
+    const desk = { listed: null as object[] | null, opened: 0, unplug: () => undefined as unknown };
+    Object.assign(window, { desk });
+    devices.enumerateDevices = async () => (desk.listed as MediaDeviceInfo[] | null) ?? list();
+    devices.getUserMedia = async (wanted) => {
+      const stream = await open(wanted);
+      const [track] = stream.getVideoTracks();
+      if (track === undefined) return stream;
+      desk.opened++;
+      desk.unplug = () => {
+        track.stop();
+        track.dispatchEvent(new Event('ended'));
+      };
+      return stream;
+    };
+  });
+  const [a, b] = [await open(ann, 'lens'), await open(context, 'lens')];
+  await join(a, 'Ann', 'astronaut');
+  await join(b, 'Bob', 'astronaut');
+  await seen(a, 'Bob');
+  const opened = () => b.evaluate(() => (window as unknown as { desk: { opened: number } }).desk.opened);
+  const before = await opened();
+  /** @param listed cameras that are there; null for all of them. */
+  const change = (listed: object[] | null, unplugs = false) =>
+    b.evaluate(
+      ([there, gone]) => {
+        const { desk } = window as unknown as { desk: { listed: object[] | null; unplug(): void } };
+        desk.listed = there;
+        if (gone) desk.unplug();
+        else navigator.mediaDevices.dispatchEvent(new Event('devicechange'));
+      },
+      [listed, unplugs] as const,
+    );
+  await change([], true);
+  await b.waitForFunction(() => document.querySelector('#toast')!.textContent!.includes('The camera is gone'));
+  await b.waitForSelector('#cam[aria-pressed="false"]');
+  await change([{ kind: 'videoinput', deviceId: 'another', label: 'Another', groupId: '' }]);
+  expect(await opened()).toBe(before);
+  await change(null);
+  await b.waitForSelector('#cam[aria-pressed="true"]');
+  expect(await opened()).toBe(before + 1);
+  await seen(a, 'Bob');
+  await a.close();
+  await context.close();
+});
+
 test('a microphone that is unplugged is replaced by another one, or by the one that is plugged in later', async () => {
   const context = await bob.newContext({ viewport: { width: 1100, height: 800 } });
   // The microphones of this page: `unplug` takes the open one away, and `plugged` says whether there are others.

@@ -50,6 +50,8 @@ let situation: Situation = { state: 'idle', reason: 'welcome' };
 let optimistic: OptimisticSettings | null = null;
 /** Whether the person wants to be heard; the button shows whether they are. */
 let wantsMicrophone = true;
+/** Id of the camera that was unplugged in the call and is waited for; empty for none. */
+let lostCamera = '';
 /** Dark pictures that are sent while the camera is off or missing. */
 let placeholder: PlaceholderTrack | null = null;
 
@@ -206,8 +208,13 @@ async function onMicrophoneGone(): Promise<void> {
   announcePresence();
 }
 
-/** A microphone that was plugged in is used, if the person wants one and has none. */
 async function onDevicesChanged(): Promise<void> {
+  await takeCameraBack();
+  await takeMicrophone();
+}
+
+/** A microphone that was plugged in is used, if the person wants one and has none. */
+async function takeMicrophone(): Promise<void> {
   if (!isActive(situation.state) || !wantsMicrophone || microphone.track !== null) return;
   if (await openMicrophone()) {
     const device = microphone.track!.label;
@@ -235,6 +242,7 @@ async function changeVoice(): Promise<void> {
 }
 
 async function toggleCamera(): Promise<void> {
+  lostCamera = '';
   const on = camButton.getAttribute('aria-pressed') !== 'true';
   press(camButton, on);
   if (isActive(situation.state)) {
@@ -246,6 +254,7 @@ async function toggleCamera(): Promise<void> {
 }
 
 async function changeCamera(): Promise<void> {
+  lostCamera = '';
   storeNote('camera', cameraSelect.value);
   if (!isActive(situation.state) || placeholder !== null) return;
   await connection.replace(await openCamera());
@@ -253,17 +262,28 @@ async function changeCamera(): Promise<void> {
 }
 
 /**
- * The camera was unplugged: the others see it as off until another one is chosen. A phone that was locked, or used for
- * something else, takes the camera away and gives it back.
+ * The camera was unplugged: the others see it as off until it is plugged in again, or another one is chosen. A phone that was
+ * locked, or used for something else, takes the camera away and gives it back.
  */
 async function onCameraGone(): Promise<void> {
   const wasHidden = document.hidden;
+  lostCamera = camera.deviceId;
   await connection.replace(placeholderTrack());
   camera.close();
   await listCameras(cameraSelect, '');
-  toast(t('The camera is gone. Choose another one, or plug it in again and switch it on here.'));
+  toast(t('The camera is gone. Choose another one, or plug it in again.'));
   announcePresence();
   if (wasHidden) document.addEventListener('visibilitychange', () => void onShownAgain(), { once: true });
+}
+
+/** The camera that was unplugged, and no other one, is used again as soon as it is there. */
+async function takeCameraBack(): Promise<void> {
+  const isThere = (await cameras()).some(({ deviceId }) => deviceId === lostCamera);
+  if (lostCamera === '' || !isThere || placeholder === null || !isActive(situation.state)) return;
+  await listCameras(cameraSelect, lostCamera);
+  lostCamera = '';
+  await connection.replace(await openCamera());
+  announcePresence();
 }
 
 async function onShownAgain(): Promise<void> {
