@@ -15,7 +15,7 @@ import { Obs } from '../support/obs.ts';
 import { until } from '../support/server.ts';
 
 const why = whyNoH264();
-const SECONDS = Number(process.env.FACEOFF_LOSS_SECONDS ?? 20);
+const SECONDS = Number(process.env.LOSS_SECONDS ?? 20);
 const sum = (data: Uint8Array): number => {
   let hash = 0;
   for (let i = 0; i < data.length; i += 7) hash = (Math.imul(hash, 31) + data[i]!) | 0;

@@ -5,6 +5,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { COLLECTING, collectGarbage } from '../../bench/soak/collect-garbage.ts';
 import type { H264Libraries } from '../../src/server/h264/h264-packages.ts';
 import { cacheWithH264, type EncodedUnit, encodeH264, h264Libraries, whyNoH264 } from '../support/h264.ts';
 import { Obs } from '../support/obs.ts';
@@ -24,7 +25,10 @@ describe.skipIf(why !== null)(`sessions of both kinds${why === null ? '' : ` (sk
 
   beforeAll(async () => {
     libraries = await h264Libraries();
-    server = await startProgram(['--set', `models.cacheDir=${cacheDir}`, '--set', 'swap.engine=none']);
+    server = await startProgram(
+      ['--set', `models.cacheDir=${cacheDir}`, '--set', 'swap.engine=none'],
+      COLLECTING,
+    );
     units = await encodeH264(['-f', 'lavfi', '-i', 'testsrc2=size=640x480:rate=30', '-t', '2'], ['-g', '30']);
   });
   afterAll(async () => {
@@ -53,6 +57,7 @@ describe.skipIf(why !== null)(`sessions of both kinds${why === null ? '' : ` (sk
   /** What the server holds while no session is open. */
   async function held(): Promise<{ threads: number; descriptors: number; rssMb: number }> {
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+    await collectGarbage(server.child.pid!);
     const at = `/proc/${server.child.pid}`;
     const rssKb = Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`${at}/status`, 'utf8'))![1]);
     return {
