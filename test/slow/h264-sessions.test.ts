@@ -25,10 +25,7 @@ describe.skipIf(why !== null)(`sessions of both kinds${why === null ? '' : ` (sk
 
   beforeAll(async () => {
     libraries = await h264Libraries();
-    server = await startProgram(
-      ['--set', `models.cacheDir=${cacheDir}`, '--set', 'swap.engine=none'],
-      COLLECTING,
-    );
+    server = await startProgram(['--set', `models.cacheDir=${cacheDir}`, '--set', 'swap.engine=none'], COLLECTING);
     units = await encodeH264(['-f', 'lavfi', '-i', 'testsrc2=size=640x480:rate=30', '-t', '2'], ['-g', '30']);
   });
   afterAll(async () => {
