@@ -14,6 +14,11 @@ export interface Sound {
 
 /** Duration of one `Sound`, in milliseconds. */
 export const SOUND_PIECE_MS = 10;
+/**
+ * How much later than a picture that is sent with it a viewer hears sound, in milliseconds: by its packet, and a jitter buffer in the
+ * browser that is longer than the picture's.
+ */
+export const SOUND_OUT_MS = 40;
 
 /** Root mean square of the samples, 0 (silence) to 1 (full scale). */
 export function loudness({ samples }: Sound): number {

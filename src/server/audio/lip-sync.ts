@@ -1,4 +1,4 @@
-import type { Sound } from '../../media/sound.ts';
+import { SOUND_OUT_MS, type Sound } from '../../media/sound.ts';
 import type { Frame } from '../../shared/types.ts';
 import type { BufferDelays } from '../webrtc/peer.ts';
 import { DelayLine } from './delay-line.ts';
@@ -13,8 +13,6 @@ export interface LipSyncParts {
 
 /** Incoming sound is late by its jitter buffer and by this: its packets hold 20 ms, and it is read 10 ms at a time. */
 const IN_MS = 15;
-/** Outgoing sound is late by this: its packet, and a jitter buffer in the browser that is longer than the picture's. */
-const OUT_MS = 40;
 /** Assumed difference between the sound's and the picture's buffers until the first measurement. */
 const BEGIN_MS = 30;
 /** Longest time that a picture waits for its sound. */
@@ -55,7 +53,7 @@ export class LipSync {
 
   /** How far the sound is behind the pictures where viewers hear it, in milliseconds; negative if it is ahead. */
   get lagMs(): number {
-    return this.behindMs + OUT_MS;
+    return this.behindMs + SOUND_OUT_MS;
   }
 
   /** How long sound waits for its picture, in milliseconds; negative: the picture waits for it. Null without sound. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Sound } from '../../media/sound.ts';
+import { SOUND_OUT_MS, type Sound } from '../../media/sound.ts';
 import type { Frame } from '../../shared/types.ts';
 import { BitrateRung } from '../rtp/bitrate-rung.ts';
 import { packetizeH264 } from '../rtp/h264-packetizer.ts';
@@ -104,14 +104,17 @@ export class MediaSender {
       this.#noteLoss(message.blocks.find(({ ssrc }) => ssrc === video)?.fractionLost ?? null);
   }
 
-  /** Sends the reports by which the client keeps sound and video in step. To be called once a second. */
+  /**
+   * Sends the reports by which the client keeps sound and video in step: they say that sound is as late as it is over
+   * libwebrtc, as `LipSync` has held the video back for that. To be called once a second.
+   */
   report(): void {
     const nowMs = performance.now();
     const unixMs = performance.timeOrigin + nowMs;
     if (this.#isStarted && this.#video !== null)
       this.#parts.send(this.#video.report(unixMs, Math.round(90 * nowMs), CNAME));
     if (this.#sound === null || this.#soundAt === null) return;
-    const sinceMs = nowMs - this.#soundSentAtMs;
+    const sinceMs = nowMs - this.#soundSentAtMs - SOUND_OUT_MS;
     const timestamp = this.#soundAt.timestamp + Math.round((OPUS_RATE / 1000) * sinceMs);
     this.#parts.send(this.#sound.stream.report(unixMs, timestamp, CNAME));
   }

@@ -2,14 +2,16 @@
 
 import { beforeAll, describe, expect, test } from 'vitest';
 import { randomOf } from '../../../../fuzz/mutate/random.ts';
-import { loudness } from '../../../../src/media/sound.ts';
+import { loudness, SOUND_OUT_MS } from '../../../../src/media/sound.ts';
 import { AV, type CodecLibrary } from '../../../../src/server/h264/codec/codec-library.ts';
 import { encodersFor, type H264Profile, X264 } from '../../../../src/server/h264/codec/encoders.ts';
 import { OpusDecoder, OpusEncoder, pieceOf } from '../../../../src/server/h264/codec/opus.ts';
 import { PictureDecoder } from '../../../../src/server/h264/codec/picture-decoder.ts';
 import { PictureEncoder } from '../../../../src/server/h264/codec/picture-encoder.ts';
 import { SharedEncoders } from '../../../../src/server/h264/codec/shared-encoder.ts';
+import { MediaSender } from '../../../../src/server/h264/media-sender.ts';
 import { nalUnitsOf } from '../../../../src/server/rtp/h264-depacketizer.ts';
+import { parseRtp } from '../../../../src/server/rtp/rtp-packet.ts';
 import { planesOf } from '../../../../src/shared/i420.ts';
 import type { Frame } from '../../../../src/shared/types.ts';
 import { h264Libraries, whyNoH264 } from '../../../support/h264.ts';
@@ -237,6 +239,26 @@ describe.skipIf(why !== null)(`the codecs of H.264${why === null ? '' : ` (skipp
     expect(encoder.encode({ ...pieceOf(new Int16Array(480), 1), sampleRate: 44_100 })).toBeNull();
     encoder.close();
     decoder.close();
+  });
+
+  test('reports say that sound is as late for a viewer as its pictures have waited for', () => {
+    const sent: Buffer[] = [];
+    const formats = { video: null, sound: { payloadType: 111, fmtp: '' } };
+    const parts = { library, openEncoder: null, formats, send: (data: Buffer) => void sent.push(data) };
+    const sender = new MediaSender({ ...parts, onFault: expect.unreachable });
+    // A packet is two pieces: what is heard first was said twenty milliseconds before the second one.
+    const piece = pieceOf(new Int16Array(480), 1);
+    sender.sendSound(piece);
+    const secondAtMs = performance.now();
+    sender.sendSound(piece);
+    sender.report();
+    const { timestamp } = parseRtp(sent[0]!)!;
+    const report = new DataView(sent[1]!.buffer, sent[1]!.byteOffset);
+    const reportedMs = (report.getUint32(8) - 2_208_988_800) * 1000 + (report.getUint32(12) * 1000) / 2 ** 32;
+    const heardMs = reportedMs - ((report.getUint32(16) - timestamp) | 0) / 48 - performance.timeOrigin;
+    expect(heardMs - (secondAtMs - 20)).toBeGreaterThan(SOUND_OUT_MS - 2);
+    expect(heardMs - (secondAtMs - 20)).toBeLessThan(SOUND_OUT_MS + 20);
+    sender.close();
   });
 
   test('a hundred decoders and encoders leave the memory where it was', async () => {
