@@ -1,7 +1,7 @@
 /** Strangers' pictures: what they hold stays. */
 
 import { spawnSync } from 'node:child_process';
-import { lstatSync, readFileSync, symlinkSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, symlinkSync } from 'node:fs';
 import sharp from 'sharp';
 import { describe, expect, test, vi } from 'vitest';
 import { astronaut, group } from '../../support/lane.ts';
@@ -40,6 +40,39 @@ describe('a picture', () => {
     const { icc, exif } = await sharp(at('clear-out.png')).metadata();
     expect(icc?.length).toBe((await sharp(at('clear.png')).metadata()).icc?.length);
     expect(exif?.toString('latin1')).toContain('A photographer');
+  });
+
+  test.each(['webp', 'gif'] as const)('keeps what is transparent in a still %s', async (kind) => {
+    const { width, height } = await sharp(astronaut).metadata();
+    const hole = { create: { width: 40, height: 40, channels: 4 as const, background: '#000' } };
+    const clear = sharp(astronaut)
+      .ensureAlpha()
+      .composite([{ input: hole, left: 5, top: 5, blend: 'dest-out' }]);
+    const input = written(`still.${kind}`, await clear.toFormat(kind).toBuffer());
+    expect((await render(input, at(`still-out.${kind}`))).stderr).toBe('');
+    const [before, { data, info }] = [await rawOf(input), await rawOf(at(`still-out.${kind}`))];
+    expect(info).toMatchObject({ width, height, channels: 4 });
+    expect([data[4 * (10 * width + 10) + 3], data[4 * (100 * width + 100) + 3]]).toEqual([0, 255]);
+    expect(data.equals(before.data)).toBe(false);
+  });
+
+  test.each([
+    ['BMP', 'bmp', () => Buffer.concat([Buffer.from('BM'), Buffer.alloc(68)])],
+    ['HEIC', 'heic', () => Buffer.concat([Buffer.from([0, 0, 0, 24]), Buffer.from('ftypheic\0\0\0\0mif1heic')])],
+  ])('of the kind %s is refused in a sentence', async (_kind, ending, data) => {
+    const { status, stderr } = await render(written(`not-read.${ending}`, data()), at('not-read.png'));
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/not a picture that can be read|Save it as/);
+    expect(existsSync(at('not-read.png'))).toBe(false);
+  });
+
+  test('larger than a server takes is swapped at its size', async () => {
+    const large = await sharp(astronaut).resize(3200, 3000, { fit: 'fill' }).png({ compressionLevel: 1 }).toBuffer();
+    const { status } = await renderByProgram(written('large.png', large), at('large-out.png'));
+    expect(status).toBe(0);
+    const [before, after] = [await rawOf(at('large.png')), await rawOf(at('large-out.png'))];
+    expect(after.info).toMatchObject({ width: 3200, height: 3000 });
+    expect(after.data.equals(before.data)).toBe(false);
   });
 
   test.each(['avif', 'tiff', 'jfif'])('of the kind %s is read and written', async (kind) => {
@@ -88,10 +121,10 @@ describe('a picture', () => {
     expect(xmpAsString).not.toContain(thumbnail.toString('base64').slice(100, 140));
   });
 
-  test('that moves as a PNG does is an animation, or says that one picture is written', async () => {
+  test('that moves as a PNG does is an animation, or says that one picture is written', async (context) => {
     const face = written('moving-in.png', await sharp(astronaut).resize(200).png().toBuffer());
     const moving = ['-vf', 'loop=2:1,setpts=N/10/TB,hue=b=4*t', '-r', '10', '-f', 'apng', at('moving.png')];
-    if (ffmpeg('-i', face, ...moving).status !== 0) return;
+    if (ffmpeg('-i', face, ...moving).status !== 0) context.skip();
     expect((await render(at('moving.png'), at('moving-out.webp'))).stderr).toBe('');
     expect((await sharp(at('moving-out.webp'), { pages: -1 }).metadata()).pages).toBe(3);
     const listening = vi.spyOn(console, 'error').mockImplementation(() => undefined);
