@@ -89,5 +89,16 @@ exec ${real} "$@"
     expect(ffmpeg('-i', clip, '-vf', 'scale=320:240', at('older.mp4')).status).toBe(0);
     expect(await renderByProgram(at('older.mp4'), at('older-out.mp4'), { PATH })).toEqual({ status: 0, stderr: '' });
     expect(ffmpeg('-i', at('older-out.mp4')).stderr).toMatch(/ 320x240/);
+    const uneven = ['-vf', 'scale=320:240,setpts=(N+gte(N\\,2))/10/TB', '-fps_mode', 'vfr', at('uneven.mp4')];
+    expect(ffmpeg('-i', clip, ...uneven).status).toBe(0);
+    expect(await renderByProgram(at('uneven.mp4'), at('uneven-out.mp4'), { PATH })).toEqual({ status: 0, stderr: '' });
+    const asked = ['-v', 'error', '-show_entries', 'packet=pts_time', '-of', 'csv=p=0'];
+    const timesOf = (file: string): number[] =>
+      spawnSync('ffprobe', [...asked, file], { encoding: 'utf8' })
+        .stdout.split('\n')
+        .flatMap((line) => (line === '' ? [] : [Math.round(100 * Number.parseFloat(line))]))
+        .sort((a, b) => a - b);
+    expect(timesOf(at('uneven.mp4'))).toEqual([0, 10, 30, 40]);
+    expect(timesOf(at('uneven-out.mp4'))).toEqual(timesOf(at('uneven.mp4')));
   });
 });

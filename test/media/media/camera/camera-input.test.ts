@@ -1,13 +1,13 @@
 /** Frames of live and stored inputs: when they come, and how many, whatever the input's own times are. */
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { readInput } from '../../../../src/media/camera/camera-input.ts';
 
 const hasFfmpeg = spawnSync('ffmpeg', ['-version']).status === 0;
@@ -37,6 +37,33 @@ async function read(
   );
   return { frames, pictures: pictures.size };
 }
+
+describe.skipIf(process.platform === 'win32')('a camera', () => {
+  const { PATH } = process.env;
+  afterEach(() => {
+    process.env.PATH = PATH;
+  });
+
+  // There is no camera here: in place of ffmpeg a script says what a camera has, keeps how it was asked, and gives a frame.
+  test.each([
+    ['Compressed: mjpeg : Motion-JPEG : 1280x720', true],
+    ['Raw : yuyv422 : YUYV 4:2:2 : 1280x720', false],
+  ])('that says "%s" is asked for MJPEG: %s', async (formats, isAsked) => {
+    const asked = path.join(folder, 'asked');
+    const script = `#!/bin/sh
+case "$*" in
+  *-list_formats*) echo '[video4linux2,v4l2 @ 0x1] ${formats}' >&2; exit 1;;
+  *-version*) echo 'ffmpeg version 7.1'; exit 0;;
+esac
+echo "$*" > ${asked}
+printf 'YUV4MPEG2 W2 H2 F30:1 C420jpeg\\nFRAME\\nabcdef'
+`;
+    writeFileSync(path.join(folder, 'ffmpeg'), script, { mode: 0o755 });
+    process.env.PATH = `${folder}${path.delimiter}${PATH}`;
+    expect((await read('/dev/video0')).frames).toBe(1);
+    expect(readFileSync(asked, 'utf8').includes('-input_format mjpeg')).toBe(isAsked);
+  });
+});
 
 describe.runIf(hasFfmpeg)('an input', () => {
   test('that is live whose times jump ahead gives each frame once', async () => {
